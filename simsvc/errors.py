@@ -1,0 +1,225 @@
+"""The one error tree. Every class has a stable `code`; the HTTP status is the web layer's business.
+
+SimsvcError
+├── PhotoError                 the upload is not a usable photo
+│   ├── EmptyPhoto             empty_photo
+│   ├── NotAnImage             not_an_image
+│   ├── UnsupportedFormat      unsupported_format
+│   ├── TruncatedPhoto         truncated_photo
+│   ├── PhotoTooManyBytes      photo_too_many_bytes
+│   ├── PhotoTooManyPixels     photo_too_many_pixels
+│   ├── PhotoTooSmall          photo_too_small
+│   └── AnimatedPhoto          animated_photo
+├── FaceError                  a photo, but not of one usable face
+│   ├── NoFace                 no_face
+│   ├── SeveralFaces           several_faces
+│   └── FaceTooSmall           face_too_small
+├── BundleError                the model cannot be used
+│   ├── BundleMissing          bundle_missing
+│   └── BundleDamaged          bundle_damaged
+├── IndexError_                the index cannot be used
+│   ├── IndexMissing           index_missing
+│   ├── IndexDamaged           index_damaged
+│   ├── IndexModelMismatch     index_model_mismatch
+│   └── BuildNotFound          build_not_found
+├── SourceError                labelled photos cannot be read
+│   ├── SourceUnknown          source_unknown
+│   └── SourceEmpty            source_empty
+├── StoreError                 the database cannot be used
+│   └── EstimateNotFound       estimate_not_found
+├── RequestError               the request is not one that simsvc can answer
+│   ├── PhotoMissing           photo_missing
+│   └── FaceNotFound           face_not_found
+└── SettingsError              settings_invalid
+"""
+
+
+class SimsvcError(Exception):
+    """Root of every error that simsvc raises on purpose; `str(error)` is a sentence for the person at the desk."""
+
+    code = "error"
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do, in plain words."""
+        return str(self)
+
+
+class PhotoError(SimsvcError):
+    """The uploaded bytes are not a photo that can be read."""
+
+    code = "photo_error"
+
+
+class EmptyPhoto(PhotoError):
+    """Zero bytes were uploaded."""
+
+    code = "empty_photo"
+
+
+class NotAnImage(PhotoError):
+    """The bytes are of no image format known here."""
+
+    code = "not_an_image"
+
+
+class UnsupportedFormat(PhotoError):
+    """An image or document, but of a format that is not accepted."""
+
+    code = "unsupported_format"
+
+
+class TruncatedPhoto(PhotoError):
+    """An image whose pixels cannot all be read."""
+
+    code = "truncated_photo"
+
+
+class PhotoTooManyBytes(PhotoError):
+    """More bytes than the limit."""
+
+    code = "photo_too_many_bytes"
+
+
+class PhotoTooManyPixels(PhotoError):
+    """More pixels than the limit, whatever the file's size."""
+
+    code = "photo_too_many_pixels"
+
+
+class PhotoTooSmall(PhotoError):
+    """Fewer pixels than any face needs."""
+
+    code = "photo_too_small"
+
+
+class AnimatedPhoto(PhotoError):
+    """Several frames: no one can tell which is meant."""
+
+    code = "animated_photo"
+
+
+class FaceError(SimsvcError):
+    """A readable photo that does not show one usable face."""
+
+    code = "face_error"
+
+
+class NoFace(FaceError):
+    """The detector found no face."""
+
+    code = "no_face"
+
+
+class SeveralFaces(FaceError):
+    """Two or more faces of comparable size."""
+
+    code = "several_faces"
+
+
+class FaceTooSmall(FaceError):
+    """The face has too few pixels to be judged."""
+
+    code = "face_too_small"
+
+
+class BundleError(SimsvcError):
+    """The model bundle cannot be used."""
+
+    code = "bundle_error"
+
+
+class BundleMissing(BundleError):
+    """No bundle lies where one is expected."""
+
+    code = "bundle_missing"
+
+
+class BundleDamaged(BundleError):
+    """The bundle's files and its manifest disagree."""
+
+    code = "bundle_damaged"
+
+
+class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own
+    """The similarity index cannot be used."""
+
+    code = "index_error"
+
+
+class IndexMissing(IndexError_):
+    """There is no index in service."""
+
+    code = "index_missing"
+
+
+class IndexDamaged(IndexError_):
+    """The build's files and its manifest disagree."""
+
+    code = "index_damaged"
+
+
+class IndexModelMismatch(IndexError_):
+    """The index was built with another model than the one in service."""
+
+    code = "index_model_mismatch"
+
+
+class BuildNotFound(IndexError_):
+    """No build of that name lies in the index folder."""
+
+    code = "build_not_found"
+
+
+class SourceError(SimsvcError):
+    """Labelled photos cannot be read."""
+
+    code = "source_error"
+
+
+class SourceUnknown(SourceError):
+    """No reader of that name."""
+
+    code = "source_unknown"
+
+
+class SourceEmpty(SourceError):
+    """The folder holds no labelled photo."""
+
+    code = "source_empty"
+
+
+class StoreError(SimsvcError):
+    """The database cannot be used."""
+
+    code = "store_unavailable"
+
+
+class EstimateNotFound(StoreError):
+    """No estimate has that id."""
+
+    code = "estimate_not_found"
+
+
+class RequestError(SimsvcError):
+    """The request lacks something."""
+
+    code = "bad_request"
+
+
+class PhotoMissing(RequestError):
+    """The form came without a photo."""
+
+    code = "photo_missing"
+
+
+class FaceNotFound(RequestError):
+    """No labelled face has that id in that build."""
+
+    code = "face_not_found"
+
+
+class SettingsError(SimsvcError):
+    """A setting has a value that cannot be used."""
+
+    code = "settings_invalid"

@@ -1,0 +1,46 @@
+"""Detected faces to the one that is judged, or a typed refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simsvc.errors import FaceTooSmall, NoFace, SeveralFaces
+from simsvc.values import Face, PickedFace
+
+MIN_CONFIDENCE = 0.80
+"""Below it a detection is not a face. Chosen by `python -m trainer detector` on photos with and without faces."""
+MIN_FACE_PX = 48.0
+"""Smallest face side, in pixels of the photo as judged: below half the model's input the crop is mostly
+invented by interpolation."""
+RIVAL_AREA = 0.40
+"""Another face of at least this share of the largest one's area makes the photo one of several people."""
+
+OTHER_FACES = "other_faces_behind"
+
+
+def pick(faces: Sequence[Face]) -> PickedFace:
+    """Return the one main face; smaller ones behind it are flagged, not refused.
+
+    Raises:
+        NoFace: no detection reaches `MIN_CONFIDENCE`.
+        SeveralFaces: two faces of comparable area.
+        FaceTooSmall: the main face is under `MIN_FACE_PX`.
+    """
+    found = sorted((f for f in faces if f.confidence >= MIN_CONFIDENCE), key=lambda f: -f.area_px)
+    if not found:
+        raise NoFace(
+            "No face was found. Use a photo that shows the applicant's face from the front, well lit and upright."
+        )
+    main, *others = found
+    rivals = [f for f in others if f.area_px >= RIVAL_AREA * main.area_px]
+    if rivals:
+        raise SeveralFaces(
+            f"{len(rivals) + 1} faces of similar size were found, so it is not clear which one is the applicant. "
+            "Crop the photo to the applicant's face and try again."
+        )
+    if main.side_px < MIN_FACE_PX:
+        raise FaceTooSmall(
+            f"The face is only {main.side_px:.0f} pixels across; at least {MIN_FACE_PX:.0f} are needed. "
+            "Use a photo taken closer, or the original instead of a reduced copy."
+        )
+    return PickedFace(main, (OTHER_FACES,) if others else ())

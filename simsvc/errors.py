@@ -24,7 +24,8 @@ SimsvcError
 │   └── BuildNotFound          build_not_found
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown
-│   └── SourceEmpty            source_empty
+│   ├── SourceEmpty            source_empty
+│   └── LabelsUnreadable       labels_unreadable
 ├── StoreError                 the database cannot be used
 │   └── EstimateNotFound       estimate_not_found
 ├── RequestError               the request is not one that simsvc can answer
@@ -187,6 +188,12 @@ class SourceEmpty(SourceError):
     """The folder holds no labelled photo."""
 
     code = "source_empty"
+
+
+class LabelsUnreadable(SourceError):
+    """The file that holds the labels is missing, damaged or lacks a column."""
+
+    code = "labels_unreadable"
 
 
 class StoreError(SimsvcError):

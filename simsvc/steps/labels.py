@@ -1,0 +1,213 @@
+"""Labels of photos, from file names and label tables; text in, typed labels out, and nothing trusted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from simsvc.errors import LabelsUnreadable
+
+Gender = Literal["male", "female"]
+Group = Literal["white", "black", "asian", "indian", "other"]
+
+GENDERS: tuple[Gender, ...] = ("male", "female")
+"""By UTKFace's code. Source: https://susanqq.github.io/UTKFace/, "Labels"."""
+GROUPS: tuple[Group, ...] = ("white", "black", "asian", "indian", "other")
+"""By UTKFace's code; "other" is their "Hispanic, Latino, Middle Eastern" and more. Source: as GENDERS."""
+MAX_AGE_YEARS = 130.0
+"""Labels above are typing errors: no one is known to have lived past 122 years."""
+MAX_TEXT_CHARS = 255
+"""Longest file name, as most file systems have it, and longest name of a person."""
+
+_UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}\.jpg(?:\.chip\.jpg)?")
+_AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
+_GENDER_WORDS: Mapping[str, Gender] = {"male": "male", "m": "male", "female": "female", "f": "female"}
+_GROUP_WORDS: Mapping[str, Group] = {
+    "white": "white",
+    "caucasian": "white",
+    "black": "black",
+    "african": "black",
+    "asian": "asian",
+    "east_asian": "asian",
+    "southeast_asian": "asian",
+    "indian": "indian",
+    "south_asian": "indian",
+    "other": "other",
+    "mixed": "other",
+    "hispanic": "other",
+    "latino": "other",
+    "latino_hispanic": "other",
+    "middle_eastern": "other",
+    "west_asian": "other",
+}
+"""Words of other data sets (FairFace, Face Research Lab London) in UTKFace's terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtkfaceLabel:
+    """What a UTKFace file name says.
+
+    Attributes:
+        age_years: 0..130, completed years.
+        gender: as its authors guessed it.
+        group: as its authors guessed it.
+    """
+
+    age_years: int
+    gender: Gender
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One good row of a label table.
+
+    Attributes:
+        file: relative posix path inside the folder; never absolute, never with "..".
+        age_years: 0..130.
+        person: name that photos of one person share, or None.
+        gender: or None where it is not given.
+        group: in UTKFace's terms, or None where it is not given or not known there.
+    """
+
+    file: str
+    age_years: float
+    person: str | None = None
+    gender: Gender | None = None
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """A label table: its good rows in the file's order, and the rejected ones.
+
+    Attributes:
+        rows: every row that can be used; no file twice.
+        problems: (what the row names, or "line 7", made printable; why it is rejected).
+    """
+
+    rows: tuple[LabelRow, ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+def parse_utkface_name(name: str) -> UtkfaceLabel | None:
+    """Read a bare name such as 25_1_2_20170116174525125.jpg.chip.jpg; None where it is malformed.
+
+    Source: https://susanqq.github.io/UTKFace/, "Labels": [age]_[gender]_[race]_[date&time].jpg.
+    """
+    match = _UTKFACE_NAME.fullmatch(name)
+    if match is None or int(match[1]) > MAX_AGE_YEARS:
+        return None
+    return UtkfaceLabel(int(match[1]), GENDERS[int(match[2])], GROUPS[int(match[3])])
+
+
+def parse_label_table(text: str) -> LabelTable:
+    """Read CSV with a header: `file`, `age` (or `age_years`); optional person, gender, ethnicity (or group).
+
+    Comma, semicolon or tab; column names in any case; other columns are ignored.
+
+    Raises:
+        LabelsUnreadable: a required column is missing, or the text is no CSV at all.
+    """
+    text = text.removeprefix("\ufeff")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    rows: dict[str, LabelRow] = {}
+    problems: list[tuple[str, str]] = []
+    for where, cells in _records(reader):
+        try:
+            row = _label_row(cells)
+            if row.file in rows:
+                raise ValueError("this file is listed twice; the first row counts")
+        except ValueError as error:
+            problems.append((_printable(cells["file"]) or where, str(error)))
+        else:
+            rows[row.file] = row
+    return LabelTable(tuple(rows.values()), tuple(problems))
+
+
+def safe_relative_path(text: str) -> str:
+    """Return a relative posix path in its plain form ("a/./b.jpg" is "a/b.jpg").
+
+    Raises:
+        ValueError: it is empty, absolute, has "..", a backslash, a colon or characters that do not print.
+    """
+    path = PurePosixPath(text)
+    if not text or path == PurePosixPath():
+        raise ValueError("the file name is empty")
+    if len(text) > MAX_TEXT_CHARS or not text.isprintable():
+        raise ValueError("the file name is too long or holds characters that do not print")
+    if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text:
+        raise ValueError("the file must be named relative to the folder, without '..', ':' or backslashes")
+    return path.as_posix()
+
+
+def _delimiter(text: str) -> str:
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)
+
+
+def _records(reader: Iterator[list[str]]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield ("line 2", cells by known column) for every row that is not blank."""
+    try:
+        columns = _columns(next(reader, []))
+        for number, cells in enumerate(reader, start=2):
+            if any(cell.strip() for cell in cells):
+                yield f"row {number}", _by_column(columns, cells)
+    except csv.Error as error:
+        raise LabelsUnreadable(f"The label table is no CSV file ({error}). Save it again as CSV.") from None
+
+
+def _columns(header: list[str]) -> dict[str, int]:
+    """Return the position of each known column; of two with the same name the first counts."""
+    found: dict[str, int] = {}
+    for position, name in enumerate(header):
+        found.setdefault(name.strip().lower(), position)
+    columns = {
+        "file": found.get("file"),
+        "age": found.get("age_years", found.get("age")),
+        "person": found.get("person"),
+        "gender": found.get("gender"),
+        "group": found.get("group", found.get("ethnicity")),
+    }
+    for name in ("file", "age"):
+        if columns[name] is None:
+            raise LabelsUnreadable(
+                f"The label table has no column '{name}'. "
+                "Its first line must name the columns, at least: file,age."
+            )
+    return {name: position for name, position in columns.items() if position is not None}
+
+
+def _by_column(columns: Mapping[str, int], cells: list[str]) -> dict[str, str]:
+    return {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
+
+
+def _label_row(cells: Mapping[str, str]) -> LabelRow:
+    """Return the row, or raise ValueError with the reason why it cannot be used."""
+    file = safe_relative_path(cells["file"])
+    if _AGE.fullmatch(cells["age"]) is None or float(cells["age"]) > MAX_AGE_YEARS:
+        raise ValueError(f"the age must be a number from 0 to {MAX_AGE_YEARS:.0f}, such as 42 or 42.5")
+    person = cells.get("person", "")
+    if len(person) > MAX_TEXT_CHARS or not person.isprintable():
+        raise ValueError("the person's name is too long or holds characters that do not print")
+    return LabelRow(
+        file,
+        float(cells["age"]),
+        person or None,
+        _GENDER_WORDS.get(cells.get("gender", "").lower()),
+        _group(cells.get("group", "")),
+    )
+
+
+def _group(text: str) -> Group | None:
+    word = re.sub(r"[ -]+", "_", text.lower())
+    return "other" if "/" in word else _GROUP_WORDS.get(word)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text[:MAX_TEXT_CHARS])

@@ -26,7 +26,8 @@ SimsvcError
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
 │   └── LabelsUnreadable       labels_unreadable
-├── StoreError                 the database cannot be used
+├── StoreError                 the database cannot be used (store_unavailable)
+│   ├── StoreNotMigrated       store_not_migrated
 │   └── EstimateNotFound       estimate_not_found
 ├── RequestError               the request is not one that simsvc can answer
 │   ├── PhotoMissing           photo_missing
@@ -200,6 +201,12 @@ class StoreError(SimsvcError):
     """The database cannot be used."""
 
     code = "store_unavailable"
+
+
+class StoreNotMigrated(StoreError):
+    """The database lacks tables of this version."""
+
+    code = "store_not_migrated"
 
 
 class EstimateNotFound(StoreError):

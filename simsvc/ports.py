@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from simsvc.values import Crop, Estimate, Face, FloatVector, Neighbour, Photo, Prediction
+from simsvc.values import Crop, Estimate, Face, FloatVector, Neighbour, Photo, Prediction, RecordedEstimate
 
 
 class Detector(Protocol):
@@ -78,6 +78,10 @@ class Index(Protocol):
 class Recorder(Protocol):
     """Puts estimates on record."""
 
-    def record(self, estimate: Estimate) -> str:
-        """Store the estimate in one transaction and return its id."""
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Store the estimate in one transaction and return it as recorded.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -191,11 +192,13 @@ class Estimate:
         photo_sha256: of the uploaded bytes.
         status: "estimated" or "refused".
         code: stable code of the refusal, or None.
-        sentence: the refusal in plain words, or None.
+        sentence: what a person should read: why the photo was refused and what to do, or how far the nearest
+            labelled faces agree with the estimate.
         age_years: the model's estimate, or None.
         neighbours: nearest first.
         flags: what a person should know, such as "other_faces_behind".
         model: version of the model bundle.
+        model_sha256: of the model's weights.
         index: "name/build" of the index.
         ms: milliseconds by step.
         crop: what was judged, or None.
@@ -210,6 +213,45 @@ class Estimate:
     neighbours: tuple[Neighbour, ...] = ()
     flags: tuple[str, ...] = ()
     model: str | None = None
+    model_sha256: str | None = None
     index: str | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEstimate:
+    """An estimate on record.
+
+    Attributes:
+        id: public: 32 hex digits that cannot be guessed.
+        number: running number of the record, 1 and up.
+        created_at: when it was recorded, UTC.
+        estimate: what was recorded.
+    """
+
+    id: str
+    number: int
+    created_at: datetime
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecord:
+    """One finished index build, as the database remembers it.
+
+    Attributes:
+        index_name: of the index it belongs to.
+        build_id: of the build, a hash of its content.
+        count: how many faces it holds.
+        sources: names of the data sets its faces came from.
+        model_sha256: of the model whose embeddings it holds.
+        manifest_sha256: of its manifest file.
+    """
+
+    index_name: str
+    build_id: str
+    count: int
+    sources: tuple[str, ...]
+    model_sha256: str
+    manifest_sha256: str

@@ -1,0 +1,129 @@
+"""The corridor: photo bytes to a recorded estimate."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from simsvc.errors import FaceError, PhotoError
+from simsvc.ports import Detector, Index, Model, Recorder
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop
+from simsvc.steps.decode import MAX_BYTES, decode
+from simsvc.steps.explain import explain
+from simsvc.steps.rank import rank
+from simsvc.values import Estimate, RecordedEstimate
+
+OVERFETCH = 2
+"""The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corridor:
+    """What an estimate needs of the outside world.
+
+    Attributes:
+        detector: finds faces.
+        model: judges crops.
+        index: gives the index in service; asked once for each photo.
+        recorder: puts estimates on record.
+        neighbours: how many labelled faces explain an estimate.
+        max_bytes: largest photo accepted.
+    """
+
+    detector: Detector
+    model: Model
+    index: Callable[[], Index]
+    recorder: Recorder
+    neighbours: int = 12
+    max_bytes: int = MAX_BYTES
+
+
+class StepTimes:
+    """Milliseconds by step, in the order the steps were taken."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._start = clock()
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step, also where it fails."""
+        start = self._clock()
+        try:
+            yield
+        finally:
+            self.ms[name] = self._ms_since(start)
+
+    def with_total(self) -> dict[str, float]:
+        """Return the times with "total", from the first step's start to now."""
+        return {**self.ms, "total": self._ms_since(self._start)}
+
+    def _ms_since(self, start: float) -> float:
+        return round((self._clock() - start) * 1000.0, 2)
+
+
+def estimate(data: bytes, photo_name: str, corridor: Corridor) -> RecordedEstimate:
+    """Estimate the age of the one face in a photo and put the answer on record.
+
+    A photo that cannot be judged is an answer too: status "refused", with a code and a sentence.
+
+    Args:
+        data: the upload's bytes.
+        photo_name: what the client calls the photo.
+        corridor: what the steps need.
+
+    Raises:
+        IndexError_: no index can be used.
+        BundleError: the model cannot be used.
+        StoreError: the answer cannot be put on record.
+    """
+    index = corridor.index()
+    blank = Estimate(
+        photo_name=photo_name,
+        photo_sha256=hashlib.sha256(data).hexdigest(),
+        status="refused",
+        model=corridor.model.version,
+        model_sha256=corridor.model.sha256,
+        index=index.label,
+    )
+    times = StepTimes()
+    try:
+        answer = _judge(data, blank, index, corridor, times)
+    except (PhotoError, FaceError) as refusal:
+        answer = replace(blank, code=refusal.code, sentence=refusal.sentence)
+    return corridor.recorder.record(replace(answer, ms=times.with_total()))
+
+
+def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
+    model = corridor.model
+    with times.step("decode"):
+        photo = decode(data, max_bytes=corridor.max_bytes)
+    with times.step("detect"):
+        faces = corridor.detector.detect(photo)
+    with times.step("pick"):
+        picked = pick(faces)
+    with times.step("crop"):
+        judged = crop(photo.rgb, picked.face, model.input_px, model.crop_margin)
+    with times.step("predict"):
+        prediction = model.predict([judged])
+    age_years = float(prediction.ages_years[0])
+    with times.step("search"):
+        found = index.search(prediction.embeddings[0], corridor.neighbours * OVERFETCH)
+    with times.step("rank"):
+        neighbours = rank(found, corridor.neighbours)
+    with times.step("explain"):
+        explanation = explain(age_years, neighbours)
+    return replace(
+        blank,
+        status="estimated",
+        sentence=explanation.sentence if explanation else None,
+        age_years=age_years,
+        neighbours=neighbours,
+        flags=picked.flags,
+        crop=judged,
+    )

@@ -1,0 +1,60 @@
+"""Neighbours and estimate to what the evidence says, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simsvc.values import Neighbour
+
+CLOSE_YEARS = 5.0
+"""A labelled face within five years supports the estimate. Source: the cumulative score CS@5 by which age
+estimators are compared; Geng, Zhou and Smith-Miles, "Automatic Age Estimation Based on Facial Aging Patterns",
+IEEE TPAMI 29(12), 2007, section 5.2."""
+LEAST_DISTANCE = 1e-3
+"""Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How far the nearest labelled faces agree with the estimate.
+
+    Attributes:
+        neighbours_age_years: their mean age, weighted by nearness.
+        close: how many lie within `CLOSE_YEARS` of the estimate.
+        count: how many there are.
+        youngest_years: lowest label.
+        oldest_years: highest label.
+    """
+
+    neighbours_age_years: float
+    close: int
+    count: int
+    youngest_years: float
+    oldest_years: float
+
+    @property
+    def sentence(self) -> str:
+        """The same for the person at the desk."""
+        return (
+            f"Of the {self.count} labelled faces that look most alike, {self.close or 'none'} "
+            f"{'is' if self.close == 1 else 'are'} within {CLOSE_YEARS:.0f} years of the estimate. "
+            f"Their ages run from {self.youngest_years:.0f} to {self.oldest_years:.0f}; "
+            f"their mean, weighted by nearness, is {self.neighbours_age_years:.0f}."
+        )
+
+
+def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | None:
+    """Return what the neighbours say of the estimate, or None where there are none.
+
+    The mean weighs each label by the inverse of its distance.
+    Source: Shepard, "A two-dimensional interpolation function for irregularly-spaced data", ACM 1968, with
+    power 1.
+    """
+    if not neighbours:
+        return None
+    ages = [near.age_years for near in neighbours]
+    weights = [1.0 / max(near.distance, LEAST_DISTANCE) for near in neighbours]
+    mean = sum(age * weight for age, weight in zip(ages, weights, strict=True)) / sum(weights)
+    close = sum(abs(age - age_years) <= CLOSE_YEARS for age in ages)
+    return Explanation(mean, close, len(ages), min(ages), max(ages))

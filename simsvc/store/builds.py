@@ -1,0 +1,91 @@
+"""Index builds and their labelled faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from simsvc.store.database import Database
+from simsvc.store.tables import BuildRow, FaceRow, Table
+from simsvc.values import BuildRecord, LabelledFace
+
+ROWS_A_STATEMENT = 5_000
+"""Rows of one upsert: few round trips, bounded memory."""
+_INSERTS: dict[str, Callable[[type[Table]], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class BuildStore:
+    """Remembers which builds were made, and the faces in them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, build: BuildRecord, faces: Sequence[LabelledFace]) -> None:
+        """Put a build and its faces on record in one transaction; again is the same as once.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        with self._database.transaction() as session:
+            _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
+            _upsert(session, BuildRow, "label", [_build_row(build)])
+
+    def sources(self, label: str) -> tuple[str, ...]:
+        """Return the sources of the build "name/build"; empty where it is not on record."""
+        with self._database.transaction() as session:
+            found = session.scalar(select(BuildRow.sources).where(BuildRow.label == label))
+        return tuple(found or ())
+
+    def sample(self, source: str, count: int) -> tuple[LabelledFace, ...]:
+        """Return about `count` faces of a source, spread evenly over its ages, youngest first."""
+        with self._database.transaction() as session:
+            query = (
+                select(FaceRow).where(FaceRow.source == source).order_by(FaceRow.age_years, FaceRow.face_id)
+            )
+            rows = session.scalars(query).all()
+        step = max(1, len(rows) // count) if count else 1
+        spread = islice(rows, step // 2, None, step)
+        return tuple(
+            LabelledFace(row.face_id, row.age_years, row.source, row.reference)
+            for row in islice(spread, count)
+        )
+
+
+def _face_row(face: LabelledFace) -> dict[str, object]:
+    return {
+        "face_id": face.face_id,
+        "source": face.source,
+        "reference": face.reference,
+        "age_years": face.age_years,
+    }
+
+
+def _build_row(build: BuildRecord) -> dict[str, object]:
+    return {
+        "label": f"{build.index_name}/{build.build_id}",
+        "index_name": build.index_name,
+        "build_id": build.build_id,
+        "count": build.count,
+        "sources": list(build.sources),
+        "model_sha256": build.model_sha256,
+        "manifest_sha256": build.manifest_sha256,
+        "created_at": datetime.now(UTC),
+    }
+
+
+def _upsert(session: Session, table: type[Table], key: str, rows: Sequence[dict[str, object]]) -> None:
+    """Insert rows, or update them where the key is known; SQLite and PostgreSQL share the statement."""
+    insert = _INSERTS[session.get_bind().dialect.name]
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        statement = insert(table)
+        fresh = {name: statement.excluded[name] for name in rows[0] if name not in {key, "created_at"}}
+        session.execute(
+            statement.on_conflict_do_update(index_elements=[key], set_=fresh),
+            rows[start : start + ROWS_A_STATEMENT],
+        )

@@ -1,0 +1,111 @@
+"""Estimates on record: written in one short transaction, read by their public id."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from simsvc.errors import EstimateNotFound
+from simsvc.steps.picture import to_png
+from simsvc.store.database import Database
+from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
+from simsvc.values import Estimate, Neighbour, RecordedEstimate, Status
+
+PHOTO_NAME_CHARACTERS = 255
+
+
+class EstimateStore:
+    """Recorder port, and the way back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Store the estimate in one transaction and return it as recorded.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        row = _row(estimate)
+        with self._database.transaction() as session:
+            session.add(row)
+        return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)
+
+    def find(self, public_id: str) -> RecordedEstimate:
+        """Return the estimate of that id, without its crop.
+
+        Raises:
+            EstimateNotFound: no estimate has that id.
+            StoreError: the database cannot be read.
+        """
+        query = select(EstimateRow).where(EstimateRow.public_id == public_id)
+        with self._database.transaction() as session:
+            row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
+            if row is None:
+                raise _not_found()
+            return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row))
+
+    def crop_png(self, public_id: str) -> bytes:
+        """Return the judged crop as PNG.
+
+        Raises:
+            EstimateNotFound: no estimate has that id, or nothing was judged.
+            StoreError: the database cannot be read.
+        """
+        query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
+        with self._database.transaction() as session:
+            png = session.scalar(query.where(EstimateRow.public_id == public_id))
+        if png is None:
+            raise _not_found()
+        return png
+
+
+def _not_found() -> EstimateNotFound:
+    return EstimateNotFound(
+        "There is no estimate with this id. Check the address or upload the photo again."
+    )
+
+
+def _row(estimate: Estimate) -> EstimateRow:
+    return EstimateRow(
+        public_id=uuid.uuid4().hex,
+        created_at=datetime.now(UTC),
+        status=estimate.status,
+        code=estimate.code,
+        sentence=estimate.sentence,
+        photo_name=estimate.photo_name[:PHOTO_NAME_CHARACTERS],
+        photo_sha256=estimate.photo_sha256,
+        age_years=estimate.age_years,
+        flags=list(estimate.flags),
+        model_version=estimate.model,
+        model_sha256=estimate.model_sha256,
+        index_label=estimate.index,
+        ms=dict(estimate.ms),
+        neighbours=[_neighbour_row(rank, near) for rank, near in enumerate(estimate.neighbours, 1)],
+        crop=CropRow(png=to_png(estimate.crop.rgb)) if estimate.crop else None,
+    )
+
+
+def _neighbour_row(rank: int, near: Neighbour) -> NeighbourRow:
+    return NeighbourRow(rank=rank, face_id=near.face_id, age_years=near.age_years, distance=near.distance)
+
+
+def _estimate(row: EstimateRow) -> Estimate:
+    return Estimate(
+        photo_name=row.photo_name,
+        photo_sha256=row.photo_sha256,
+        status=cast("Status", row.status),
+        code=row.code,
+        sentence=row.sentence,
+        age_years=row.age_years,
+        neighbours=tuple(Neighbour(n.face_id, n.age_years, n.distance) for n in row.neighbours),
+        flags=tuple(row.flags),
+        model=row.model_version,
+        model_sha256=row.model_sha256,
+        index=row.index_label,
+        ms=dict(row.ms),
+    )

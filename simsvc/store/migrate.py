@@ -1,0 +1,61 @@
+"""Migrations, run from code: no alembic.ini to find or lose."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from simsvc.errors import StoreError
+
+FOLDER = Path(__file__).resolve().parent / "migrations"
+
+
+def upgrade(engine: Engine) -> str:
+    """Bring the database to this version's tables in one transaction, and return their revision.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    config = _config()
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        raise StoreError(
+            "The database could not be brought up to date."
+        ) from error
+    return heads()[0]
+
+
+def revision(engine: Engine) -> str | None:
+    """Return the revision that the database is at, or None where it has no tables yet."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def heads() -> list[str]:
+    """Return the newest revisions; there must be exactly one."""
+    return list(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def sql(dialect: str) -> str:
+    """Return every migration as SQL text of a dialect, such as "postgresql"; needs no database."""
+    text = io.StringIO()
+    config = _config(text)
+    config.attributes["dialect"] = dialect
+    command.upgrade(config, "head", sql=True)
+    return text.getvalue()
+
+
+def _config(output: io.StringIO | None = None) -> Config:
+    config = Config(output_buffer=output) if output else Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config

@@ -1,0 +1,24 @@
+"""Alembic's entry: runs migrations on the connection that `simsvc.store.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from simsvc.store.tables import Table
+
+
+def run() -> None:
+    attributes = context.config.attributes
+    if context.is_offline_mode():
+        context.configure(
+            dialect_name=attributes["dialect"], target_metadata=Table.metadata, literal_binds=True
+        )
+    else:
+        connection = attributes["connection"]
+        # batch mode copies a table where SQLite cannot alter it
+        context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()

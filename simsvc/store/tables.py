@@ -1,0 +1,124 @@
+"""The tables. Every column that a later reader could misread says its unit in its name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Constraint names that migrations can rely on. Source: Alembic's documentation, "The Importance of Naming
+Constraints"."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. SQLite drops the zone, so UTC is written and UTC is read back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware datetime into UTC."""
+        del dialect
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC, aware."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class FaceRow(Table):
+    """A labelled face of any build; the label is the latest build's."""
+
+    __tablename__ = "faces"
+
+    face_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), index=True)
+    reference: Mapped[str] = mapped_column(String(512))
+    age_years: Mapped[float]
+
+
+class BuildRow(Table):
+    """A finished index build."""
+
+    __tablename__ = "builds"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    label: Mapped[str] = mapped_column(String(130), unique=True)
+    index_name: Mapped[str] = mapped_column(String(64))
+    build_id: Mapped[str] = mapped_column(String(64))
+    count: Mapped[int]
+    sources: Mapped[list[str]] = mapped_column(JSON)
+    model_sha256: Mapped[str] = mapped_column(String(64))
+    manifest_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EstimateRow(Table):
+    """One answer, estimated or refused. The photo itself is never kept."""
+
+    __tablename__ = "estimates"
+    __table_args__ = {"sqlite_autoincrement": True}  # a record's number is never given twice  # noqa: RUF012 - SQLAlchemy's own format
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    status: Mapped[str] = mapped_column(String(16))
+    code: Mapped[str | None] = mapped_column(String(64))
+    sentence: Mapped[str | None]
+    photo_name: Mapped[str] = mapped_column(String(255))
+    photo_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    age_years: Mapped[float | None]
+    flags: Mapped[list[str]] = mapped_column(JSON)
+    model_version: Mapped[str | None] = mapped_column(String(128))
+    model_sha256: Mapped[str | None] = mapped_column(String(64))
+    index_label: Mapped[str | None] = mapped_column(String(130))
+    ms: Mapped[dict[str, Any]] = mapped_column(JSON)
+    neighbours: Mapped[list[NeighbourRow]] = relationship(
+        order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
+    )
+    crop: Mapped[CropRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+
+class NeighbourRow(Table):
+    """A labelled face near a judged one.
+
+    The label is the one it had then. `face_id` is no foreign key: records outlive the faces.
+    """
+
+    __tablename__ = "neighbours"
+
+    estimate: Mapped[int] = mapped_column(
+        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    face_id: Mapped[str] = mapped_column(String(64), index=True)
+    age_years: Mapped[float]
+    distance: Mapped[float]
+
+
+class CropRow(Table):
+    """The judged crop as PNG, exactly the pixels that the model saw."""
+
+    __tablename__ = "crops"
+
+    estimate: Mapped[int] = mapped_column(
+        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
+    )
+    png: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,166 @@
+"""Settings to services: the only place that constructs engines."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.engines.current import CurrentIndex
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.flows.estimate import Corridor
+from simsvc.ports import Detector, Model
+from simsvc.settings import Settings, load_settings
+from simsvc.steps.manifest import Manifest, to_json
+from simsvc.store.builds import BuildStore
+from simsvc.store.database import Database
+from simsvc.store.estimates import EstimateStore
+from simsvc.values import BuildRecord, Crop, LabelledFace, Photo
+
+EngineName = Literal["onnx", "torch"]
+
+
+class Services:
+    """Everything a worker process needs, each part constructed once, when it is first asked for.
+
+    Make it after the worker forked: neither ONNX Runtime's threads nor database connections survive a fork. A
+    part that cannot be constructed raises its typed error each time it is asked for, so that a service whose
+    operator has just put the bundle in place recovers without a restart.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database_url)
+        self.estimates = EstimateStore(self.database)
+        self.builds = BuildStore(self.database)
+        self._lock = threading.Lock()
+        self._corridor: Corridor | None = None
+        self._index: CurrentIndex | None = None
+
+    def corridor(self) -> Corridor:
+        """Return what an estimate needs.
+
+        Raises:
+            BundleError: the model cannot be used.
+        """
+        with self._lock:
+            if self._corridor is None:
+                self._corridor = self._open_corridor()
+            return self._corridor
+
+    def index(self) -> CurrentIndex:
+        """Return the holder of the index in service.
+
+        Raises:
+            BundleError: the model cannot be used, so that no index can fit it.
+        """
+        self.corridor()
+        assert self._index is not None  # noqa: S101 - told to mypy; set together with the corridor
+        return self._index
+
+    def warm_up(self) -> None:
+        """Run every engine once on a grey square, so that the first photo finds them ready.
+
+        Raises:
+            BundleError: the model cannot be used.
+            IndexError_: no index can be used.
+        """
+        corridor = self.corridor()
+        side = corridor.model.input_px
+        grey = np.full((side, side, 3), 127, dtype=np.uint8)
+        corridor.detector.detect(Photo(grey, side, side, "none"))
+        prediction = corridor.model.predict([Crop(grey)])
+        corridor.index().search(prediction.embeddings[0], corridor.neighbours)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.database.close()
+
+    def _open_corridor(self) -> Corridor:
+        settings = self.settings
+        bundle = load_bundle(settings.bundle_dir)
+        model = OnnxModel(bundle, settings.threads)
+        self._index = CurrentIndex(settings.index_root, model.sha256)
+        return Corridor(
+            detector=SlimDetector(bundle.working_side_px),
+            model=model,
+            index=self._index.get,
+            recorder=self.estimates,
+            neighbours=settings.neighbours,
+            max_bytes=settings.max_upload_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexServices:
+    """What the index commands need.
+
+    Attributes:
+        settings: as read at start.
+        bundle: the verified model bundle.
+        detector: the one the bundle's crops are made with.
+        on_built: puts a finished build and its faces on record.
+    """
+
+    settings: Settings
+    bundle: Bundle
+    detector: Detector
+    on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
+
+    def model(self, engine: EngineName = "onnx") -> Model:
+        """Return the bundle's model, run by ONNX Runtime or by PyTorch.
+
+        Raises:
+            BundleDamaged: it cannot be loaded.
+        """
+        if engine == "onnx":
+            return OnnxModel(self.bundle, self.settings.threads)
+        from simsvc.engines.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
+
+        return TorchModel(self.bundle)
+
+
+def index_services(settings: Settings | None = None) -> IndexServices:
+    """Return what the index commands need.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        BundleError: the model cannot be used.
+        StoreError: the database URL cannot be used.
+    """
+    settings = settings or load_settings()
+    bundle = load_bundle(settings.bundle_dir)
+    builds = BuildStore(Database(settings.database_url))
+
+    def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        builds.record(build_record(manifest), faces)
+
+    return IndexServices(settings, bundle, SlimDetector(bundle.working_side_px), on_built)
+
+
+def build_record(manifest: Manifest) -> BuildRecord:
+    """Return what the database remembers of a build."""
+    return BuildRecord(
+        index_name=manifest.name,
+        build_id=manifest.build,
+        count=manifest.count,
+        sources=tuple(source.name for source in manifest.sources),
+        model_sha256=manifest.model.sha256,
+        manifest_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
+    )
+
+
+def open_database(settings: Settings | None = None) -> Database:
+    """Return the database alone, for what needs no engine.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        StoreError: the database URL cannot be used.
+    """
+    return Database((settings or load_settings()).database_url)

@@ -1,0 +1,1 @@
+"""Labelled photos: a reader per published data set, one merge with splits and audit, and the downloads."""

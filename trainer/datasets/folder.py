@@ -1,0 +1,51 @@
+"""One's own faces: a folder of photos and a CSV of labels (see `simsvc.steps.labels.parse_label_table`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simsvc.errors import LabelsUnreadable
+from simsvc.steps.labels import LabelRow, parse_label_table
+from trainer.datasets.rows import Row, SourceListing
+from trainer.datasets.text_file import read_text
+
+TABLE_NAME = "labels.csv"
+
+
+def read(path: Path, source: str) -> SourceListing:
+    """Read a folder with labels.csv (or with one CSV of another name), or the CSV itself beside its photos.
+
+    Raises:
+        LabelsUnreadable: there is no such table, or it lacks a column.
+    """
+    table_path = path if path.is_file() else _table_path(path)
+    root = table_path.parent.resolve()
+    table = parse_label_table(read_text(table_path))
+    rows: list[Row] = []
+    problems = list(table.problems)
+    for label in table.rows:
+        photo = root / label.file
+        if not photo.resolve().is_relative_to(root):
+            problems.append((label.file, "the file is a link that leaves the folder"))
+        elif not photo.is_file():
+            problems.append((label.file, "the photo is missing"))
+        else:
+            rows.append(_row(photo, label, source))
+    return SourceListing(tuple(rows), tuple(problems))
+
+
+def _table_path(folder: Path) -> Path:
+    named = folder / TABLE_NAME
+    if named.is_file():
+        return named
+    tables = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() == ".csv")
+    if len(tables) != 1:
+        raise LabelsUnreadable(
+            f"The folder {folder} holds {len(tables)} CSV files and none is named {TABLE_NAME}. "
+            f"Put the labels (file,age) into {TABLE_NAME} beside the photos."
+        )
+    return tables[0]
+
+
+def _row(photo: Path, label: LabelRow, source: str) -> Row:
+    return Row(photo, label.age_years, source, label.file, label.person, label.gender, label.group)

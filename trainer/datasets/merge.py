@@ -1,0 +1,132 @@
+"""The one merge: every command that needs rows or splits takes them from here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.datasets import near_duplicates, registry, splits
+from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.rows import Row
+from trainer.datasets.splits import Split
+
+CACHE: Final = Path("work/data")
+"""Where near-duplicates are kept between calls, relative to the working directory."""
+_CACHE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergedData:
+    """Rows of one or several sources, ordered by (source, reference), with splits that belong together.
+
+    Attributes:
+        rows: N photos that can be read.
+        split: str (N,): "train", "valid" or "test".
+        groups: int64 (N,): position of the leader of each row's group; near-duplicates and photos of one
+            person share a group, and a group lies in one split.
+        pairs: near-duplicates, as positions in `rows`.
+        problems: (source, reference, why) of what is left out because of its label or a missing file.
+        unreadable: (source, reference, why) of what is left out because it cannot be decoded.
+    """
+
+    rows: tuple[Row, ...]
+    split: NDArray[np.str_]
+    groups: NDArray[np.int64]
+    pairs: DuplicatePairs
+    problems: tuple[tuple[str, str, str], ...]
+    unreadable: tuple[tuple[str, str, str], ...]
+
+    def of(self, *wanted: Split) -> tuple[Row, ...]:
+        """Return the rows of the named splits, in order."""
+        return tuple(row for row, name in zip(self.rows, self.split, strict=True) if name in wanted)
+
+
+def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedData:
+    """Read and merge sources, find near-duplicates and unreadable files, and split.
+
+    Args:
+        sources: folder by source name, see `registry.read`.
+        cache: folder in which the near-duplicates are kept, or None to keep nothing.
+
+    Raises:
+        SourceUnknown, SourceEmpty, LabelsUnreadable: see `registry.read`.
+    """
+    listings = {source: registry.read(source, path) for source, path in sorted(sources.items())}
+    listed = sorted(
+        (row for listing in listings.values() for row in listing.rows),
+        key=lambda row: (row.source, row.reference),
+    )
+    pairs, unreadable = _scan(listed, cache)
+    rows, pairs = _readable(listed, pairs, unreadable)
+    groups = splits.group(rows, zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+    return MergedData(
+        rows,
+        splits.assign(rows, groups),
+        groups,
+        pairs,
+        tuple((source, *problem) for source, listing in listings.items() for problem in listing.problems),
+        tuple((listed[at].source, listed[at].reference, why) for at, why in sorted(unreadable.items())),
+    )
+
+
+def _readable(
+    listed: list[Row], pairs: DuplicatePairs, unreadable: Mapping[int, str]
+) -> tuple[tuple[Row, ...], DuplicatePairs]:
+    """Return the rows that can be read, and the pairs as positions among them."""
+    kept = np.array([at not in unreadable for at in range(len(listed))], dtype=bool)
+    position = np.cumsum(kept) - 1
+    rows = tuple(row for row, keep in zip(listed, kept, strict=True) if keep)
+    return rows, DuplicatePairs(position[pairs.first], position[pairs.second], pairs.similarity)
+
+
+def _scan(rows: list[Row], cache: Path | None) -> tuple[DuplicatePairs, dict[int, str]]:
+    """Return near-duplicates and unreadable photos by position, from the cache where it holds them."""
+    kept = None if cache is None else cache / f"near-duplicates-{_digest(rows)}.npz"
+    if kept is not None and kept.is_file():
+        try:
+            return _load(kept)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            kept.unlink()  # damaged: it is only a cache
+    signatures = near_duplicates.signatures([row.path for row in rows])
+    pairs = near_duplicates.find_pairs(signatures.thumbnails)
+    if kept is not None:
+        _save(kept, pairs, signatures.unreadable)
+    return pairs, signatures.unreadable
+
+
+def _digest(rows: list[Row]) -> str:
+    """Return 16 hex digits that change with any name or file size and with the method."""
+    method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
+    digest = hashlib.sha256(json.dumps(method).encode())
+    for row in rows:
+        digest.update(json.dumps([row.source, row.reference, row.path.stat().st_size]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _save(path: Path, pairs: DuplicatePairs, unreadable: Mapping[int, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part.npz")
+    reasons = json.dumps({str(at): why for at, why in unreadable.items()})
+    np.savez(
+        partial,
+        first=pairs.first,
+        second=pairs.second,
+        similarity=pairs.similarity,
+        unreadable=np.array(reasons),
+    )
+    partial.replace(path)
+
+
+def _load(path: Path) -> tuple[DuplicatePairs, dict[int, str]]:
+    with np.load(path, allow_pickle=False) as kept:
+        pairs = DuplicatePairs(kept["first"], kept["second"], kept["similarity"])
+        reasons = json.loads(str(kept["unreadable"]))
+    return pairs, {int(at): str(why) for at, why in reasons.items()}

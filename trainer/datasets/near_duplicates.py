@@ -1,0 +1,153 @@
+"""Near-duplicates by what the photos show: copies, re-encodings, other brightness or colour, mirrored copies.
+
+A photo's signature is its thumbnail of 32 x 32 grey levels; two photos are near-duplicates where the
+gradients of their signatures correlate by `MIN_SIMILARITY` or more, upright or mirrored. Gradients rather
+than grey levels, because aligned faces share their broad shading: on UTKFace plain grey needs a threshold of
+0.94 to 0.96 to tell copies from look-alikes, with hardly a gap between the two.
+
+How the threshold was chosen: on the 21,332 photos of UTKFace at hand the number of pairs by similarity falls
+steeply to 0.76 (860 pairs in 0.66..0.68, 182 in 0.70..0.72, 38 in 0.74..0.76) and stays flat at 6 to 18 per
+step of 0.02 from there to 0.90, where exact copies begin. By eye, pairs of 0.74..0.76 are mostly two people
+of like pose and light, those above 0.78 are nearly all copies, and the copies lost below it are shifted or
+turned against each other. It gives 965 pairs, 31 of them mirrored only, whose labels differ by 3.8 years on
+average, a quarter by more than 5.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from simsvc.errors import PhotoError
+from simsvc.steps.decode import decode
+
+SIDE_PX = 32
+"""Side of a signature."""
+COARSE_PX = 16
+"""Side at which candidates are sought: a quarter of the arithmetic."""
+MIN_SIMILARITY = 0.78
+"""Smallest correlation of the gradients of near-duplicates, at SIDE_PX; the module says why."""
+MIN_COARSE_SIMILARITY = 0.80
+"""Smallest correlation at COARSE_PX of a candidate: finds all but 3 in 1,000 of the pairs that comparing
+every pair at SIDE_PX finds on UTKFace."""
+BLOCK_CELLS = 20_000_000
+"""Correlations held in memory at once: 80 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signatures:
+    """Thumbnails of photos, and which photos cannot be read.
+
+    Attributes:
+        thumbnails: uint8 (N, 32, 32), grey; black where the photo cannot be read.
+        unreadable: why, by position.
+    """
+
+    thumbnails: NDArray[np.uint8]
+    unreadable: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DuplicatePairs:
+    """Pairs of near-duplicates, in ascending order of (first, second).
+
+    Attributes:
+        first: int64 (P,), positions.
+        second: int64 (P,), positions, each larger than `first`.
+        similarity: float32 (P,), MIN_SIMILARITY..1.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+
+def signatures(paths: Sequence[Path]) -> Signatures:
+    """Decode every photo, as the service does, into its signature."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = list(tqdm(pool.map(_thumbnail, paths), "photos read", len(paths), unit=" photos", delay=2))
+    thumbnails = np.zeros((len(paths), SIDE_PX, SIDE_PX), np.uint8)
+    unreadable: dict[int, str] = {}
+    for at, thumbnail in enumerate(found):
+        if isinstance(thumbnail, str):
+            unreadable[at] = thumbnail
+        else:
+            thumbnails[at] = thumbnail
+    return Signatures(thumbnails, unreadable)
+
+
+def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
+    """Compare every photo with every other, upright and mirrored.
+
+    Args:
+        thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
+    """
+    first, second = _candidates(thumbnails)
+    similarity = np.maximum(
+        _correlation(thumbnails[first], thumbnails[second]),
+        _correlation(thumbnails[first], thumbnails[second][:, :, ::-1]),
+    )
+    kept = similarity >= MIN_SIMILARITY
+    return DuplicatePairs(first[kept], second[kept], similarity[kept])
+
+
+def _thumbnail(path: Path) -> NDArray[np.uint8] | str:
+    """Return uint8 (32, 32), or the sentence that says why the photo cannot be read."""
+    try:
+        photo = decode(path.read_bytes())
+    except PhotoError as error:
+        return error.sentence
+    except OSError as error:
+        return f"The file cannot be opened: {error.strerror}."
+    grey = Image.fromarray(photo.rgb).convert("L")
+    return np.asarray(grey.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
+
+
+def _candidates(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return positions (i, j), i < j, each pair once and in order, of what correlates at COARSE_PX."""
+    coarse = _box(thumbnails)
+    upright, mirrored = _gradients(coarse), _gradients(coarse[:, :, ::-1])
+    block = max(1, BLOCK_CELLS // max(1, len(coarse)))
+    found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
+    for start in tqdm(range(0, len(coarse), block), "photos compared", unit=" blocks", delay=2):
+        rows = upright[start : start + block]
+        alike = (rows @ upright[start:].T >= MIN_COARSE_SIMILARITY) | (
+            rows @ mirrored[start:].T >= MIN_COARSE_SIMILARITY
+        )
+        pairs = np.argwhere(alike) + start
+        found.append(pairs[pairs[:, 1] > pairs[:, 0]])
+    both = np.concatenate(found)
+    return both[:, 0], both[:, 1]
+
+
+def _box(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (N, 16, 16): means of 2 x 2."""
+    step = SIDE_PX // COARSE_PX
+    cells = thumbnails.reshape(len(thumbnails), COARSE_PX, step, COARSE_PX, step)
+    means: NDArray[np.float32] = cells.mean(axis=(2, 4), dtype=np.float32)
+    return means
+
+
+def _gradients(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 (N, 2 S (S - 1)) of unit length: differences to the right and below; 0 where flat."""
+    across = np.diff(grey, axis=2).reshape(len(grey), -1)
+    down = np.diff(grey, axis=1).reshape(len(grey), -1)
+    both = np.concatenate([across, down], axis=1)
+    length = np.linalg.norm(both, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
+    return unit
+
+
+def _correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (P,): the cosine of the gradients of each of P pairs."""
+    products = _gradients(left.astype(np.float32)) * _gradients(right.astype(np.float32))
+    similarity: NDArray[np.float32] = products.sum(axis=1)
+    return similarity

@@ -1,0 +1,46 @@
+"""Which reader reads which source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simsvc.errors import SourceEmpty, SourceUnknown
+from trainer.datasets import appa_real, folder, imdb_wiki, utkface
+from trainer.datasets.rows import SourceListing
+
+READERS: dict[str, Callable[[Path, str], SourceListing]] = {
+    "utkface": utkface.read,
+    "appa-real": appa_real.read,
+    "imdb": imdb_wiki.read,
+    "wiki": imdb_wiki.read,
+    "folder": folder.read,
+}
+
+
+def read(source: str, path: Path) -> SourceListing:
+    """Read a data set from where it lies.
+
+    Args:
+        source: a name in `READERS`; a suffix tells several of one kind apart, such as "folder:clinic".
+        path: its folder.
+
+    Raises:
+        SourceUnknown: no reader has that name.
+        SourceEmpty: nothing lies at the path, or no photo there can be used.
+        LabelsUnreadable: the file that holds the labels is missing, damaged or lacks a column.
+    """
+    reader = READERS.get(source.partition(":")[0])
+    if reader is None:
+        raise SourceUnknown(f"There is no source named '{source}'. Choose one of: {', '.join(READERS)}.")
+    if not path.exists():
+        raise SourceEmpty(f"There is nothing at {path}. Check the path of the source '{source}'.")
+    if not path.is_dir() and reader is not folder.read:
+        raise SourceEmpty(f"{path} is no folder. Name the folder of the source '{source}'.")
+    listing = reader(path, source)
+    if not listing.rows:
+        raise SourceEmpty(
+            f"No photo of '{source}' at {path} can be used ({len(listing.problems)} were left out). "
+            "Check that the path names the unpacked data set."
+        )
+    return listing

@@ -1,0 +1,46 @@
+"""The one row type that every reader gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsvc.steps.labels import Gender, Group
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled photo.
+
+    Attributes:
+        path: where it lies on this machine.
+        age_years: the label to learn.
+        source: name of the data set, as given to `registry.read`.
+        reference: relative posix path inside the data set: the same on every machine.
+        person: name that the photos of one person share, or None where the data set does not tell.
+        gender: as the data set has it, or None.
+        group: in UTKFace's terms, or None.
+        apparent_age_years: mean of what people guessed, where the data set has that too.
+    """
+
+    path: Path
+    age_years: float
+    source: str
+    reference: str
+    person: str | None = None
+    gender: Gender | None = None
+    group: Group | None = None
+    apparent_age_years: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceListing:
+    """What a reader found.
+
+    Attributes:
+        rows: every photo that can be used.
+        problems: (reference, why it is left out), none of them fatal.
+    """
+
+    rows: tuple[Row, ...]
+    problems: tuple[tuple[str, str], ...] = ()

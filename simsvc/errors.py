@@ -21,7 +21,9 @@ SimsvcError
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexModelMismatch     index_model_mismatch
-│   └── BuildNotFound          build_not_found
+│   ├── BuildNotFound          build_not_found
+│   ├── BuildRunning           build_running
+│   └── IndexUnwritable        index_unwritable
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
@@ -31,6 +33,7 @@ SimsvcError
 │   └── EstimateNotFound       estimate_not_found
 ├── RequestError               the request is not one that simsvc can answer
 │   ├── PhotoMissing           photo_missing
+│   ├── NotMultipart           not_multipart
 │   └── FaceNotFound           face_not_found
 └── SettingsError              settings_invalid
 """
@@ -173,6 +176,18 @@ class BuildNotFound(IndexError_):
     code = "build_not_found"
 
 
+class BuildRunning(IndexError_):
+    """Another index build is at work in the same folder."""
+
+    code = "build_running"
+
+
+class IndexUnwritable(IndexError_):
+    """The index folder cannot be written to."""
+
+    code = "index_unwritable"
+
+
 class SourceError(SimsvcError):
     """Labelled photos cannot be read."""
 
@@ -225,6 +240,12 @@ class PhotoMissing(RequestError):
     """The form came without a photo."""
 
     code = "photo_missing"
+
+
+class NotMultipart(RequestError):
+    """The request's body is no form with files."""
+
+    code = "not_multipart"
 
 
 class FaceNotFound(RequestError):

@@ -33,7 +33,7 @@ MAX_SIDE_PX = 1600
 MIN_SIDE_PX = 32
 """No face of a usable size (see `boxes.MIN_FACE_PX`) fits into less."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
 """What may be decoded. Every other Pillow plug-in stays out of reach of uploads."""
 
 _ADVICE = "Save it as JPEG or PNG and try again."

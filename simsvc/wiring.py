@@ -6,24 +6,30 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.current import CurrentIndex
+from simsvc.engines.gallery import Gallery
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.slim_detector import SlimDetector
+from simsvc.errors import BuildNotFound
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
-from simsvc.steps.manifest import Manifest, to_json
+from simsvc.steps.manifest import Manifest, split_label, to_json
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import BuildRecord, Crop, LabelledFace, Photo
 
 EngineName = Literal["onnx", "torch"]
+OPEN_GALLERIES = 8
+"""Builds whose faces are kept open for thumbnails: the one in service and the ones of recent records."""
 
 
 class Services:
@@ -41,7 +47,7 @@ class Services:
         self.builds = BuildStore(self.database)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
-        self._index: CurrentIndex | None = None
+        self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(partial(open_gallery, settings.index_root))
 
     def corridor(self) -> Corridor:
         """Return what an estimate needs.
@@ -54,15 +60,14 @@ class Services:
                 self._corridor = self._open_corridor()
             return self._corridor
 
-    def index(self) -> CurrentIndex:
-        """Return the holder of the index in service.
+    def gallery(self, label: str) -> Gallery:
+        """Return the labelled faces of the build "name/build", in service or not.
 
         Raises:
-            BundleError: the model cannot be used, so that no index can fit it.
+            BuildNotFound: there is no such build.
+            IndexDamaged: its faces cannot be read.
         """
-        self.corridor()
-        assert self._index is not None  # noqa: S101 - told to mypy; set together with the corridor
-        return self._index
+        return self._gallery(label)
 
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.
@@ -86,11 +91,10 @@ class Services:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = OnnxModel(bundle, settings.threads)
-        self._index = CurrentIndex(settings.index_root, model.sha256)
         return Corridor(
             detector=SlimDetector(bundle.working_side_px),
             model=model,
-            index=self._index.get,
+            index=CurrentIndex(settings.index_root, model.sha256).get,
             recorder=self.estimates,
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
@@ -142,6 +146,19 @@ def index_services(settings: Settings | None = None) -> IndexServices:
         builds.record(build_record(manifest), faces)
 
     return IndexServices(settings, bundle, SlimDetector(bundle.working_side_px), on_built)
+
+
+def open_gallery(index_root: Path, label: str) -> Gallery:
+    """Open the labelled faces of the build "name/build".
+
+    Raises:
+        BuildNotFound: there is no such build, or it has been removed.
+        IndexDamaged: its faces cannot be read.
+    """
+    folder = index_root.joinpath(*split_label(label))
+    if not folder.is_dir():
+        raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
+    return Gallery(folder)
 
 
 def build_record(manifest: Manifest) -> BuildRecord:

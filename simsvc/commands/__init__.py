@@ -1,1 +1,15 @@
 """The `flask ...` commands."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from simsvc.commands.database_commands import database_group
+from simsvc.commands.estimate_command import estimate_command
+from simsvc.commands.index_commands import index_group
+
+
+def register(app: Flask) -> None:
+    """Give the application its commands."""
+    for command in (index_group, database_group, estimate_command):
+        app.cli.add_command(command)

@@ -9,8 +9,8 @@ from simsvc.values import Neighbour
 
 CLOSE_YEARS = 5.0
 """A labelled face within five years supports the estimate. Source: the cumulative score CS@5 by which age
-estimators are compared; Geng, Zhou and Smith-Miles, "Automatic Age Estimation Based on Facial Aging Patterns",
-IEEE TPAMI 29(12), 2007, section 5.2."""
+estimators are compared; Geng, Zhou and Smith-Miles, "Automatic Age Estimation Based on Facial Aging
+Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
 """Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
 

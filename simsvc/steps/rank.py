@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from simsvc.values import Neighbour
 
 SAME_PHOTO_DISTANCE = 1e-5
-"""Two faces of one label whose distances to the query differ by less are the same photo filed under two names:
-float32 embeddings of equal pixels agree to 1e-6, while at rank 12 of 20,000 faces neighbours lie some 5e-3
-apart."""
+"""Two faces of one label whose distances to the query differ by less are the same photo filed under two
+names: float32 embeddings of equal pixels agree to 1e-6, while different photos rarely lie so close."""
 
 
 def rank(found: Sequence[Neighbour], count: int) -> tuple[Neighbour, ...]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -35,26 +33,6 @@ class BuildStore:
         with self._database.transaction() as session:
             _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
             _upsert(session, BuildRow, "label", [_build_row(build)])
-
-    def sources(self, label: str) -> tuple[str, ...]:
-        """Return the sources of the build "name/build"; empty where it is not on record."""
-        with self._database.transaction() as session:
-            found = session.scalar(select(BuildRow.sources).where(BuildRow.label == label))
-        return tuple(found or ())
-
-    def sample(self, source: str, count: int) -> tuple[LabelledFace, ...]:
-        """Return about `count` faces of a source, spread evenly over its ages, youngest first."""
-        with self._database.transaction() as session:
-            query = (
-                select(FaceRow).where(FaceRow.source == source).order_by(FaceRow.age_years, FaceRow.face_id)
-            )
-            rows = session.scalars(query).all()
-        step = max(1, len(rows) // count) if count else 1
-        spread = islice(rows, step // 2, None, step)
-        return tuple(
-            LabelledFace(row.face_id, row.age_years, row.source, row.reference)
-            for row in islice(spread, count)
-        )
 
 
 def _face_row(face: LabelledFace) -> dict[str, object]:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
+from simsvc.store.tables import EstimateRow
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a writer waits for another one; estimates are written in a few milliseconds each."""
@@ -37,6 +38,16 @@ class Database:
                 yield session
         except SQLAlchemyError as error:
             raise _typed(error) from error
+
+    def check(self) -> None:
+        """Ask the estimates table for nothing, to see that it answers.
+
+        Raises:
+            StoreNotMigrated: tables are missing.
+            StoreError: the database cannot be used.
+        """
+        with self.transaction() as session:
+            session.execute(select(EstimateRow.sequence).limit(1))
 
     def close(self) -> None:
         """Close every connection."""

@@ -65,9 +65,7 @@ class EstimateStore:
 
 
 def _not_found() -> EstimateNotFound:
-    return EstimateNotFound(
-        "There is no estimate with this id. Check the address or upload the photo again."
-    )
+    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
 
 
 def _row(estimate: Estimate) -> EstimateRow:

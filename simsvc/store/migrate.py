@@ -29,9 +29,7 @@ def upgrade(engine: Engine) -> str:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
-        raise StoreError(
-            "The database could not be brought up to date."
-        ) from error
+        raise StoreError("The database could not be brought up to date.") from error
     return heads()[0]
 
 

@@ -23,7 +23,7 @@ def _faces_and_builds() -> None:
         sa.Column("face_id", sa.String(64), nullable=False),
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("reference", sa.String(512), nullable=False),
-        sa.Column("age_years", sa.Float(), nullable=False),
+        sa.Column("age_years", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("face_id", name="pk_faces"),
     )
     op.create_index("ix_faces_source", "faces", ["source"])
@@ -54,7 +54,7 @@ def _estimates() -> None:
         sa.Column("sentence", sa.String(), nullable=True),
         sa.Column("photo_name", sa.String(255), nullable=False),
         sa.Column("photo_sha256", sa.String(64), nullable=False),
-        sa.Column("age_years", sa.Float(), nullable=True),
+        sa.Column("age_years", sa.Double(), nullable=True),
         sa.Column("flags", sa.JSON(), nullable=False),
         sa.Column("model_version", sa.String(128), nullable=True),
         sa.Column("model_sha256", sa.String(64), nullable=True),
@@ -74,8 +74,8 @@ def _evidence() -> None:
         sa.Column("estimate", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("face_id", sa.String(64), nullable=False),
-        sa.Column("age_years", sa.Float(), nullable=False),
-        sa.Column("distance", sa.Float(), nullable=False),
+        sa.Column("age_years", sa.Double(), nullable=False),
+        sa.Column("distance", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["estimate"],
             ["estimates.sequence"],

@@ -1,0 +1,1 @@
+FLASK_APP=simsvc.flask_app

@@ -1,0 +1,24 @@
+"""`flask db ...`: the database's tables."""
+
+from __future__ import annotations
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from simsvc.errors import SimsvcError
+from simsvc.store import migrate
+from simsvc.wiring import open_database
+
+database_group = AppGroup("db", help="Create and upgrade the database's tables.")
+
+
+@database_group.command("upgrade")
+def upgrade_command() -> None:
+    """Bring the database to this version's tables; does nothing where they are there."""
+    try:
+        database = open_database(current_app.extensions["simsvc"].settings)
+        revision = migrate.upgrade(database.engine)
+    except SimsvcError as error:
+        raise click.ClickException(error.sentence) from None
+    click.echo(f"The database is at revision {revision}.")

@@ -1,0 +1,80 @@
+"""`flask estimate`: estimates on the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from tqdm import tqdm
+
+from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
+from simsvc.flows.estimate import Corridor, estimate
+from simsvc.steps.describe import describe, describe_unrecorded
+from simsvc.values import Estimate
+
+PROGRESS_FROM = 10
+"""From this many photos on, a progress bar is worth its line."""
+
+Row = dict[str, object]
+
+
+@click.command("estimate")
+@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_appcontext
+def estimate_command(photos: tuple[Path, ...], as_json: bool) -> None:
+    """Estimate the age of the face in each PHOTO, and put each answer on record.
+
+    A photo that is refused is an answer too: the exit status is 1 only where no photo could be read at all.
+    """
+    read = 0
+    try:
+        corridor = current_app.extensions["simsvc"].corridor()
+        for row in _rows(photos, corridor):
+            read += "id" in row
+            click.echo(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
+    except SimsvcError as error:
+        raise click.ClickException(error.sentence) from None
+    if not read:
+        sys.exit(1)
+
+
+def _rows(photos: Sequence[Path], corridor: Corridor) -> Iterator[Row]:
+    hidden = None if len(photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
+    with tqdm(photos, unit="photo", disable=hidden, file=sys.stderr) as progress:
+        for photo in progress:
+            yield _row(photo, corridor)
+
+
+def _row(photo: Path, corridor: Corridor) -> Row:
+    try:
+        data = _read(photo, corridor.max_bytes)
+    except SimsvcError as error:
+        unread = Estimate(str(photo), "", "refused", error.code, error.sentence)
+        return {**describe_unrecorded(unread), "photo_sha256": None}
+    return {**describe(estimate(data, photo.name, corridor)), "photo": str(photo)}
+
+
+def _read(photo: Path, max_bytes: int) -> bytes:
+    if not photo.is_file():
+        raise PhotoMissing("There is no such file. Check the path and try again.")
+    try:
+        if photo.stat().st_size > max_bytes:
+            raise PhotoTooManyBytes(
+                f"The file has more than {max_bytes / 1e6:.0f} MB. "
+                "Save a smaller copy, or crop it to the face, and try again."
+            )
+        return photo.read_bytes()
+    except OSError:
+        raise PhotoMissing("The file cannot be read. Check its permissions and try again.") from None
+
+
+def _line(row: Row) -> str:
+    if row["status"] == "refused":
+        return f"{row['photo']}: refused ({row['code']}). {row['sentence']}"
+    return f"{row['photo']}: {row['age_years']:.1f} years. {row['sentence']} Record {row['id']}."

@@ -1,0 +1,143 @@
+"""The one table from errors to HTTP statuses, and the two forms in which a client sees an error."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from flask import Flask, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from simsvc.errors import (
+    BuildNotFound,
+    BundleError,
+    EstimateNotFound,
+    FaceError,
+    FaceNotFound,
+    IndexError_,
+    NotMultipart,
+    PhotoError,
+    PhotoTooManyBytes,
+    RequestError,
+    SettingsError,
+    SimsvcError,
+    SourceError,
+    StoreError,
+)
+
+STATUS: dict[type[SimsvcError], int] = {
+    PhotoTooManyBytes: 413,
+    PhotoError: 422,
+    FaceError: 422,
+    NotMultipart: 415,
+    FaceNotFound: 404,
+    BuildNotFound: 404,
+    EstimateNotFound: 404,
+    RequestError: 400,
+    BundleError: 503,
+    IndexError_: 503,
+    StoreError: 503,
+    SourceError: 500,
+    SettingsError: 500,
+    SimsvcError: 500,
+}
+"""The nearest class in an error's ancestry decides."""
+
+SENTENCES = {
+    400: "The request cannot be understood. Go back and try again.",
+    404: "There is nothing at this address. Check it, or start again from the first page.",
+    405: "This address does not answer that kind of request. Start again from the first page.",
+    415: "The body of the request is of a kind that is not accepted.",
+    500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
+}
+DRAIN_BYTES = 100_000_000
+"""How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
+that is still sending when the connection closes shows a network error instead."""
+
+_log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Give the application its error handlers and every request its number."""
+    app.before_request(_number_request)
+    app.register_error_handler(SimsvcError, _typed)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def status_of(error: SimsvcError | type[SimsvcError]) -> int:
+    """Return the HTTP status of an error."""
+    kind = error if isinstance(error, type) else type(error)
+    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def status_of_answer(code: str | None) -> int:
+    """Return the HTTP status of an estimate object: 201, or that of the refusal with this code."""
+    if code is None:
+        return 201
+    return status_of(PhotoTooManyBytes) if code == PhotoTooManyBytes.code else status_of(PhotoError)
+
+
+def is_for_program(path: str) -> bool:
+    """Say whether a program reads the answer (JSON) or a person (a page)."""
+    return path.startswith("/api/") or path == "/healthz"
+
+
+def _number_request() -> None:
+    g.request_id = uuid.uuid4().hex[:16]
+
+
+def _request_id() -> str:
+    return str(g.get("request_id", "none"))
+
+
+def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
+    problem = {"code": code, "sentence": sentence, "status": status, "request": _request_id()}
+    if is_for_program(request.path):
+        return jsonify(problem), status
+    return render_template("error.html", **problem), status
+
+
+def _typed(error: Exception) -> ResponseReturnValue:
+    assert isinstance(error, SimsvcError)  # noqa: S101 - told to mypy; registered for this class only
+    status = status_of(error)
+    if status >= 500:
+        _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
+    return _problem(error.code, error.sentence, status)
+
+
+def _too_large(error: Exception) -> ResponseReturnValue:
+    del error
+    _drain()
+    limit = (request.max_content_length or 0) / 1e6
+    sentence = (
+        f"The upload is too large: at most {limit:.0f} MB are accepted. "
+        "Save a smaller copy of the photo, or crop it to the face, and try again."
+    )
+    return _problem(PhotoTooManyBytes.code, sentence, 413)
+
+
+def _drain() -> None:
+    stream = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, DRAIN_BYTES)
+    try:
+        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+            left -= len(piece)
+    except OSError:
+        return  # the client has gone: nobody reads the answer
+
+
+def _http(error: Exception) -> ResponseReturnValue:
+    assert isinstance(error, HTTPException)  # noqa: S101 - told to mypy; registered for this class only
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()  # a redirect
+    name = error.name.lower().replace(" ", "_")
+    return _problem(name, SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]), status)
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    _log.error("request %s failed", _request_id(), exc_info=error)
+    return _problem("internal_error", SENTENCES[500], 500)

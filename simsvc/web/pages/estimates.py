@@ -1,0 +1,39 @@
+"""/ and /estimates: upload a photo, read the answer."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from simsvc.flows.estimate import estimate
+from simsvc.web.current import services
+from simsvc.web.pages.plot import age_plot
+from simsvc.web.upload import uploaded_photo
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+def start() -> ResponseReturnValue:
+    """Show the upload form."""
+    return render_template("start.html", max_bytes=services().settings.max_upload_bytes)
+
+
+@blueprint.post("/estimates")
+def create() -> ResponseReturnValue:
+    """Judge the uploaded photo and lead to its answer, which may be a refusal."""
+    upload = uploaded_photo()
+    recorded = estimate(upload.data, upload.name, services().corridor())
+    return redirect(url_for("pages.show", public_id=recorded.id), 303)
+
+
+@blueprint.get("/estimates/<public_id>")
+def show(public_id: str) -> ResponseReturnValue:
+    """Show a recorded answer with its evidence."""
+    recorded = services().estimates.find(public_id)
+    answer = recorded.estimate
+    if answer.age_years is None:
+        max_bytes = services().settings.max_upload_bytes
+        return render_template("refused.html", recorded=recorded, estimate=answer, max_bytes=max_bytes)
+    plot = age_plot(answer.age_years, answer.neighbours)
+    return render_template("estimate.html", recorded=recorded, estimate=answer, plot=plot)

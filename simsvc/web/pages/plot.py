@@ -1,0 +1,107 @@
+"""Geometry of the plot of the neighbours' ages against the estimate; the template draws it as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simsvc.steps.explain import explain
+from simsvc.values import Neighbour
+
+WIDTH_PX, HEIGHT_PX = 520.0, 300.0
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 52.0, 16.0, 50.0, 46.0
+LEAST_SPAN_YEARS = 20.0
+LEAST_SPAN_SIMILARITY = 0.1
+MOST_TICKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Values low..high, laid linearly on pixels start..end."""
+
+    low: float
+    high: float
+    start_px: float
+    end_px: float
+    step: float
+
+    def at(self, value: float) -> float:
+        """Return the pixel of a value."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start_px + share * (self.end_px - self.start_px), 1)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Multiples of the step within the axis."""
+        first, last = math.ceil(self.low / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
+        return [round(tick * self.step, 6) for tick in range(first, last + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A vertical line with its words: where, and on which side the words stand."""
+
+    x_px: float
+    age_years: float
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgePlot:
+    """Everything the template needs; pixels of a WIDTH_PX x HEIGHT_PX drawing."""
+
+    ages: Axis
+    similarities: Axis
+    neighbours: tuple[Neighbour, ...]
+    estimate: Mark
+    mean: Mark | None
+    description: str
+    width_px: float = WIDTH_PX
+    height_px: float = HEIGHT_PX
+
+
+def age_plot(age_years: float, neighbours: Sequence[Neighbour]) -> AgePlot:
+    """Lay out the plot: labelled age to the right, similarity upwards, estimate and mean as lines."""
+    explanation = explain(age_years, neighbours)
+    mean_years = explanation.neighbours_age_years if explanation else None
+    ages = _age_axis([age_years, *(near.age_years for near in neighbours)])
+    return AgePlot(
+        ages,
+        _similarity_axis([near.similarity for near in neighbours] or [0.0, 1.0]),
+        tuple(neighbours),
+        _mark(age_years, ages),
+        None if mean_years is None else _mark(mean_years, ages),
+        f"The estimate is {age_years:.0f} years. {explanation.sentence if explanation else ''}".strip(),
+    )
+
+
+def _age_axis(values: Sequence[float]) -> Axis:
+    low, high = _widened(min(values) - 2.0, max(values) + 2.0, LEAST_SPAN_YEARS)
+    if low < 0.0:
+        low, high = 0.0, max(high, LEAST_SPAN_YEARS)
+    low, high = 5.0 * math.floor(low / 5.0), 5.0 * math.ceil(high / 5.0)
+    return Axis(low, high, LEFT_PX, WIDTH_PX - RIGHT_PX, _step(high - low, (5.0, 10.0, 20.0, 50.0)))
+
+
+def _similarity_axis(values: Sequence[float]) -> Axis:
+    least, most = min(values), max(values)
+    room = max(0.1 * (most - least), 0.005)
+    low, high = _widened(least - room, most + room, LEAST_SPAN_SIMILARITY)
+    high = min(high, 1.02)
+    low = min(low, high - LEAST_SPAN_SIMILARITY)
+    return Axis(low, high, HEIGHT_PX - BOTTOM_PX, TOP_PX, _step(high - low, (0.02, 0.05, 0.1, 0.2, 0.5)))
+
+
+def _widened(low: float, high: float, least_span: float) -> tuple[float, float]:
+    lack = max(0.0, least_span - (high - low)) / 2.0
+    return low - lack, high + lack
+
+
+def _step(span: float, steps: Sequence[float]) -> float:
+    return next((step for step in steps if span / step <= MOST_TICKS), steps[-1])
+
+
+def _mark(age_years: float, ages: Axis) -> Mark:
+    x_px = ages.at(age_years)
+    return Mark(x_px, age_years, "end" if x_px > WIDTH_PX / 2 else "start")

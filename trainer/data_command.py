@@ -1,0 +1,107 @@
+"""`python -m trainer data`: merge sources, audit them, split them; `... data fetch NAME` downloads one."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from simsvc.errors import SourceUnknown
+from trainer.datasets import archives, fetch
+from trainer.datasets.audit import as_text, audit
+from trainer.datasets.merge import CACHE, MergedData, merged
+from trainer.datasets.registry import READERS
+from trainer.datasets.splits import digests
+
+COLUMNS = (
+    *("source", "reference", "age_years", "person", "gender", "group", "apparent_age_years"),
+    *("split", "duplicate_group", "path"),
+)
+"""Of rows.csv; `duplicate_group` is shared by near-duplicates and by the photos of one person."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `python -m trainer data` to its parser."""
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"a data set and where it lies; NAME is one of {', '.join(READERS)}; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, default=CACHE, help="folder to write to (default: %(default)s)")
+    actions = parser.add_subparsers(dest="action", metavar="fetch")
+    fetching = actions.add_parser("fetch", help="download a published data set")
+    fetching.add_argument("name", metavar="NAME", help=f"one of {', '.join(archives.ARCHIVES)}")
+    fetching.add_argument("--to", type=Path, default=Path("work/archives"), help="folder to download into")
+    fetching.add_argument("--yes", action="store_true", help="the terms are known and accepted")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        SourceError: see `merge.merged` and `fetch.fetch`.
+    """
+    if args.action == "fetch":
+        return _fetch(args.name, args.to, accepted=args.yes)
+    sources = parse_sources(args.source)
+    args.out.mkdir(parents=True, exist_ok=True)
+    data = merged(sources, cache=args.out)
+    result = audit(data)
+    print(as_text(result))
+    write_rows(data, args.out / "rows.csv")
+    (args.out / "audit.json").write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    from trainer.datasets.audit_plot import draw  # noqa: PLC0415 - matplotlib only where something is drawn
+
+    draw(data, result, args.out / "audit.png")
+    print(f"\nwritten: {args.out}/rows.csv, audit.json, audit.png")
+    return 0
+
+
+def parse_sources(texts: Sequence[str]) -> dict[str, Path]:
+    """Read "NAME=PATH" arguments.
+
+    Raises:
+        SourceUnknown: there is none, one lacks a name or a path, or a name is given twice.
+    """
+    sources: dict[str, Path] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path:
+            raise SourceUnknown(
+                f"'{text}' is not NAME=PATH. Write, for instance, --source utkface=photos/utkface."
+            )
+        if name in sources:
+            raise SourceUnknown(
+                f"The source '{name}' is given twice. Tell several of one kind apart by a suffix, "
+                "such as folder:clinic=PATH."
+            )
+        sources[name] = Path(path)
+    if not sources:
+        raise SourceUnknown("No source is named. Add at least one --source NAME=PATH.")
+    return sources
+
+
+def write_rows(data: MergedData, path: Path) -> None:
+    """Write every row with its split and group as CSV."""
+    hashes = digests(data.rows)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row, split, leader in zip(data.rows, data.split, data.groups, strict=True):
+            label = (row.age_years, row.person, row.gender, row.group, row.apparent_age_years)
+            writer.writerow((row.source, row.reference, *label, split, hashes[leader].hex()[:12], row.path))
+
+
+def _fetch(name: str, to: Path, *, accepted: bool) -> int:
+    archive = archives.named(name)
+    print(archive.notice)
+    if not accepted and not fetch.confirmed():
+        print("Nothing was downloaded.")
+        return 1
+    path = fetch.fetch(archive, to)
+    print(f"{path} is complete. Unpack it and name its folder: --source {archive.name}=PATH")
+    return 0

@@ -1,0 +1,177 @@
+"""What merged data hold: counts, what was left out, and how far the labels of near-duplicates disagree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.datasets.merge import MergedData
+from trainer.datasets.splits import SPLITS
+
+FAR_APART_YEARS = 5.0
+"""Labels of the same photo that differ by more make at least one of them wrong."""
+EXAMPLES = 20
+"""How many of the worst disagreements are named."""
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two near-duplicates and their labels."""
+
+    first: str
+    second: str
+    similarity: float
+    first_age_years: float
+    second_age_years: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicates:
+    """How many there are, and how far their labels disagree.
+
+    Attributes:
+        pairs: number of pairs.
+        photos: number of photos in at least one pair.
+        mean_difference_years: mean absolute difference of the two ages, or None without pairs.
+        far_apart_share: 0..1, share of pairs more than FAR_APART_YEARS apart, or None without pairs.
+        worst: the pairs furthest apart.
+    """
+
+    pairs: int
+    photos: int
+    mean_difference_years: float | None
+    far_apart_share: float | None
+    worst: tuple[Disagreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The audit, ready to print, plot and write as JSON.
+
+    Attributes:
+        photos: N.
+        by_source, by_decade, by_gender, by_group, by_split: photos by value; "30-39" is a decade.
+        split_by_decade: photos by split, by decade.
+        left_out: photos by "source: why", because of label or missing file.
+        unreadable: (source, reference, why).
+        largest_group: photos in the largest set that no split may part.
+        near_duplicates: see there.
+    """
+
+    photos: int
+    by_source: dict[str, int]
+    by_decade: dict[str, int]
+    by_gender: dict[str, int]
+    by_group: dict[str, int]
+    by_split: dict[str, int]
+    split_by_decade: dict[str, dict[str, int]]
+    left_out: dict[str, int]
+    unreadable: tuple[tuple[str, str, str], ...]
+    largest_group: int
+    near_duplicates: NearDuplicates
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+
+def audit(data: MergedData) -> Audit:
+    """Count what is in merged data."""
+    decades = [decade(row.age_years) for row in data.rows]
+    order = sorted(set(decades), key=lambda name: int(name.partition("-")[0]))
+    return Audit(
+        photos=len(data.rows),
+        by_source=_counts(row.source for row in data.rows),
+        by_decade={name: decades.count(name) for name in order},
+        by_gender=_counts(row.gender or UNKNOWN for row in data.rows),
+        by_group=_counts(row.group or UNKNOWN for row in data.rows),
+        by_split={split: int(np.sum(data.split == split)) for split in SPLITS},
+        split_by_decade={split: _decades_of(split, data, decades, order) for split in SPLITS},
+        left_out=_counts(f"{source}: {why}" for source, _, why in data.problems),
+        unreadable=data.unreadable,
+        largest_group=int(np.bincount(data.groups).max(initial=0)),
+        near_duplicates=_near_duplicates(data),
+    )
+
+
+def decade(age_years: float) -> str:
+    """Name the decade of an age: 34.5 lies in "30-39"."""
+    start = int(age_years // 10) * 10
+    return f"{start}-{start + 9}"
+
+
+def label_differences_years(data: MergedData) -> NDArray[np.float64]:
+    """Return float64 (P,): the absolute difference of the two labels of each pair of near-duplicates."""
+    ages = np.array([row.age_years for row in data.rows], dtype=np.float64)
+    differences: NDArray[np.float64] = np.abs(ages[data.pairs.first] - ages[data.pairs.second])
+    return differences
+
+
+def as_text(result: Audit) -> str:
+    """Return the audit as lines for a terminal."""
+    pairs = result.near_duplicates
+    lines = [f"{result.photos} photos, {len(result.unreadable)} unreadable files"]
+    tables = {
+        "source": result.by_source,
+        "age": result.by_decade,
+        "gender": result.by_gender,
+        "group": result.by_group,
+        "split": result.by_split,
+        "left out": result.left_out,
+    }
+    for title, counts in tables.items():
+        lines += ["", title, *_table(counts, result.photos)]
+    lines += [f"  unreadable {source}/{name}: {why}" for source, name, why in result.unreadable[:EXAMPLES]]
+    lines += ["", f"near-duplicates: {pairs.pairs} pairs of {pairs.photos} photos"]
+    if pairs.mean_difference_years is not None and pairs.far_apart_share is not None:
+        lines.append(
+            f"  their labels differ by {pairs.mean_difference_years:.2f} years on average, "
+            f"{pairs.far_apart_share:.1%} of them by more than {FAR_APART_YEARS:.0f} years"
+        )
+    lines.append(f"  the largest group that no split parts has {result.largest_group} photos")
+    return "\n".join(lines)
+
+
+def _table(counts: dict[str, int], total: int) -> list[str]:
+    width = max(map(len, counts), default=0)
+    return [f"  {name:<{width}} {count:>8} {count / max(1, total):>7.1%}" for name, count in counts.items()]
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    """Count, the most frequent first, and by name where equal."""
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _decades_of(split: str, data: MergedData, decades: list[str], order: list[str]) -> dict[str, int]:
+    inside = Counter(name for name, of in zip(decades, data.split, strict=True) if of == split)
+    return {name: inside[name] for name in order}
+
+
+def _near_duplicates(data: MergedData) -> NearDuplicates:
+    differences = label_differences_years(data)
+    pairs = data.pairs
+    worst = np.argsort(-differences, kind="stable")[:EXAMPLES]
+    return NearDuplicates(
+        pairs=len(differences),
+        photos=len(np.union1d(pairs.first, pairs.second)),
+        mean_difference_years=float(differences.mean()) if len(differences) else None,
+        far_apart_share=float(np.mean(differences > FAR_APART_YEARS)) if len(differences) else None,
+        worst=tuple(_disagreement(data, int(at)) for at in worst),
+    )
+
+
+def _disagreement(data: MergedData, at: int) -> Disagreement:
+    first, second = data.rows[data.pairs.first[at]], data.rows[data.pairs.second[at]]
+    return Disagreement(
+        f"{first.source}/{first.reference}",
+        f"{second.source}/{second.reference}",
+        round(float(data.pairs.similarity[at]), 4),
+        first.age_years,
+        second.age_years,
+    )

@@ -6,8 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -16,12 +15,13 @@ from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.shelf import IndexShelf
+from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
-from simsvc.errors import BuildNotFound
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
-from simsvc.steps.manifest import Manifest, split_label, to_json
+from simsvc.steps.manifest import Manifest, to_json
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
@@ -47,7 +47,7 @@ class Services:
         self.builds = BuildStore(self.database)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
-        self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(partial(open_gallery, settings.index_root))
+        self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(IndexShelf(settings.index_root).gallery)
 
     def corridor(self) -> Corridor:
         """Return what an estimate needs.
@@ -109,12 +109,14 @@ class IndexServices:
         settings: as read at start.
         bundle: the verified model bundle.
         detector: the one the bundle's crops are made with.
+        shelf: where index builds stand.
         on_built: puts a finished build and its faces on record.
     """
 
     settings: Settings
     bundle: Bundle
     detector: Detector
+    shelf: IndexShelf
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
 
     def model(self, engine: EngineName = "onnx") -> Model:
@@ -145,20 +147,17 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
         builds.record(build_record(manifest), faces)
 
-    return IndexServices(settings, bundle, SlimDetector(bundle.working_side_px), on_built)
+    detector = SlimDetector(bundle.working_side_px)
+    return IndexServices(settings, bundle, detector, open_shelf(settings), on_built)
 
 
-def open_gallery(index_root: Path, label: str) -> Gallery:
-    """Open the labelled faces of the build "name/build".
+def open_shelf(settings: Settings | None = None) -> IndexShelf:
+    """Return the index builds alone, for what needs no model.
 
     Raises:
-        BuildNotFound: there is no such build, or it has been removed.
-        IndexDamaged: its faces cannot be read.
+        SettingsError: a setting cannot be used.
     """
-    folder = index_root.joinpath(*split_label(label))
-    if not folder.is_dir():
-        raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
-    return Gallery(folder)
+    return IndexShelf((settings or load_settings()).index_root)
 
 
 def build_record(manifest: Manifest) -> BuildRecord:

@@ -1,0 +1,159 @@
+"""`flask index ...`: make, list, check and switch index builds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from tqdm import tqdm
+
+from simsvc.engines.sources import SOURCES, read_source
+from simsvc.errors import IndexError_, IndexMissing, IndexModelMismatch, SimsvcError
+from simsvc.flows.build_index import BuildRequest, build
+from simsvc.settings import Settings
+from simsvc.steps.gallery import LabelledSource
+from simsvc.steps.manifest import Manifest
+from simsvc.wiring import IndexServices, build_record, index_services, open_shelf
+
+index_group = AppGroup("index", help="Make, list, check and switch index builds.")
+
+
+@index_group.command("build")
+@click.option("--source", type=click.Choice(SOURCES), default="demo", show_default=True, help="What to read.")
+@click.option("--path", type=click.Path(path_type=Path), help="Folder of the source; demo brings its own.")
+@click.option("--name", help="Name of the index; the source's name where it is left out.")
+@click.option("--engine", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True)
+@click.option("--if-needed", is_flag=True, help="Do nothing where the index in service is whole and fits.")
+def build_command(
+    source: str, path: Path | None, name: str | None, engine: Literal["onnx", "torch"], if_needed: bool
+) -> None:
+    """Build an index of labelled faces and put it into service."""
+    with _sentences():
+        services = index_services(_settings())
+        label = _in_service(services) if if_needed else None
+        if label is not None:
+            click.echo(f"The index {label} is in service, whole and fits the model.")
+            return
+        photos = _photos(source, path)
+        manifest = _built(services, BuildRequest(name or source, (photos,), engine))
+        click.echo(_summary(manifest))
+
+
+@index_group.command("list")
+def list_command() -> None:
+    """List every build; a star marks the one in service."""
+    with _sentences():
+        shelf = open_shelf(_settings())
+        labels, current = shelf.labels(), shelf.current()
+        if not labels:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        for label in labels:
+            try:
+                manifest = shelf.manifest(label)
+                row = f"{label}  {manifest.count} faces  {_origin(manifest)}  model {manifest.model.version}"
+            except IndexError_ as error:
+                row = f"{label}  {error.code}"
+            click.echo(("* " if label == current else "  ") + row)
+
+
+@index_group.command("verify")
+@click.argument("build_id", metavar="[BUILD]", required=False)
+def verify_command(build_id: str | None) -> None:
+    """Check every file of BUILD, or of the build in service, against its manifest and the model."""
+    with _sentences():
+        services = index_services(_settings())
+        label = services.shelf.find(build_id) if build_id else services.shelf.current()
+        if label is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        manifest = _fitting(services, label)
+        click.echo(f"{label}: {manifest.count} faces, every file as built, and fits the model in service.")
+
+
+@index_group.command("use")
+@click.argument("build_id", metavar="BUILD")
+def use_command(build_id: str) -> None:
+    """Check BUILD and put it into service; running services follow within two seconds."""
+    with _sentences():
+        services = index_services(_settings())
+        label = services.shelf.find(build_id)
+        manifest = _fitting(services, label)
+        services.on_built(manifest, services.shelf.gallery(label).faces)
+        services.shelf.switch(label)
+        click.echo(f"{label} with {manifest.count} faces is in service.")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["simsvc"].settings
+    return settings
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except SimsvcError as error:
+        raise click.ClickException(error.sentence) from None
+
+
+def _photos(source: str, path: Path | None) -> LabelledSource:
+    if path is None and source != "demo":
+        raise click.UsageError(f"Say where the photos of {source} lie: --path DIR.")
+    return read_source(source, path or _settings().gallery_dir)
+
+
+def _built(services: IndexServices, request: BuildRequest) -> Manifest:
+    total = sum(len(source.photos) for source in request.sources)
+    with tqdm(total=total, unit="face", desc=f"index {request.name}", disable=None) as bar:
+        return build(
+            request,
+            services.detector,
+            services.model("torch" if request.engine == "torch" else "onnx"),
+            services.shelf,
+            on_built=services.on_built,
+            progress=lambda done, _total: _advance(bar, done),
+        )
+
+
+def _advance(bar: tqdm[NoReturn], done: int) -> None:
+    bar.update(done - bar.n)
+
+
+def _in_service(services: IndexServices) -> str | None:
+    """Return the label of the index in service where it is whole and fits the model, or None."""
+    try:
+        label = services.shelf.current()
+        return label and _fitting(services, label).label
+    except IndexError_:
+        return None
+
+
+def _fitting(services: IndexServices, label: str) -> Manifest:
+    """Verify a build and hold it against the model in service."""
+    manifest = services.shelf.verify(label)
+    if manifest.model.sha256 != services.bundle.sha256:
+        raise IndexModelMismatch(
+            f"The index {label} was built with another model ({manifest.model.version}) than the one in "
+            f"service ({services.bundle.version}). Build it again: `flask index build`."
+        )
+    return manifest
+
+
+def _origin(manifest: Manifest) -> str:
+    return ", ".join(source.name for source in manifest.sources)
+
+
+def _summary(manifest: Manifest) -> str:
+    reasons = Counter(entry.reason for entry in manifest.facts.skipped)
+    whole = sum(source.whole_picture for source in manifest.sources)
+    lines = [f"{manifest.label}: {manifest.count} faces in service."]
+    lines += [f"{count} skipped: {reason}" for reason, count in sorted(reasons.items())]
+    if whole:
+        lines.append(f"{whole} taken whole, because no face was detected in an aligned photo")
+    lines.append(f"manifest.json sha256 {build_record(manifest).manifest_sha256}")
+    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,14 @@ from trainer.datasets.splits import SPLITS
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
 MAX_BARS = 8
-"""Reasons and sources beyond are summed in the JSON only."""
+"""Reasons beyond stand in the JSON only."""
+MIN_PLACES = 4
+"""So that one bar alone does not fill its panel."""
+LABEL_CHARS = 24
 
 
 def draw(data: MergedData, result: Audit, path: Path) -> None:
-    """Write a PNG of six panels: ages, splits by age, gender, group, labels of duplicates, what is left out."""
+    """Write a PNG of six panels: ages, splits by age, gender, group, duplicates' labels, what is left out."""
     figure = Figure(figsize=(15, 8.5), layout="constrained")
     FigureCanvasAgg(figure)
     panels: list[Axes] = list(figure.subplots(2, 3).flat)
@@ -55,11 +59,13 @@ def _split_shares(axes: Axes, result: Audit) -> None:
 
 def _bars(axes: Axes, title: str, counts: dict[str, int]) -> None:
     shown = dict(list(counts.items())[:MAX_BARS])
+    places = range(len(shown))
     colours = [GREY if name == UNKNOWN else BLUE for name in shown]
-    bars = axes.barh(list(shown), list(shown.values()), color=colours)
+    bars = axes.barh(places, list(shown.values()), height=0.7, color=colours)
     axes.bar_label(bars, labels=[f" {count:,}" for count in shown.values()])
-    axes.invert_yaxis()
-    axes.margins(x=0.15)
+    axes.set_yticks(places, [textwrap.fill(name, LABEL_CHARS) for name in shown])
+    axes.set_ylim(max(MIN_PLACES, len(shown)) - 0.5, -0.5)
+    axes.margins(x=0.2)
     axes.set(title=title if shown else f"{title}: none", xlabel="photos")
 
 
@@ -76,5 +82,5 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
 
 
 def _left_out(result: Audit) -> dict[str, int]:
-    reasons = {name if len(name) <= 34 else f"{name[:33]}…": count for name, count in result.left_out.items()}
-    return {**reasons, **({"unreadable": len(result.unreadable)} if result.unreadable else {})}
+    unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
+    return {**unreadable, **result.left_out}

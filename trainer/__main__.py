@@ -1,0 +1,43 @@
+"""`python -m trainer COMMAND`: data, fit, export, evaluate, demo-gallery."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from simsvc.errors import SimsvcError
+
+COMMANDS = {
+    "data": ("trainer.data_command", "merge data sets and print their audit; `data fetch NAME` fetches one"),
+    "fit": ("trainer.fit_command", "train a model by a recipe"),
+    "export": ("trainer.export_command", "turn a run into a bundle that the service loads"),
+    "evaluate": ("trainer.evaluate_command", "score a bundle on a data set, through the service's own steps"),
+    "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),
+    "detector": ("trainer.detector_command", "measure the detector's threshold on photos without faces"),
+}
+"""Command to module (imported only when asked for) and help."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a refusal is one sentence on standard error and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        if given[:1] == [name]:
+            importlib.import_module(module).add_arguments(sub)
+    args = parser.parse_args(given)
+    try:
+        return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+    except SimsvcError as error:
+        print(f"trainer {args.command}: {error.sentence}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. What is on disk stays; call the command again to go on.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Packed squares to normalised batches: framing, flip and colour vary in training, nothing in validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trainer.pack import CONTEXT, CROP_PX
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How far augmentation goes.
+
+    Attributes:
+        scale: the crop's side is multiplied by exp(u), u uniform in +- this.
+        shift: its centre moves by up to this share of its side, each way.
+        rotate_deg: it turns by up to this, each way.
+        colour: brightness, contrast and saturation are multiplied by exp(u), u uniform in +- this; one face
+            in ten becomes grey.
+        erase: probability that a random rectangle of 2 to 20% of the area is replaced by one colour. Source:
+            Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
+    """
+
+    scale: float
+    shift: float
+    rotate_deg: float
+    colour: float
+    erase: float
+
+
+NONE = Strength(0.0, 0.0, 0.0, 0.0, 0.0)
+_GREY_SHARE = 0.1
+_ERASE_AREA = (0.02, 0.2)
+
+
+def batch(
+    squares: NDArray[np.uint8],
+    size_px: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    strength: Strength | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
+
+    Args:
+        squares: uint8 (N, P, P, 3), packed crops with their context.
+        size_px: input size.
+        mean: channel mean in 0..1.
+        std: channel deviation in 0..1.
+        strength: of the augmentation with horizontal flips; None for the plain crop.
+        generator: source of randomness.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(squares)).permute(0, 3, 1, 2).float()
+    framed = _framed(pixels, strength, generator)
+    sized = functional.interpolate(
+        framed, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
+    )
+    if strength is not None:
+        sized = _erased(_coloured(sized, strength, generator), strength, generator)
+    scale = 255.0 * torch.tensor(list(std)).view(1, 3, 1, 1)
+    shift = 255.0 * torch.tensor(list(mean)).view(1, 3, 1, 1)
+    return ((sized - shift) / scale).contiguous(memory_format=torch.channels_last)
+
+
+def _uniform(n: int, width: float, generator: torch.Generator | None) -> Tensor:
+    return (torch.rand(n, generator=generator) * 2 - 1) * width
+
+
+def _framed(pixels: Tensor, strength: Strength | None, generator: torch.Generator | None) -> Tensor:
+    """Cut the (varied) crop out of the packed square by one affine resampling, (N, 3, CROP_PX, CROP_PX)."""
+    if strength is None:
+        edge = (pixels.shape[-1] - CROP_PX) // 2
+        return pixels[:, :, edge : edge + CROP_PX, edge : edge + CROP_PX]
+    n = pixels.shape[0]
+    scale = torch.exp(_uniform(n, strength.scale, generator)) / CONTEXT
+    angle = _uniform(n, math.radians(strength.rotate_deg), generator)
+    dx = _uniform(n, 2 * strength.shift / CONTEXT, generator)
+    dy = _uniform(n, 2 * strength.shift / CONTEXT, generator)
+    flip = 1.0 - 2.0 * (torch.rand(n, generator=generator) < 0.5).float()
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = [torch.stack([cos * flip, -sin, dx], 1), torch.stack([sin * flip, cos, dy], 1)]
+    grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, CROP_PX, CROP_PX], align_corners=False)
+    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def _coloured(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
+    if strength.colour == 0:
+        return pixels
+    n = pixels.shape[0]
+    gain, contrast, saturation = (
+        torch.exp(_uniform(n, strength.colour, generator)).view(n, 1, 1, 1) for _ in range(3)
+    )
+    saturation = saturation * (torch.rand(n, generator=generator) >= _GREY_SHARE).view(n, 1, 1, 1)
+    middle = pixels.mean((1, 2, 3), keepdim=True)
+    pixels = ((pixels - middle) * contrast + middle) * gain
+    grey = pixels.mean(1, keepdim=True)
+    return (grey + (pixels - grey) * saturation).clamp(0, 255)
+
+
+def _erased(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
+    if strength.erase == 0:
+        return pixels
+    size = pixels.shape[-1]
+    chosen = torch.nonzero(torch.rand(pixels.shape[0], generator=generator) < strength.erase)[:, 0]
+    for index in chosen.tolist():
+        draw = torch.rand(7, generator=generator)
+        low, high = _ERASE_AREA
+        area = (low + (high - low) * float(draw[0])) * size * size
+        ratio = math.exp((float(draw[1]) * 2 - 1) * math.log(3.0))
+        height = min(size, max(1, round(math.sqrt(area * ratio))))
+        width = min(size, max(1, round(math.sqrt(area / ratio))))
+        top, left = int(float(draw[2]) * (size - height)), int(float(draw[3]) * (size - width))
+        pixels[index, :, top : top + height, left : left + width] = draw[4:7].view(3, 1, 1) * 255
+    return pixels

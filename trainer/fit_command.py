@@ -1,0 +1,78 @@
+"""`python -m trainer fit`: one recipe, one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer import fit
+from trainer import recipe as recipes
+from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+
+RUNS = Path("work/runs")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("--recipe", required=True, help="name under trainer/recipes/, or a TOML file")
+    add_source_argument(parser)
+    parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or resume, and write `result.json`."""
+    recipe = recipes.load(args.recipe)  # before any work: a wrong key stops here
+
+    torch.set_num_threads(args.threads)
+    corpus = open_corpus(parse_sources(args.source))
+    data = _training_data(corpus)
+    print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
+    history = fit.fit(recipe, data, args.out / recipe.name)
+    result = _result(recipe, corpus, history, args.threads)
+    path = args.out / recipe.name / "result.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
+    return 0
+
+
+def _training_data(corpus: Corpus) -> fit.TrainingData:
+    squares = np.ascontiguousarray(corpus.pack.crops)
+    return fit.TrainingData(squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid"))
+
+
+def _result(
+    recipe: recipes.Recipe, corpus: Corpus, history: list[dict[str, Any]], threads: int
+) -> dict[str, Any]:
+best = min(history, key=lambda h: float(h["valid_mae"]))
+    return {
+        "recipe": recipe.as_dict(),
+        "valid_mae": best["valid_mae"],
+        "valid_rmse": best["valid_rmse"],
+        "best_epoch": best["epoch"],
+        "seconds": round(sum(h["seconds"] for h in history), 1),
+        "faces": {name: len(corpus.positions(name)) for name in ("train", "valid", "test")},
+        "sources": sorted({row.source for row in corpus.data.rows}),
+        "machine": machine(threads),
+        "torch": torch.__version__,
+    }
+
+
+def machine(threads: int) -> str:
+    """Return processor or GPU, and threads, as results name them."""
+if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name(0))
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, {threads} threads"

@@ -1,0 +1,131 @@
+"""The age model: a body cut before its classifier, a head, and a hooked feature extractor."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from simsvc.errors import SettingsError
+from trainer import bodies
+
+AGE_BINS = 101
+"""Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
+HEADS = ("regression", "distribution")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What an `AgeModel` is built from; travels in `model.json`.
+
+    Attributes:
+        body: name in `trainer.bodies.BODIES`.
+        head: "regression" (one output, the origin's) or "distribution" (softmax over 101 ages, the expected
+            value is the estimate).
+        hidden: units of the first linear layer.
+        dropout: probability of both dropout layers.
+    """
+
+    body: str = "resnet34"
+    head: str = "regression"
+    hidden: int = 512
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.body not in bodies.BODIES:
+            raise SettingsError(f"There is no body {self.body!r}; choose one of {', '.join(bodies.BODIES)}.")
+        if self.head not in HEADS:
+            raise SettingsError(f"There is no head {self.head!r}; choose one of {', '.join(HEADS)}.")
+
+    def as_dict(self) -> dict[str, str | int | float]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+class AdaptiveConcatPool2d(nn.Module):
+    """Concatenate global maximum and mean: (N, C, H, W) -> (N, 2 C, 1, 1). Source: fastai's layer of that name."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maximum first, then mean."""
+        return torch.cat([functional.adaptive_max_pool2d(x, 1), functional.adaptive_avg_pool2d(x, 1)], dim=1)
+
+
+def _head(channels: int, architecture: Architecture) -> nn.Sequential:
+    hidden, dropout = architecture.hidden, architecture.dropout
+    layers: list[tuple[str, nn.Module]] = [
+        ("pool", AdaptiveConcatPool2d()),
+        ("flatten", nn.Flatten()),
+        ("norm_1", nn.BatchNorm1d(2 * channels)),
+        ("drop_1", nn.Dropout(dropout)),
+        ("linear_1", nn.Linear(2 * channels, hidden)),
+        ("relu_1", nn.ReLU()),
+        ("norm_2", nn.BatchNorm1d(hidden)),
+        ("drop_2", nn.Dropout(dropout)),
+    ]
+    if architecture.head == "regression":
+        layers += [("linear_2", nn.Linear(hidden, 16)), ("relu_2", nn.ReLU()), ("linear_3", nn.Linear(16, 1))]
+    else:
+        layers += [("linear_2", nn.Linear(hidden, AGE_BINS))]
+    return nn.Sequential(OrderedDict(layers))
+
+
+class AgeModel(nn.Module):
+    """Crops to age: `body` (cut before its classifier), then `head`.
+
+    Input float32 (N, 3, S, S), normalised with the body's own mean and deviation. Output: raw scores (N, 1)
+    or (N, 101); `ages` turns them into years.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.body = bodies.build(architecture.body)
+        self.head = _head(bodies.BODIES[architecture.body].channels, architecture)
+        self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return raw scores (N, 1) or (N, 101)."""
+        scores: Tensor = self.head(self.body(x))
+        return scores
+
+    def ages(self, scores: Tensor) -> Tensor:
+        """Return ages in years, float32 (N,): the output itself, or the distribution's expected value."""
+        if self.architecture.head == "regression":
+            return scores.float()[:, 0]
+        assert isinstance(self.bins, Tensor)  # noqa: S101 - tells mypy what register_buffer made
+        return scores.float().softmax(dim=1) @ self.bins
+
+    def start_at(self, age_years: float) -> None:
+        """Set the regression head's last bias, so that training starts from the mean age instead of zero."""
+        last = self.head[-1]
+        if self.architecture.head == "regression" and isinstance(last, nn.Linear):
+            nn.init.constant_(last.bias, age_years)
+
+
+def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ages and the activations of a named layer from one pass; no hook is left behind.
+
+    Args:
+        model: in evaluation mode for repeatable results.
+        layer: a module's name as `named_modules` gives it, such as "head.relu_1".
+        crops: float32 (N, 3, S, S), normalised.
+
+    Returns:
+        ages (N,) in years and activations (N, ...) of the layer, flattened to (N, F).
+
+    Raises:
+        SettingsError: no layer of that name.
+    """
+    modules = dict(model.named_modules())
+    if layer not in modules:
+        raise SettingsError(f"The model has no layer {layer!r}; `python -m trainer layers` lists them.")
+    caught: list[Tensor] = []
+    handle = modules[layer].register_forward_hook(lambda _module, _inputs, output: caught.append(output))
+    try:
+        ages = model.ages(model(crops))
+    finally:
+        handle.remove()
+    return ages, caught[0].flatten(1)

@@ -1,0 +1,178 @@
+"""A recipe: everything that decides a training run, in one small TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simsvc.errors import SettingsError
+from trainer.bodies import BODIES
+from trainer.model import HEADS, Architecture
+
+RECIPES = Path(__file__).parent / "recipes"
+LOSSES = ("smooth_l1", "l1", "l2", "distribution")
+CYCLES = ("whole", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """So many epochs at one input size."""
+
+    size_px: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One experiment.
+
+    Attributes:
+        name: of the recipe and its run.
+        body, head, hidden, dropout: see `trainer.model.Architecture`.
+        weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
+        schedule: progressive resizing, such as "64x14,96x6,128x4" (pixels x epochs).
+        cycle: one one-cycle over the "whole" schedule, or one for each "stage".
+        loss: "smooth_l1", "l1" or "l2" on the estimate in years, or "distribution": Kullback-Leibler divergence
+            to a Gaussian of `sigma_years` around the label plus `expectation` times SmoothL1 of the expected
+            value.
+        sigma_years: width of the label's Gaussian. Source: Gao et al., "Deep Label Distribution Learning with
+            Label Ambiguity", IEEE TIP 2017, who use 2 for ages.
+        expectation: weight of the SmoothL1 term. Source: Gao et al., "Age Estimation Using Expectation of Label
+            Distribution Learning", IJCAI 2018, equation 6.
+        lr: three largest learning rates: early body, late body, head.
+        weight_decay: of the same three groups; batch norms and biases have none.
+        batch: faces a step.
+        mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
+        ema: decay a step of the weights' exponential moving average, 0 for none.
+        scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.augment`.
+        clip: largest gradient norm, 0 for none.
+        seed: of everything random.
+    """
+
+    name: str
+    body: str = "resnet34"
+    head: str = "regression"
+    hidden: int = 512
+    dropout: float = 0.5
+    weights: str = "none"
+    schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))
+    cycle: str = "whole"
+    loss: str = "smooth_l1"
+    sigma_years: float = 2.0
+    expectation: float = 0.2
+    lr: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
+    weight_decay: tuple[float, float, float] = (0.01, 0.01, 0.01)
+    batch: int = 64
+    mixup: float = 0.0
+    ema: float = 0.0
+    scale: float = 0.15
+    shift: float = 0.1
+    rotate_deg: float = 12.0
+    colour: float = 0.25
+    erase: float = 0.0
+    clip: float = 5.0
+    seed: int = 42
+    text: str = field(default="", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _choose("body", self.body, BODIES)
+        _choose("head", self.head, HEADS)
+        _choose("loss", self.loss, LOSSES)
+        _choose("cycle", self.cycle, CYCLES)
+        if (self.loss == "distribution") != (self.head == "distribution"):
+            raise SettingsError('loss = "distribution" and head = "distribution" go together.')
+        if not self.schedule:
+            raise SettingsError('schedule needs at least one stage, such as "64x10".')
+
+    @property
+    def architecture(self) -> Architecture:
+        """What to build."""
+        return Architecture(self.body, self.head, self.hidden, self.dropout)
+
+    @property
+    def epochs(self) -> int:
+        """Of all stages."""
+        return sum(stage.epochs for stage in self.schedule)
+
+    @property
+    def final_px(self) -> int:
+        """Input size of the last stage, which the exported model keeps."""
+        return self.schedule[-1].size_px
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, the schedule as it is written."""
+        values = dataclasses.asdict(self)
+        values.pop("text")
+        values["schedule"] = ",".join(f"{s.size_px}x{s.epochs}" for s in self.schedule)
+        return values
+
+
+def _choose(key: str, value: str, choices: Any) -> None:
+    if value not in choices:
+        raise SettingsError(f"{key} = {value!r} is not known; choose one of {', '.join(choices)}.")
+
+
+def parse_schedule(text: str) -> tuple[Stage, ...]:
+    """Return the stages of "64x14,96x6".
+
+    Raises:
+        SettingsError: not of that form.
+    """
+    try:
+        stages = tuple(Stage(*(int(n) for n in part.split("x", 1))) for part in text.split(","))
+    except (ValueError, TypeError):
+        raise SettingsError(f'schedule = "{text}" is not of the form "64x14,96x6".') from None
+    if any(stage.size_px < 32 or stage.size_px > 256 or stage.epochs < 1 for stage in stages):
+        raise SettingsError("A stage has 32 to 256 pixels and at least one epoch.")
+    return stages
+
+
+def parse(name: str, text: str) -> Recipe:
+    """Return the recipe of a TOML text.
+
+    Raises:
+        SettingsError: not TOML, an unknown key, or a value of the wrong kind: said before any work is done.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The recipe {name} is not valid TOML: {error}.") from None
+    known = {f.name: f for f in dataclasses.fields(Recipe)} | {}
+    unknown = sorted(set(values) - (set(known) - {"name", "text"}))
+    if unknown:
+        raise SettingsError(f"The recipe {name} has unknown keys: {', '.join(unknown)}.")
+    for key, value in values.items():
+        values[key] = _typed(name, key, value, known[key].default)
+    return Recipe(name=name, text=text, **values)
+
+
+def _typed(name: str, key: str, value: Any, default: Any) -> Any:
+    if key == "schedule":
+        return parse_schedule(str(value))
+    if isinstance(default, tuple):
+        if not (
+            isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+        ):
+            raise SettingsError(f"In the recipe {name}, {key} needs three numbers.")
+        return tuple(float(v) for v in value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise SettingsError(f"In the recipe {name}, {key} must be a {type(default).__name__}.")
+    return value
+
+
+def load(name: str, folder: Path = RECIPES) -> Recipe:
+    """Return the recipe of that name (or the TOML file of that path).
+
+    Raises:
+        SettingsError: there is none, or it cannot be used.
+    """
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.is_file():
+        have = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
+        raise SettingsError(f"There is no recipe {name!r}; there are: {have}.")
+    return parse(path.stem, path.read_text(encoding="utf-8"))

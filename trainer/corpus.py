@@ -32,7 +32,7 @@ class Corpus:
 
     @property
     def ages_years(self) -> NDArray[np.float32]:
-        """float32 (N,)."""
+        """Labels, float32 (N,)."""
         return np.array([row.age_years for row in self.data.rows], dtype=np.float32)
 
     def positions(self, split: str) -> NDArray[np.int64]:

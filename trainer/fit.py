@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from trainer.model import AgeModel
 from trainer.recipe import Recipe
 
 SETTLE_FACES = 512
-"""Faces that measure the batch norm statistics of released weights: enough for 1/sqrt(512) = 4% of a deviation."""
+"""Faces that measure the batch norm statistics of released weights, to 1/sqrt(512) = 4% of a deviation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +99,7 @@ class Bf16(Callback):  # type: ignore[misc]  # fastai has no type information
 
 
 class Schedule(Callback):  # type: ignore[misc]  # fastai has no type information
-    """Progressive resizing, and seeds that depend on the epoch alone, so that a resumed run is the same run."""
+    """Progressive resizing, and seeds that depend on the epoch alone: a resumed run is the same run."""
 
     order = -20
 
@@ -204,7 +203,7 @@ class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
         }
         part = self.folder / "last.part"
         torch.save(content, part)
-        os.replace(part, self.folder / "last.pth")
+        part.replace(self.folder / "last.pth")
 
 
 def size_at(recipe: Recipe, epoch: int) -> int:

@@ -45,13 +45,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _training_data(corpus: Corpus) -> fit.TrainingData:
     squares = np.ascontiguousarray(corpus.pack.crops)
-    return fit.TrainingData(squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid"))
+    return fit.TrainingData(
+        squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid")
+    )
 
 
 def _result(
     recipe: recipes.Recipe, corpus: Corpus, history: list[dict[str, Any]], threads: int
 ) -> dict[str, Any]:
-best = min(history, key=lambda h: float(h["valid_mae"]))
+    best = min(history, key=lambda h: float(h["valid_mae"]))
     return {
         "recipe": recipe.as_dict(),
         "valid_mae": best["valid_mae"],

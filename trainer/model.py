@@ -46,7 +46,7 @@ class Architecture:
 
 
 class AdaptiveConcatPool2d(nn.Module):
-    """Concatenate global maximum and mean: (N, C, H, W) -> (N, 2 C, 1, 1). Source: fastai's layer of that name."""
+    """Concatenate global maximum and mean: (N, C, H, W) -> (N, 2 C, 1, 1). Source: fastai's layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maximum first, then mean."""

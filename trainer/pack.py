@@ -1,5 +1,6 @@
-"""Faces detected, cropped and decoded once, into one packed array: decoding JPEGs every epoch costs as much
-as the training itself.
+"""Faces detected, cropped and decoded once, into one packed array.
+
+Decoding JPEGs every epoch costs as much as the training itself.
 
 A pack is a folder of `crops.npy` (uint8 (N, PACK_PX, PACK_PX, 3), memory-mapped), `boxes.npy`
 (float32 (N, 4): left, top, side of the crop in pixels of the photo, confidence) and `pack.json`.
@@ -54,7 +55,7 @@ class Pack:
 
     @property
     def readable(self) -> NDArray[np.bool_]:
-        """bool (N,): which rows hold a face."""
+        """Which rows hold a face: bool (N,)."""
         return ~np.isnan(self.boxes[:, 3])
 
 

@@ -83,7 +83,6 @@ class _LiteBody(nn.Module):
 
 def _lite_weights(package: str, cls: str) -> Callable[[nn.Module], None]:
     def load(body: nn.Module) -> None:
-
         path = getattr(importlib.import_module(package), cls).get_model_file_path()
         source = torch.load(path, map_location="cpu", weights_only=True)
         values = [v for k, v in source.items() if not k.startswith("_fc.")]

@@ -45,9 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _training_data(corpus: Corpus) -> fit.TrainingData:
     squares = np.ascontiguousarray(corpus.pack.crops)
-    return fit.TrainingData(
-        squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid")
-    )
+    return fit.TrainingData(squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid"))
 
 
 def _result(
@@ -69,7 +67,7 @@ def _result(
 
 def machine(threads: int) -> str:
     """Return processor or GPU, and threads, as results name them."""
-if torch.cuda.is_available():
+    if torch.cuda.is_available():
         return str(torch.cuda.get_device_name(0))
     model = platform.processor() or platform.machine()
     try:

@@ -38,8 +38,8 @@ class Recipe:
         loss: "smooth_l1", "l1" or "l2" on the estimate in years, or "distribution": Kullback-Leibler
             divergence to a Gaussian of `sigma_years` around the label plus `expectation` times SmoothL1 of
             the expected value.
-        sigma_years: width of the label's Gaussian. Source: Gao et al., "Deep Label Distribution Learning
-            with Label Ambiguity", IEEE TIP 2017, who use 2 for ages.
+        sigma_years: width of the label's Gaussian. Source: Gao et al., "Deep Label Distribution
+            Learning with Label Ambiguity", IEEE TIP 2017, who use 2 for ages.
         expectation: weight of the SmoothL1 term. Source: Gao et al., "Age Estimation Using Expectation of Label
             Distribution Learning", IJCAI 2018, equation 6.
         lr: three largest learning rates: early body, late body, head.

@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json = _in_given_order(app)
     app.extensions["simsvc"] = Services(settings)
+    app.add_template_filter(in_years)
     Bootstrap5(app)
     for module in (errors, headers):
         module.register(app)
@@ -53,6 +54,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     return app
+
+
+def in_years(age_years: float) -> str:
+    """Write an age in whole years: "1 year", "37 years"."""
+    whole = f"{age_years:.0f}"
+    return f"{whole} year" if whole == "1" else f"{whole} years"
 
 
 def _in_given_order(app: Flask) -> DefaultJSONProvider:

@@ -17,6 +17,8 @@ preload_app = False  # engines are constructed after the fork, once in each work
 timeout = 60  # a photo takes well under 2 s; a slow network must not kill a worker
 graceful_timeout = 30
 keepalive = 5
+raw_env = ["OMP_NUM_THREADS=1"]  # the detector's threads would fight over the cores that the workers share
+control_socket_disable = True  # gunicorn 25 and later would put one into the home folder
 max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
 accesslog = "-"

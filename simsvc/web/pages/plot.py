@@ -10,10 +10,12 @@ from simsvc.steps.explain import explain
 from simsvc.values import Neighbour
 
 WIDTH_PX, HEIGHT_PX = 520.0, 300.0
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 52.0, 16.0, 50.0, 46.0
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64.0, 16.0, 50.0, 46.0
 LEAST_SPAN_YEARS = 20.0
 LEAST_SPAN_SIMILARITY = 0.1
 MOST_TICKS = 8
+WORDS_PX = 185.0
+"""Room that the words at a mark take, at the size that phones show them in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ def age_plot(age_years: float, neighbours: Sequence[Neighbour]) -> AgePlot:
         ages,
         _similarity_axis([near.similarity for near in neighbours] or [0.0, 1.0]),
         tuple(neighbours),
-        _mark(age_years, ages),
-        None if mean_years is None else _mark(mean_years, ages),
+        _mark(age_years, ages, to_the_right=ages.at(age_years) < WIDTH_PX / 2),
+        None if mean_years is None else _mark(mean_years, ages, to_the_right=mean_years >= age_years),
         f"The estimate is {age_years:.0f} years. {explanation.sentence if explanation else ''}".strip(),
     )
 
@@ -102,6 +104,9 @@ def _step(span: float, steps: Sequence[float]) -> float:
     return next((step for step in steps if span / step <= MOST_TICKS), steps[-1])
 
 
-def _mark(age_years: float, ages: Axis) -> Mark:
+def _mark(age_years: float, ages: Axis, *, to_the_right: bool) -> Mark:
+    """Place a mark; its words stand where they are wanted, unless the drawing ends there."""
     x_px = ages.at(age_years)
-    return Mark(x_px, age_years, "end" if x_px > WIDTH_PX / 2 else "start")
+    if to_the_right:
+        return Mark(x_px, age_years, "start" if x_px + WORDS_PX < WIDTH_PX else "end")
+    return Mark(x_px, age_years, "end" if x_px - WORDS_PX > 0 else "start")

@@ -1,0 +1,62 @@
+"""A whole small installation: tiny model, an index of drawn faces, a migrated database."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+from simsvc.engines.shelf import IndexShelf
+from simsvc.engines.sources import read_source
+from simsvc.flows.build_index import BuildRequest, build
+from simsvc.settings import Settings, load_settings
+from simsvc.store import migrate
+from simsvc.store.database import Database
+from simsvc.wiring import index_services
+from tests.drawn_faces import draw_face
+from tests.tiny_bundle import make_tiny_bundle
+
+FACES = 30
+
+
+def make_small_site(folder: Path, faces: int = FACES) -> Settings:
+    """Build model, index and database under `folder` and return settings that name them."""
+    settings = replace(
+        load_settings({}),
+        bundle_dir=make_tiny_bundle(folder / "model"),
+        gallery_dir=draw_gallery(folder / "gallery", faces),
+        index_root=folder / "indexes",
+        database_url=f"sqlite:///{folder / 'simsvc.sqlite3'}",
+    )
+    migrate.upgrade(Database(settings.database_url).engine)
+    services = index_services(settings)
+    source = read_source("demo", settings.gallery_dir)
+    build(
+        BuildRequest("demo", (source,)),
+        services.detector,
+        services.model("onnx"),
+        IndexShelf(settings.index_root),
+        on_built=services.on_built,
+        progress=lambda _done, _total: None,
+    )
+    return settings
+
+
+def draw_gallery(folder: Path, faces: int) -> Path:
+    """Write drawn faces with ages of 1 to 90 years, and their labels.csv."""
+    folder.mkdir(parents=True)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("file", "age"))
+        for seed in range(faces):
+            draw_face(seed).save(folder / f"{seed:03d}.jpg", quality=92)
+            table.writerow((f"{seed:03d}.jpg", 1 + seed * 89 // max(1, faces - 1)))
+    return folder
+
+
+def drawn_photo(seed: int = 1000, kind: str = "JPEG") -> bytes:
+    """Return a photo file of one drawn face that is not in the gallery."""
+    buffer = io.BytesIO()
+    draw_face(seed, 400).save(buffer, kind)
+    return buffer.getvalue()

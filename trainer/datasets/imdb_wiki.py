@@ -131,7 +131,7 @@ def _load(mat: Path, database: str) -> Metadata:
     try:
         numbers = {name: np.asarray(struct[name].ravel(), dtype=np.float64) for name in _NUMBERS}
         texts = {name: [_text(cell) for cell in struct[name].ravel()] for name in _TEXTS}
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise _unreadable(mat, f"its struct '{database}' is not of the published shape: {error}") from None
     lengths = {*map(len, numbers.values()), *map(len, texts.values())}
     if len(lengths) != 1:

@@ -40,6 +40,8 @@ MIN_COARSE_SIMILARITY = 0.80
 UTKFace this loses one."""
 BLOCK_CELLS = 20_000_000
 """Correlations held in memory at once: 80 MB."""
+BLOCK_PAIRS = 8192
+"""Candidates confirmed at once: 65 MB of gradients."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +93,11 @@ def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
         thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
     """
     first, second = _candidates(thumbnails)
-    similarity = np.maximum(
-        _correlation(thumbnails[first], thumbnails[second]),
-        _correlation(thumbnails[first], thumbnails[second][:, :, ::-1]),
-    )
+    similarity = np.zeros(len(first), np.float32)
+    for start in range(0, len(first), BLOCK_PAIRS):
+        block = slice(start, start + BLOCK_PAIRS)
+        left, right = thumbnails[first[block]], thumbnails[second[block]]
+        similarity[block] = np.maximum(_correlation(left, right), _correlation(left, right[:, :, ::-1]))
     kept = similarity >= MIN_SIMILARITY
     return DuplicatePairs(first[kept], second[kept], similarity[kept])
 
@@ -138,8 +141,9 @@ def _box(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _gradients(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return float32 (N, 2 S (S - 1)) of unit length: differences to the right and below; 0 where flat."""
-    across = np.diff(grey, axis=2).reshape(len(grey), -1)
-    down = np.diff(grey, axis=1).reshape(len(grey), -1)
+    edges = grey.shape[1] * (grey.shape[2] - 1)
+    across = np.diff(grey, axis=2).reshape(len(grey), edges)
+    down = np.diff(grey, axis=1).reshape(len(grey), edges)
     both = np.concatenate([across, down], axis=1)
     length = np.linalg.norm(both, axis=1, keepdims=True)
     unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))

@@ -1,0 +1,87 @@
+import argparse
+import csv
+import io
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from simsvc.errors import SourceUnknown
+from tests.trainer.datasets.drawn_photos import write_folder
+from tests.trainer.datasets.test_fetch import CONTENT, Shelf, archive_of
+from trainer.data_command import COLUMNS, add_arguments, parse_sources, run
+from trainer.datasets import archives
+from trainer.datasets.merge import merged
+
+
+def call(*arguments: str) -> int:
+    """Run `python -m trainer data` with those arguments."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def test_writes_rows_audit_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints the audit and writes rows with the splits of `merged`, audit.json and audit.png."""
+    pytest.importorskip("matplotlib")
+    left = write_folder(tmp_path / "left", {f"{at}.jpg": at for at in range(20)})
+    right = write_folder(tmp_path / "right", {f"{at}.jpg": 2 * at for at in range(20)}, first_seed=19)
+    out = tmp_path / "out"
+
+    assert call("--source", f"folder:a={left}", "--source", f"folder:b={right}", "--out", str(out)) == 0
+
+    assert "40 photos" in capsys.readouterr().out
+    with (out / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    data = merged({"folder:a": left, "folder:b": right}, cache=None)
+    assert [row["split"] for row in rows] == data.split.tolist()
+    assert [row["path"] for row in rows] == [str(row.path) for row in data.rows]
+    shared = {
+        row["duplicate_group"] for row in rows if (row["source"], row["reference"]) == ("folder:b", "0.jpg")
+    }
+    assert [row["reference"] for row in rows if row["duplicate_group"] in shared] == ["19.jpg", "0.jpg"]
+    assert json.loads((out / "audit.json").read_text())["near_duplicates"]["pairs"] == 1
+    assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_sources() -> None:
+    """NAME=PATH is cut at the first equals sign."""
+    assert parse_sources(["utkface=a=b", "folder:x=c"]) == {"utkface": Path("a=b"), "folder:x": Path("c")}
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        ([], "at least one"),
+        (["utkface"], "NAME=PATH"),
+        (["=x"], "NAME=PATH"),
+        (["folder=a", "folder=b"], "twice"),
+    ],
+)
+def test_sources_refused(texts: list[str], why: str) -> None:
+    """No source, one without a name or a path, and one given twice are refused with a sentence."""
+    with pytest.raises(SourceUnknown, match=why):
+        parse_sources(texts)
+
+
+def test_fetch_asks_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terms are shown before anything is asked of the server, and a no downloads nothing."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    assert call("fetch", "wiki", "--to", str(tmp_path)) == 1
+    assert "academic research only" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --yes the archive of the table is downloaded, and the sentence after it names the source."""
+    with Shelf() as shelf:
+        threading.Thread(target=shelf.serve_forever, daemon=True).start()
+        monkeypatch.setitem(archives.ARCHIVES, "wiki", archive_of(shelf))
+        assert call("fetch", "wiki", "--to", str(tmp_path), "--yes") == 0
+        shelf.shutdown()
+    assert (tmp_path / "a.tar").read_bytes() == CONTENT
+    assert "--source wiki=" in capsys.readouterr().out

@@ -9,8 +9,8 @@ How the threshold was chosen: on the 21,332 photos of UTKFace at hand the number
 steeply to 0.74 (805 pairs in 0.66..0.68, 166 in 0.70..0.72, 24 in 0.74..0.76) and stays flat at 6 to 20 per
 step of 0.02 from there to 0.92, where exact copies begin. By eye, pairs of 0.74..0.76 are mostly two people
 of like pose and light, those above 0.78 are nearly all copies, and the copies lost below it are shifted or
-turned against each other. It gives 965 pairs, 31 of them mirrored only, whose labels differ by 3.8 years on
-average, a quarter by more than 5.
+turned against each other: trying shifts of up to 2 pixels would add some 20. It gives 965 pairs, 31 of them
+mirrored only, whose labels differ by 3.8 years on average, a quarter by more than 5.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def struct(**changed: list[Any]) -> dict[str, Any]:
         "name": ["Sami Jauhojärvi", "Dettmar Cramer"],
         "face_score": [4.30962, 4.0],
         "second_face_score": [np.nan, np.nan],
-    } | changed
+    }
+    columns |= changed
     return {
         name: cells(values) if name in {"full_path", "name"} else np.array([values], dtype=np.float64)
         for name, values in columns.items()

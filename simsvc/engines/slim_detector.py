@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ WORKING_SIDE_PX = 640
 640 px photos. Source: libfacedetection's README."""
 RESULT_BYTES = 0x9000
 """Size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example."""
+_FIRST_CALL = threading.Lock()
+"""The library unpacks its weights during its first call, and a plain flag (`param_initialized`) guards them,
+so one thread alone makes the first call."""
 RECORD_SHORTS = 16
 """int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused."""
 
@@ -46,6 +50,8 @@ class SlimDetector:
     def __init__(self, working_side_px: int = WORKING_SIDE_PX) -> None:
         self._working_side_px = working_side_px
         self._function = _native()
+        with _FIRST_CALL:
+            self.detect(Photo(np.zeros((32, 32, 3), dtype=np.uint8), 32, 32, "none"))
 
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+from sqlalchemy import func, select
+
+from simsvc import commands
+from simsvc.settings import Settings, load_settings
+from simsvc.store import migrate
+from simsvc.store.database import Database
+from simsvc.store.tables import BuildRow, FaceRow
+from simsvc.web.app import create_app
+from tests.tiny_bundle import make_tiny_bundle
+
+LabelledFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
+    settings = replace(
+        load_settings({}),
+        bundle_dir=make_tiny_bundle(tmp_path / "model"),
+        gallery_dir=labelled_folder(count=5, name="gallery"),
+        index_root=tmp_path / "indexes",
+        database_url=f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
+    )
+    migrate.upgrade(Database(settings.database_url).engine)
+    return settings
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    app = create_app(settings)
+    commands.register(app)
+    return app
+
+
+@pytest.fixture
+def index(app: Flask) -> Callable[..., str]:
+    runner: FlaskCliRunner = app.test_cli_runner()
+
+    def run(*arguments: str, exit_code: int = 0) -> str:
+        result = runner.invoke(args=["index", *arguments])
+        assert result.exit_code == exit_code, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return run
+
+
+Index = Callable[..., str]
+
+
+def in_service(settings: Settings) -> str:
+    current = json.loads((settings.index_root / "current.json").read_text())
+    return f"{current['name']}/{current['build']}"
+
+
+def test_build_takes_the_demo_gallery_by_default(index: Index, settings: Settings) -> None:
+    """Plain `flask index build` indexes the shipped gallery, records it and puts it into service."""
+    output = index("build")
+    label = in_service(settings)
+    assert f"{label}: 5 faces in service." in output
+    with Database(settings.database_url).transaction() as session:
+        rows = session.execute(select(BuildRow.index_name, BuildRow.build_id, BuildRow.count)).all()
+        faces = session.scalar(select(func.count()).select_from(FaceRow))
+    assert [tuple(row) for row in rows] == [(*label.split("/"), 5)]
+    assert faces == 5
+
+
+def test_build_of_a_folder_tells_what_was_skipped(index: Index, labelled_folder: LabelledFolder) -> None:
+    """The summary counts the photos that were left out, by reason."""
+    folder = labelled_folder(count=3)
+    (folder / "001.png").write_text("no image")
+    output = index("build", "--source", "folder", "--path", str(folder), "--name", "mine")
+    assert "mine/b-" in output
+    assert "2 faces in service." in output
+    assert "1 skipped: not_an_image" in output
+
+
+def test_build_twice_prints_the_same_sha256(index: Index) -> None:
+    """The second build of the same photos is the first one again."""
+    first = index("build").splitlines()
+    assert "manifest.json sha256 " in first[-1]
+    assert index("build").splitlines()[-2:] == first[-2:]
+
+
+def test_build_if_needed_builds_once(index: Index, settings: Settings) -> None:
+    """With --if-needed a good index is left alone; a damaged one, or one of another model, is replaced."""
+    assert "5 faces in service" in index("build", "--if-needed")
+    assert "whole and fits" in index("build", "--if-needed")
+    (settings.index_root / in_service(settings) / "faces.annoy").unlink()
+    assert "5 faces in service" in index("build", "--if-needed")
+    make_tiny_bundle(settings.bundle_dir, seed=7)
+    assert "5 faces in service" in index("build", "--if-needed")
+    assert "whole and fits" in index("build", "--if-needed")
+
+
+def test_build_without_a_path_is_a_usage_error(index: Index) -> None:
+    """Only the demo gallery lies in a known place."""
+    assert "--path DIR" in index("build", "--source", "folder", exit_code=2)
+
+
+def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Settings) -> None:
+    """A missing folder, an odd name and a missing model each end in one sentence and exit status 1."""
+    absent = str(tmp_path / "absent")
+    assert "has no folder" in index("build", "--source", "folder", "--path", absent, exit_code=1)
+    assert "cannot name an index" in index("build", "--name", "A b", exit_code=1)
+    (settings.bundle_dir / "model.json").unlink()
+    assert "There is no model" in index("build", exit_code=1)
+
+
+def test_list_marks_the_build_in_service(index: Index, labelled_folder: LabelledFolder) -> None:
+    """Every build has a line with count, sources and model; a star marks the one in service."""
+    assert "flask index build" in index("list", exit_code=1)
+    index("build")
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    demo, folder = index("list").splitlines()
+    assert demo.startswith("  demo/b-")
+    assert "5 faces  demo  model tiny-0" in demo
+    assert folder.startswith("* folder/b-")
+
+
+def test_list_shows_a_damaged_build_as_such(index: Index, settings: Settings) -> None:
+    """A build whose manifest cannot be read is listed with the error's code."""
+    index("build")
+    (settings.index_root / in_service(settings) / "manifest.json").unlink()
+    assert "index_damaged" in index("list")
+
+
+def test_verify_checks_the_build_in_service(index: Index, settings: Settings) -> None:
+    """A whole build is confirmed; a changed file is named."""
+    assert "no index yet" in index("verify", exit_code=1)
+    index("build")
+    assert "every file as built" in index("verify")
+    assert "every file as built" in index("verify", in_service(settings))
+    (settings.index_root / in_service(settings) / "thumbnails.bin").write_bytes(b"")
+    assert "thumbnails.bin" in index("verify", exit_code=1)
+
+
+def test_verify_refuses_an_index_of_another_model(index: Index, settings: Settings) -> None:
+    """After the model was exchanged, the index no longer fits, and the sentence says what to do."""
+    index("build")
+    make_tiny_bundle(settings.bundle_dir, seed=7)
+    output = index("verify", exit_code=1)
+    assert "another model (tiny-0)" in output
+    assert "flask index build" in output
+
+
+def test_use_switches_back(index: Index, settings: Settings, labelled_folder: LabelledFolder) -> None:
+    """An older build, named by the beginning of its id, goes back into service."""
+    index("build")
+    first = in_service(settings)
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    assert in_service(settings) != first
+    assert f"{first} with 5 faces is in service." in index("use", first.partition("/")[2][:9])
+    assert in_service(settings) == first
+
+
+def test_use_refuses_what_would_not_work(index: Index, settings: Settings) -> None:
+    """An unknown build, and a damaged one, leave the pointer where it was."""
+    index("build")
+    before = in_service(settings)
+    assert "flask index list" in index("use", "b-ffffffffffff", exit_code=1)
+    (settings.index_root / before / "faces.json").write_text("{}")
+    assert "faces.json" in index("use", before, exit_code=1)
+    assert in_service(settings) == before
+
+
+def test_a_running_service_uses_the_new_build(
+    app: Flask, index: Index, labelled_folder: LabelledFolder
+) -> None:
+    """The service that was started before the build answers from the new one at its next request."""
+    index("build")
+    served = app.extensions["simsvc"].corridor().index
+    assert served().count == 5
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    assert served().count == 3

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simsvc.engines.bundle import checked, load_bundle
+from simsvc.errors import BundleDamaged, BundleMissing
+from tests.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture
+def bundle_folder(tmp_path: Path) -> Path:
+    return make_tiny_bundle(tmp_path / "model")
+
+
+def test_loads_what_model_json_states(bundle_folder: Path) -> None:
+    """Every field of the bundle is that of model.json, and its identity is that of model.onnx."""
+    bundle = load_bundle(bundle_folder)
+    raw = json.loads((bundle_folder / "model.json").read_text())
+    assert (bundle.name, bundle.version, bundle.dims, bundle.size_px) == ("tiny", "tiny-0", 16, 32)
+    assert bundle.sha256 == raw["files"]["model.onnx"]["sha256"]
+    assert (bundle.margin, bundle.working_side_px) == (1.1, 640)
+    assert bundle.mean == tuple(raw["input"]["mean"])
+    assert bundle.std == tuple(raw["input"]["std"])
+    assert bundle.raw == raw
+
+
+@pytest.mark.parametrize("folder", ["absent", "model/model.json"])
+def test_says_what_to_do_where_there_is_no_bundle(bundle_folder: Path, folder: str) -> None:
+    """A folder that is missing, or is a file, gives a sentence that names the way out."""
+    with pytest.raises(BundleMissing, match=r"holds no model\.json"):
+        load_bundle(bundle_folder.parent / folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors"])
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_refuses_a_file_that_is_not_as_stated(bundle_folder: Path, name: str, harm: str) -> None:
+    """One flipped bit, a missing end or a missing file is found, and the file is named."""
+    path = bundle_folder / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    if harm == "flip":
+        path.write_bytes(data)
+    elif harm == "cut":
+        path.write_bytes(data[:-1])
+    else:
+        path.unlink()
+    with pytest.raises(BundleDamaged, match=name):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", 2),
+        ("dims", 0),
+        ("dims", "16"),
+        ("input", {"size_px": 32, "mean": [0.5], "std": [1, 1, 1]}),
+        ("crop", {}),
+        ("files", {"../model.onnx": {"sha256": "", "bytes": 0}}),
+        ("files", []),
+    ],
+)
+def test_refuses_a_model_json_of_another_shape(bundle_folder: Path, key: str, value: Any) -> None:
+    """Another format number, or a field that makes no sense, gives a typed error."""
+    path = bundle_folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(BundleDamaged, match="cannot be understood"):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "\x00"])
+def test_refuses_a_model_json_that_is_none(bundle_folder: Path, text: str) -> None:
+    """Text that is no JSON object gives a typed error."""
+    (bundle_folder / "model.json").write_text(text)
+    with pytest.raises(BundleDamaged):
+        load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize("harm", ["age", "nan", "length", "dims"])
+def test_refuses_an_answer_that_makes_no_sense(bundle_folder: Path, harm: str) -> None:
+    """An age or embedding that is no number, of another length or another size never reaches an index."""
+    bundle = load_bundle(bundle_folder)
+    ages, embeddings = np.full(3, 30, dtype=np.float32), np.eye(3, 16, dtype=np.float32)
+    assert checked(bundle, ages, embeddings).ages_years is ages
+    if harm == "age":
+        ages[1] = np.inf
+    elif harm == "nan":
+        embeddings[1, 2] = np.nan
+    elif harm == "length":
+        embeddings[1] *= 1.01
+    else:
+        embeddings = embeddings[:, :15]
+    with pytest.raises(BundleDamaged):
+        checked(bundle, ages, embeddings)

@@ -1,0 +1,153 @@
+"""Annoy held against brute force, through the same port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simsvc.engines.annoy_index import AnnoyIndex
+from simsvc.engines.exact_index import ExactIndex
+from simsvc.engines.shelf import IndexShelf
+from simsvc.errors import FaceNotFound, IndexDamaged, IndexModelMismatch
+from simsvc.steps.manifest import BuildFacts, ModelSummary
+from simsvc.values import LabelledFace
+
+Vectors = NDArray[np.float32]
+MODEL = "ab" * 32
+COUNT, DIMS = 3000, 64
+
+
+def clustered(count: int, dims: int, seed: int) -> Vectors:
+    """Return unit vectors in 40 clusters, as embeddings of faces of like age and look lie."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(1).standard_normal((40, dims))
+    rows = centres[random.integers(40, size=count)] + 0.7 * random.standard_normal((count, dims))
+    unit: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def faces_of(count: int) -> list[LabelledFace]:
+    return [LabelledFace(f"f{item:05}", float(item % 90), "demo", f"{item}.png") for item in range(count)]
+
+
+def shelve(root: Path, vectors: Vectors) -> Path:
+    shelf = IndexShelf(root)
+    facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
+    with shelf.draft("demo") as draft:
+        for face, row in zip(faces_of(len(vectors)), vectors, strict=True):
+            draft.add(face, row, face.face_id.encode())
+        return root / draft.finish(facts).label
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Vectors:
+    return clustered(COUNT, DIMS, seed=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, vectors: Vectors) -> Path:
+    return shelve(tmp_path_factory.mktemp("indexes"), vectors)
+
+
+@pytest.fixture
+def queries() -> Iterator[Vectors]:
+    return iter(clustered(100, DIMS, seed=3))
+
+
+def test_finds_what_brute_force_finds(folder: Path, vectors: Vectors, queries: Iterator[Vectors]) -> None:
+    """At least 99 of 100 of the ten truly nearest faces are found, with their true distances and ages."""
+    index, exact = AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    hits = 0
+    for query in queries:
+        truth = {found.face_id: found for found in exact.search(query, 10)}
+        for found in index.search(query, 10):
+            if found.face_id in truth:
+                hits += 1
+                assert found.distance == pytest.approx(truth[found.face_id].distance, abs=1e-5)
+                assert found.age_years == truth[found.face_id].age_years
+    assert hits >= 990
+
+
+def test_nearest_first_and_never_more_than_there_are(folder: Path, queries: Iterator[Vectors]) -> None:
+    """Distances ascend; asked for more faces than there are, an index gives all of them."""
+    index = AnnoyIndex(folder, MODEL)
+    found = index.search(next(queries), COUNT + 5)
+    assert len(found) == index.count == COUNT
+    assert [f.distance for f in found] == sorted(f.distance for f in found)
+
+
+def test_a_face_of_the_index_is_nearest_to_itself(folder: Path, vectors: Vectors) -> None:
+    """Both indexes give a known vector's own face, at distance 0 and similarity 1."""
+    for index in (AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)):
+        (found,) = index.search(vectors[7], 1)
+        assert found.face_id == "f00007"
+        assert found.distance == pytest.approx(0, abs=1e-3)
+        assert found.similarity == pytest.approx(1)
+
+
+def test_gives_back_the_embeddings_and_faces(folder: Path, vectors: Vectors) -> None:
+    """What was put in comes out: vectors to the bit, faces and thumbnails in item order."""
+    index = AnnoyIndex(folder, MODEL)
+    assert np.array_equal(index.embeddings(), vectors)
+    assert list(index.faces) == faces_of(COUNT)
+    assert index.thumbnail("f00012") == b"f00012"
+    with pytest.raises(FaceNotFound):
+        index.thumbnail("f99999")
+
+
+def test_the_same_vectors_give_the_same_bytes(tmp_path: Path) -> None:
+    """Two builds of the same vectors have the same id, which covers every byte of every file."""
+    rows = clustered(300, DIMS, seed=4)
+    first, second = shelve(tmp_path / "one", rows), shelve(tmp_path / "two", rows)
+    assert first.name == second.name
+    assert {p.name: p.read_bytes() for p in first.iterdir()} == {
+        p.name: p.read_bytes() for p in second.iterdir()
+    }
+    assert shelve(tmp_path / "one", rows[:-1]).name != first.name
+
+
+def test_refuses_another_model(folder: Path) -> None:
+    """Distances between embeddings of two models mean nothing, so the index is refused with the remedy."""
+    with pytest.raises(IndexModelMismatch, match="flask index build"):
+        AnnoyIndex(folder, "00" * 32)
+
+
+@pytest.mark.parametrize(
+    "name", ["faces.annoy", "faces.json", "thumbnails.bin", "thumbnails.idx", "manifest.json"]
+)
+def test_refuses_a_build_with_one_flipped_bit(tmp_path: Path, name: str) -> None:
+    """Whatever file is harmed, the build is not opened."""
+    path = shelve(tmp_path, clustered(20, 8, seed=5)) / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IndexDamaged, match="flask index build"):
+        AnnoyIndex(path.parent, MODEL)
+
+
+def test_refuses_a_build_under_another_name(tmp_path: Path) -> None:
+    """A folder that was renamed or copied elsewhere is not what records mean by its label."""
+    folder = shelve(tmp_path, clustered(20, 8, seed=5))
+    folder.rename(folder.with_name("b-000000000000"))
+    with pytest.raises(IndexDamaged, match="holds the index build demo/b-"):
+        AnnoyIndex(folder.with_name("b-000000000000"), MODEL)
+
+
+def test_exact_search_by_hand() -> None:
+    """Three unit vectors at 0, 60 and 90 degrees lie sqrt(2 - 2 cos) apart: 0, 1 and the root of 2."""
+    rows = np.array([[0, 1], [1, 0], [0.5, 3**0.5 / 2]], dtype=np.float32)
+    found = ExactIndex(faces_of(3), rows, [b"0", b"1", b"2"]).search(np.array([1, 0], dtype=np.float32), 3)
+    assert [f.face_id for f in found] == ["f00001", "f00002", "f00000"]
+    np.testing.assert_allclose([f.distance for f in found], [0, 1, 2**0.5], atol=1e-6)
+
+
+def test_exact_index_refuses_faces_without_vectors() -> None:
+    """As many vectors as faces, or an error: labels never shift."""
+    with pytest.raises(ValueError, match="disagree"):
+        ExactIndex(faces_of(3), np.zeros((2, 4), dtype=np.float32))
+    with pytest.raises(FaceNotFound):
+        ExactIndex(faces_of(1), np.ones((1, 1), dtype=np.float32)).thumbnail("f00000")

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from simsvc.errors import BuildNotFound, IndexDamaged
+from simsvc.steps.manifest import (
+    BuildFacts,
+    Fingerprint,
+    Manifest,
+    ModelSummary,
+    Skipped,
+    SourceSummary,
+    from_json,
+    sealed,
+    split_label,
+    to_json,
+)
+
+MANIFEST = Manifest(
+    name="demo",
+    dims=16,
+    trees=50,
+    search_k=10_000,
+    seed=1,
+    count=2,
+    facts=BuildFacts(
+        ModelSummary("tiny-0", "ab" * 32, "onnx", 1.1),
+        (SourceSummary("demo", 2, 0),),
+        (Skipped("x.png", "no_face"),),
+    ),
+    labels_sha256="cd" * 32,
+    libraries={"annoy": "1.17.3"},
+    files={"faces.annoy": Fingerprint("ef" * 32, 7)},
+)
+
+
+def test_reads_back_what_was_written() -> None:
+    """A sealed manifest survives its text form unchanged."""
+    manifest = sealed(MANIFEST)
+    assert from_json(to_json(manifest)) == manifest
+
+
+def test_the_id_is_that_of_the_content() -> None:
+    """Sealing is repeatable, and any other content gives another id."""
+    first = sealed(MANIFEST).build
+    assert first == sealed(sealed(MANIFEST)).build
+    others = [
+        replace(MANIFEST, seed=2),
+        replace(MANIFEST, labels_sha256="00" * 32),
+        replace(MANIFEST, libraries={"annoy": "1.17.4"}),
+        replace(MANIFEST, files={"faces.annoy": Fingerprint("ef" * 32, 8)}),
+        replace(MANIFEST, facts=replace(MANIFEST.facts, skipped=())),
+    ]
+    assert len({first, *(sealed(other).build for other in others)}) == 6
+
+
+def test_the_order_of_a_table_does_not_matter() -> None:
+    """Files and libraries named in another order give the same text, and so the same id."""
+    one = replace(MANIFEST, libraries={"annoy": "1", "numpy": "2"})
+    other = replace(MANIFEST, libraries={"numpy": "2", "annoy": "1"})
+    assert to_json(sealed(one)) == to_json(sealed(other))
+
+
+def test_refuses_a_manifest_changed_after_the_build() -> None:
+    """A field changed by hand no longer gives the id that the manifest bears."""
+    text = to_json(sealed(MANIFEST)).replace('"count": 2', '"count": 3')
+    with pytest.raises(IndexDamaged, match="changed after the build"):
+        from_json(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"metric": "euclidean"},
+        {"name": "../demo"},
+        {"build": "b-123"},
+        {"files": {"../faces.annoy": {"sha256": "", "bytes": 0}}},
+        {"files": {"faces.annoy": {"sha256": ""}}},
+        {"sources": None},
+        {"model": "tiny"},
+        {"surplus": 1},
+    ],
+)
+def test_refuses_a_document_of_another_shape(change: dict[str, Any]) -> None:
+    """Another format, an unsafe name, a missing or a surplus field: a typed error, never another one."""
+    document = {**json.loads(to_json(sealed(MANIFEST))), **change}
+    with pytest.raises(IndexDamaged, match="cannot be understood"):
+        from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '"manifest"', "\x00"])
+def test_refuses_text_that_is_no_manifest(text: str) -> None:
+    """Text that is no JSON object of this kind gives a typed error."""
+    with pytest.raises(IndexDamaged):
+        from_json(text)
+
+
+def test_splits_a_label() -> None:
+    """A label is name and build id."""
+    assert split_label("demo/b-0123456789ab") == ("demo", "b-0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "demo", "demo/", "/b-0123456789ab", "demo/b-0123456789AB", "../b-0123456789ab", "a/b-0123456789ab/c",
+     "demo/b-0123456789ab\n", "demo/../../x"],
+)  # fmt: skip
+def test_refuses_a_label_that_could_be_a_path(label: str) -> None:
+    """Whatever is not exactly name/build never reaches the file system."""
+    with pytest.raises(BuildNotFound):
+        split_label(label)

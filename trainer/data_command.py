@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsvc.errors import SourceUnknown
+from simsvc.errors import SettingsError, SourceUnknown
 from trainer.datasets import archives, fetch
 from trainer.datasets.audit import as_text, audit
 from trainer.datasets.merge import CACHE, MergedData, merged
@@ -44,11 +44,17 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         SourceError: see `merge.merged` and `fetch.fetch`.
+        SettingsError: the folder to write to cannot be made.
     """
     if args.action == "fetch":
         return _fetch(args.name, args.to, accepted=args.yes)
     sources = parse_sources(args.source)
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{args.out} cannot be made: {error.strerror}. Choose another by --out."
+        ) from None
     data = merged(sources, cache=args.out)
     result = audit(data)
     print(as_text(result))

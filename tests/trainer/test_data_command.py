@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.errors import SourceUnknown
+from simsvc.errors import SettingsError, SourceUnknown
 from tests.trainer.datasets.drawn_photos import write_folder
 from tests.trainer.datasets.test_fetch import CONTENT, Shelf, archive_of
 from trainer.data_command import COLUMNS, add_arguments, parse_sources, run
@@ -85,3 +85,10 @@ def test_fetch(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
         shelf.shutdown()
     assert (tmp_path / "a.tar").read_bytes() == CONTENT
     assert "--source wiki=" in capsys.readouterr().out
+
+
+def test_out_that_is_a_file(tmp_path: Path) -> None:
+    """A file where the output folder should be gives a sentence that offers --out."""
+    (tmp_path / "out").touch()
+    with pytest.raises(SettingsError, match="--out"):
+        call("--source", "utkface=x", "--out", str(tmp_path / "out"))

@@ -19,7 +19,8 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
-from simsvc.values import Photo, RgbImage
+from simsvc.steps.colour import to_rgb
+from simsvc.values import Photo
 
 MAX_BYTES = 25_000_000
 """Largest upload. A 48-megapixel phone JPEG has 10 to 20 MB."""
@@ -27,7 +28,15 @@ MAX_PIXELS = 50_000_000
 """Largest JPEG, by its header: 48 to 50 megapixel phones fit. `draft` shrinks while decoding."""
 MAX_PIXELS_FULL_DECODE = 25_000_000
 """Largest photo of a format that cannot be shrunk while decoding: 4 bytes a pixel and one conversion stay
-far under 500 MB, and decoding under 2 s (measured by tests/bench/decode_limits.py)."""
+under 400 MB, and decoding under 1 s of one core's time."""
+MAX_PIXELS_OF = {"JPEG": MAX_PIXELS, "MPO": MAX_PIXELS, "WEBP": 16_000_000, "JPEG2000": 12_000_000}
+"""Formats with a limit of their own: WebP's decoder holds the photo four times, JPEG 2000's is slow."""
+MAX_READS = 100_000
+"""How often a decoder may ask for more bytes. Honest files of `MAX_BYTES` need some 10,000 reads; a file
+made of millions of tiny blocks, pages or comments would keep Pillow's Python loops busy for minutes."""
+MAX_BYTES_IN_PYTHON = 2_000_000
+"""Largest file for those of Pillow's decoders that are written in Python (plain PPM, run-length BMP): they
+take 0.2 to 0.3 s for each MB."""
 MAX_SIDE_PX = 1600
 """Longer side of a decoded photo: a face of a tenth of it is still larger than the model's input."""
 MIN_SIDE_PX = 32
@@ -75,10 +84,31 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Photo:
     _check_bytes(data, max_bytes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; it is judged below, by its effect
-        image = _open(data)
-        _check_frames(image)
-        _check_pixels(image)
-        return _load(image)
+        source = _CountedBytes(data)
+        try:
+            image = _open(source)
+            _check_frames(image)
+            _check_pixels(image)
+            _check_decoder(image, len(data))
+            return _load(image)
+        except (NotAnImage, UnsupportedFormat, TruncatedPhoto):
+            if source.reads > MAX_READS:
+                raise _too_many_pieces() from None
+            raise
+
+
+class _CountedBytes(io.BytesIO):
+    """Bytes that end the patience with a file of too many pieces."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise OSError("too many pieces")
+        return super().read(size)
 
 
 def _check_bytes(data: bytes, max_bytes: int) -> None:
@@ -91,13 +121,13 @@ def _check_bytes(data: bytes, max_bytes: int) -> None:
         )
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(source: _CountedBytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(source, formats=FORMATS)
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except Exception:  # noqa: BLE001, RUF100 - Pillow's plug-ins raise SyntaxError, struct.error, KeyError ... on hostile headers
-        raise _refusal(data) from None
+        raise _refusal(source.getvalue()) from None
 
 
 def _refusal(data: bytes) -> NotAnImage | UnsupportedFormat | TruncatedPhoto:
@@ -110,20 +140,36 @@ def _refusal(data: bytes) -> NotAnImage | UnsupportedFormat | TruncatedPhoto:
     return NotAnImage("This file is not a photo. Choose a JPEG, PNG, HEIC, AVIF, WebP or TIFF file.")
 
 
+def _too_many_pieces() -> UnsupportedFormat:
+    return UnsupportedFormat(f"This file is built of too many small pieces for a photo. {_ADVICE}")
+
+
 def _check_frames(image: Image.Image) -> None:
-    if image.format in {"MPO", "HEIF", "AVIF"} and not getattr(image, "is_animated", False):
-        return
+    """Refuse several pictures in one file; they are not counted, because that means parsing all of them."""
     if image.format in {"MPO", "HEIF"}:
         return  # several stills of one moment (depth, burst): the first is the photo
     try:
-        frames = int(getattr(image, "n_frames", 1))
-    except Exception:  # noqa: BLE001, RUF100 - counting frames parses the whole hostile file
-        raise TruncatedPhoto(f"The photo is damaged, so its frames cannot be counted. {_ADVICE}") from None
-    if frames > 1:
+        animated = bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001, RUF100 - looking for a second frame parses the hostile file
+        raise TruncatedPhoto(f"The photo is damaged, so it cannot be read to its end. {_ADVICE}") from None
+    if animated:
         raise AnimatedPhoto(
-            f"The file holds {frames} pictures, so it is not clear which one is meant. "
+            "The file holds several pictures, so it is not clear which one is meant. "
             "Save the one picture as JPEG or PNG and try again."
         )
+
+
+def _check_decoder(image: Image.Image, size_bytes: int) -> None:
+    """Refuse large files for decoders written in Python; `Image.DECODERS` lists exactly those."""
+    if size_bytes > MAX_BYTES_IN_PYTHON and any(tile[0] in Image.DECODERS for tile in _tiles(image)):
+        raise UnsupportedFormat(
+            f"This file is stored in a rare form of {image.format}, accepted up to "
+            f"{MAX_BYTES_IN_PYTHON / 1e6:.0f} MB only. {_ADVICE}"
+        )
+
+
+def _tiles(image: Image.Image) -> list[ImageFile._Tile]:
+    return image.tile if isinstance(image, ImageFile.ImageFile) else []
 
 
 def _too_many_pixels(width_px: int = 0, height_px: int = 0, limit: int = MAX_PIXELS) -> PhotoTooManyPixels:
@@ -136,7 +182,7 @@ def _too_many_pixels(width_px: int = 0, height_px: int = 0, limit: int = MAX_PIX
 
 def _check_pixels(image: Image.Image) -> None:
     width_px, height_px = image.size
-    limit = MAX_PIXELS if image.format in {"JPEG", "MPO"} else MAX_PIXELS_FULL_DECODE
+    limit = MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS_FULL_DECODE)
     if width_px * height_px > limit:
         raise _too_many_pixels(width_px, height_px, limit)
     if min(width_px, height_px) < MIN_SIDE_PX:
@@ -154,7 +200,7 @@ def _load(image: Image.Image) -> Photo:
         image.draft("RGB", (max(1, int(width_px * scale)), max(1, int(height_px * scale))))
         image.load()
         orientation = _orientation(image)
-        rgb = _shrunk(_to_rgb(image))
+        rgb = to_rgb(image, MAX_SIDE_PX)
     except MemoryError:
         raise _too_many_pixels(width_px, height_px) from None
     except Exception:  # noqa: BLE001, RUF100 - decoders raise OSError, SyntaxError, ValueError, IndexError, zlib.error ...
@@ -182,42 +228,11 @@ _QUARTER_TURNS = {5, 6, 7, 8}
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return EXIF orientation 1..8, and 1 where it is missing, invalid or already applied (HEIF, AVIF)."""
-    if image.format in {"HEIF", "AVIF"}:
+    """Return EXIF orientation 1..8, and 1 where it is missing, invalid or already applied (HEIF)."""
+    if image.format == "HEIF":
         return 1
     try:
         value = image.getexif().get(0x0112, 1)
         return value if isinstance(value, int) and 1 <= value <= 8 else 1
     except Exception:  # noqa: BLE001, RUF100 - damaged EXIF raises anything; the pixels are still good
         return 1
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith(("I", "F")):
-        return _from_wide(image)
-    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_wide(image: Image.Image) -> Image.Image:
-    """Scale 16- and 32-bit grey to 8 bits: Pillow's own convert clips at 255 instead."""
-    grey: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = np.asarray(image, dtype=np.float32)
-    grey = np.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
-    top = 65535.0 if image.mode.startswith("I") and grey.max() > 255 else max(255.0, float(grey.max()))
-    if image.mode == "F" and grey.max() <= 1.0:
-        top = 1.0
-    levels: RgbImage = np.clip(grey * (255.0 / top), 0, 255).astype(np.uint8)
-    return Image.fromarray(levels).convert("RGB")
-
-
-def _shrunk(image: Image.Image) -> Image.Image:
-    longer = max(image.size)
-    if longer <= MAX_SIDE_PX:
-        return image
-    size = tuple(max(1, round(side * MAX_SIDE_PX / longer)) for side in image.size)
-    return image.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=2.0)

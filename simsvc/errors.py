@@ -16,7 +16,8 @@ SimsvcError
 │   └── FaceTooSmall           face_too_small
 ├── BundleError                the model cannot be used
 │   ├── BundleMissing          bundle_missing
-│   └── BundleDamaged          bundle_damaged
+│   ├── BundleDamaged          bundle_damaged
+│   └── EngineMissing          engine_missing
 ├── IndexError_                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
@@ -144,6 +145,12 @@ class BundleDamaged(BundleError):
     """The bundle's files and its manifest disagree."""
 
     code = "bundle_damaged"
+
+
+class EngineMissing(BundleError):
+    """What should run the model is not installed."""
+
+    code = "engine_missing"
 
 
 class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own

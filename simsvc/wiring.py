@@ -16,8 +16,8 @@ from simsvc.engines.current import CurrentIndex
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
+from simsvc.errors import EngineMissing
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
@@ -124,11 +124,17 @@ class IndexServices:
 
         Raises:
             BundleDamaged: it cannot be loaded.
+            EngineMissing: PyTorch is not installed.
         """
         if engine == "onnx":
             return OnnxModel(self.bundle, self.settings.threads)
-        from simsvc.engines.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
-
+        try:
+            from simsvc.engines.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
+        except ImportError:
+            raise EngineMissing(
+                "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "
+                "or use the other engine: `--engine onnx`."
+            ) from None
         return TorchModel(self.bundle)
 
 

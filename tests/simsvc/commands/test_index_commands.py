@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,24 @@ def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Sett
     assert "cannot name an index" in index("build", "--name", "A b", exit_code=1)
     (settings.bundle_dir / "model.json").unlink()
     assert "There is no model" in index("build", exit_code=1)
+
+
+def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Settings) -> None:
+    """With --engine torch the manifest says so, and the service's own engine can search the build."""
+    pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
+    assert "5 faces in service." in index("build", "--engine", "torch")
+    manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
+    assert manifest["model"]["engine"] == "torch"
+    assert "torch" in manifest["libraries"]
+    assert "fits the model" in index("verify")
+
+
+def test_build_through_pytorch_without_pytorch_is_a_sentence(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is installed without PyTorch; asked for it, it says how to get it."""
+    monkeypatch.setitem(sys.modules, "simsvc.engines.torch_model", None)
+    assert "pip install 'simsvc[train]'" in index("build", "--engine", "torch", exit_code=1)
 
 
 def test_list_marks_the_build_in_service(index: Index, labelled_folder: LabelledFolder) -> None:

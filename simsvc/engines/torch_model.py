@@ -1,0 +1,184 @@
+"""PyTorch and a forward hook: the same bundle through a second engine, on a GPU where there is one.
+
+The graph of record is model.onnx. Each of its nodes becomes a named submodule here, so that a forward hook
+can be put on any of them. Needs the `train` extra (torch, onnx); the service imports this only when told to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from simsvc.engines.bundle import Bundle, checked
+from simsvc.engines.torch_operators import OPERATORS
+from simsvc.errors import BundleDamaged
+from simsvc.steps.tensor import to_tensor
+from simsvc.values import Crop, Prediction
+
+NORMALISING = {"Div", "LpNormalization"}
+"""Operators by which exporters write the last step of an embedding, x / |x|; their first input is x."""
+
+
+class Node(nn.Module):
+    """One node of the graph: its inputs, in order, to its one output."""
+
+    def __init__(self, node: onnx.NodeProto) -> None:
+        super().__init__()
+        if node.op_type not in OPERATORS or len([name for name in node.output if name]) != 1:
+            raise NotImplementedError(f"the operator {node.op_type}")
+        self.op_type: str = node.op_type
+        self.input_names: list[str] = list(node.input)
+        self.output_name: str = node.output[0]
+        self.attributes = {entry.name: _value(entry) for entry in node.attribute}
+
+    def forward(self, *inputs: Tensor | None) -> Tensor:
+        """Apply the operator."""
+        return OPERATORS[self.op_type](list(inputs), self.attributes)
+
+
+class Graph(nn.Module):
+    """An ONNX graph with named weights; submodule `nodes.<number>_<operator>` is a node, in order."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        super().__init__()
+        self.nodes = nn.ModuleDict(
+            {f"{number}_{node.op_type}": Node(node) for number, node in enumerate(graph.node)}
+        )
+        self._weights: dict[str, str] = {}
+        for number, weight in enumerate(graph.initializer):
+            self._weights[weight.name] = f"weight_{number}"
+            self.register_buffer(f"weight_{number}", torch.from_numpy(numpy_helper.to_array(weight).copy()))
+
+    def node_of(self, output: str) -> Node:
+        """Return the node that gives the tensor of that name."""
+        return next(node for node in self._in_order() if node.output_name == output)
+
+    def embedding_source(self) -> Node:
+        """Return the node whose output, divided by its length, is the embedding."""
+        last = self.node_of("embedding")
+        while last.op_type == "Identity":
+            last = self.node_of(last.input_names[0])
+        return self.node_of(last.input_names[0]) if last.op_type in NORMALISING else last
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Return ages in years, float32 (N,), of crops, float32 (N, 3, S, S)."""
+        values: dict[str, Tensor | None] = {"": None, "crops": crops}
+        values |= {name: self.get_buffer(buffer) for name, buffer in self._weights.items()}
+        for node in self._in_order():
+            values[node.output_name] = node(*(values[name] for name in node.input_names))
+        ages = values["age_years"]
+        assert ages is not None  # noqa: S101 - told to mypy; only "" names nothing
+        return ages
+
+    def to_device(self, device: torch.device) -> Graph:
+        """Move the weights; whole numbers (shapes, axes) stay on the CPU, where shapes are worked out."""
+        for name, buffer in self.named_buffers():
+            if buffer.is_floating_point():
+                setattr(self, name, buffer.to(device))
+        for node in self._in_order():
+            constant = node.attributes.get("value")
+            if isinstance(constant, Tensor) and constant.is_floating_point():
+                node.attributes["value"] = constant.to(device)
+        return self
+
+    def _in_order(self) -> list[Node]:
+        return [node for node in self.nodes.values() if isinstance(node, Node)]
+
+
+class TorchModel:
+    """Model port. The embedding is what a forward hook catches at the node that the graph normalises."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Build the graph's modules.
+
+        Raises:
+            BundleDamaged: the graph has an operator or a form that this engine does not know.
+        """
+        self._bundle = bundle
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._one_at_a_time = threading.Lock()
+        try:
+            self._graph = Graph(onnx.load(bundle.graph_path).graph).to_device(self._device).eval()
+            self._layer = self._graph.embedding_source()
+        except (NotImplementedError, StopIteration) as error:
+            raise _unknown(error) from None
+
+    @property
+    def version(self) -> str:
+        """Short name of the bundle, shown to people."""
+        return self._bundle.version
+
+    @property
+    def sha256(self) -> str:
+        """Of model.onnx: an index is valid for exactly one, whichever engine ran it."""
+        return self._bundle.sha256
+
+    @property
+    def dims(self) -> int:
+        """D, the length of an embedding."""
+        return self._bundle.dims
+
+    @property
+    def input_px(self) -> int:
+        """S, the side of the crops that `predict` takes."""
+        return self._bundle.size_px
+
+    @property
+    def crop_margin(self) -> float:
+        """Side of the crop over the longer side of the detector's box."""
+        return self._bundle.margin
+
+    @property
+    def graph(self) -> Graph:
+        """The modules, for further hooks."""
+        return self._graph
+
+    def predict(self, crops: Sequence[Crop]) -> Prediction:
+        """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
+
+        Raises:
+            BundleDamaged: the graph has a form that this engine does not know, or its answer makes no sense.
+        """
+        tensor = torch.from_numpy(to_tensor(crops, self._bundle.mean, self._bundle.std)).to(self._device)
+        try:
+            ages, activations = self._hooked(tensor)
+        except NotImplementedError as error:
+            raise _unknown(error) from None
+        embeddings = functional.normalize(activations.flatten(1))
+        return checked(self._bundle, ages.cpu().numpy(), embeddings.cpu().numpy())
+
+    @torch.inference_mode()
+    def _hooked(self, tensor: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ages and the layer's activations from one pass; no hook is left behind."""
+        caught: list[Tensor] = []
+        with (
+            self._one_at_a_time,
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+        ):
+            handle = self._layer.register_forward_hook(lambda _module, _inputs, output: caught.append(output))
+            try:
+                ages = self._graph(tensor)
+            finally:
+                handle.remove()
+        return ages, caught[0]
+
+
+def _value(attribute: onnx.AttributeProto) -> Any:
+    value = helper.get_attribute_value(attribute)
+    if isinstance(value, onnx.TensorProto):
+        return torch.from_numpy(numpy_helper.to_array(value).copy())
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _unknown(error: Exception) -> BundleDamaged:
+    what = str(error) or "an output that nothing gives"
+    return BundleDamaged(
+        f"The PyTorch engine cannot run this model: it holds {what}. Use the other engine: `--engine onnx`."
+    )

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, StoreError
+from simsvc.flows.estimate import Corridor, StepTimes, estimate
+from simsvc.ports import Index
+from simsvc.values import (
+    Crop,
+    Estimate,
+    Face,
+    FloatVector,
+    Neighbour,
+    Photo,
+    Prediction,
+    RecordedEstimate,
+)
+
+
+@dataclass
+class OneFace:
+    faces: tuple[Face, ...] = (Face(50, 50, 100, 100, 0.95),)
+
+    def detect(self, photo: Photo) -> tuple[Face, ...]:
+        del photo
+        return self.faces
+
+
+@dataclass
+class MeanBrightness:
+    """Says that the age is the crop's mean brightness: an oracle for which pixels were judged."""
+
+    version: str = "brightness-1"
+    sha256: str = "aa" * 32
+    dims: int = 2
+    input_px: int = 32
+    crop_margin: float = 1.0
+    seen: list[Crop] = field(default_factory=list)
+
+    def predict(self, crops: Sequence[Crop]) -> Prediction:
+        self.seen += crops
+        ages = np.array([crop.rgb.mean() for crop in crops], dtype=np.float32)
+        return Prediction(ages, np.tile(np.array([1, 0], dtype=np.float32), (len(crops), 1)))
+
+
+@dataclass
+class FixedIndex:
+    neighbours: tuple[Neighbour, ...]
+    label: str = "demo/b-1"
+    asked: list[int] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.neighbours)
+
+    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        assert embedding.shape == (2,)
+        self.asked.append(k)
+        return self.neighbours[:k]
+
+    def thumbnail(self, face_id: str) -> bytes:
+        raise FaceNotFound(face_id)
+
+
+@dataclass
+class Memory:
+    kept: list[Estimate] = field(default_factory=list)
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        self.kept.append(estimate)
+        return RecordedEstimate("0" * 32, len(self.kept), datetime(2026, 1, 2, tzinfo=UTC), estimate)
+
+
+class BrokenModel(MeanBrightness):
+    def predict(self, crops: Sequence[Crop]) -> Prediction:
+        del crops
+        raise BundleDamaged("The model cannot be used.")
+
+
+class FullDisk(Memory):
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        del estimate
+        raise StoreError("The database cannot be used just now.")
+
+
+NEIGHBOURS = tuple(Neighbour(f"f{n}", 30.0 + n, 0.1 + 0.01 * n) for n in range(30))
+
+
+def photo() -> bytes:
+    """200 x 200, brightness 60 inside the face's box and 200 outside."""
+    rgb = np.full((200, 200, 3), 200, dtype=np.uint8)
+    rgb[50:150, 50:150] = 60
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def corridor(**changes: object) -> Corridor:
+    index = changes.pop("index", FixedIndex(NEIGHBOURS))
+    parts: dict[str, object] = {
+        "detector": OneFace(),
+        "model": MeanBrightness(),
+        "index": lambda: index,
+        "recorder": Memory(),
+        "neighbours": 12,
+        **changes,
+    }
+    return Corridor(**parts)  # type: ignore[arg-type]  # the parts are fakes of the ports
+
+
+def test_the_face_and_nothing_else_is_judged() -> None:
+    """The model sees the box's pixels alone, and its answer is the estimate."""
+    answer = estimate(photo(), "me.png", corridor()).estimate
+    assert answer.status == "estimated"
+    assert answer.age_years == pytest.approx(60, abs=0.5)
+    assert answer.crop is not None
+    assert answer.crop.rgb.shape == (32, 32, 3)
+
+
+def test_the_record_says_what_answered() -> None:
+    """Photo hash, name, model, index and flags are on record."""
+    memory = Memory()
+    estimate(photo(), "me.png", corridor(recorder=memory))
+    (kept,) = memory.kept
+    assert kept.photo_sha256 == hashlib.sha256(photo()).hexdigest()
+    assert (kept.photo_name, kept.model, kept.model_sha256, kept.index) == (
+        "me.png",
+        "brightness-1",
+        "aa" * 32,
+        "demo/b-1",
+    )
+
+
+def test_more_is_asked_of_the_index_than_is_shown() -> None:
+    """Twice as many are searched, so that twelve remain after duplicates are dropped."""
+    index = FixedIndex((NEIGHBOURS[0], NEIGHBOURS[0], *NEIGHBOURS))
+    answer = estimate(photo(), "me.png", corridor(index=index)).estimate
+    assert index.asked == [24]
+    assert answer.neighbours == NEIGHBOURS[:12]
+
+
+def test_an_empty_index_still_gives_an_estimate() -> None:
+    """Without neighbours there is an age and no sentence about agreement."""
+    answer = estimate(photo(), "me.png", corridor(index=FixedIndex(()))).estimate
+    assert answer.age_years is not None
+    assert answer.sentence is None
+
+
+def test_every_step_is_timed_in_order() -> None:
+    """The times name each step, and the total comes last."""
+    ms = estimate(photo(), "me.png", corridor()).estimate.ms
+    assert list(ms) == ["decode", "detect", "pick", "crop", "predict", "search", "rank", "explain", "total"]
+    assert all(value >= 0 for value in ms.values())
+
+
+@pytest.mark.parametrize(
+    ("data", "faces", "code", "last_step"),
+    [
+        (b"", (), "empty_photo", "decode"),
+        (b"hello", (), "not_an_image", "decode"),
+        (photo(), (), "no_face", "pick"),
+        (photo(), (Face(0, 0, 20, 20, 0.99),), "face_too_small", "pick"),
+        (photo(), (Face(0, 0, 90, 90, 0.99), Face(90, 0, 90, 90, 0.99)), "several_faces", "pick"),
+    ],
+)
+def test_a_refusal_is_recorded_with_its_steps(
+    data: bytes, faces: tuple[Face, ...], code: str, last_step: str
+) -> None:
+    """A photo that cannot be judged is on record with code, sentence and the times up to the refusal."""
+    memory = Memory()
+    recorded = estimate(data, "x", corridor(recorder=memory, detector=OneFace(faces)))
+    assert memory.kept == [recorded.estimate]
+    answer = recorded.estimate
+    assert (answer.status, answer.code, answer.age_years, answer.crop) == ("refused", code, None, None)
+    assert answer.sentence
+    assert list(answer.ms)[-2:] == [last_step, "total"]
+
+
+def test_the_limit_on_bytes_is_the_corridors() -> None:
+    """A photo over the corridor's limit is refused as too many bytes."""
+    answer = estimate(photo(), "x", corridor(max_bytes=10)).estimate
+    assert answer.code == "photo_too_many_bytes"
+
+
+def no_index() -> Index:
+    raise IndexMissing("There is no index yet.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [({"model": BrokenModel()}, BundleDamaged), ({"recorder": FullDisk()}, StoreError)],
+)
+def test_what_is_not_the_photos_fault_is_no_answer(changes: dict[str, object], kind: type[Exception]) -> None:
+    """Trouble of the service propagates instead of being recorded as a refusal."""
+    memory = Memory()
+    with pytest.raises(kind):
+        estimate(photo(), "x", corridor(**{"recorder": memory, **changes}))
+    assert memory.kept == []
+
+
+def test_without_an_index_nothing_is_judged_or_recorded() -> None:
+    """A missing index is found out before any work is done."""
+    model, memory = MeanBrightness(), Memory()
+    whole = Corridor(OneFace(), model, no_index, memory)
+    with pytest.raises(IndexMissing):
+        estimate(photo(), "x", whole)
+    assert (model.seen, memory.kept) == ([], [])
+
+
+def test_times_are_milliseconds_of_the_clock() -> None:
+    """A step of 2.5 s on the clock is 2500 ms; the total runs from the start to the question."""
+    ticks = iter([0.0, 1.0, 3.5, 4.0])
+    times = StepTimes(lambda: next(ticks))
+    with times.step("decode"):
+        pass
+    assert times.with_total() == {"decode": 2500.0, "total": 4000.0}

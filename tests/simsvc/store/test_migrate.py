@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from simsvc.errors import StoreError
+from simsvc.store import migrate
+from simsvc.store.database import Database
+from simsvc.store.tables import Table
+
+
+def test_there_is_one_head() -> None:
+    """Migrations form one line."""
+    assert len(migrate.heads()) == 1
+
+
+def test_migrations_make_exactly_the_tables(database: Database) -> None:
+    """After all migrations, the database and the typed tables do not differ."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+
+
+def test_upgrading_again_changes_nothing(database: Database) -> None:
+    """A second upgrade leaves the database at the head."""
+    assert migrate.upgrade(database.engine) == migrate.revision(database.engine) == migrate.heads()[0]
+
+
+def test_a_new_database_has_no_revision(tmp_path: Path) -> None:
+    """A database that was never migrated says so, and its folder is made."""
+    database = Database(f"sqlite:///{tmp_path / 'deep' / 'new.sqlite3'}")
+    assert migrate.revision(database.engine) is None
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+def test_the_migrations_are_valid_sql_of_both_dialects(dialect: str) -> None:
+    """Every table is created in the SQL text of each dialect."""
+    sql = migrate.sql(dialect)
+    for table in Table.metadata.tables:
+        assert f"CREATE TABLE {table} (" in sql
+    assert ("TIMESTAMP WITH TIME ZONE" in sql) == (dialect == "postgresql")
+
+
+def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
+    """A damaged database file gives a sentence, not a traceback."""
+    (tmp_path / "not.sqlite3").write_bytes(b"hello " * 1000)
+    database = Database(f"sqlite:///{tmp_path / 'not.sqlite3'}")
+    with pytest.raises(StoreError):
+        migrate.upgrade(database.engine)
+
+
+def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None:
+    """Estimates are found by id, photo and time, neighbours by face, without reading the whole table."""
+    inspector = inspect(database.engine)
+    columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
+    assert {("created_at",), ("photo_sha256",)} <= columns
+    assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
+    assert [i["column_names"] for i in inspector.get_indexes("neighbours")] == [["face_id"]]

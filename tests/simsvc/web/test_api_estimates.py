@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from simsvc.settings import Settings
+from simsvc.web import create_app
+from tests.drawn_faces import draw_face
+from tests.small_site import FACES, drawn_photo
+
+URL = "/api/v1/estimates"
+KEYS = [
+    "id",
+    "number",
+    "created_at",
+    "photo",
+    "photo_sha256",
+    "status",
+    "code",
+    "sentence",
+    "age_years",
+    "neighbours",
+    "flags",
+    "model",
+    "index",
+    "ms",
+]
+STEPS = ["decode", "detect", "pick", "crop", "predict", "search", "rank", "explain", "total"]
+
+
+def send(client: FlaskClient, data: bytes, name: str = "me.jpg") -> TestResponse:
+    return client.post(URL, data={"photo": (io.BytesIO(data), name)})
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_face_gives_the_whole_estimate_object(client: FlaskClient, site: Settings) -> None:
+    """A drawn face is answered 201 with every key of the estimate object, in order."""
+    photo = drawn_photo()
+    response = send(client, photo)
+    answer = response.get_json()
+    assert response.status_code == 201
+    assert list(answer) == KEYS
+    assert answer["status"] == "estimated"
+    assert answer["photo_sha256"] == hashlib.sha256(photo).hexdigest()
+    assert 0 <= answer["age_years"] <= 120
+    assert len(answer["neighbours"]) == site.neighbours
+    assert list(answer["ms"]) == STEPS
+
+
+def test_neighbours_come_most_alike_first(client: FlaskClient) -> None:
+    """Similarities descend, and no face comes twice."""
+    neighbours = send(client, drawn_photo()).get_json()["neighbours"]
+    similarities = [near["similarity"] for near in neighbours]
+    assert similarities == sorted(similarities, reverse=True)
+    assert len({near["face_id"] for near in neighbours}) == len(neighbours)
+
+
+def test_a_face_of_the_gallery_finds_itself(client: FlaskClient, site: Settings) -> None:
+    """The photo that a labelled face came from has that face as its nearest, all but identical."""
+    photo = (site.gallery_dir / "007.jpg").read_bytes()
+    nearest = send(client, photo).get_json()["neighbours"][0]
+    assert nearest["age_years"] == 1 + 7 * 89 // (FACES - 1)
+    assert nearest["similarity"] > 0.999
+
+
+def test_what_was_answered_can_be_fetched_again(client: FlaskClient) -> None:
+    """GET on the Location gives the object that POST gave."""
+    created = send(client, drawn_photo())
+    again = client.get(created.headers["Location"])
+    assert again.status_code == 200
+    assert again.get_json() == created.get_json()
+
+
+def test_a_refusal_is_an_answer_on_record(client: FlaskClient) -> None:
+    """A photo without a face is answered 422 with the same object, and is on record."""
+    refused = send(client, png(Image.new("RGB", (300, 300), "grey")))
+    answer = refused.get_json()
+    assert refused.status_code == 422
+    assert (answer["status"], answer["code"]) == ("refused", "no_face")
+    assert answer["age_years"] is None
+    assert answer["neighbours"] == []
+    assert "from the front" in answer["sentence"]
+    assert client.get(refused.headers["Location"]).get_json() == answer
+
+
+def test_two_like_faces_are_refused(client: FlaskClient) -> None:
+    """Two faces of one size side by side are several faces."""
+    both = Image.new("RGB", (820, 400), "white")
+    both.paste(draw_face(1, 400), (0, 0))
+    both.paste(draw_face(2, 400), (420, 0))
+    assert send(client, png(both)).get_json()["code"] == "several_faces"
+
+
+def test_a_smaller_face_behind_is_flagged(client: FlaskClient) -> None:
+    """A small second face does not stop the estimate, but is said."""
+    both = Image.new("RGB", (800, 500), "white")
+    both.paste(draw_face(1, 500), (0, 0))
+    both.paste(draw_face(2, 200), (560, 50))
+    answer = send(client, png(both)).get_json()
+    assert answer["status"] == "estimated"
+    assert answer["flags"] == ["other_faces_behind"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"", "empty_photo"), (b"hello", "not_an_image"), (b"%PDF-1.7", "unsupported_format")]
+)
+def test_bytes_that_are_no_photo_are_refused_by_code(client: FlaskClient, data: bytes, code: str) -> None:
+    """Each kind of bad bytes has its own code."""
+    response = send(client, data)
+    assert response.status_code == 422
+    assert response.get_json()["code"] == code
+
+
+def test_a_photo_just_over_the_limit_is_413(site: Settings) -> None:
+    """A photo over the limit that still fits the request is refused 413, on record."""
+    client = create_app(replace(site, max_upload_bytes=2_000)).test_client()
+    response = send(client, b"x" * 2_001)
+    assert response.status_code == 413
+    assert response.get_json()["code"] == "photo_too_many_bytes"
+    assert response.get_json()["id"]
+
+
+def test_a_request_over_the_limit_is_413(site: Settings) -> None:
+    """A request over the limit is answered with the typed problem, without being parsed."""
+    client = create_app(replace(site, max_upload_bytes=2_000)).test_client()
+    response = send(client, b"x" * 200_000)
+    assert response.status_code == 413
+    assert response.get_json()["code"] == "photo_too_many_bytes"
+
+
+def test_a_body_that_is_no_form_is_415(client: FlaskClient) -> None:
+    """Raw image bytes as the body are refused with what to send instead."""
+    response = client.post(URL, data=drawn_photo(), content_type="image/jpeg")
+    assert response.status_code == 415
+    assert "multipart/form-data" in response.get_json()["sentence"]
+
+
+@pytest.mark.parametrize("field", ["photo", "picture"])
+def test_a_form_without_a_file_is_400(client: FlaskClient, field: str) -> None:
+    """A text field is no photo, whatever its name."""
+    response = client.post(URL, data={field: "text"}, content_type="multipart/form-data")
+    assert response.status_code == 400
+    assert response.get_json()["code"] == "photo_missing"
+
+
+def test_a_path_or_url_is_never_followed(client: FlaskClient, site: Settings) -> None:
+    """A path given as text is not read from the server."""
+    path = str(site.gallery_dir / "000.jpg")
+    response = client.post(URL, data={"photo": path}, content_type="multipart/form-data")
+    assert response.get_json()["code"] == "photo_missing"
+
+
+def test_an_unknown_id_is_404(client: FlaskClient) -> None:
+    """An id that was never given is not found, as JSON."""
+    response = client.get(f"{URL}/{'0' * 32}")
+    assert response.status_code == 404
+    assert response.get_json()["code"] == "estimate_not_found"
+
+
+def test_without_an_index_the_service_says_so(without_index: FlaskClient) -> None:
+    """No index: 503 with the command that helps, and nothing on record."""
+    response = send(without_index, drawn_photo())
+    assert response.status_code == 503
+    assert "flask index build" in response.get_json()["sentence"]
+
+
+def test_without_a_model_the_service_says_so(without_model: FlaskClient) -> None:
+    """No model: 503 with its own code."""
+    response = send(without_model, drawn_photo())
+    assert (response.status_code, response.get_json()["code"]) == (503, "bundle_missing")
+
+
+def test_without_tables_the_service_says_so(without_tables: FlaskClient) -> None:
+    """A database that was never migrated: 503 with the command that helps."""
+    response = send(without_tables, drawn_photo())
+    assert response.status_code == 503
+    assert "flask db upgrade" in response.get_json()["sentence"]
+
+
+def test_health_names_model_and_index(client: FlaskClient) -> None:
+    """A healthy worker says which model and index it answers with."""
+    health = client.get("/healthz").get_json()
+    assert (health["status"], health["model"], health["faces"]) == ("ok", "tiny-0", FACES)
+
+
+def test_an_unhealthy_worker_is_503_as_json(without_index: FlaskClient) -> None:
+    """A worker without an index is not healthy, and says why to a program."""
+    response = without_index.get("/healthz")
+    assert (response.status_code, response.get_json()["code"]) == (503, "index_missing")

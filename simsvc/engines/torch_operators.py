@@ -26,6 +26,18 @@ def _padded(x: Tensor, a: Attributes, value: float = 0.0) -> Tensor:
     return functional.pad(x, (left, right, top, bottom), value=value) if any(a.get("pads", ())) else x
 
 
+def _constant(_: Any, a: Attributes) -> Tensor:
+    if "value" not in a:
+        raise NotImplementedError("a Constant that is no tensor")
+    value: Tensor = a["value"]
+    return value
+
+
+def _constant_of_shape(i: Any, a: Attributes) -> Tensor:
+    value: Tensor = a.get("value", torch.zeros(1))
+    return value.expand(i[0].tolist())
+
+
 def _conv(i: Any, a: Attributes) -> Tensor:
     bias = i[2] if len(i) > 2 else None
     strides, dilations = a.get("strides", (1, 1)), a.get("dilations", (1, 1))
@@ -107,11 +119,11 @@ def _slice(i: Any, _: Attributes) -> Tensor:
     starts, ends = i[1].tolist(), i[2].tolist()
     axes = i[3].tolist() if len(i) > 3 and i[3] is not None else range(len(starts))
     steps = i[4].tolist() if len(i) > 4 else [1] * len(starts)
-    index = [slice(None)] * i[0].ndim
+    x: Tensor = i[0]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        index[axis] = slice(start, end, step)
-    cut: Tensor = i[0][tuple(index)]
-    return cut
+        taken = range(*slice(start, end, step).indices(x.shape[axis]))
+        x = x.index_select(axis, torch.tensor(taken, dtype=torch.int64, device=x.device))
+    return x
 
 
 def _pad(i: Any, a: Attributes) -> Tensor:
@@ -148,7 +160,8 @@ OPERATORS: dict[str, Operator] = {
     "Cast": _cast,
     "Clip": _clip,
     "Concat": lambda i, a: torch.cat(i, a["axis"]),
-    "Constant": lambda _, a: a["value"],
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
     "Conv": _conv,
     "Div": lambda i, _: i[0] / i[1],
     "Dropout": lambda i, _: i[0],

@@ -36,6 +36,7 @@ class SmallAgeModel(torch.nn.Module):  # type: ignore[misc,name-defined] # torch
             nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.MaxPool2d(3, 2, 1)
         )
         self.depthwise = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.BatchNorm2d(8), nn.ReLU6())
+        self.pad = nn.ZeroPad2d((0, 1, 0, 1))
         self.linear = nn.Sequential(nn.BatchNorm1d(16), nn.Linear(16, 12), nn.ReLU())
         self.ages = nn.Linear(12, 101)
         for module in self.modules():
@@ -45,7 +46,7 @@ class SmallAgeModel(torch.nn.Module):  # type: ignore[misc,name-defined] # torch
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """Return ages (N,) and embeddings (N, 12)."""
-        x = self.stem(x)
+        x = self.stem(self.pad(x))
         x = x + self.depthwise(x)
         pools = torch.nn.functional.adaptive_max_pool2d(x, 1), torch.nn.functional.adaptive_avg_pool2d(x, 1)
         features = self.linear(torch.cat(pools, dim=1).flatten(1))
@@ -167,6 +168,8 @@ CASES: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("Clip", [X, None, scalar(0.5)], {}),
     ("Clip", [X], {}),
     ("Concat", [X, X], {"axis": -3}),
+    ("ConstantOfShape", [whole(2, 3)], {}),
+    ("ConstantOfShape", [whole(4)], {"value": numpy_helper.from_array(whole(7))}),
     ("Conv", [X, np.tile(X[:, :2, :3, :3], (2, 1, 1, 1))], {"group": 2, "pads": [0, 1, 2, 1]}),
     ("Conv", [X, X[:, :, :2, :2], X[0, :2, 0, 0]], {"strides": [2, 3], "dilations": [2, 1]}),
     ("Div", [X, scalar(3)], {}),
@@ -206,6 +209,7 @@ CASES: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("Slice", [X, whole(1), whole(9), whole(2)], {}),
     ("Slice", [X, whole(0, -3), whole(2, -1), whole(1, 3), whole(1, 2)], {}),
     ("Slice", [FLAT, whole(1), whole(2)], {}),
+    ("Slice", [FLAT, whole(-1), whole(-(2**63)), whole(1), whole(-2)], {}),
     ("Softmax", [FLAT], {"axis": 1}),
     ("Softmax", [X], {}),
     ("Sqrt", [np.abs(X)], {}),
@@ -235,7 +239,9 @@ def test_each_operator_does_what_onnx_says(
     (output,) = ReferenceEvaluator(model).run(None, given)
     expected = np.asarray(output)
     inputs = [None if array is None else torch.from_numpy(array.copy()) for array in arrays]
-    result = OPERATORS[operator](inputs, attributes).numpy()
+    value = attributes.get("value")
+    known = {"value": torch.from_numpy(numpy_helper.to_array(value).copy())} if value else attributes
+    result = OPERATORS[operator](inputs, known).numpy()
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
@@ -252,6 +258,7 @@ def test_every_operator_is_tried() -> None:
         ("MaxPool", {"kernel_shape": [2, 2], "ceil_mode": 1}),
         ("ReduceMean", {"noop_with_empty_axes": 1}),
         ("Pad", {"mode": "reflect"}),
+        ("Constant", {"value_float": 1.0}),
     ],
 )
 def test_a_form_that_is_not_known_is_never_guessed(operator: str, attributes: dict[str, Any]) -> None:

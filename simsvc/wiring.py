@@ -83,10 +83,6 @@ class Services:
         prediction = corridor.model.predict([Crop(grey)])
         corridor.index().search(prediction.embeddings[0], corridor.neighbours)
 
-    def close(self) -> None:
-        """Close the database's connections."""
-        self.database.close()
-
     def _open_corridor(self) -> Corridor:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)

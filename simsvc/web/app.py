@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json = _in_given_order(app)
     app.extensions["simsvc"] = Services(settings)
     app.add_template_filter(in_years)
+    app.add_template_global(pictures.face_url)
     Bootstrap5(app)
     for module in (errors, headers):
         module.register(app)

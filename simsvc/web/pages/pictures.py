@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 
 from simsvc.web.current import services
 
@@ -27,6 +27,12 @@ def face(index_name: str, build_id: str, face_id: str) -> Response:
     """Return the thumbnail of a labelled face as it was in that build."""
     thumbnail = services().gallery(f"{index_name}/{build_id}").thumbnail(face_id)
     return _picture(thumbnail, "image/jpeg", NEVER_CHANGES)
+
+
+def face_url(label: str, face_id: str) -> str:
+    """Return the address of a labelled face's thumbnail in the build "name/build"; for templates."""
+    index_name, _, build_id = label.partition("/")
+    return url_for("pictures.face", index_name=index_name, build_id=build_id, face_id=face_id)
 
 
 def _picture(data: bytes, mimetype: str, cache_control: str) -> Response:

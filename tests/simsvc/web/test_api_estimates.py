@@ -82,6 +82,16 @@ def test_what_was_answered_can_be_fetched_again(client: FlaskClient) -> None:
     assert again.get_json() == created.get_json()
 
 
+def test_the_photo_itself_is_not_kept(client: FlaskClient, site: Settings) -> None:
+    """Nothing under the installation holds the uploaded bytes afterwards."""
+    photo = drawn_photo(2024)
+    assert send(client, photo).status_code == 201
+    middle = photo[len(photo) // 2 : len(photo) // 2 + 200]
+    files = [path for path in site.index_root.parent.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if middle in path.read_bytes()]
+
+
 def test_a_refusal_is_an_answer_on_record(client: FlaskClient) -> None:
     """A photo without a face is answered 422 with the same object, and is on record."""
     refused = send(client, png(Image.new("RGB", (300, 300), "grey")))

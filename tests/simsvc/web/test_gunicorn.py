@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsvc.settings import Settings
+from tests.small_site import drawn_photo
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE_S = 60
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def address(site: Settings, tmp_path: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {
+        **os.environ,
+        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
+        "SIMSVC_INDEX_ROOT": str(site.index_root),
+        "DATABASE_URL": site.database_url,
+        "SIMSVC_BIND": bind,
+        "SIMSVC_WORKERS": "1",
+    }
+    arguments = ["-c", "python:simsvc.web.gunicorn_conf", "simsvc.web.app:create_app()"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            _await(bind, server)
+            yield bind
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(PATIENCE_S) == 0
+
+
+def _await(bind: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            status, _ = ask(bind, "GET", "/healthz")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            assert status == 200
+            return
+    pytest.fail("the server did not come up")
+
+
+def ask(
+    bind: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(bind, timeout=PATIENCE_S)
+    with closing(connection):
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, json.load(response)
+
+
+def send(bind: str, data: bytes) -> tuple[int, Any]:
+    boundary = uuid.uuid4().hex
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+    body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+    return ask(
+        bind,
+        "POST",
+        "/api/v1/estimates",
+        body,
+        {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+    )
+
+
+def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) -> None:
+    """The server with its shipped settings estimates, refuses, answers an oversized upload, and goes on."""
+    assert send(address, drawn_photo())[1]["status"] == "estimated"
+    assert send(address, b"junk")[0] == 422
+    status, problem = send(address, b"x" * 40_000_000)
+    assert (status, problem["code"]) == (413, "photo_too_many_bytes")
+    assert send(address, drawn_photo())[0] == 201

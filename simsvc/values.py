@@ -234,24 +234,3 @@ class RecordedEstimate:
     number: int
     created_at: datetime
     estimate: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRecord:
-    """One finished index build, as the database remembers it.
-
-    Attributes:
-        index_name: of the index it belongs to.
-        build_id: of the build, a hash of its content.
-        count: how many faces it holds.
-        sources: names of the data sets its faces came from.
-        model_sha256: of the model whose embeddings it holds.
-        manifest_sha256: of its manifest file.
-    """
-
-    index_name: str
-    build_id: str
-    count: int
-    sources: tuple[str, ...]
-    model_sha256: str
-    manifest_sha256: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from simsvc.errors import EngineMissing
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
-from simsvc.steps.manifest import Manifest, to_json
+from simsvc.steps.manifest import Manifest
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.values import BuildRecord, Crop, LabelledFace, Photo
+from simsvc.values import Crop, LabelledFace, Photo
 
 EngineName = Literal["onnx", "torch"]
 OPEN_GALLERIES = 8
@@ -44,7 +43,6 @@ class Services:
         self.settings = settings
         self.database = Database(settings.database_url)
         self.estimates = EstimateStore(self.database)
-        self.builds = BuildStore(self.database)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(IndexShelf(settings.index_root).gallery)
@@ -145,12 +143,8 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
     builds = BuildStore(Database(settings.database_url))
-
-    def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        builds.record(build_record(manifest), faces)
-
     detector = SlimDetector(bundle.working_side_px)
-    return IndexServices(settings, bundle, detector, open_shelf(settings), on_built)
+    return IndexServices(settings, bundle, detector, open_shelf(settings), builds.record)
 
 
 def open_shelf(settings: Settings | None = None) -> IndexShelf:
@@ -160,18 +154,6 @@ def open_shelf(settings: Settings | None = None) -> IndexShelf:
         SettingsError: a setting cannot be used.
     """
     return IndexShelf((settings or load_settings()).index_root)
-
-
-def build_record(manifest: Manifest) -> BuildRecord:
-    """Return what the database remembers of a build."""
-    return BuildRecord(
-        index_name=manifest.name,
-        build_id=manifest.build,
-        count=manifest.count,
-        sources=tuple(source.name for source in manifest.sources),
-        model_sha256=manifest.model.sha256,
-        manifest_sha256=hashlib.sha256(to_json(manifest).encode()).hexdigest(),
-    )
 
 
 def open_database(settings: Settings | None = None) -> Database:

@@ -18,8 +18,8 @@ from simsvc.errors import IndexError_, IndexMissing, IndexModelMismatch, SimsvcE
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import Manifest
-from simsvc.wiring import IndexServices, build_record, index_services, open_shelf
+from simsvc.steps.manifest import Manifest, manifest_sha256
+from simsvc.wiring import IndexServices, index_services, open_shelf
 
 index_group = AppGroup("index", help="Make, list, check and switch index builds.")
 
@@ -155,5 +155,5 @@ def _summary(manifest: Manifest) -> str:
     lines += [f"{count} skipped: {reason}" for reason, count in sorted(reasons.items())]
     if whole:
         lines.append(f"{whole} taken whole, because no face was detected in an aligned photo")
-    lines.append(f"manifest.json sha256 {build_record(manifest).manifest_sha256}")
+    lines.append(f"manifest.json sha256 {manifest_sha256(manifest)}")
     return "\n".join(lines)

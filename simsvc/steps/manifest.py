@@ -138,6 +138,11 @@ def to_json(manifest: Manifest) -> str:
     return json.dumps(_document(manifest), indent=1, sort_keys=True) + "\n"
 
 
+def manifest_sha256(manifest: Manifest) -> str:
+    """Return the sha256 of manifest.json."""
+    return hashlib.sha256(to_json(manifest).encode()).hexdigest()
+
+
 def from_json(text: str) -> Manifest:
     """Read manifest.json.
 

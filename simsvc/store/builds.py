@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow, Table
-from simsvc.values import BuildRecord, LabelledFace
+from simsvc.values import LabelledFace
 
 ROWS_A_STATEMENT = 5_000
 """Rows of one upsert: few round trips, bounded memory."""
@@ -24,7 +25,7 @@ class BuildStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, build: BuildRecord, faces: Sequence[LabelledFace]) -> None:
+    def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
         """Put a build and its faces on record in one transaction; again is the same as once.
 
         Raises:
@@ -32,7 +33,7 @@ class BuildStore:
         """
         with self._database.transaction() as session:
             _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
-            _upsert(session, BuildRow, "label", [_build_row(build)])
+            _upsert(session, BuildRow, "label", [_build_row(manifest)])
 
 
 def _face_row(face: LabelledFace) -> dict[str, object]:
@@ -44,15 +45,15 @@ def _face_row(face: LabelledFace) -> dict[str, object]:
     }
 
 
-def _build_row(build: BuildRecord) -> dict[str, object]:
+def _build_row(manifest: Manifest) -> dict[str, object]:
     return {
-        "label": f"{build.index_name}/{build.build_id}",
-        "index_name": build.index_name,
-        "build_id": build.build_id,
-        "count": build.count,
-        "sources": list(build.sources),
-        "model_sha256": build.model_sha256,
-        "manifest_sha256": build.manifest_sha256,
+        "label": manifest.label,
+        "index_name": manifest.name,
+        "build_id": manifest.build,
+        "count": manifest.count,
+        "sources": [source.name for source in manifest.sources],
+        "model_sha256": manifest.model.sha256,
+        "manifest_sha256": manifest_sha256(manifest),
         "created_at": datetime.now(UTC),
     }
 

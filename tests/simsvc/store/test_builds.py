@@ -1,15 +1,31 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
 from simsvc.errors import StoreError
+from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, SourceSummary, sealed
 from simsvc.store.builds import ROWS_A_STATEMENT, BuildStore
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
-from simsvc.values import BuildRecord, LabelledFace
+from simsvc.values import LabelledFace
 
-BUILD = BuildRecord("demo", "b-0123456789ab", 2, ("demo",), "aa" * 32, "bb" * 32)
+BUILD = sealed(
+    Manifest(
+        name="demo",
+        dims=16,
+        trees=50,
+        search_k=100,
+        seed=1,
+        count=2,
+        facts=BuildFacts(ModelSummary("tiny-0", "aa" * 32, "onnx", 1.1), (SourceSummary("demo", 2, 0),), ()),
+        labels_sha256="cc" * 32,
+        libraries={},
+        files={},
+    )
+)
 FACES = [LabelledFace("f1", 30.0, "demo", "a.jpg"), LabelledFace("f2", 40.0, "demo", "b.jpg")]
 
 
@@ -24,7 +40,7 @@ def test_a_build_and_its_faces_are_recorded(database: Database) -> None:
     assert ages(database) == {"f1": 30.0, "f2": 40.0}
     with database.transaction() as session:
         row = session.scalars(select(BuildRow)).one()
-        assert (row.label, row.count, row.sources) == ("demo/b-0123456789ab", 2, ["demo"])
+        assert (row.label, row.count, row.sources) == (BUILD.label, 2, ["demo"])
 
 
 def test_recording_again_is_the_same_as_once(database: Database) -> None:
@@ -55,7 +71,7 @@ def test_more_faces_than_one_statement_takes(database: Database) -> None:
 
 def test_a_failure_leaves_nothing(database: Database) -> None:
     """Faces of a build that cannot be recorded are not recorded either."""
-    broken = BuildRecord("demo", "b-1", 2, ("demo",), None, "bb")  # type: ignore[arg-type]  # what must not happen
+    broken = replace(BUILD, name=None)  # type: ignore[arg-type]  # what must not happen
     with pytest.raises(StoreError):
         BuildStore(database).record(broken, FACES)
     assert ages(database) == {}

@@ -15,8 +15,12 @@ from simsvc.values import FloatVector, LabelledFace, Neighbour
 
 FILE = "faces.annoy"
 TREES = 50
-SEARCH_K = 10_000
+SEARCH_K = 20_000
+"""Candidates a search inspects. On 21,332 synthetic unit vectors (256 numbers, 24 intrinsic dimensions) 50
+trees find 0.993 of the 12 nearest with 10,000 candidates and 0.9996 with 20,000, in 0.8 and 1.5 ms. Detector
+and model take several times that, so the neighbours shown may as well be the true ones."""
 SEED = 20_170_112
+"""Of the splits; any fixed number would do."""
 
 
 def write_forest(path: Path, embeddings: FloatVector) -> None:

@@ -78,14 +78,12 @@ class Graph(nn.Module):
         return ages
 
     def to_device(self, device: torch.device) -> Graph:
-        """Move the weights; whole numbers (shapes, axes) stay on the CPU, where shapes are worked out."""
+        """Move the weights; scalars and whole numbers stay on the CPU, where shapes are worked out."""
         for name, buffer in self.named_buffers():
-            if buffer.is_floating_point():
-                setattr(self, name, buffer.to(device))
+            setattr(self, name, _moved(buffer, device))
         for node in self._in_order():
-            constant = node.attributes.get("value")
-            if isinstance(constant, Tensor) and constant.is_floating_point():
-                node.attributes["value"] = constant.to(device)
+            if "value" in node.attributes:
+                node.attributes["value"] = _moved(node.attributes["value"], device)
         return self
 
     def _in_order(self) -> list[Node]:
@@ -168,6 +166,10 @@ class TorchModel:
             finally:
                 handle.remove()
         return ages, caught[0]
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    return tensor.to(device) if tensor.is_floating_point() and tensor.ndim else tensor
 
 
 def _value(attribute: onnx.AttributeProto) -> Any:

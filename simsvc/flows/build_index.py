@@ -90,7 +90,7 @@ class _Tally:
     ready: list[_Prepared] = field(default_factory=list)
 
 
-def build(  # noqa: PLR0913 - the outside world stands in the signature, one argument a part
+def build(
     request: BuildRequest,
     detector: Detector,
     model: Model,

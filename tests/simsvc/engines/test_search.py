@@ -18,7 +18,7 @@ from simsvc.values import LabelledFace
 
 Vectors = NDArray[np.float32]
 MODEL = "ab" * 32
-COUNT, DIMS = 3000, 64
+COUNT, DIMS = 25_000, 32  # more than a search inspects: approximation shows
 
 
 def clustered(count: int, dims: int, seed: int) -> Vectors:

@@ -40,8 +40,8 @@ class Recipe:
             the expected value.
         sigma_years: width of the label's Gaussian. Source: Gao et al., "Deep Label Distribution
             Learning with Label Ambiguity", IEEE TIP 2017, who use 2 for ages.
-        expectation: weight of the SmoothL1 term. Source: Gao et al., "Age Estimation Using Expectation of Label
-            Distribution Learning", IJCAI 2018, equation 6.
+        expectation: weight of the SmoothL1 term. Source: Gao et al., "Age Estimation Using Expectation
+            of Label Distribution Learning", IJCAI 2018, equation 6.
         lr: three largest learning rates: early body, late body, head.
         weight_decay: of the same three groups; batch norms and biases have none.
         batch: faces a step.

@@ -1,0 +1,146 @@
+"""`python -m trainer demo-gallery`: the composite faces that ship with the service.
+
+The data set's terms forbid passing its photos on, and they show real people. So each gallery face is the
+average of six different people of one gender, group and age, alike in pose and aligned by landmarks: a
+plausible face that is nobody's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from tqdm import tqdm
+
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.steps.boxes import pick_labelled
+from simsvc.steps.decode import decode
+from simsvc.values import Photo, RgbImage
+from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.gallery import align, sets
+
+GALLERY = Path("simsvc/bundle/gallery")
+MIN_CONFIDENCE = 0.92
+"""Of the detector: two thirds of the data set reach it, the sharp and frontal ones among them."""
+MIN_SHARPNESS = 60.0
+"""Variance of the Laplacian of the photo: below it lie the blurred third of the data set."""
+MIN_AGREEMENT = 0.82
+"""Mean correlation of the members with their composite: below it mouths and glasses are seen double."""
+MIN_COLOUR = 12.0
+"""Mean difference of the largest and smallest channel: grey photos would wash the colours out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add_source_argument(parser)
+    parser.add_argument("--out", type=Path, default=GALLERY, help=f"folder (default: {GALLERY})")
+    parser.add_argument("--count", type=int, default=1000, help="composites (default: 1000)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the gallery anew; the same data gives the same files."""
+    corpus = open_corpus(parse_sources(args.source))
+    landmarks, likeness, usable = _measured(corpus)
+    chosen = sets.choose(corpus.data.rows, corpus.data.groups, likeness, usable, args.count)
+    chosen.sort(key=lambda s: (s.age_years, s.gender, s.group, s.members))
+    made = _write(args.out, corpus, landmarks, chosen)
+    print(f"{made} composites of {sets.MEMBERS} people each in {args.out}; {len(chosen) - made} too blurred")
+    return 0
+
+
+def _photo(corpus: Corpus, index: int) -> Photo:
+    return decode(corpus.data.rows[index].path.read_bytes())
+
+
+def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArray[np.bool_]]:
+    """Return landmarks (N, 5, 2) in the photos, likeness, and which faces may be members, bool (N,).
+
+    Only the training part is looked at: the gallery must not contain what the model is tested on.
+    """
+    detector = SlimDetector()
+    count = len(corpus.data.rows)
+    landmarks = np.zeros((count, 5, 2))
+    shapes = np.zeros((count, 5, 2), dtype=np.float32)
+    looks = np.zeros((count, align.LOOKS_PX**2), dtype=np.float32)
+    usable = np.zeros(count, dtype=bool)
+    for index in tqdm(corpus.positions("train").tolist(), desc="landmarks", unit="face"):
+        photo = _photo(corpus, index)
+        face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
+        if face is None or face.confidence < MIN_CONFIDENCE or not face.landmarks_px:
+            continue
+        landmarks[index] = face.landmarks_px
+        shapes[index] = align.canonical(landmarks[index])
+        looks[index] = align.looks(photo.rgb, landmarks[index])
+        usable[index] = sharpness(photo.rgb) >= MIN_SHARPNESS and _colour(photo.rgb) >= MIN_COLOUR
+    return landmarks, sets.Likeness(shapes, looks), usable
+
+
+def sharpness(rgb: RgbImage) -> float:
+    """Return the variance of the Laplacian of the grey image. Source: Pech-Pacheco et al., ICPR 2000."""
+    grey = rgb.astype(np.float32).mean(axis=2)
+    inner = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
+    return float(laplacian.var())
+
+
+def _colour(rgb: RgbImage) -> float:
+    return float((rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean())
+
+
+def _write(folder: Path, corpus: Corpus, landmarks: NDArray[np.float64], chosen: list[sets.MemberSet]) -> int:
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    table: list[tuple[str, str, str, str, int]] = []
+    members: dict[str, list[str]] = {}
+    for member_set in tqdm(chosen, desc="composites", unit="face"):
+        faces = [_photo(corpus, m).rgb for m in member_set.members]
+        mean, agreement = align.composite(faces, [landmarks[m] for m in member_set.members])
+        if agreement < MIN_AGREEMENT:
+            continue
+        name = f"composite_{len(table) + 1:04d}.jpg"
+        (part / name).write_bytes(_jpeg(mean))
+        age = round(member_set.age_years, 2)
+        table.append((name, f"{age:g}", member_set.gender, member_set.group, len(member_set.members)))
+        members[name] = [_digest(corpus.data.rows[m].reference) for m in member_set.members]
+    with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("file", "age", "gender", "group", "people"), *table]
+        )
+    _write_manifest(part, members)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    return len(table)
+
+
+def _write_manifest(folder: Path, members: dict[str, list[str]]) -> None:
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    content = {
+        "what": "composites: each the average of several different people of one gender, group and age",
+        "people_each": sets.MEMBERS,
+        "uses_at_most": sets.MAX_USES,
+        "made_by": "python -m trainer demo-gallery",
+        "files_sha256": files,
+        "members_sha256_12": members,
+    }
+    (folder / "manifest.json").write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
+
+
+def _digest(reference: str) -> str:
+    return hashlib.sha256(reference.encode()).hexdigest()[:12]
+
+
+def _jpeg(rgb: RgbImage) -> bytes:
+    """Return a JPEG; averaging softens, so a mild unsharp mask restores the members' contrast of edges."""
+    sharp = Image.fromarray(rgb).filter(ImageFilter.UnsharpMask(radius=1.5, percent=70, threshold=0))
+    buffer = io.BytesIO()
+    sharp.save(buffer, "JPEG", quality=90, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,137 @@
+"""`python -m trainer evaluate`: any exported bundle on a data set, through the service's own steps."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.errors import FaceError, PhotoError, SourceEmpty
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop
+from simsvc.steps.decode import decode
+from simsvc.values import Crop
+from trainer.corpus import DEFAULT_SOURCES
+from trainer.datasets.merge import merged
+from trainer.datasets.rows import Row
+from trainer.export_command import BUNDLE
+from trainer.metrics import ErrorTable, as_text, breakdown, decade
+from trainer.pack import labelled_face
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What the bundle says of rows.
+
+    Attributes:
+        rows: N rows that can be read.
+        estimates_years: float64 (N,).
+        outcomes: of the service's own choice of face on the same photos: "estimated" or the refusal's code.
+    """
+
+    rows: tuple[Row, ...]
+    estimates_years: NDArray[np.float64]
+    outcomes: Counter[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("--source", default="utkface", help="reader, such as utkface or folder")
+    parser.add_argument("--path", type=Path, help="its folder (default for utkface: ../shared/data/utkface)")
+    parser.add_argument(
+        "--split", choices=("train", "valid", "test", "all"), help="(default: test; all for a folder)"
+    )
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="(default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, print and write."""
+    path = args.path or DEFAULT_SOURCES.get(args.source)
+    if path is None or not path.is_dir():
+        raise SourceEmpty(f"There is no folder {path or ''} for the source {args.source}; give --path.")
+    split = args.split or ("all" if args.source.startswith("folder") else "test")
+    data = merged({args.source: path})
+    rows = tuple(r for r, name in zip(data.rows, data.split, strict=True) if split in ("all", name))
+    if not rows:
+        raise SourceEmpty(f"The {split} part of {args.source} is empty.")
+    bundle = load_bundle(args.bundle)
+    scored = score(rows, OnnxModel(bundle, args.threads), args.threads)
+    tables = tabled(scored)
+    print(
+        f"{bundle.version} on {args.source}, {split} part, {len(scored.rows)} faces; 95% bootstrap intervals"
+    )
+    print(as_text(tables))
+    print(f"the service's own choice of face: {dict(scored.outcomes)}")
+    if args.json:
+        args.json.write_text(json.dumps(_document(bundle.version, args.source, split, tables, scored)) + "\n")
+    return 0
+
+
+def score(rows: Sequence[Row], model: OnnxModel, threads: int) -> Scored:
+    """Detect, crop and estimate every row: the labelled face, even where the service would refuse."""
+    detector = SlimDetector()
+
+    def prepare(row: Row) -> tuple[Crop | None, str]:
+        try:
+            photo = decode(row.path.read_bytes())
+        except PhotoError as error:
+            return None, error.code
+        face = labelled_face(photo, detector)
+        try:
+            pick(detector.detect(photo))
+            outcome = "estimated"
+        except FaceError as error:
+            outcome = error.code
+        return crop(photo.rgb, face, model.input_px, model.crop_margin), outcome
+
+    with ThreadPoolExecutor(threads) as pool:
+        prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))
+    crops = [made for made, _ in prepared if made is not None]
+    estimates = [
+        model.predict(crops[start : start + _BATCH]).ages_years
+        for start in tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
+    ]
+    kept = tuple(row for row, (made, _) in zip(rows, prepared, strict=True) if made is not None)
+    return Scored(
+        kept, np.concatenate(estimates).astype(np.float64), Counter(outcome for _, outcome in prepared)
+    )
+
+
+def tabled(scored: Scored) -> list[ErrorTable]:
+    """Return the tables of all faces, by decade, group and gender."""
+    labels = np.array([row.age_years for row in scored.rows])
+    parts: list[list[str | None]] = [
+        [decade(age) for age in labels],
+        [f"group {row.group}" if row.group else None for row in scored.rows],
+        [f"gender {row.gender}" if row.gender else None for row in scored.rows],
+    ]
+    return breakdown(scored.estimates_years - labels, parts)
+
+
+def _document(
+    version: str, source: str, split: str, tables: Sequence[ErrorTable], scored: Scored
+) -> dict[str, Any]:
+    return {
+        "model": version,
+        "source": source,
+        "split": split,
+        "tables": [table.as_dict() for table in tables],
+        "outcomes": dict(scored.outcomes),
+    }

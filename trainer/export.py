@@ -1,0 +1,175 @@
+"""A trained model to a bundle: one ONNX graph with two outputs, safetensors weights, model.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.slim_detector import WORKING_SIDE_PX
+from simsvc.errors import BundleDamaged
+from simsvc.steps.crop import CROP_MARGIN
+from simsvc.steps.tensor import to_tensor
+from simsvc.values import Crop
+from trainer import bodies
+from trainer.model import AgeModel, extract
+
+WEIGHTS = "model.safetensors"
+OPSET = 20
+"""The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""
+AGE_TOLERANCE_YEARS = 0.01
+COSINE_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """A linear map from a layer's activations to the embedding, before it is brought to unit length.
+
+    Attributes:
+        mean: float32 (F,), subtracted first.
+        matrix: float32 (F, D).
+    """
+
+    mean: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+
+def principal(activations: NDArray[np.float32], dims: int) -> Projection:
+    """Return the first principal components of activations (N, F) as a projection to `dims` <= F.
+
+    Source: Pearson 1901, by singular values. Signs are fixed (largest entry positive), so that the same
+    activations always give the same matrix.
+    """
+    mean = activations.mean(axis=0)
+    _, _, rows = np.linalg.svd(activations - mean, full_matrices=False)
+    matrix = rows[:dims].T
+    signs = np.sign(matrix[np.abs(matrix).argmax(axis=0), np.arange(matrix.shape[1])])
+    return Projection(mean, np.ascontiguousarray(matrix * signs, dtype=np.float32))
+
+
+class ServedGraph(nn.Module):
+    """What is exported: crops to (age_years (N,), embedding (N, D) of unit length), through the hook."""
+
+    def __init__(self, model: AgeModel, layer: str, projection: Projection) -> None:
+        super().__init__()
+        self.model, self.layer = model, layer
+        self.register_buffer("mean", torch.from_numpy(projection.mean))
+        self.register_buffer("matrix", torch.from_numpy(projection.matrix))
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return age in years and embedding."""
+        ages, activations = extract(self.model, self.layer, crops)
+        assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
+        assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
+        projected = (activations - self.mean) @ self.matrix
+        length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return ages, projected / length
+
+
+def write_bundle(
+    graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path, crops: Sequence[Crop]
+) -> tuple[float, float]:
+    """Write a bundle; an old one in the folder is replaced only when the new one is whole and proved.
+
+    Args:
+        graph: in evaluation mode.
+        size_px: S.
+        about: the parts of model.json that tell of the training: name, training, recipe, metrics.
+        folder: of the bundle.
+        crops: of side `size_px`, on which graph and bundle are compared.
+
+    Returns:
+        Largest age difference in years and smallest cosine between graph and bundle.
+
+    Raises:
+        BundleDamaged: they differ by more than `AGE_TOLERANCE_YEARS` or `COSINE_TOLERANCE`.
+    """
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    _write_graph(graph, size_px, part / GRAPH)
+    weights = {k: v.detach().cpu().contiguous() for k, v in graph.state_dict().items()}
+    save_file(weights, part / WEIGHTS)
+    document = _document(graph, size_px, about, part)
+    (part / DOCUMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    proof = parity(graph, part, crops)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    return proof
+
+
+def _write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
+    example = (torch.zeros(2, 3, size_px, size_px),)
+    torch.onnx.export(
+        graph,
+        example,
+        path,
+        input_names=["crops"],
+        output_names=["age_years", "embedding"],
+        dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=4096)},),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    loaded = onnx.load(path)
+    del loaded.metadata_props[:]
+    for node in loaded.graph.node:
+        del node.metadata_props[:]  # the exporter's notes name files of this machine
+        node.doc_string = ""
+    onnx.save(loaded, path)
+
+
+def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path) -> dict[str, Any]:
+    spec = bodies.BODIES[graph.model.architecture.body]
+    data = {name: (folder / name).read_bytes() for name in (GRAPH, WEIGHTS)}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
+    return {
+        "format": FORMAT,
+        "name": about["name"],
+        "version": f"{about['name']}-{digests[GRAPH][:8]}",
+        "files": {name: {"sha256": digests[name], "bytes": len(data[name])} for name in data},
+        "input": {"size_px": size_px, "mean": list(spec.mean), "std": list(spec.std)},
+        "crop": {
+            "margin": CROP_MARGIN,
+            "detector": "libfacedetection",
+            "working_side_px": WORKING_SIDE_PX,
+        },
+        "layer": graph.layer,
+        "dims": int(graph.get_buffer("matrix").shape[1]),
+        "arch": graph.model.architecture.as_dict(),
+        **{key: value for key, value in about.items() if key != "name"},
+    }
+
+
+def parity(graph: ServedGraph, folder: Path, crops: Sequence[Crop]) -> tuple[float, float]:
+    """Return the largest age difference in years and the smallest cosine between torch and the bundle.
+
+    Raises:
+        BundleDamaged: they differ by more than 0.01 year or 1e-4 of cosine.
+    """
+    bundle = load_bundle(folder)
+    served = OnnxModel(bundle).predict(crops)
+    with torch.no_grad():
+        ages, embeddings = graph(torch.from_numpy(to_tensor(crops, bundle.mean, bundle.std)))
+    age_gap = float(np.abs(ages.numpy() - served.ages_years).max())
+    cosine = float((embeddings.numpy() * served.embeddings).sum(axis=1).min())
+    if age_gap > AGE_TOLERANCE_YEARS or cosine < 1 - COSINE_TOLERANCE:
+        raise BundleDamaged(
+            f"The exported graph does not compute what the model does: ages differ by up to {age_gap:.4f} "
+            f"years, embeddings have a cosine of {cosine:.6f}. Nothing was put into service."
+        )
+    return age_gap, cosine

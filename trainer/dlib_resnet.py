@@ -24,6 +24,8 @@ from simsvc.errors import BundleDamaged, BundleMissing
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 STD = (256 / 255, 256 / 255, 256 / 255)
 """(x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized."""
+MIN_PX = 71
+"""Smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1."""
 WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 WEIGHTS_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from simsvc.errors import SettingsError
 from trainer import augment, bodies, dlib_resnet, plots
+from trainer import recipe as recipes
 from trainer.losses import AgeLoss
 from trainer.model import AgeModel
 from trainer.recipe import Recipe
@@ -111,6 +113,7 @@ class Schedule(Callback):  # type: ignore[misc]  # fastai has no type informatio
         epoch = self.first_epoch + self.epoch
         size_px = size_at(self.recipe, epoch)
         set_seed(self.recipe.seed + epoch)
+        self.recorder.smooth_loss.reset()  # else the loss on record depends on when the run was resumed
         for loader in self.dls.loaders:
             loader.size_px = size_px
             loader.reseed(self.recipe.seed + epoch)
@@ -169,6 +172,8 @@ class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
 
     def after_epoch(self) -> None:
         """Write everything, the checkpoint last and atomically."""
+        if self.first_epoch + self.epoch < len(self.history):
+            return  # done before the run was killed; fastai tells of the epochs it skips too
         train_loss, valid_loss, mae, rmse = (float(v) for v in self.recorder.log[1:5])
         epoch = self.first_epoch + self.epoch
         best = min((h["valid_mae"] for h in self.history), default=float("inf"))
@@ -251,7 +256,12 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
     """Train, or go on where a killed run of this recipe stopped, and return the history by epoch.
 
     Leaves `best.safetensors`, `history.json`, `loss.png`, `recipe.toml` and `last.pth` in the folder.
+
+    Raises:
+        SettingsError: the folder holds a run of another recipe, or there are too few faces for one step.
     """
+    _check_faces(recipe, data)
+    _check_recipe(recipe, folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     model = prepare(recipe, data)
@@ -273,6 +283,26 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
             cbs=[Schedule(recipe, first), Keeper(folder, first, history, average)],
         )
     return history
+
+
+def _check_faces(recipe: Recipe, data: TrainingData) -> None:
+    if len(data.train) < recipe.batch or not len(data.valid):
+        raise SettingsError(
+            f"There are {len(data.train)} faces to learn from and {len(data.valid)} to choose by, but a step "
+            f"takes {recipe.batch}. Add faces, or make batch in the recipe smaller."
+        )
+
+
+def _check_recipe(recipe: Recipe, folder: Path) -> None:
+    """Refuse to go on with another recipe: what is learnt already would be counted as its own."""
+    kept = folder / "recipe.toml"
+    if not (folder / "last.pth").exists() or not kept.exists():
+        return
+    if recipes.parse(recipe.name, kept.read_text(encoding="utf-8")) != recipe:
+        raise SettingsError(
+            f"{folder} holds a run of another recipe of this name. Remove that folder to train anew, "
+            "or give the changed recipe a name of its own."
+        )
 
 
 def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | None) -> Any:

@@ -114,16 +114,20 @@ def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]
         crops: float32 (N, 3, S, S), normalised.
 
     Returns:
-        ages (N,) in years and activations (N, ...) of the layer, flattened to (N, F).
+        ages (N,) in years and activations (N, ...) of the layer, flattened to (N, F): a copy of what it gave
+        when it was first called, because ResNet's ReLUs write over what they are given.
 
     Raises:
         SettingsError: no layer of that name.
     """
     modules = dict(model.named_modules())
     if layer not in modules:
-        raise SettingsError(f"The model has no layer {layer!r}; `python -m trainer layers` lists them.")
+        names = ", ".join(f"head.{name}" for name, _ in model.head.named_children())
+        raise SettingsError(f"The model has no layer {layer!r}; those of its head are {names}.")
     caught: list[Tensor] = []
-    handle = modules[layer].register_forward_hook(lambda _module, _inputs, output: caught.append(output))
+    handle = modules[layer].register_forward_hook(
+        lambda _module, _inputs, output: caught.append(output.clone())
+    )
     try:
         ages = model.ages(model(crops))
     finally:

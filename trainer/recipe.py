@@ -15,6 +15,25 @@ from trainer.model import HEADS, Architecture
 RECIPES = Path(__file__).parent / "recipes"
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
+_LIMITS: dict[str, tuple[float, float]] = {
+    "hidden": (1, 4096),
+    "dropout": (0, 0.95),
+    "sigma_years": (0.1, 50),
+    "expectation": (0, 100),
+    "lr": (0, 1),
+    "weight_decay": (0, 10),
+    "batch": (2, 4096),
+    "mixup": (0, 10),
+    "ema": (0, 0.99999),
+    "scale": (0, 1),
+    "shift": (0, 1),
+    "rotate_deg": (0, 180),
+    "colour": (0, 2),
+    "erase": (0, 1),
+    "clip": (0, 1e6),
+    "seed": (0, 2**31),
+}
+"""What a value can mean at all; whether it is wise is the experiment's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +105,11 @@ class Recipe:
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
         if not self.schedule:
             raise SettingsError('schedule needs at least one stage, such as "64x10".')
+        least = BODIES[self.body].min_px
+        if any(stage.size_px < least for stage in self.schedule):
+            raise SettingsError(f"schedule: {self.body} needs at least {least} pixels.")
+        for key, limits in _LIMITS.items():
+            _within(key, getattr(self, key), *limits)
 
     @property
     def architecture(self) -> Architecture:
@@ -115,6 +139,11 @@ def _choose(key: str, value: str, choices: Any) -> None:
         raise SettingsError(f"{key} = {value!r} is not known; choose one of {', '.join(choices)}.")
 
 
+def _within(key: str, value: float | tuple[float, ...], low: float, high: float) -> None:
+    if not all(low <= number <= high for number in (value if isinstance(value, tuple) else (value,))):
+        raise SettingsError(f"{key} = {value} lies outside {low:g} to {high:g}.")
+
+
 def parse_schedule(text: str) -> tuple[Stage, ...]:
     """Return the stages of "64x14,96x6".
 
@@ -140,7 +169,7 @@ def parse(name: str, text: str) -> Recipe:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The recipe {name} is not valid TOML: {error}.") from None
-    known = {f.name: f for f in dataclasses.fields(Recipe)} | {}
+    known = {f.name: f for f in dataclasses.fields(Recipe)}
     unknown = sorted(set(values) - (set(known) - {"name", "text"}))
     if unknown:
         raise SettingsError(f"The recipe {name} has unknown keys: {', '.join(unknown)}.")
@@ -153,15 +182,13 @@ def _typed(name: str, key: str, value: Any, default: Any) -> Any:
     if key == "schedule":
         return parse_schedule(str(value))
     if isinstance(default, tuple):
-        if not (
-            isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
-        ):
+        if not (isinstance(value, list) and len(value) == 3 and all(type(v) in (int, float) for v in value)):
             raise SettingsError(f"In the recipe {name}, {key} needs three numbers.")
         return tuple(float(v) for v in value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
-        raise SettingsError(f"In the recipe {name}, {key} must be a {type(default).__name__}.")
+        raise SettingsError(f"In the recipe {name}, {key} must be of type {type(default).__name__}.")
     return value
 
 

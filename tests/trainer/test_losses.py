@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from tests.trainer.tiny_training import recipe
+from trainer.losses import AgeLoss, label_distribution
+from trainer.model import AgeModel
+
+AGES = torch.tensor([20.0, 33.0, 61.5])
+
+
+def test_label_distribution() -> None:
+    """Every row sums to one and, away from the ends, has its mean at the label and the given width."""
+    weights = label_distribution(AGES, 2.0)
+    bins = torch.arange(101.0)
+    assert weights.shape == (3, 101)
+    assert weights.sum(1).tolist() == pytest.approx([1, 1, 1], abs=1e-6)
+    assert (weights @ bins).tolist() == pytest.approx(AGES.tolist(), abs=1e-3)
+    spread = (weights @ bins**2 - (weights @ bins) ** 2).sqrt()
+    assert spread.tolist() == pytest.approx([2, 2, 2], abs=1e-3)
+
+
+def test_label_distribution_by_hand() -> None:
+    """Two years from the label a Gaussian of two years' width is exp(-1/2) of its peak."""
+    row = label_distribution(torch.tensor([50.0]), 2.0)[0]
+    assert float(row[52] / row[50]) == pytest.approx(math.exp(-0.5), rel=1e-5)
+    assert float(row[50]) == pytest.approx(1 / (2 * math.sqrt(2 * math.pi)), rel=1e-4)
+
+
+def test_label_distribution_at_the_ends() -> None:
+    """Labels of 0 and of more than 100 years still give rows that sum to one and peak at the end."""
+    weights = label_distribution(torch.tensor([0.0, 116.0]), 2.0)
+    assert weights.sum(1).tolist() == pytest.approx([1, 1], abs=1e-6)
+    assert weights.argmax(1).tolist() == [0, 100]
+
+
+def test_distribution_loss_by_hand() -> None:
+    """KL divergence of both rows, averaged, plus the weighted SmoothL1 of the expected value."""
+    chosen = recipe(head="distribution", loss="distribution", sigma_years=3.0, expectation=0.5)
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores = torch.zeros(2, 101)
+    scores[1, 40] = 4.0
+    labels = [30.0, 41.0]
+    wanted = []
+    for row, label in zip(scores.tolist(), labels, strict=True):
+        gauss = [math.exp(-((bin_ - label) ** 2) / 18) for bin_ in range(101)]
+        target = [g / sum(gauss) for g in gauss]
+        total = sum(math.exp(s) for s in row)
+        said = [math.exp(s) / total for s in row]
+        divergence = sum(t * math.log(t / p) for t, p in zip(target, said, strict=True) if t > 0)
+        off = abs(sum(p * bin_ for bin_, p in enumerate(said)) - label)
+        wanted.append(divergence + 0.5 * (off - 0.5 if off >= 1 else off**2 / 2))
+    assert float(loss(scores, torch.tensor(labels))) == pytest.approx(sum(wanted) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle"),
+    [("smooth_l1", functional.smooth_l1_loss), ("l1", functional.l1_loss), ("l2", functional.mse_loss)],
+)
+def test_point_losses(name: str, oracle: object) -> None:
+    """A point loss is PyTorch's own on ages in years, though scores have shape (N, 1) and labels (N,)."""
+    chosen = recipe(loss=name)
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores = torch.tensor([[20.5], [30.0], [80.0]])
+    assert callable(oracle)
+    assert float(loss(scores, AGES)) == pytest.approx(float(oracle(scores[:, 0], AGES)))
+    by_hand = {
+        "smooth_l1": (0.125 + 2.5 + 18) / 3,
+        "l1": (0.5 + 3 + 18.5) / 3,
+        "l2": (0.25 + 9 + 18.5**2) / 3,
+    }
+    assert float(loss(scores, AGES)) == pytest.approx(by_hand[name])

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from simsvc.errors import SettingsError
+from trainer.model import AgeModel, Architecture, extract
+
+
+def crops(count: int = 3, size_px: int = 32) -> torch.Tensor:
+    """Return random normalised crops, the same every time."""
+    return torch.randn(count, 3, size_px, size_px, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def regression() -> AgeModel:
+    """Return a small regression model with random weights, in evaluation mode."""
+    torch.manual_seed(0)
+    return AgeModel(Architecture("resnet18")).eval()
+
+
+def hooks(model: nn.Module) -> int:
+    """Count the forward hooks of a model and all its modules."""
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def test_regression_head_layer_by_layer(regression: AgeModel) -> None:
+    """The head is the origin's: concatenated pooling, two normed and dropped layers, 512, 16 and 1 units."""
+    layers = [(type(layer).__name__, layer) for layer in regression.head]
+    assert [name for name, _ in layers] == [
+        *("AdaptiveConcatPool2d", "Flatten", "BatchNorm1d", "Dropout", "Linear", "ReLU"),
+        *("BatchNorm1d", "Dropout", "Linear", "ReLU", "Linear"),
+    ]
+    linear = [(layer.in_features, layer.out_features) for _, layer in layers if isinstance(layer, nn.Linear)]
+    assert linear == [(1024, 512), (512, 16), (16, 1)]
+    norms = [layer.num_features for _, layer in layers if isinstance(layer, nn.BatchNorm1d)]
+    assert norms == [1024, 512]
+    assert [layer.p for _, layer in layers if isinstance(layer, nn.Dropout)] == [0.5, 0.5]
+
+
+def test_concat_pool(regression: AgeModel) -> None:
+    """The pooling gives every channel's maximum, then every channel's mean."""
+    features = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[-4.0, -1.0], [-2.0, -1.0]]]])
+    pooled = regression.head[0](features)
+    assert pooled.shape == (1, 4, 1, 1)
+    assert pooled.flatten().tolist() == [6.0, -1.0, 3.0, -2.0]
+
+
+def test_regression_ages(regression: AgeModel) -> None:
+    """A regression model's single score is the age."""
+    assert regression.ages(torch.tensor([[31.5], [-2.0]])).tolist() == [31.5, -2.0]
+    assert regression(crops()).shape == (3, 1)
+
+
+def test_distribution_ages() -> None:
+    """The estimate is the expected value: (20 + 3 * 40) / 4 where 40 is three times as likely as 20."""
+    model = AgeModel(Architecture("resnet18", "distribution", 32)).eval()
+    assert model(crops()).shape == (3, 101)
+    scores = torch.full((2, 101), -1e9)
+    scores[0, 20], scores[0, 40] = 1.0, 1.0 + torch.log(torch.tensor(3.0))
+    scores[1] = 7.0
+    assert model.ages(scores).tolist() == pytest.approx([35.0, 50.0], abs=1e-4)
+
+
+def test_starts_at_the_mean_age() -> None:
+    """The regression head starts from the given age."""
+    model = AgeModel(Architecture("resnet18", hidden=32)).eval()
+    model.start_at(33.0)
+    last = model.head[-1]
+    assert isinstance(last, nn.Linear)
+    assert last.bias.item() == 33.0
+
+
+def test_extract_is_a_plain_forward(regression: AgeModel) -> None:
+    """Ages are those of a plain forward, activations those of running the layers up to the named one."""
+    x = crops()
+    with torch.no_grad():
+        ages, activations = extract(regression, "head.relu_1", x)
+        by_hand = regression.body(x)
+        for name, layer in regression.head.named_children():
+            by_hand = layer(by_hand)
+            if name == "relu_1":
+                break
+        assert torch.equal(ages, regression.ages(regression(x)))
+        assert torch.equal(activations, by_hand)
+    assert activations.shape == (3, 512)
+    assert activations.min() == 0
+
+
+def test_extract_before_a_relu_in_place(regression: AgeModel) -> None:
+    """What a layer gave is kept as it was, though the ReLU behind it writes over it."""
+    x = crops()
+    with torch.no_grad():
+        _, activations = extract(regression, "body.bn1", x)
+        by_hand = regression.body.bn1(regression.body.conv1(x))  # type: ignore[operator]  # modules by name
+    assert torch.equal(activations, by_hand.flatten(1))
+    assert activations.min() < 0
+
+
+def test_extract_leaves_no_hook(regression: AgeModel) -> None:
+    """No hook is left behind, neither after a pass nor after one that fails half way."""
+    assert hooks(regression) == 0
+    extract(regression, "head.linear_1", crops())
+    assert hooks(regression) == 0
+    with pytest.raises(RuntimeError):
+        extract(regression, "head.linear_1", torch.zeros(2, 4, 32, 32))
+    assert hooks(regression) == 0
+
+
+def test_extract_of_unknown_layer(regression: AgeModel) -> None:
+    """A layer that is not there gives a sentence with the layers that are."""
+    with pytest.raises(SettingsError, match=r"no layer 'head\.nowhere'; .*head\.relu_1"):
+        extract(regression, "head.nowhere", crops())
+
+
+@pytest.mark.parametrize(("body", "head"), [("vgg", "regression"), ("resnet18", "ordinal")])
+def test_unknown_architecture(body: str, head: str) -> None:
+    """A body or head that is not known gives a sentence with those that are."""
+    with pytest.raises(SettingsError, match="choose one of"):
+        Architecture(body, head)

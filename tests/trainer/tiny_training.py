@@ -1,0 +1,36 @@
+"""A task that a small network learns in seconds: grey squares, their brightness the age."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer.fit import TrainingData
+from trainer.pack import PACK_PX
+from trainer.recipe import Recipe, parse
+
+RECIPE = """
+body = "resnet18"
+schedule = "32x3"
+hidden = 32
+dropout = 0.1
+batch = 8
+lr = [1e-3, 2e-3, 4e-3]
+weight_decay = [0.01, 0.02, 0.04]
+colour = 0.0
+"""
+
+
+def recipe(name: str = "tiny", **changes: object) -> Recipe:
+    """Return the tiny recipe with some keys changed, written as TOML and read back like any other."""
+    lines = dict(line.split(" = ", 1) for line in RECIPE.strip().splitlines())
+    lines |= {key: repr(value).replace("'", '"') for key, value in changes.items()}
+    return parse(name, "".join(f"{key} = {value}\n" for key, value in lines.items()))
+
+
+def brightness(train: int = 64, valid: int = 16, seed: int = 0) -> TrainingData:
+    """Return noisy grey squares whose brightness, 40 to 200 of 255, is twice the age, 20 to 100 years."""
+    random = np.random.default_rng(seed)
+    ages = random.uniform(20, 100, train + valid).astype(np.float32)
+    noise = random.normal(0, 10, (train + valid, PACK_PX, PACK_PX, 1))
+    squares = (2 * ages[:, None, None, None] + noise).clip(0, 255).astype(np.uint8).repeat(3, axis=3)
+    return TrainingData(squares, ages, np.arange(train), np.arange(train, train + valid))

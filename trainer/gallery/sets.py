@@ -18,6 +18,9 @@ MAX_USES = 2
 LOOKS_WEIGHT_PX = 60.0
 """A correlation of looks lower by 1 counts as much as landmarks this many pixels apart: glasses meet glasses
 and smiles meet smiles, while pose still decides among those."""
+SAME_PERSON = 0.9
+"""Two faces whose looks correlate more than this may be one person twice, and never meet in one set. Most
+pairs that are merely alike in pose and light lie under 0.8."""
 REUSE_PX = 2.0
 """A face used once before counts as if it lay this much further away: fresh faces first."""
 
@@ -134,7 +137,20 @@ def _best(
     used = np.array([uses[p] for p in pool])
     distance = likeness.distances(pool)[seeds] + REUSE_PX * (used[seeds][:, None] + used[None])
     nearest = np.sort(distance, axis=1)[:, :MEMBERS].mean(axis=1)
-    order = np.argsort(distance[int(np.argmin(nearest))], kind="stable")[:MEMBERS]
-    members = tuple(sorted(pool[i] for i in order))
-    mean_age = float(np.mean([rows[p].age_years for p in members]))
-    return MemberSet(members, gender, group, mean_age, float(nearest.min()))
+    for row in np.argsort(nearest, kind="stable"):
+        members = _gathered([pool[i] for i in np.argsort(distance[row], kind="stable")], likeness)
+        if members is not None:
+            mean_age = float(np.mean([rows[p].age_years for p in members]))
+            return MemberSet(members, gender, group, mean_age, float(nearest[row]))
+    return None
+
+
+def _gathered(nearest_first: Sequence[int], likeness: Likeness) -> tuple[int, ...] | None:
+    """Return the first `MEMBERS` of whom no two may be one person, or None."""
+    taken: list[int] = []
+    for position in nearest_first:
+        if all(likeness.looks[position] @ likeness.looks[other] <= SAME_PERSON for other in taken):
+            taken.append(position)
+        if len(taken) == MEMBERS:
+            return tuple(sorted(taken))
+    return None

@@ -1,0 +1,71 @@
+# simsvc: `make run` starts the service, `make test` runs every test. Each makes what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+SERVICE := .venv
+TESTING := .venv-test
+# one thread a process: the detector, the model and NumPy would otherwise fight over the same cores
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help run test lint bench clean
+
+help:
+	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
+	@echo 'make test             run all tests, in an environment of their own'
+	@echo 'make lint             style, types and the import law'
+	@echo 'make bench            measure, and print a table'
+	@echo 'make clean            remove environments, indexes, database and caches'
+
+# the first Python from 3.11 to 3.13 that runs, or PYTHON=... from the command line
+define find_python
+	for candidate in $${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+	  if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+	    python="$$candidate"; break
+	  fi
+	done
+	if [ -z "$${python:-}" ]; then
+	  echo 'simsvc needs Python 3.11, 3.12 or 3.13; name it with make PYTHON=/path/to/python3.12 ...' >&2; exit 1
+	fi
+endef
+
+$(SERVICE)/.ready: pyproject.toml
+	@$(find_python)
+	echo "installing the service into $(SERVICE) with $$("$$python" --version) ..."
+	"$$python" -m venv --clear $(SERVICE)
+	$(SERVICE)/bin/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(TESTING)/.ready: pyproject.toml
+	@$(find_python)
+	echo "installing service, trainer and test tools into $(TESTING) with $$("$$python" --version); PyTorch takes some minutes ..."
+	"$$python" -m venv --clear $(TESTING)
+	$(TESTING)/bin/pip install --quiet --disable-pip-version-check --editable '.[train,test]'
+	touch $@
+
+run: $(SERVICE)/.ready
+	@$(SERVICE)/bin/flask db upgrade
+	$(SERVICE)/bin/flask index build --if-needed
+	echo
+	echo "simsvc answers on http://127.0.0.1:$(PORT)/   (stop with Ctrl-C)"
+	echo
+	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
+
+test: $(TESTING)/.ready
+	$(TESTING)/bin/pytest
+
+lint: $(TESTING)/.ready
+	$(TESTING)/bin/ruff check .
+	$(TESTING)/bin/ruff format --check .
+	$(TESTING)/bin/mypy
+	$(TESTING)/bin/lint-imports
+
+bench: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.bench
+
+clean:
+	rm -rf $(SERVICE) $(TESTING) var work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find indexes -mindepth 1 ! -name README.md -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

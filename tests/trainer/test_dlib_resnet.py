@@ -109,7 +109,7 @@ def test_settle_leaves_the_function(released: DlibResNet) -> None:
 
 
 def test_settle_makes_batch_statistics_neutral(released: DlibResNet) -> None:
-    """Once settled, training mode computes what evaluation mode does on the same faces; before, it does not."""
+    """Once settled, training mode computes on the same faces what evaluation mode does; not before."""
     body = copy.deepcopy(released)
     x = faces(32)
     with torch.no_grad():

@@ -23,7 +23,7 @@ def test_shipped_recipes(name: str) -> None:
 
 
 def test_origin() -> None:
-    """origin.toml is the origin's recipe: ResNet34, SmoothL1, mixup, growing sizes, rates and decays by depth."""
+    """origin.toml is the origin's recipe: ResNet34, SmoothL1, mixup, growing sizes, rates by depth."""
     recipe = load("origin")
     assert (recipe.body, recipe.head, recipe.hidden, recipe.dropout) == ("resnet34", "regression", 512, 0.5)
     assert (recipe.loss, recipe.mixup) == ("smooth_l1", 0.2)

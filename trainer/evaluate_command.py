@@ -19,7 +19,7 @@ from tqdm import tqdm
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.slim_detector import SlimDetector
-from simsvc.errors import FaceError, PhotoError, SourceEmpty
+from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
@@ -66,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
     path = args.path or DEFAULT_SOURCES.get(args.source)
     if path is None or not path.is_dir():
         raise SourceEmpty(f"There is no folder {path or ''} for the source {args.source}; give --path.")
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(
+            f"There is no folder {args.json.parent} to write {args.json.name} into; make it first."
+        )
     split = args.split or ("all" if args.source.startswith("folder") else "test")
     data = merged({args.source: path})
     rows = tuple(r for r, name in zip(data.rows, data.split, strict=True) if split in ("all", name))

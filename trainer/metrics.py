@@ -51,17 +51,17 @@ class ErrorTable:
 
 def error_table(part: str, errors_years: NDArray[np.float64], seed: int = 0) -> ErrorTable:
     """Return the figures of errors (N,) = estimate minus label, N >= 1; a seed repeats the intervals."""
-    draws = np.random.default_rng(seed).integers(0, len(errors_years), (RESAMPLES, len(errors_years)))
-    samples = np.concatenate([errors_years[None], errors_years[draws]])
-    absolute = np.abs(samples)
-    return ErrorTable(
-        part,
-        len(errors_years),
-        _figure(absolute.mean(axis=1)),
-        _figure(np.sqrt((samples**2).mean(axis=1))),
-        _figure((absolute <= CLOSE_YEARS).mean(axis=1)),
-        _figure(samples.mean(axis=1)),
-    )
+    random, count = np.random.default_rng(seed), len(errors_years)
+    resampled = (errors_years[random.integers(0, count, count)] for _ in range(RESAMPLES))  # one at a time
+    mae, rmse, cs5, bias = np.array([_figures(errors_years), *map(_figures, resampled)]).T
+    return ErrorTable(part, count, _figure(mae), _figure(rmse), _figure(cs5), _figure(bias))
+
+
+def _figures(errors_years: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return MAE, RMSE, CS@5 and bias of one sample."""
+    absolute = np.abs(errors_years)
+    rmse = float(np.sqrt((errors_years**2).mean()))
+    return float(absolute.mean()), rmse, float((absolute <= CLOSE_YEARS).mean()), float(errors_years.mean())
 
 
 def _figure(values: NDArray[np.float64]) -> Figure:

@@ -82,7 +82,7 @@ def choose(
         people: int64 (N,): rows that may show one person share a number, and never meet in one set.
         likeness: shapes and looks of the N rows.
         usable: bool (N,): sharp, well lit, detected with certainty.
-        wanted: how many sets.
+        wanted: how many sets at least; the last round is finished, so that no cell is left behind.
     """
     cells: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for position in np.flatnonzero(usable).tolist():

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simsvc.steps.labels import Gender, Group
+from trainer.datasets.rows import Row
+from trainer.gallery.sets import MAX_USES, MEMBERS, Likeness, MemberSet, choose
+
+GENDERS: tuple[Gender, ...] = ("female", "male")
+GROUPS: tuple[Group, ...] = ("white", "asian")
+
+
+def row(age: float, gender: Gender | None = "female", group: Group | None = "white") -> Row:
+    """Return a row of those labels."""
+    return Row(Path("x.jpg"), age, "utkface", "x.jpg", None, gender, group)
+
+
+def likeness(count: int, seed: int = 0) -> Likeness:
+    """Return random shapes, and looks that hardly correlate."""
+    random = np.random.default_rng(seed)
+    looks = random.normal(size=(count, 256)).astype(np.float32)
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+    return Likeness(random.normal(60, 3, (count, 5, 2)).astype(np.float32), looks)
+
+
+def chosen(rows: list[Row], wanted: int = 10, **changes: Any) -> list[MemberSet]:
+    """Choose among rows of as many people, all usable, but for what is changed."""
+    count = len(rows)
+    given = {
+        "people": np.arange(count),
+        "likeness": likeness(count),
+        "usable": np.ones(count, dtype=bool),
+    } | changes
+    return choose(rows, wanted=wanted, **given)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(20, 120), st.integers(1, 40))
+def test_what_every_set_keeps(seed: int, count: int, wanted: int) -> None:
+    """Whatever the faces: six people of one gender and group, within a year, no face used too often."""
+    random = np.random.default_rng(seed)
+    rows = [
+        row(float(random.integers(30, 36)), GENDERS[random.integers(2)], GROUPS[random.integers(2)])
+        for _ in range(count)
+    ]
+    people = random.integers(0, count, count)
+    usable = random.random(count) < 0.8
+    sets = chosen(rows, wanted, people=people, likeness=likeness(count, seed), usable=usable)
+    for found in sets:
+        members = [rows[m] for m in found.members]
+        assert len(members) == MEMBERS == len({int(people[m]) for m in found.members})
+        assert MEMBERS >= 6
+        assert {(m.gender, m.group) for m in members} == {(found.gender, found.group)}
+        assert found.age_years == pytest.approx(np.mean([m.age_years for m in members]))
+        ages = sorted(m.age_years for m in members)
+        assert any(max(abs(age - middle) for age in ages) <= 1 for middle in ages)
+        assert usable[list(found.members)].all()
+    uses = Counter(member for found in sets for member in found.members)
+    assert all(times <= MAX_USES for times in uses.values())
+    assert sets == chosen(rows, wanted, people=people, likeness=likeness(count, seed), usable=usable)
+
+
+def test_takes_the_most_alike() -> None:
+    """Among faces of two poses the first sets are each of one pose."""
+    rows = [row(40) for _ in range(24)]
+    alike = likeness(24)
+    alike.shapes[::2] += 40
+    first, second = chosen(rows, 2, likeness=alike)[:2]
+    for found in (first, second):
+        assert len({member % 2 for member in found.members}) == 1
+
+
+def test_fresh_faces_first() -> None:
+    """While unused faces are left that are as much alike, no face is used twice."""
+    rows = [row(40) for _ in range(12)]
+    same = Likeness(np.zeros((12, 5, 2), dtype=np.float32), likeness(12).looks)
+    same.looks[:] = np.eye(12, 256)
+    first, second = chosen(rows, 2, likeness=same)[:2]
+    assert not set(first.members) & set(second.members)
+
+
+def test_rare_cells_are_served() -> None:
+    """Every cell that can make a set makes one before a common cell makes its second."""
+    rows = [row(40) for _ in range(60)] + [row(70, "male", "asian") for _ in range(6)]
+    sets = chosen(rows, 2)
+    assert {(found.gender, found.group) for found in sets} == {("female", "white"), ("male", "asian")}
+
+
+def test_one_person_twice() -> None:
+    """Two photos that look almost the same never meet in a set, though the data set does not tell."""
+    rows = [row(40) for _ in range(8)]
+    twins = likeness(8)
+    twins.looks[1] = twins.looks[0]
+    sets = chosen(rows, likeness=twins)
+    assert sets
+    assert not [found for found in sets if {0, 1} <= set(found.members)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(40) for _ in range(MEMBERS - 1)],
+        [row(40 + 2 * n) for n in range(20)],
+        [row(40, gender=None) for _ in range(20)],
+        [row(40, group=None) for _ in range(20)],
+        [],
+    ],
+)
+def test_too_few(rows: list[Row]) -> None:
+    """Too few faces of an age, or no known gender or group, make no set."""
+    assert chosen(rows) == []
+
+
+def test_ends_when_all_are_used_up() -> None:
+    """However many sets are wanted, each face serves at most twice."""
+    assert len(chosen([row(40) for _ in range(12)], wanted=1000)) <= 12 * MAX_USES / MEMBERS

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from safetensors.torch import load_file
+from torch import nn
+
+from simsvc.engines.bundle import GRAPH, load_bundle
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import BundleDamaged
+from simsvc.steps.tensor import to_tensor
+from simsvc.values import Crop
+from tests.drawn_faces import draw_face
+from trainer import bodies, export
+from trainer.model import AgeModel, Architecture, extract
+
+ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
+LAYER = "head.relu_1"
+
+
+def crops(size_px: int, count: int = 6) -> list[Crop]:
+    """Return drawn faces as crops."""
+    return [Crop(np.asarray(draw_face(seed, size_px))) for seed in range(count)]
+
+
+def graph(body: str, head: str, size_px: int, dims: int = 8) -> export.ServedGraph:
+    """Return a model with random weights and statistics of its own, and the components of some faces."""
+    torch.manual_seed(3)
+    model = AgeModel(Architecture(body, head, hidden=24)).train()
+    model.start_at(35.0)
+    spec = bodies.BODIES[body]
+    x = torch.from_numpy(to_tensor(crops(size_px), spec.mean, spec.std))
+    with torch.no_grad():
+        model(x)  # gives the batch norms statistics that are not 0 and 1
+        _, activations = extract(model.eval(), LAYER, x)
+    return export.ServedGraph(model, LAYER, export.principal(activations.numpy(), dims)).eval()
+
+
+@pytest.fixture(scope="module")
+def small() -> export.ServedGraph:
+    """Return a small graph to export."""
+    return graph("resnet18", "regression", 32, 5)
+
+
+@pytest.fixture(scope="module")
+def bundle_folder(small: export.ServedGraph, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its bundle, made once."""
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export.write_bundle(small, 32, ABOUT, folder, crops(32))
+    return folder
+
+
+def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
+    """The bundle passes the service's own checks and states what it holds."""
+    bundle = load_bundle(bundle_folder)
+    assert (bundle.name, bundle.dims, bundle.size_px) == ("tiny", 5, 32)
+    assert bundle.version == f"tiny-{bundle.sha256[:8]}"
+    assert (bundle.mean, bundle.std) == (bodies.BODIES["resnet18"].mean, bodies.BODIES["resnet18"].std)
+    assert bundle.raw["layer"] == LAYER
+    assert bundle.raw["arch"] == {"body": "resnet18", "head": "regression", "hidden": 24, "dropout": 0.5}
+    assert bundle.raw["training"] == {"faces": 3}
+    assert {path.name for path in bundle_folder.iterdir()} == {
+        "model.onnx",
+        "model.safetensors",
+        "model.json",
+    }
+    assert not bundle_folder.with_name("model.part").exists()
+
+
+def test_served_answer(small: export.ServedGraph, bundle_folder: Path) -> None:
+    """Whatever the number of faces, ages are the model's and embeddings its components at unit length."""
+    model = OnnxModel(load_bundle(bundle_folder))
+    for count in (1, 2, 5):
+        some = crops(32, count)
+        served = model.predict(some)
+        x = torch.from_numpy(to_tensor(some))
+        with torch.no_grad():
+            ages, activations = extract(small.model, LAYER, x)
+        assert served.ages_years == pytest.approx(ages.numpy(), abs=0.01)
+        assert np.linalg.norm(served.embeddings, axis=1) == pytest.approx(np.ones(count), abs=1e-5)
+        by_hand = (activations.numpy() - small.mean.numpy()) @ small.matrix.numpy()  # type: ignore[operator]
+        by_hand /= np.linalg.norm(by_hand, axis=1, keepdims=True)
+        assert (by_hand * served.embeddings).sum(axis=1) == pytest.approx(np.ones(count), abs=1e-4)
+
+
+def test_weights_file(small: export.ServedGraph, bundle_folder: Path) -> None:
+    """The safetensors file holds every weight of the graph."""
+    kept = load_file(bundle_folder / export.WEIGHTS)
+    state = small.state_dict()
+    assert kept.keys() == state.keys()
+    assert all(torch.equal(kept[key], value) for key, value in state.items())
+
+
+def test_no_path_of_this_machine(bundle_folder: Path) -> None:
+    """No file of the bundle names a Python file or a folder of the machine that made it."""
+    for path in bundle_folder.iterdir():
+        content = path.read_bytes()
+        for trace in (
+            sys.prefix,
+            str(Path.home()),
+            str(Path.cwd()),
+            str(bundle_folder),
+            ".py",
+            "site-packages",
+        ):
+            assert trace.encode() not in content, (path.name, trace)
+
+
+def test_exported_twice(small: export.ServedGraph, bundle_folder: Path, tmp_path: Path) -> None:
+    """The same model gives the same graph, byte for byte, and so the same version."""
+    export.write_bundle(small, 32, ABOUT, tmp_path / "again", crops(32))
+    assert (tmp_path / "again" / GRAPH).read_bytes() == (bundle_folder / GRAPH).read_bytes()
+    assert (tmp_path / "again" / "model.json").read_text() == (bundle_folder / "model.json").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("body", "head", "size_px"),
+    [
+        ("resnet18", "distribution", 32),
+        ("dlib_resnet", "distribution", 72),
+        ("dlib_resnet", "regression", 131),
+        ("efficientnet_lite0", "regression", 48),
+    ],
+)
+def test_parity(body: str, head: str, size_px: int, tmp_path: Path) -> None:
+    """ONNX Runtime computes what PyTorch does, for other bodies and heads and odd sizes too."""
+    made = graph(body, head, size_px, 4)
+    age_gap, cosine = export.write_bundle(made, size_px, ABOUT, tmp_path / "model", crops(size_px))
+    assert 0 <= age_gap < export.AGE_TOLERANCE_YEARS
+    assert 1 - export.COSINE_TOLERANCE < cosine < 1.0001
+    served = OnnxModel(load_bundle(tmp_path / "model")).predict(crops(size_px))
+    assert len(set(served.ages_years.tolist())) == 6
+
+
+def spoilt(path: Path) -> None:
+    """Change the largest weight of an exported graph by a tenth."""
+    model = onnx.load(path)
+    largest = max(model.graph.initializer, key=lambda weight: len(weight.raw_data))
+    largest.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(largest) * 1.1, largest.name))
+    onnx.save(model, path)
+
+
+def cut_short(path: Path) -> None:
+    """Keep the first half of an exported graph."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [spoilt, cut_short])
+def test_a_damaged_graph_does_not_replace_the_old_one(
+    damage: Any,
+    small: export.ServedGraph,
+    bundle_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A graph that does not compute what the model does is refused, and the bundle in service stays."""
+
+    def write(_graph: export.ServedGraph, _size_px: int, path: Path) -> None:
+        path.write_bytes((bundle_folder / GRAPH).read_bytes())
+        damage(path)
+
+    old = tmp_path / "model"
+    old.mkdir()
+    (old / "model.json").write_text("old")
+    monkeypatch.setattr(export, "_write_graph", write)
+    with pytest.raises(BundleDamaged):
+        export.write_bundle(small, 32, ABOUT, old, crops(32))
+    assert [path.name for path in old.iterdir()] == ["model.json"]
+    assert (old / "model.json").read_text() == "old"
+
+
+def test_parity_notices_another_model(small: export.ServedGraph, bundle_folder: Path) -> None:
+    """A bundle of another model is refused with both differences."""
+    last = small.model.head[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.bias.add_(0.02)
+    try:
+        with pytest.raises(BundleDamaged, match=r"0\.0\d+ years, .* cosine of 1\.0"):
+            export.parity(small, bundle_folder, crops(32))
+    finally:
+        with torch.no_grad():
+            last.bias.sub_(0.02)
+
+
+def test_a_new_bundle_replaces_the_old_one(
+    small: export.ServedGraph, bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proved bundle takes the place of the old one, of which no file is left."""
+
+    def write(_graph: export.ServedGraph, _size_px: int, path: Path) -> None:
+        path.write_bytes((bundle_folder / GRAPH).read_bytes())
+
+    monkeypatch.setattr(export, "_write_graph", write)
+    old = tmp_path / "model"
+    old.mkdir()
+    (old / "left over").write_text("old")
+    age_gap, cosine = export.write_bundle(small, 32, ABOUT, old, crops(32))
+    assert age_gap < 0.01
+    assert cosine > 0.9999
+    assert json.loads((old / "model.json").read_text())["name"] == "tiny"
+    assert not (old / "left over").exists()
+
+
+@pytest.mark.parametrize(("count", "features", "dims"), [(60, 10, 4), (60, 10, 10), (400, 32, 8)])
+def test_principal_components(count: int, features: int, dims: int) -> None:
+    """Components are the covariance's first eigenvectors, orthonormal, with their largest entry positive."""
+    random = np.random.default_rng(0)
+    spread = np.linspace(9, 1, features)
+    turned, _ = np.linalg.qr(random.normal(size=(features, features)))
+    x = (random.normal(size=(count, features)) * spread @ turned + 5).astype(np.float32)
+    found = export.principal(x, dims)
+    assert found.matrix.shape == (features, dims)
+    assert found.matrix.dtype == found.mean.dtype == np.float32
+    assert found.mean == pytest.approx(x.mean(axis=0), abs=1e-4)
+    _, vectors = np.linalg.eigh(np.cov(x.T.astype(np.float64)))
+    oracle = vectors[:, ::-1][:, :dims]
+    assert np.abs((found.matrix * oracle).sum(axis=0)) == pytest.approx(np.ones(dims), abs=1e-3)
+    assert found.matrix.T @ found.matrix == pytest.approx(np.eye(dims), abs=1e-5)
+    assert (found.matrix[np.abs(found.matrix).argmax(axis=0), range(dims)] > 0).all()
+    assert np.array_equal(found.matrix, export.principal(x, dims).matrix)

@@ -23,9 +23,9 @@ from tqdm import tqdm
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.decode import decode
-from simsvc.values import Photo, RgbImage
+from simsvc.values import Face, Photo, RgbImage
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
-from trainer.gallery import align, sets
+from trainer.gallery import align, identity, sets
 
 GALLERY = Path("simsvc/bundle/gallery")
 MIN_CONFIDENCE = 0.9
@@ -67,21 +67,31 @@ def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArr
     Only the training part is looked at: the gallery must not contain what the model is tested on.
     """
     detector = SlimDetector()
+    network = identity.Identity()
     count = len(corpus.data.rows)
     landmarks = np.zeros((count, 5, 2))
     shapes = np.zeros((count, 5, 2), dtype=np.float32)
     looks = np.zeros((count, align.LOOKS_PX**2), dtype=np.float32)
+    identities = np.zeros((count, identity.DIMS), dtype=np.float32)
     usable = np.zeros(count, dtype=bool)
     for index in tqdm(corpus.positions("train").tolist(), desc="landmarks", unit="face"):
         photo = _photo(corpus, index)
         face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
-        if face is None or face.confidence < MIN_CONFIDENCE or not face.landmarks_px:
+        if face is None or not _good(photo.rgb, face):
             continue
+        usable[index] = True
         landmarks[index] = face.landmarks_px
         shapes[index] = align.canonical(landmarks[index])
         looks[index] = align.looks(photo.rgb, landmarks[index])
-        usable[index] = sharpness(photo.rgb) >= MIN_SHARPNESS and _colour(photo.rgb) >= MIN_COLOUR
-    return landmarks, sets.Likeness(shapes, looks), usable
+        chip = identity.chip(photo.rgb, landmarks[index])
+        identities[index] = identity.embeddings(network, chip[None])[0]
+    return landmarks, sets.Likeness(shapes, looks, identities), usable
+
+
+def _good(rgb: RgbImage, face: Face) -> bool:
+    """Tell whether a face may be a member: surely detected, with landmarks, sharp and coloured."""
+    detected = face.confidence >= MIN_CONFIDENCE and bool(face.landmarks_px)
+    return detected and sharpness(rgb) >= MIN_SHARPNESS and _colour(rgb) >= MIN_COLOUR
 
 
 def sharpness(rgb: RgbImage) -> float:

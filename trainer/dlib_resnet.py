@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,8 +88,12 @@ class DlibResNet(nn.Module):
         return features
 
 
-def load_identity_weights(body: nn.Module) -> None:
+def load_identity_weights(body: nn.Module, embed: nn.Linear | None = None) -> None:
     """Give a `DlibResNet` the published weights; see `settle`, which must follow before training.
+
+    Args:
+        body: changed in place.
+        embed: the layer of 256 to 128 numbers behind the pooled body, where identity itself is wanted.
 
     Raises:
         BundleMissing: the package is not installed.
@@ -99,9 +104,13 @@ def load_identity_weights(body: nn.Module) -> None:
     convolutions = [m for m in body.modules() if isinstance(m, nn.Conv2d)]
     norms = [m for m in body.modules() if isinstance(m, nn.BatchNorm2d)]
     counts = [n for c in convolutions for n in (c.weight.numel() + c.out_channels, 2 * c.out_channels)]
-    tensors = read_tensors(_weights_file().read_bytes(), counts)
+    shapes = [(count, 1, 1, 1) for count in counts] + [(256, 128, 1, 1)]
+    tensors = read_tensors(_weights_file().read_bytes(), shapes)
     for index, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
         _fill(convolution, norm, *tensors[2 * index : 2 * index + 2])
+    if embed is not None:
+        with torch.no_grad():
+            embed.weight.copy_(torch.tensor(tensors[-1]).reshape(256, 128).T)
 
 
 def _fill(
@@ -174,24 +183,25 @@ def _weights_file() -> Path:
     )
 
 
-def read_tensors(data: bytes, counts: Sequence[int]) -> list[NDArray[np.float32]]:
+def read_tensors(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
     """Return the parameter vectors of a dlib network file, in order, input to output.
 
     A tensor is: the integer 2 (its format's version), four dimension integers, then little-endian float32. An
-    integer is one byte holding its number of bytes, then those bytes, least first. Layers store their
-    parameters as one column (n, 1, 1, 1). Source: dlib's serialize.h and cuda/tensor.h.
+    integer is one byte holding its number of bytes, then those bytes, least first. Convolutions and affine
+    layers store their parameters as one column (n, 1, 1, 1). Source: dlib's serialize.h and cuda/tensor.h.
 
     Args:
         data: the whole file; other fields between the tensors are skipped.
-        counts: the expected number of parameters of every tensor.
+        shapes: the expected four dimensions of every tensor.
 
     Raises:
         BundleDamaged: a tensor of an expected size is not there.
     """
     found: list[NDArray[np.float32]] = []
     position = 0
-    for count in counts:
-        header = _integer(2) + _integer(count) + 3 * _integer(1)
+    for shape in shapes:
+        header = _integer(2) + b"".join(_integer(side) for side in shape)
+        count = math.prod(shape)
         start = data.find(header, position) + len(header)
         position = start + 4 * count
         if start < len(header) or position > len(data):

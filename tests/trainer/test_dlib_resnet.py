@@ -46,7 +46,7 @@ def test_reads_tensors_between_other_fields() -> None:
     """Tensors are found in order, with other fields between them, and long ones by a two-byte length."""
     long = [n / 4 for n in range(300)]
     data = b"net\x01\x07" + tensor([1.5, -2.0, 0.25]) + integer(9) + b"\x00\x00" + tensor(long) + b"end"
-    first, second = read_tensors(data, [3, 300])
+    first, second = read_tensors(data, [(3, 1, 1, 1), (300, 1, 1, 1)])
     assert first.tolist() == [1.5, -2.0, 0.25]
     assert second.tolist() == long
     assert first.dtype == np.float32
@@ -65,7 +65,7 @@ def test_reads_tensors_between_other_fields() -> None:
 def test_damaged_file(data: bytes, counts: list[int]) -> None:
     """An empty file, one cut short, and one with other tensors or another order are damaged."""
     with pytest.raises(BundleDamaged, match="no tensor of"):
-        read_tensors(data, counts)
+        read_tensors(data, [(count, 1, 1, 1) for count in counts])
 
 
 def test_published_file(released: DlibResNet) -> None:

@@ -1,0 +1,58 @@
+"""Are two photos of one person? dlib's identity network, as released, keeps such pairs out of a composite."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from simsvc.values import RgbImage
+from trainer import dlib_resnet
+from trainer.gallery.align import similarity
+
+CHIP_PX = 150
+EYES_PX = ((47.5, 46.6), (102.5, 46.6))
+"""Where the eyes lie in the network's 150 px input. Source: dlib's get_face_chip_details with padding 0.25,
+from the mean of its mean_face_shape's eye points."""
+DIMS = 128
+
+
+class Identity(nn.Module):
+    """The released network whole: chips to 128 numbers whose distance tells people apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = dlib_resnet.DlibResNet()
+        self.embed = nn.Linear(256, DIMS, bias=False)
+        dlib_resnet.load_identity_weights(self.body, self.embed)
+        self.eval()
+
+    def forward(self, chips: Tensor) -> Tensor:
+        """Return float32 (N, 128) of normalised chips, float32 (N, 3, 150, 150)."""
+        embeddings: Tensor = self.embed(self.body(chips).mean(dim=(2, 3)))
+        return embeddings
+
+
+def chip(rgb: RgbImage, landmarks: NDArray[np.float64]) -> RgbImage:
+    """Return uint8 (150, 150, 3): the face with its eyes where the network expects them.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        landmarks: (5, 2), the eyes first.
+    """
+    back = similarity(np.array(EYES_PX), landmarks[:2])
+    image = Image.fromarray(rgb).transform(
+        (CHIP_PX, CHIP_PX), Image.Transform.AFFINE, tuple(back.ravel()), resample=Image.Resampling.BILINEAR
+    )
+    return np.asarray(image)
+
+
+def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (N, 128) of chips uint8 (N, 150, 150, 3)."""
+    mean, std = torch.tensor(dlib_resnet.MEAN), torch.tensor(dlib_resnet.STD)
+    pixels = (torch.from_numpy(chips).float() / 255 - mean) / std
+    with torch.no_grad():
+        found: NDArray[np.float32] = network(pixels.permute(0, 3, 1, 2)).numpy()
+    return found

@@ -17,6 +17,9 @@ PLAIN = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 """Mean and deviation that leave pixels 0..255."""
 FULL = Strength(scale=0.2, shift=0.1, rotate_deg=15, colour=0.3, erase=0.5)
 EDGE = (PACK_PX - CROP_PX) // 2
+CENTRE = (CROP_PX - 1) / 2
+X, ABOVE = CROP_PX // 2 - 1, CROP_PX // 2 - 41
+"""A column next to the middle, and a row 40 px above it."""
 
 
 def squares(count: int = 3) -> NDArray[np.uint8]:
@@ -87,7 +90,7 @@ def test_in_range() -> None:
 
 def test_shift_stays_in_bounds() -> None:
     """The marker moves by up to a tenth of the crop's side each way, in both directions, and no further."""
-    moved = centroids(varied(marked(63, 63), Strength(0, 0.1, 0, 0, 0))) - 63
+    moved = centroids(varied(marked(X, X), Strength(0, 0.1, 0, 0, 0))) - X
     limit = 0.1 * CROP_PX
     assert np.abs(moved).max() <= limit + 1
     for axis in (0, 1):
@@ -97,8 +100,8 @@ def test_shift_stays_in_bounds() -> None:
 
 def test_scale_stays_in_bounds() -> None:
     """A marker's distance from the middle changes by factors of exp(-0.2) to exp(0.2), both ends reached."""
-    off = centroids(varied(marked(63, 23), Strength(0.2, 0, 0, 0, 0)))[:, 1] - 63.5
-    factors = np.log(off / (23 - 63.5))
+    off = centroids(varied(marked(X, ABOVE), Strength(0.2, 0, 0, 0, 0)))[:, 1] - CENTRE
+    factors = np.log(off / (ABOVE - CENTRE))
     assert np.abs(factors).max() <= 0.2 + 0.02
     assert factors.min() < -0.12
     assert factors.max() > 0.12
@@ -106,7 +109,7 @@ def test_scale_stays_in_bounds() -> None:
 
 def test_rotation_stays_in_bounds() -> None:
     """A marker above the middle turns by up to 15 degrees each way about the middle, at the same distance."""
-    from_middle = centroids(varied(marked(63, 23), Strength(0, 0, 15, 0, 0))) - 63.5
+    from_middle = centroids(varied(marked(X, ABOVE), Strength(0, 0, 15, 0, 0))) - CENTRE
     angles = np.degrees(np.arctan2(from_middle[:, 0], -from_middle[:, 1]))
     assert np.abs(angles).max() <= 15 + 1.5
     assert angles.min() < -9

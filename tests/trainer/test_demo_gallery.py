@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
+from tests.trainer.datasets.drawn_photos import drawn
 from trainer import demo_gallery
 from trainer.__main__ import main
 from trainer.corpus import open_corpus
@@ -23,7 +24,8 @@ from trainer.gallery.align import GALLERY_PX
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return 36 drawn faces of two genders at 40 or 41 years, with thresholds that drawings reach.
 
-    Drawings are softer than photos, and to the identity network they are nearly one person.
+    Drawings are softer than photos, and to the identity network they are nearly one person. A background of
+    its own keeps each from being a near-duplicate of the others.
     """
     monkeypatch.setattr(demo_gallery, "MIN_CONFIDENCE", 0.85)
     monkeypatch.setattr(demo_gallery, "MIN_SHARPNESS", 5.0)
@@ -34,7 +36,9 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     lines = ["file,age,gender,ethnicity"]
     for number in range(36):
-        draw_face(number).save(folder / f"{number:02}.png")
+        photo = drawn(number, 240)
+        photo.paste(draw_face(number, 150), (45, 45))
+        photo.save(folder / f"{number:02}.png")
         lines.append(f"{number:02}.png,{40 + number % 3 // 2},{'MF'[number % 2]},White")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -86,7 +90,7 @@ def test_gallery(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_sharpness() -> None:
-    """Blurring lowers the sharpness; a flat picture has none; by hand, one bright pixel's Laplacian variance."""
+    """Blurring lowers the sharpness, a flat picture has none, and one bright pixel gives it by hand."""
     face = draw_face(1)
     blurred = face.filter(ImageFilter.GaussianBlur(2))
     assert demo_gallery.sharpness(np.asarray(blurred)) < demo_gallery.sharpness(np.asarray(face)) / 2

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.metrics import as_text, breakdown, decade, error_table
@@ -48,6 +48,7 @@ def test_one_face() -> None:
     assert (table.bias.value, table.cs5.value) == (-4, 1)
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=30))
 def test_order_of_figures(errors: list[float]) -> None:
     """Whatever the errors, |bias| <= MAE <= RMSE, the share lies in 0..1 and the interval repeats itself."""

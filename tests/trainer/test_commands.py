@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from simsvc.engines.bundle import load_bundle
@@ -24,12 +26,14 @@ from trainer.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run in a folder of its own: commands keep what is costly under work/ where they are called."""
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in a folder of its own, where commands keep work/, and give PyTorch its threads back."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    return folder
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 def faces(folder: Path, count: int, first_age: int = 20) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Corpus:
     def positions(self, split: str) -> NDArray[np.int64]:
         """Return the positions of a split's readable rows."""
         return np.flatnonzero((self.data.split == split) & self.pack.readable)
+
+
+def cores() -> int:
+    """Return how many cores this process may use; containers and taskset allow fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def add_source_argument(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
 from simsvc.values import Crop
-from trainer.corpus import DEFAULT_SOURCES
+from trainer.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.export_command import BUNDLE
@@ -58,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="(default: all)")
+    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 
 from trainer import fit
 from trainer import recipe as recipes
-from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 
 RUNS = Path("work/runs")
 
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", required=True, help="name under trainer/recipes/, or a TOML file")
     add_source_argument(parser)
     parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads (default: all)")
+    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,11 +30,11 @@ from simsvc.steps.gallery import box_of
 from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row
 
-PACK_PX = 160
+PACK_PX = 200
 """Side of a packed square."""
 CONTEXT = 1.25
 """Packed side over crop side."""
-CROP_PX = 128
+CROP_PX = 160
 """Side of the crop inside a packed square: PACK_PX / CONTEXT."""
 
 

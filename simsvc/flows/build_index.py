@@ -22,8 +22,8 @@ BATCH = 64
 """Faces embedded in one pass. Fixed: another batch size may round the last bits otherwise."""
 AHEAD = 4 * BATCH
 """Photos read ahead of the batch that is being embedded; bounds the memory."""
-THUMBNAIL_PX = 96
-THUMBNAIL_QUALITY = 85
+THUMBNAIL_PX = 160
+THUMBNAIL_QUALITY = 82
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]

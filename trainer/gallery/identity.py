@@ -46,7 +46,7 @@ def chip(rgb: RgbImage, landmarks: NDArray[np.float64]) -> RgbImage:
     image = Image.fromarray(rgb).transform(
         (CHIP_PX, CHIP_PX), Image.Transform.AFFINE, tuple(back.ravel()), resample=Image.Resampling.BILINEAR
     )
-    return np.asarray(image)
+    return np.array(image)
 
 
 def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -12,8 +12,9 @@ from simsvc.values import Neighbour
 WIDTH_PX, HEIGHT_PX = 520.0, 300.0
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64.0, 16.0, 50.0, 46.0
 LEAST_SPAN_YEARS = 20.0
-LEAST_SPAN_SIMILARITY = 0.1
+LEAST_SPAN_SIMILARITY = 0.02
 MOST_TICKS = 8
+SIMILARITY_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WORDS_PX = 185.0
 """Room that the words at a mark take, at the size that phones show them in."""
 
@@ -90,9 +91,9 @@ def _similarity_axis(values: Sequence[float]) -> Axis:
     least, most = min(values), max(values)
     room = max(0.1 * (most - least), 0.005)
     low, high = _widened(least - room, most + room, LEAST_SPAN_SIMILARITY)
-    high = min(high, 1.02)
+    high = min(high, 1.0 + 0.04 * (high - low))  # no cosine is larger than 1; the rest is room for a dot
     low = min(low, high - LEAST_SPAN_SIMILARITY)
-    return Axis(low, high, HEIGHT_PX - BOTTOM_PX, TOP_PX, _step(high - low, (0.02, 0.05, 0.1, 0.2, 0.5)))
+    return Axis(low, high, HEIGHT_PX - BOTTOM_PX, TOP_PX, _step(high - low, SIMILARITY_STEPS))
 
 
 def _widened(low: float, high: float, least_span: float) -> tuple[float, float]:

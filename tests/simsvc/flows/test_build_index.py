@@ -93,14 +93,14 @@ def test_every_photo_becomes_its_own_nearest_face(builder: Builder, labelled_fol
 
 
 def test_thumbnails_show_the_crop(builder: Builder, labelled_folder: LabelledFolder) -> None:
-    """A face's thumbnail is a 96 px JPEG of what the model saw."""
+    """A face's thumbnail is a 160 px JPEG of what the model saw."""
     folder = labelled_folder(count=2)
     builder(folder)
     index = builder.index()
     thumbnail = Image.open(io.BytesIO(index.thumbnail(index.faces[1].face_id)))
-    assert (thumbnail.format, thumbnail.size) == ("JPEG", (96, 96))
+    assert (thumbnail.format, thumbnail.size) == ("JPEG", (160, 160))
     photo = decode((folder / "001.png").read_bytes())
-    shown = crop(photo.rgb, builder.detector.detect(photo)[0], 96, 1.1).rgb
+    shown = crop(photo.rgb, builder.detector.detect(photo)[0], 160, 1.1).rgb
     assert np.abs(np.asarray(thumbnail, dtype=float) - shown).mean() < 4
 
 

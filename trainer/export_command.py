@@ -25,7 +25,7 @@ from trainer.model import AgeModel, extract
 from trainer.pack import CROP_PX
 
 BUNDLE = Path("simsvc/bundle/model")
-LAYER = "head.relu_1"
+LAYER = "head.flatten"
 DIMS = 128
 PRINCIPAL_FACES = 6000
 """Training faces that fix the principal components: some fifty a component."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from simsvc.errors import BundleDamaged
@@ -66,7 +67,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         starts = [band.from_years for band in self.bands]
-        if not starts or starts[0] != 0 or any(a >= b for a, b in zip(starts, starts[1:], strict=False)):
+        if not starts or starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
             raise ValueError(f"bands start at 0 and ascend, unlike {starts}")
         if not 0 < self.coverage < 1:
             raise ValueError(f"coverage is a share between 0 and 1, not {self.coverage}")

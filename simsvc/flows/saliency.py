@@ -27,8 +27,8 @@ def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
     """
     if recorded.estimate.model_sha256 != model.sha256:
         raise ModelChanged(
-            "This estimate was made with another model than the one now in service, so where it came from can "
-            "no longer be shown. Upload the photo again to see it for the present model."
+            "This estimate was made with another model than the one now in service, so where it came from "
+            "can no longer be shown. Upload the photo again to see it for the present model."
         )
 
 

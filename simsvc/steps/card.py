@@ -33,7 +33,7 @@ class Words:
 class Bullets:
     """A list of short texts."""
 
-    items: tuple[str, ...]
+    entries: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _is_cell(value: Any) -> bool:
-    """Say whether a value fits one cell: a scalar, a measured value with its range, a few numbers or names."""
+    """Say whether a value fits one cell: a scalar, a measured value with its range, a few words."""
     if isinstance(value, Mapping):
         return "value" in value and set(value) <= {"value", "low", "high"}
     if isinstance(value, Sequence) and not isinstance(value, str):

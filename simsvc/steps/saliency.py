@@ -25,7 +25,7 @@ COLOURS = (
     (0, 34, 78), (26, 56, 111), (67, 78, 108), (97, 101, 111), (125, 124, 120),
     (155, 148, 118), (188, 174, 108), (222, 201, 88), (254, 232, 56),
 )  # fmt: skip
-"""Blue to yellow, told apart by all kinds of colour vision. Source: "cividis" of matplotlib at nine even steps;
+"""Blue to yellow, told apart by all kinds of colour vision. Source: "cividis" of matplotlib, nine even steps;
 Nunez, Anderton and Renslow, PLOS ONE 13(7), 2018."""
 SHOWN_PX = 393
 """Side of the picture: three pixels for one of a 131 px crop."""
@@ -35,10 +35,9 @@ Ages = Callable[[Sequence[Crop]], FloatVector]
 
 
 def saliency(crop: Crop, ages: Ages) -> NDArray[np.float32]:
-    """Return how many years the estimate moves when a pixel's surroundings are covered: float32 (S, S), 0 and up.
+    """Return how many years the estimate moves when a pixel's surroundings are covered: float32 (S, S).
 
-    A grey patch is laid on `POSITIONS` x `POSITIONS` places; a pixel gets the mean over the patches that cover
-    it.
+    A grey patch is laid on `POSITIONS` x `POSITIONS` places; a pixel gets the mean over the patches on it.
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2.
     """
     side = crop.rgb.shape[0]

@@ -16,7 +16,7 @@ NEVER_CHANGES = "private, max-age=31536000, immutable"
 OF_ONE_RECORD = "private, max-age=3600"
 """A record may be erased, and its crop with it."""
 DRAWN_OF_ONE_RECORD = f"{OF_ONE_RECORD}, immutable"
-"""The same crop and model give the same picture; an hour, as for the crop, because the record may be erased."""
+"""The same crop and model give the same picture. An hour, as for the crop: the record may be erased."""
 OF_ONE_MODEL = "no-cache"
 """The model may be replaced while its card's address stays: the browser asks, and its tag mostly answers."""
 

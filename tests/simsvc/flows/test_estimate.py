@@ -22,6 +22,7 @@ from simsvc.values import (
     Photo,
     Prediction,
     RecordedEstimate,
+    SupportScale,
 )
 
 
@@ -55,6 +56,7 @@ class MeanBrightness:
 class FixedIndex:
     neighbours: tuple[Neighbour, ...]
     label: str = "demo/b-1"
+    support_scale: SupportScale | None = None
     asked: list[int] = field(default_factory=list)
 
     @property
@@ -157,7 +159,18 @@ def test_an_empty_index_still_gives_an_estimate() -> None:
 def test_every_step_is_timed_in_order() -> None:
     """The times name each step, and the total comes last."""
     ms = estimate(photo(), "me.png", corridor()).estimate.ms
-    assert list(ms) == ["decode", "detect", "pick", "crop", "predict", "search", "rank", "explain", "total"]
+    assert list(ms) == [
+        "decode",
+        "detect",
+        "pick",
+        "crop",
+        "quality",
+        "predict",
+        "search",
+        "rank",
+        "explain",
+        "total",
+    ]
     assert all(value >= 0 for value in ms.values())
 
 

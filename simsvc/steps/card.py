@@ -16,6 +16,7 @@ SPELLED = {
     "sha256": "SHA-256",
     "px": "px",
     "lr": "learning rates",
+    "ema": "EMA",
 }
 """Words of keys that are not written as they are."""
 UNITS = {"years", "px", "seconds", "deg", "ms"}
@@ -130,7 +131,7 @@ def title(key: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a value in a few characters: figures to four places, estimates with their range."""
+    """Write a value in a few characters: figures to three places, measured ones with their range."""
     if isinstance(value, Mapping):
         spread = (
             f" ({cell(value['low'])} to {cell(value['high'])})" if "low" in value and "high" in value else ""
@@ -141,7 +142,7 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(cell(entry) for entry in value)
     return "" if value is None else re.sub(r"\s+", " ", str(value)).strip()

@@ -16,8 +16,9 @@ SIDE_PX = 128
 """Side of the crop that sharpness and exposure are measured on: one size, so that figures compare."""
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601."""
-BLACK, WHITE = 5.0, 250.0
-"""Luminance up to and from which a pixel counts as clipped: JPEG leaves few pixels at exactly 0 or 255."""
+BLACK, WHITE = 5.5, 249.5
+"""Luminance up to and from which a pixel counts as clipped: JPEG leaves few at exactly 0 or 255.
+Between whole levels, so that rounding decides nothing."""
 
 Points = tuple[tuple[float, float], ...]
 

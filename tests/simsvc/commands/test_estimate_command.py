@@ -10,8 +10,11 @@ from click.testing import Result
 from flask import Flask
 
 from simsvc import commands
+from simsvc.commands.estimate_command import _line
 from simsvc.settings import Settings
+from simsvc.steps.describe import describe_unrecorded
 from simsvc.store import migrate
+from simsvc.values import Estimate
 from simsvc.web import create_app
 from tests.small_site import drawn_photo, make_small_site
 
@@ -65,6 +68,29 @@ def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> Non
     estimated, refused = result.stdout.splitlines()
     assert " years. Of the 12 labelled faces" in estimated
     assert "refused (not_an_image)" in refused
+
+
+def test_a_line_has_the_range_and_the_referral() -> None:
+    """A calibrated estimate's line has its range, a withheld one's the reason; neither without."""
+    row: dict[str, object] = {
+        **describe_unrecorded(
+            Estimate(
+                "me.jpg",
+                "ab",
+                "estimated",
+                sentence="Of 12.",
+                age_years=48.3,
+                interval_years=(41.2, 55.8),
+                coverage=0.9,
+                refer_reason="It is blurred.",
+            )
+        ),
+        "id": "0123",
+    }
+    expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
+    assert _line(row) == expected
+    plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
+    assert _line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
 
 
 def test_a_refusal_alone_is_no_failure(site: Settings, photos: Path) -> None:

@@ -35,9 +35,8 @@ def client_with(site: Settings, folder: Path, **entries: object) -> FlaskClient:
 
 @pytest.fixture
 def calibrated(site: Settings, tmp_path: Path) -> FlaskClient:
-    calibration = {
-        "format": 1, "method": "m", "coverage": 0.9, "source": "s", "split": "valid", "faces": 50, "bands": [BAND],
-    }  # fmt: skip
+    words = {"method": "m", "source": "s", "split": "valid"}
+    calibration = {"format": 1, **words, "coverage": 0.9, "faces": 50, "bands": [BAND]}
     return client_with(site, tmp_path, calibration=calibration)
 
 

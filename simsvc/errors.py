@@ -35,7 +35,9 @@ SimsvcError
 ├── RequestError               the request is not one that simsvc can answer
 │   ├── PhotoMissing           photo_missing
 │   ├── NotMultipart           not_multipart
-│   └── FaceNotFound           face_not_found
+│   ├── FaceNotFound           face_not_found
+│   ├── PlotNotFound           plot_not_found
+│   └── ModelChanged           model_changed
 └── SettingsError              settings_invalid
 """
 
@@ -259,6 +261,18 @@ class FaceNotFound(RequestError):
     """No labelled face has that id in that build."""
 
     code = "face_not_found"
+
+
+class PlotNotFound(RequestError):
+    """The model came without a plot of that name."""
+
+    code = "plot_not_found"
+
+
+class ModelChanged(RequestError):
+    """What is asked needs the model that made the estimate, and another one is in service."""
+
+    code = "model_changed"
 
 
 class SettingsError(SimsvcError):

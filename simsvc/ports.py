@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from simsvc.values import Crop, Estimate, Face, FloatVector, Neighbour, Photo, Prediction, RecordedEstimate
+from simsvc.values import (
+    Crop,
+    Estimate,
+    Face,
+    FloatVector,
+    Neighbour,
+    Photo,
+    Prediction,
+    RecordedEstimate,
+    SupportScale,
+)
 
 
 class Detector(Protocol):
@@ -60,6 +70,11 @@ class Index(Protocol):
     @property
     def count(self) -> int:
         """How many faces it holds."""
+        ...
+
+    @property
+    def support_scale(self) -> SupportScale | None:
+        """Tell how far apart its own faces are, or None where that was never measured."""
         ...
 
     def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:

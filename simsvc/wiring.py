@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.gallery import Gallery
+from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
@@ -20,7 +21,9 @@ from simsvc.errors import EngineMissing
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
+from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.rules import parse_rules
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
@@ -67,6 +70,34 @@ class Services:
         """
         return self._gallery(label)
 
+    def model_page(self) -> ModelPage:
+        """Return what is known about the model in service.
+
+        Raises:
+            BundleError: the model or its card cannot be used.
+        """
+        bundle = load_document(self.settings.bundle_dir)
+        card = read_card(bundle.folder)
+        parts = card_parts(card) if card else model_parts(bundle.raw, bundle.version, bundle.sha256)
+        sources = tuple(str(name) for name in bundle.raw.get("training", {}).get("sources", ()))
+        return ModelPage(
+            bundle.version,
+            bundle.sha256,
+            card is not None,
+            parts,
+            plots(bundle.folder),
+            sources,
+            states_terms=card is not None or "terms" in bundle.raw,
+        )
+
+    def card_plot(self, name: str) -> bytes:
+        """Return a plot of the model card as PNG bytes.
+
+        Raises:
+            PlotNotFound: there is none of that name.
+        """
+        return read_plot(self.settings.bundle_dir, name)
+
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.
 
@@ -92,6 +123,7 @@ class Services:
             recorder=self.estimates,
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
+            rules=parse_rules(bundle.raw, bundle.sha256),
         )
 
 

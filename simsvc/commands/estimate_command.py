@@ -77,4 +77,14 @@ def _read(photo: Path, max_bytes: int) -> bytes:
 def _line(row: Row) -> str:
     if row["status"] == "refused":
         return f"{row['photo']}: refused ({row['code']}). {row['sentence']}"
-    return f"{row['photo']}: {row['age_years']:.1f} years. {row['sentence']} Record {row['id']}."
+    words = [f"{row['photo']}: {row['age_years']:.1f} years{_range(row)}.", f"{row['sentence'] or ''}"]
+    if row["refer"]:
+        words.append(f"Refer to a person: {row['refer_reason']}")
+    return " ".join(word for word in (*words, f"Record {row['id']}.") if word)
+
+
+def _range(row: Row) -> str:
+    interval, coverage = row["interval_years"], row["coverage"]
+    if not isinstance(interval, list) or not isinstance(coverage, float):
+        return ""
+    return f", {coverage:.0%} range {interval[0]:.0f} to {interval[1]:.0f}"

@@ -11,7 +11,7 @@ from simsvc.engines import manifest as manifests
 from simsvc.engines.gallery import Gallery
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.steps.manifest import METRIC, Manifest
-from simsvc.values import FloatVector, LabelledFace, Neighbour
+from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
 
 FILE = "faces.annoy"
 TREES = 50
@@ -63,6 +63,11 @@ class AnnoyIndex:
     def count(self) -> int:
         """How many faces it holds."""
         return self.manifest.count
+
+    @property
+    def support_scale(self) -> SupportScale | None:
+        """Tell how far apart its own faces are; None for a build that never measured it."""
+        return self.manifest.support
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:

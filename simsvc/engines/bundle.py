@@ -36,6 +36,7 @@ class Bundle:
         std: by channel, of pixels in 0..1.
         margin: side of the crop over the longer side of the detector's box.
         working_side_px: longer side at which the detector looks.
+        files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
     """
 
@@ -49,6 +50,7 @@ class Bundle:
     std: tuple[float, float, float]
     margin: float
     working_side_px: int
+    files: dict[str, Fingerprint]
     raw: dict[str, Any]
 
     @property
@@ -64,9 +66,22 @@ def load_bundle(folder: Path) -> Bundle:
         BundleMissing: there is no model.json.
         BundleDamaged: of another format, or a file is not as model.json states.
     """
+    bundle = load_document(folder)
+    problem = difference(folder, bundle.files)
+    if problem:
+        raise _damaged(problem)
+    return bundle
+
+
+def load_document(folder: Path) -> Bundle:
+    """Read model.json alone, for what shows it and does not run the model.
+
+    Raises:
+        BundleMissing: there is no model.json.
+        BundleDamaged: of another format.
+    """
     try:
-        raw = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
-        bundle, files = _bundle(folder, raw), _files(raw)
+        return _bundle(folder, json.loads((folder / DOCUMENT).read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         raise BundleMissing(
             "There is no model: the bundle folder holds no model.json. Install simsvc again, "
@@ -74,10 +89,6 @@ def load_bundle(folder: Path) -> Bundle:
         ) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         raise _damaged("its model.json cannot be understood") from None
-    problem = difference(folder, files)
-    if problem:
-        raise _damaged(problem)
-    return bundle
 
 
 def checked(bundle: Bundle, ages_years: FloatVector, embeddings: FloatVector) -> Prediction:
@@ -109,6 +120,7 @@ def _bundle(folder: Path, raw: dict[str, Any]) -> Bundle:
         std=_channels(entry["std"]),
         margin=float(crop["margin"]),
         working_side_px=_positive(crop["working_side_px"]),
+        files=_files(raw),
         raw=raw,
     )
 

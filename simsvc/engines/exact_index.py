@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from simsvc.errors import FaceNotFound
-from simsvc.values import FloatVector, LabelledFace, Neighbour
+from simsvc.steps.support import measure
+from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
 
 
 class ExactIndex:
@@ -41,6 +43,11 @@ class ExactIndex:
     def count(self) -> int:
         """How many faces it holds."""
         return len(self._faces)
+
+    @cached_property
+    def support_scale(self) -> SupportScale | None:
+        """Measure how far apart its own faces are; None where they are too few."""
+        return measure(self._embeddings)
 
     def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
         """Return the k nearest faces of a unit vector (D,), nearest first; equal ones in item order."""

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace
 
 DRAFT_PREFIX = ".building-"
@@ -56,8 +58,10 @@ class IndexDraft:
     def finish(self, facts: BuildFacts) -> Manifest:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
-        annoy_index.write_forest(self._folder / annoy_index.FILE, np.stack(self._embeddings))
-        manifest = manifests.write(self._folder, self._manifest(facts))
+        embeddings = np.stack(self._embeddings)
+        annoy_index.write_forest(self._folder / annoy_index.FILE, embeddings)
+        manifest = replace(self._manifest(facts), support=measure(embeddings))
+        manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
 

@@ -6,15 +6,18 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector, Index, Model, Recorder
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import MAX_BYTES, decode
-from simsvc.steps.explain import explain
+from simsvc.steps.explain import explained
+from simsvc.steps.quality import measure
 from simsvc.steps.rank import rank
+from simsvc.steps.rules import Rules
+from simsvc.steps.support import K
 from simsvc.values import Estimate, RecordedEstimate
 
 OVERFETCH = 2
@@ -32,6 +35,7 @@ class Corridor:
         recorder: puts estimates on record.
         neighbours: how many labelled faces explain an estimate.
         max_bytes: largest photo accepted.
+        rules: how the model's estimates are to be answered.
     """
 
     detector: Detector
@@ -40,6 +44,7 @@ class Corridor:
     recorder: Recorder
     neighbours: int = 12
     max_bytes: int = MAX_BYTES
+    rules: Rules = field(default_factory=Rules)
 
 
 class StepTimes:
@@ -109,21 +114,22 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
         picked = pick(faces)
     with times.step("crop"):
         judged = crop(photo.rgb, picked.face, model.input_px, model.crop_margin)
+    with times.step("quality"):
+        quality = measure(photo, picked.face, model.crop_margin)
     with times.step("predict"):
         prediction = model.predict([judged])
-    age_years = float(prediction.ages_years[0])
     with times.step("search"):
-        found = index.search(prediction.embeddings[0], corridor.neighbours * OVERFETCH)
+        found = index.search(prediction.embeddings[0], max(K, corridor.neighbours * OVERFETCH))
     with times.step("rank"):
         neighbours = rank(found, corridor.neighbours)
     with times.step("explain"):
-        explanation = explain(age_years, neighbours)
-    return replace(
-        blank,
-        status="estimated",
-        sentence=explanation.sentence if explanation else None,
-        age_years=age_years,
-        neighbours=neighbours,
-        flags=picked.flags,
-        crop=judged,
-    )
+        seen = replace(
+            blank,
+            status="estimated",
+            age_years=float(prediction.ages_years[0]),
+            neighbours=neighbours,
+            flags=picked.flags,
+            quality=quality,
+            crop=judged,
+        )
+        return explained(seen, found, index.support_scale, corridor.rules)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from simsvc.values import Neighbour
+from simsvc.steps.flags import UNLIKE_THE_GALLERY
+from simsvc.steps.interval import interval
+from simsvc.steps.quality import quality_flags
+from simsvc.steps.rules import Rules
+from simsvc.steps.support import LEAST_SUPPORT, support
+from simsvc.values import Estimate, Evidence, Neighbour, SupportScale
 
 CLOSE_YEARS = 5.0
 """A labelled face within five years supports the estimate. Source: the cumulative score CS@5 by which age
@@ -34,6 +39,11 @@ class Explanation:
     oldest_years: float
 
     @property
+    def evidence(self) -> Evidence:
+        """The figures of it that go on record."""
+        return Evidence(self.neighbours_age_years, self.close, self.count)
+
+    @property
     def sentence(self) -> str:
         """The same for the person at the desk."""
         return (
@@ -58,3 +68,39 @@ def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | 
     mean = sum(age * weight for age, weight in zip(ages, weights, strict=True)) / sum(weights)
     close = sum(abs(age - age_years) <= CLOSE_YEARS for age in ages)
     return Explanation(mean, close, len(ages), min(ages), max(ages))
+
+
+def explained(
+    seen: Estimate, found: Sequence[Neighbour], scale: SupportScale | None, rules: Rules
+) -> Estimate:
+    """Return an estimate with all that can be said about it: interval, evidence, support, flags, referral.
+
+    Args:
+        seen: age, neighbours, quality and the flags so far.
+        found: all that the index found, nearest first, of which `seen` has those that are shown.
+        scale: of the index.
+        rules: of the model.
+    """
+    age_years = seen.age_years
+    assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
+    explanation, calibration = explain(age_years, seen.neighbours), rules.calibration
+    share = support(found, scale)
+    flags = (*seen.flags, *_support_flags(share), *_quality_flags(seen, rules))
+    return replace(
+        seen,
+        sentence=explanation.sentence if explanation else None,
+        interval_years=interval(age_years, calibration) if calibration else None,
+        coverage=calibration.coverage if calibration else None,
+        evidence=explanation.evidence if explanation else None,
+        support=share,
+        flags=flags,
+        refer_reason=rules.refer_reason(flags),
+    )
+
+
+def _support_flags(share: float | None) -> tuple[str, ...]:
+    return (UNLIKE_THE_GALLERY,) if share is not None and share < LEAST_SUPPORT else ()
+
+
+def _quality_flags(seen: Estimate, rules: Rules) -> tuple[str, ...]:
+    return quality_flags(seen.quality, rules.thresholds) if seen.quality else ()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from simsvc.errors import BuildNotFound, IndexDamaged
+from simsvc.values import SupportScale
 
 FORMAT = 1
 """Number of the folder's layout; another number is refused."""
@@ -88,6 +89,7 @@ class Manifest:
     Attributes:
         name: of the index.
         build: id; "" until it is sealed.
+        support: how far apart its faces are; None in a build that never measured it, or of too few.
         dims: D, length of an embedding.
         trees: of the Annoy forest.
         search_k: candidates that a search inspects.
@@ -110,6 +112,7 @@ class Manifest:
     libraries: dict[str, str]
     files: dict[str, Fingerprint]
     build: str = ""
+    support: SupportScale | None = None
 
     @property
     def label(self) -> str:
@@ -178,6 +181,8 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
+    if manifest.support is None:
+        del fields["support"]  # so that the id of an older build stays that of its content
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
 
 
@@ -190,6 +195,9 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         tuple(SourceSummary(**entry) for entry in fields.pop("sources")),
         tuple(Skipped(**entry) for entry in fields.pop("skipped")),
     )
+    if "support" in fields:
+        support = fields.pop("support")
+        fields["support"] = SupportScale(support["k"], tuple(support["percentiles"]))
     fields["files"] = {name: Fingerprint(**entry) for name, entry in fields["files"].items()}
     manifest = Manifest(**fields)
     named = NAME_PATTERN.fullmatch(manifest.name) and BUILD_PATTERN.fullmatch(manifest.build)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from simsvc.values import RgbImage
@@ -14,6 +15,12 @@ def to_png(rgb: RgbImage) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG", optimize=False)
     return buffer.getvalue()
+
+
+def from_png(png: bytes) -> RgbImage:
+    """Return the pixels of a PNG that `to_png` wrote: uint8 (H, W, 3)."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def to_jpeg(rgb: RgbImage, quality: int) -> bytes:

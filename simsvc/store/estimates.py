@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
 
@@ -13,7 +14,7 @@ from simsvc.errors import EstimateNotFound
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
-from simsvc.values import Estimate, Neighbour, RecordedEstimate, Status
+from simsvc.values import Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
 PHOTO_NAME_CHARACTERS = 255
 
@@ -69,6 +70,8 @@ def _not_found() -> EstimateNotFound:
 
 
 def _row(estimate: Estimate) -> EstimateRow:
+    low, high = estimate.interval_years or (None, None)
+    evidence = estimate.evidence
     return EstimateRow(
         public_id=uuid.uuid4().hex,
         created_at=datetime.now(UTC),
@@ -78,6 +81,15 @@ def _row(estimate: Estimate) -> EstimateRow:
         photo_name=estimate.photo_name[:PHOTO_NAME_CHARACTERS],
         photo_sha256=estimate.photo_sha256,
         age_years=estimate.age_years,
+        interval_low_years=low,
+        interval_high_years=high,
+        coverage=estimate.coverage,
+        neighbours_age_years=evidence.neighbours_age_years if evidence else None,
+        neighbours_close=evidence.close if evidence else None,
+        neighbours_count=evidence.count if evidence else None,
+        support=estimate.support,
+        refer_reason=estimate.refer_reason,
+        quality=asdict(estimate.quality) if estimate.quality else None,
         flags=list(estimate.flags),
         model_version=estimate.model,
         model_sha256=estimate.model_sha256,
@@ -100,6 +112,12 @@ def _estimate(row: EstimateRow) -> Estimate:
         code=row.code,
         sentence=row.sentence,
         age_years=row.age_years,
+        interval_years=_interval(row),
+        coverage=row.coverage,
+        evidence=_evidence(row),
+        support=row.support,
+        refer_reason=row.refer_reason,
+        quality=Quality(**row.quality) if row.quality else None,
         neighbours=tuple(Neighbour(n.face_id, n.age_years, n.distance) for n in row.neighbours),
         flags=tuple(row.flags),
         model=row.model_version,
@@ -107,3 +125,13 @@ def _estimate(row: EstimateRow) -> Estimate:
         index=row.index_label,
         ms=dict(row.ms),
     )
+
+
+def _interval(row: EstimateRow) -> tuple[float, float] | None:
+    low, high = row.interval_low_years, row.interval_high_years
+    return None if low is None or high is None else (low, high)
+
+
+def _evidence(row: EstimateRow) -> Evidence | None:
+    age_years, close, count = row.neighbours_age_years, row.neighbours_close, row.neighbours_count
+    return None if age_years is None or close is None or count is None else Evidence(age_years, close, count)

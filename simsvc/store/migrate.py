@@ -17,8 +17,12 @@ from simsvc.errors import StoreError
 FOLDER = Path(__file__).resolve().parent / "migrations"
 
 
-def upgrade(engine: Engine) -> str:
+def upgrade(engine: Engine, target: str = "head") -> str | None:
     """Bring the database to this version's tables in one transaction, and return their revision.
+
+    Args:
+        engine: of the database.
+        target: revision to stop at; the newest unless a test asks for an older one.
 
     Raises:
         StoreError: the database cannot be used.
@@ -27,10 +31,10 @@ def upgrade(engine: Engine) -> str:
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
     except SQLAlchemyError as error:
         raise StoreError("The database could not be brought up to date.") from error
-    return heads()[0]
+    return revision(engine)
 
 
 def revision(engine: Engine) -> str | None:

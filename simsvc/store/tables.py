@@ -96,6 +96,15 @@ class EstimateRow(Table):
     photo_name: Mapped[str] = mapped_column(String(255))
     photo_sha256: Mapped[str] = mapped_column(String(64), index=True)
     age_years: Mapped[float | None]
+    interval_low_years: Mapped[float | None]
+    interval_high_years: Mapped[float | None]
+    coverage: Mapped[float | None]
+    neighbours_age_years: Mapped[float | None]
+    neighbours_close: Mapped[int | None]
+    neighbours_count: Mapped[int | None]
+    support: Mapped[float | None]
+    refer_reason: Mapped[str | None]
+    quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     flags: Mapped[list[str]] = mapped_column(JSON)
     model_version: Mapped[str | None] = mapped_column(String(128))
     model_sha256: Mapped[str | None] = mapped_column(String(64))

@@ -9,11 +9,12 @@ from flask.json.provider import DefaultJSONProvider
 from flask_bootstrap import Bootstrap5
 
 from simsvc.settings import Settings, load_settings
+from simsvc.steps.flags import flag_sentence
 from simsvc.web import errors, headers
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.api import health
 from simsvc.web.pages import estimates as page_estimates
-from simsvc.web.pages import gallery, pictures
+from simsvc.web.pages import gallery, model, pictures
 from simsvc.wiring import Services
 
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json = _in_given_order(app)
     app.extensions["simsvc"] = Services(settings)
     app.add_template_filter(in_years)
+    app.add_template_filter(flag_sentence)
     app.add_template_global(pictures.face_url)
     Bootstrap5(app)
     for module in (errors, headers):
@@ -51,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health.blueprint,
         page_estimates.blueprint,
         gallery.blueprint,
+        model.blueprint,
         pictures.blueprint,
     ):
         app.register_blueprint(blueprint)

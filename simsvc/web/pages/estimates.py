@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.flows.estimate import estimate
+from simsvc.flows.saliency import check_same_model
 from simsvc.web.current import services
-from simsvc.web.pages.plot import age_plot
+from simsvc.web.pages.plot import age_plot, range_words
 from simsvc.web.upload import uploaded_photo
 
 blueprint = Blueprint("pages", __name__)
@@ -29,11 +30,20 @@ def create() -> ResponseReturnValue:
 
 @blueprint.get("/estimates/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
-    """Show a recorded answer with its evidence."""
+    """Show a recorded answer with its evidence; with `?saliency`, also where the estimate came from."""
     recorded = services().estimates.find(public_id)
     answer = recorded.estimate
     if answer.age_years is None:
         max_bytes = services().settings.max_upload_bytes
         return render_template("refused.html", recorded=recorded, estimate=answer, max_bytes=max_bytes)
-    plot = age_plot(answer.age_years, answer.neighbours)
-    return render_template("estimate.html", recorded=recorded, estimate=answer, plot=plot)
+    wanted = "saliency" in request.args
+    if wanted:
+        check_same_model(recorded, services().corridor().model)
+    return render_template(
+        "estimate.html",
+        recorded=recorded,
+        estimate=answer,
+        plot=age_plot(answer.age_years, answer.neighbours, answer.interval_years, answer.coverage),
+        range_words=range_words(answer.interval_years, answer.coverage),
+        saliency=wanted,
+    )

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from simsvc.steps.explain import explain
 from simsvc.values import Neighbour
 
-WIDTH_PX, HEIGHT_PX = 520.0, 300.0
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64.0, 16.0, 50.0, 46.0
+WIDTH_PX, HEIGHT_PX = 520.0, 322.0
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64.0, 16.0, 72.0, 46.0
 LEAST_SPAN_YEARS = 20.0
 LEAST_SPAN_SIMILARITY = 0.02
 MOST_TICKS = 8
 SIMILARITY_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WORDS_PX = 185.0
 """Room that the words at a mark take, at the size that phones show them in."""
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A shaded range of ages with its words: from, to, and the middle of the words."""
+
+    left_px: float
+    right_px: float
+    words: str
+    words_px: float
+
+
+@dataclass(frozen=True, slots=True)
 class AgePlot:
     """Everything the template needs; pixels of a WIDTH_PX x HEIGHT_PX drawing."""
 
@@ -59,24 +71,59 @@ class AgePlot:
     neighbours: tuple[Neighbour, ...]
     estimate: Mark
     mean: Mark | None
+    span: Span | None
     description: str
     width_px: float = WIDTH_PX
     height_px: float = HEIGHT_PX
 
 
-def age_plot(age_years: float, neighbours: Sequence[Neighbour]) -> AgePlot:
-    """Lay out the plot: labelled age to the right, similarity upwards, estimate and mean as lines."""
+def age_plot(
+    age_years: float,
+    neighbours: Sequence[Neighbour],
+    interval_years: Interval | None = None,
+    coverage: float | None = None,
+) -> AgePlot:
+    """Lay out the plot: labelled age to the right, similarity upwards, estimate and mean as lines.
+
+    Args:
+        age_years: the estimate.
+        neighbours: as recorded.
+        interval_years: (low, high) around the estimate, shaded; None where there is none.
+        coverage: of that interval.
+    """
     explanation = explain(age_years, neighbours)
     mean_years = explanation.neighbours_age_years if explanation else None
-    ages = _age_axis([age_years, *(near.age_years for near in neighbours)])
+    ages = _age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])
+    words = range_words(interval_years, coverage)
+    said = (
+        f"The estimate is {age_years:.0f} years.",
+        f"The {words} years." if words else "",
+        explanation.sentence if explanation else "",
+    )
     return AgePlot(
         ages,
         _similarity_axis([near.similarity for near in neighbours] or [0.0, 1.0]),
         tuple(neighbours),
         _mark(age_years, ages, to_the_right=ages.at(age_years) < WIDTH_PX / 2),
         None if mean_years is None else _mark(mean_years, ages, to_the_right=mean_years >= age_years),
-        f"The estimate is {age_years:.0f} years. {explanation.sentence if explanation else ''}".strip(),
+        _span(interval_years, ages, words) if interval_years else None,
+        " ".join(part for part in said if part),
     )
+
+
+def range_words(interval_years: Interval | None, coverage: float | None) -> str:
+    """Write an interval: "90% range 41 to 56", or nothing where there is none."""
+    if interval_years is None or coverage is None:
+        return ""
+    low, high = interval_years
+    return f"{coverage:.0%} range {low:.0f} to {high:.0f}"
+
+
+def _span(interval_years: Interval, ages: Axis, words: str) -> Span:
+    """Shade an interval; its words stand in its middle, or as near to it as the drawing has room."""
+    left, right = (ages.at(end) for end in interval_years)
+    middle = min(max((left + right) / 2, LEFT_PX + WORDS_PX / 2), WIDTH_PX - RIGHT_PX - WORDS_PX / 2)
+    return Span(left, right, words, round(middle, 1))
 
 
 def _age_axis(values: Sequence[float]) -> Axis:

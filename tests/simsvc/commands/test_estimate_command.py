@@ -10,7 +10,11 @@ from click.testing import Result
 from flask import Flask
 
 from simsvc import commands
+from simsvc.commands.estimate_command import _line
 from simsvc.settings import Settings
+from simsvc.steps.describe import describe_unrecorded
+from simsvc.store import migrate
+from simsvc.values import Estimate
 from simsvc.web import create_app
 from tests.small_site import drawn_photo, make_small_site
 
@@ -66,6 +70,29 @@ def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> Non
     assert "refused (not_an_image)" in refused
 
 
+def test_a_line_has_the_range_and_the_referral() -> None:
+    """A calibrated estimate's line has its range, a withheld one's the reason; neither without."""
+    row: dict[str, object] = {
+        **describe_unrecorded(
+            Estimate(
+                "me.jpg",
+                "ab",
+                "estimated",
+                sentence="Of 12.",
+                age_years=48.3,
+                interval_years=(41.2, 55.8),
+                coverage=0.9,
+                refer_reason="It is blurred.",
+            )
+        ),
+        "id": "0123",
+    }
+    expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
+    assert _line(row) == expected
+    plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
+    assert _line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
+
+
 def test_a_refusal_alone_is_no_failure(site: Settings, photos: Path) -> None:
     """The exit status is 0 where a photo was read, even if it was refused."""
     assert run(site, str(photos / "letter.txt")).exit_code == 0
@@ -106,5 +133,5 @@ def test_the_database_is_upgraded_by_command(site: Settings, tmp_path: Path) -> 
     runner = command_app(settings).test_cli_runner()
     first, second = (runner.invoke(args=["db", "upgrade"]) for _ in range(2))
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert "revision 0001" in first.output
+    assert f"revision {migrate.heads()[0]}" in first.output
     assert create_app(settings).test_client().get("/healthz").status_code == 200

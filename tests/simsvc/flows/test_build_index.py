@@ -28,6 +28,7 @@ from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
 from simsvc.steps.manifest import Manifest, Skipped, SourceSummary
+from simsvc.steps.support import measure
 from simsvc.values import Crop, Face, LabelledFace, Photo, Prediction
 from tests.drawn_faces import draw_face
 
@@ -119,6 +120,16 @@ def test_the_same_photos_give_the_same_bytes(builder: Builder, labelled_folder: 
     second = builder(copy, workers=4)
     assert second == first
     assert files_of(builder.shelf.root / second.label) == before
+
+
+def test_the_build_measures_how_far_apart_its_faces_are(
+    builder: Builder, labelled_folder: LabelledFolder
+) -> None:
+    """The manifest has the scale of exactly the indexed embeddings; a build of too few faces has none."""
+    index = AnnoyIndex(builder.shelf.root / builder(labelled_folder(count=14)).label, builder.model.sha256)
+    assert index.support_scale == measure(index.embeddings())
+    assert index.support_scale is not None
+    assert builder(labelled_folder(count=3, name="few")).support is None
 
 
 def test_another_label_gives_another_build(builder: Builder, labelled_folder: LabelledFolder) -> None:

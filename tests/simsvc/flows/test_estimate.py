@@ -13,6 +13,8 @@ from PIL import Image
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, StoreError
 from simsvc.flows.estimate import Corridor, StepTimes, estimate
 from simsvc.ports import Index
+from simsvc.steps.interval import Band, Calibration
+from simsvc.steps.rules import Rules
 from simsvc.values import (
     Crop,
     Estimate,
@@ -22,6 +24,7 @@ from simsvc.values import (
     Photo,
     Prediction,
     RecordedEstimate,
+    SupportScale,
 )
 
 
@@ -55,6 +58,7 @@ class MeanBrightness:
 class FixedIndex:
     neighbours: tuple[Neighbour, ...]
     label: str = "demo/b-1"
+    support_scale: SupportScale | None = None
     asked: list[int] = field(default_factory=list)
 
     @property
@@ -147,6 +151,34 @@ def test_more_is_asked_of_the_index_than_is_shown() -> None:
     assert answer.neighbours == NEIGHBOURS[:12]
 
 
+def test_support_needs_ten_neighbours_however_few_are_shown() -> None:
+    """With one face shown, ten are still searched for the support."""
+    index = FixedIndex(NEIGHBOURS, support_scale=SupportScale(10, tuple(0.001 * n for n in range(101))))
+    answer = estimate(photo(), "me.png", corridor(index=index, neighbours=1)).estimate
+    assert index.asked == [10]
+    assert (len(answer.neighbours), answer.support) == (1, 0.0)
+    assert answer.flags == ("unlike_the_gallery",)
+
+
+def test_the_models_rules_are_applied() -> None:
+    """The interval is that of the model's calibration, and a withheld flag refers to a person."""
+    bands = (Band(0.0, -5.0, 5.0, 9), Band(50.0, -10.0, 20.0, 9))
+    rules = Rules(
+        Calibration("m", 0.9, "aa" * 32, "s", "valid", 18, bands), {"sharpness_at_least": 1e9}, ("blurred",)
+    )
+    answer = estimate(photo(), "me.png", corridor(rules=rules)).estimate
+    assert answer.status == "estimated"
+    assert answer.interval_years == pytest.approx((50, 80), abs=0.5)
+    assert (answer.coverage, answer.flags, answer.refer) == (0.9, ("blurred",), True)
+
+
+def test_the_photos_quality_is_on_record() -> None:
+    """Brightness, size and sharpness are those of the face, not of what surrounds it."""
+    quality = estimate(photo(), "me.png", corridor()).estimate.quality
+    assert quality is not None
+    assert (quality.luminance, quality.face_px, quality.yaw) == (pytest.approx(60, abs=0.5), 100.0, None)
+
+
 def test_an_empty_index_still_gives_an_estimate() -> None:
     """Without neighbours there is an age and no sentence about agreement."""
     answer = estimate(photo(), "me.png", corridor(index=FixedIndex(()))).estimate
@@ -157,7 +189,18 @@ def test_an_empty_index_still_gives_an_estimate() -> None:
 def test_every_step_is_timed_in_order() -> None:
     """The times name each step, and the total comes last."""
     ms = estimate(photo(), "me.png", corridor()).estimate.ms
-    assert list(ms) == ["decode", "detect", "pick", "crop", "predict", "search", "rank", "explain", "total"]
+    assert list(ms) == [
+        "decode",
+        "detect",
+        "pick",
+        "crop",
+        "quality",
+        "predict",
+        "search",
+        "rank",
+        "explain",
+        "total",
+    ]
     assert all(value >= 0 for value in ms.values())
 
 

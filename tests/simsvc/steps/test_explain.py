@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.explain import explain
-from simsvc.values import Neighbour
+from simsvc.steps.explain import explain, explained
+from simsvc.steps.interval import Band, Calibration
+from simsvc.steps.rules import Rules
+from simsvc.values import Estimate, Evidence, Neighbour, Quality, SupportScale
 
 LISTS = st.lists(
     st.builds(Neighbour, st.just("f"), st.floats(0, 120), st.floats(0.01, 2)), min_size=1, max_size=20
@@ -51,3 +53,56 @@ def test_the_sentence_counts_the_close_ones() -> None:
 def test_without_neighbours_there_is_nothing_to_say() -> None:
     """No neighbours, no explanation."""
     assert explain(40, []) is None
+
+
+NEAR = tuple(Neighbour(f"f{n}", 40.0 + n, 0.2 + 0.01 * n) for n in range(12))
+SEEN = Estimate(
+    "me.jpg",
+    "ab" * 32,
+    "estimated",
+    age_years=42.0,
+    neighbours=NEAR,
+    flags=("other_faces_behind",),
+    quality=Quality(5.0, 120.0, 0.0, 0.0, 200.0),
+)
+RULES = Rules(
+    Calibration("m", 0.9, "cd" * 32, "s", "valid", 9, (Band(0.0, -5.0, 7.0, 9),)),
+    {"sharpness_at_least": 30.0},
+    ("blurred",),
+)
+
+
+def scale(distance: float) -> SupportScale:
+    return SupportScale(10, tuple(distance * (1 + n / 1000) for n in range(101)))
+
+
+def test_an_estimate_is_answered_with_all_that_is_known() -> None:
+    """Interval, coverage, evidence, support, flags and referral each have their own field."""
+    answer = explained(SEEN, NEAR, scale(0.5), RULES)
+    assert (answer.interval_years, answer.coverage, answer.support) == ((37.0, 49.0), 0.9, 1.0)
+    weights = [1 / near.distance for near in NEAR]
+    mean = np.average([near.age_years for near in NEAR], weights=weights)
+    assert answer.evidence == Evidence(pytest.approx(mean), 8, 12)
+    assert answer.flags == ("other_faces_behind", "blurred")
+    assert answer.refer
+    assert answer.refer_reason == "The face is blurred. Use a sharper photo."
+
+
+def test_without_rules_and_scale_nothing_is_made_up() -> None:
+    """A model without calibration and an index without a scale give no interval, support or referral."""
+    answer = explained(SEEN, NEAR, None, Rules())
+    assert (answer.interval_years, answer.coverage, answer.support) == (None, None, None)
+    assert (answer.flags, answer.refer) == (("other_faces_behind",), False)
+    assert answer.evidence is not None
+
+
+def test_a_face_farther_than_nearly_all_of_the_gallery_is_flagged() -> None:
+    """The tenth neighbour farther than 99 percent of the gallery's own are: unlike the gallery."""
+    assert "unlike_the_gallery" in explained(SEEN, NEAR, scale(0.2), Rules()).flags
+    assert "unlike_the_gallery" not in explained(SEEN, NEAR, scale(0.28), Rules()).flags
+
+
+def test_support_counts_what_was_found_not_what_is_shown() -> None:
+    """With few faces shown, the tenth of all found still measures the support."""
+    few = SEEN.__class__("x", "y", "estimated", age_years=42.0, neighbours=NEAR[:3])
+    assert explained(few, NEAR, scale(0.5), Rules()).support == 1.0

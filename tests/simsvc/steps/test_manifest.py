@@ -19,6 +19,7 @@ from simsvc.steps.manifest import (
     split_label,
     to_json,
 )
+from simsvc.values import SupportScale
 
 MANIFEST = Manifest(
     name="demo",
@@ -114,3 +115,31 @@ def test_refuses_a_label_that_could_be_a_path(label: str) -> None:
     """Whatever is not exactly name/build never reaches the file system."""
     with pytest.raises(BuildNotFound):
         split_label(label)
+
+
+SUPPORT = SupportScale(10, tuple(n / 100 for n in range(101)))
+
+
+def test_the_support_scale_is_part_of_the_build() -> None:
+    """A scale is read back exactly, and the build's id depends on it."""
+    manifest = sealed(replace(MANIFEST, support=SUPPORT))
+    assert from_json(to_json(manifest)) == manifest
+    assert manifest.build != sealed(MANIFEST).build
+
+
+def test_a_manifest_of_before_support_still_opens() -> None:
+    """A manifest without the entry has no scale, and keeps the id it was sealed with."""
+    text = to_json(sealed(MANIFEST))
+    assert "support" not in json.loads(text)
+    assert from_json(text).support is None
+    assert json.loads(text)["build"] == "b-e968baec9272"  # as the version before support sealed it
+
+
+@pytest.mark.parametrize(
+    "support", [None, {}, {"k": 10}, {"k": 10, "percentiles": [0.1]}, {"k": 0, "percentiles": []}]
+)
+def test_a_scale_that_makes_no_sense_is_a_damaged_manifest(support: object) -> None:
+    """Nonsense in place of the scale is refused, not ignored."""
+    document = {**json.loads(to_json(sealed(MANIFEST))), "support": support}
+    with pytest.raises(IndexDamaged):
+        from_json(json.dumps(document))

@@ -15,7 +15,7 @@ from simsvc.errors import EstimateNotFound, StoreError, StoreNotMigrated
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
-from simsvc.values import Crop, Estimate, Neighbour
+from simsvc.values import Crop, Estimate, Evidence, Neighbour, Quality
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 ESTIMATED = Estimate(
@@ -24,6 +24,12 @@ ESTIMATED = Estimate(
     status="estimated",
     sentence="Of the 2 labelled faces ...",
     age_years=37.123456789,
+    interval_years=(30.5, 45.000000001),
+    coverage=0.9,
+    evidence=Evidence(37.9, 1, 2),
+    support=0.42,
+    refer_reason="The face is blurred.",
+    quality=Quality(31.5, 120.25, 0.01, 0.0, 212.0, -0.05, 3.5, 0.5),
     neighbours=(Neighbour("f2", 36.0, 0.1), Neighbour("f1", 41.5, 0.30000000000000004)),
     flags=("other_faces_behind",),
     model="tiny-0",

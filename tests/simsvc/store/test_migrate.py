@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from simsvc.errors import StoreError
 from simsvc.store import migrate
 from simsvc.store.database import Database
+from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import Table
 
 
@@ -60,3 +61,21 @@ def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None
     assert {("created_at",), ("photo_sha256",)} <= columns
     assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
     assert [i["column_names"] for i in inspector.get_indexes("neighbours")] == [["face_id"]]
+
+
+OLD_ROW = """INSERT INTO estimates
+(public_id, created_at, status, photo_name, photo_sha256, age_years, flags, ms)
+VALUES ('0123', '2026-01-02 03:04:05', 'estimated', 'me.jpg', 'ab', 41.5, '["other_faces_behind"]', '{}')"""
+
+
+def test_a_record_of_before_intervals_is_still_read(tmp_path: Path) -> None:
+    """A row written by the first version survives the upgrade; what it never had is None."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0001")
+    with database.engine.begin() as connection:
+        connection.execute(text(OLD_ROW))
+    migrate.upgrade(database.engine)
+    found = EstimateStore(database).find("0123").estimate
+    assert (found.age_years, found.flags) == (41.5, ("other_faces_behind",))
+    assert (found.interval_years, found.coverage, found.evidence) == (None, None, None)
+    assert (found.support, found.quality, found.refer) == (None, None, False)

@@ -25,13 +25,20 @@ KEYS = [
     "code",
     "sentence",
     "age_years",
+    "interval_years",
+    "coverage",
+    "refer",
+    "refer_reason",
+    "evidence",
+    "support",
     "neighbours",
     "flags",
+    "quality",
     "model",
     "index",
     "ms",
 ]
-STEPS = ["decode", "detect", "pick", "crop", "predict", "search", "rank", "explain", "total"]
+STEPS = ["decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total"]
 
 
 def send(client: FlaskClient, data: bytes, name: str = "me.jpg") -> TestResponse:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.values import Neighbour
-from simsvc.web.pages.plot import HEIGHT_PX, MOST_TICKS, WIDTH_PX, age_plot
+from simsvc.web.pages.plot import HEIGHT_PX, LEFT_PX, MOST_TICKS, RIGHT_PX, WIDTH_PX, age_plot, range_words
 
 NEIGHBOURS = st.lists(
     st.builds(Neighbour, st.just("f"), st.floats(0, 120), st.floats(0, 2)), min_size=0, max_size=20
@@ -44,3 +44,20 @@ def test_without_neighbours_there_is_an_estimate_and_no_mean() -> None:
     plot = age_plot(40, [])
     assert plot.mean is None
     assert plot.estimate.age_years == 40
+
+
+@given(st.floats(0, 120), st.floats(0, 40), st.floats(0, 40))
+def test_the_range_is_shaded_around_the_estimate(age_years: float, below: float, above: float) -> None:
+    """The shaded range lies inside the axes and holds the estimate, and its words stay in the drawing."""
+    plot = age_plot(age_years, [], (max(0.0, age_years - below), age_years + above), 0.9)
+    assert plot.span is not None
+    assert LEFT_PX <= plot.span.left_px <= plot.estimate.x_px <= plot.span.right_px <= WIDTH_PX - RIGHT_PX
+    assert LEFT_PX < plot.span.words_px < WIDTH_PX - RIGHT_PX
+    assert plot.span.words in plot.description
+
+
+def test_no_interval_no_shade() -> None:
+    """Without an interval there is nothing to shade and nothing to say."""
+    assert age_plot(40, []).span is None
+    assert range_words(None, None) == ""
+    assert range_words((41.2, 55.8), 0.9) == "90% range 41 to 56"

@@ -1,10 +1,8 @@
-"""The nouns of the corridor: frozen values that validate themselves."""
+"""From photo to neighbour: frozen values that validate themselves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +10,6 @@ from numpy.typing import NDArray
 RgbImage = NDArray[np.uint8]
 """uint8 (H, W, 3), red-green-blue, upright."""
 FloatVector = NDArray[np.float32]
-
-Status = Literal["estimated", "refused"]
 
 
 def _check_rgb(rgb: RgbImage, what: str) -> None:
@@ -184,53 +180,23 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """One answer, as it is recorded and shown.
+class SupportScale:
+    """How far from their k-th neighbour the gallery's own faces are, each left out of the search for it.
 
     Attributes:
-        photo_name: what the client called the photo; shown escaped, never a path.
-        photo_sha256: of the uploaded bytes.
-        status: "estimated" or "refused".
-        code: stable code of the refusal, or None.
-        sentence: what a person should read: why the photo was refused and what to do, or how far the nearest
-            labelled faces agree with the estimate.
-        age_years: the model's estimate, or None.
-        neighbours: nearest first.
-        flags: what a person should know, such as "other_faces_behind".
-        model: version of the model bundle.
-        model_sha256: of the model's weights.
-        index: "name/build" of the index.
-        ms: milliseconds by step.
-        crop: what was judged, or None.
+        k: which neighbour's distance.
+        percentiles: the 0th to the 100th of those angular distances, ascending.
     """
 
-    photo_name: str
-    photo_sha256: str
-    status: Status
-    code: str | None = None
-    sentence: str | None = None
-    age_years: float | None = None
-    neighbours: tuple[Neighbour, ...] = ()
-    flags: tuple[str, ...] = ()
-    model: str | None = None
-    model_sha256: str | None = None
-    index: str | None = None
-    ms: dict[str, float] = field(default_factory=dict)
-    crop: Crop | None = None
+    k: int
+    percentiles: tuple[float, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class RecordedEstimate:
-    """An estimate on record.
-
-    Attributes:
-        id: public: 32 hex digits that cannot be guessed.
-        number: running number of the record, 1 and up.
-        created_at: when it was recorded, UTC.
-        estimate: what was recorded.
-    """
-
-    id: str
-    number: int
-    created_at: datetime
-    estimate: Estimate
+    def __post_init__(self) -> None:
+        if self.k < 1 or len(self.percentiles) != 101:
+            raise ValueError(
+                f"support needs k >= 1 and 101 percentiles, not {self.k}, {len(self.percentiles)}"
+            )
+        if not all(0.0 <= value <= 2.0 for value in self.percentiles):
+            raise ValueError("angular distances lie in 0..2")
+        if list(self.percentiles) != sorted(self.percentiles):
+            raise ValueError("percentiles ascend")

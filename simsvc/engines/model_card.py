@@ -1,0 +1,67 @@
+"""The model card beside a bundle: model_card.json and its plots, each of a name fixed here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from simsvc.errors import BundleDamaged, PlotNotFound
+
+DOCUMENT = "model_card.json"
+PLOTS: Mapping[str, str] = {
+    "error_by_age": "Error by age",
+    "calibration": "Calibration of the intervals",
+    "groups": "Error by gender and group",
+    "framing": "Error when the crop is moved or scaled",
+    "withheld": "Error and coverage against the share withheld",
+    "neighbours": "What the neighbours explain",
+    "loss": "Loss while training",
+    "data_audit": "The data behind the model",
+}
+"""Name of a plot's file, less ".png", to its caption, in the order in which they are shown."""
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""Source: W3C, Portable Network Graphics Specification, section 5.2."""
+
+
+def read_card(folder: Path) -> dict[str, Any] | None:
+    """Return model_card.json of a bundle folder, or None where it came without one.
+
+    Raises:
+        BundleDamaged: it cannot be understood.
+    """
+    try:
+        card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        card = None
+    if not isinstance(card, dict):
+        raise BundleDamaged(
+            "The model card cannot be understood. Write it anew with `python -m trainer card`, "
+            f"or delete {DOCUMENT} from the bundle folder."
+        )
+    return card
+
+
+def plots(folder: Path) -> dict[str, str]:
+    """Return name and caption of every plot that lies in a bundle folder."""
+    return {name: caption for name, caption in PLOTS.items() if (folder / f"{name}.png").is_file()}
+
+
+def read_plot(folder: Path, name: str) -> bytes:
+    """Return a plot as PNG bytes.
+
+    Raises:
+        PlotNotFound: it is no plot of a card, or the bundle came without it.
+    """
+    try:
+        data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""
+    except OSError:
+        data = b""
+    if not data.startswith(PNG_SIGNATURE):
+        raise PlotNotFound(
+            "This model came without a plot of that name. Look at the model page for those it has."
+        )
+    return data

@@ -1,0 +1,54 @@
+"""A recorded crop to the picture of where its estimate came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from simsvc.errors import ModelChanged
+from simsvc.ports import Model
+from simsvc.steps.picture import from_png, to_png
+from simsvc.steps.saliency import overlay, saliency
+from simsvc.values import Crop, FloatVector, RecordedEstimate
+
+VERSION = 1
+"""Of the way the picture is drawn: another one makes another picture of the same crop."""
+BATCH = 27
+"""Crops judged in one pass: a third of them, so that memory stays that of a small batch."""
+
+
+def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
+    """Refuse to explain an estimate with a model that did not make it.
+
+    Raises:
+        ModelChanged: the model in service is another one.
+    """
+    if recorded.estimate.model_sha256 != model.sha256:
+        raise ModelChanged(
+            "This estimate was made with another model than the one now in service, so where it came from "
+            "can no longer be shown. Upload the photo again to see it for the present model."
+        )
+
+
+def saliency_tag(crop_png: bytes, model: Model) -> str:
+    """Return what identifies the picture without drawing it: the same crop and model give the same tag."""
+    return hashlib.sha256(crop_png + f"{model.sha256} {VERSION}".encode()).hexdigest()[:32]
+
+
+def saliency_png(crop_png: bytes, model: Model) -> bytes:
+    """Return the crop with its occlusion map laid over it, as PNG.
+
+    Raises:
+        BundleDamaged: the model's answer makes no sense.
+    """
+
+    def ages(crops: Sequence[Crop]) -> FloatVector:
+        parts = [
+            model.predict(crops[start : start + BATCH]).ages_years for start in range(0, len(crops), BATCH)
+        ]
+        return np.concatenate(parts)
+
+    crop = Crop(from_png(crop_png))
+    return to_png(overlay(crop, saliency(crop, ages)))

@@ -1,0 +1,31 @@
+"""What each flag of an estimate says to the person at the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simsvc.steps.boxes import OTHER_FACES
+
+UNLIKE_THE_GALLERY = "unlike_the_gallery"
+
+FLAGS: Mapping[str, str] = {
+    OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
+    UNLIKE_THE_GALLERY: (
+        "This face is unlike the labelled faces: fewer than one in a hundred of them is as far from its own "
+        "neighbours. The faces shown may say little about it."
+    ),
+    "blurred": "The face is blurred. Use a sharper photo.",
+    "too_dark": "The face is too dark. Use a photo taken in better light.",
+    "too_bright": "The face is overexposed. Use a photo taken in softer light.",
+    "small_face": "The face has few pixels. Use a photo taken closer, or the original file.",
+    "turned_aside": "The face is turned aside. Use a photo taken from the front.",
+    "tilted": "The head is tilted. Use a photo with the head held upright.",
+    "turned_up": "The face is turned up. Use a photo taken at eye level.",
+    "turned_down": "The face is turned down. Use a photo taken at eye level.",
+}
+"""Flag to sentence; every flag that simsvc raises is listed here."""
+
+
+def flag_sentence(flag: str) -> str:
+    """Return the sentence of a flag; a flag that a later version recorded is named as it is."""
+    return FLAGS.get(flag, f"Flag: {flag.replace('_', ' ')}.")

@@ -1,0 +1,153 @@
+"""How far an estimate may be off: the calibrated interval around it, and its calibration in model.json."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from simsvc.errors import BundleDamaged
+
+FORMAT = 1
+"""Number of the calibration's layout in model.json; another number is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What the errors of the calibration faces with estimates in one range of ages say.
+
+    Attributes:
+        from_years: least estimate of the band, inclusive; the next band's is its end, exclusive.
+        below_years: added to the estimate, gives the interval's low end; negative as a rule.
+        above_years: added to the estimate, gives the interval's high end; positive as a rule.
+        faces: how many calibration faces the band rests on.
+    """
+
+    from_years: float
+    below_years: float
+    above_years: float
+    faces: int
+
+    def __post_init__(self) -> None:
+        values = (self.from_years, self.below_years, self.above_years)
+        if not all(math.isfinite(value) for value in values) or self.from_years < 0:
+            raise ValueError(f"a band's ages are finite numbers from 0 on, not {values}")
+        if self.below_years > self.above_years:
+            raise ValueError(f"a band reaches up from {self.below_years}, not down to {self.above_years}")
+        if self.faces < 1:
+            raise ValueError(f"a band rests on at least one face, not {self.faces}")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A split-conformal calibration by bands of the estimate, of one model.
+
+    Source: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 4.5
+    (Mondrian conformal predictors).
+
+    Attributes:
+        method: name of the procedure.
+        coverage: share of faces whose age the interval is meant to hold, such as 0.9.
+        model_sha256: of the model.onnx it was measured on.
+        source: data set of the calibration faces.
+        split: the part of it they were in.
+        faces: how many they were.
+        bands: ascending, the first from 0 years.
+    """
+
+    method: str
+    coverage: float
+    model_sha256: str
+    source: str
+    split: str
+    faces: int
+    bands: tuple[Band, ...]
+
+    def __post_init__(self) -> None:
+        starts = [band.from_years for band in self.bands]
+        if not starts or starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
+            raise ValueError(f"bands start at 0 and ascend, unlike {starts}")
+        if not 0 < self.coverage < 1:
+            raise ValueError(f"coverage is a share between 0 and 1, not {self.coverage}")
+        if self.faces < 1:
+            raise ValueError(f"a calibration rests on at least one face, not {self.faces}")
+
+    def band(self, age_years: float) -> Band:
+        """Return the band that an estimate falls into."""
+        starts = [band.from_years for band in self.bands]
+        return self.bands[max(0, bisect_right(starts, age_years) - 1)]
+
+
+def interval(age_years: float, calibration: Calibration) -> tuple[float, float]:
+    """Return (low, high) in years: `coverage` of the calibration faces of such an estimate were within."""
+    band = calibration.band(age_years)
+    high = max(0.0, age_years + band.above_years)
+    return max(0.0, age_years + band.below_years), high
+
+
+def parse_calibration(raw: object, model_sha256: str) -> Calibration:
+    """Read the `calibration` entry of model.json.
+
+    Args:
+        raw: the entry, as JSON gave it.
+        model_sha256: of the bundle's model.onnx.
+
+    Raises:
+        BundleDamaged: it cannot be understood, or was measured on another model.
+    """
+    try:
+        calibration = _calibration(raw)
+    except (KeyError, TypeError, ValueError):
+        raise BundleDamaged(
+            "The model cannot be used: the calibration in its model.json cannot be understood. "
+            "Calibrate the model again with `python -m trainer calibrate`."
+        ) from None
+    if calibration.model_sha256 != model_sha256:
+        raise BundleDamaged(
+            "The model cannot be used: the calibration in its model.json was measured on another model, "
+            "so its intervals would be wrong. Calibrate this model with `python -m trainer calibrate`."
+        )
+    return calibration
+
+
+def _calibration(raw: Any) -> Calibration:
+    if not isinstance(raw, dict) or raw["format"] != FORMAT:
+        raise ValueError("another format")
+    return Calibration(
+        method=_text(raw["method"]),
+        coverage=_number(raw["coverage"]),
+        model_sha256=_text(raw["model_sha256"]),
+        source=_text(raw["source"]),
+        split=_text(raw["split"]),
+        faces=_count(raw["faces"]),
+        bands=tuple(_band(entry) for entry in raw["bands"]),
+    )
+
+
+def _band(entry: dict[str, Any]) -> Band:
+    return Band(
+        _number(entry["from_years"]),
+        _number(entry["below_years"]),
+        _number(entry["above_years"]),
+        _count(entry["faces"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value

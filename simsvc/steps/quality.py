@@ -1,0 +1,124 @@
+"""What a photo offers for judging the face: sharpness, exposure, size, and how the head is held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.steps.crop import CROP_MARGIN, crop
+from simsvc.values import Face, Photo, Quality, RgbImage
+
+SIDE_PX = 128
+"""Side of the crop that sharpness and exposure are measured on: one size, so that figures compare."""
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue. Source: ITU-R BT.601."""
+BLACK, WHITE = 5.5, 249.5
+"""Luminance up to and from which a pixel counts as clipped: JPEG leaves few at exactly 0 or 255.
+Between whole levels, so that rounding decides nothing."""
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One threshold that model.json may state.
+
+    Attributes:
+        attribute: of `Quality`.
+        flag: raised on the wrong side of the threshold.
+        at_least: whether values below the threshold are wrong, or those above.
+        either_side: whether the value's size counts, whatever its sign.
+    """
+
+    attribute: str
+    flag: str
+    at_least: bool
+    either_side: bool = False
+
+
+LIMITS: Mapping[str, Limit] = {
+    "sharpness_at_least": Limit("sharpness", "blurred", at_least=True),
+    "luminance_at_least": Limit("luminance", "too_dark", at_least=True),
+    "luminance_at_most": Limit("luminance", "too_bright", at_least=False),
+    "dark_share_at_most": Limit("dark_share", "too_dark", at_least=False),
+    "bright_share_at_most": Limit("bright_share", "too_bright", at_least=False),
+    "face_px_at_least": Limit("face_px", "small_face", at_least=True),
+    "yaw_at_most": Limit("yaw", "turned_aside", at_least=False, either_side=True),
+    "roll_deg_at_most": Limit("roll_deg", "tilted", at_least=False, either_side=True),
+    "pitch_at_least": Limit("pitch", "turned_up", at_least=True),
+    "pitch_at_most": Limit("pitch", "turned_down", at_least=False),
+}
+"""Name in model.json to what it limits."""
+
+
+def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> Quality:
+    """Measure the face's crop, cut as the model's but `SIDE_PX` wide, its box, and its landmarks."""
+    grey = luminance(crop(photo.rgb, face, SIDE_PX, margin).rgb)
+    yaw, roll_deg, pitch = pose(face.landmarks_px)
+    return Quality(
+        sharpness=round(sharpness(grey), 2),
+        luminance=round(float(grey.mean()), 2),
+        dark_share=round(float((grey <= BLACK).mean()), 4),
+        bright_share=round(float((grey >= WHITE).mean()), 4),
+        face_px=round(face.side_px * photo.original_width_px / photo.width_px, 1),
+        yaw=yaw,
+        roll_deg=roll_deg,
+        pitch=pitch,
+    )
+
+
+def luminance(rgb: RgbImage) -> NDArray[np.float32]:
+    """Return float32 (H, W), 0..255."""
+    return rgb.astype(np.float32) @ np.asarray(LUMA, dtype=np.float32)
+
+
+def sharpness(grey: NDArray[np.float32]) -> float:
+    """Return the variance of the Laplacian of float32 (H, W), inside the border.
+
+    Source: Pech-Pacheco et al., "Diatom Autofocusing in Brightfield Microscopy", ICPR 2000.
+    """
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float((around - 4.0 * grey[1:-1, 1:-1]).var())
+
+
+def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None]:
+    """Return (yaw, roll in degrees, pitch) as `Quality` defines them, or None where landmarks do not tell.
+
+    They are ratios in the picture's plane: hints, no angles in space.
+    Source: Gee and Cipolla, "Determining the Gaze of Faces in Images", Image and Vision Computing 12(10),
+    1994, who read the head's direction off the ratios of such distances.
+    """
+    if len(landmarks_px) != 5:
+        return None, None, None
+    right, left, nose, *mouth = np.asarray(landmarks_px, dtype=np.float64)
+    eyes = left - right
+    apart = float(np.hypot(*eyes))
+    if apart == 0.0:
+        return None, None, None
+    along = eyes / apart
+    down = np.array([-along[1], along[0]])
+    off, chin_wards = nose - (left + right) / 2, (mouth[0] + mouth[1] - left - right) / 2
+    depth = float(chin_wards @ down)
+    roll_deg = math.degrees(math.atan2(eyes[1], eyes[0]))
+    pitch = round(float(off @ down) / depth, 3) if depth > 0.0 else None
+    return round(float(off @ along) / apart, 3), round(roll_deg, 1), pitch
+
+
+def quality_flags(quality: Quality, thresholds: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the flags of every threshold (name in `LIMITS` to value) that is not kept."""
+    raised = (
+        LIMITS[name].flag for name, bound in thresholds.items() if _beyond(quality, LIMITS[name], bound)
+    )
+    return tuple(dict.fromkeys(raised))
+
+
+def _beyond(quality: Quality, limit: Limit, bound: float) -> bool:
+    value = getattr(quality, limit.attribute)
+    if value is None:
+        return False  # no landmarks: nothing is known, and nothing is claimed
+    size = abs(value) if limit.either_side else value
+    return bool(size < bound) if limit.at_least else bool(size > bound)

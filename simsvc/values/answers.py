@@ -1,0 +1,133 @@
+"""The answer, as it is recorded and shown: frozen values that validate themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from simsvc.values.faces import Crop, Neighbour
+
+Status = Literal["estimated", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far the neighbours bear the estimate out, in figures.
+
+    Attributes:
+        neighbours_age_years: their mean age, weighted by nearness.
+        close: how many lie within five years of the estimate.
+        count: how many there are.
+    """
+
+    neighbours_age_years: float
+    close: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.close <= self.count or self.count < 1:
+            raise ValueError(f"{self.close} of {self.count} neighbours cannot be close")
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the photo offers for judging the face; how each is measured is said in `steps.quality`.
+
+    Attributes:
+        sharpness: variance of the Laplacian of the crop's luminance, 0 and up.
+        luminance: mean of the crop, 0..255.
+        dark_share: share of the crop's pixels that are black, 0..1.
+        bright_share: share of the crop's pixels that are white, 0..1.
+        face_px: longer side of the detector's box in pixels of the upload.
+        yaw: how far the nose stands off the middle of the eyes, over the distance of the eyes; positive
+            towards the picture's right. None, like the two below, where the detector gives no landmarks.
+        roll_deg: how far the line through the eyes is tilted, -180..180 degrees; positive is clockwise.
+        pitch: how far down from the eyes to the mouth the nose tip stands, 0..1 in a frontal face.
+    """
+
+    sharpness: float
+    luminance: float
+    dark_share: float
+    bright_share: float
+    face_px: float
+    yaw: float | None = None
+    roll_deg: float | None = None
+    pitch: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One answer, as it is recorded and shown.
+
+    Attributes:
+        photo_name: what the client called the photo; shown escaped, never a path.
+        photo_sha256: of the uploaded bytes.
+        status: "estimated" or "refused".
+        code: stable code of the refusal, or None.
+        sentence: what a person should read: why the photo was refused and what to do, or how far the nearest
+            labelled faces agree with the estimate.
+        age_years: the model's estimate, or None.
+        interval_years: (low, high) around the estimate, or None where the model has no calibration.
+        coverage: share of faces whose age such an interval holds, or None like the interval.
+        neighbours: nearest first.
+        evidence: how far they bear the estimate out, or None where there are none.
+        support: share of the gallery's faces that are at least as far from their own neighbours as this face
+            is, 0..1; None where the index was built without that measure.
+        flags: what a person should know, such as "other_faces_behind".
+        refer_reason: why a person should judge instead, as a sentence, or None.
+        quality: what the photo offers for judging, or None.
+        model: version of the model bundle.
+        model_sha256: of the model's weights.
+        index: "name/build" of the index.
+        ms: milliseconds by step.
+        crop: what was judged, or None.
+    """
+
+    photo_name: str
+    photo_sha256: str
+    status: Status
+    code: str | None = None
+    sentence: str | None = None
+    age_years: float | None = None
+    interval_years: tuple[float, float] | None = None
+    coverage: float | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    evidence: Evidence | None = None
+    support: float | None = None
+    flags: tuple[str, ...] = ()
+    refer_reason: str | None = None
+    quality: Quality | None = None
+    model: str | None = None
+    model_sha256: str | None = None
+    index: str | None = None
+    ms: dict[str, float] = field(default_factory=dict)
+    crop: Crop | None = None
+
+    def __post_init__(self) -> None:
+        if (self.interval_years is None) != (self.coverage is None):
+            raise ValueError("an interval and its coverage come together")
+        if self.interval_years and self.interval_years[0] > self.interval_years[1]:
+            raise ValueError(f"an interval runs from low to high, not {self.interval_years}")
+
+    @property
+    def refer(self) -> bool:
+        """Say whether a person should judge instead of relying on the estimate."""
+        return self.refer_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEstimate:
+    """An estimate on record.
+
+    Attributes:
+        id: public: 32 hex digits that cannot be guessed.
+        number: running number of the record, 1 and up.
+        created_at: when it was recorded, UTC.
+        estimate: what was recorded.
+    """
+
+    id: str
+    number: int
+    created_at: datetime
+    estimate: Estimate

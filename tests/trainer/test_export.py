@@ -21,6 +21,7 @@ from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from trainer import bodies, export
 from trainer.model import AgeModel, Architecture, extract
+from trainer.projection import principal
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"
@@ -41,7 +42,7 @@ def graph(body: str, head: str, size_px: int, dims: int = 8) -> export.ServedGra
     with torch.no_grad():
         model(x)  # gives the batch norms statistics that are not 0 and 1
         _, activations = extract(model.eval(), LAYER, x)
-    return export.ServedGraph(model, LAYER, export.principal(activations.numpy(), dims)).eval()
+    return export.ServedGraph(model, LAYER, principal(activations.numpy(), dims)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +218,7 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     spread = np.linspace(9, 1, features)
     turned, _ = np.linalg.qr(random.normal(size=(features, features)))
     x = (random.normal(size=(count, features)) * spread @ turned + 5).astype(np.float32)
-    found = export.principal(x, dims)
+    found = principal(x, dims)
     assert found.matrix.shape == (features, dims)
     assert found.matrix.dtype == found.mean.dtype == np.float32
     assert found.mean == pytest.approx(x.mean(axis=0), abs=1e-4)
@@ -226,4 +227,4 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     assert np.abs((found.matrix * oracle).sum(axis=0)) == pytest.approx(np.ones(dims), abs=1e-3)
     assert found.matrix.T @ found.matrix == pytest.approx(np.eye(dims), abs=1e-5)
     assert (found.matrix[np.abs(found.matrix).argmax(axis=0), range(dims)] > 0).all()
-    assert np.array_equal(found.matrix, export.principal(x, dims).matrix)
+    assert np.array_equal(found.matrix, principal(x, dims).matrix)

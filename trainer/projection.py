@@ -81,7 +81,8 @@ def find(
         method: "none" (as they are), "centred", "pca", "white" (principal components of equal variance),
             "lda" (discriminants of cells of age, gender and group, within-cell variance made equal) or
             "ridge" (what ridge regression says of age in steps, gender and group).
-        dims: D, at most; "none" and "centred" keep F, and "ridge" has as many as there are answers.
+        dims: D, at most; "none" and "centred" keep F whatever it is, and "ridge" needs one for
+            each answer.
         activations: float32 (N, F).
         traits: of the N faces.
         layer_sizes: how F is made up of layers; each is first brought to the same total variance.
@@ -93,7 +94,7 @@ def find(
         raise SettingsError(f"There is no transform {method!r}; choose one of {', '.join(METHODS)}.")
     scale = _layer_scale(activations, layer_sizes or (activations.shape[1],))
     scaled = activations * scale
-    found = _found(method, scaled, min(dims, activations.shape[1]), traits)
+    found = _found(method, scaled, dims, traits)
     return Projection(found.mean / scale, np.ascontiguousarray(found.matrix * scale[:, None]))
 
 
@@ -182,7 +183,9 @@ def _cells(traits: Traits) -> NDArray[np.int64]:
 
 def _ridge(x: NDArray[np.float32], dims: int, traits: Traits) -> Projection:
     """Source: Hoerl and Kennard 1970."""
-    answers = _answers(traits)[:, :dims]
+    answers = _answers(traits)
+    if answers.shape[1] > dims:
+        raise SettingsError(f'The transform "ridge" gives {answers.shape[1]} numbers, more than {dims}.')
     wide = x.astype(np.float64)
     mean = wide.mean(axis=0)
     centred = wide - mean

@@ -15,6 +15,7 @@ from torch import nn
 
 from simsvc.engines.bundle import GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.torch_model import TorchModel
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
@@ -228,3 +229,24 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     assert found.matrix.T @ found.matrix == pytest.approx(np.eye(dims), abs=1e-5)
     assert (found.matrix[np.abs(found.matrix).argmax(axis=0), range(dims)] > 0).all()
     assert np.array_equal(found.matrix, principal(x, dims).matrix)
+
+
+@pytest.mark.slow
+def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
+    """A bundle may join layers and average the mirror: both engines then give mirrored crops one answer."""
+    made = graph("resnet18", "distribution", 32, 4)
+    layer = "body:mean+head.relu_1"
+    x = torch.from_numpy(to_tensor(crops(32)))
+    with torch.no_grad():
+        _, activations = extract(made.model, layer, x)
+    both = export.ServedGraph(made.model, layer, principal(activations.numpy(), 4), flip_average=True).eval()
+    export.write_bundle(both, 32, ABOUT, tmp_path / "model", crops(32))
+    bundle = load_bundle(tmp_path / "model")
+    assert (bundle.raw["layer"], bundle.raw["flip_average"]) == (layer, True)
+    mirrored = [Crop(np.ascontiguousarray(crop.rgb[:, ::-1])) for crop in crops(32)]
+    plain = made.model.ages(made.model(x)).detach().numpy()
+    for engine in (OnnxModel(bundle), TorchModel(bundle)):
+        answer, other = engine.predict(crops(32)), engine.predict(mirrored)
+        assert answer.ages_years == pytest.approx(other.ages_years, abs=1e-3)
+        assert (answer.embeddings * other.embeddings).sum(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
+        assert np.abs(answer.ages_years - plain).max() > 1e-3

@@ -52,8 +52,10 @@ def run(args: argparse.Namespace) -> int:
     sources = parse_sources(args.source)
     bundle = load_bundle(args.bundle)
     data = merged(sources)
+    reported = bool(args.report or args.json)
+    rows, test_rows = _some(data.of(SPLIT), SPLIT), _some(data.of("test"), "test") if reported else ()
     model = OnnxModel(bundle, args.threads)
-    scored = score(_some(data.of(SPLIT), SPLIT), model, args.threads)
+    scored = score(rows, model, args.threads)
     document = calibrated(scored, bundle.sha256, "+".join(sorted(sources)), args.decade_coverage)
     calibration = parse_calibration(document, bundle.sha256)
     raw = bundle.raw | {"calibration": document}
@@ -62,9 +64,8 @@ def run(args: argparse.Namespace) -> int:
     for band in calibration.bands:
         ends = f"{band.below_years:+7.2f} {band.above_years:+7.2f}"
         print(f"  from {band.from_years:3.0f}  {ends}  {band.faces:5}")
-    if args.report or args.json:
-        tested = score(_some(data.of("test"), "test"), model, args.threads)
-        figures = report(tested, calibration)
+    if reported:
+        figures = report(score(test_rows, model, args.threads), calibration)
         print(as_text(figures))
         if args.json:
             content = {

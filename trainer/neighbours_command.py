@@ -122,10 +122,9 @@ def _sample(
 ) -> Sample:
     split, limit = drawn
     positions = np.random.default_rng(0).permutation(corpus.positions(split))[: max(0, limit)]
-    if len(positions) <= neighbours.TOP:
-        raise SourceEmpty(
-            f"The {split} part has {len(positions)} faces, too few for {neighbours.TOP} neighbours."
-        )
+    least = neighbours.TOP + 1 if split == "train" else 1
+    if len(positions) < least:
+        raise SourceEmpty(f"The {split} part has {len(positions)} faces; neighbours need at least {least}.")
     positions = np.sort(positions)
     ages_years, activations = measured(model, recipe, corpus, positions, "+".join(sizes))
     known = traits(corpus, positions)

@@ -363,7 +363,7 @@ def test_targets() -> None:
 
 
 def test_traits_are_taught_and_not_kept(tmp_path: Path) -> None:
-    """Scores of gender and group are learnt beside the age, whatever the head, and no weight of them is kept."""
+    """Scores of gender and group are learnt beside the age, and no weight of them is kept."""
     plain = brightness(32, 8)
     dark = plain.ages_years < plain.ages_years.mean()
     traits = np.zeros((40, 7), np.float32)

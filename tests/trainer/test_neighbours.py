@@ -14,7 +14,7 @@ def unit(count: int, seed: int) -> np.ndarray:
 
 
 def test_nearest_is_exhaustive_search() -> None:
-    """The neighbours are those of sorting all distances, over several blocks, without the query's own group."""
+    """The neighbours are those of sorting all distances, over blocks, without the query's own group."""
     queries, gallery = unit(600, 0), unit(150, 1)
     own, groups = np.arange(600) % 75, np.arange(150) % 75
     found = nearest(queries, gallery, own, groups, 7)
@@ -29,7 +29,9 @@ def test_nearest_is_exhaustive_search() -> None:
 def test_figures_by_hand() -> None:
     """Gaps, weighted mean, agreement and warning are those computed by hand."""
     gallery = Traits(
-        np.array([20, 30, 40, 80], np.float32), np.array(["male", "female", "male", ""]), np.array(["white"] * 4)
+        np.array([20, 30, 40, 80], np.float32),
+        np.array(["male", "female", "male", ""]),
+        np.array(["white"] * 4),
     )
     queries = Traits(np.array([22, 50], np.float32), np.array(["male", "male"]), np.array(["white", ""]))
     found = Found(np.array([[0, 1], [2, 3]]), np.array([[0.5, 1.0], [1.0, 1.0]], np.float32))

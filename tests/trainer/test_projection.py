@@ -57,7 +57,7 @@ def test_embeddings_are_unit_vectors(method: str) -> None:
 
 
 def test_none_and_centred() -> None:
-    """ "none" leaves activations as they are but for their length, "centred" takes their mean away first."""
+    """Without a transform only lengths change; "centred" takes the mean away first."""
     x, traits = faces(100)
     for method, mean in (("none", 0 * x.mean(axis=0)), ("centred", x.mean(axis=0))):
         wanted = (x - mean) / np.linalg.norm(x - mean, axis=1, keepdims=True)

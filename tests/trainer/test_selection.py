@@ -36,7 +36,7 @@ EVERYONE = np.arange(8)
     ],
 )
 def test_cleaned(near: list[tuple[int, int]], years: float, gone: list[int]) -> None:
-    """Two that contradict each other both go, of more those far from the median, whatever the pairs' order."""
+    """Two that contradict each other both go, of more those far from the median, in any order."""
     for order in (near, near[::-1]):
         kept = cleaned(EVERYONE, AGES, pairs(*order), years)
         assert sorted(set(range(8)) - set(kept.tolist())) == gone
@@ -59,7 +59,7 @@ def test_share(seed: int, fraction: float) -> None:
 
 
 def test_no_weights() -> None:
-    """balance = "none" weighs nothing."""
+    """Without a balance nothing is weighed."""
     assert loss_weights(EVERYONE, AGES, [None] * 8, "none") is None
 
 

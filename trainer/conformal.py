@@ -83,7 +83,7 @@ def bands(
     coverage: float = COVERAGE,
     least_faces: int = LEAST_FACES,
 ) -> tuple[Band, ...]:
-    """Return the calibrated bands of N faces that were neither learnt from nor chosen by.
+    """Return the calibrated bands of N faces that were not learnt from.
 
     Bands of the estimate promise nothing by true age: people whose age is rare among those estimated alike
     are missed more often. So the faces of every true decade that is covered less than `decade_coverage` gain
@@ -105,21 +105,34 @@ def bands(
     edges = starts(estimates_years, least_faces)
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
     errors, decades = labels_years - estimates_years, _decades(labels_years, least_faces)
-    weights = np.ones(int(decades.max()) + 1)
-    for _ in range(ROUNDS):
-        ends = np.array(
-            [tails(errors[which == k], coverage, weights[decades[which == k]]) for k in range(len(edges))]
-        )
-        inside = (ends[which, 0] <= errors) & (errors <= ends[which, 1])
-        missing = (decade_coverage or 0) - np.bincount(decades, inside) / np.bincount(decades)
-        if missing.max() <= 0:
-            break
-        weights = weights * np.exp(STEP * np.maximum(missing, 0))
+    ends = _balanced(errors, which, decades, coverage, decade_coverage or 0)
     counts = np.bincount(which)
     return tuple(
         Band(float(edge), round_out(low), -round_out(-high), int(count))
         for edge, (low, high), count in zip(edges, ends.tolist(), counts, strict=True)
     )
+
+
+def _balanced(
+    errors_years: NDArray[np.float64],
+    which: NDArray[np.intp],
+    decades: NDArray[np.int64],
+    coverage: float,
+    decade_coverage: float,
+) -> NDArray[np.float64]:
+    """Return float64 (bands, 2), the ends of each band, with weights that see to every decade."""
+    weights = np.ones(int(decades.max()) + 1)
+    ends = np.zeros((int(which.max()) + 1, 2))
+    for _ in range(ROUNDS):
+        for band in range(len(ends)):
+            mine = which == band
+            ends[band] = tails(errors_years[mine], coverage, weights[decades[mine]])
+        inside = (ends[which, 0] <= errors_years) & (errors_years <= ends[which, 1])
+        missing = decade_coverage - np.bincount(decades, inside) / np.bincount(decades)
+        if missing.max() <= 0:
+            break
+        weights = weights * np.exp(STEP * np.maximum(missing, 0))
+    return ends
 
 
 def _decades(labels_years: NDArray[np.float64], least_faces: int) -> NDArray[np.int64]:

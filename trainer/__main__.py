@@ -1,4 +1,4 @@
-"""`python -m trainer COMMAND`: data, fit, export, evaluate, demo-gallery."""
+"""`python -m trainer COMMAND`: from data sets to a measured bundle; `--help` lists the commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ COMMANDS = {
     "fit": ("trainer.fit_command", "train a model by a recipe"),
     "export": ("trainer.export_command", "turn a run into a bundle that the service loads"),
     "evaluate": ("trainer.evaluate_command", "score a bundle on a data set, through the service's own steps"),
+    "calibrate": (
+        "trainer.calibrate_command",
+        "measure a bundle's intervals and write them into its model.json",
+    ),
+    "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
+    "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
+    "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),
     "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),
     "detector": ("trainer.detector_command", "measure the detector's threshold on photos without faces"),
 }

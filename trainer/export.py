@@ -6,14 +6,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -26,6 +24,7 @@ from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies
 from trainer.model import AgeModel, extract
+from trainer.projection import Projection
 
 WEIGHTS = "model.safetensors"
 OPSET = 20
@@ -34,49 +33,43 @@ AGE_TOLERANCE_YEARS = 0.01
 COSINE_TOLERANCE = 1e-4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Projection:
-    """A linear map from a layer's activations to the embedding, before it is brought to unit length.
-
-    Attributes:
-        mean: float32 (F,), subtracted first.
-        matrix: float32 (F, D).
-    """
-
-    mean: NDArray[np.float32]
-    matrix: NDArray[np.float32]
-
-
-def principal(activations: NDArray[np.float32], dims: int) -> Projection:
-    """Return the first principal components of activations (N, F) as a projection to `dims` <= F.
-
-    Source: Pearson 1901, by singular values. Signs are fixed (largest entry positive), so that the same
-    activations always give the same matrix.
-    """
-    mean = activations.mean(axis=0)
-    _, _, rows = np.linalg.svd(activations - mean, full_matrices=False)
-    matrix = rows[:dims].T
-    signs = np.sign(matrix[np.abs(matrix).argmax(axis=0), np.arange(matrix.shape[1])])
-    return Projection(mean, np.ascontiguousarray(matrix * signs, dtype=np.float32))
-
-
 class ServedGraph(nn.Module):
-    """What is exported: crops to (age_years (N,), embedding (N, D) of unit length), through the hook."""
+    """What is exported: crops to (age_years (N,), embedding (N, D) of unit length), through the hook.
 
-    def __init__(self, model: AgeModel, layer: str, projection: Projection) -> None:
+    Args:
+        model: in evaluation mode.
+        layer: one or several, see `trainer.model.extract`.
+        projection: of the layer's activations.
+        flip_average: average both answers over the crop and its mirror.
+    """
+
+    def __init__(
+        self, model: AgeModel, layer: str, projection: Projection, flip_average: bool = False
+    ) -> None:
         super().__init__()
-        self.model, self.layer = model, layer
+        self.model, self.layer, self.flip_average = model, layer, flip_average
         self.register_buffer("mean", torch.from_numpy(projection.mean))
         self.register_buffer("matrix", torch.from_numpy(projection.matrix))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Return age in years and embedding."""
-        ages, activations = extract(self.model, self.layer, crops)
+        ages, activations = extract(
+            self.model, self.layer, with_mirror(crops) if self.flip_average else crops
+        )
+        if self.flip_average:  # the map is linear: the mean of both projections is that of the mean
+            ages = ages.reshape(2, -1).mean(dim=0)
+            activations = activations.reshape(2, -1, activations.shape[1]).mean(dim=0)
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
         assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
         projected = (activations - self.mean) @ self.matrix
         length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
         return ages, projected / length
+
+
+def with_mirror(crops: Tensor) -> Tensor:
+    """Return (2 N, 3, S, S): the crops, then their mirror images, by an index that every engine knows."""
+    mirrored = torch.arange(crops.shape[3] - 1, -1, -1, device=crops.device)
+    return torch.cat([crops, crops.index_select(3, mirrored)])
 
 
 def write_bundle(
@@ -149,6 +142,7 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
             "working_side_px": WORKING_SIDE_PX,
         },
         "layer": graph.layer,
+        "flip_average": graph.flip_average,
         "dims": int(graph.get_buffer("matrix").shape[1]),
         "arch": graph.model.architecture.as_dict(),
         **{key: value for key, value in about.items() if key != "name"},

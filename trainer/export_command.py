@@ -23,12 +23,13 @@ from trainer.fit_command import RUNS
 from trainer.metrics import breakdown, decade
 from trainer.model import AgeModel, extract
 from trainer.pack import CROP_PX
+from trainer.projection import METHODS, MOST_DIMS, Traits, find
 
 BUNDLE = Path("simsvc/bundle/model")
 LAYER = "head.flatten"
 DIMS = 128
 PRINCIPAL_FACES = 6000
-"""Training faces that fix the principal components: some fifty a component."""
+"""Training faces that fix the projection: some fifty for each of its dimensions."""
 PARITY_FACES = 64
 _BATCH = 128
 
@@ -37,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--run", required=True, help="name of a run, or its folder")
     add_source_argument(parser)
-    parser.add_argument("--layer", default=LAYER, help=f"whose activations are embedded (default: {LAYER})")
+    parser.add_argument(
+        "--layer", default=LAYER, help=f"whose activations are embedded; A+B joins (default: {LAYER})"
+    )
+    parser.add_argument(
+        "--transform", choices=METHODS, default="pca", help="how activations become embeddings (default: pca)"
+    )
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
 
@@ -49,8 +55,14 @@ def run(args: argparse.Namespace) -> int:
     corpus = open_corpus(parse_sources(args.source))
     train = np.random.default_rng(recipe.seed).permutation(corpus.positions("train"))[:PRINCIPAL_FACES]
     _, activations = measured(model, recipe, corpus, np.sort(train), args.layer)
-    projection = export.principal(activations, min(args.dims, activations.shape[1]))
-    graph = export.ServedGraph(model, args.layer, projection).eval()
+    sizes = layer_sizes(model, recipe, args.layer)
+    projection = find(args.transform, args.dims, activations, traits(corpus, np.sort(train)), sizes)
+    if projection.matrix.shape[1] > MOST_DIMS:
+        raise SettingsError(
+            f"An embedding has at most {MOST_DIMS} numbers, not {projection.matrix.shape[1]}. Give --dims "
+            "and a --transform that keeps to it, such as pca."
+        )
+    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average).eval()
     valid = corpus.positions("valid")
     about = _about(recipe, model, corpus, folder, args.layer)
     age_gap, cosine = export.write_bundle(
@@ -80,18 +92,37 @@ def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
 def measured(
     model: AgeModel, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], layer: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return ages (N,) and a layer's activations (N, F) of packed crops, without augmentation."""
+    """Return ages (N,) and a layer's activations (N, F) of packed crops, mirrored too if it must."""
     spec = bodies.BODIES[recipe.body]
     ages, activations = [], []
     with torch.no_grad():
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
             squares = corpus.pack.crops[positions[start : start + _BATCH]]
+            crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std)
             age, activation = extract(
-                model, layer, augment.batch(squares, recipe.final_px, spec.mean, spec.std)
+                model, layer, export.with_mirror(crops) if recipe.flip_average else crops
             )
-            ages.append(age.numpy())
-            activations.append(activation.numpy())
+            views = 2 if recipe.flip_average else 1
+            ages.append(age.reshape(views, -1).mean(dim=0).numpy())
+            activations.append(activation.reshape(views, -1, activation.shape[1]).mean(dim=0).numpy())
     return np.concatenate(ages), np.concatenate(activations)
+
+
+def layer_sizes(model: AgeModel, recipe: recipes.Recipe, layer: str) -> list[int]:
+    """Return how many activations each of the layers joined by "+" has."""
+    blank = torch.zeros(1, 3, recipe.final_px, recipe.final_px)
+    with torch.no_grad():
+        return [extract(model, name, blank)[1].shape[1] for name in layer.split("+")]
+
+
+def traits(corpus: Corpus, positions: NDArray[np.int64]) -> Traits:
+    """Return what is known of the faces at these positions."""
+    rows = [corpus.data.rows[position] for position in positions]
+    return Traits(
+        corpus.ages_years[positions],
+        np.array([row.gender or "" for row in rows]),
+        np.array([row.group or "" for row in rows]),
+    )
 
 
 def _crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int) -> list[Crop]:

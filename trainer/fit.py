@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from simsvc.errors import SettingsError
 from trainer import augment, bodies, dlib_resnet, plots
 from trainer import recipe as recipes
-from trainer.losses import AgeLoss
+from trainer.losses import TRAITS, AgeLoss, traits_loss
 from trainer.model import AgeModel
 from trainer.recipe import Recipe
 
@@ -43,12 +43,16 @@ class TrainingData:
         ages_years: float32 (N,).
         train: int64 positions to learn from.
         valid: int64 positions that choose the best epoch.
+        weights: float32 (N,), of each face in the training loss, or None for 1; validation knows no weights.
+        traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
     """
 
     squares: NDArray[np.uint8]
     ages_years: NDArray[np.float32]
     train: NDArray[np.int64]
     valid: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
+    traits: NDArray[np.float32] | None = None
 
 
 class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
@@ -67,10 +71,16 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
 
     def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return crops float32 (N, 3, S, S) and ages float32 (N,)."""
+        """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more): age, loss weight, traits."""
         at = np.asarray(positions)
         crops = augment.batch(self.data.squares[at], self.size_px, self.mean, self.std, self.strength)
-        return crops, torch.from_numpy(self.data.ages_years[at])
+        weights = np.ones(len(at), np.float32)
+        if self.training and self.data.weights is not None:
+            weights = self.data.weights[at]
+        targets = np.stack([self.data.ages_years[at], weights], axis=1)
+        if self.data.traits is not None:
+            targets = np.concatenate([targets, self.data.traits[at]], axis=1)
+        return crops, torch.from_numpy(targets)
 
     def reseed(self, seed: int) -> None:
         """Make the next epoch's order depend on this seed alone."""
@@ -191,7 +201,8 @@ class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
         self.started = time.monotonic()
         if mae < best:
             weights = self.average.shadow if self.average else self.model.state_dict()
-            save_file({k: v.contiguous() for k, v in weights.items()}, self.folder / "best.safetensors")
+            kept = {k: v.contiguous() for k, v in weights.items() if not k.startswith("traits.")}
+            save_file(kept, self.folder / "best.safetensors")
         (self.folder / "history.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
         plots.training(self.history, self.folder / "loss.png")
         self._checkpoint(epoch + 1)
@@ -233,9 +244,14 @@ def cycles(recipe: Recipe) -> list[tuple[int, int]]:
 
 def groups(model: AgeModel) -> list[list[nn.Parameter]]:
     """Return the three parameter groups: early body, late body, head."""
+    taught = list(params(model.traits)) if model.traits else []
     early = bodies.early_parameters(model.body, model.architecture.body)
     body = list(params(model.body))
-    return [[p for p in body if p in early], [p for p in body if p not in early], list(params(model.head))]
+    return [
+        [p for p in body if p in early],
+        [p for p in body if p not in early],
+        list(params(model.head)) + taught,
+    ]
 
 
 def prepare(recipe: Recipe, data: TrainingData) -> AgeModel:
@@ -248,6 +264,8 @@ def prepare(recipe: Recipe, data: TrainingData) -> AgeModel:
         spec = bodies.BODIES[recipe.body]
         crops = augment.batch(data.squares[np.sort(some)], recipe.schedule[0].size_px, spec.mean, spec.std)
         dlib_resnet.settle(model.body, crops)
+    if recipe.traits:
+        model.teach_traits(TRAITS)
     model.start_at(float(data.ages_years[data.train].mean()))
     return model.to(memory_format=torch.channels_last)
 
@@ -306,11 +324,20 @@ def _check_recipe(recipe: Recipe, folder: Path) -> None:
 
 
 def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | None) -> Any:
-    def mae(scores: Tensor, ages_years: Tensor) -> Tensor:
-        return (model.ages(scores) - ages_years).abs().mean()
+    age_loss = AgeLoss(model, recipe)
 
-    def rmse(scores: Tensor, ages_years: Tensor) -> Tensor:
-        return ((model.ages(scores) - ages_years) ** 2).mean().sqrt()
+    def loss(scores: Tensor, targets: Tensor) -> Tensor:
+        ages_years, weights, wanted = targets[:, 0], targets[:, 1], targets[:, 2:]
+        of_age = age_loss(scores[:, : model.outputs], ages_years, weights)
+        if model.traits is None:
+            return of_age
+        return of_age + recipe.traits * traits_loss(scores[:, model.outputs :], wanted).mean()
+
+    def mae(scores: Tensor, targets: Tensor) -> Tensor:
+        return (model.ages(scores) - targets[:, 0]).abs().mean()
+
+    def rmse(scores: Tensor, targets: Tensor) -> Tensor:
+        return ((model.ages(scores) - targets[:, 0]) ** 2).mean().sqrt()
 
     callbacks: list[Any] = [Bf16()]
     callbacks += [average] if average else []
@@ -319,7 +346,7 @@ def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | N
     return Learner(
         loaders,
         model,
-        loss_func=AgeLoss(model, recipe),
+        loss_func=loss,
         opt_func=Adam,
         splitter=groups,
         metrics=[AccumMetric(mae, flatten=False), AccumMetric(rmse, flatten=False)],

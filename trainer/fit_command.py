@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer import fit
+from trainer import fit, results, selection
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 
@@ -32,19 +32,32 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     corpus = open_corpus(parse_sources(args.source))
-    data = _training_data(corpus)
+    data = training_data(corpus, recipe)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
     history = fit.fit(recipe, data, args.out / recipe.name)
-    result = _result(recipe, corpus, history, args.threads)
+    result = _result(recipe, corpus, history, args.threads) | {"learnt_from": len(data.train)}
     path = args.out / recipe.name / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
+    beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
+    print(f"{results.add(result, beside)} has its row")
     return 0
 
 
-def _training_data(corpus: Corpus) -> fit.TrainingData:
+def training_data(corpus: Corpus, recipe: recipes.Recipe) -> fit.TrainingData:
+    """Return the faces that the recipe learns from and is chosen by.
+
+    Raises:
+        SettingsError: the recipe needs groups that the data does not have.
+    """
+    ages_years = corpus.ages_years
+    train = selection.share(corpus.positions("train"), recipe.fraction, recipe.seed)
+    train = selection.cleaned(train, ages_years, corpus.data.pairs, recipe.clean)
+    groups = [row.group for row in corpus.data.rows]
+    weights = selection.loss_weights(train, ages_years, groups, recipe.balance)
+    traits = selection.one_hots([row.gender for row in corpus.data.rows], groups) if recipe.traits else None
     squares = np.ascontiguousarray(corpus.pack.crops)
-    return fit.TrainingData(squares, corpus.ages_years, corpus.positions("train"), corpus.positions("valid"))
+    return fit.TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits)
 
 
 def _result(

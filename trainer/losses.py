@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from simsvc.steps.labels import GENDERS, GROUPS
 from trainer.model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
 
-_POINT_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+TRAITS = len(GENDERS) + len(GROUPS)
+_POINT_LOSSES: dict[str, Callable[..., Tensor]] = {
     "smooth_l1": functional.smooth_l1_loss,
     "l1": functional.l1_loss,
     "l2": functional.mse_loss,
@@ -30,18 +32,35 @@ def label_distribution(ages_years: Tensor, sigma_years: float) -> Tensor:
 
 
 class AgeLoss:
-    """The recipe's loss: scores (N, 1 or 101) and labels (N,) to a scalar."""
+    """The recipe's loss: scores (N, 1 or 101), labels (N,) and loss weights (N,) to a scalar."""
 
     def __init__(self, model: AgeModel, recipe: Recipe) -> None:
         self._model = model
         self._recipe = recipe
 
-    def __call__(self, scores: Tensor, ages_years: Tensor) -> Tensor:
-        """Return the mean loss of a batch."""
+    def __call__(self, scores: Tensor, ages_years: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the mean loss of a batch, each face's loss times its weight (1 where none are given)."""
+        losses = self._each(scores, ages_years)
+        return (losses if weights is None else losses * weights).mean()
+
+    def _each(self, scores: Tensor, ages_years: Tensor) -> Tensor:
         recipe = self._recipe
         if recipe.loss != "distribution":
-            return _POINT_LOSSES[recipe.loss](self._model.ages(scores), ages_years)
+            return _POINT_LOSSES[recipe.loss](self._model.ages(scores), ages_years, reduction="none")
         target = label_distribution(ages_years, recipe.sigma_years)
-        divergence = functional.kl_div(scores.float().log_softmax(dim=1), target, reduction="batchmean")
-        expected = functional.smooth_l1_loss(self._model.ages(scores), ages_years)
+        divergence = functional.kl_div(scores.float().log_softmax(dim=1), target, reduction="none").sum(dim=1)
+        expected = functional.smooth_l1_loss(self._model.ages(scores), ages_years, reduction="none")
         return divergence + recipe.expectation * expected
+
+
+def traits_loss(scores: Tensor, one_hots: Tensor) -> Tensor:
+    """Return float32 (N,): cross-entropy of gender plus that of group; 0 for what is not given.
+
+    Args:
+        scores: (N, TRAITS), of genders, then of groups.
+        one_hots: float32 (N, TRAITS), in the same order; all zeros where not given, mixed by mixup.
+    """
+    total = torch.zeros(len(scores), device=scores.device)
+    for kind in (slice(0, len(GENDERS)), slice(len(GENDERS), TRAITS)):
+        total = total - (one_hots[:, kind] * scores[:, kind].float().log_softmax(dim=1)).sum(dim=1)
+    return total

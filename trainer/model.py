@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -15,6 +17,8 @@ from trainer import bodies
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
 HEADS = ("regression", "distribution")
+MEAN = ":mean"
+"""Behind a layer's name: its mean over height and width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +88,37 @@ class AgeModel(nn.Module):
         self.architecture = architecture
         self.body = bodies.build(architecture.body)
         self.head = _head(bodies.BODIES[architecture.body].channels, architecture)
+        self.traits: nn.Linear | None = None
         self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return raw scores (N, 1) or (N, 101)."""
-        scores: Tensor = self.head(self.body(x))
-        return scores
+        """Return raw scores (N, 1) or (N, 101), and behind them the traits' scores while they are taught."""
+        features = self.body(x)
+        scores: Tensor = self.head(features)
+        if self.traits is None:
+            return scores
+        pooled = self.head[1](self.head[0](features))
+        return torch.cat([scores, self.traits(pooled)], dim=1)
+
+    @property
+    def outputs(self) -> int:
+        """How many of the scores are of the age."""
+        return 1 if self.architecture.head == "regression" else AGE_BINS
+
+    def teach_traits(self, count: int) -> None:
+        """Add scores of `count` traits, linear in the pooled features.
+
+        They serve training alone, so that faces that look alike have features alike; a run keeps no weights
+        of them.
+        """
+        self.traits = nn.Linear(2 * bodies.BODIES[self.architecture.body].channels, count)
 
     def ages(self, scores: Tensor) -> Tensor:
         """Return ages in years, float32 (N,): the output itself, or the distribution's expected value."""
         if self.architecture.head == "regression":
             return scores.float()[:, 0]
         assert isinstance(self.bins, Tensor)  # noqa: S101 - tells mypy what register_buffer made
-        return scores.float().softmax(dim=1) @ self.bins
+        return scores[:, :AGE_BINS].float().softmax(dim=1) @ self.bins
 
     def start_at(self, age_years: float) -> None:
         """Set the regression head's last bias, so that training starts from the mean age instead of zero."""
@@ -106,30 +128,43 @@ class AgeModel(nn.Module):
 
 
 def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ages and the activations of a named layer from one pass; no hook is left behind.
+    """Return ages and the activations of named layers from one pass; no hook is left behind.
 
     Args:
         model: in evaluation mode for repeatable results.
-        layer: a module's name as `named_modules` gives it, such as "head.relu_1".
+        layer: a module's name as `named_modules` gives it, such as "head.relu_1"; ":mean" behind it averages
+            over height and width; several are joined by "+", as in "body:mean+head.relu_1".
         crops: float32 (N, 3, S, S), normalised.
 
     Returns:
-        ages (N,) in years and activations (N, ...) of the layer, flattened to (N, F): a copy of what it gave
-        when it was first called, because ResNet's ReLUs write over what they are given.
+        ages (N,) in years and activations (N, ...) of each layer, flattened and put side by side, (N, F):
+        a copy of what it gave when it was first called: ResNet's ReLUs write over what they are given.
 
     Raises:
         SettingsError: no layer of that name.
     """
-    modules = dict(model.named_modules())
-    if layer not in modules:
-        names = ", ".join(f"head.{name}" for name, _ in model.head.named_children())
-        raise SettingsError(f"The model has no layer {layer!r}; those of its head are {names}.")
-    caught: list[Tensor] = []
-    handle = modules[layer].register_forward_hook(
-        lambda _module, _inputs, output: caught.append(output.clone())
-    )
-    try:
+    names = layer.split("+")
+    caught: dict[str, Tensor] = {}
+    with contextlib.ExitStack() as hooks:
+        for name in names:
+            module = _layer(model, name.removesuffix(MEAN))
+            hooks.callback(module.register_forward_hook(_catcher(caught, name)).remove)
         ages = model.ages(model(crops))
-    finally:
-        handle.remove()
-    return ages, caught[0].flatten(1)
+    return ages, torch.cat([caught[name].flatten(1) for name in names], dim=1)
+
+
+def _layer(model: AgeModel, name: str) -> nn.Module:
+    modules = dict(model.named_modules())
+    if name not in modules:
+        names = ", ".join(f"head.{name}" for name, _ in model.head.named_children())
+        raise SettingsError(f"The model has no layer {name!r}; those of its head are {names}.")
+    module: nn.Module = modules[name]
+    return module
+
+
+def _catcher(caught: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
+    def catch(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        pooled = output.mean((2, 3)) if name.endswith(MEAN) and output.ndim == 4 else output
+        caught.setdefault(name, pooled.clone())
+
+    return catch

@@ -15,6 +15,7 @@ from trainer.model import HEADS, Architecture
 RECIPES = Path(__file__).parent / "recipes"
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
+BALANCES = ("none", "age", "age_group")
 _LIMITS: dict[str, tuple[float, float]] = {
     "hidden": (1, 4096),
     "dropout": (0, 0.95),
@@ -32,6 +33,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "erase": (0, 1),
     "clip": (0, 1e6),
     "seed": (0, 2**31),
+    "clean": (0, 130),
+    "fraction": (0.001, 1),
+    "traits": (0, 100),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -69,6 +73,15 @@ class Recipe:
         scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.augment`.
         clip: largest gradient norm, 0 for none.
         seed: of everything random.
+        clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
+            from all; see `trainer.selection.cleaned`.
+        balance: "none", or loss weights by the rarity of an "age" or an "age_group" (decade and group); see
+            `trainer.selection.loss_weights`.
+        flip_average: whether the exported model averages the crop and its mirror.
+        fraction: share of the training part that is learnt from, for quick comparisons.
+        traits: weight of the cross-entropies of gender and group, told by a linear layer behind the pooled
+            features while training, 0 for none: neighbours are to look alike. The exported model has no such
+            layer. Source: Caruana, "Multitask Learning", Machine Learning 28, 1997.
     """
 
     name: str
@@ -94,6 +107,11 @@ class Recipe:
     erase: float = 0.0
     clip: float = 5.0
     seed: int = 42
+    clean: float = 0.0
+    balance: str = "none"
+    flip_average: bool = False
+    fraction: float = 1.0
+    traits: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +119,7 @@ class Recipe:
         _choose("head", self.head, HEADS)
         _choose("loss", self.loss, LOSSES)
         _choose("cycle", self.cycle, CYCLES)
+        _choose("balance", self.balance, BALANCES)
         if (self.loss == "distribution") != (self.head == "distribution"):
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
         if not self.schedule:

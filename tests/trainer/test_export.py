@@ -15,12 +15,14 @@ from torch import nn
 
 from simsvc.engines.bundle import GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.torch_model import TorchModel
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from trainer import bodies, export
 from trainer.model import AgeModel, Architecture, extract
+from trainer.projection import principal
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"
@@ -41,7 +43,7 @@ def graph(body: str, head: str, size_px: int, dims: int = 8) -> export.ServedGra
     with torch.no_grad():
         model(x)  # gives the batch norms statistics that are not 0 and 1
         _, activations = extract(model.eval(), LAYER, x)
-    return export.ServedGraph(model, LAYER, export.principal(activations.numpy(), dims)).eval()
+    return export.ServedGraph(model, LAYER, principal(activations.numpy(), dims)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +219,7 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     spread = np.linspace(9, 1, features)
     turned, _ = np.linalg.qr(random.normal(size=(features, features)))
     x = (random.normal(size=(count, features)) * spread @ turned + 5).astype(np.float32)
-    found = export.principal(x, dims)
+    found = principal(x, dims)
     assert found.matrix.shape == (features, dims)
     assert found.matrix.dtype == found.mean.dtype == np.float32
     assert found.mean == pytest.approx(x.mean(axis=0), abs=1e-4)
@@ -226,4 +228,25 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     assert np.abs((found.matrix * oracle).sum(axis=0)) == pytest.approx(np.ones(dims), abs=1e-3)
     assert found.matrix.T @ found.matrix == pytest.approx(np.eye(dims), abs=1e-5)
     assert (found.matrix[np.abs(found.matrix).argmax(axis=0), range(dims)] > 0).all()
-    assert np.array_equal(found.matrix, export.principal(x, dims).matrix)
+    assert np.array_equal(found.matrix, principal(x, dims).matrix)
+
+
+@pytest.mark.slow
+def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
+    """A bundle may join layers and average the mirror: both engines then give mirrored crops one answer."""
+    made = graph("resnet18", "distribution", 32, 4)
+    layer = "body:mean+head.relu_1"
+    x = torch.from_numpy(to_tensor(crops(32)))
+    with torch.no_grad():
+        _, activations = extract(made.model, layer, x)
+    both = export.ServedGraph(made.model, layer, principal(activations.numpy(), 4), flip_average=True).eval()
+    export.write_bundle(both, 32, ABOUT, tmp_path / "model", crops(32))
+    bundle = load_bundle(tmp_path / "model")
+    assert (bundle.raw["layer"], bundle.raw["flip_average"]) == (layer, True)
+    mirrored = [Crop(np.ascontiguousarray(crop.rgb[:, ::-1])) for crop in crops(32)]
+    plain = made.model.ages(made.model(x)).detach().numpy()
+    for engine in (OnnxModel(bundle), TorchModel(bundle)):
+        answer, other = engine.predict(crops(32)), engine.predict(mirrored)
+        assert answer.ages_years == pytest.approx(other.ages_years, abs=1e-3)
+        assert (answer.embeddings * other.embeddings).sum(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
+        assert np.abs(answer.ages_years - plain).max() > 1e-3

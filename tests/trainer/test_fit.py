@@ -102,9 +102,9 @@ def test_best_weights_are_the_best_epoch(learned: tuple[list[dict[str, Any]], Pa
     model = AgeModel(EASY.architecture)
     model.load_state_dict(load_file(folder / "best.safetensors"))
     loader = fit.FaceLoader(EASY_DATA, EASY_DATA.valid, EASY, False)
-    crops, labels = loader.create_batch(EASY_DATA.valid.tolist())
+    crops, targets = loader.create_batch(EASY_DATA.valid.tolist())
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        error = (model.eval().ages(model(crops)) - labels).abs().mean()
+        error = (model.eval().ages(model(crops)) - targets[:, 0]).abs().mean()
     assert float(error) == pytest.approx(min(epoch["valid_mae"] for epoch in history), abs=0.3)
 
 
@@ -213,7 +213,7 @@ class Watch(fit.Bf16):  # type: ignore[misc]  # fastai has no type information
                 "left": torch.is_autocast_enabled("cpu"),
                 "optimizer": self.opt,
                 "model": self.model,
-                "labels": self.y.tolist(),
+                "labels": self.y[:, 0].tolist(),
             }
         )
 
@@ -346,3 +346,35 @@ def test_cycles(cycle: str, spans: list[tuple[int, int]]) -> None:
     chosen = Recipe("x", schedule=(Stage(32, 3), Stage(40, 2), Stage(48, 1)), cycle=cycle)
     assert fit.cycles(chosen) == spans
     assert [fit.size_at(chosen, epoch) for epoch in range(6)] == [32, 32, 32, 40, 40, 48]
+
+
+def test_targets() -> None:
+    """A training batch carries each face's own weight and traits; validation weighs every face 1."""
+    plain = brightness(8, 4)
+    weights = np.linspace(0.5, 2, 12).astype(np.float32)
+    traits = np.eye(12, 7, dtype=np.float32)
+    data = fit.TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, weights, traits)
+    _, taught = fit.FaceLoader(data, data.train, recipe(), True).create_batch([3, 1])
+    assert taught[:, 0].tolist() == data.ages_years[[3, 1]].tolist()
+    assert taught[:, 1].tolist() == weights[[3, 1]].tolist()
+    assert taught[:, 2:].tolist() == traits[[3, 1]].tolist()
+    _, asked = fit.FaceLoader(data, data.valid, recipe(), False).create_batch([8, 9])
+    assert asked[:, 1].tolist() == [1, 1]
+
+
+def test_traits_are_taught_and_not_kept(tmp_path: Path) -> None:
+    """Scores of gender and group are learnt beside the age, and no weight of them is kept."""
+    plain = brightness(32, 8)
+    dark = plain.ages_years < plain.ages_years.mean()
+    traits = np.zeros((40, 7), np.float32)
+    traits[np.arange(40), dark.astype(int)] = 1
+    data = fit.TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, None, traits)
+    chosen = recipe(schedule="32x2", traits=5.0, mixup=0.2, head="distribution", loss="distribution")
+    fit.fit(chosen, data, tmp_path)
+    best = load_file(tmp_path / "best.safetensors")
+    assert not [key for key in best if key.startswith("traits")]
+    AgeModel(chosen.architecture).load_state_dict(best)
+    before = fit.prepare(chosen, data).traits
+    assert before is not None
+    learnt = weights(tmp_path)["traits.weight"] - before.weight.detach()
+    assert float(learnt[:2].abs().max()) > 10 * float(learnt[2:].abs().max())

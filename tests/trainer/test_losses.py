@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from tests.trainer.tiny_training import recipe
-from trainer.losses import AgeLoss, label_distribution
+from trainer.losses import TRAITS, AgeLoss, label_distribution, traits_loss
 from trainer.model import AgeModel
 
 AGES = torch.tensor([20.0, 33.0, 61.5])
@@ -74,3 +74,22 @@ def test_point_losses(name: str, oracle: object) -> None:
         "l2": (0.25 + 9 + 18.5**2) / 3,
     }
     assert float(loss(scores, AGES)) == pytest.approx(by_hand[name])
+
+
+def test_weighted_loss() -> None:
+    """A face's loss counts as often as its weight says."""
+    chosen = recipe(loss="l1")
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores = torch.tensor([[21.0], [37.0], [61.5]])
+    assert float(loss(scores, AGES, torch.tensor([2.0, 0.5, 1.0]))) == pytest.approx((2 * 1 + 0.5 * 4) / 3)
+
+
+def test_traits_loss() -> None:
+    """It is PyTorch's cross-entropy of gender plus that of group, and what is not given costs nothing."""
+    scores = torch.randn(3, TRAITS, generator=torch.Generator().manual_seed(1))
+    wanted = torch.zeros(3, TRAITS)
+    wanted[0, 1] = wanted[0, 4] = wanted[1, 0] = 1
+    losses = traits_loss(scores, wanted)
+    gender = functional.cross_entropy(scores[:2, :2], torch.tensor([1, 0]), reduction="none")
+    group = functional.cross_entropy(scores[:1, 2:], torch.tensor([2]), reduction="none")
+    assert losses.tolist() == pytest.approx([float(gender[0] + group[0]), float(gender[1]), 0.0])

@@ -119,3 +119,30 @@ def test_unknown_architecture(body: str, head: str) -> None:
     """A body or head that is not known gives a sentence with those that are."""
     with pytest.raises(SettingsError, match="choose one of"):
         Architecture(body, head)
+
+
+def test_extract_of_several_layers(regression: AgeModel) -> None:
+    """Layers joined by "+" stand side by side, in that order, and ":mean" averages over height and width."""
+    x = crops()
+    with torch.no_grad():
+        ages, both = extract(regression, "body:mean+head.relu_1", x)
+        _, second = extract(regression, "head.relu_1", x)
+        features = regression.body(x)
+        assert torch.equal(ages, regression.ages(regression(x)))
+    assert torch.equal(both[:, -512:], second)
+    assert torch.allclose(both[:, :-512], features.mean((2, 3)))
+    assert hooks(regression) == 0
+
+
+def test_taught_traits_leave_the_age_alone(regression: AgeModel) -> None:
+    """Scores of traits stand behind those of the age, which stay as they were."""
+    x = crops()
+    with torch.no_grad():
+        ages = regression.ages(regression(x))
+        regression.teach_traits(7)
+        try:
+            scores = regression.eval()(x)
+        finally:
+            regression.traits = None
+    assert scores.shape == (3, regression.outputs + 7)
+    assert torch.equal(regression.ages(scores), ages)

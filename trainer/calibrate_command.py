@@ -1,0 +1,155 @@
+"""`python -m trainer calibrate`: measure on the validation part how far estimates are off, for intervals."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.engines.bundle import DOCUMENT, load_bundle
+from simsvc.engines.durable_files import replace_text
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.steps.interval import FORMAT, Calibration, interval, parse_calibration
+from trainer import conformal
+from trainer.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.merge import merged
+from trainer.datasets.rows import Row
+from trainer.datasets.splits import Split
+from trainer.evaluate_command import Scored, score
+from trainer.export_command import BUNDLE
+from trainer.metrics import decade
+
+SPLIT: Split = "valid"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add_source_argument(parser)
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument(
+        "--decade-coverage",
+        type=float,
+        default=conformal.DECADE_COVERAGE,
+        help="least coverage of each true decade of the calibration faces; 0 for none "
+        f"(default: {conformal.DECADE_COVERAGE})",
+    )
+    parser.add_argument("--report", action="store_true", help="print the coverage on the test part too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures there")
+    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate, write model.json, and report where asked to."""
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    if not 0 <= args.decade_coverage < 1:
+        raise SettingsError("--decade-coverage is a share from 0 to below 1.")
+    sources = parse_sources(args.source)
+    bundle = load_bundle(args.bundle)
+    data = merged(sources)
+    reported = bool(args.report or args.json)
+    rows, test_rows = _some(data.of(SPLIT), SPLIT), _some(data.of("test"), "test") if reported else ()
+    model = OnnxModel(bundle, args.threads)
+    scored = score(rows, model, args.threads)
+    document = calibrated(scored, bundle.sha256, "+".join(sorted(sources)), args.decade_coverage)
+    calibration = parse_calibration(document, bundle.sha256)
+    raw = bundle.raw | {"calibration": document}
+    replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
+    print(f"{bundle.version}: {calibration.faces} faces of the {SPLIT} part, {len(calibration.bands)} bands")
+    for band in calibration.bands:
+        ends = f"{band.below_years:+7.2f} {band.above_years:+7.2f}"
+        print(f"  from {band.from_years:3.0f}  {ends}  {band.faces:5}")
+    if reported:
+        figures = report(score(test_rows, model, args.threads), calibration)
+        print(as_text(figures))
+        if args.json:
+            content = {
+                "model": bundle.version,
+                "model_sha256": bundle.sha256,
+                "split": "test",
+                "parts": figures,
+            }
+            args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _some(rows: tuple[Row, ...], split: str) -> tuple[Row, ...]:
+    if not rows:
+        raise SourceEmpty(f"The {split} part is empty: add faces, or name other data with --source.")
+    return rows
+
+
+def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: float) -> dict[str, Any]:
+    """Return the `calibration` entry of model.json.
+
+    Raises:
+        SourceEmpty: too few faces for one band.
+    """
+    labels = np.array([row.age_years for row in scored.rows])
+    try:
+        bands = conformal.bands(scored.estimates_years, labels, decade_coverage)
+    except ValueError as error:
+        raise SourceEmpty(f"The model cannot be calibrated: {error}. Add faces.") from None
+    return {
+        "format": FORMAT,
+        "method": conformal.METHOD,
+        "coverage": conformal.COVERAGE,
+        "model_sha256": model_sha256,
+        "source": source,
+        "split": SPLIT,
+        "faces": len(labels),
+        "bands": [
+            {
+                "from_years": band.from_years,
+                "below_years": band.below_years,
+                "above_years": band.above_years,
+                "faces": band.faces,
+            }
+            for band in bands
+        ],
+    }
+
+
+def report(scored: Scored, calibration: Calibration) -> list[dict[str, Any]]:
+    """Return coverage and widths of all faces, then of each true decade, group and gender."""
+    ends = np.array([interval(float(age), calibration) for age in scored.estimates_years])
+    labels = np.array([row.age_years for row in scored.rows])
+    inside = conformal.covered(ends, labels)
+    widths = ends[:, 1] - ends[:, 0]
+    kinds = [
+        [decade(age) for age in labels],
+        [f"group {row.group}" if row.group else "" for row in scored.rows],
+        [f"gender {row.gender}" if row.gender else "" for row in scored.rows],
+    ]
+    parts = [_part("all", inside, widths)]
+    for kind in kinds:
+        names = np.array(kind)
+        parts += [_part(n, inside[names == n], widths[names == n]) for n in sorted(set(kind) - {""})]
+    return parts
+
+
+def _part(name: str, inside: NDArray[np.bool_], widths_years: NDArray[np.float64]) -> dict[str, Any]:
+    return {
+        "part": name,
+        "faces": len(inside),
+        "coverage": round(float(inside.mean()), 4),
+        "mean_width_years": round(float(widths_years.mean()), 2),
+        "median_width_years": round(float(np.median(widths_years)), 2),
+    }
+
+
+def as_text(parts: list[dict[str, Any]]) -> str:
+    """Return an aligned table; parts of fewer than 100 faces, which say little, are in brackets."""
+    lines = [f"{'test part':16}{'faces':>7}{'coverage':>10}{'mean width':>12}{'median':>8}"]
+    for part in parts:
+        name = part["part"] if part["faces"] >= conformal.LEAST_FACES else f"({part['part']})"
+        lines.append(
+            f"{name:16}{part['faces']:>7}{part['coverage']:>10.1%}{part['mean_width_years']:>12.1f}"
+            f"{part['median_width_years']:>8.1f}"
+        )
+    return "\n".join(lines)

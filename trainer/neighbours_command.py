@@ -1,0 +1,158 @@
+"""`python -m trainer neighbours`: which layer and which transform find the faces that explain an estimate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from simsvc.errors import SettingsError, SourceEmpty
+from trainer import neighbours
+from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.export_command import layer_sizes, load_run, measured, traits
+from trainer.fit_command import RUNS
+from trainer.model import AgeModel
+from trainer.projection import METHODS, MOST_DIMS, Traits, find
+from trainer.recipe import Recipe
+
+LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
+SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")
+"""Only the regression head has the layer of 16."""
+TRANSFORMS = (
+    "none",
+    "centred",
+    "pca:64",
+    "pca:128",
+    "pca:256",
+    "white:64",
+    "white:128",
+    "lda:64",
+    "ridge:64",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Faces and what the run makes of them.
+
+    Attributes:
+        activations: float32 (N, F) by layer.
+        traits: labels.
+        groups: int64 (N,), of near-duplicates and one person.
+        errors_years: float64 (N,), estimate minus label.
+    """
+
+    activations: dict[str, NDArray[np.float32]]
+    traits: Traits
+    groups: NDArray[np.int64]
+    errors_years: NDArray[np.float64]
+
+    def of(self, layer: str) -> tuple[NDArray[np.float32], list[int]]:
+        """Return the activations of layers joined by "+", side by side, and how many each has."""
+        parts = [self.activations[name] for name in layer.split("+")]
+        return np.concatenate(parts, axis=1), [part.shape[1] for part in parts]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("--run", required=True, help="name of a run, or its folder")
+    add_source_argument(parser)
+    parser.add_argument(
+        "--split",
+        choices=("valid", "test"),
+        default="valid",
+        help="queries: choose by valid (default), report test",
+    )
+    parser.add_argument(
+        "--layer", action="append", help="repeatable; A+B joins (default: a table of candidates)"
+    )
+    parser.add_argument(
+        "--transform", action="append", metavar="METHOD[:DIMS]", help="repeatable, such as pca:128"
+    )
+    parser.add_argument(
+        "--limit", type=int, nargs=2, metavar=("GALLERY", "QUERIES"), help="at most so many, drawn at random"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every layer with every transform, print and write."""
+    folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
+    methods = [_method(text) for text in args.transform or TRANSFORMS]
+    recipe, model = load_run(folder)
+    torch.set_num_threads(args.threads)
+    layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
+    names = sorted({name for layer in layers for name in layer.split("+")})
+    sizes = {name: layer_sizes(model, recipe, name)[0] for name in names}  # an unknown layer stops here
+    corpus = open_corpus(parse_sources(args.source))
+    limits = args.limit or (len(corpus.data.rows), len(corpus.data.rows))
+    gallery, queries = (
+        _sample(model, recipe, corpus, (split, limit), sizes)
+        for split, limit in zip(("train", args.split), limits, strict=True)
+    )
+    rows = [_row(layer, method, gallery, queries) for layer in layers for method in methods]
+    mae = float(np.abs(queries.errors_years).mean())
+    shape = f"{len(queries.groups)} {args.split} faces against {len(gallery.groups)} of train"
+    print(f"{recipe.name}: {shape}; the model's own MAE {mae:.2f} years\n{as_text(rows)}")
+    if args.json:
+        document = {"run": recipe.name, "split": args.split, "queries": len(queries.groups)}
+        document |= {"gallery": len(gallery.groups), "mae_years": round(mae, 4), "rows": rows}
+        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _method(text: str) -> tuple[str, int]:
+    method, _, dims = text.partition(":")
+    if method not in METHODS:
+        raise SettingsError(f"There is no transform {method!r}; choose one of {', '.join(METHODS)}.")
+    if dims and not (dims.isdecimal() and 0 < int(dims) <= MOST_DIMS):
+        raise SettingsError(f"--transform {text!r}: the length lies in 1 to {MOST_DIMS}, as in pca:128.")
+    return method, int(dims or MOST_DIMS)
+
+
+def _sample(
+    model: AgeModel, recipe: Recipe, corpus: Corpus, drawn: tuple[str, int], sizes: dict[str, int]
+) -> Sample:
+    split, limit = drawn
+    positions = np.random.default_rng(0).permutation(corpus.positions(split))[: max(0, limit)]
+    least = neighbours.TOP + 1 if split == "train" else 1
+    if len(positions) < least:
+        raise SourceEmpty(f"The {split} part has {len(positions)} faces; neighbours need at least {least}.")
+    positions = np.sort(positions)
+    ages_years, activations = measured(model, recipe, corpus, positions, "+".join(sizes))
+    known = traits(corpus, positions)
+    errors = ages_years.astype(np.float64) - known.ages_years
+    parts = np.split(activations, np.cumsum(list(sizes.values()))[:-1], axis=1)
+    return Sample(dict(zip(sizes, parts, strict=True)), known, corpus.data.groups[positions], errors)
+
+
+def _row(layer: str, method: tuple[str, int], gallery: Sample, queries: Sample) -> dict[str, Any]:
+    train, parts = gallery.of(layer)
+    asked, _ = queries.of(layer)
+    found = find(*method, train, gallery.traits, parts)
+    nearest = neighbours.nearest(found.apply(asked), found.apply(train), queries.groups, gallery.groups)
+    figures = neighbours.judged(nearest, queries.traits, gallery.traits, queries.errors_years)
+    return {"layer": layer, "transform": method[0], "dims": found.matrix.shape[1], **figures.as_dict()}
+
+
+def as_text(rows: list[dict[str, Any]]) -> str:
+    """Return an aligned table for people."""
+    lines = [
+        f"{'layer':32}{'transform':10}{'D':>5}{'age gap':>10}{'MAE':>7}{'gender':>8}{'group':>8}{'warns':>7}"
+    ]
+    for row in rows:
+        gender, group, warns = (
+            "-" if row[k] is None else f"{row[k]:.2f}" for k in ("gender", "group", "warning")
+        )
+        lines.append(
+            f"{row['layer']:32}{row['transform']:10}{row['dims']:>5}{row['age_gap_years']:>10.2f}"
+            f"{row['mae_years']:>7.2f}{gender:>8}{group:>8}{warns:>7}"
+        )
+    return "\n".join(lines)

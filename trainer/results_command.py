@@ -1,0 +1,44 @@
+"""`python -m trainer results`: add a run to the table of experiments, or show it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from simsvc.errors import SettingsError
+from trainer import results
+from trainer.recipe import RECIPES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="add finished runs, such as work/runs/face")
+    add.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR")
+    add.add_argument("--out", type=Path, default=RECIPES, help="folder of the table (default: the recipes')")
+    show = actions.add_parser("show", help="print the table")
+    show.add_argument("--out", type=Path, default=RECIPES, help="folder of the table (default: the recipes')")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Add or show."""
+    if args.action == "add":
+        for result in [_result(folder) for folder in args.runs]:  # all are read before one is added
+            print(f"{result['recipe']['name']}: {results.add(result, args.out)}")
+    else:
+        print(results.as_markdown(results.read(args.out)), end="")
+    return 0
+
+
+def _result(folder: Path) -> dict[str, dict[str, object]]:
+    try:
+        result: dict[str, dict[str, object]] = json.loads(
+            (folder / "result.json").read_text(encoding="utf-8")
+        )
+        result["recipe"]["name"]
+    except (OSError, KeyError, TypeError, ValueError):
+        raise SettingsError(
+            f"{folder} holds no result.json that can be read. Name the folder of a finished run."
+        ) from None
+    return result

@@ -21,6 +21,7 @@ from PIL import Image, ImageFilter
 from tqdm import tqdm
 
 from simsvc.engines.slim_detector import SlimDetector
+from simsvc.steps import quality
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.decode import decode
 from simsvc.values import Face, Photo, RgbImage
@@ -95,11 +96,8 @@ def _good(rgb: RgbImage, face: Face) -> bool:
 
 
 def sharpness(rgb: RgbImage) -> float:
-    """Return the variance of the Laplacian of the grey image. Source: Pech-Pacheco et al., ICPR 2000."""
-    grey = rgb.astype(np.float32).mean(axis=2)
-    inner = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * inner
-    return float(laplacian.var())
+    """Return the sharpness of the grey image, as the service measures it of a crop."""
+    return quality.sharpness(rgb.astype(np.float32).mean(axis=2))
 
 
 def _colour(rgb: RgbImage) -> float:

@@ -96,9 +96,10 @@ def score(rows: Sequence[Row], model: OnnxModel, threads: int) -> Scored:
             photo = decode(row.path.read_bytes())
         except PhotoError as error:
             return None, error.code
-        face = labelled_face(photo, detector)
+        faces = detector.detect(photo)
+        face = labelled_face(photo, faces)
         try:
-            pick(detector.detect(photo))
+            pick(faces)
             outcome = "estimated"
         except FaceError as error:
             outcome = error.code

@@ -106,7 +106,7 @@ def estimated(
             photo = decode(row.path.read_bytes())
         except PhotoError:
             return None
-        face = labelled_face(photo, detector)
+        face = labelled_face(photo, detector.detect(photo))
         return [crop(photo.rgb, change.of(face), model.input_px, model.crop_margin) for change in CHANGES]
 
     kept: list[Row] = []

@@ -59,9 +59,9 @@ class Pack:
         return ~np.isnan(self.boxes[:, 3])
 
 
-def labelled_face(photo: Photo, detector: SlimDetector) -> Face:
+def labelled_face(photo: Photo, faces: tuple[Face, ...]) -> Face:
     """Return the labelled face, or the whole photo (confidence 0) where nothing at all is detected."""
-    face = box_of(photo, detector.detect(photo), aligned=True, margin=CROP_MARGIN)
+    face = box_of(photo, faces, aligned=True, margin=CROP_MARGIN)
     assert face is not None  # noqa: S101 - an aligned photo always has one; told to mypy
     return face
 
@@ -113,7 +113,7 @@ def _make(rows: Sequence[Row], home: Path, workers: int) -> None:
             photo = decode(rows[index].path.read_bytes())
         except PhotoError:
             return
-        face = labelled_face(photo, detector)
+        face = labelled_face(photo, detector.detect(photo))
         crops[index] = packed_square(photo, face)
         boxes[index] = (*square_px(face), face.confidence)
 

@@ -59,6 +59,38 @@ class Bundle:
         return self.folder / GRAPH
 
 
+class BundledModel:
+    """What the model port says of a model, whichever engine runs it: its bundle's own facts."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    @property
+    def version(self) -> str:
+        """Short name of the bundle, shown to people."""
+        return self._bundle.version
+
+    @property
+    def sha256(self) -> str:
+        """Of model.onnx: an index is valid for exactly one, whichever engine ran it."""
+        return self._bundle.sha256
+
+    @property
+    def dims(self) -> int:
+        """D, the length of an embedding."""
+        return self._bundle.dims
+
+    @property
+    def input_px(self) -> int:
+        """S, the side of the crops that `predict` takes."""
+        return self._bundle.size_px
+
+    @property
+    def crop_margin(self) -> float:
+        """Side of the crop over the longer side of the detector's box."""
+        return self._bundle.margin
+
+
 def load_bundle(folder: Path) -> Bundle:
     """Read model.json and check every file it names against its sha256.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnxruntime
 
-from simsvc.engines.bundle import Bundle, checked
+from simsvc.engines.bundle import Bundle, BundledModel, checked
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
@@ -15,37 +15,12 @@ from simsvc.values import Crop, Prediction
 OUTPUTS = ["age_years", "embedding"]
 
 
-class OnnxModel:
+class OnnxModel(BundledModel):
     """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        self._bundle = bundle
+        super().__init__(bundle)
         self._session = _session(bundle, threads)
-
-    @property
-    def version(self) -> str:
-        """Short name of the bundle, shown to people."""
-        return self._bundle.version
-
-    @property
-    def sha256(self) -> str:
-        """Of model.onnx: an index is valid for exactly one."""
-        return self._bundle.sha256
-
-    @property
-    def dims(self) -> int:
-        """D, the length of an embedding."""
-        return self._bundle.dims
-
-    @property
-    def input_px(self) -> int:
-        """S, the side of the crops that `predict` takes."""
-        return self._bundle.size_px
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of the crop over the longer side of the detector's box."""
-        return self._bundle.margin
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.

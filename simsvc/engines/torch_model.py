@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from simsvc.engines.bundle import Bundle, checked
+from simsvc.engines.bundle import Bundle, BundledModel, checked
 from simsvc.engines.torch_operators import OPERATORS
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
@@ -90,7 +90,7 @@ class Graph(nn.Module):
         return [node for node in self.nodes.values() if isinstance(node, Node)]
 
 
-class TorchModel:
+class TorchModel(BundledModel):
     """Model port. The embedding is what a forward hook catches at the node that the graph normalises."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -99,7 +99,7 @@ class TorchModel:
         Raises:
             BundleDamaged: the graph has an operator or a form that this engine does not know.
         """
-        self._bundle = bundle
+        super().__init__(bundle)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._one_at_a_time = threading.Lock()
         try:
@@ -107,31 +107,6 @@ class TorchModel:
             self._layer = self._graph.embedding_source()
         except (NotImplementedError, StopIteration) as error:
             raise _unknown(error) from None
-
-    @property
-    def version(self) -> str:
-        """Short name of the bundle, shown to people."""
-        return self._bundle.version
-
-    @property
-    def sha256(self) -> str:
-        """Of model.onnx: an index is valid for exactly one, whichever engine ran it."""
-        return self._bundle.sha256
-
-    @property
-    def dims(self) -> int:
-        """D, the length of an embedding."""
-        return self._bundle.dims
-
-    @property
-    def input_px(self) -> int:
-        """S, the side of the crops that `predict` takes."""
-        return self._bundle.size_px
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of the crop over the longer side of the detector's box."""
-        return self._bundle.margin
 
     @property
     def graph(self) -> Graph:

@@ -11,22 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file
 from tqdm import tqdm
 
 from simsvc.errors import SettingsError
 from simsvc.values import Crop
-from trainer import augment, bodies, export
+from trainer import age_prior, augment, bodies, export
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
-from trainer.fit_command import RUNS
 from trainer.metrics import breakdown, decade
 from trainer.model import AgeModel, extract
 from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
+from trainer.runs import RUNS, load_run
 
 BUNDLE = Path("simsvc/bundle/model")
 LAYER = "head.flatten"
+LAST = "linear_2"
+"""Of the distribution head's layers, the one that gives the scores."""
 DIMS = 128
 PRINCIPAL_FACES = 6000
 """Training faces that fix the projection: some fifty for each of its dimensions."""
@@ -44,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=METHODS, default="pca", help="how activations become embeddings (default: pca)"
     )
+    parser.add_argument(
+        "--age-prior",
+        choices=("valid", "none"),
+        default="valid",
+        help="offset the scores of ages so that no decade of the validation part is biased (default: valid)",
+    )
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
 
@@ -53,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
     recipe, model = load_run(folder)
     corpus = open_corpus(parse_sources(args.source))
+    corrected = args.age_prior == "valid" and recipe.head == "distribution"
+    prior = correct(model, recipe, corpus) if corrected else None
     train = np.random.default_rng(recipe.seed).permutation(corpus.positions("train"))[:PRINCIPAL_FACES]
     _, activations = measured(model, recipe, corpus, np.sort(train), args.layer)
     sizes = layer_sizes(model, recipe, args.layer)
@@ -65,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average).eval()
     valid = corpus.positions("valid")
     about = _about(recipe, model, corpus, folder, args.layer)
+    about |= {"age_prior": prior} if prior else {}
     age_gap, cosine = export.write_bundle(
         graph, recipe.final_px, about, args.out, _crops(corpus, valid[:PARITY_FACES], recipe.final_px)
     )
@@ -72,40 +82,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
-    """Return the recipe and the best weights of a finished run, in evaluation mode.
-
-    Raises:
-        SettingsError: the folder holds no run, or one that is not finished.
-    """
-    if not all((folder / name).is_file() for name in ("recipe.toml", "best.safetensors", "result.json")):
-        raise SettingsError(
-            f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
-            "call it again for one that was stopped."
-        )
-    recipe = recipes.parse(folder.name, (folder / "recipe.toml").read_text(encoding="utf-8"))
-    model = AgeModel(recipe.architecture)
-    model.load_state_dict(load_file(folder / "best.safetensors"))
-    return recipe, model.eval()
+def correct(model: AgeModel, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
+    """Add the offsets of `trainer.age_prior` to the last biases; return what model.json says of it."""
+    positions = corpus.positions("valid")
+    _, scores = _passed(model, recipe, corpus, positions, f"head.{LAST}")
+    told = age_prior.Told(scores, corpus.ages_years[positions])
+    added = age_prior.offsets(told, recipe.point)
+    with torch.no_grad():
+        model.head.get_submodule(LAST).get_parameter("bias").add_(torch.from_numpy(added))
+    knots = added[:: age_prior.KNOT_YEARS]
+    return {
+        "split": "valid",
+        "faces": len(positions),
+        "offsets": [
+            {"age_years": age_prior.KNOT_YEARS * at, "offset": round(float(value), 3)}
+            for at, value in enumerate(knots)
+        ],
+    }
 
 
 def measured(
     model: AgeModel, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], layer: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ages (N,) and a layer's activations (N, F) of packed crops, mirrored too if it must."""
-    spec = bodies.BODIES[recipe.body]
+    ages, activations = _passed(model, recipe, corpus, positions, layer)
+    return ages.mean(axis=0), activations.mean(axis=0)
+
+
+def _passed(
+    model: AgeModel, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], layer: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return ages (V, N) and activations (V, N, F) of V views: the crop, and its mirror where averaged."""
+    spec, views = bodies.BODIES[recipe.body], 2 if recipe.flip_average else 1
     ages, activations = [], []
     with torch.no_grad():
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
             squares = corpus.pack.crops[positions[start : start + _BATCH]]
             crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std)
-            age, activation = extract(
-                model, layer, export.with_mirror(crops) if recipe.flip_average else crops
-            )
-            views = 2 if recipe.flip_average else 1
-            ages.append(age.reshape(views, -1).mean(dim=0).numpy())
-            activations.append(activation.reshape(views, -1, activation.shape[1]).mean(dim=0).numpy())
-    return np.concatenate(ages), np.concatenate(activations)
+            age, activation = extract(model, layer, export.with_mirror(crops) if views == 2 else crops)
+            ages.append(age.reshape(views, -1).numpy())
+            activations.append(activation.reshape(views, -1, activation.shape[1]).numpy())
+    return np.concatenate(ages, axis=1), np.concatenate(activations, axis=1)
 
 
 def layer_sizes(model: AgeModel, recipe: recipes.Recipe, layer: str) -> list[int]:

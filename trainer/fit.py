@@ -27,7 +27,7 @@ from simsvc.errors import SettingsError
 from trainer import augment, bodies, dlib_resnet, plots
 from trainer import recipe as recipes
 from trainer.losses import TRAITS, AgeLoss, traits_loss
-from trainer.model import AgeModel
+from trainer.model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
 
 SETTLE_FACES = 512
@@ -45,6 +45,8 @@ class TrainingData:
         valid: int64 positions that choose the best epoch.
         weights: float32 (N,), of each face in the training loss, or None for 1; validation knows no weights.
         traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
+        taught: float32 (N, AGE_BINS), the teachers' mean distributions, zeros where they teach nothing, or
+            None without teachers.
     """
 
     squares: NDArray[np.uint8]
@@ -53,6 +55,7 @@ class TrainingData:
     valid: NDArray[np.int64]
     weights: NDArray[np.float32] | None = None
     traits: NDArray[np.float32] | None = None
+    taught: NDArray[np.float32] | None = None
 
 
 class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
@@ -71,16 +74,18 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
 
     def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more): age, loss weight, traits."""
+        """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more).
+
+        They are age, loss weight, and, where the recipe has them, traits and the teachers' distribution.
+        """
         at = np.asarray(positions)
         crops = augment.batch(self.data.squares[at], self.size_px, self.mean, self.std, self.strength)
         weights = np.ones(len(at), np.float32)
         if self.training and self.data.weights is not None:
             weights = self.data.weights[at]
-        targets = np.stack([self.data.ages_years[at], weights], axis=1)
-        if self.data.traits is not None:
-            targets = np.concatenate([targets, self.data.traits[at]], axis=1)
-        return crops, torch.from_numpy(targets)
+        targets = [np.stack([self.data.ages_years[at], weights], axis=1)]
+        targets += [more[at] for more in (self.data.traits, self.data.taught) if more is not None]
+        return crops, torch.from_numpy(np.concatenate(targets, axis=1))
 
     def reseed(self, seed: int) -> None:
         """Make the next epoch's order depend on this seed alone."""
@@ -327,10 +332,12 @@ def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | N
     age_loss = AgeLoss(model, recipe)
 
     def loss(scores: Tensor, targets: Tensor) -> Tensor:
-        ages_years, weights, wanted = targets[:, 0], targets[:, 1], targets[:, 2:]
-        of_age = age_loss(scores[:, : model.outputs], ages_years, weights)
+        ages_years, weights = targets[:, 0], targets[:, 1]
+        taught = targets[:, -AGE_BINS:] if recipe.teachers else None
+        of_age = age_loss(scores[:, : model.outputs], ages_years, weights, taught)
         if model.traits is None:
             return of_age
+        wanted = targets[:, 2 : 2 + TRAITS]
         return of_age + recipe.traits * traits_loss(scores[:, model.outputs :], wanted).mean()
 
     def mae(scores: Tensor, targets: Tensor) -> Tensor:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer import fit, results, selection
+from trainer import fit, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-
-RUNS = Path("work/runs")
+from trainer.runs import RUNS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,26 +28,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, or resume, and write `result.json`."""
     recipe = recipes.load(args.recipe)  # before any work: a wrong key stops here
+    beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
+    masters = [recipes.load(name, beside) for name in recipe.taught_by]
 
     torch.set_num_threads(args.threads)
     corpus = open_corpus(parse_sources(args.source))
-    data = training_data(corpus, recipe)
+    for teacher in masters:
+        if not (args.out / teacher.name / "result.json").is_file():
+            train(teacher, corpus, args, beside)
+    train(recipe, corpus, args, beside)
+    return 0
+
+
+def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:
+    """Train one recipe, write `result.json` and its row in the table of the recipes `beside` it."""
+    data = training_data(corpus, recipe, args.out)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
     history = fit.fit(recipe, data, args.out / recipe.name)
     result = _result(recipe, corpus, history, args.threads) | {"learnt_from": len(data.train)}
     path = args.out / recipe.name / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
-    beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
     print(f"{results.add(result, beside)} has its row")
-    return 0
 
 
-def training_data(corpus: Corpus, recipe: recipes.Recipe) -> fit.TrainingData:
+def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> fit.TrainingData:
     """Return the faces that the recipe learns from and is chosen by.
 
     Raises:
-        SettingsError: the recipe needs groups that the data does not have.
+        SettingsError: the recipe needs groups that the data does not have, or teachers that were not trained.
     """
     ages_years = corpus.ages_years
     train = selection.share(corpus.positions("train"), recipe.fraction, recipe.seed)
@@ -56,8 +64,10 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe) -> fit.TrainingData:
     groups = [row.group for row in corpus.data.rows]
     weights = selection.loss_weights(train, ages_years, groups, recipe.balance)
     traits = selection.one_hots([row.gender for row in corpus.data.rows], groups) if recipe.traits else None
+    folders = [runs / name for name in recipe.taught_by]
+    taught = teachers.taught(folders, corpus, train) if folders else None
     squares = np.ascontiguousarray(corpus.pack.crops)
-    return fit.TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits)
+    return fit.TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
 
 
 def _result(

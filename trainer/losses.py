@@ -32,24 +32,45 @@ def label_distribution(ages_years: Tensor, sigma_years: float) -> Tensor:
 
 
 class AgeLoss:
-    """The recipe's loss: scores (N, 1 or 101), labels (N,) and loss weights (N,) to a scalar."""
+    """The recipe's loss: scores (N, 1 or 101), labels (N,) and loss weights (N,) to a scalar.
+
+    Where teachers are given, the target is (1 - distil) of the label's and distil of theirs, the distribution
+    and its expected value alike.
+    """
 
     def __init__(self, model: AgeModel, recipe: Recipe) -> None:
         self._model = model
         self._recipe = recipe
 
-    def __call__(self, scores: Tensor, ages_years: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Return the mean loss of a batch, each face's loss times its weight (1 where none are given)."""
-        losses = self._each(scores, ages_years)
+    def __call__(
+        self,
+        scores: Tensor,
+        ages_years: Tensor,
+        weights: Tensor | None = None,
+        taught: Tensor | None = None,
+    ) -> Tensor:
+        """Return the mean loss of a batch, each face's loss times its weight (1 where none are given).
+
+        Args:
+            scores: (N, 1 or 101).
+            ages_years: labels (N,).
+            weights: (N,).
+            taught: the teachers' distributions (N, 101); a row of zeros where they teach nothing.
+        """
+        losses = self._each(scores, ages_years, taught)
         return (losses if weights is None else losses * weights).mean()
 
-    def _each(self, scores: Tensor, ages_years: Tensor) -> Tensor:
+    def _each(self, scores: Tensor, ages_years: Tensor, taught: Tensor | None) -> Tensor:
         recipe = self._recipe
         if recipe.loss != "distribution":
             return _POINT_LOSSES[recipe.loss](self._model.ages(scores), ages_years, reduction="none")
-        target = label_distribution(ages_years, recipe.sigma_years)
+        target, wanted_years = label_distribution(ages_years, recipe.sigma_years), ages_years
+        if taught is not None:
+            told = recipe.distil * taught.sum(dim=1)  # 0 where no teacher knows the face
+            target = (1 - told)[:, None] * target + recipe.distil * taught
+            wanted_years = (1 - told) * ages_years + recipe.distil * (taught @ self._model.bins)
         divergence = functional.kl_div(scores.float().log_softmax(dim=1), target, reduction="none").sum(dim=1)
-        expected = functional.smooth_l1_loss(self._model.ages(scores), ages_years, reduction="none")
+        expected = functional.smooth_l1_loss(self._model.expected(scores), wanted_years, reduction="none")
         return divergence + recipe.expectation * expected
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer import neighbours
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.export_command import layer_sizes, load_run, measured, traits
-from trainer.fit_command import RUNS
+from trainer.export_command import layer_sizes, measured, traits
 from trainer.model import AgeModel
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.recipe import Recipe
+from trainer.runs import RUNS, load_run
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
 SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")

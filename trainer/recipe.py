@@ -10,7 +10,7 @@ from typing import Any
 
 from simsvc.errors import SettingsError
 from trainer.bodies import BODIES
-from trainer.model import HEADS, Architecture
+from trainer.model import HEADS, POINTS, Architecture
 
 RECIPES = Path(__file__).parent / "recipes"
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
@@ -36,6 +36,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "clean": (0, 130),
     "fraction": (0.001, 1),
     "traits": (0, 100),
+    "distil": (0, 1),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -54,7 +55,7 @@ class Recipe:
 
     Attributes:
         name: of the recipe and its run.
-        body, head, hidden, dropout: see `trainer.model.Architecture`.
+        body, head, hidden, dropout, point: see `trainer.model.Architecture`.
         weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
         schedule: progressive resizing, such as "64x14,96x6,128x4" (pixels x epochs).
         cycle: one one-cycle over the "whole" schedule, or one for each "stage".
@@ -82,6 +83,10 @@ class Recipe:
         traits: weight of the cross-entropies of gender and group, told by a linear layer behind the pooled
             features while training, 0 for none: neighbours are to look alike. The exported model has no such
             layer. Source: Caruana, "Multitask Learning", Machine Learning 28, 1997.
+        teachers: recipes whose runs teach this one, joined by commas, "" for none; a run that is missing is
+            trained first. Labels are noisy, and what earlier models make of a face tells where.
+        distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
+            Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
     """
 
     name: str
@@ -89,6 +94,7 @@ class Recipe:
     head: str = "regression"
     hidden: int = 512
     dropout: float = 0.5
+    point: str = "mean"
     weights: str = "none"
     schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))
     cycle: str = "whole"
@@ -112,16 +118,21 @@ class Recipe:
     flip_average: bool = False
     fraction: float = 1.0
     traits: float = 0.0
+    teachers: str = ""
+    distil: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _choose("body", self.body, BODIES)
         _choose("head", self.head, HEADS)
+        _choose("point", self.point, POINTS)
         _choose("loss", self.loss, LOSSES)
         _choose("cycle", self.cycle, CYCLES)
         _choose("balance", self.balance, BALANCES)
         if (self.loss == "distribution") != (self.head == "distribution"):
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
+        if bool(self.teachers) != (self.distil > 0) or (self.teachers and self.head != "distribution"):
+            raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
         if not self.schedule:
             raise SettingsError('schedule needs at least one stage, such as "64x10".')
         least = BODIES[self.body].min_px
@@ -133,7 +144,12 @@ class Recipe:
     @property
     def architecture(self) -> Architecture:
         """What to build."""
-        return Architecture(self.body, self.head, self.hidden, self.dropout)
+        return Architecture(self.body, self.head, self.hidden, self.dropout, self.point)
+
+    @property
+    def taught_by(self) -> tuple[str, ...]:
+        """Names of the teachers' recipes."""
+        return tuple(name.strip() for name in self.teachers.split(",") if name.strip())
 
     @property
     def epochs(self) -> int:

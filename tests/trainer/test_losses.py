@@ -93,3 +93,22 @@ def test_traits_loss() -> None:
     gender = functional.cross_entropy(scores[:2, :2], torch.tensor([1, 0]), reduction="none")
     group = functional.cross_entropy(scores[:1, 2:], torch.tensor([2]), reduction="none")
     assert losses.tolist() == pytest.approx([float(gender[0] + group[0]), float(gender[1]), 0.0])
+
+
+def test_taught_loss_by_hand() -> None:
+    """The target is 0.7 of the label's distribution and 0.3 of the teacher's, its expected value too."""
+    plain = recipe(head="distribution", loss="distribution", expectation=0.5)
+    chosen = recipe(head="distribution", loss="distribution", expectation=0.5, teachers="another", distil=0.3)
+    model = AgeModel(chosen.architecture)
+    scores = torch.randn(1, 101, generator=torch.Generator().manual_seed(0))
+    label, teacher = torch.tensor([30.0]), torch.zeros(1, 101)
+    teacher[0, 40] = 1.0
+    target = 0.7 * label_distribution(label, chosen.sigma_years) + 0.3 * teacher
+    said = scores.softmax(dim=1)
+    divergence = float((target * (target.clamp_min(1e-30).log() - said.log())).sum())
+    off = abs(float(said @ torch.arange(101.0)) - 33.0)
+    wanted = divergence + 0.5 * (off - 0.5)
+    assert off > 1
+    assert float(AgeLoss(model, chosen)(scores, label, taught=teacher)) == pytest.approx(wanted, rel=1e-4)
+    untaught = AgeLoss(model, chosen)(scores, label, taught=torch.zeros(1, 101))
+    assert float(untaught) == pytest.approx(float(AgeLoss(model, plain)(scores, label)), rel=1e-6)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from simsvc.errors import SettingsError
-from trainer.model import AgeModel, Architecture, extract
+from trainer.model import POINTS, AgeModel, Architecture, extract, median
 
 
 def crops(count: int = 3, size_px: int = 32) -> torch.Tensor:
@@ -146,3 +149,38 @@ def test_taught_traits_leave_the_age_alone(regression: AgeModel) -> None:
             regression.traits = None
     assert scores.shape == (3, regression.outputs + 7)
     assert torch.equal(regression.ages(scores), ages)
+
+
+@given(st.lists(st.floats(0, 1), min_size=101, max_size=101).filter(lambda shares: sum(shares) > 0.1))
+@settings(max_examples=60, deadline=None)
+def test_median(shares: list[float]) -> None:
+    """Half of a distribution lies below its median, each bin's share being even over its year."""
+    rows = torch.tensor([shares], dtype=torch.float32)
+    rows = rows / rows.sum()
+    found = float(median(rows)[0])
+    upto = np.concatenate([[0.0], rows[0].double().cumsum(0).numpy()])
+    below = float(np.interp(found, np.arange(102) - 0.5, upto))
+    assert 0 <= found <= 100.5
+    assert below == pytest.approx(0.5, abs=1e-4) or (found == 0 and below >= 0.5)
+
+
+def test_median_is_the_point_of_least_absolute_error() -> None:
+    """No other age is nearer on average to ages drawn from the distribution, which the mean is not."""
+    shares = torch.zeros(1, 101)
+    shares[0, 20], shares[0, 22], shares[0, 80] = 0.4, 0.3, 0.3
+    drawn = np.repeat([20.0, 22.0, 80.0], [4, 3, 3])
+    errors = [np.abs(drawn - at).mean() for at in np.arange(0, 100, 0.5)]
+    found = float(median(shares)[0])
+    assert np.abs(drawn - round(found)).mean() == pytest.approx(min(errors))
+    assert np.abs(drawn - float(shares @ torch.arange(101.0))).mean() > min(errors) + 5
+
+
+def test_estimates_by_the_median() -> None:
+    """An architecture with the point "median" tells it, and one with "mean" the expected value."""
+    scores = torch.full((1, 101), -20.0)
+    scores[0, 10], scores[0, 90] = 1.0, 0.0
+    by = {p: AgeModel(Architecture("resnet18", "distribution", point=p)).ages(scores) for p in POINTS}
+    assert float(by["median"][0]) == pytest.approx(10, abs=0.5)
+    assert 25 < float(by["mean"][0]) < 40
+    with pytest.raises(SettingsError, match="point"):
+        Architecture("resnet18", "distribution", point="mode")

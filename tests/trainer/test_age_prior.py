@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from trainer import age_prior
+from trainer.age_prior import Told, estimates, offsets
+from trainer.model import AGE_BINS
+
+BINS = np.arange(AGE_BINS)
+
+
+def leaning(count: int = 600, lean: float = 0.05, seed: int = 0) -> Told:
+    """Return distributions around blurred ages, drawn towards 30 as by a prior of that slope a year."""
+    random = np.random.default_rng(seed)
+    ages = random.uniform(1, 99, count).astype(np.float32)
+    seen = ages + random.normal(0, 4, count)
+    scores = -((BINS[None] - seen[:, None]) ** 2) / (2 * 6.0**2) - lean * np.abs(BINS - 30)[None]
+    return Told(np.stack([scores, scores]).astype(np.float32), ages)
+
+
+def biases(told: Told, added: np.ndarray, point: str) -> list[float]:
+    """Return the bias of every decade."""
+    found = estimates(torch.from_numpy(told.scores), torch.from_numpy(added), point).numpy()
+    decades = told.ages_years // 10
+    return [float((found - told.ages_years)[decades == d].mean()) for d in np.unique(decades)]
+
+
+@pytest.mark.parametrize("point", ["mean", "median"])
+def test_offsets_take_a_leaning_away(point: str) -> None:
+    """A model that leans towards thirty comes within the bounds in every decade, on other faces too."""
+    found = offsets(leaning(), point)
+    others = leaning(seed=1)
+    before, after = biases(others, np.zeros(AGE_BINS, np.float32), point), biases(others, found, point)
+    assert max(np.abs(before[:7])) > age_prior.MOST_BIAS_YEARS
+    assert max(np.abs(after[:7])) < age_prior.MOST_BIAS_YEARS
+    assert max(np.abs(after)) < age_prior.MOST_OLD_BIAS_YEARS
+
+
+def test_an_unbiased_model_is_hardly_changed() -> None:
+    """Where nothing leans, estimates stay within a year."""
+    told = leaning(2000, lean=0.0)
+    added = torch.from_numpy(offsets(told, "median"))
+    scores = torch.from_numpy(told.scores)
+    middle = torch.from_numpy((told.ages_years > 10) & (told.ages_years < 90))
+    change = estimates(scores, added, "median") - estimates(scores, torch.zeros(AGE_BINS), "median")
+    assert float(change[middle].abs().max()) < 1
+
+
+def test_offsets_are_the_same_again() -> None:
+    """The same faces give the same offsets, and their mean over the faces is zero."""
+    told = leaning()
+    found = offsets(told, "mean")
+    assert np.array_equal(found, offsets(told, "mean"))
+    assert found[told.ages_years.astype(int)].mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_estimates_average_the_views() -> None:
+    """The estimate is the mean of what each view gives, by hand."""
+    scores = np.full((2, 1, AGE_BINS), -30.0, np.float32)
+    scores[0, 0, 20] = scores[1, 0, 40] = 30.0
+    found = estimates(torch.from_numpy(scores), torch.zeros(AGE_BINS), "mean")
+    assert found.tolist() == pytest.approx([30.0])
+
+
+def test_unknown_point() -> None:
+    """Only the model's own points are known."""
+    with pytest.raises(ValueError, match="mode"):
+        offsets(leaning(20), "mode")

@@ -1,0 +1,103 @@
+"""Offsets to the scores of ages, so that no decade is judged too young or too old on average.
+
+A model learns how common each age is among its training faces and leans towards the common ones: teenagers
+are told older than they are, the old younger. Adding an offset to the score of each age takes that leaning
+away, as dividing by the training faces' own prior would.
+Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, section 4.1. Theirs are the
+logarithm of the frequencies times a factor; ours are one number a decade, joined by straight lines, found on
+the validation part, since a small bias by decade is what is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trainer.model import AGE_BINS, POINTS, median
+
+KNOT_YEARS = 10
+"""One offset a decade: as fine as the biases it is to mend."""
+MOST_BIAS_YEARS = 1.5
+MOST_OLD_BIAS_YEARS = 4.0
+OLD_YEARS = 70
+"""Largest bias of a decade below and from `OLD_YEARS` on. Source: the project's own bounds, README."""
+ROOM = 0.5
+"""Share of the bounds that is aimed at: a decade's bias on other faces differs by its standard error,
+some 0.6 years for a hundred faces with errors of 6 years."""
+LEAST_FACES = 20
+"""Decades of fewer faces say too little about a bias, and are left to the others."""
+PENALTY = 2.0
+"""Years of mean error that a squared year of bias beyond the aim may cost: biases come first."""
+SMOOTH = 0.02
+"""Of the squared differences between neighbouring slopes: without it the offsets of rare ages run off."""
+STEPS = 400
+RATE = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What a model tells of labelled faces.
+
+    Attributes:
+        scores: float32 (V, N, AGE_BINS) of V views of each of N faces, whose estimates are averaged.
+        ages_years: float32 (N,).
+    """
+
+    scores: NDArray[np.float32]
+    ages_years: NDArray[np.float32]
+
+
+def offsets(told: Told, point: str) -> NDArray[np.float32]:
+    """Return float32 (AGE_BINS,), to be added to the scores: their mean over the faces' ages is zero.
+
+    They have the least mean absolute error with every decade's bias within `ROOM` of its bound, as far as
+    that can be had.
+
+    Raises:
+        ValueError: `point` is none of `POINTS`.
+    """
+    if point not in POINTS:
+        raise ValueError(f"no point {point!r}")
+    scores, ages = torch.from_numpy(told.scores), torch.from_numpy(told.ages_years)
+    parts = _decades(ages)
+    knots = torch.zeros(AGE_BINS // KNOT_YEARS + 1, requires_grad=True)
+    adam = torch.optim.Adam([knots], RATE)
+    for _ in range(STEPS):
+        adam.zero_grad()
+        errors = estimates(scores, _joined(knots), point) - ages
+        loss = errors.abs().mean() + SMOOTH * knots.diff().diff().square().sum()
+        for faces, aim in parts:
+            loss = loss + PENALTY * (errors[faces].mean().abs() - aim).clamp_min(0) ** 2
+        loss.backward()
+        adam.step()
+    found = _joined(knots.detach())
+    return (found - found[ages.long().clamp(0, AGE_BINS - 1)].mean()).numpy()
+
+
+def estimates(scores: Tensor, added: Tensor, point: str) -> Tensor:
+    """Return ages in years (N,) of scores (V, N, AGE_BINS) with offsets (AGE_BINS,), averaged over views."""
+    shares = (scores + added).softmax(dim=2)
+    if point == "median":
+        return median(shares.flatten(0, 1)).reshape(scores.shape[:2]).mean(dim=0)
+    return (shares @ torch.arange(AGE_BINS, dtype=torch.float32)).mean(dim=0)
+
+
+def _joined(knots: Tensor) -> Tensor:
+    """Join one number a decade by straight lines: (AGE_BINS,)."""
+    return functional.interpolate(knots[None, None], AGE_BINS, mode="linear", align_corners=True)[0, 0]
+
+
+def _decades(ages_years: Tensor) -> list[tuple[Tensor, float]]:
+    """Return the faces of every decade that has enough of them, and the bias aimed at."""
+    starts = (ages_years / KNOT_YEARS).floor().clamp_max(9) * KNOT_YEARS
+    found = []
+    for start in starts.unique().tolist():
+        faces = torch.nonzero(starts == start)[:, 0]
+        if len(faces) >= LEAST_FACES:
+            found.append((faces, ROOM * (MOST_BIAS_YEARS if start < OLD_YEARS else MOST_OLD_BIAS_YEARS)))
+    return found

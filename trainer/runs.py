@@ -1,0 +1,31 @@
+"""Finished training runs on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from simsvc.errors import SettingsError
+from trainer import recipe as recipes
+from trainer.model import AgeModel
+
+RUNS = Path("work/runs")
+"""Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
+
+
+def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
+    """Return the recipe and the best weights of a finished run, in evaluation mode.
+
+    Raises:
+        SettingsError: the folder holds no run, or one that is not finished.
+    """
+    if not all((folder / name).is_file() for name in ("recipe.toml", "best.safetensors", "result.json")):
+        raise SettingsError(
+            f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
+            "call it again for one that was stopped."
+        )
+    recipe = recipes.parse(folder.name, (folder / "recipe.toml").read_text(encoding="utf-8"))
+    model = AgeModel(recipe.architecture)
+    model.load_state_dict(load_file(folder / "best.safetensors"))
+    return recipe, model.eval()

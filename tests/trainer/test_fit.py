@@ -16,7 +16,7 @@ from torch import nn
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import brightness, recipe
-from trainer import fit
+from trainer import callbacks, fit
 from trainer.model import AgeModel
 from trainer.recipe import Recipe, Stage
 
@@ -27,14 +27,14 @@ class Stopped(Exception):
 
 def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the run fail once the checkpoint of so many epochs is written."""
-    whole = fit.Keeper._checkpoint
+    whole = callbacks.Keeper._checkpoint
 
-    def checkpoint(self: fit.Keeper, next_epoch: int) -> None:
+    def checkpoint(self: callbacks.Keeper, next_epoch: int) -> None:
         whole(self, next_epoch)
         if next_epoch == epochs:
             raise Stopped("as if killed")
 
-    monkeypatch.setattr(fit.Keeper, "_checkpoint", checkpoint)
+    monkeypatch.setattr(callbacks.Keeper, "_checkpoint", checkpoint)
 
 
 def figures(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -151,10 +151,10 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
     program = (
         "import os, signal\nfrom pathlib import Path\nfrom trainer import fit\n"
         "from tests.trainer.tiny_training import brightness, recipe\n"
-        "class Dies(fit.Schedule):\n"
+        "class Dies(callbacks.Schedule):\n"
         "    def after_batch(self):\n"
         "        if self.epoch == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "fit.Schedule = Dies\n"
+        "callbacks.Schedule = Dies\n"
         f"fit.fit(recipe(schedule='32x3'), brightness(16, 8), Path({str(tmp_path / 'killed')!r}))\n"
     )
     done = subprocess.run(
@@ -185,7 +185,7 @@ def test_too_few_faces(train: int, valid: int, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-class Watch(fit.Bf16):  # type: ignore[misc]  # fastai has no type information
+class Watch(callbacks.Bf16):  # type: ignore[misc]  # fastai has no type information
     """Writes down what a run does while it does it; in the place of the callback it widens."""
 
     seen: list[dict[str, Any]] = []  # noqa: RUF012 - one list a test, emptied by its fixture
@@ -315,7 +315,7 @@ def test_average(tmp_path: Path) -> None:
 
 def test_average_by_hand() -> None:
     """After n steps the average moves by 1 - (1 + n) / (10 + n) until the recipe's decay is reached."""
-    average = fit.Average(0.25)
+    average = callbacks.Average(0.25)
     layer = nn.Linear(1, 1, bias=False)
     average.learn = type("Run", (), {"model": layer, "training": True})()
     nn.init.constant_(layer.weight, 1.0)
@@ -345,7 +345,7 @@ def test_cycles(cycle: str, spans: list[tuple[int, int]]) -> None:
     """One cycle over everything, or one a stage."""
     chosen = Recipe("x", schedule=(Stage(32, 3), Stage(40, 2), Stage(48, 1)), cycle=cycle)
     assert fit.cycles(chosen) == spans
-    assert [fit.size_at(chosen, epoch) for epoch in range(6)] == [32, 32, 32, 40, 40, 48]
+    assert [callbacks.size_at(chosen, epoch) for epoch in range(6)] == [32, 32, 32, 40, 40, 48]
 
 
 def test_targets() -> None:

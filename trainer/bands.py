@@ -89,7 +89,8 @@ def outside_years(estimates_years: NDArray[np.float64], photos: Sequence[BandedP
     The strict reading: labels are completed years, and 39.5 lies half a year outside of 30-39.
     """
     lows, highs = (np.array([getattr(p, name) for p in photos]) for name in ("from_years", "to_years"))
-    return np.maximum(np.maximum(lows - estimates_years, estimates_years - highs), 0.0)
+    outside: NDArray[np.float64] = np.maximum(lows - estimates_years, estimates_years - highs)
+    return outside.clip(0.0)
 
 
 def figures(judged: Judged, photos: Sequence[BandedPhoto]) -> dict[str, Any]:

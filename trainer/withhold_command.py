@@ -37,7 +37,7 @@ from trainer.withhold_rules import CLEAN, Measured, measured
 from trainer.withhold_table import as_text
 
 COPIES = 300
-"""Faces of each part that are degraded: a share of copies is then known to 6 points at worst (binomial, 95%)."""
+"""Faces of each part that are degraded: a share of copies is then known to 6 points (binomial, 95%)."""
 GALLERY_A_FACE = 20
 """With --limit, gallery faces for each face that is judged."""
 
@@ -122,6 +122,11 @@ class Measuring:
         assert scale is not None  # noqa: S101 - told to mypy; `embeddings` refuses so few
         self._scale: SupportScale = scale
 
+    @property
+    def gallery_faces(self) -> int:
+        """How many faces support is measured against."""
+        return len(self._gallery)
+
     def part(self, split: str) -> Part:
         """Measure a part and degraded copies of some of it.
 
@@ -168,10 +173,10 @@ def measured_document(measuring: Measuring, banded: Sequence[BandedPhoto]) -> di
         f"python -m trainer withhold: {len(valid.rows)} validation faces of {names}, "
         f"{len(DEGRADATIONS)} degraded copies each of {len(valid.copied)} of them"
     )
-    entries = withhold_rules.entries(chosen, source, bundle.sha256)
+    entries = withhold_rules.entries(chosen, source, bundle.sha256, measuring.gallery_faces)
     rules = parse_rules({**bundle.raw, **entries}, bundle.sha256)
     severity = withhold_trade.Severity(parts)
-    document = {"model": bundle.version, "model_sha256": bundle.sha256, "source": names}
+    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "source": names}
     document |= {"rule": withhold_rules.stated(), "bounds": chosen, **entries}
     return document | _shown(measuring, rules, severity, banded)
 

@@ -198,7 +198,7 @@ def drawn(positions: NDArray[np.int64], limit: int | None) -> NDArray[np.int64]:
 
 
 def supports(embeddings: FloatVector, gallery: FloatVector, scale: SupportScale) -> NDArray[np.float64]:
-    """Return the support of N faces by a gallery, by exact search: float64 (N,), NaN where the embedding is."""
+    """Return the support of N faces, by exact search: float64 (N,), NaN where the embedding is."""
     found = np.full(len(embeddings), np.nan)
     known = np.flatnonzero(np.isfinite(embeddings).all(axis=1))
     for start in range(0, len(known), support.ROWS_A_BLOCK):

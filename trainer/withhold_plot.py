@@ -11,7 +11,9 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-LABELS = {"test": "UTKFace test part", "degraded": "degraded copies", "bands": "FairFace"}
+from trainer.conformal import COVERAGE
+
+LABELS = {"test": "test part", "degraded": "degraded copies of test faces", "bands": "photos in bands"}
 
 
 def plot(document: dict[str, Any], path: Path) -> None:
@@ -29,15 +31,15 @@ def plot(document: dict[str, Any], path: Path) -> None:
     for name in ("test", "degraded"):
         _line(panels[0], document, name, "mae", 1.0)
         _line(panels[1], document, name, "coverage", 100.0)
-    panels[0].set(ylabel="mean absolute error of the answered, years")
+    panels[0].set(ylabel="MAE of the answered, years")
     panels[0].set_ylim(bottom=0)
-    panels[1].axhline(90, color="0.6", linewidth=0.8, linestyle=":")
-    panels[1].set(ylabel="labels within the 90% range, %")
+    panels[1].axhline(100 * COVERAGE, color="0.6", linewidth=0.8, linestyle=":")
+    panels[1].set(ylabel="age within the range, %")
     if banded:
         _line(panels[2], document, "bands", "within_or_close", 100.0)
-        panels[2].set(ylabel="within the band or at most 5 years off, %")
+        panels[2].set(ylabel="in the band or at most 5 years off, %")
     for panel in panels:
-        panel.set(xlabel="withheld, % of the estimated")
+        panel.set(xlabel="withheld, % of the estimated; dot: by the bounds")
         panel.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)

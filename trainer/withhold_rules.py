@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simsvc.steps.interval import Calibration, interval
 from simsvc.steps.quality import LIMITS
-from simsvc.steps.rules import SUPPORT_AT_LEAST
+from simsvc.steps.rules import GALLERY_FACES, SUPPORT_AT_LEAST
 from simsvc.steps.support import LEAST_SUPPORT
 from trainer import withhold_faces
 from trainer.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
@@ -218,13 +218,17 @@ def _entry(name: str, level: Level, badness: float, faces: _Pool, clean: _Pool) 
     }
 
 
-def entries(chosen: Sequence[Mapping[str, Any]], source: str, model_sha256: str) -> dict[str, dict[str, Any]]:
+def entries(
+    chosen: Sequence[Mapping[str, Any]], source: str, model_sha256: str, gallery_faces: int
+) -> dict[str, dict[str, Any]]:
     """Return the `quality` and `withhold` entries of model.json."""
     found: dict[str, dict[str, Any]] = {
         level.name: {"source": source, "model_sha256": model_sha256} for level in LEVELS
     }
     for entry in chosen:
         found[entry["level"]][entry["name"]] = entry["bound"]
+        if entry["name"] == SUPPORT_AT_LEAST:
+            found[entry["level"]][GALLERY_FACES] = gallery_faces
     return found
 
 
@@ -235,6 +239,6 @@ def stated() -> str:
         f"Validation faces and degraded copies, sorted by each measure from the worst value on, in bins of "
         f"{BIN_FACES}. Flagged: bins whose MAE is over {flag.excess_years:g} year above that of undegraded "
         f"faces, by the lower end of its 95% bootstrap interval. Withheld: those of which moreover fewer "
-        f"than {withhold.coverage:.0%} lie in their {COVERAGE:.0%} range, by the upper end. A bound meets at most "
-        f"{flag.clean_share:.0%} ({withhold.clean_share:.0%} where withheld) of the undegraded faces."
+        f"than {withhold.coverage:.0%} lie in their {COVERAGE:.0%} range, by the upper end. A bound meets at "
+        f"most {flag.clean_share:.0%} ({withhold.clean_share:.0%} where withheld) of the undegraded faces."
     )

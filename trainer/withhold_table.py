@@ -34,11 +34,11 @@ def as_text(document: dict[str, Any]) -> str:
 
 def _bounds(document: dict[str, Any]) -> list[str]:
     lines = [f"{'bound':24}{'':10}{'':>10}{'clean faces':>13}{'beyond':>8}{'MAE':>22}{'coverage':>24}"]
-    for entry in document["bounds"]:
-        lines.append(
-            f"{entry['name']:24}{entry['level']:10}{entry['bound']:>10.4g}{entry['clean_share']:>13.1%}"
-            f"{entry['faces']:>8}{_years(entry['mae']):>22}{_share(entry['coverage']):>24}"
-        )
+    lines += [
+        f"{entry['name']:24}{entry['level']:10}{entry['bound']:>10.4g}{entry['clean_share']:>13.1%}"
+        f"{entry['faces']:>8}{_years(entry['mae']):>22}{_share(entry['coverage']):>24}"
+        for entry in document["bounds"]
+    ]
     return lines if document["bounds"] else ["No measure calls for a bound."]
 
 
@@ -53,8 +53,9 @@ def _trade(rows: list[dict[str, Any]]) -> list[str]:
 
 def _ruled(row: dict[str, Any]) -> list[str]:
     return [
-        f"by the bounds: refused {row['refused']:.1%}, withheld {row['withheld']:.1%}, flagged {row['flagged']:.1%}; "
-        f"answered {_outcome(row['answered_figures'])}; withheld {_outcome(row['withheld_figures'])}"
+        f"by the bounds: refused {row['refused']:.1%}, withheld {row['withheld']:.1%}, "
+        f"flagged {row['flagged']:.1%}; answered {_outcome(row['answered_figures'])}; "
+        f"withheld {_outcome(row['withheld_figures'])}"
     ]
 
 
@@ -77,8 +78,9 @@ def _degraded(rows: list[dict[str, Any]]) -> list[str]:
             row[f"{name}_figures"] or {} for name in ("estimated", "answered", "withheld")
         )
         lines.append(
-            f"{row['name']:28}{shares}{_value(everyone, 'mae', '.2f'):>10}{_value(answered, 'mae', '.2f'):>10}"
-            f"{_value(answered, 'coverage', '.1%'):>10}{_value(held, 'mae', '.2f'):>10}"
+            f"{row['name']:28}{shares}{_value(everyone, 'mae', '.2f'):>10}"
+            f"{_value(answered, 'mae', '.2f'):>10}{_value(answered, 'coverage', '.1%'):>10}"
+            f"{_value(held, 'mae', '.2f'):>10}"
         )
     return lines
 

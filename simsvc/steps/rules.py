@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simsvc.errors import BundleDamaged
 from simsvc.steps.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
@@ -14,7 +14,9 @@ from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
 """Name, beside those of `steps.quality.LIMITS`, of the least support of a face whose estimate may stand."""
-_ABOUT = ("source", "model_sha256")
+GALLERY_FACES = "gallery_faces"
+"""Name of the number of labelled faces that `SUPPORT_AT_LEAST` was measured against."""
+_ABOUT = ("source", "model_sha256", GALLERY_FACES)
 """What a table of bounds says of itself."""
 
 
@@ -28,12 +30,25 @@ class Rules:
         withhold: flags on which a person should judge instead, however little the threshold is passed.
         withhold_beyond: name of `steps.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second level
             of `thresholds`, beyond which the flag is raised and a person should judge instead.
+        gallery_faces: how many labelled faces the least support was measured against.
     """
 
     calibration: Calibration | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     withhold: tuple[str, ...] = ()
     withhold_beyond: Mapping[str, float] = field(default_factory=dict)
+    gallery_faces: int = 0
+
+    def for_gallery(self, faces: int) -> Rules:
+        """Return the rules where the index has so many faces.
+
+        With fewer than the least support was measured against, many a good photo is far from all of them,
+        which is still flagged but withholds nothing.
+        """
+        if faces >= self.gallery_faces:
+            return self
+        beyond = {name: value for name, value in self.withhold_beyond.items() if name != SUPPORT_AT_LEAST}
+        return replace(self, withhold_beyond=beyond)
 
     def severe_flags(self, quality: Quality | None, support: float | None) -> tuple[str, ...]:
         """Return the flags of every bound of `withhold_beyond` that is not kept; the unknown keeps all."""
@@ -71,7 +86,8 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     withhold = raw.get("withhold")
     if isinstance(withhold, dict):
         beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)
-        return Rules(calibration, thresholds, withhold_beyond=beyond)
+        faces = _faces(withhold.get(GALLERY_FACES, 0))
+        return Rules(calibration, thresholds, withhold_beyond=beyond, gallery_faces=faces)
     return Rules(calibration, thresholds, _flags(withhold))
 
 
@@ -94,6 +110,12 @@ def _bound(name: str, value: object, known: Collection[str]) -> float:
     if not math.isfinite(value) or value < 0:
         raise _damaged(f"the quality threshold {name!r} is no number from 0 on")
     return float(value)
+
+
+def _faces(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        raise _damaged(f"{GALLERY_FACES!r} is no whole number from 0 on")
+    return raw
 
 
 def _flags(raw: object) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ def test_what_the_bundle_says_is_read() -> None:
         {"withhold": "blurred"},
         {"withhold": {"sharpness_at_least": 30}},
         {"withhold": {**QUALITY, "charm_at_least": 3}},
+        {"withhold": {**QUALITY, "gallery_faces": 1.5}},
+        {"withhold": {**QUALITY, "gallery_faces": True}},
         {"quality": {**QUALITY, "support_at_least": 0.1}},
         {"withhold": ["ugly"]},
         {"withhold": [3]},
@@ -106,3 +108,13 @@ def test_severe_flags_refer_to_a_person() -> None:
     """A flag that is raised mildly is a remark; the same flag raised severely is a reason."""
     assert Rules().refer_reason(("blurred",)) is None
     assert Rules().refer_reason(("tilted", "blurred"), ("blurred",)) == FLAGS["blurred"]
+
+
+def test_little_support_withholds_only_in_galleries_as_large_as_the_measured_one() -> None:
+    """In a smaller index the other bounds stay, and support refers no one."""
+    bounds = {"source": "s", "sharpness_at_least": 8, "support_at_least": 0.1, "gallery_faces": 100}
+    rules = parse_rules({"withhold": bounds}, SHA)
+    assert rules.gallery_faces == 100
+    assert rules.for_gallery(100).severe_flags(None, 0.0) == ("unlike_the_gallery",)
+    assert rules.for_gallery(99).severe_flags(None, 0.0) == ()
+    assert rules.for_gallery(99).withhold_beyond == {"sharpness_at_least": 8.0}

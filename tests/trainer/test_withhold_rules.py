@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.quality import quality_flags
-from simsvc.steps.rules import Rules, parse_rules
+from simsvc.steps.quality import LIMITS, quality_flags
+from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.values import Quality
 from trainer import withhold_trade
 from trainer.degrade import Degradation
@@ -61,7 +61,7 @@ def test_harmless_copies_call_for_no_bound() -> None:
 
 
 def test_two_degrees_of_harm_give_two_bounds() -> None:
-    """Where errors are larger but ranges hold a flag is enough; where ranges fail the estimate is withheld."""
+    """Where errors are larger but ranges hold a flag is enough; where ranges fail it is withheld."""
     found = by_level([clean(), blurred(20, 1, 20), blurred(6, 20.1, 40)])
     assert set(found) == {("quality", "sharpness_at_least"), ("withhold", "sharpness_at_least")}
     assert 18 < found["withhold", "sharpness_at_least"] <= 20.1
@@ -75,9 +75,8 @@ def test_few_undegraded_faces_are_met() -> None:
     bad = everyone.errors_years.copy()
     bad[worst] *= 6
     harmed = part(CLEAN, list(everyone.judged.qualities), bad)
-    for entry in choose([harmed]):
-        assert entry["name"] == "sharpness_at_least"
-        assert entry["clean_share"] == {"quality": 0.02, "withhold": 0.01}[entry["level"]]
+    shares = {(entry["level"], entry["name"]): entry["clean_share"] for entry in choose([harmed])}
+    assert shares == {("quality", "sharpness_at_least"): 0.02, ("withhold", "sharpness_at_least"): 0.01}
 
 
 def test_only_the_kinds_a_measure_should_notice_are_blamed_on_it() -> None:
@@ -107,13 +106,20 @@ def test_equal_values_fall_on_one_side() -> None:
     assert flag["faces"] == withhold["faces"] == 150
 
 
+@pytest.mark.parametrize("name", list(LIMITS))
+def test_more_badness_is_what_the_service_flags(name: str) -> None:
+    """Of two faces the one that the service flags at the other's value is the worse one."""
+    limit = LIMITS[name]
+    good = getattr(PLAIN, limit.attribute)
+    for step in (-0.25, 0.25):
+        other = replace(PLAIN, **{limit.attribute: good + step})
+        plain, changed = part(CLEAN, [PLAIN, other], np.zeros(2)).badness(name)
+        assert (changed > plain) == bool(quality_flags(other, {name: abs(good)}))
+
+
 def test_every_measure_has_its_causes() -> None:
-    """All that model.json may bound is looked at, turned so that more is worse."""
-    for name in set(CAUSES) - {"support_at_least"}:
-        value = clean(1).badness(name)[0]
-        limit = abs(value)
-        beyond = limit + 1 if name.endswith("at_least") else limit - 0.1
-        assert bool(quality_flags(replace(PLAIN, sharpness=60.0), {name: beyond}))
+    """All that model.json may bound is looked at."""
+    assert set(CAUSES) == {*LIMITS, SUPPORT_AT_LEAST}
 
 
 def test_the_entries_are_what_the_service_reads() -> None:
@@ -147,7 +153,7 @@ def test_withholding_the_most_severe_lowers_the_error() -> None:
 
 
 def test_what_becomes_of_photos_under_the_bounds() -> None:
-    """Shares are of all photos, figures of those answered and those withheld, a withheld one is flagged too."""
+    """Shares are of all photos, figures of those answered or withheld; a withheld one is flagged too."""
     rules = Rules(thresholds={"sharpness_at_least": 50}, withhold_beyond={"sharpness_at_least": 20})
     qualities = [None, *(replace(PLAIN, sharpness=float(s)) for s in (10, 30, 90))]
     faces = part("blur", qualities, np.array([0.0, 20.0, 6.0, 2.0]))

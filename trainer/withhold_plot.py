@@ -39,8 +39,9 @@ def plot(document: dict[str, Any], path: Path) -> None:
         _line(panels[2], document, "bands", "within_or_close", 100.0)
         panels[2].set(ylabel="in the band or at most 5 years off, %")
     for panel in panels:
-        panel.set(xlabel="withheld, % of the estimated; dot: by the bounds")
+        panel.set(xlabel="withheld, %")
         panel.legend(frameon=False, fontsize=8)
+    figure.supxlabel("of the estimated, the most severe first; dots: by the bounds in use", fontsize=9)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

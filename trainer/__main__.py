@@ -17,6 +17,14 @@ COMMANDS = {
         "trainer.calibrate_command",
         "measure a bundle's intervals and write them into its model.json",
     ),
+    "bands": (
+        "trainer.bands_command",
+        "score a bundle on photos labelled with bands of ages, as FairFace is",
+    ),
+    "withhold": (
+        "trainer.withhold_command",
+        "measure when an estimate should not stand, and write the bounds into the bundle's model.json",
+    ),
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
     "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -68,6 +68,21 @@ def _figure(values: NDArray[np.float64]) -> Figure:
     """Take the first value as the figure and the others as its resamples."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Figure(round(float(values[0]), 4), round(float(low), 4), round(float(high), 4))
+
+
+def bootstrapped(
+    values: NDArray[np.float64], statistic: Callable[..., NDArray[np.float64]] = np.mean, seed: int = 0
+) -> Figure:
+    """Return a statistic (one that takes `axis`, such as `np.median`) of values (N,), N >= 1."""
+    drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    return _figure(np.array([statistic(values), *statistic(values[drawn], axis=1)]))
+
+
+def bracketed(figure: Mapping[str, float] | None, style: str) -> str:
+    """Write a figure, as JSON has it, and its interval as "4.92 [4.70, 5.16]"; "-" where there is none."""
+    if figure is None:
+        return "-"
+    return "{} [{}, {}]".format(*(format(figure[name], style) for name in ("value", "low", "high")))
 
 
 def decade(age_years: float) -> str:

@@ -132,4 +132,4 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             quality=quality,
             crop=judged,
         )
-        return explained(seen, found, index.support_scale, corridor.rules)
+        return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))

@@ -105,6 +105,7 @@ def model_parts(raw: Mapping[str, Any], version: str, sha256: str) -> tuple[Part
         "Figures": raw.get("metrics"),
         "Calibration": raw.get("calibration"),
         "Quality thresholds": raw.get("quality"),
+        "Referred to a person": raw.get("withhold"),
         "Terms of the data": raw.get("terms"),
     }
     return tuple(part(name, value) for name, value in found.items() if value)

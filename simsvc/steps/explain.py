@@ -85,7 +85,9 @@ def explained(
     assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
     explanation, calibration = explain(age_years, seen.neighbours), rules.calibration
     share = support(found, scale)
-    flags = (*seen.flags, *_support_flags(share), *_quality_flags(seen, rules))
+    severe = rules.severe_flags(seen.quality, share)
+    raised = (*seen.flags, *_support_flags(share), *_quality_flags(seen, rules), *severe)
+    flags = tuple(dict.fromkeys(raised))
     return replace(
         seen,
         sentence=explanation.sentence if explanation else None,
@@ -94,7 +96,7 @@ def explained(
         evidence=explanation.evidence if explanation else None,
         support=share,
         flags=flags,
-        refer_reason=rules.refer_reason(flags),
+        refer_reason=rules.refer_reason(flags, severe),
     )
 
 

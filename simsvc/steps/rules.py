@@ -3,67 +3,122 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from simsvc.errors import BundleDamaged
-from simsvc.steps.flags import FLAGS, flag_sentence
+from simsvc.steps.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
 from simsvc.steps.interval import Calibration, parse_calibration
-from simsvc.steps.quality import LIMITS
+from simsvc.steps.quality import LIMITS, quality_flags
+from simsvc.values import Quality
+
+SUPPORT_AT_LEAST = "support_at_least"
+"""Name, beside those of `steps.quality.LIMITS`, of the least support of a face whose estimate may stand."""
+GALLERY_FACES = "gallery_faces"
+"""Name of the number of labelled faces that `SUPPORT_AT_LEAST` was measured against."""
+_ABOUT = ("source", "model_sha256", GALLERY_FACES)
+"""What a table of bounds says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a model's estimates are to be answered; all empty for a model that was never calibrated.
+    """How a model's estimates are to be answered; all empty for a model that was never measured.
 
     Attributes:
         calibration: of its intervals, or None.
         thresholds: name of `steps.quality.LIMITS` to value; beyond it a flag is raised.
-        withhold: flags on which a person should judge instead.
+        withhold: flags on which a person should judge instead, however little the threshold is passed.
+        withhold_beyond: name of `steps.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second level
+            of `thresholds`, beyond which the flag is raised and a person should judge instead.
+        gallery_faces: how many labelled faces the least support was measured against.
     """
 
     calibration: Calibration | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     withhold: tuple[str, ...] = ()
+    withhold_beyond: Mapping[str, float] = field(default_factory=dict)
+    gallery_faces: int = 0
 
-    def refer_reason(self, flags: Sequence[str]) -> str | None:
-        """Return why a person should judge a face with these flags, or None where the estimate may stand."""
-        reasons = [flag_sentence(flag) for flag in flags if flag in self.withhold]
+    def for_gallery(self, faces: int) -> Rules:
+        """Return the rules where the index has so many faces.
+
+        With fewer than the least support was measured against, many a good photo is far from all of them,
+        which is still flagged but withholds nothing.
+        """
+        if faces >= self.gallery_faces:
+            return self
+        beyond = {name: value for name, value in self.withhold_beyond.items() if name != SUPPORT_AT_LEAST}
+        return replace(self, withhold_beyond=beyond)
+
+    def severe_flags(self, quality: Quality | None, support: float | None) -> tuple[str, ...]:
+        """Return the flags of every bound of `withhold_beyond` that is not kept; the unknown keeps all."""
+        least = self.withhold_beyond.get(SUPPORT_AT_LEAST)
+        far = least is not None and support is not None and support < least
+        bounds = {name: value for name, value in self.withhold_beyond.items() if name in LIMITS}
+        raised = quality_flags(quality, bounds) if quality else ()
+        return (UNLIKE_THE_GALLERY, *raised) if far else raised
+
+    def refer_reason(self, flags: Sequence[str], severe: Collection[str] = ()) -> str | None:
+        """Return why a person should judge a face instead, or None where the estimate may stand.
+
+        Args:
+            flags: all that were raised.
+            severe: those of them that `severe_flags` gave.
+        """
+        reasons = [flag_sentence(flag) for flag in flags if flag in self.withhold or flag in severe]
         return " ".join(reasons) or None
 
 
 def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     """Read `calibration`, `quality` and `withhold` of model.json, each of which may be absent.
 
+    `withhold` is a list of flags, or a table of bounds as `quality` is.
+
     Args:
         raw: all of model.json.
         model_sha256: of the bundle's model.onnx.
 
     Raises:
-        BundleDamaged: one cannot be understood, or the calibration is of another model.
+        BundleDamaged: one cannot be understood, or was measured on another model.
     """
     calibration = parse_calibration(raw["calibration"], model_sha256) if "calibration" in raw else None
-    return Rules(calibration, _thresholds(raw.get("quality")), _withhold(raw.get("withhold")))
+    thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)
+    withhold = raw.get("withhold")
+    if isinstance(withhold, dict):
+        beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)
+        faces = _faces(withhold.get(GALLERY_FACES, 0))
+        return Rules(calibration, thresholds, withhold_beyond=beyond, gallery_faces=faces)
+    return Rules(calibration, thresholds, _flags(withhold))
 
 
-def _thresholds(raw: object) -> dict[str, float]:
+def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str, float]:
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         raise _damaged("its quality thresholds do not say what they rest on")
-    found: dict[str, float] = {}
-    for name, value in raw.items():
-        if name == "source":
-            continue
-        if name not in LIMITS or isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _damaged(f"{name!r} is no quality threshold known here, or no number")
-        if not math.isfinite(value) or value < 0:
-            raise _damaged(f"the quality threshold {name!r} is no number from 0 on")
-        found[name] = float(value)
-    return found
+    if raw.get("model_sha256", model_sha256) != model_sha256:
+        raise BundleDamaged(
+            "The model cannot be used: the quality thresholds in its model.json were measured on another "
+            "model. Measure this one with `python -m trainer withhold`."
+        )
+    return {name: _bound(name, value, known) for name, value in raw.items() if name not in _ABOUT}
 
 
-def _withhold(raw: object) -> tuple[str, ...]:
+def _bound(name: str, value: object, known: Collection[str]) -> float:
+    if name not in known or isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _damaged(f"{name!r} is no quality threshold known here, or no number")
+    if not math.isfinite(value) or value < 0:
+        raise _damaged(f"the quality threshold {name!r} is no number from 0 on")
+    return float(value)
+
+
+def _faces(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        raise _damaged(f"{GALLERY_FACES!r} is no whole number from 0 on")
+    return raw
+
+
+def _flags(raw: object) -> tuple[str, ...]:
     if raw is None:
         return ()
     if not isinstance(raw, list) or not all(isinstance(flag, str) and flag in FLAGS for flag in raw):

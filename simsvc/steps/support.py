@@ -59,7 +59,12 @@ def support(found: Sequence[Neighbour], scale: SupportScale | None) -> float | N
     """
     if scale is None or len(found) < scale.k:
         return None
-    distance, marks = found[scale.k - 1].distance, scale.percentiles
+    return share_as_far(found[scale.k - 1].distance, scale)
+
+
+def share_as_far(distance: float, scale: SupportScale) -> float:
+    """Return the share of the gallery's faces whose k-th neighbour is at least `distance` (angular) away."""
+    marks = scale.percentiles
     above = bisect_left(marks, distance)
     if above == 0:
         return 1.0

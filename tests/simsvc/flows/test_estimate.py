@@ -172,6 +172,15 @@ def test_the_models_rules_are_applied() -> None:
     assert (answer.coverage, answer.flags, answer.refer) == (0.9, ("blurred",), True)
 
 
+@pytest.mark.parametrize(("fewer", "referred"), [(0, True), (1, False)])
+def test_little_support_refers_where_the_index_is_large_enough(fewer: int, referred: bool) -> None:
+    """With as many faces as were measured against it is withheld; with fewer it is flagged alone."""
+    index = FixedIndex(NEIGHBOURS, support_scale=SupportScale(10, tuple(0.001 * n for n in range(101))))
+    rules = Rules(withhold_beyond={"support_at_least": 0.01}, gallery_faces=index.count + fewer)
+    answer = estimate(photo(), "me.png", corridor(index=index, rules=rules)).estimate
+    assert (answer.flags, answer.refer) == (("unlike_the_gallery",), referred)
+
+
 def test_the_photos_quality_is_on_record() -> None:
     """Brightness, size and sharpness are those of the face, not of what surrounds it."""
     quality = estimate(photo(), "me.png", corridor()).estimate.quality

@@ -106,3 +106,21 @@ def test_support_counts_what_was_found_not_what_is_shown() -> None:
     """With few faces shown, the tenth of all found still measures the support."""
     few = SEEN.__class__("x", "y", "estimated", age_years=42.0, neighbours=NEAR[:3])
     assert explained(few, NEAR, scale(0.5), Rules()).support == 1.0
+
+
+def test_two_levels_of_one_measure() -> None:
+    """Between the bounds a face is flagged and its estimate stands; beyond both it is referred."""
+    for least, referred in ((4.0, False), (6.0, True)):
+        rules = Rules(thresholds={"sharpness_at_least": 30.0}, withhold_beyond={"sharpness_at_least": least})
+        answer = explained(SEEN, NEAR, None, rules)
+        assert answer.flags == ("other_faces_behind", "blurred")
+        assert answer.refer is referred
+
+
+def test_little_support_refers_where_the_model_says_so() -> None:
+    """Support below the model's own bound is a reason to refer, and is flagged even where it is no rarity."""
+    answer = explained(SEEN, NEAR, scale(0.28), Rules(withhold_beyond={"support_at_least": 0.99}))
+    assert answer.support is not None
+    assert 0.01 < answer.support < 0.99
+    assert answer.flags == ("other_faces_behind", "unlike_the_gallery")
+    assert answer.refer

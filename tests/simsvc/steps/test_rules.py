@@ -5,6 +5,7 @@ import pytest
 from simsvc.errors import BundleDamaged
 from simsvc.steps.flags import FLAGS, flag_sentence
 from simsvc.steps.rules import Rules, parse_rules
+from simsvc.values import Quality
 from tests.simsvc.steps.test_interval import RAW, SHA
 
 QUALITY = {"sharpness_at_least": 30, "yaw_at_most": 0.4, "source": "measured on drawn faces"}
@@ -36,6 +37,11 @@ def test_what_the_bundle_says_is_read() -> None:
         {"quality": {**QUALITY, "sharpness_at_least": -1}},
         {"quality": {**QUALITY, "sharpness_at_least": float("nan")}},
         {"withhold": "blurred"},
+        {"withhold": {"sharpness_at_least": 30}},
+        {"withhold": {**QUALITY, "charm_at_least": 3}},
+        {"withhold": {**QUALITY, "gallery_faces": 1.5}},
+        {"withhold": {**QUALITY, "gallery_faces": True}},
+        {"quality": {**QUALITY, "support_at_least": 0.1}},
         {"withhold": ["ugly"]},
         {"withhold": [3]},
         {"withhold": [["blurred"]]},
@@ -65,3 +71,50 @@ def test_only_withheld_flags_refer_to_a_person() -> None:
 def test_a_flag_of_a_later_version_is_named() -> None:
     """A recorded flag without words is still shown."""
     assert flag_sentence("worn_mask") == "Flag: worn mask."
+
+
+def test_bounds_of_another_model_stop_the_service() -> None:
+    """Thresholds say whose they are, as the calibration does; those that say nothing are taken."""
+    for name in ("quality", "withhold"):
+        with pytest.raises(BundleDamaged, match="trainer withhold"):
+            parse_rules({name: {**QUALITY, "model_sha256": "00" * 32}}, SHA)
+        assert parse_rules({name: {**QUALITY, "model_sha256": SHA}}, SHA) == parse_rules({name: QUALITY}, SHA)
+
+
+def test_a_second_level_of_bounds_is_read() -> None:
+    """A table under `withhold` holds the bounds beyond which a person judges, support among them."""
+    rules = parse_rules({"withhold": {"source": "s", "sharpness_at_least": 8, "support_at_least": 0.1}}, SHA)
+    assert rules.withhold == ()
+    assert rules.withhold_beyond == {"sharpness_at_least": 8.0, "support_at_least": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("quality", "support", "severe"),
+    [
+        (Quality(8.0, 120, 0, 0, 200), 0.1, ()),
+        (Quality(7.9, 120, 0, 0, 200), None, ("blurred",)),
+        (Quality(7.9, 120, 0, 0, 200), 0.09, ("unlike_the_gallery", "blurred")),
+        (None, 0.09, ("unlike_the_gallery",)),
+        (None, None, ()),
+    ],
+)
+def test_severe_flags(quality: Quality | None, support: float | None, severe: tuple[str, ...]) -> None:
+    """At a bound the estimate may stand, beyond it not; what was not measured withholds nothing."""
+    rules = Rules(withhold_beyond={"sharpness_at_least": 8.0, "support_at_least": 0.1})
+    assert rules.severe_flags(quality, support) == severe
+
+
+def test_severe_flags_refer_to_a_person() -> None:
+    """A flag that is raised mildly is a remark; the same flag raised severely is a reason."""
+    assert Rules().refer_reason(("blurred",)) is None
+    assert Rules().refer_reason(("tilted", "blurred"), ("blurred",)) == FLAGS["blurred"]
+
+
+def test_little_support_withholds_only_in_galleries_as_large_as_the_measured_one() -> None:
+    """In a smaller index the other bounds stay, and support refers no one."""
+    bounds = {"source": "s", "sharpness_at_least": 8, "support_at_least": 0.1, "gallery_faces": 100}
+    rules = parse_rules({"withhold": bounds}, SHA)
+    assert rules.gallery_faces == 100
+    assert rules.for_gallery(100).severe_flags(None, 0.0) == ("unlike_the_gallery",)
+    assert rules.for_gallery(99).severe_flags(None, 0.0) == ()
+    assert rules.for_gallery(99).withhold_beyond == {"sharpness_at_least": 8.0}

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.exact_index import ExactIndex
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.errors import SourceEmpty
+from simsvc.steps import quality, support
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop
+from simsvc.steps.decode import decode
+from simsvc.steps.rules import parse_rules
+from simsvc.values import LabelledFace, SupportScale
+from tests.simsvc.steps.test_interval import RAW
+from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.test_bands import banded
+from tests.trainer.test_commands import elsewhere
+from trainer.__main__ import main
+from trainer.corpus import Corpus
+from trainer.datasets.merge import MergedData
+from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.rows import Row
+from trainer.degrade import DEGRADATIONS
+from trainer.pack import labelled_face, open_pack
+from trainer.withhold_faces import Judge, drawn, supports
+from trainer.withhold_rules import CLEAN
+
+__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+
+GALLERY = Path(__file__).parents[2] / "simsvc/bundle/gallery"
+FACES = {"train": 24, "valid": 16, "test": 8}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Composite faces, parted at will: as near-duplicates the splits would keep many of them together."""
+    paths = sorted(GALLERY.glob("composite_*.jpg"))[:: 966 // sum(FACES.values())]
+    split = np.array([name for name, count in FACES.items() for _ in range(count)])
+    rows = tuple(
+        Row(path, float(20 + at), "folder", path.name, gender="female", group="asian")
+        for at, path in enumerate(paths[: len(split)])
+    )
+    pairs = DuplicatePairs(*np.zeros((3, 0)))
+    data = MergedData(rows, split, np.arange(len(rows)), pairs, (), ())
+    return Corpus(data, open_pack(rows, tmp_path_factory.mktemp("packs"), 1))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A tiny bundle with a calibration of its own."""
+    folder = make_tiny_bundle(tmp_path / "bundle")
+    raw = load_bundle(folder).raw
+    raw["calibration"] = RAW | {"model_sha256": load_bundle(folder).sha256}
+    (folder / "model.json").write_text(json.dumps(raw))
+    return folder
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr("trainer.withhold_command.open_corpus", lambda _sources: corpus)
+    monkeypatch.setattr("trainer.withhold_command.COPIES", 5)
+    monkeypatch.setattr("trainer.withhold_rules.BIN_FACES", 8)
+    (tmp_path / "source").mkdir()
+    named = ["--source", f"folder={tmp_path / 'source'}", "--bundle", str(bundle)]
+    return ["withhold", *named, "--threads", "1"]
+
+
+def test_a_face_is_judged_as_the_service_judges_it(bundle: Path, corpus: Corpus) -> None:
+    """Estimate, quality, embedding and refusal are those of the service's steps, view by view."""
+    loaded = load_bundle(bundle)
+    detector, model = SlimDetector(), OnnxModel(loaded)
+    grey = Path("grey.png")
+    Image.new("RGB", (90, 90), (120, 120, 120)).save(grey)
+    paths = [corpus.data.rows[0].path, grey, corpus.data.rows[1].path]
+    views = Judge(loaded, 1).judge(paths, lambda path: [path.read_bytes(), b"none"], "judge")
+    assert views[1].outcomes == ("not_an_image",) * 3
+    assert views[0].outcomes == ("estimated", "no_face", "estimated")
+    assert views[0].estimated.tolist() == [True, False, True]
+    for at in (0, 2):
+        photo = decode(paths[at].read_bytes())
+        face = pick(detector.detect(photo)).face
+        found = model.predict([crop(photo.rgb, face, model.input_px, model.crop_margin)])
+        assert views[0].estimates_years[at] == pytest.approx(found.ages_years[0], abs=1e-3)
+        assert views[0].embeddings[at] == pytest.approx(found.embeddings[0], abs=1e-5)
+        assert views[0].qualities[at] == quality.measure(photo, face, model.crop_margin)
+
+
+def test_the_gallery_is_embedded_as_an_index_build_does(bundle: Path, corpus: Corpus) -> None:
+    """The crops that the pack's boxes give are those of the labelled faces, whatever the model's margin."""
+    raw = load_bundle(bundle).raw
+    raw["crop"]["margin"] = 1.3
+    (bundle / "model.json").write_text(json.dumps(raw))
+    loaded = load_bundle(bundle)
+    detector, model = SlimDetector(), OnnxModel(loaded)
+    found = Judge(loaded, 1).embeddings(corpus, "train", None)
+    assert found.shape == (24, 16)
+    for row, embedding in zip(corpus.data.rows[:24:6], found[::6], strict=True):
+        photo = decode(row.path.read_bytes())
+        face = labelled_face(photo, detector.detect(photo))
+        (expected,) = model.predict([crop(photo.rgb, face, model.input_px, 1.3)]).embeddings
+        assert embedding == pytest.approx(expected, abs=1e-3)
+    with pytest.raises(SourceEmpty, match="support needs more than 10"):
+        Judge(loaded, 1).embeddings(corpus, "test", None)
+
+
+def test_support_is_what_an_exact_index_gives() -> None:
+    """The share of each query is that of the service's own search; without an embedding there is none."""
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((70, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    gallery, queries = rows[:50], np.concatenate([rows[50:], np.full((1, 8), np.nan, dtype=np.float32)])
+    index = ExactIndex([LabelledFace(f"f{at}", 30.0, "s", str(at)) for at in range(50)], gallery)
+    scale = index.support_scale
+    assert isinstance(scale, SupportScale)
+    found = supports(queries, gallery, scale)
+    for share, query in zip(found[:-1], queries[:-1], strict=True):
+        assert share == pytest.approx(support.support(index.search(query, 20), scale), abs=1e-5)
+    assert np.isnan(found[-1])
+
+
+def test_what_is_drawn_is_always_the_same() -> None:
+    """At most so many, in order; all of them where there is no limit."""
+    positions = np.arange(100, 120)
+    assert drawn(positions, None).tolist() == drawn(positions, 20).tolist() == positions.tolist()
+    some = drawn(positions, 7)
+    assert len(some) == 7
+    assert some.tolist() == sorted(some.tolist()) == drawn(positions, 7).tolist()
+
+
+def test_the_command(
+    arguments: list[str], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both entries are written for this model, all else stays, and the trade covers every set and copy."""
+    before = load_bundle(bundle).raw
+    bands = banded(tmp_path / "bands", ["30-39,Male", "40-49,Female", "3-9,Male"])
+    figures, picture = tmp_path / "withhold.json", tmp_path / "withheld.png"
+    shown = ["--fairface", str(bands), "--json", str(figures), "--plot", str(picture)]
+    assert main([*arguments, *shown]) == 0
+    loaded = load_bundle(bundle)
+    raw = dict(loaded.raw)
+    document: dict[str, Any] = json.loads(figures.read_text())
+    for name in ("quality", "withhold"):
+        assert raw.pop(name) == document[name]
+        assert document[name]["model_sha256"] == loaded.sha256
+        assert "16 validation faces of folder" in document[name]["source"]
+    assert raw == before
+    rules = parse_rules(loaded.raw, loaded.sha256)
+    stated = {(e["level"], e["name"]): e["bound"] for e in document["bounds"]}
+    assert stated == {
+        **{("quality", name): bound for name, bound in rules.thresholds.items()},
+        **{("withhold", name): bound for name, bound in rules.withhold_beyond.items()},
+    }
+    assert set(document["trade"]) == set(document["ruled"]) == {"test", "degraded", "bands"}
+    assert [row["kind"] for row in document["degraded"]] == [CLEAN, *(how.kind for how in DEGRADATIONS)]
+    assert document["ruled"]["degraded"]["photos"] == 5 * len(DEGRADATIONS)
+    assert document["ruled"]["test"]["photos"] == 8
+    assert {row["part"] for row in document["parts"]} >= {"group asian", "gender female"}
+    assert Image.open(picture).size[0] > 1000
+    assert document["rule"] in capsys.readouterr().out
+
+
+def test_a_trial_leaves_the_bundle_alone(
+    arguments: list[str], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --limit figures are shown and written, and model.json stays as it was, byte by byte."""
+    before = (bundle / "model.json").read_bytes()
+    figures = tmp_path / "withhold.json"
+    assert main([*arguments, "--limit", "2", "--json", str(figures)]) == 0
+    document = json.loads(figures.read_text())
+    assert document["trade"]["test"][0]["answered"] <= 2
+    assert "bands" not in document["trade"]
+    assert "no ../shared/data/fairface" in capsys.readouterr().out
+    assert (bundle / "model.json").read_bytes() == before
+
+
+def test_a_model_without_ranges_is_refused(
+    arguments: list[str], bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Coverage needs a calibration; the sentence names the command that makes one."""
+    raw = load_bundle(bundle).raw
+    del raw["calibration"]
+    (bundle / "model.json").write_text(json.dumps(raw))
+    assert main(arguments) == 2
+    assert "trainer calibrate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--json", "no/where.json"], "no folder no to write"),
+        (["--plot", "no/where.png"], "no folder no to write"),
+        (["--fairface", "gone"], "no labels.csv in gone"),
+        (["--source", "folder=gone"], "no folder gone"),
+        (["--bundle", "gone"], "no model"),
+    ],
+)
+def test_refusals(
+    extra: list[str], sentence: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be measured is said in one sentence, before any work."""
+    assert main([*arguments, *extra]) == 2
+    assert sentence in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simsvc.errors import SettingsError
 from trainer import fit, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
@@ -29,15 +30,31 @@ def run(args: argparse.Namespace) -> int:
     """Train, or resume, and write `result.json`."""
     recipe = recipes.load(args.recipe)  # before any work: a wrong key stops here
     beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
-    masters = [recipes.load(name, beside) for name in recipe.taught_by]
+    order = with_teachers(recipe, beside)
 
     torch.set_num_threads(args.threads)
     corpus = open_corpus(parse_sources(args.source))
-    for teacher in masters:
-        if not (args.out / teacher.name / "result.json").is_file():
-            train(teacher, corpus, args, beside)
-    train(recipe, corpus, args, beside)
+    for each in order:
+        if each is recipe or not (args.out / each.name / "result.json").is_file():
+            train(each, corpus, args, beside)
     return 0
+
+
+def with_teachers(
+    recipe: recipes.Recipe, folder: Path, pupils: tuple[str, ...] = ()
+) -> tuple[recipes.Recipe, ...]:
+    """Return the recipes to train, in order: a recipe's teachers, theirs before them, and itself last.
+
+    Raises:
+        SettingsError: a teacher has no recipe in the folder, or is taught by its own pupil.
+    """
+    if recipe.name in pupils:
+        raise SettingsError(f"{recipe.name} would be taught by its own pupil; choose another teacher.")
+    found: list[recipes.Recipe] = []
+    for name in recipe.taught_by:
+        before = with_teachers(recipes.load(name, folder), folder, (*pupils, recipe.name))
+        found += [each for each in before if each not in found]
+    return (*found, recipe)
 
 
 def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from simsvc.errors import SettingsError
+from tests.trainer.tiny_training import RECIPE, brightness, recipe
+from trainer import augment, bodies, fit, teachers
+from trainer.fit_command import with_teachers
+from trainer.model import AGE_BINS, AgeModel
+from trainer.recipe import load
+
+TOLD = {"head": "distribution", "loss": "distribution"}
+
+
+def finished(folder: Path, seed: int, **changes: object) -> AgeModel:
+    """Leave what a finished run leaves, with random weights, and return its model."""
+    chosen = recipe(folder.name, **changes)
+    torch.manual_seed(seed)
+    model = AgeModel(chosen.architecture).eval()
+    folder.mkdir()
+    lines = [f"{key} = {json.dumps(value)}" for key, value in changes.items()]
+    kept = [line for line in RECIPE.strip().splitlines() if line.split(" = ")[0] not in changes]
+    (folder / "recipe.toml").write_text("\n".join([*kept, *lines]) + "\n")
+    (folder / "result.json").write_text("{}")
+    save_file(model.state_dict(), folder / "best.safetensors")
+    return model
+
+
+class Packed:
+    """The part of a corpus that teachers look at."""
+
+    def __init__(self, data: fit.TrainingData) -> None:
+        self.ages_years = data.ages_years
+        self.pack = type("Pack", (), {"crops": data.squares})
+
+
+def test_taught(tmp_path: Path) -> None:
+    """What is taught is the mean over two teachers and over crop and mirror, and nothing elsewhere."""
+    data = brightness(6, 2)
+    models = [finished(tmp_path / name, seed, **TOLD) for seed, name in enumerate(("one", "two"))]
+    positions = np.array([1, 4, 5])
+    runs = [tmp_path / "one", tmp_path / "two"]
+    found = teachers.taught(runs, Packed(data), positions)  # type: ignore[arg-type]  # all that it reads
+    spec = bodies.BODIES["resnet18"]
+    crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
+    with torch.no_grad():
+        told = [m(view).softmax(1) for m in models for view in (crops, crops.flip(3))]
+    assert found.shape == (8, AGE_BINS)
+    assert found[positions] == pytest.approx(torch.stack(told).mean(0).numpy(), abs=2e-3)  # bfloat16
+    assert not found[[0, 2, 3, 6, 7]].any()
+
+
+def test_a_regression_cannot_teach(tmp_path: Path) -> None:
+    """A run that tells ages but no distribution is refused, and so is one that is not there."""
+    finished(tmp_path / "plain", 0)
+    data = brightness(3, 1)
+    for name, sentence in (("plain", "cannot teach"), ("gone", "no finished run")):
+        with pytest.raises(SettingsError, match=sentence):
+            teachers.taught([tmp_path / name], Packed(data), np.array([0]))  # type: ignore[arg-type]
+
+
+def test_learns_from_a_teacher(tmp_path: Path) -> None:
+    """With the whole target the teacher's, estimates go where the teacher says, whatever the labels say."""
+    data = brightness(64, 16)
+    taught = np.zeros((80, AGE_BINS), np.float32)
+    taught[:64, 90] = 1.0
+    chosen = recipe(**TOLD, schedule="32x4", batch=16, lr=[1e-3, 3e-3, 2e-2], teachers="one", distil=1.0)
+    fit.fit(chosen, dataclasses.replace(data, taught=taught), tmp_path / "run")
+    plain = recipe(**TOLD, schedule="32x4", batch=16, lr=[1e-3, 3e-3, 2e-2])
+    fit.fit(plain, data, tmp_path / "plain")
+    means = []
+    for folder, of in (("run", chosen), ("plain", plain)):
+        state = torch.load(tmp_path / folder / "last.pth", weights_only=True)["model"]
+        model = AgeModel(of.architecture).eval()
+        model.load_state_dict(state)
+        spec = bodies.BODIES["resnet18"]
+        with torch.no_grad():
+            ages = model.ages(model(augment.batch(data.squares[64:], 32, spec.mean, spec.std)))
+        means.append(float(ages.mean()))
+    assert means[0] > 80
+    assert means[1] < 75
+
+
+def write(folder: Path, name: str, teachers: str = "") -> None:
+    """Write a recipe that is taught by others."""
+    taught = f'head = "distribution"\nloss = "distribution"\nteachers = "{teachers}"\ndistil = 0.3\n'
+    (folder / f"{name}.toml").write_text(RECIPE + (taught if teachers else ""))
+
+
+def test_teachers_come_first(tmp_path: Path) -> None:
+    """Teachers are trained before their pupils, each once, and those of teachers before them."""
+    write(tmp_path, "a")
+    write(tmp_path, "b", "a")
+    write(tmp_path, "c", "b, a")
+    assert [each.name for each in with_teachers(load("c", tmp_path), tmp_path)] == ["a", "b", "c"]
+
+
+def test_no_teacher_is_its_own_pupil(tmp_path: Path) -> None:
+    """A circle of teachers, and a teacher without a recipe, stop before any work."""
+    write(tmp_path, "a", "b")
+    write(tmp_path, "b", "a")
+    with pytest.raises(SettingsError, match="its own pupil"):
+        with_teachers(load("a", tmp_path), tmp_path)
+    write(tmp_path, "b", "gone")
+    with pytest.raises(SettingsError, match="no recipe 'gone'"):
+        with_teachers(load("a", tmp_path), tmp_path)
+
+
+def test_distil_needs_teachers() -> None:
+    """A share without teachers, teachers without a share, and teachers of a regression are refused."""
+    for wrong in ({"distil": 0.3, **TOLD}, {"teachers": "a", **TOLD}, {"teachers": "a", "distil": 0.3}):
+        with pytest.raises(SettingsError, match="go together"):
+            recipe(**wrong)

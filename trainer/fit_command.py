@@ -81,9 +81,9 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     groups = [row.group for row in corpus.data.rows]
     weights = selection.loss_weights(train, ages_years, groups, recipe.balance)
     traits = selection.one_hots([row.gender for row in corpus.data.rows], groups) if recipe.traits else None
+    squares = np.array(corpus.pack.crops)  # into memory: mapped pages are read from disk again and again
     folders = [runs / name for name in recipe.taught_by]
-    taught = teachers.taught(folders, corpus, train) if folders else None
-    squares = np.ascontiguousarray(corpus.pack.crops)
+    taught = teachers.taught(folders, squares, train) if folders else None
     return fit.TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
 
 

@@ -12,33 +12,34 @@ from tqdm import tqdm
 
 from simsvc.errors import SettingsError
 from trainer import augment, bodies, export
-from trainer.corpus import Corpus
 from trainer.model import AGE_BINS
 from trainer.runs import load_run
 
 _BATCH = 128
 
 
-def taught(runs: Sequence[Path], corpus: Corpus, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the teachers' mean distributions: float32 (all faces, AGE_BINS), zeros off `positions`.
+def taught(
+    runs: Sequence[Path], squares: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the teachers' mean distributions: float32 (N, AGE_BINS), zeros off `positions`.
 
     Each teacher sees crop and mirror at its own size.
 
     Args:
         runs: folders of finished runs.
-        corpus: of the new run.
+        squares: uint8 (N, P, P, 3), packed faces.
         positions: int64, the faces to teach.
 
     Raises:
         SettingsError: a folder holds no finished run, or one that tells no distribution.
     """
-    shares = np.zeros((len(corpus.ages_years), AGE_BINS), np.float32)
+    shares = np.zeros((len(squares), AGE_BINS), np.float32)
     for folder in runs:
-        shares[positions] += _told(folder, corpus, positions) / len(runs)
+        shares[positions] += _told(folder, squares, positions) / len(runs)
     return shares
 
 
-def _told(folder: Path, corpus: Corpus, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
     recipe, model = load_run(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
@@ -46,8 +47,8 @@ def _told(folder: Path, corpus: Corpus, positions: NDArray[np.int64]) -> NDArray
     spec, found = bodies.BODIES[recipe.body], []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"taught by {folder.name}", unit="batch"):
-            squares = corpus.pack.crops[positions[start : start + _BATCH]]
-            crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std)
+            some = squares[positions[start : start + _BATCH]]
+            crops = augment.batch(some, recipe.final_px, spec.mean, spec.std)
             scores = model(export.with_mirror(crops)).float().softmax(dim=1)
             found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).numpy())
     return np.concatenate(found)

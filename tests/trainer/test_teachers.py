@@ -33,21 +33,13 @@ def finished(folder: Path, seed: int, **changes: object) -> AgeModel:
     return model
 
 
-class Packed:
-    """The part of a corpus that teachers look at."""
-
-    def __init__(self, data: fit.TrainingData) -> None:
-        self.ages_years = data.ages_years
-        self.pack = type("Pack", (), {"crops": data.squares})
-
-
 def test_taught(tmp_path: Path) -> None:
     """What is taught is the mean over two teachers and over crop and mirror, and nothing elsewhere."""
     data = brightness(6, 2)
     models = [finished(tmp_path / name, seed, **TOLD) for seed, name in enumerate(("one", "two"))]
     positions = np.array([1, 4, 5])
     runs = [tmp_path / "one", tmp_path / "two"]
-    found = teachers.taught(runs, Packed(data), positions)  # type: ignore[arg-type]  # all that it reads
+    found = teachers.taught(runs, data.squares, positions)
     spec = bodies.BODIES["resnet18"]
     crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
     with torch.no_grad():
@@ -63,7 +55,7 @@ def test_a_regression_cannot_teach(tmp_path: Path) -> None:
     data = brightness(3, 1)
     for name, sentence in (("plain", "cannot teach"), ("gone", "no finished run")):
         with pytest.raises(SettingsError, match=sentence):
-            teachers.taught([tmp_path / name], Packed(data), np.array([0]))  # type: ignore[arg-type]
+            teachers.taught([tmp_path / name], data.squares, np.array([0]))
 
 
 def test_learns_from_a_teacher(tmp_path: Path) -> None:

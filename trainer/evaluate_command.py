@@ -33,7 +33,7 @@ from trainer.metrics import ErrorTable, as_text, breakdown, decade
 from trainer.pack import labelled_face
 
 OLD_YEARS = 80
-"""From here on labels are few and worst: one part together. Source: issue 3, which bounds the error of 80+."""
+"""From here on labels are few and worst: one part. Source: issue 3, which bounds the error of 80+."""
 _BATCH = 64
 
 

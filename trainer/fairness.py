@@ -12,10 +12,10 @@ from trainer.metrics import RESAMPLES, Figure, decade, figure
 
 LEAST_FACES = 100
 """Faces of a part that is compared. The absolute value of a normal error varies by 76% of its mean
-(sqrt(pi / 2 - 1)), so the MAE of 100 faces has a standard error of 8%; with fewer, chance looks like a gap."""
+(sqrt(pi / 2 - 1)), so the MAE of 100 faces has a standard error of 8%; with fewer, chance looks unequal."""
 LEAST_CELL_FACES = 5
-"""Faces of every compared part in a decade that is standardised over. A choice: with fewer, a single face decides
-more than a fifth of the decade's figure. The decades left out are named with the result."""
+"""Faces of every compared part in a decade that is standardised over. A choice: with fewer, a single face
+decides more than a fifth of the decade's figure. The decades left out are named with the result."""
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class ComparedPart:
         part: such as "group asian".
         faces: how many.
         mae: mean absolute error, years.
-        standardised_mae: the same, were its ages spread as those of all faces; None where no decade is shared.
+        standardised_mae: the same, were its ages spread as all faces' are; None where no decade is shared.
     """
 
     part: str
@@ -67,11 +67,11 @@ def compare(
 ) -> Comparison:
     """Compare the parts of one kind; a seed repeats the intervals.
 
-    Direct standardisation: each part's MAE by decade, weighted by the decades of all faces with a part, over the
-    decades in which every compared part has faces. Source: Rothman, Greenland and Lash, "Modern Epidemiology",
-    3rd edition, 2008, chapter 3, standardised measures. The weights are a fixed standard, so only the
-    faces inside a part (and decade) are resampled. A ratio of the largest to the least is at least 1 and grows
-    with chance: the interval of a small gap may lie above the gap itself.
+    Direct standardisation: each part's MAE by decade, weighted by the decades of all faces with a part, over
+    the decades in which every compared part has faces. Source: Rothman, Greenland and Lash, "Modern
+    Epidemiology", 3rd edition, 2008, chapter 3, standardised measures. The weights are a fixed standard, so
+    only the faces inside a part (and decade) are resampled. A ratio of the largest to the least is at least 1
+    and grows with chance: the interval of a small gap may lie above the gap itself.
 
     Args:
         errors_years: (N,), estimate minus label.
@@ -104,7 +104,8 @@ def _parts(
     compared: Sequence[str], names: NDArray[np.str_], plain: Sequence[Floats], alike: Sequence[Floats]
 ) -> tuple[ComparedPart, ...]:
     counts = [int((names == name).sum()) for name in compared]
-    levels = [figure(values) for values in alike] or [None] * len(compared)
+    levels: list[Figure | None] = [figure(values) for values in alike]
+    levels = levels or [None] * len(compared)
     rows = zip(compared, counts, plain, levels, strict=True)
     return tuple(ComparedPart(name, count, figure(mae), level) for name, count, mae, level in rows)
 
@@ -127,7 +128,7 @@ def _resampled(absolute_years: Floats, random: np.random.Generator) -> Floats:
 
 
 def _standardised(cells: Sequence[Floats], weights: Sequence[int], random: np.random.Generator) -> Floats:
-    """Return float64 (1 + RESAMPLES,): the weighted mean of the cells' means, each cell resampled by itself."""
+    """Return float64 (1 + RESAMPLES,): the weighted mean of the cells' means, each resampled by itself."""
     means = np.array([_resampled(absolute_years, random) for absolute_years in cells])
     return np.average(means, axis=0, weights=weights)
 
@@ -148,12 +149,14 @@ def as_text(comparison: Comparison, kind: str) -> str:
     if comparison.standardised_gap is not None:
         lines[0] += f"; with ages made alike {_ranged(comparison.standardised_gap)}"
         lines += [
-            f"  {part.part:16} MAE {part.mae.value:.2f}, with ages made alike {_ranged(part.standardised_mae)}"
+            f"  {part.part:16} MAE {part.mae.value:.2f}, ages made alike {_ranged(part.standardised_mae)}"
             for part in comparison.parts
             if part.standardised_mae is not None
         ]
     if comparison.decades_left_out:
-        lines.append(f"  not in the ages made alike (too few faces): {', '.join(comparison.decades_left_out)}")
+        lines.append(
+            f"  not in the ages made alike (too few faces): {', '.join(comparison.decades_left_out)}"
+        )
     return "\n".join(lines)
 
 

@@ -79,7 +79,7 @@ def _figures(errors_years: NDArray[np.float64], inside: NDArray[np.bool_]) -> tu
 
 
 def figure(values: NDArray[np.float64]) -> Figure:
-    """Take the first value as the figure and the others as its resamples: the interval is their percentiles."""
+    """Take the first value as the figure and the others as resamples, whose percentiles are its interval."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Figure(round(float(values[0]), 4), round(float(low), 4), round(float(high), 4))
 
@@ -109,7 +109,9 @@ def breakdown(
         names = np.array(["" if name is None else name for name in kind])
         for name in sorted(set(names.tolist()) - {""}):
             mine = names == name
-            tables.append(error_table(name, errors_years[mine], seed, None if inside is None else inside[mine]))
+            tables.append(
+                error_table(name, errors_years[mine], seed, None if inside is None else inside[mine])
+            )
     return tables
 
 

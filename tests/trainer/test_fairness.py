@@ -113,8 +113,12 @@ def test_before_and_after() -> None:
     """Only parts and figures that both have are put beside each other."""
     (row,) = fairness_before.beside(BEFORE, AFTER)
     assert row == {
-        **{"part": "all", "faces": 9},
-        **{"mae_before": 5, "mae_after": 4, "bias_before": -2, "bias_after": 1},
+        "part": "all",
+        "faces": 9,
+        "mae_before": 5,
+        "mae_after": 4,
+        "bias_before": -2,
+        "bias_after": 1,
     }
     text = fairness_before.as_text(BEFORE, AFTER)
     assert "before (old) and after (new)" in text

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measured", type=Path, default=MEASURED, help=f"folder of measured files (default: {MEASURED})"
     )
-    parser.add_argument("--run", type=Path, help=f"the bundle's run folder (default: its name under {RUNS})")
+    parser.add_argument(
+        "--run", help="name of the run that the bundle came from, or its folder (default: the bundle's name)"
+    )
     parser.add_argument(
         "--without",
         action="append",
@@ -38,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Read and check everything, make everything, and only then write."""
     bundle = load_bundle(args.bundle)
     measured = read(args.measured, bundle, args.without)
-    origin = read_run(args.run or RUNS / bundle.name, bundle)
+    name = args.run or bundle.name
+    origin = read_run(Path(name) if Path(name).is_dir() else RUNS / name, bundle)
     try:
         card = card_sections.card(bundle, origin, measured, tuple(args.without))
         pictures = card_plots.draw(measured, origin)

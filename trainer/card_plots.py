@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from trainer.card_measured import Document
 from trainer.card_run import Run
@@ -21,6 +22,8 @@ LAYERS = (BLUE, "#5a9e6f", "#8b6bb1", "#b07a4b", "#4f9aa8", GREY)
 """One for each layer of the neighbours' table."""
 WIDE_IN, DPI = 6.4, 120
 """768 pixels wide: at the 390 of a telephone type of 14 points is still 11 pixels high."""
+COLOURS = 64
+"""A dozen are drawn; the others are the steps between them at the edges of lines and letters."""
 STYLE: dict[Any, Any] = {
     "font.size": 14,
     "axes.titlesize": 14,
@@ -73,8 +76,17 @@ def _picture(*panels: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
         for panel, axes in zip(panels, figure.subplots(len(panels), squeeze=False).flat, strict=True):
             panel(axes)
         file = io.BytesIO()
-        figure.savefig(file, dpi=DPI, format="png", facecolor="white", metadata={"Software": None})
-    return file.getvalue()
+        figure.savefig(file, dpi=DPI, format="png", facecolor="white")
+    return _small(file)
+
+
+def _small(file: io.BytesIO) -> bytes:
+    """Return a picture with few colours, a third as long, and without notes of the program that drew it."""
+    small = io.BytesIO()
+    Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+        small, "PNG", optimize=True
+    )
+    return small.getvalue()
 
 
 def _ends(figures: Sequence[Mapping[str, float]], scale: float = 1.0) -> list[list[float]]:

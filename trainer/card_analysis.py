@@ -50,7 +50,7 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
         "aims": [aim.as_row() for aim in aims(measured)],
         "performance_metrics": [_slice(table) for table in test["tables"]],
         "groups_compared": _comparisons(measured),
-        "photos_the_service_refuses": test["outcomes"],
+        "outcomes_in_the_service": test["outcomes"],
     }
     laid_out: dict[str, tuple[str, Callable[[Document], Any]]] = {
         "before": ("before_and_after", lambda document: _before(document, test)),

@@ -117,13 +117,13 @@ def breakdown(
 
 def as_text(tables: Sequence[ErrorTable]) -> str:
     """Return an aligned table for people, intervals in brackets."""
-    header = f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>22}"
-    lines = [header + f"{'in the interval':>24}" if tables and tables[0].coverage else header]
+    header = f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>24}"
+    lines = [header + f"{'in the interval':>25}" if tables and tables[0].coverage else header]
     for table in tables:
         mae = f"{table.mae.value:.2f} [{table.mae.low:.2f}, {table.mae.high:.2f}]"
         bias = f"{table.bias.value:+.2f} [{table.bias.low:+.2f}, {table.bias.high:+.2f}]"
         lines.append(
-            f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>22}"
+            f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>24}"
             f"{_covered(table.coverage)}"
         )
     return "\n".join(lines)

@@ -52,7 +52,6 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = faces(tmp_path / "photos", 8, 26)
     plain = np.full((90, 90, 3), 128, dtype=np.uint8)
     plain[::2] = 120
-
     Image.fromarray(plain).save(photos / "plain.png")
     with (photos / "labels.csv").open("a") as table:
         table.write("plain.png,30,,\n")
@@ -90,7 +89,7 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_evaluate_beside_an_earlier_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An earlier bundle and what was written of it are printed beside the new one; the oldest are one part."""
+    """An earlier bundle and what was written of it are printed beside the new; the oldest are one part."""
     photos, bundle = faces(tmp_path / "photos", 12, 75), make_tiny_bundle(tmp_path / "bundle")
     earlier, figures = make_tiny_bundle(tmp_path / "earlier", seed=1), tmp_path / "before.json"
     shared = ["evaluate", "--source", "folder", "--path", str(photos), "--threads", "1"]

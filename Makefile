@@ -10,13 +10,22 @@ TESTING := .venv-test
 # one thread a process: the detector, the model and NumPy would otherwise fight over the same cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run test lint bench clean
+# what `make measure` reads and writes; BEFORE is an earlier bundle, or what `evaluate --json` wrote of one
+DATA ?= ../shared/data
+MEASURED ?= work/measured
+RUN ?=
+BEFORE ?=
+TRAINER := $(TESTING)/bin/python -m trainer
+UTKFACE = --source utkface=$(DATA)/utkface
+
+.PHONY: help run test lint bench measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
 	@echo 'make bench            measure, and print a table'
+	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
 # the first Python from 3.11 to 3.13 that runs, or PYTHON=... from the command line
@@ -64,6 +73,31 @@ lint: $(TESTING)/.ready
 
 bench: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench
+
+# calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
+measure: $(TESTING)/.ready
+	@if [ -z "$(RUN)" ]; then
+	  echo 'name the run that the shipped model was exported from, such as make measure RUN=face-163' >&2; exit 1
+	fi
+	out=$(MEASURED)
+	mkdir -p "$$out"
+	if [ -d "$(BEFORE)" ]; then
+	  $(TRAINER) evaluate --path $(DATA)/utkface --bundle "$(BEFORE)" --json "$$out/before.json"
+	elif [ -n "$(BEFORE)" ]; then
+	  cp "$(BEFORE)" "$$out/before.json"
+	fi
+	set -x
+	$(TRAINER) calibrate $(UTKFACE) --report --json "$$out/coverage.json"
+	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
+	if [ -f "$$out/before.json" ]; then before=(--before "$$out/before.json"); else before=(); fi
+	$(TRAINER) evaluate --path $(DATA)/utkface "$${before[@]}" --json "$$out/test.json"
+	$(TRAINER) evaluate --source folder --path $(DATA)/portraits --json "$$out/portraits.json"
+	$(TRAINER) bands --path $(DATA)/fairface --json "$$out/fairface.json"
+	$(TRAINER) framing $(UTKFACE) --json "$$out/framing.json"
+	$(TRAINER) neighbours $(UTKFACE) --run "$(RUN)" --bundle simsvc/bundle/model --split test --json "$$out/neighbours.json"
+	$(TRAINER) data $(UTKFACE) --json "$$out/data_audit.json"
+	if [ -f "$$out/before.json" ]; then without=(); else without=(--without before); fi
+	$(TRAINER) card --measured "$$out" --run "$(RUN)" "$${without[@]}"
 
 clean:
 	rm -rf $(SERVICE) $(TESTING) var work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

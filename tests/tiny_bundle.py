@@ -32,7 +32,7 @@ def make_tiny_bundle(folder: Path, dims: int = 16, size_px: int = 32, seed: int 
         "format": 1,
         "name": "tiny",
         "version": f"tiny-{seed}",
-        "files": {name: _fingerprint(folder / name) for name in ("model.onnx", "model.safetensors")},
+        "files": {name: fingerprint(folder / name) for name in ("model.onnx", "model.safetensors")},
         "input": {"size_px": size_px, "mean": list(MEAN), "std": list(STD)},
         "crop": {"margin": 1.1, "detector": "libfacedetection", "working_side_px": 640},
         "layer": "features",
@@ -46,7 +46,8 @@ def make_tiny_bundle(folder: Path, dims: int = 16, size_px: int = 32, seed: int 
     return folder
 
 
-def _fingerprint(path: Path) -> dict[str, str | int]:
+def fingerprint(path: Path) -> dict[str, str | int]:
+    """Return what model.json states of a file."""
     data = path.read_bytes()
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 

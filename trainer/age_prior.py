@@ -73,7 +73,7 @@ def offsets(told: Told, point: str) -> NDArray[np.float32]:
         loss = errors.abs().mean() + SMOOTH * knots.diff().diff().square().sum()
         for faces, aim in parts:
             loss = loss + PENALTY * (errors[faces].mean().abs() - aim).clamp_min(0) ** 2
-        loss.backward()
+        torch.autograd.backward(loss)
         adam.step()
     found = _joined(knots.detach())
     return (found - found[ages.long().clamp(0, AGE_BINS - 1)].mean()).numpy()
@@ -96,7 +96,7 @@ def _decades(ages_years: Tensor) -> list[tuple[Tensor, float]]:
     """Return the faces of every decade that has enough of them, and the bias aimed at."""
     starts = (ages_years / KNOT_YEARS).floor().clamp_max(9) * KNOT_YEARS
     found = []
-    for start in starts.unique().tolist():
+    for start in sorted(set(starts.tolist())):
         faces = torch.nonzero(starts == start)[:, 0]
         if len(faces) >= LEAST_FACES:
             found.append((faces, ROOM * (MOST_BIAS_YEARS if start < OLD_YEARS else MOST_OLD_BIAS_YEARS)))

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a data set and where it lies; NAME is one of {', '.join(READERS)}; may be repeated",
     )
     parser.add_argument("--out", type=Path, default=CACHE, help="folder to write to (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the audit there too")
     actions = parser.add_subparsers(dest="action", metavar="fetch")
     fetching = actions.add_parser("fetch", help="download a published data set")
     fetching.add_argument("name", metavar="NAME", help=f"one of {', '.join(archives.ARCHIVES)}")
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.action == "fetch":
         return _fetch(args.name, args.to, accepted=args.yes)
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     sources = parse_sources(args.source)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -59,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     result = audit(data)
     print(as_text(result))
     write_rows(data, args.out / "rows.csv")
-    (args.out / "audit.json").write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
+    for path in (args.out / "audit.json", *([args.json] if args.json else [])):
+        path.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
     from trainer.datasets.audit_plot import draw  # noqa: PLC0415 - matplotlib only where something is drawn
 
     draw(data, result, args.out / "audit.png")

@@ -27,6 +27,8 @@ from trainer.model import AgeModel, extract
 from trainer.projection import Projection
 
 WEIGHTS = "model.safetensors"
+OFFSETS = "offsets"
+"""Name of the age offsets among the bundle's weights: they are the export's, not the run's."""
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""
 AGE_TOLERANCE_YEARS = 0.01
@@ -94,7 +96,8 @@ def write_bundle(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _write_graph(graph, size_px, part / GRAPH)
-    weights = {k: v.detach().cpu().contiguous() for k, v in graph.state_dict().items()}
+    named = {**graph.state_dict(), OFFSETS: graph.model.offsets}
+    weights = {k: v.detach().cpu().contiguous() for k, v in named.items()}
     save_file(weights, part / WEIGHTS)
     document = _document(graph, size_px, about, part)
     (part / DOCUMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -83,13 +83,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def correct(model: AgeModel, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
-    """Add the offsets of `trainer.age_prior` to the last biases; return what model.json says of it."""
+    """Give the model the offsets of `trainer.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
     _, scores = _passed(model, recipe, corpus, positions, f"head.{LAST}")
     told = age_prior.Told(scores, corpus.ages_years[positions])
     added = age_prior.offsets(told, recipe.point)
-    with torch.no_grad():
-        model.head.get_submodule(LAST).get_parameter("bias").add_(torch.from_numpy(added))
+    model.offsets.copy_(torch.from_numpy(added))
     knots = added[:: age_prior.KNOT_YEARS]
     return {
         "split": "valid",

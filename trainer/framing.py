@@ -17,7 +17,7 @@ from tqdm import tqdm
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.slim_detector import SlimDetector
-from simsvc.errors import PhotoError, SourceEmpty
+from simsvc.errors import PhotoError, SettingsError, SourceEmpty
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
 from simsvc.values import Crop, Face
@@ -76,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score every change, print and write."""
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     bundle = load_bundle(args.bundle)
     rows = merged(parse_sources(args.source)).of(args.split)
     if args.limit is not None and args.limit < len(rows):

@@ -35,6 +35,7 @@ class ErrorTable:
         rmse: root of the mean squared error, years.
         cs5: share at most 5 years off, 0..1.
         bias: mean of estimate minus label, years.
+        coverage: share of labels inside the calibrated interval, 0..1, or None where there is no calibration.
     """
 
     part: str
@@ -43,29 +44,42 @@ class ErrorTable:
     rmse: Figure
     cs5: Figure
     bias: Figure
+    coverage: Figure | None = None
 
     def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON, coverage only where it was measured."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def error_table(part: str, errors_years: NDArray[np.float64], seed: int = 0) -> ErrorTable:
-    """Return the figures of errors (N,) = estimate minus label, N >= 1; a seed repeats the intervals."""
+def error_table(
+    part: str, errors_years: NDArray[np.float64], seed: int = 0, inside: NDArray[np.bool_] | None = None
+) -> ErrorTable:
+    """Return the figures of one part; a seed repeats the intervals.
+
+    Args:
+        part: its name.
+        errors_years: (N,), estimate minus label, N >= 1.
+        seed: of the bootstrap.
+        inside: (N,), whether the label lies in its calibrated interval, or None where there is none.
+    """
     random, count = np.random.default_rng(seed), len(errors_years)
-    resampled = (errors_years[random.integers(0, count, count)] for _ in range(RESAMPLES))  # one at a time
-    mae, rmse, cs5, bias = np.array([_figures(errors_years), *map(_figures, resampled)]).T
-    return ErrorTable(part, count, _figure(mae), _figure(rmse), _figure(cs5), _figure(bias))
+    covered = np.zeros(count, np.bool_) if inside is None else inside
+    draws = (random.integers(0, count, count) for _ in range(RESAMPLES))  # one at a time
+    resampled = (_figures(errors_years[drawn], covered[drawn]) for drawn in draws)
+    columns = np.array([_figures(errors_years, covered), *resampled]).T
+    mae, rmse, cs5, bias, coverage = (figure(column) for column in columns)
+    return ErrorTable(part, count, mae, rmse, cs5, bias, None if inside is None else coverage)
 
 
-def _figures(errors_years: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return MAE, RMSE, CS@5 and bias of one sample."""
+def _figures(errors_years: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Return MAE, RMSE, CS@5, bias and coverage of one sample."""
     absolute = np.abs(errors_years)
-    rmse = float(np.sqrt((errors_years**2).mean()))
-    return float(absolute.mean()), rmse, float((absolute <= CLOSE_YEARS).mean()), float(errors_years.mean())
+    rmse, close = np.sqrt((errors_years**2).mean()), (absolute <= CLOSE_YEARS).mean()
+    return tuple(float(v) for v in (absolute.mean(), rmse, close, errors_years.mean(), inside.mean()))
 
 
-def _figure(values: NDArray[np.float64]) -> Figure:
-    """Take the first value as the figure and the others as its resamples."""
+def figure(values: NDArray[np.float64]) -> Figure:
+    """Take the first value as the figure and the others as resamples, whose percentiles are its interval."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Figure(round(float(values[0]), 4), round(float(low), 4), round(float(high), 4))
 
@@ -75,7 +89,7 @@ def bootstrapped(
 ) -> Figure:
     """Return a statistic (one that takes `axis`, such as `np.median`) of values (N,), N >= 1."""
     drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
-    return _figure(np.array([statistic(values), *statistic(values[drawn], axis=1)]))
+    return figure(np.array([statistic(values), *statistic(values[drawn], axis=1)]))
 
 
 def bracketed(figure: Mapping[str, float] | None, style: str) -> str:
@@ -92,7 +106,10 @@ def decade(age_years: float) -> str:
 
 
 def breakdown(
-    errors_years: NDArray[np.float64], parts: Sequence[Sequence[str | None]], seed: int = 0
+    errors_years: NDArray[np.float64],
+    parts: Sequence[Sequence[str | None]],
+    seed: int = 0,
+    inside: NDArray[np.bool_] | None = None,
 ) -> list[ErrorTable]:
     """Return the table of all faces, then one a part, parts in order of their names within each kind.
 
@@ -100,21 +117,34 @@ def breakdown(
         errors_years: (N,).
         parts: for each kind (decade, group, gender) the part each of the N faces belongs to, or None.
         seed: of the bootstrap.
+        inside: (N,), whether the label lies in its calibrated interval, or None where there is none.
     """
-    tables = [error_table("all", errors_years, seed)]
+    tables = [error_table("all", errors_years, seed, inside)]
     for kind in parts:
         names = np.array(["" if name is None else name for name in kind])
-        tables += [error_table(n, errors_years[names == n], seed) for n in sorted(set(names.tolist()) - {""})]
+        for name in sorted(set(names.tolist()) - {""}):
+            mine = names == name
+            tables.append(
+                error_table(name, errors_years[mine], seed, None if inside is None else inside[mine])
+            )
     return tables
 
 
 def as_text(tables: Sequence[ErrorTable]) -> str:
     """Return an aligned table for people, intervals in brackets."""
-    lines = [f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>22}"]
+    header = f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>24}"
+    lines = [header + f"{'in the interval':>25}" if tables and tables[0].coverage else header]
     for table in tables:
         mae = f"{table.mae.value:.2f} [{table.mae.low:.2f}, {table.mae.high:.2f}]"
         bias = f"{table.bias.value:+.2f} [{table.bias.low:+.2f}, {table.bias.high:+.2f}]"
         lines.append(
-            f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>22}"
+            f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>24}"
+            f"{_covered(table.coverage)}"
         )
     return "\n".join(lines)
+
+
+def _covered(coverage: Figure | None) -> str:
+    if coverage is None:
+        return ""
+    return f"{f'{coverage.value:.1%} [{coverage.low:.1%}, {coverage.high:.1%}]':>24}"

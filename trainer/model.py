@@ -85,7 +85,8 @@ class AgeModel(nn.Module):
     """Crops to age: `body` (cut before its classifier), then `head`.
 
     Input float32 (N, 3, S, S), normalised with the body's own mean and deviation. Output: raw scores (N, 1)
-    or (N, 101); `ages` turns them into years.
+    or (N, 101); `ages` turns them into years, after adding `offsets` (see `trainer.age_prior`), float32
+    (101,): zeros until a run is exported, and no weight of the run.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -95,6 +96,8 @@ class AgeModel(nn.Module):
         self.head = _head(bodies.BODIES[architecture.body].channels, architecture)
         self.traits: nn.Linear | None = None
         self.bins: Tensor
+        self.offsets: Tensor
+        self.register_buffer("offsets", torch.zeros(AGE_BINS), persistent=False)
         self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,11 +128,14 @@ class AgeModel(nn.Module):
             return scores.float()[:, 0]
         if self.architecture.point == "mean":
             return self.expected(scores)
-        return median(scores[:, :AGE_BINS].float().softmax(dim=1))
+        return median(self._shares(scores))
 
     def expected(self, scores: Tensor) -> Tensor:
         """Return the distribution's expected value in years, float32 (N,)."""
-        return scores[:, :AGE_BINS].float().softmax(dim=1) @ self.bins
+        return self._shares(scores) @ self.bins
+
+    def _shares(self, scores: Tensor) -> Tensor:
+        return (scores[:, :AGE_BINS].float() + self.offsets).softmax(dim=1)
 
     def start_at(self, age_years: float) -> None:
         """Set the regression head's last bias, so that training starts from the mean age instead of zero."""

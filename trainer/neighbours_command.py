@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
+from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer import neighbours
+from trainer.card_run import check_exported
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.export import OFFSETS, WEIGHTS
 from trainer.export_command import layer_sizes, measured, traits
 from trainer.model import AgeModel
-from trainer.projection import METHODS, MOST_DIMS, Traits, find
+from trainer.projection import METHODS, MOST_DIMS, Projection, Traits, find
 from trainer.recipe import Recipe
 from trainer.runs import RUNS, load_run
 
@@ -35,6 +39,8 @@ TRANSFORMS = (
     "lda:64",
     "ridge:64",
 )
+SERVED = "as served"
+"""Transform of the row that measures a bundle's own embedding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,18 +84,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, nargs=2, metavar=("GALLERY", "QUERIES"), help="at most so many, drawn at random"
     )
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        help="the bundle exported from the run: adds a row of its own embedding, and its name to the JSON",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure every layer with every transform, print and write."""
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
     methods = [_method(text) for text in args.transform or TRANSFORMS]
     recipe, model = load_run(folder)
     torch.set_num_threads(args.threads)
     layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
-    names = sorted({name for layer in layers for name in layer.split("+")})
+    bundle = _exported(args.bundle, folder) if args.bundle else None
+    served = [str(bundle.raw["layer"])] if bundle else []
+    if bundle:
+        model.offsets.copy_(torch.from_numpy(load_file(bundle.folder / WEIGHTS)[OFFSETS]))
+    names = sorted({name for layer in [*layers, *served] for name in layer.split("+")})
     sizes = {name: layer_sizes(model, recipe, name)[0] for name in names}  # an unknown layer stops here
     corpus = open_corpus(parse_sources(args.source))
     limits = args.limit or (len(corpus.data.rows), len(corpus.data.rows))
@@ -98,14 +115,27 @@ def run(args: argparse.Namespace) -> int:
         for split, limit in zip(("train", args.split), limits, strict=True)
     )
     rows = [_row(layer, method, gallery, queries) for layer in layers for method in methods]
+    if bundle:
+        found = Projection(*(load_file(bundle.folder / WEIGHTS)[name] for name in ("mean", "matrix")))
+        rows.append(_judged(served[0], SERVED, found, gallery, queries))
     mae = float(np.abs(queries.errors_years).mean())
     shape = f"{len(queries.groups)} {args.split} faces against {len(gallery.groups)} of train"
     print(f"{recipe.name}: {shape}; the model's own MAE {mae:.2f} years\n{as_text(rows)}")
     if args.json:
-        document = {"run": recipe.name, "split": args.split, "queries": len(queries.groups)}
+        document: dict[str, Any] = {}
+        if bundle:
+            document |= {"model": bundle.version, "model_sha256": bundle.sha256}
+        document |= {"run": recipe.name, "split": args.split, "queries": len(queries.groups)}
         document |= {"gallery": len(gallery.groups), "mae_years": round(mae, 4), "rows": rows}
         args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _exported(folder: Path, run: Path) -> Bundle:
+    """Return the bundle that was exported from a run."""
+    bundle = load_bundle(folder)
+    check_exported(bundle, run)
+    return bundle
 
 
 def _method(text: str) -> tuple[str, int]:
@@ -135,11 +165,16 @@ def _sample(
 
 def _row(layer: str, method: tuple[str, int], gallery: Sample, queries: Sample) -> dict[str, Any]:
     train, parts = gallery.of(layer)
-    asked, _ = queries.of(layer)
-    found = find(*method, train, gallery.traits, parts)
-    nearest = neighbours.nearest(found.apply(asked), found.apply(train), queries.groups, gallery.groups)
+    return _judged(layer, method[0], find(*method, train, gallery.traits, parts), gallery, queries)
+
+
+def _judged(
+    layer: str, transform: str, found: Projection, gallery: Sample, queries: Sample
+) -> dict[str, Any]:
+    held, asked = found.apply(gallery.of(layer)[0]), found.apply(queries.of(layer)[0])
+    nearest = neighbours.nearest(asked, held, queries.groups, gallery.groups)
     figures = neighbours.judged(nearest, queries.traits, gallery.traits, queries.errors_years)
-    return {"layer": layer, "transform": method[0], "dims": found.matrix.shape[1], **figures.as_dict()}
+    return {"layer": layer, "transform": transform, "dims": found.matrix.shape[1], **figures.as_dict()}
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

@@ -41,8 +41,13 @@ def sync(path: Path) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or the next start after a crash, finds the old text or the new one."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or the next start after a crash, finds the old one or the new one."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
+    fresh.write_bytes(data)
     sync(fresh)
     fresh.replace(path)
     sync(path.parent)

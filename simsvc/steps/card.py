@@ -17,6 +17,8 @@ SPELLED = {
     "px": "px",
     "lr": "learning rates",
     "ema": "EMA",
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
 }
 """Words of keys that are not written as they are."""
 UNITS = {"years", "px", "seconds", "deg", "ms"}

@@ -52,7 +52,6 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = faces(tmp_path / "photos", 8, 26)
     plain = np.full((90, 90, 3), 128, dtype=np.uint8)
     plain[::2] = 120
-
     Image.fromarray(plain).save(photos / "plain.png")
     with (photos / "labels.csv").open("a") as table:
         table.write("plain.png,30,,\n")
@@ -79,10 +78,35 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert by_part["group white"]["mae"]["value"] == pytest.approx(np.abs(errors).mean(), abs=1e-3)
     assert by_part["gender male"]["bias"]["value"] == pytest.approx(np.mean(errors[::2]), abs=1e-3)
     assert by_part["age 20-29"]["bias"]["value"] == pytest.approx(np.mean(errors[:4]), abs=1e-3)
+    assert written["model_sha256"] == load_bundle(bundle).sha256
+    assert "coverage" not in by_part["all"]  # the tiny model is not calibrated
+    assert written["fairness"]["groups"]["parts_left_out"] == ["group white"]
     printed = capsys.readouterr().out
+    assert "groups: no two parts of 100 faces" in printed
     assert f"{by_part['all']['mae']['value']:.2f} [" in printed
     assert "'no_face': 1" in printed
     assert "tiny-0 on folder, all part, 9 faces" in printed
+
+
+def test_evaluate_beside_an_earlier_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An earlier bundle and what was written of it are printed beside the new; the oldest are one part."""
+    photos, bundle = faces(tmp_path / "photos", 12, 75), make_tiny_bundle(tmp_path / "bundle")
+    earlier, figures = make_tiny_bundle(tmp_path / "earlier", seed=1), tmp_path / "before.json"
+    shared = ["evaluate", "--source", "folder", "--path", str(photos), "--threads", "1"]
+    assert main([*shared, "--bundle", str(earlier), "--json", str(figures)]) == 0
+    (old, *_) = json.loads(figures.read_text())["tables"]
+    texts = []
+    for before in (earlier, figures):
+        capsys.readouterr()
+        assert main([*shared, "--bundle", str(bundle), "--before", str(before)]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert "before (tiny-1) and after (tiny-0)" in texts[0]
+    assert f"{old['mae']['value']:.2f} -> " in texts[0]
+    tables = {table["part"]: table for table in json.loads(figures.read_text())["tables"]}
+    assert tables["age 80+"]["faces"] == tables["age 80-89"]["faces"] == 7
+    assert main([*shared, "--bundle", str(bundle), "--before", "gone.json"]) == 2
+    assert "no bundle and no file gone.json" in capsys.readouterr().err
 
 
 def test_evaluate_a_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,9 @@ def test_writes_rows_audit_and_picture(tmp_path: Path, capsys: pytest.CaptureFix
     right = write_folder(tmp_path / "right", {f"{at}.jpg": 2 * at for at in range(20)}, first_seed=19)
     out = tmp_path / "out"
 
-    assert call("--source", f"folder:a={left}", "--source", f"folder:b={right}", "--out", str(out)) == 0
+    sources = ["--source", f"folder:a={left}", "--source", f"folder:b={right}"]
+    copy = tmp_path / "copy.json"
+    assert call(*sources, "--out", str(out), "--json", str(copy)) == 0
 
     assert "40 photos" in capsys.readouterr().out
     with (out / "rows.csv").open(encoding="utf-8", newline="") as file:
@@ -43,6 +45,7 @@ def test_writes_rows_audit_and_picture(tmp_path: Path, capsys: pytest.CaptureFix
     }
     assert [row["reference"] for row in rows if row["duplicate_group"] in shared] == ["19.jpg", "0.jpg"]
     assert json.loads((out / "audit.json").read_text())["near_duplicates"]["pairs"] == 1
+    assert copy.read_bytes() == (out / "audit.json").read_bytes()
     assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -81,6 +81,9 @@ def test_calibrate_refuses_too_few_faces(tmp_path: Path, capsys: pytest.CaptureF
         (["calibrate", "--decade-coverage", "1"], "share from 0"),
         (["calibrate", "--json", "no/where.json"], "no folder no to write"),
         (["framing", "--bundle", "gone"], "no model"),
+        (["framing", "--json", "no/where.json"], "no folder no to write"),
+        (["neighbours", "--run", "gone", "--json", "no/where.json"], "no folder no to write"),
+        (["data", "--source", "folder=.", "--json", "no/where.json"], "no folder no to write"),
         (["neighbours", "--run", "gone"], "no finished run"),
         (["neighbours", "--run", "gone", "--transform", "umap"], "choose one of"),
         (["neighbours", "--run", "gone", "--transform", "pca:999"], "1 to 256"),
@@ -144,6 +147,17 @@ def test_neighbours_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main([*export, "--transform", "ridge", "--dims", "64"]) == 0
     bundle = load_bundle(out)
     assert (bundle.dims, bundle.raw["layer"], bundle.raw["flip_average"]) == (24, layer[1], True)
+    few = ["--layer", "body:mean", "--transform", "pca:8", "--json", str(table), "--threads", "1", *limits]
+    assert main(["neighbours", "--run", "mine", *source, *few, "--bundle", str(out)]) == 0
+    document = json.loads(table.read_text())
+    assert (document["model"], document["model_sha256"]) == (bundle.version, bundle.sha256)
+    assert [(row["layer"], row["transform"], row["dims"]) for row in document["rows"]] == [
+        ("body:mean", "pca", 8),
+        (layer[1], "as served", 24),
+    ]
+    other = make_tiny_bundle(tmp_path / "other")
+    assert main(["neighbours", "--run", "mine", *source, *few, "--bundle", str(other)]) == 2
+    assert "tiny-0 was not exported from the run" in capsys.readouterr().err
     assert main([*export, "--transform", "centred"]) == 2
     assert "at most 256 numbers" in capsys.readouterr().err
     assert load_bundle(out).sha256 == bundle.sha256

@@ -85,6 +85,20 @@ def test_breakdown() -> None:
     assert tables[3].mae.value == pytest.approx(6.5)
 
 
+def test_coverage() -> None:
+    """The share of labels inside their intervals stands in every part, and only where there are intervals."""
+    inside = np.array([True, True, False, True, False])
+    tables = breakdown(ERRORS, [["a", "a", "b", "b", "b"]], inside=inside)
+    assert [table.coverage and table.coverage.value for table in tables] == [0.6, 1, 0.3333]
+    assert tables[0].coverage is not None
+    assert tables[0].coverage.low < 0.6 < tables[0].coverage.high
+    assert "60.0% [" in as_text(tables)
+    plain = error_table("all", ERRORS)
+    assert "coverage" not in plain.as_dict()
+    assert tables[0].as_dict().keys() - plain.as_dict().keys() == {"coverage"}
+    assert (tables[0].mae, tables[0].bias) == (plain.mae, plain.bias)
+
+
 def test_text() -> None:
     """The table for people names every part with its figures and lines up."""
     lines = as_text(breakdown(ERRORS, [["age 0-9", "age 90+", "age 0-9", "age 0-9", "age 0-9"]])).splitlines()

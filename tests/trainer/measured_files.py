@@ -1,0 +1,168 @@
+"""A bundle, the run it came from and everything measured of it: small files with made-up figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from simsvc.engines.bundle import load_bundle
+from tests.tiny_bundle import fingerprint, make_tiny_bundle
+
+Documents = dict[str, dict[str, Any]]
+
+
+def figure(value: float) -> dict[str, float]:
+    """Return a figure with an interval of a tenth either way."""
+    return {"value": value, "low": round(value - 0.1, 4), "high": round(value + 0.1, 4)}
+
+
+def table(part: str, mae: float, bias: float = 0.5, coverage: float | None = 0.9) -> dict[str, Any]:
+    """Return one part of an evaluation."""
+    figures = {"mae": figure(mae), "rmse": figure(mae + 1), "cs5": figure(0.7), "bias": figure(bias)}
+    return {"part": part, "faces": 150} | figures | ({"coverage": figure(coverage)} if coverage else {})
+
+
+def tables(mae: float) -> list[dict[str, Any]]:
+    """Return all faces, two decades, the oldest, two groups and two genders."""
+    ages = [table("age 20-29", mae - 1, 1.2), table("age 80-89", 9, -5), table("age 80+", 9, -5)]
+    groups = [table("group black", mae + 1), table("group white", mae - 1)]
+    genders = [table("gender female", mae), table("gender male", mae + 0.1)]
+    return [table("all", mae), *ages, *groups, *genders]
+
+
+def comparison(*parts: str) -> dict[str, Any]:
+    """Return two compared parts."""
+    compared = [{"part": p, "faces": 150, "mae": figure(5), "standardised_mae": figure(4.6)} for p in parts]
+    return {
+        "parts": compared,
+        "gap": figure(1.5),
+        "standardised_gap": figure(1.2),
+        "decades": ["age 20-29"],
+        "decades_left_out": ["age 80-89"],
+        "parts_left_out": [],
+    }
+
+
+def documents(version: str = "tiny-0", sha256: str | None = None) -> Documents:
+    """Return every measured file of a model, by name."""
+    of = {"model": version} | ({"model_sha256": sha256} if sha256 else {})
+    test = of | {"source": "utkface", "split": "test", "tables": tables(4.5), "outcomes": {"estimated": 150}}
+    fairness = {
+        "groups": comparison("group black", "group white"),
+        "genders": comparison("gender female", "gender male"),
+    }
+    parts = [("all", 0.9, 150), ("age 80-89", 0.5, 20), ("group black", 0.87, 150)]
+    covered = [
+        {
+            "part": name,
+            "coverage": share,
+            "faces": faces,
+            "mean_width_years": 19.7,
+            "median_width_years": 19.0,
+        }
+        for name, share, faces in parts
+    ]
+    found = {"age_gap_years": 7.5, "gender": 0.93, "group": 0.7, "warning": 0.3}
+    rows = [
+        {"layer": "body:mean", "transform": transform, "dims": dims, "mae_years": mae, **found}
+        for transform, dims, mae in (("pca", 64, 5.0), ("as served", 128, 4.9))
+    ]
+    traded = {"mae": figure(4), "coverage": figure(0.9)}
+    return {
+        "test": test | {"fairness": fairness},
+        "before": {"model": "old-1", "source": "utkface", "split": "test", "tables": tables(5.5)},
+        "portraits": of | {"source": "folder", "split": "all", "tables": [table("all", 3.8)], "outcomes": {}},
+        "coverage": of | {"split": "test", "parts": covered},
+        "framing": of | {"split": "test", "faces": 150} | FRAMING,
+        "neighbours": of | {"split": "test", "rows": rows, "mae_years": 4.5, "queries": 150, "gallery": 900},
+        "withheld": of
+        | {
+            "rule": "the worst first",
+            "trade": {
+                "test": [{"withheld": share, "answered": 9, **traded} for share in (0.0, 0.1)],
+                "bands": [{"withheld": 0.0, "answered": 9, "within_or_close": figure(0.8)}],
+            },
+        },
+        "fairface": of
+        | {
+            "close_years": 5.0,
+            "parts": [
+                {"part": "all", "photos": 270, "outcomes": {"no_face": 3, "estimated": 267}, "estimated": 267}
+                | {"within": figure(0.6), "within_or_close": figure(0.85), "median_outside_years": None}
+            ],
+        },
+        "data_audit": AUDIT,
+    }
+
+
+FRAMING: dict[str, Any] = {
+    "worst_cost_years": 0.3,
+    "changes": [
+        {"change": "as detected", "mae": 4.5, "cost": 0.0, "moved": 0.0},
+        {"change": "10% up", "mae": 4.8, "cost": 0.3, "moved": 1.0},
+    ],
+}
+AUDIT: dict[str, Any] = {
+    "photos": 1500,
+    "by_source": {"utkface": 1500},
+    "by_decade": {"20-29": 1000, "80-89": 500},
+    "by_gender": {"male": 800, "female": 700},
+    "by_group": {"white": 900, "black": 600},
+    "split_by_decade": {
+        "train": {"20-29": 800, "80-89": 400},
+        "valid": {"20-29": 100, "80-89": 50},
+        "test": {"20-29": 100, "80-89": 50},
+    },
+    "near_duplicates": {
+        "pairs": 965,
+        "photos": 1700,
+        "mean_difference_years": 3.8,
+        "far_apart_share": 0.25,
+        "worst": [{"first": "utkface/secret.jpg", "second": "utkface/other.jpg"}],
+    },
+}
+
+
+def write(folder: Path, files: Documents) -> Path:
+    """Write measured files and return their folder."""
+    folder.mkdir(exist_ok=True)
+    for name, document in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    return folder
+
+
+def make_site(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a bundle, its measured files and its run; return their folders."""
+    bundle = make_tiny_bundle(folder / "bundle")
+    run = folder / "run"
+    run.mkdir()
+    weights = {"head.weight": np.arange(6, dtype=np.float32), "head.bias": np.ones(2, np.float32)}
+    save_file(weights, run / "best.safetensors")
+    shipped = load_file(bundle / "model.safetensors") | {f"model.{k}": v for k, v in weights.items()}
+    save_file(shipped, bundle / "model.safetensors")
+    make_consistent(bundle)
+    history = [
+        {"epoch": at, "train_loss": 3 - at, "valid_loss": 2.5 - at, "valid_mae": 5.0, "valid_rmse": 7.0}
+        for at in range(2)
+    ]
+    recipe = {"name": "tiny", "body": "dlib_resnet", "weights": "pretrained", "teacher": "a/b/net.onnx"}
+    result = {"recipe": recipe, "valid_mae": 4.4, "valid_rmse": 6.2, "best_epoch": 1, "seconds": 120.0}
+    result |= {"faces": {"train": 1200, "valid": 150, "test": 150}, "sources": ["utkface"], "machine": "M"}
+    (run / "history.json").write_text(json.dumps(history))
+    (run / "result.json").write_text(json.dumps(result))
+    (run / "recipe.toml").write_text('body = "dlib_resnet"\nteacher = "a/b/net.onnx"\nlr = [0.1, 0.2]\n')
+    measured = documents(sha256=load_bundle(bundle).sha256)
+    return bundle, write(folder / "measured", measured), run
+
+
+def make_consistent(bundle: Path) -> None:
+    """Let model.json vouch for the weights as they are, and name their data."""
+    path = bundle / "model.json"
+    document = json.loads(path.read_text())
+    document["files"]["model.safetensors"] = fingerprint(bundle / "model.safetensors")
+    document["training"] = {"sources": ["utkface"]}
+    path.write_text(json.dumps(document))

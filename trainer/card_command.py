@@ -1,0 +1,68 @@
+"""`python -m trainer card`: the model card and its plots, from measured files only, into the bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.durable_files import replace_bytes, replace_text
+from simsvc.engines.model_card import DOCUMENT, PLOTS
+from simsvc.errors import SettingsError
+from trainer import card_plots, card_sections
+from trainer.card_measured import MEASURED, MEASUREMENTS, read
+from trainer.card_run import read_run
+from trainer.export_command import BUNDLE
+from trainer.runs import RUNS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument(
+        "--measured", type=Path, default=MEASURED, help=f"folder of measured files (default: {MEASURED})"
+    )
+    parser.add_argument(
+        "--run", help="name of the run that the bundle came from, or its folder (default: the bundle's name)"
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=sorted(set(MEASUREMENTS) - {"test"}),
+        help="leave a measured file out on purpose; the card says so; repeatable",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read and check everything, make everything, and only then write."""
+    bundle = load_bundle(args.bundle)
+    measured = read(args.measured, bundle, args.without)
+    name = args.run or bundle.name
+    origin = read_run(Path(name) if Path(name).is_dir() else RUNS / name, bundle)
+    try:
+        card = card_sections.card(bundle, origin, measured, tuple(args.without))
+        pictures = card_plots.draw(measured, origin)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"A measured file or the run lacks a figure or holds another than expected ({error!r}). Measure "
+            "again with `make measure`."
+        ) from None
+    _write(args.bundle, card, pictures)
+    for aim in card["quantitative_analysis"]["aims"]:
+        met = "met" if aim["met"] else "NOT MET"
+        print(f"{met:8} {aim['aim']}: {aim['measured']:g} ({aim['wanted']})")
+    print(f"{args.bundle}: {DOCUMENT} and {len(pictures)} plots: {', '.join(pictures)}")
+    return 0
+
+
+def _write(folder: Path, card: dict[str, Any], pictures: dict[str, bytes]) -> None:
+    """Write plots and then the card; plots of an earlier card that were not drawn now go away."""
+    for name in PLOTS:
+        if name in pictures:
+            replace_bytes(folder / f"{name}.png", pictures[name])
+        else:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+    replace_text(folder / DOCUMENT, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,0 +1,92 @@
+"""The card's pictures, each a PNG that can be read on a telephone: few words, large type, white ground."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from trainer import card_panels as panels
+from trainer.card_measured import Document
+from trainer.card_run import Run
+
+WIDE_IN, DPI = 6.4, 120
+"""768 pixels wide: at the 390 of a telephone type of 14 points is still 11 pixels high."""
+COLOURS = 64
+"""A dozen are drawn; the others are the steps between them at the edges of lines and letters."""
+STYLE: dict[Any, Any] = {
+    "font.size": 14,
+    "axes.titlesize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": panels.GREY,
+    "xtick.labelsize": 13,
+    "ytick.labelsize": 13,
+    "legend.frameon": False,
+    "legend.fontsize": 12,
+}
+
+Measured = Mapping[str, Document]
+
+
+def draw(measured: Measured, run: Run) -> dict[str, bytes]:
+    """Return PNG by name of every plot whose figures were measured; names are those of simsvc's `PLOTS`."""
+    test, before = measured["test"], measured.get("before")
+    pictures = {
+        "error_by_age": _picture(lambda axes: panels.error_by_age(axes, test, before)),
+        "groups": _picture(lambda axes: panels.groups(axes, test, before)),
+        "loss": _picture(
+            *(lambda axes, names=names: panels.loss(axes, run.history, names) for names in panels.CURVES)
+        ),
+    }
+    if "coverage" in measured:
+        parts, tables = measured["coverage"]["parts"], test["tables"]
+        rows = len(parts)
+        pictures["calibration"] = _picture(
+            lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + rows / 3
+        )
+    if "framing" in measured:
+        pictures["framing"] = _picture(lambda axes: panels.framing(axes, measured["framing"]))
+    if "withheld" in measured:
+        withheld = measured["withheld"]
+        pictures["withheld"] = _picture(
+            lambda axes: panels.withheld_error(axes, withheld),
+            lambda axes: panels.withheld_share(axes, withheld),
+        )
+    if "neighbours" in measured:
+        pictures["neighbours"] = _picture(
+            lambda axes: panels.neighbours(axes, measured["neighbours"]), tall_in=5.6
+        )
+    if "data_audit" in measured:
+        audit = measured["data_audit"]
+        pictures["data_audit"] = _picture(
+            lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
+        )
+    return pictures
+
+
+def _picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
+    """Draw panels one below the other; the same figures give the same bytes."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDE_IN, tall_in * (0.85 * len(drawn) + 0.15)), layout="constrained")
+        FigureCanvasAgg(figure)
+        for panel, axes in zip(drawn, figure.subplots(len(drawn), squeeze=False).flat, strict=True):
+            panel(axes)
+        file = io.BytesIO()
+        figure.savefig(file, dpi=DPI, format="png", facecolor="white")
+    return _small(file)
+
+
+def _small(file: io.BytesIO) -> bytes:
+    """Return a picture with few colours, a third as long, and without notes of the program that drew it."""
+    small = io.BytesIO()
+    Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+        small, "PNG", optimize=True
+    )
+    return small.getvalue()

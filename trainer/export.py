@@ -96,7 +96,8 @@ def write_bundle(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _write_graph(graph, size_px, part / GRAPH)
-    named = {**graph.state_dict(), OFFSETS: graph.model.offsets}
+    told = graph.model.architecture.head == "distribution"
+    named = graph.state_dict() | ({OFFSETS: graph.model.offsets} if told else {})
     weights = {k: v.detach().cpu().contiguous() for k, v in named.items()}
     save_file(weights, part / WEIGHTS)
     document = _document(graph, size_px, about, part)

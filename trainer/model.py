@@ -18,6 +18,7 @@ AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
 HEADS = ("regression", "distribution")
 POINTS = ("mean", "median")
+_UPTO = torch.ones(AGE_BINS, AGE_BINS).triu()
 MEAN = ":mean"
 """Behind a layer's name: its mean over height and width."""
 
@@ -152,7 +153,7 @@ def median(shares: Tensor) -> Tensor:
     median has the least mean absolute error of all points, the expected value the least squared error.
     Source: Koenker and Bassett, "Regression Quantiles", Econometrica 46, 1978, section 1.
     """
-    upto = shares @ torch.ones(AGE_BINS, AGE_BINS, device=shares.device).triu()
+    upto = shares @ _UPTO.to(shares.device)
     parts = (0.5 - (upto - shares)) / shares.clamp_min(1e-12)
     return (parts.clamp(0, 1).sum(dim=1) - 0.5).clamp_min(0)
 

@@ -104,8 +104,9 @@ def run(args: argparse.Namespace) -> int:
     layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
     bundle = _exported(args.bundle, folder) if args.bundle else None
     served = [str(bundle.raw["layer"])] if bundle else []
-    if bundle:
-        model.offsets.copy_(torch.from_numpy(load_file(bundle.folder / WEIGHTS)[OFFSETS]))
+    shipped = load_file(bundle.folder / WEIGHTS) if bundle else {}
+    if OFFSETS in shipped:
+        model.offsets.copy_(torch.from_numpy(shipped[OFFSETS]))
     names = sorted({name for layer in [*layers, *served] for name in layer.split("+")})
     sizes = {name: layer_sizes(model, recipe, name)[0] for name in names}  # an unknown layer stops here
     corpus = open_corpus(parse_sources(args.source))

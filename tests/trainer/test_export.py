@@ -67,7 +67,13 @@ def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
     assert bundle.version == f"tiny-{bundle.sha256[:8]}"
     assert (bundle.mean, bundle.std) == (bodies.BODIES["resnet18"].mean, bodies.BODIES["resnet18"].std)
     assert bundle.raw["layer"] == LAYER
-    assert bundle.raw["arch"] == {"body": "resnet18", "head": "regression", "hidden": 24, "dropout": 0.5}
+    assert bundle.raw["arch"] == {
+        "body": "resnet18",
+        "head": "regression",
+        "hidden": 24,
+        "dropout": 0.5,
+        "point": "mean",
+    }
     assert bundle.raw["training"] == {"faces": 3}
     assert {path.name for path in bundle_folder.iterdir()} == {
         "model.onnx",
@@ -250,3 +256,27 @@ def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
         assert answer.ages_years == pytest.approx(other.ages_years, abs=1e-3)
         assert (answer.embeddings * other.embeddings).sum(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
         assert np.abs(answer.ages_years - plain).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_median_and_offsets(tmp_path: Path) -> None:
+    """Both engines tell the median of the distribution with its offsets, kept beside the run's weights."""
+    made = graph("resnet18", "distribution", 32, 4)
+    told = AgeModel(Architecture("resnet18", "distribution", hidden=24, point="median")).eval()
+    told.load_state_dict(made.model.state_dict())
+    x = torch.from_numpy(to_tensor(crops(32)))
+    with torch.no_grad():
+        plain, scores = told.ages(told(x)), told(x)
+        told.offsets.copy_(torch.linspace(0, 4, 101))
+        shares = (scores + torch.linspace(0, 4, 101)).softmax(dim=1).double().numpy()
+    projection = principal(np.random.default_rng(0).normal(size=(9, 24)).astype(np.float32), 4)
+    export.write_bundle(export.ServedGraph(told, LAYER, projection), 32, ABOUT, tmp_path / "model", crops(32))
+    bundle = load_bundle(tmp_path / "model")
+    edges = np.arange(102) - 0.5
+    by_hand = [np.interp(0.5, np.concatenate([[0.0], row.cumsum()]), edges) for row in shares]
+    assert (np.array(by_hand) > plain.numpy() + 1).all()
+    for engine in (OnnxModel(bundle), TorchModel(bundle)):
+        assert engine.predict(crops(32)).ages_years == pytest.approx(np.array(by_hand), abs=0.01)
+    kept = load_file(tmp_path / "model" / export.WEIGHTS)
+    assert torch.equal(kept["offsets"], torch.linspace(0, 4, 101))
+    assert all(torch.equal(kept[f"model.{name}"], value) for name, value in told.state_dict().items())

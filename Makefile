@@ -49,6 +49,7 @@ run: $(SERVICE)/.ready
 	@$(SERVICE)/bin/flask db upgrade
 	$(SERVICE)/bin/flask index build --if-needed
 	echo
+	$(SERVICE)/bin/flask user first-link --url http://127.0.0.1:$(PORT)
 	echo "simsvc answers on http://127.0.0.1:$(PORT)/   (stop with Ctrl-C)"
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'

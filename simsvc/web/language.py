@@ -61,7 +61,7 @@ def phrase_book(locale: str) -> PhraseBook:
     """Return the phrase book of a locale's compiled catalogue."""
     with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.mo").open("rb") as file:
         catalogue = read_mo(file)
-    return PhraseBook({str(m.id): str(m.string) for m in catalogue if m.id and m.string})
+    return PhraseBook({str(m.id): str(m.string) for m in catalogue if m.string and isinstance(m.id, str)})
 
 
 def _layout() -> dict[str, object]:

@@ -13,6 +13,7 @@ from simsvc.web.language import LANGUAGES, TRANSLATIONS_DIR
 from simsvc.web.translating.messages import every_message
 
 WIDTH = 110
+HEADER = "# What the pages of simsvc say. Edit, then: flask translations compile"
 
 translations_group = AppGroup("translations", help="Collect messages and compile their translations.")
 
@@ -25,6 +26,7 @@ def update_command() -> None:
         catalogue = read_catalogue(locale)
         catalogue.update(template, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
+        catalogue.fuzzy, catalogue.header_comment = False, HEADER
         with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.po").open("wb") as file:
             write_po(file, catalogue, width=WIDTH, sort_output=False, omit_header=False)
         missing = sum(not message.string for message in catalogue if message.id)

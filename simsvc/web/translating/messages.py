@@ -18,7 +18,17 @@ from simsvc.steps.flags import FLAGS
 from simsvc.values import ROLES
 from simsvc.web.errors import SENTENCES
 
-ONLY_COMMANDS = ("commands", "flows/build_index.py", "engines/sources.py", "steps/labels.py", "settings.py")
+ONLY_COMMANDS = (
+    "commands",
+    "engines/secret_key.py",
+    "engines/sources.py",
+    "engines/torch_",
+    "flows/build_index.py",
+    "settings.py",
+    "steps/labels.py",
+    "store/migrate.py",
+    "wiring.py",
+)
 """Whose errors reach the command line only, which speaks English."""
 STEPS = ("decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total")
 COMPOSED = (
@@ -32,6 +42,9 @@ COMPOSED = (
     "Of the {0} labelled faces that look most alike, none are within {1} years of the estimate.",
     "Their ages run from {0} to {1}; their mean, weighted by nearness, is {2}.",
     "Flag: {0}.",
+    "The upload is too large: at most {0} MB are accepted. "
+    "Save a smaller copy of the photo, or crop it to the face, and try again.",
+    "The old password is wrong, or the account is locked for some minutes.",
 )
 """Sentences that the pure code composes; `tests/simsvc/web/test_translations.py` holds them against it."""
 

@@ -35,6 +35,7 @@ def address(site: Settings, tmp_path: Path) -> Iterator[str]:
         "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
         "SIMSVC_INDEX_ROOT": str(site.index_root),
         "DATABASE_URL": site.database_url,
+        "SECRET_KEY": site.secret_key,
         "SIMSVC_BIND": bind,
         "SIMSVC_WORKERS": "1",
     }

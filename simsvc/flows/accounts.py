@@ -42,8 +42,9 @@ class Accounts:
     def sign_in(self, name: str, password: str) -> User:
         """Return the account that name and password open.
 
-        An attempt is counted before it is judged, so that parallel ones cannot outrun the lock. The answer
-        and the work are the same for a wrong password, an unknown name, and a locked or closed account.
+        An attempt is counted, and locks, before it is judged, so that parallel ones cannot outrun the lock.
+        The answer and the work are the same for a wrong password, an unknown name, and an account that is
+        locked or closed.
         Source: OWASP Authentication Cheat Sheet.
 
         Raises:
@@ -51,15 +52,15 @@ class Accounts:
             StoreError: the database cannot be used.
         """
         tried = self.book.attempt(name_key(name), self.now())
+        pause = lock_after(tried.failed) if tried else None
+        if tried and pause:
+            self.book.lock(tried.user.id, self.now() + pause)  # before it is judged; success lifts it
         known = tried.password_hash if tried else None
         right = self.hasher.verify(known, password[: MOST_CHARACTERS + 1])
         if tried is not None and right and known is not None:
             fresh = self.hasher.hash(password) if self.hasher.outdated(known) else None
             self.book.succeed(tried.user.id, self.now(), fresh)
             return tried.user
-        pause = lock_after(tried.failed) if tried else None
-        if tried and pause:
-            self.book.lock(tried.user.id, self.now() + pause)
         raise SignInRefused(
             "Name and password do not open an account. Check both and try again. After several failed "
             "attempts an account is locked for some minutes; if it persists, ask an administrator "

@@ -33,7 +33,7 @@ COMMON = frozenset(
     1q2w3e4r5t6y 1q2w3e4r5t6y7u zaq12wsxcde3 zaq1zaq1zaq1 asdfghjkl123 asdfghjklqwerty zxcvbnm12345
     zxcvbnmasdfghjkl abcd12345678 abc123456789 abcdef123456 a1b2c3d4e5f6 123456abcdef 123qweasdzxc
     football1234 baseball1234 princess1234 sunshine1234 superman1234 monkey123456 dragon123456 master123456
-    trustno1trustno1 woaini1314520 woaini5201314 5201314woaini insurance123 underwriter1 underwriter123
+    trustno1trustno1 woaini1314520 woaini5201314 5201314woaini insurance123 underwriter12 underwriter123
     underwriting correcthorsebatterystaple summer202520 winter202520 spring202620 january2026! december2025!
     """.split()  # noqa: SIM905 - words read better without sixty pairs of quotes
 )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 GAP = re.compile(r"\{(\d+)\}")
+WITHIN_A_SENTENCE = r"(?:(?!\. ).)+?"
 
 
 class PhraseBook:
@@ -55,10 +56,9 @@ class PhraseBook:
 
 def _form(message: str) -> re.Pattern[str]:
     pieces = GAP.split(message)
+    gap = "(?P<gap{}>" + WITHIN_A_SENTENCE + ")"
     return re.compile(
-        "".join(
-            f"(?P<gap{piece}>.+?)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)
-        ),
+        "".join(gap.format(piece) if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)),
         re.DOTALL,
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,19 +196,20 @@ def test_five_failures_lock_for_a_minute_and_the_next_for_two(accounts: Accounts
 
 
 def test_parallel_guesses_do_not_outrun_the_lock(accounts: Accounts) -> None:
-    """Of forty guesses at once, no more than five are judged against the real hash."""
+    """While the fifth guess is still being judged, the account is locked already."""
+    locked = []
+
+    class Watching(QuickHasher):
+        def verify(self, password_hash: str | None, password: str) -> bool:
+            """Note whether a guess that came now would be refused."""
+            locked.append(accounts.book.attempt("anna", accounts.now()) is None)
+            return super().verify(password_hash, password)
+
     opened(accounts)
-    judged = []
-    attempt = accounts.book.attempt
-
-    def counted(number: int) -> None:
-        if attempt("anna", accounts.now()):
-            judged.append(number)
-            accounts.book.lock(accounts.named("anna").id, accounts.now() + timedelta(minutes=1))
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(counted, range(40)))
-    assert 1 <= len(judged) <= 8  # as many as were in flight before the first lock
+    watched = replace(accounts, hasher=Watching())
+    for _ in range(3):  # each counts twice: once by itself, once by the guess that came meanwhile
+        refused(watched, "Anna", OTHER)
+    assert locked == [False, False, True]
 
 
 def test_every_refusal_is_alike(accounts: Accounts) -> None:

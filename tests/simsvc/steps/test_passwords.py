@@ -49,7 +49,7 @@ def test_a_password_that_is_guessed_first_is_refused(password: str, says: str) -
 
 def test_the_list_holds_only_what_the_length_lets_through() -> None:
     """A word that is too short anyway would be dead weight; every word is folded."""
-    assert all(len(word) >= LEAST_CHARACTERS or word == "underwriter1" for word in COMMON)
+    assert all(len(word) >= LEAST_CHARACTERS for word in COMMON)
     assert all(word == name_key(word) for word in COMMON)
 
 
@@ -62,7 +62,7 @@ def test_a_name_can_be_seen(name: str) -> None:
 
 def test_names_that_look_alike_are_one() -> None:
     """Case, width and surrounding blanks do not make another name."""
-    assert name_key(" Ａnna ") == name_key("ANNA") == "anna"
+    assert name_key(" \uff21nna ") == name_key("ANNA") == "anna"
     assert checked_name("  Zoë 王 ") == "Zoë 王"
 
 

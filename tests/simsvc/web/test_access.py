@@ -38,7 +38,7 @@ ROUTES: list[Route] = [
 """Endpoint, method, address, who may, and what an empty request of theirs gets."""
 OPEN: list[tuple[str, str, str, int, int]] = [
     ("static", "GET", "/static/simsvc.css", 200, 200),
-    ("bootstrap.static", "GET", "/static/bootstrap/static/css/bootstrap.min.css", 200, 200),
+    ("bootstrap.static", "GET", "/bootstrap/static/css/bootstrap.min.css", 200, 200),
     ("health.healthz", "GET", "/healthz", 200, 200),
     ("api_estimates.create", "POST", "/api/v1/estimates", 415, 415),
     ("api_estimates.show", "GET", f"/api/v1/estimates/{ID}", 404, 404),

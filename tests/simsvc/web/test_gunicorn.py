@@ -88,6 +88,17 @@ def send(bind: str, data: bytes) -> tuple[int, Any]:
     )
 
 
+def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
+    """The address of a one-time link is written without its token."""
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
+    with closing(connection):
+        connection.request("GET", "/welcome/a-token-that-opens-an-account")
+        assert connection.getresponse().status == 410
+    log = (tmp_path / "log").read_text()
+    assert '"GET /welcome/... HTTP/1.1" 410' in log
+    assert "a-token-that" not in log
+
+
 def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) -> None:
     """The server with its shipped settings estimates, refuses, answers an oversized upload, and goes on."""
     assert send(address, drawn_photo())[1]["status"] == "estimated"

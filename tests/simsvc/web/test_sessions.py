@@ -183,6 +183,18 @@ def test_behind_tls_the_cookie_is_secure(site: Settings) -> None:
     assert "max-age" in response.headers["Strict-Transport-Security"]
 
 
+@pytest.mark.parametrize(
+    ("referrer", "status"),
+    [("https://desk.example/sign-in", 403), ("https://evil.example/", 400), (None, 400)],
+)
+def test_behind_tls_a_form_comes_from_this_site(site: Settings, referrer: str | None, status: int) -> None:
+    """With HTTPS a form also needs its page's address: only then name and password are looked at."""
+    client, base = create_app(replace(site, tls=True)).test_client(), "https://desk.example"
+    form = {"csrf_token": token_in(client.get("/sign-in", base_url=base).text), "name": "a", "password": "b"}
+    headers = {"Referer": referrer} if referrer else {}
+    assert client.post("/sign-in", base_url=base, data=form, headers=headers).status_code == status
+
+
 def test_signed_in_pages_stay_out_of_caches(desk: Flask, anna: User) -> None:
     """A page is not stored, so that "back" after signing out shows nothing."""
     assert client_of(desk, anna).get("/").headers["Cache-Control"] == "no-store"

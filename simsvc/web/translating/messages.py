@@ -46,7 +46,7 @@ COMPOSED = (
     "Save a smaller copy of the photo, or crop it to the face, and try again.",
     "The old password is wrong, or the account is locked for some minutes.",
 )
-"""Sentences that the pure code composes; `tests/simsvc/web/test_translations.py` holds them against it."""
+"""Sentences that the pure code composes; `tests/simsvc/web/test_language.py` holds them against it."""
 
 
 def every_message(templates_dir: Path) -> Catalog:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture
-def app(site: Settings) -> Flask:
-    return create_app(site)
+def app(site: Settings) -> Iterator[Flask]:
+    app = create_app(site)
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 @pytest.fixture

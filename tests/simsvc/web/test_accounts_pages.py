@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,8 +19,10 @@ NEW = "nine brown otters dive"
 
 
 @pytest.fixture
-def desk(site: Settings) -> Flask:
-    return create_app(replace(site, sign_in_rate="1000 per minute"))
+def desk(site: Settings) -> Iterator[Flask]:
+    app = create_app(replace(site, sign_in_rate="1000 per minute"))
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 @pytest.fixture

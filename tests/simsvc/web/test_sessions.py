@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -26,8 +27,10 @@ def clock() -> list[datetime]:
 
 
 @pytest.fixture
-def desk(site: Settings, clock: list[datetime]) -> Flask:
-    return create_app(replace(site, sign_in_rate="1000 per minute"), now=lambda: clock[0])
+def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
+    app = create_app(replace(site, sign_in_rate="1000 per minute"), now=lambda: clock[0])
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 @pytest.fixture

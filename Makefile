@@ -58,6 +58,8 @@ run: $(SERVICE)/.ready
 	@$(SERVICE)/bin/flask db upgrade
 	$(SERVICE)/bin/flask index build --if-needed
 	echo
+	export SIMSVC_PUBLIC_URL="$${SIMSVC_PUBLIC_URL:-http://127.0.0.1:$(PORT)}"
+	$(SERVICE)/bin/flask user first-link
 	echo "simsvc answers on http://127.0.0.1:$(PORT)/   (stop with Ctrl-C)"
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'

@@ -37,7 +37,18 @@ SimsvcError
 │   ├── NotMultipart           not_multipart
 │   ├── FaceNotFound           face_not_found
 │   ├── PlotNotFound           plot_not_found
-│   └── ModelChanged           model_changed
+│   ├── ModelChanged           model_changed
+│   ├── NotPermitted           not_permitted
+│   ├── ApiClosed              api_closed
+│   └── FormExpired            form_expired
+├── AccountError               an account cannot be used so (account_error)
+│   ├── SignInRefused          sign_in_refused
+│   ├── PasswordRefused        password_refused
+│   ├── NameRefused            name_refused
+│   ├── NameTaken              name_taken
+│   ├── LinkSpent              link_spent
+│   ├── LastAdmin              last_admin
+│   └── UserNotFound           user_not_found
 └── SettingsError              settings_invalid
 """
 
@@ -273,6 +284,72 @@ class ModelChanged(RequestError):
     """What is asked needs the model that made the estimate, and another one is in service."""
 
     code = "model_changed"
+
+
+class NotPermitted(RequestError):
+    """The role of the account does not allow what is asked."""
+
+    code = "not_permitted"
+
+
+class ApiClosed(RequestError):
+    """The operator has closed the JSON API."""
+
+    code = "api_closed"
+
+
+class FormExpired(RequestError):
+    """A form came without the token of the session at hand."""
+
+    code = "form_expired"
+
+
+class AccountError(SimsvcError):
+    """An account cannot be used as asked."""
+
+    code = "account_error"
+
+
+class SignInRefused(AccountError):
+    """Name and password do not open an account, for whatever reason."""
+
+    code = "sign_in_refused"
+
+
+class PasswordRefused(AccountError):
+    """The password is too easy to guess, or was not typed twice alike."""
+
+    code = "password_refused"
+
+
+class NameRefused(AccountError):
+    """No account can have that name."""
+
+    code = "name_refused"
+
+
+class NameTaken(AccountError):
+    """Another account has that name."""
+
+    code = "name_taken"
+
+
+class LinkSpent(AccountError):
+    """The one-time link was used, replaced or has expired, or never was one."""
+
+    code = "link_spent"
+
+
+class LastAdmin(AccountError):
+    """Nobody could keep the accounts any more."""
+
+    code = "last_admin"
+
+
+class UserNotFound(AccountError):
+    """No account has that name or id."""
+
+    code = "user_not_found"
 
 
 class SettingsError(SimsvcError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from simsvc.values import (
+    Credentials,
     Crop,
     Estimate,
     Face,
@@ -14,7 +16,9 @@ from simsvc.values import (
     Photo,
     Prediction,
     RecordedEstimate,
+    Role,
     SupportScale,
+    User,
 )
 
 
@@ -99,4 +103,80 @@ class Recorder(Protocol):
         Raises:
             StoreError: the database cannot be written.
         """
+        ...
+
+
+class Hasher(Protocol):
+    """Keeps passwords so that nobody can read them."""
+
+    def hash(self, password: str) -> str:
+        """Return a salted hash that says how it was made."""
+        ...
+
+    def verify(self, password_hash: str | None, password: str) -> bool:
+        """Say whether the password is the one hashed; takes as long where there is no hash."""
+        ...
+
+    def outdated(self, password_hash: str) -> bool:
+        """Say whether the hash was made with weaker parameters than are used now."""
+        ...
+
+
+class AccountBook(Protocol):
+    """Keeps accounts. Every method is one transaction and raises StoreError where the database fails."""
+
+    def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
+        """Add an account without a password; raises NameTaken."""
+        ...
+
+    def find(self, user_id: str) -> User | None:
+        """Return the account of that public id."""
+        ...
+
+    def named(self, name_key: str) -> User | None:
+        """Return the account of that name, folded as `steps.passwords.name_key` does."""
+        ...
+
+    def all(self) -> tuple[User, ...]:
+        """Return every account by name."""
+        ...
+
+    def invite(self, user_id: str, link_sha256: str, expires_at: datetime) -> User:
+        """Replace the account's link, forget its password and end its sessions."""
+        ...
+
+    def invited(self, link_sha256: str, now: datetime) -> User | None:
+        """Return the account that an unused link in force belongs to."""
+        ...
+
+    def accept(self, link_sha256: str, password_hash: str, now: datetime) -> User | None:
+        """Use the link up and set the password; None where it is not in force, also by an instant."""
+        ...
+
+    def attempt(self, name_key: str, now: datetime) -> Credentials | None:
+        """Count one attempt on an account that is neither locked nor closed, before it is judged."""
+        ...
+
+    def lock(self, user_id: str, until: datetime) -> None:
+        """Refuse sign-in until then."""
+        ...
+
+    def succeed(self, user_id: str, now: datetime, fresh_hash: str | None) -> None:
+        """Forget failed attempts, note the sign-in, and keep a stronger hash where there is one."""
+        ...
+
+    def set_password(self, user_id: str, password_hash: str) -> User:
+        """Replace the password and end every session."""
+        ...
+
+    def end_sessions(self, user_id: str) -> None:
+        """Raise the account's epoch."""
+        ...
+
+    def disable(self, user_id: str, now: datetime) -> User:
+        """Close the account and end its sessions; raises LastAdmin."""
+        ...
+
+    def enable(self, user_id: str) -> User:
+        """Open the account again and lift its lock."""
         ...

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
 
 PACKAGE_DIR = Path(__file__).resolve().parent
+SIGN_IN_RATE = "20 per minute"
+"""Of one address: an office behind one address signs in at nine; a guesser gets nowhere. Per account, see
+`steps.passwords.lock_after`."""
+UPLOAD_RATE = "600 per minute"
+"""Of one account or address: more than two cores judge, so that it stops floods, not work."""
+LEAST_KEY_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,16 @@ class Settings:
         threads: threads of the model in one worker.
         workers: worker processes of the server.
         bind: address and port of the server.
+        secret_key: signs sessions; set by SECRET_KEY. Empty: the one in `secret_key_file`.
+        secret_key_file: made on first use; follows from the installation.
+        public_url: where people reach the service, such as "https://age.example"; begins one-time links.
+        tls: whether people reach it by HTTPS only: cookies become Secure, and browsers are told so.
+        proxies: reverse proxies in front whose X-Forwarded headers are believed.
+        idle_minutes: a session unused for so long ends.
+        api_open: whether /api/v1 answers programs.
+        sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
+        upload_rate: photos of one account or address, likewise.
+        rate_storage: where the rates are counted; memory:// counts in each worker by itself.
     """
 
     bundle_dir: Path
@@ -40,6 +57,16 @@ class Settings:
     threads: int = 1
     workers: int = 2
     bind: str = "127.0.0.1:8000"
+    secret_key: str = field(default="", repr=False)
+    secret_key_file: Path = Path("var/secret-key")
+    public_url: str = "http://127.0.0.1:8000"
+    tls: bool = False
+    proxies: int = 0
+    idle_minutes: int = 30
+    api_open: bool = True
+    sign_in_rate: str = SIGN_IN_RATE
+    upload_rate: str = UPLOAD_RATE
+    rate_storage: str = "memory://"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -64,6 +91,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         threads=_whole(env, "SIMSVC_THREADS", 1, 1, 64),
         workers=_whole(env, "SIMSVC_WORKERS", _cores(), 1, 256),
         bind=env.get("SIMSVC_BIND") or "127.0.0.1:8000",
+        secret_key=_secret_key(env),
+        secret_key_file=home / "var" / "secret-key",
+        public_url=_public_url(env),
+        tls=_flag(env, "SIMSVC_TLS", default=False),
+        proxies=_whole(env, "SIMSVC_PROXIES", 0, 0, 10),
+        idle_minutes=_whole(env, "SIMSVC_IDLE_MINUTES", 30, 1, 720),
+        api_open=_flag(env, "SIMSVC_API_OPEN", default=True),
+        sign_in_rate=_rate(env, "SIMSVC_SIGN_IN_RATE", SIGN_IN_RATE),
+        upload_rate=_rate(env, "SIMSVC_UPLOAD_RATE", UPLOAD_RATE),
+        rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
     )
 
 
@@ -100,3 +137,40 @@ def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: in
             "Correct it in the environment and start again."
         )
     return value
+
+
+def _secret_key(env: Mapping[str, str]) -> str:
+    key = env.get("SECRET_KEY", "")
+    if key and len(key) < LEAST_KEY_CHARACTERS:
+        raise SettingsError(
+            f"SECRET_KEY has fewer than {LEAST_KEY_CHARACTERS} characters, so sessions could be forged. "
+            "Set a long random one, or leave it out: one is made then."
+        )
+    return key
+
+
+def _public_url(env: Mapping[str, str]) -> str:
+    url = env.get("SIMSVC_PUBLIC_URL") or f"http://{env.get('SIMSVC_BIND') or '127.0.0.1:8000'}"
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"SIMSVC_PUBLIC_URL is {url!r}, but must begin with http:// or https://. "
+            "Correct it in the environment and start again."
+        )
+    return url.rstrip("/")
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name) or str(int(default))
+    if text not in {"0", "1"}:
+        raise SettingsError(f"{name} is {text!r}, but must be 0 or 1. Correct it and start again.")
+    return text == "1"
+
+
+def _rate(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name) or default
+    if not re.fullmatch(r"[1-9]\d{0,6} per (second|minute|hour|day)", text):
+        raise SettingsError(
+            f"{name} is {text!r}, but must read like {default!r}. "
+            "Correct it in the environment and start again."
+        )
+    return text

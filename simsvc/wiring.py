@@ -5,25 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
+from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import EngineMissing
+from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.rules import parse_rules
+from simsvc.store.accounts import AccountStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
@@ -42,13 +47,24 @@ class Services:
     operator has just put the bundle in place recovers without a restart.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
+        self.now = now
         self.database = Database(settings.database_url)
         self.estimates = EstimateStore(self.database)
+        self.users = AccountStore(self.database)
+        self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(IndexShelf(settings.index_root).gallery)
+
+    def secret_key(self) -> str:
+        """Return the key that signs sessions, made on first use where the environment names none.
+
+        Raises:
+            SettingsError: its file cannot be used.
+        """
+        return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
 
     def corridor(self) -> Corridor:
         """Return what an estimate needs.

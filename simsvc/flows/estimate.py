@@ -72,7 +72,9 @@ class StepTimes:
         return round((self._clock() - start) * 1000.0, 2)
 
 
-def estimate(data: bytes, photo_name: str, corridor: Corridor) -> RecordedEstimate:
+def estimate(
+    data: bytes, photo_name: str, corridor: Corridor, asked_by: str | None = None
+) -> RecordedEstimate:
     """Estimate the age of the one face in a photo and put the answer on record.
 
     A photo that cannot be judged is an answer too: status "refused", with a code and a sentence.
@@ -81,6 +83,7 @@ def estimate(data: bytes, photo_name: str, corridor: Corridor) -> RecordedEstima
         data: the upload's bytes.
         photo_name: what the client calls the photo.
         corridor: what the steps need.
+        asked_by: public id of the account that asks, if any.
 
     Raises:
         IndexError_: no index can be used.
@@ -95,6 +98,7 @@ def estimate(data: bytes, photo_name: str, corridor: Corridor) -> RecordedEstima
         model=corridor.model.version,
         model_sha256=corridor.model.sha256,
         index=index.label,
+        asked_by=asked_by,
     )
     times = StepTimes()
     try:

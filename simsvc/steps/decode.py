@@ -65,6 +65,8 @@ _OTHER_SIGNATURES = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
 )
+OTHER_FORMATS = tuple(name for _, name in _OTHER_SIGNATURES)
+"""What such a file is called in its refusal."""
 
 pillow_heif.register_heif_opener()
 ImageFile.LOAD_TRUNCATED_IMAGES = False

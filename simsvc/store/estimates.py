@@ -95,6 +95,7 @@ def _row(estimate: Estimate) -> EstimateRow:
         model_sha256=estimate.model_sha256,
         index_label=estimate.index,
         ms=dict(estimate.ms),
+        asked_by=estimate.asked_by,
         neighbours=[_neighbour_row(rank, near) for rank, near in enumerate(estimate.neighbours, 1)],
         crop=CropRow(png=to_png(estimate.crop.rgb)) if estimate.crop else None,
     )
@@ -124,6 +125,7 @@ def _estimate(row: EstimateRow) -> Estimate:
         model_sha256=row.model_sha256,
         index=row.index_label,
         ms=dict(row.ms),
+        asked_by=row.asked_by,
     )
 
 

@@ -110,6 +110,8 @@ class EstimateRow(Table):
     model_sha256: Mapped[str | None] = mapped_column(String(64))
     index_label: Mapped[str | None] = mapped_column(String(130))
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
+    asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Public id of the account. No foreign key: records outlive accounts."""
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -142,3 +144,24 @@ class CropRow(Table):
         ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
     )
     png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class UserRow(Table):
+    """An account. Accounts are closed, never deleted: records name them."""
+
+    __tablename__ = "users"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    name_key: Mapped[str] = mapped_column(String(192), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed: Mapped[int]
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    epoch: Mapped[int]
+    link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
+    link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

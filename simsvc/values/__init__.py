@@ -1,5 +1,6 @@
 """The nouns of the corridor: frozen values that validate themselves."""
 
+from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
 from simsvc.values.faces import (
     Crop,
@@ -15,11 +16,14 @@ from simsvc.values.faces import (
 )
 
 __all__ = [
+    "ROLES",
+    "Credentials",
     "Crop",
     "Estimate",
     "Evidence",
     "Face",
     "FloatVector",
+    "Invitation",
     "LabelledFace",
     "Neighbour",
     "Photo",
@@ -28,6 +32,8 @@ __all__ = [
     "Quality",
     "RecordedEstimate",
     "RgbImage",
+    "Role",
     "Status",
     "SupportScale",
+    "User",
 ]

@@ -82,6 +82,7 @@ class Estimate:
         index: "name/build" of the index.
         ms: milliseconds by step.
         crop: what was judged, or None.
+        asked_by: public id of the account that asked, or None where a program or a command did.
     """
 
     photo_name: str
@@ -103,6 +104,7 @@ class Estimate:
     index: str | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
+    asked_by: str | None = None
 
     def __post_init__(self) -> None:
         if (self.interval_years is None) != (self.coverage is None):

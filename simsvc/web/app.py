@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
+from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
-from simsvc.web import errors, headers
+from simsvc.web import access, errors, forms, headers, language, limits, sessions
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.api import health
+from simsvc.web.current import visitor
+from simsvc.web.pages import account, display, gallery, model, pictures, sign_in, users
 from simsvc.web.pages import estimates as page_estimates
-from simsvc.web.pages import gallery, model, pictures
 from simsvc.wiring import Services
 
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form adds to the photo: boundaries, field names, headers."""
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+BLUEPRINTS = (
+    api_estimates.blueprint,
+    health.blueprint,
+    sign_in.blueprint,
+    account.blueprint,
+    users.blueprint,
+    display.blueprint,
+    page_estimates.blueprint,
+    gallery.blueprint,
+    model.blueprint,
+    pictures.blueprint,
+)
+"""Every one of their routes stands in the table of `web.access`."""
+
+
+def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
+
+    Args:
+        settings: the environment's when None.
+        now: the clock, aware and in UTC.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -41,29 +66,35 @@ def create_app(settings: Settings | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.json = _in_given_order(app)
-    app.extensions["simsvc"] = Services(settings)
-    app.add_template_filter(in_years)
-    app.add_template_filter(flag_sentence)
-    app.add_template_global(pictures.face_url)
-    Bootstrap5(app)
-    for module in (errors, headers):
+    app.extensions["simsvc"] = Services(settings, now)
+    _behind_proxies(app, settings.proxies)
+    _fill_templates(app)
+    for module in (errors, headers, sessions, access, forms, language):  # in this order before each request
         module.register(app)
-    for blueprint in (
-        api_estimates.blueprint,
-        health.blueprint,
-        page_estimates.blueprint,
-        gallery.blueprint,
-        model.blueprint,
-        pictures.blueprint,
-    ):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    limits.register(app)
     return app
 
 
+def _behind_proxies(app: Flask, proxies: int) -> None:
+    """Believe as many X-Forwarded headers as there are proxies, and no more: anyone can send them."""
+    if proxies:
+        fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+        app.wsgi_app = fixed  # type: ignore[method-assign]  # Flask's documented way
+
+
+def _fill_templates(app: Flask) -> None:
+    app.add_template_filter(in_years)
+    app.add_template_filter(flag_sentence)
+    app.add_template_global(pictures.face_url)
+    app.add_template_global(visitor)
+    Bootstrap5(app)
+
+
 def in_years(age_years: float) -> str:
-    """Write an age in whole years: "1 year", "37 years"."""
-    whole = f"{age_years:.0f}"
-    return f"{whole} year" if whole == "1" else f"{whole} years"
+    """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
+    return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
 
 
 def _in_given_order(app: Flask) -> DefaultJSONProvider:

@@ -1,9 +1,10 @@
-"""What the request at hand works with."""
+"""What the request at hand works with: the services, and the person who asks."""
 
 from __future__ import annotations
 
-from flask import current_app
+from flask import current_app, g
 
+from simsvc.values import User
 from simsvc.wiring import Services
 
 
@@ -12,3 +13,16 @@ def services() -> Services:
     found = current_app.extensions["simsvc"]
     assert isinstance(found, Services)  # noqa: S101 - told to mypy; create_app put it there
     return found
+
+
+def visitor() -> User | None:
+    """Return the account that is signed in, or None; `web.access` found it before the view was called."""
+    user: User | None = g.get("user")
+    return user
+
+
+def person() -> User:
+    """Return the account that is signed in, for a view that the access table opens to roles only."""
+    user = visitor()
+    assert user is not None  # noqa: S101 - told to mypy; web.access lets nobody else through
+    return user

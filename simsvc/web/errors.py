@@ -10,22 +10,30 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc.errors import (
+    AccountError,
+    ApiClosed,
     BuildNotFound,
     BundleError,
     EstimateNotFound,
     FaceError,
     FaceNotFound,
     IndexError_,
+    LastAdmin,
+    LinkSpent,
     ModelChanged,
+    NameTaken,
     NotMultipart,
+    NotPermitted,
     PhotoError,
     PhotoTooManyBytes,
     PlotNotFound,
     RequestError,
     SettingsError,
+    SignInRefused,
     SimsvcError,
     SourceError,
     StoreError,
+    UserNotFound,
 )
 
 STATUS: dict[type[SimsvcError], int] = {
@@ -38,6 +46,14 @@ STATUS: dict[type[SimsvcError], int] = {
     EstimateNotFound: 404,
     PlotNotFound: 404,
     ModelChanged: 409,
+    NotPermitted: 403,
+    ApiClosed: 403,
+    SignInRefused: 403,
+    UserNotFound: 404,
+    NameTaken: 409,
+    LastAdmin: 409,
+    LinkSpent: 410,
+    AccountError: 422,
     RequestError: 400,
     BundleError: 503,
     IndexError_: 503,
@@ -52,6 +68,7 @@ SENTENCES = {
     400: "The request cannot be understood. Go back and try again.",
     404: "There is nothing at this address. Check it, or start again from the first page.",
     405: "This address does not answer that kind of request. Start again from the first page.",
+    429: "Too many requests came in a short time. Wait a minute and try again; nothing was lost.",
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
@@ -65,7 +82,7 @@ _log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     """Give the application its error handlers and every request its number."""
     app.before_request(_number_request)
-    app.register_error_handler(SimsvcError, _typed)
+    app.register_error_handler(SimsvcError, answer)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -98,13 +115,14 @@ def _request_id() -> str:
 
 
 def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
-    problem = {"code": code, "sentence": sentence, "status": status, "request": _request_id()}
     if is_for_program(request.path):
-        return jsonify(problem), status
-    return render_template("error.html", **problem), status
+        return jsonify(code=code, sentence=sentence, status=status, request=_request_id()), status
+    shown = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
+    return render_template("error.html", **shown), status
 
 
-def _typed(error: Exception) -> ResponseReturnValue:
+def answer(error: Exception) -> ResponseReturnValue:
+    """Return what a client sees of an error of the tree."""
     assert isinstance(error, SimsvcError)  # noqa: S101 - told to mypy; registered for this class only
     status = status_of(error)
     if status >= 500:

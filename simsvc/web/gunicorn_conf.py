@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from gunicorn.glogging import Logger
 
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
@@ -23,6 +26,22 @@ max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
+
+
+class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Leaves the tokens of one-time links out of the access log."""
+
+    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
+        """Return what the access log may show."""
+        shown = super().atoms(resp, req, environ, request_time)
+        return {name: _without_token(value) for name, value in shown.items()}
+
+
+def _without_token(value: Any) -> Any:
+    return re.sub(r"/welcome/[^\s?/]+", "/welcome/...", value) if isinstance(value, str) else value
+
+
+logger_class = DiscreetLogger
 
 
 def post_worker_init(worker: Any) -> None:

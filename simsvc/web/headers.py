@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, g
 
+from simsvc.web.current import services
+
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -18,10 +20,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """No inline script, no inline style, nothing from elsewhere. Source: W3C, Content Security Policy Level 3."""
 
+TRANSPORT_SECURITY = "max-age=31536000"
+"""A year. Source: OWASP HTTP Strict Transport Security Cheat Sheet."""
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # forms sent by HTTPS are checked by it
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -38,5 +42,7 @@ def _set(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
+    if services().settings.tls:
+        response.headers.setdefault("Strict-Transport-Security", TRANSPORT_SECURITY)
     response.headers["X-Request-Id"] = str(g.get("request_id", "none"))
     return response

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_THREADS": "3",
             "SIMSVC_WORKERS": "4",
             "SIMSVC_BIND": "127.0.0.1:9",
+            "SECRET_KEY": "k" * 32,
+            "SIMSVC_PUBLIC_URL": "https://desk.example/",
+            "SIMSVC_TLS": "1",
+            "SIMSVC_PROXIES": "2",
+            "SIMSVC_IDLE_MINUTES": "15",
+            "SIMSVC_API_OPEN": "0",
+            "SIMSVC_SIGN_IN_RATE": "5 per minute",
+            "SIMSVC_UPLOAD_RATE": "7 per hour",
+            "SIMSVC_RATE_STORAGE": "redis://r",
         }
     )
     assert (settings.bundle_dir, settings.gallery_dir, settings.index_root) == (
@@ -40,6 +50,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.database_url == "postgresql://h/d"
     assert (settings.max_upload_bytes, settings.neighbours, settings.threads) == (5000, 7, 3)
     assert (settings.workers, settings.bind) == (4, "127.0.0.1:9")
+    assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")
+    assert (settings.tls, settings.proxies, settings.idle_minutes) == (True, 2, 15)
+    assert (settings.api_open, settings.rate_storage) == (False, "redis://r")
+    assert (settings.sign_in_rate, settings.upload_rate) == ("5 per minute", "7 per hour")
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1000000", "1.5"])
@@ -47,3 +61,38 @@ def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
     """The sentence names the setting, the value and the range."""
     with pytest.raises(SettingsError, match=r"SIMSVC_NEIGHBOURS is .* from 1 to 100"):
         load_settings({"SIMSVC_NEIGHBOURS": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "short"),
+        ("SIMSVC_PUBLIC_URL", "desk.example"),
+        ("SIMSVC_TLS", "yes"),
+        ("SIMSVC_API_OPEN", "maybe"),
+        ("SIMSVC_PROXIES", "-1"),
+        ("SIMSVC_IDLE_MINUTES", "0"),
+        ("SIMSVC_SIGN_IN_RATE", "often"),
+        ("SIMSVC_UPLOAD_RATE", "0 per minute"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
+    """Each setting that cannot be used says its name; a secret is not repeated."""
+    with pytest.raises(SettingsError, match=name) as caught:
+        load_settings({name: value})
+    assert name != "SECRET_KEY" or value not in caught.value.sentence
+
+
+def test_the_key_does_not_show_in_print() -> None:
+    """Settings that are logged or shown in a traceback do not give the key away."""
+    assert "k" * 32 not in repr(load_settings({"SECRET_KEY": "k" * 32}))
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """What the environment may hold is documented."""
+    root = Path(__file__).resolve().parents[2]
+    names = set(
+        re.findall(r'"((?:SIMSVC_|SECRET_KEY|DATABASE_URL)\w*)"', (root / "simsvc/settings.py").read_text())
+    )
+    documented = set(re.findall(r"^\| `(\w+)`", (root / "README.md").read_text(), re.MULTILINE))
+    assert names <= documented

@@ -15,6 +15,7 @@ from simsvc.settings import Settings
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web import create_app
 from simsvc.wiring import Services, index_services
+from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import draw_gallery, drawn_photo, make_small_site
 
 
@@ -53,7 +54,7 @@ def test_a_build_is_put_on_record_with_its_manifest(site: Settings) -> None:
 
 def test_a_running_service_follows_a_new_build(site: Settings) -> None:
     """The next photo is answered from the new build; the old answer keeps its own faces."""
-    client = create_app(site).test_client()
+    client = signed_in(create_app(site))
     first = client.post("/estimates", data={"photo": _file(drawn_photo())}).headers["Location"]
     label = build_again(site, faces=14)
     assert client.get("/healthz").get_json()["index"] == label
@@ -88,7 +89,7 @@ def test_warming_up_without_an_index_says_so(site: Settings) -> None:
 
 def test_warming_up_records_nothing(site: Settings) -> None:
     """The warm-up leaves no record behind."""
-    client = create_app(site).test_client()
+    client = signed_in(create_app(site))
     Services(site).warm_up()
     location = client.post("/estimates", data={"photo": _file(b"no photo")}).headers["Location"]
     assert client.get(location.replace("/estimates", "/api/v1/estimates")).get_json()["number"] == 1

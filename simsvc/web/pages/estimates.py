@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.flows.estimate import estimate
 from simsvc.flows.saliency import check_same_model
-from simsvc.web.current import services
+from simsvc.values import Estimate
+from simsvc.web.current import person, services
 from simsvc.web.pages.plot import age_plot, range_words
 from simsvc.web.upload import uploaded_photo
 
@@ -24,7 +25,7 @@ def start() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Judge the uploaded photo and lead to its answer, which may be a refusal."""
     upload = uploaded_photo()
-    recorded = estimate(upload.data, upload.name, services().corridor())
+    recorded = estimate(upload.data, upload.name, services().corridor(), asked_by=person().id)
     return redirect(url_for("pages.show", public_id=recorded.id), 303)
 
 
@@ -35,7 +36,8 @@ def show(public_id: str) -> ResponseReturnValue:
     answer = recorded.estimate
     if answer.age_years is None:
         max_bytes = services().settings.max_upload_bytes
-        return render_template("refused.html", recorded=recorded, estimate=answer, max_bytes=max_bytes)
+        words = {"estimate": answer, "max_bytes": max_bytes, "asked_by": _asked_by(answer)}
+        return render_template("refused.html", recorded=recorded, **words)
     wanted = "saliency" in request.args
     if wanted:
         check_same_model(recorded, services().corridor().model)
@@ -46,4 +48,11 @@ def show(public_id: str) -> ResponseReturnValue:
         plot=age_plot(answer.age_years, answer.neighbours, answer.interval_years, answer.coverage),
         range_words=range_words(answer.interval_years, answer.coverage),
         saliency=wanted,
+        asked_by=_asked_by(answer),
     )
+
+
+def _asked_by(answer: Estimate) -> str | None:
+    """Return the name of the account that asked, or None where a program or a command did."""
+    asked_by = answer.asked_by
+    return services().users.names([asked_by]).get(asked_by, asked_by) if asked_by else None

@@ -19,7 +19,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     const tooLarge = Boolean(file) && file.size > maxBytes;
     problem.hidden = !tooLarge;
     problem.textContent = tooLarge
-      ? `The file has ${(file.size / 1e6).toFixed(1)} MB; at most ${(maxBytes / 1e6).toFixed(0)} MB are accepted.`
+      ? form.dataset.tooLarge.replace("{size}", (file.size / 1e6).toFixed(1))
       : "";
     button.disabled = tooLarge;
   };

@@ -30,6 +30,7 @@ def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
         gallery_dir=labelled_folder(count=5, name="gallery"),
         index_root=tmp_path / "indexes",
         database_url=f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
+        secret_key_file=tmp_path / "secret-key",
     )
     migrate.upgrade(Database(settings.database_url).engine)
     return settings

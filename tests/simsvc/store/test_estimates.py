@@ -37,6 +37,7 @@ ESTIMATED = Estimate(
     index="demo/b-0123456789ab",
     ms={"decode": 1.5, "total": 2.25},
     crop=Crop(PIXELS),
+    asked_by="0" * 32,
 )
 REFUSED = Estimate("x.pdf", "ef" * 32, "refused", code="not_an_image", sentence="This file is not a photo.")
 

@@ -78,4 +78,4 @@ def test_a_record_of_before_intervals_is_still_read(tmp_path: Path) -> None:
     found = EstimateStore(database).find("0123").estimate
     assert (found.age_years, found.flags) == (41.5, ("other_faces_behind",))
     assert (found.interval_years, found.coverage, found.evidence) == (None, None, None)
-    assert (found.support, found.quality, found.refer) == (None, None, False)
+    assert (found.support, found.quality, found.refer, found.asked_by) == (None, None, False, None)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
+from simsvc.values import User
 from simsvc.web import create_app
+from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.small_site import make_small_site
 
 
@@ -18,25 +22,30 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture
-def app(site: Settings) -> Flask:
-    return create_app(site)
+def app(site: Settings) -> Iterator[Flask]:
+    app = create_app(site)
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+    """Return an underwriter's browser."""
+    return signed_in(app)
 
 
 @pytest.fixture
 def without_index(site: Settings, tmp_path: Path) -> FlaskClient:
-    return create_app(replace(site, index_root=tmp_path / "indexes")).test_client()
+    return signed_in(create_app(replace(site, index_root=tmp_path / "indexes")))
 
 
 @pytest.fixture
 def without_model(site: Settings, tmp_path: Path) -> FlaskClient:
-    return create_app(replace(site, bundle_dir=tmp_path / "model")).test_client()
+    return signed_in(create_app(replace(site, bundle_dir=tmp_path / "model")))
 
 
 @pytest.fixture
 def without_tables(site: Settings, tmp_path: Path) -> FlaskClient:
-    return create_app(replace(site, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}")).test_client()
+    """Return a browser whose session's account is in a database that was never migrated."""
+    app = create_app(replace(site, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}"))
+    return client_of(app, User("0" * 32, "nobody", "underwriter", datetime.now(UTC)))

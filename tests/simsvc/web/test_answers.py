@@ -16,6 +16,7 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.web import create_app
+from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_pages import checked, upload
 from tests.small_site import drawn_photo
 from tests.tiny_bundle import make_tiny_bundle
@@ -30,7 +31,7 @@ def client_with(site: Settings, folder: Path, **entries: object) -> FlaskClient:
     if "calibration" in entries:
         document["calibration"]["model_sha256"] = document["files"]["model.onnx"]["sha256"]
     path.write_text(json.dumps(document))
-    return create_app(replace(site, bundle_dir=path.parent)).test_client()
+    return signed_in(create_app(replace(site, bundle_dir=path.parent)))
 
 
 @pytest.fixture

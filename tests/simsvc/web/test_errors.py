@@ -10,6 +10,7 @@ from simsvc import errors as tree
 from simsvc.errors import FaceError, PhotoError, PhotoTooManyBytes, SimsvcError
 from simsvc.settings import Settings
 from simsvc.web import create_app
+from simsvc.web.access import ACCESS
 from simsvc.web.errors import status_of, status_of_answer
 from simsvc.web.headers import HEADERS
 
@@ -21,8 +22,10 @@ def every_error() -> Iterator[type[SimsvcError]]:
 
 
 @pytest.fixture
-def failing(site: Settings) -> Flask:
+def failing(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Flask:
     app = create_app(site)
+    for endpoint in ("fail", "api_fail"):
+        monkeypatch.setitem(ACCESS, endpoint, "file")
 
     def fail() -> str:
         raise RuntimeError("/srv/secret/path")

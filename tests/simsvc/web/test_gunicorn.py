@@ -35,6 +35,7 @@ def address(site: Settings, tmp_path: Path) -> Iterator[str]:
         "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
         "SIMSVC_INDEX_ROOT": str(site.index_root),
         "DATABASE_URL": site.database_url,
+        "SECRET_KEY": site.secret_key,
         "SIMSVC_BIND": bind,
         "SIMSVC_WORKERS": "1",
     }
@@ -85,6 +86,19 @@ def send(bind: str, data: bytes) -> tuple[int, Any]:
         body,
         {"Content-Type": f"multipart/form-data; boundary={boundary}"},
     )
+
+
+def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
+    """The address of a one-time link is written without its token."""
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
+    with closing(connection):
+        connection.request("GET", "/welcome/a-token-that-opens-an-account")
+        assert connection.getresponse().status == 410
+    end = time.monotonic() + PATIENCE_S
+    while "/welcome" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < end:
+        time.sleep(0.05)  # a request is logged after its answer
+    assert '"GET /welcome/... HTTP/1.1" 410' in log
+    assert "a-token-that" not in log
 
 
 def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) -> None:

@@ -1,0 +1,49 @@
+"""The key that signs sessions, made once and kept beside the database."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from simsvc.errors import SettingsError
+
+KEY_BYTES = 32
+"""256 random bits. Source: OWASP Session Management Cheat Sheet asks for 64 at least."""
+
+
+def kept_secret_key(path: Path) -> str:
+    """Return the key in the file, made with mode 0600 where there is none; workers that race get the same.
+
+    Raises:
+        SettingsError: the file cannot be read or written.
+    """
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            "The file of the session key cannot be read or written. Let the service write to the folder var, "
+            "or set SECRET_KEY."
+        ) from error
+    if len(key) < KEY_BYTES:
+        raise SettingsError("The file of the session key is damaged. Delete it and start again.")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Write the key under another name and link it: whoever comes first wins, and nobody reads half a key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass  # another worker was first; its key counts
+    finally:
+        fresh.unlink()

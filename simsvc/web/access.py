@@ -1,0 +1,105 @@
+"""Who may call which route: one table, and the check before every request. What is not listed is refused."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from flask import Flask, g, redirect, request, url_for
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
+
+from simsvc.errors import ApiClosed, NotPermitted
+from simsvc.values import ROLES, Role
+from simsvc.web import sessions
+from simsvc.web.current import services, visitor
+
+READ = frozenset[Role](ROLES)
+ASK = frozenset[Role]({"underwriter", "admin"})
+KEEP = frozenset[Role]({"admin"})
+
+Access = frozenset[Role] | Literal["file", "anyone", "program"]
+"""The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not; "program",
+answered without a session while `Settings.api_open`."""
+
+ACCESS: dict[str, Access] = {
+    "static": "file",
+    "bootstrap.static": "file",
+    "health.healthz": "file",
+    "api_estimates.create": "program",
+    "api_estimates.show": "program",
+    "display.choose": "anyone",
+    "sign_in.form": "anyone",
+    "sign_in.enter": "anyone",
+    "sign_in.welcome": "anyone",
+    "sign_in.accept": "anyone",
+    "sign_in.leave": READ,
+    "account.show": READ,
+    "account.change": READ,
+    "pages.start": READ,
+    "pages.create": ASK,
+    "pages.show": READ,
+    "pictures.crop": READ,
+    "pictures.saliency": READ,
+    "pictures.plot": READ,
+    "pictures.face": READ,
+    "gallery.show": READ,
+    "model.show": READ,
+    "users.show": KEEP,
+    "users.add": KEEP,
+    "users.disable": KEEP,
+    "users.enable": KEEP,
+    "users.invite": KEEP,
+}
+"""Endpoint to who may call it."""
+
+
+def register(app: Flask) -> None:
+    """Check every request before its view is called; let templates ask what the visitor may do."""
+    app.before_request(_check)
+    app.add_template_global(may)
+
+
+def may(endpoint: str) -> bool:
+    """Say whether the visitor may call an endpoint."""
+    allowed, user = ACCESS.get(endpoint), visitor()
+    if isinstance(allowed, frozenset):
+        return user is not None and user.role in allowed
+    return allowed is not None
+
+
+def _check() -> ResponseReturnValue | None:
+    endpoint = request.endpoint
+    allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
+    if allowed == "file":
+        return None
+    if allowed == "program":
+        _check_program()
+        return None
+    g.user = sessions.find_person()
+    if allowed == "anyone" or (endpoint and may(endpoint)):
+        return None
+    if g.user is None and allowed is not None:
+        return _to_sign_in()
+    raise NotPermitted(
+        "Your role does not allow this. Ask an administrator if you need it, or go back to the first page."
+    )
+
+
+def _check_program() -> None:
+    if not services().settings.api_open:
+        raise ApiClosed("The API is closed here. Ask the operator of the service to open it.")
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """Lead to the sign-in page, which leads back; a form that was sent leads back to where it stood."""
+    words: dict[str, Any] = {"next": _page()} if _page() != "/" else {}
+    if g.get("session_ended"):
+        words["ended"] = "1"
+    return redirect(url_for("sign_in.form", **words), 303)
+
+
+def _page() -> str:
+    if request.method in {"GET", "HEAD"}:
+        return request.full_path.rstrip("?")
+    adapter = request_ctx.url_adapter
+    return request.path if adapter and adapter.test(request.path, "GET") else "/"

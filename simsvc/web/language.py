@@ -1,0 +1,74 @@
+"""Language and theme: chosen by the visitor, kept in cookies of their own, else as the browser wishes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel.messages.mofile import read_mo
+from flask import Flask, request
+from flask_babel import Babel, format_datetime, gettext
+
+from simsvc.web.sentences import PhraseBook
+
+TRANSLATIONS_DIR = Path(__file__).resolve().parent / "translations"
+LANGUAGES = {"en": "English", "zh_Hans": "简体中文"}
+"""Locale to its own name for itself; English is what the code speaks and needs no catalogue."""
+THEMES = ("auto", "light", "dark")
+LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
+_ASKED_FOR = {"en": "en", "zh": "zh_Hans", "zh-CN": "zh_Hans", "zh-Hans": "zh_Hans", "zh-SG": "zh_Hans"}
+
+
+def register(app: Flask) -> None:
+    """Give templates `_`, `translated`, `at_utc`, and what the layout needs to know."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS_DIR)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    Babel(app, locale_selector=language)
+    app.add_template_filter(translated)
+    app.add_template_filter(at_utc)
+    app.context_processor(_layout)
+
+
+def language() -> str:
+    """Return the locale of the visitor."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen is not None and chosen in LANGUAGES:
+        return chosen
+    return _ASKED_FOR[request.accept_languages.best_match(_ASKED_FOR, "en")]
+
+
+def theme() -> str:
+    """Return the theme of the visitor: "auto" follows the system."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"
+
+
+def translated(sentence: str | None) -> str:
+    """Return a sentence of the pure code or of a record in the visitor's language; English where unknown."""
+    if not sentence or language() == "en":
+        return sentence or ""
+    return phrase_book(language()).translate(sentence)
+
+
+def at_utc(moment: Any) -> str:
+    """Write an instant in the visitor's language."""
+    return str(format_datetime(moment, gettext("d MMMM y, HH:mm:ss 'UTC'"), rebase=False))
+
+
+@cache
+def phrase_book(locale: str) -> PhraseBook:
+    """Return the phrase book of a locale's compiled catalogue."""
+    with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+        catalogue = read_mo(file)
+    return PhraseBook({str(m.id): str(m.string) for m in catalogue if m.string and isinstance(m.id, str)})
+
+
+def _layout() -> dict[str, object]:
+    return {
+        "language": language(),
+        "languages": LANGUAGES,
+        "theme": theme(),
+        "themes": THEMES,
+        "html_language": language().replace("_", "-"),
+    }

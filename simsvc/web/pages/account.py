@@ -1,0 +1,48 @@
+"""/account: one's own account."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from simsvc.errors import PasswordRefused, SignInRefused
+from simsvc.steps.passwords import LEAST_CHARACTERS
+from simsvc.web import sessions
+from simsvc.web.current import person, services
+from simsvc.web.errors import status_of
+from simsvc.web.forms import typed_twice
+
+blueprint = Blueprint("account", __name__)
+
+_log = logging.getLogger(__name__)
+
+
+@blueprint.get("/account")
+def show() -> ResponseReturnValue:
+    """Show name and role, and the form that changes the password."""
+    return render_template("account.html", least=LEAST_CHARACTERS)
+
+
+@blueprint.post("/account")
+def change() -> ResponseReturnValue:
+    """Change the password, end every other session and go on in a new one."""
+    try:
+        user = services().accounts.change_password(person(), request.form.get("old", ""), typed_twice())
+    except PasswordRefused as refusal:
+        return _again(refusal.sentence), status_of(refusal)
+    except SignInRefused as refusal:
+        _log.warning("user %s gave a wrong old password", person().id)
+        return _again("The old password is wrong, or the account is locked for some minutes."), status_of(
+            refusal
+        )
+    sessions.begin(user)
+    _log.info("user %s changed the password", user.id)
+    flash(gettext("Your password was changed. Every other session of yours has ended."))
+    return redirect(url_for("account.show"), 303)
+
+
+def _again(problem: str) -> str:
+    return render_template("account.html", least=LEAST_CHARACTERS, problem=problem)

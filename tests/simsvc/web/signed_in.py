@@ -1,0 +1,46 @@
+"""People at the desk: a client that is signed in, and one that sends the forms' token by itself."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from flask import Flask, session
+from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
+
+from simsvc.steps.passwords import name_key
+from simsvc.values import Role, User
+from simsvc.web.sessions import SEEN, SINCE, SignedIn
+
+PASSWORD = "seven grey herons wade"  # noqa: S105 - of accounts that live as long as a test
+QUICK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""A real argon2 hash of `PASSWORD` with parameters that cost a test nothing."""
+
+
+def account(app: Flask, role: Role, name: str = "") -> User:
+    """Return the account of that name, or of the role's; made with `PASSWORD` where there is none."""
+    services, name = app.extensions["simsvc"], name or role
+    found: User | None = services.users.named(name_key(name))
+    if found is None:
+        made = services.users.add(name, name_key(name), role, services.now())
+        found = services.users.set_password(made.id, QUICK_HASH)
+    return found
+
+
+def client_of(app: Flask, user: User | None) -> FlaskClient:
+    """Return a client in a session of the account, or of nobody, that sends the form token by itself."""
+    client = app.test_client()
+    with app.test_request_context():
+        token = generate_csrf()
+        raw = session["csrf_token"]
+    with client.session_transaction() as kept:
+        kept["csrf_token"] = raw
+        if user is not None:
+            now = int(app.extensions["simsvc"].now().timestamp())
+            kept.update({"_user_id": SignedIn(user).get_id(), "_fresh": True, SINCE: now, SEEN: now})
+    client.environ_base["HTTP_X_CSRFTOKEN"] = token
+    return client
+
+
+def signed_in(app: Flask, role: Role = "underwriter") -> FlaskClient:
+    """Return a client signed in as an account of the role."""
+    return client_of(app, account(app, role))

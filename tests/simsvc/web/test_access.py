@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from simsvc.settings import Settings
+from simsvc.values import ROLES, Role
+from simsvc.web import create_app
+from simsvc.web.access import ACCESS
+from tests.simsvc.web.signed_in import account, client_of, signed_in
+
+ID = "0" * 32
+ALL, ASKING, KEEPING = set(ROLES), {"underwriter", "admin"}, {"admin"}
+
+Route = tuple[str, str, str, set[str], int]
+ROUTES: list[Route] = [
+    ("pages.start", "GET", "/", ALL, 200),
+    ("pages.create", "POST", "/estimates", ASKING, 415),
+    ("pages.show", "GET", f"/estimates/{ID}", ALL, 404),
+    ("pictures.crop", "GET", f"/estimates/{ID}/crop.png", ALL, 404),
+    ("pictures.saliency", "GET", f"/estimates/{ID}/saliency.png", ALL, 404),
+    ("pictures.plot", "GET", "/model/none.png", ALL, 404),
+    ("pictures.face", "GET", "/faces/demo/b-000000000000/f.jpg", ALL, 404),
+    ("gallery.show", "GET", "/gallery", ALL, 200),
+    ("model.show", "GET", "/model", ALL, 200),
+    ("account.show", "GET", "/account", ALL, 200),
+    ("account.change", "POST", "/account", ALL, 422),
+    ("users.show", "GET", "/users", KEEPING, 200),
+    ("users.add", "POST", "/users", KEEPING, 422),
+    ("users.disable", "POST", f"/users/{ID}/disable", KEEPING, 404),
+    ("users.enable", "POST", f"/users/{ID}/enable", KEEPING, 404),
+    ("users.invite", "POST", f"/users/{ID}/link", KEEPING, 404),
+    ("sign_in.leave", "POST", "/sign-out", ALL, 303),
+]
+"""Endpoint, method, address, who may, and what an empty request of theirs gets."""
+OPEN: list[tuple[str, str, str, int, int]] = [
+    ("static", "GET", "/static/simsvc.css", 200, 200),
+    ("bootstrap.static", "GET", "/bootstrap/static/css/bootstrap.min.css", 200, 200),
+    ("health.healthz", "GET", "/healthz", 200, 200),
+    ("api_estimates.create", "POST", "/api/v1/estimates", 415, 415),
+    ("api_estimates.show", "GET", f"/api/v1/estimates/{ID}", 404, 404),
+    ("display.choose", "POST", "/display", 303, 303),
+    ("sign_in.form", "GET", "/sign-in", 200, 303),
+    ("sign_in.enter", "POST", "/sign-in", 403, 403),
+    ("sign_in.welcome", "GET", "/welcome/none", 410, 410),
+    ("sign_in.accept", "POST", "/welcome/none", 410, 410),
+]
+"""Endpoint, method, address, and what nobody and what somebody signed in gets."""
+
+
+def status(client: FlaskClient, method: str, path: str) -> int:
+    return client.open(path, method=method).status_code
+
+
+def test_every_route_is_in_the_table_and_in_this_test(app: Flask) -> None:
+    """A route that is added without an answer to who may call it fails here."""
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert set(ACCESS) == endpoints
+    assert {row[0] for row in ROUTES} | {row[0] for row in OPEN} == endpoints
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[0])
+def test_each_role_gets_what_the_table_says(app: Flask, route: Route, role: Role) -> None:
+    """Every closed route answers the roles it is for, and refuses the others."""
+    endpoint, method, path, allowed, answered = route
+    assert app.url_map.bind("").match(path, method)[0] == endpoint
+    client = client_of(app, account(app, role, f"matrix {role}"))
+    assert status(client, method, path) == (answered if role in allowed else 403)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[0])
+def test_nobody_is_led_to_the_sign_in_page(app: Flask, route: Route) -> None:
+    """Without a session every closed route leads to the sign-in page and does nothing."""
+    response = client_of(app, None).open(route[2], method=route[1])
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("row", OPEN, ids=lambda row: row[0])
+def test_open_routes_answer_anyone(app: Flask, row: tuple[str, str, str, int, int]) -> None:
+    """Public routes answer with and without a session."""
+    assert status(client_of(app, None), row[1], row[2]) == row[3]
+    assert status(signed_in(app, "auditor"), row[1], row[2]) == row[4]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_route_that_is_not_in_the_table_is_refused(app: Flask, role: Role) -> None:
+    """What nobody decided on is closed to everyone, signed in or not."""
+    app.add_url_rule("/forgotten", view_func=lambda: "secret", endpoint="forgotten")
+    for client in (signed_in(app, role), client_of(app, None)):
+        response = client.get("/forgotten")
+        assert response.status_code == 403
+        assert "secret" not in response.text
+
+
+def test_a_refused_role_is_told_in_words(app: Flask) -> None:
+    """An auditor who sends a photo reads a sentence; the first page offers no form."""
+    auditor = signed_in(app, "auditor")
+    assert "Your role does not allow this" in auditor.post("/estimates").text
+    assert 'type="file"' not in auditor.get("/").text
+    assert 'href="/users"' not in auditor.get("/").text
+    assert 'href="/users"' in signed_in(app, "admin").get("/").text
+
+
+def test_the_api_can_be_closed(site: Settings) -> None:
+    """SIMSVC_API_OPEN=0 closes it to everyone with a JSON sentence; a session does not matter to it."""
+    app = create_app(replace(site, api_open=False))
+    for client in (client_of(app, None), signed_in(app, "admin")):
+        response = client.post("/api/v1/estimates")
+        assert (response.status_code, response.get_json()["code"]) == (403, "api_closed")
+
+
+def test_the_api_takes_no_cookie(app: Flask) -> None:
+    """A session that would be refused elsewhere does not matter to the API, and it sets none."""
+    client = app.test_client()
+    client.set_cookie("simsvc", "forged")
+    response = client.get(f"/api/v1/estimates/{ID}")
+    assert response.status_code == 404
+    assert "Set-Cookie" not in response.headers

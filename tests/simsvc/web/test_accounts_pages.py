@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from simsvc.settings import Settings
+from simsvc.web import create_app
+from tests.simsvc.web.signed_in import PASSWORD, account, client_of, signed_in
+from tests.simsvc.web.test_pages import checked, upload
+from tests.small_site import drawn_photo
+
+NEW = "nine brown otters dive"
+
+
+@pytest.fixture
+def desk(site: Settings) -> Iterator[Flask]:
+    app = create_app(replace(site, sign_in_rate="1000 per minute"))
+    yield app
+    app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def admin(desk: Flask) -> FlaskClient:
+    return client_of(desk, account(desk, "admin"))
+
+
+@pytest.fixture
+def nobody(desk: Flask) -> FlaskClient:
+    return client_of(desk, None)
+
+
+def link_in(html: str) -> str:
+    found = re.search(r'class="one-time-link">http://127\.0\.0\.1:8000(/welcome/[\w-]{43})<', html)
+    assert found
+    return found[1]
+
+
+def invite(admin: FlaskClient, name: str, role: str = "underwriter") -> str:
+    return link_in(admin.post("/users", data={"name": name, "role": role}).text)
+
+
+def enter(client: FlaskClient, name: str, password: str) -> int:
+    return client.post("/sign-in", data={"name": name, "password": password}).status_code
+
+
+def test_an_admin_invites_and_the_guest_gets_in(desk: Flask, admin: FlaskClient, nobody: FlaskClient) -> None:
+    """The link shown once leads to a form; sending it sets the password, signs in, and uses the link up."""
+    link = invite(admin, "Guest of the page")
+    assert link not in admin.get("/users").text
+    for _ in range(2):
+        assert "Guest of the page" in nobody.get(link).text  # a mail scanner burns nothing
+    response = nobody.post(link, data={"password": NEW, "again": NEW})
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    assert "Guest of the page" in nobody.get("/").text
+    assert client_of(desk, None).get(link).status_code == 410
+    assert client_of(desk, None).post(link, data={"password": NEW, "again": NEW}).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"password": "short", "again": "short"}, "fewer than 12 characters"),
+        ({"password": NEW, "again": NEW + "x"}, "The two passwords differ"),
+        ({}, "fewer than 12 characters"),
+    ],
+)
+def test_a_refused_password_keeps_the_link(
+    admin: FlaskClient, nobody: FlaskClient, form: dict[str, str], says: str
+) -> None:
+    """The page says what is wrong where the fields are, and the link still counts."""
+    account_name = f"Typist {len(form)} {len(form.get('again', ''))}"
+    link = invite(admin, account_name)
+    response = nobody.post(link, data=form)
+    assert response.status_code == 422
+    assert says in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert NEW not in response.text
+    assert nobody.get(link).status_code == 200
+
+
+def test_the_account_page_changes_the_password(desk: Flask) -> None:
+    """It takes the old one; other sessions end, this one goes on."""
+    user = account(desk, "auditor", "Changing")
+    here, elsewhere = client_of(desk, user), client_of(desk, user)
+    wrong = here.post("/account", data={"old": "wrong old password", "password": NEW, "again": NEW})
+    assert (wrong.status_code, "old password is wrong" in wrong.text) == (403, True)
+    right = here.post("/account", data={"old": PASSWORD, "password": NEW, "again": NEW})
+    assert right.status_code == 303
+    assert "Your password was changed" in here.get("/account").text
+    assert elsewhere.get("/").status_code == 303
+    assert enter(client_of(desk, None), "Changing", NEW) == 303
+
+
+def test_the_list_of_accounts_disables_enables_and_resets(desk: Flask, admin: FlaskClient) -> None:
+    """Each button does what it says to that account only."""
+    user = account(desk, "underwriter", "Managed")
+    assert admin.post(f"/users/{user.id}/disable").status_code == 303
+    assert "Managed can no longer sign in" in admin.get("/users").text
+    assert enter(client_of(desk, None), "Managed", PASSWORD) == 403
+    assert admin.post(f"/users/{user.id}/enable").status_code == 303
+    assert enter(client_of(desk, None), "Managed", PASSWORD) == 303
+    assert link_in(admin.post(f"/users/{user.id}/link").text)
+    assert enter(client_of(desk, None), "Managed", PASSWORD) == 403
+
+
+def test_names_are_shown_as_text(admin: FlaskClient) -> None:
+    """Markup in a name is shown, never run, and a taken name is refused with what was typed kept."""
+    html = admin.post("/users", data={"name": "<script>alert(1)</script>", "role": "auditor"}).text
+    assert "<script>alert" not in html
+    again = admin.post("/users", data={"name": "<SCRIPT>alert(1)</script>", "role": "auditor"})
+    assert again.status_code == 409
+    assert "Another account has this name" in again.text
+    assert 'value="&lt;SCRIPT&gt;alert(1)&lt;/script&gt;"' in again.text
+
+
+def test_an_unknown_role_is_refused(admin: FlaskClient) -> None:
+    """Only the roles of the list exist, whatever the form says."""
+    response = admin.post("/users", data={"name": "Root", "role": "root"})
+    assert (response.status_code, "Choose one of the roles" in response.text) == (422, True)
+
+
+def test_the_only_admin_cannot_close_her_account(site: Settings, desk: Flask) -> None:
+    """The page says why, and she is still signed in."""
+    del site
+    user = account(desk, "admin")
+    users = desk.extensions["simsvc"].users.all()
+    others = [u for u in users if u.role == "admin" and u.id != user.id and u.has_password and not u.disabled]
+    for other in others:
+        desk.extensions["simsvc"].accounts.disable(other.id)
+    admin = client_of(desk, user)
+    response = admin.post(f"/users/{user.id}/disable")
+    assert (response.status_code, "only administrator" in response.text) == (409, True)
+    assert admin.get("/users").status_code == 200
+    for other in others:
+        desk.extensions["simsvc"].accounts.enable(other.id)
+
+
+@pytest.mark.parametrize("path", ["/", "/gallery", "/model", "/account", "/users", "/nowhere"])
+def test_every_page_is_balanced_and_keeps_the_policy(admin: FlaskClient, path: str) -> None:
+    """No inline script, style or handler, in either language."""
+    for language in ("en", "zh_Hans"):
+        admin.set_cookie("language", language)
+        page = checked(admin.get(path).text)
+        assert page.inline == []
+        assert all(source.startswith("/") for source in page.sources + page.actions)
+
+
+def test_every_form_carries_its_token(admin: FlaskClient, nobody: FlaskClient) -> None:
+    """Each form of each page posts and has the session's token."""
+    link = invite(admin, "Form reader")
+    pages = [admin.get(path).text for path in ("/", "/account", "/users")]
+    pages += [nobody.get(path).text for path in ("/sign-in", link)]
+    for html in pages:
+        for form in re.findall(r"(?s)<form.*?</form>", html):
+            assert 'method="post"' in form
+            assert 'name="csrf_token"' in form
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/sign-out", "/account", "/users", "/estimates", "/display", "/welcome/none"]
+)
+@pytest.mark.parametrize("token", [None, "", "forged"])
+def test_a_form_without_its_token_does_nothing(desk: Flask, path: str, token: str | None) -> None:
+    """Without the token, and with a wrong one, the answer says what happened and that nothing was lost."""
+    client = signed_in(desk, "admin")
+    del client.environ_base["HTTP_X_CSRFTOKEN"]
+    response = client.post(path, data={} if token is None else {"csrf_token": token})
+    assert response.status_code == 400
+    assert "nothing on record was lost" in response.text
+    assert client.get("/").status_code == 200
+
+
+def test_a_token_of_another_session_is_worth_nothing(desk: Flask) -> None:
+    """What an attacker gets from a page of her own does not pass in the victim's session."""
+    attacker, victim = signed_in(desk, "auditor"), signed_in(desk, "admin")
+    victim.environ_base["HTTP_X_CSRFTOKEN"] = attacker.environ_base["HTTP_X_CSRFTOKEN"]
+    assert victim.post("/users", data={"name": "Mallory", "role": "admin"}).status_code == 400
+
+
+def test_guessing_one_account_locks_it_and_tells_nothing(desk: Flask) -> None:
+    """Six guesses: then the right password is refused with the very page that an unknown name gets."""
+    account(desk, "underwriter", "Guessed")
+    client = client_of(desk, None)
+    for _ in range(5):
+        assert enter(client, "Guessed", "a wrong password") == 403
+    locked = client.post("/sign-in", data={"name": "Guessed", "password": PASSWORD})
+    unknown = client.post("/sign-in", data={"name": "Unknown", "password": PASSWORD})
+    assert (locked.status_code, unknown.status_code) == (403, 403)
+
+    def shown(html: str) -> str:
+        return re.sub(r'value="[^"]*"', "", html)
+
+    assert shown(locked.text) == shown(unknown.text)
+
+
+def test_guessing_many_accounts_meets_the_rate(site: Settings) -> None:
+    """One address gets no more than its attempts a minute, whatever the names, and is told to wait."""
+    client = client_of(create_app(replace(site, sign_in_rate="3 per minute")), None)
+    responses = [
+        client.post("/sign-in", data={"name": f"n{n}", "password": "a wrong password"}) for n in range(5)
+    ]
+    assert [response.status_code for response in responses] == [403, 403, 403, 429, 429]
+    assert "Wait a minute" in responses[-1].text
+    assert int(responses[-1].headers["Retry-After"]) >= 0
+
+
+def test_uploads_meet_their_rate_by_account_and_by_address(site: Settings) -> None:
+    """The third photo of a minute is refused, on the page and in the API."""
+    app = create_app(replace(site, upload_rate="2 per minute"))
+    page, api = signed_in(app), client_of(app, None)
+    sent = [page.post("/estimates", data={"photo": (io.BytesIO(b"x"), "a.jpg")}) for _ in range(3)]
+    assert [response.status_code for response in sent] == [303, 303, 429]
+    posted = [api.post("/api/v1/estimates", data={"photo": (io.BytesIO(b"x"), "a.jpg")}) for _ in range(3)]
+    assert [response.status_code for response in posted] == [422, 422, 429]
+    assert posted[-1].get_json()["code"] == "too_many_requests"
+
+
+def test_the_record_says_who_asked(desk: Flask) -> None:
+    """The page names the account; an estimate of the API names nobody."""
+    client = client_of(desk, account(desk, "underwriter", "Asking person"))
+    url = upload(client, drawn_photo())
+    row = desk.extensions["simsvc"].estimates.find(url.rpartition("/")[2]).estimate
+    assert row.asked_by == account(desk, "underwriter", "Asking person").id
+    assert re.search(r"Asked for by</dt><dd>Asking person<", client.get(url).text)
+    by_api = client.post("/api/v1/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
+    assert "Asked for by" not in client.get(f"/estimates/{by_api.get_json()['id']}").text
+
+
+def test_an_upload_without_a_session_is_not_judged(nobody: FlaskClient) -> None:
+    """Nothing is recorded for nobody."""
+    response = nobody.post("/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
+    assert (response.status_code, response.headers["Location"]) == (303, "/sign-in")

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from simsvc.settings import Settings
+from simsvc.values import User
+from simsvc.web import create_app
+from simsvc.web.forms import local_path
+from tests.simsvc.web.signed_in import PASSWORD, account, client_of
+
+
+@pytest.fixture
+def clock() -> list[datetime]:
+    """Hold the time in a list of one, so that a test can move it."""
+    return [datetime.now(UTC)]
+
+
+@pytest.fixture
+def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
+    app = create_app(replace(site, sign_in_rate="1000 per minute"), now=lambda: clock[0])
+    yield app
+    app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def anna(desk: Flask, request: pytest.FixtureRequest) -> User:
+    """Return an underwriter of this test's own."""
+    return account(desk, "underwriter", f"anna of {request.node.name}"[:64])
+
+
+def token_in(html: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', html)
+    assert found
+    return found[1]
+
+
+def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, target: str = "/") -> TestResponse:
+    token = token_in(client.get("/sign-in").text)
+    form = {"csrf_token": token, "name": name, "password": password, "next": target}
+    return client.post("/sign-in", data=form)
+
+
+def test_name_and_password_open_the_desk(desk: Flask, anna: User) -> None:
+    """After signing in the first page greets by name and role; the name's case does not matter."""
+    client = desk.test_client()
+    response = sign_in(client, anna.name.upper())
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    html = client.get("/").text
+    assert anna.name in html
+    assert "underwriter" in html
+
+
+def test_signing_out_ends_the_session_and_every_copy_of_it(desk: Flask, anna: User) -> None:
+    """A cookie copied before signing out is worth nothing afterwards."""
+    client, copy = client_of(desk, anna), client_of(desk, anna)
+    assert copy.get("/").status_code == 200
+    assert client.post("/sign-out").status_code == 303
+    assert client.get("/").status_code == 303
+    assert copy.get("/").status_code == 303
+
+
+def test_signing_out_takes_a_post(desk: Flask, anna: User) -> None:
+    """A link or picture cannot sign anyone out."""
+    client = client_of(desk, anna)
+    assert client.get("/sign-out").status_code == 405
+    assert client.get("/").status_code == 200
+
+
+def test_a_session_is_regenerated_at_sign_in(desk: Flask, anna: User) -> None:
+    """A session planted before does not become the signed-in one, and nothing in it survives."""
+    victim = desk.test_client()
+    planted = victim.get("/sign-in").headers["Set-Cookie"].split(";")[0].partition("=")[2]
+    with victim.session_transaction() as before:
+        before["planted"] = "yes"
+    assert sign_in(victim, anna.name).status_code == 303
+    with victim.session_transaction() as after:
+        assert "planted" not in after
+    attacker = desk.test_client()
+    attacker.set_cookie("simsvc", planted)
+    assert attacker.get("/").status_code == 303
+
+
+def test_an_old_form_token_is_worth_nothing_after_sign_in(desk: Flask, anna: User) -> None:
+    """The token of the session before does not pass in the new one."""
+    client = desk.test_client()
+    old = token_in(client.get("/sign-in").text)
+    sign_in(client, anna.name)
+    assert client.post("/sign-out", data={"csrf_token": old}).status_code == 400
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(29, 200), (31, 303)])
+def test_an_unused_session_ends(
+    desk: Flask, anna: User, clock: list[datetime], minutes: int, status: int
+) -> None:
+    """After 30 minutes without a request the session is over; before, it is not."""
+    client = client_of(desk, anna)
+    clock[0] += timedelta(minutes=minutes)
+    assert client.get("/").status_code == status
+
+
+def test_a_used_session_lasts_until_it_is_twelve_hours_old(
+    desk: Flask, anna: User, clock: list[datetime]
+) -> None:
+    """Requests keep a session alive, but not for more than twelve hours."""
+    client = client_of(desk, anna)
+    statuses = []
+    for _ in range(37):
+        clock[0] += timedelta(minutes=20)
+        statuses.append(client.get("/").status_code)
+    assert statuses == [200] * 35 + [303] * 2
+
+
+def test_an_ended_session_is_explained_and_leads_back(desk: Flask, anna: User, clock: list[datetime]) -> None:
+    """The sign-in page says what happened, and after it the visitor is where she wanted to go."""
+    client = client_of(desk, anna)
+    clock[0] += timedelta(hours=1)
+    response = client.get("/gallery?x=1")
+    page = client.get(response.headers["Location"])
+    assert "Your session has ended" in page.text
+    assert re.search(r'name="next" value="/gallery\?x=1"', page.text)
+    assert sign_in(client, anna.name, target="/gallery?x=1").headers["Location"] == "/gallery?x=1"
+
+
+def test_a_visitor_without_a_session_is_not_told_of_an_end(desk: Flask) -> None:
+    """Who was never signed in reads no word of a session."""
+    client = desk.test_client()
+    assert "has ended" not in client.get(client.get("/gallery").headers["Location"]).text
+
+
+def test_a_form_sent_after_the_end_is_not_taken(desk: Flask, anna: User, clock: list[datetime]) -> None:
+    """Changing the password in a dead session changes nothing and leads back to the account page."""
+    client = client_of(desk, anna)
+    clock[0] += timedelta(hours=1)
+    response = client.post("/account", data={"old": PASSWORD, "password": "x" * 20, "again": "x" * 20})
+    assert response.headers["Location"].startswith("/sign-in?next=/account")
+    assert sign_in(desk.test_client(), anna.name).status_code == 303
+
+
+def test_disabling_ends_sessions_at_once(desk: Flask, anna: User) -> None:
+    """A closed account's open browser is out with its next click, and cannot sign in again."""
+    client = client_of(desk, anna)
+    desk.extensions["simsvc"].accounts.disable(anna.id)
+    assert client.get("/").status_code == 303
+    assert sign_in(desk.test_client(), anna.name).status_code == 403
+    desk.extensions["simsvc"].accounts.enable(anna.id)
+    assert sign_in(desk.test_client(), anna.name).status_code == 303
+
+
+def test_a_forged_session_is_nobody(desk: Flask, anna: User) -> None:
+    """A session signed with another key does not count."""
+    other = create_app(replace(desk.extensions["simsvc"].settings, secret_key="another key " * 4))
+    forged = client_of(other, anna).get_cookie("simsvc")
+    assert forged
+    client = desk.test_client()
+    client.set_cookie("simsvc", forged.value)
+    assert client.get("/").status_code == 303
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(desk: Flask) -> None:
+    """HttpOnly and SameSite=Lax always; the cookie goes with the browser."""
+    flags = desk.test_client().get("/sign-in").headers["Set-Cookie"]
+    assert "HttpOnly" in flags
+    assert "SameSite=Lax" in flags
+    assert "Expires" not in flags
+    assert "Secure" not in flags
+
+
+def test_behind_tls_the_cookie_is_secure(site: Settings) -> None:
+    """With SIMSVC_TLS=1 the cookie is Secure and bound to the host, and browsers stay on HTTPS."""
+    response = (
+        create_app(replace(site, tls=True)).test_client().get("/sign-in", base_url="https://desk.example")
+    )
+    assert response.headers["Set-Cookie"].startswith("__Host-simsvc=")
+    assert "Secure" in response.headers["Set-Cookie"]
+    assert "max-age" in response.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.parametrize(
+    ("referrer", "status"),
+    [("https://desk.example/sign-in", 403), ("https://evil.example/", 400), (None, 400)],
+)
+def test_behind_tls_a_form_comes_from_this_site(site: Settings, referrer: str | None, status: int) -> None:
+    """With HTTPS a form also needs its page's address: only then name and password are looked at."""
+    client, base = create_app(replace(site, tls=True)).test_client(), "https://desk.example"
+    form = {"csrf_token": token_in(client.get("/sign-in", base_url=base).text), "name": "a", "password": "b"}
+    headers = {"Referer": referrer} if referrer else {}
+    assert client.post("/sign-in", base_url=base, data=form, headers=headers).status_code == status
+
+
+def test_signed_in_pages_stay_out_of_caches(desk: Flask, anna: User) -> None:
+    """A page is not stored, so that "back" after signing out shows nothing."""
+    assert client_of(desk, anna).get("/").headers["Cache-Control"] == "no-store"
+
+
+FOREIGN = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "javascript:alert(1)",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "///evil.example",
+    "evil.example",
+    "",
+]
+
+
+@pytest.mark.parametrize("target", FOREIGN)
+def test_sign_in_leads_to_this_site_only(desk: Flask, anna: User, target: str) -> None:
+    """Whatever `next` says, the browser stays here: by the form, and when already signed in."""
+    assert sign_in(desk.test_client(), anna.name, target=target).headers["Location"] == "/"
+    client = client_of(desk, anna)
+    assert client.get("/sign-in", query_string={"next": target}).headers["Location"] == "/"
+
+
+@given(st.text())
+def test_a_local_path_has_no_host(text: str) -> None:
+    """Any text becomes a path of this site."""
+    path = local_path(text)
+    assert path.startswith("/")
+    assert urlsplit(path).netloc == ""
+    assert "\\" not in path
+
+
+def test_a_proxy_is_believed_only_where_there_is_one(site: Settings) -> None:
+    """X-Forwarded-For counts with SIMSVC_PROXIES=1 and is ignored without."""
+    for proxies, limited in ((0, True), (1, False)):
+        app = create_app(replace(site, proxies=proxies, sign_in_rate="2 per minute"))
+        client = client_of(app, None)
+        statuses = [
+            client.post("/sign-in", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code for n in range(4)
+        ]
+        assert (429 in statuses) == limited

@@ -10,11 +10,11 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from simsvc.errors import EstimateNotFound
+from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
-from simsvc.values import Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
 PHOTO_NAME_CHARACTERS = 255
 
@@ -48,7 +48,24 @@ class EstimateStore:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
                 raise _not_found()
-            return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row))
+            return recorded_of(row)
+
+    def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
+        """Return the estimates of a case, oldest first, without their crops.
+
+        Raises:
+            CaseNotFound: no estimate has that reference.
+            StoreError: the database cannot be read.
+        """
+        query = select(EstimateRow).where(EstimateRow.case_reference == reference)
+        with self._database.transaction() as session:
+            rows = session.scalars(
+                query.order_by(EstimateRow.sequence).options(selectinload(EstimateRow.neighbours))
+            )
+            found = tuple(recorded_of(row) for row in rows)
+        if not found:
+            raise CaseNotFound("No estimate has this case reference. Search the history for a part of it.")
+        return found
 
     def crop_png(self, public_id: str) -> bytes:
         """Return the judged crop as PNG.
@@ -63,6 +80,11 @@ class EstimateStore:
         if png is None:
             raise _not_found()
         return png
+
+
+def recorded_of(row: EstimateRow) -> RecordedEstimate:
+    """Return a row as it was recorded, without its crop."""
+    return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row))
 
 
 def _not_found() -> EstimateNotFound:
@@ -96,6 +118,9 @@ def _row(estimate: Estimate) -> EstimateRow:
         index_label=estimate.index,
         ms=dict(estimate.ms),
         asked_by=estimate.asked_by,
+        case_reference=estimate.declared.case,
+        birth_date=estimate.declared.birth_date,
+        photo_date=estimate.declared.photo_date,
         neighbours=[_neighbour_row(rank, near) for rank, near in enumerate(estimate.neighbours, 1)],
         crop=CropRow(png=to_png(estimate.crop.rgb)) if estimate.crop else None,
     )
@@ -126,6 +151,7 @@ def _estimate(row: EstimateRow) -> Estimate:
         index=row.index_label,
         ms=dict(row.ms),
         asked_by=row.asked_by,
+        declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
     )
 
 

@@ -19,7 +19,9 @@ def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Esti
     chosen = _kind(kind, estimate)
     reason, note = reason.strip(), note.strip()
     if max(len(reason), len(note)) > TEXT_CHARACTERS:
-        raise DecisionRefused(f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again.")
+        raise DecisionRefused(
+            f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again."
+        )
     if chosen != "override":
         return DecisionDraft(chosen, note=note)
     if not reason:

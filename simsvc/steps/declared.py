@@ -83,7 +83,9 @@ def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, dat
     if born is not None and taken is not None and taken < born:
         raise DatesRefused("The photo's date lies before the birth date. Correct one of them and try again.")
     if born is not None and age_on(born, today) > OLDEST_YEARS:
-        raise DatesRefused(f"The birth date lies more than {OLDEST_YEARS} years back. Correct it and try again.")
+        raise DatesRefused(
+            f"The birth date lies more than {OLDEST_YEARS} years back. Correct it and try again."
+        )
     return born, taken
 
 

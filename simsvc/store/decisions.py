@@ -20,7 +20,9 @@ class DecisionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime) -> Decision:
+    def add(
+        self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
+    ) -> Decision:
         """Put a decision on an estimate on record.
 
         Args:

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
-from sqlalchemy.orm import noload
 
 from simsvc.store.database import Database
 from simsvc.store.decisions import decision_of
@@ -120,7 +119,7 @@ class HistoryStore:
 
 
 def _rows() -> Select[Any]:
-    return _joined(select(EstimateRow, DecisionRow).options(noload(EstimateRow.neighbours)))
+    return _joined(select(EstimateRow, DecisionRow))
 
 
 def _joined(query: Select[Any]) -> Select[Any]:
@@ -129,7 +128,7 @@ def _joined(query: Select[Any]) -> Select[Any]:
 
 
 def _history_row(row: EstimateRow, decided: DecisionRow | None) -> HistoryRow:
-    return HistoryRow(recorded_of(row), decision_of(decided) if decided else None)
+    return HistoryRow(recorded_of(row, evidence=False), decision_of(decided) if decided else None)
 
 
 def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
@@ -82,9 +83,9 @@ class EstimateStore:
         return png
 
 
-def recorded_of(row: EstimateRow) -> RecordedEstimate:
-    """Return a row as it was recorded, without its crop."""
-    return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row))
+def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
+    """Return a row as it was recorded, without its crop, and without neighbours where they are not wanted."""
+    return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
 def _not_found() -> EstimateNotFound:
@@ -130,7 +131,7 @@ def _neighbour_row(rank: int, near: Neighbour) -> NeighbourRow:
     return NeighbourRow(rank=rank, face_id=near.face_id, age_years=near.age_years, distance=near.distance)
 
 
-def _estimate(row: EstimateRow) -> Estimate:
+def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
     return Estimate(
         photo_name=row.photo_name,
         photo_sha256=row.photo_sha256,
@@ -144,7 +145,7 @@ def _estimate(row: EstimateRow) -> Estimate:
         support=row.support,
         refer_reason=row.refer_reason,
         quality=Quality(**row.quality) if row.quality else None,
-        neighbours=tuple(Neighbour(n.face_id, n.age_years, n.distance) for n in row.neighbours),
+        neighbours=tuple(_neighbours(row)) if evidence else (),
         flags=tuple(row.flags),
         model=row.model_version,
         model_sha256=row.model_sha256,
@@ -153,6 +154,10 @@ def _estimate(row: EstimateRow) -> Estimate:
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
     )
+
+
+def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:
+    return (Neighbour(near.face_id, near.age_years, near.distance) for near in row.neighbours)
 
 
 def _interval(row: EstimateRow) -> tuple[float, float] | None:

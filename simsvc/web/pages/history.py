@@ -19,8 +19,8 @@ from simsvc.web.current import services
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
 COLUMNS = (
-    "number", "id", "recorded_utc", "case", "birth_date", "photo_date", "declared_age_years", "photo", "status",
-    "withheld", "age_years", "low_years", "high_years", "coverage", "flags", "model", "index", "asked_by",
+    "number", "id", "recorded_utc", "case", "birth_date", "photo_date", "declared_age_years", "photo",
+    "status", "withheld", "age_years", "low_years", "high_years", "coverage", "flags", "model", "index", "asked_by",
     "decision", "decided_age_years", "reason", "note", "decided_by", "decided_utc",
 )  # fmt: skip
 MARK = "\ufeff"

@@ -51,8 +51,9 @@ def pdf(sheet: Sheet) -> bytes:
     for name, _ in FONTS[1:]:
         pdfmetrics.registerFont(UnicodeCIDFont(name))
     buffer = io.BytesIO()
-    margins = {"leftMargin": 18 * mm, "rightMargin": 18 * mm, "topMargin": 15 * mm, "bottomMargin": 15 * mm}
-    document = SimpleDocTemplate(buffer, pagesize=A4, title="simsvc", invariant=1, **margins)
+    document = SimpleDocTemplate(
+        buffer, pagesize=A4, title="simsvc", invariant=1, leftMargin=18 * mm, rightMargin=18 * mm
+    )
     story: list[Flowable] = [_text(sheet.title, HEADING), Spacer(1, 2 * mm), _text(sheet.lead)]
     if sheet.crop_png:
         story += [Spacer(1, 3 * mm), Image(io.BytesIO(sheet.crop_png), 38 * mm, 38 * mm, hAlign="LEFT")]

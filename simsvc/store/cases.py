@@ -119,7 +119,8 @@ class HistoryStore:
 
 
 def _rows() -> Select[Any]:
-    return _joined(select(EstimateRow, DecisionRow))
+    both: Select[Any] = select(EstimateRow, DecisionRow)
+    return _joined(both)
 
 
 def _joined(query: Select[Any]) -> Select[Any]:

@@ -30,7 +30,7 @@ def sheet_of(recorded: RecordedEstimate) -> Sheet:
 def _lead(recorded: RecordedEstimate) -> str:
     answer = recorded.estimate
     if answer.age_years is None:
-        return gettext("No estimate for this photo") + ": " + translated(answer.sentence)
+        return f"{gettext('No estimate for this photo')}: {translated(answer.sentence)}"
     return translated(answer.refer_reason) if answer.refer else translated(answer.sentence)
 
 

@@ -119,7 +119,7 @@ class HistoryStore:
 
 
 def _rows() -> Select[Any]:
-    both: Select[Any] = select(EstimateRow, DecisionRow)
+    both: Any = select(EstimateRow, DecisionRow)  # Select[Any] holds no pair for mypy
     return _joined(both)
 
 

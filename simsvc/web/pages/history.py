@@ -18,33 +18,31 @@ from simsvc.web.current import services
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
-COLUMNS = tuple(
-    [
-        "number",
-        "id",
-        "recorded_utc",
-        "case",
-        "birth_date",
-        "photo_date",
-        "declared_age_years",
-        "photo",
-        "status",
-        "withheld",
-        "age_years",
-        "low_years",
-        "high_years",
-        "coverage",
-        "flags",
-        "model",
-        "index",
-        "asked_by",
-        "decision",
-        "decided_age_years",
-        "reason",
-        "note",
-        "decided_by",
-        "decided_utc",
-    ]
+COLUMNS = (
+    "number",
+    "id",
+    "recorded_utc",
+    "case",
+    "birth_date",
+    "photo_date",
+    "declared_age_years",
+    "photo",
+    "status",
+    "withheld",
+    "age_years",
+    "low_years",
+    "high_years",
+    "coverage",
+    "flags",
+    "model",
+    "index",
+    "asked_by",
+    "decision",
+    "decided_age_years",
+    "reason",
+    "note",
+    "decided_by",
+    "decided_utc",
 )
 MARK = "\ufeff"
 """Byte order mark: without it spreadsheets read UTF-8 as something else."""

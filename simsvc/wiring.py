@@ -30,7 +30,9 @@ from simsvc.steps.manifest import Manifest
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.builds import BuildStore
+from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
+from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Crop, LabelledFace, Photo
 
@@ -52,6 +54,8 @@ class Services:
         self.now = now
         self.database = Database(settings.database_url)
         self.estimates = EstimateStore(self.database)
+        self.decisions = DecisionStore(self.database)
+        self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self._lock = threading.Lock()

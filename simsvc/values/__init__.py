@@ -2,6 +2,7 @@
 
 from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
+from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
 from simsvc.values.faces import (
     Crop,
     Face,
@@ -16,9 +17,14 @@ from simsvc.values.faces import (
 )
 
 __all__ = [
+    "DECISION_KINDS",
     "ROLES",
     "Credentials",
     "Crop",
+    "Decision",
+    "DecisionDraft",
+    "DecisionKind",
+    "Declaration",
     "Estimate",
     "Evidence",
     "Face",

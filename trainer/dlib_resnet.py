@@ -53,6 +53,7 @@ class DlibBlock(nn.Module):
         super().__init__()
         self.halves = halves
         self.extra = channels_out - channels_in
+        self.drop_path = 0.0
         stride, padding = (2, 0) if halves else (1, 1)
         self.conv_1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding, bias=False)
         self.norm_1 = nn.BatchNorm2d(channels_out)
@@ -68,6 +69,9 @@ class DlibBlock(nn.Module):
             x = functional.avg_pool2d(x, 2)
             if self.extra:
                 x = functional.pad(x, (0, 0, 0, 0, 0, self.extra))
+        if self.training and self.drop_path:
+            stays = (torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop_path).to(y.dtype)
+            y = y * stays / (1 - self.drop_path)
         return functional.relu(x + y)
 
 
@@ -86,6 +90,17 @@ class DlibResNet(nn.Module):
         """Return the last feature map."""
         features: Tensor = self.blocks(functional.max_pool2d(self.stem(x), 3, 2))
         return features
+
+
+def drop_paths(body: DlibResNet, rate: float) -> None:
+    """Let training skip blocks at random, a face at a time: the last at this rate, earlier ones less.
+
+    Source: Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016, section 3 (linear decay rule); the
+    branches are scaled up in training instead of down in use, as for dropout.
+    """
+    for number, block in enumerate(body.blocks, start=1):
+        if isinstance(block, DlibBlock):
+            block.drop_path = rate * number / len(body.blocks)
 
 
 def load_identity_weights(body: nn.Module, embed: nn.Linear | None = None) -> None:

@@ -37,6 +37,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "fraction": (0.001, 1),
     "traits": (0, 100),
     "distil": (0, 1),
+    "drop_path": (0, 0.9),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -89,6 +90,7 @@ class Recipe:
             trained first. Labels are noisy, and what earlier models make of a face tells where.
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
+        drop_path: rate at which training skips the last block, see `trainer.dlib_resnet.drop_paths`.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Recipe:
     traits: float = 0.0
     teachers: str = ""
     distil: float = 0.0
+    drop_path: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +139,8 @@ class Recipe:
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
         if bool(self.teachers) != (self.distil > 0) or (self.teachers and self.head != "distribution"):
             raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
+        if self.drop_path and self.body != "dlib_resnet":
+            raise SettingsError('drop_path needs body = "dlib_resnet"; leave it out.')
         if self.goes_on and self.weights != "none":
             raise SettingsError("A recipe that goes on from another has its weights; leave weights out.")
         if not self.schedule:

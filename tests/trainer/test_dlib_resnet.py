@@ -160,6 +160,35 @@ def test_halving_block_shortcut(side: int) -> None:
     assert not y[0, 2].any()
 
 
+def test_skipped_blocks() -> None:
+    """Trained at a rate, a block is its shortcut for that share of faces, and is as strong on average."""
+    torch.manual_seed(0)
+    body = DlibResNet()
+    dlib_resnet.drop_paths(body, 0.4)
+    block = body.blocks[6]
+    assert isinstance(block, DlibBlock)
+    assert block.drop_path == pytest.approx(0.4 * 7 / 14)
+    plain = copy.deepcopy(block)
+    plain.drop_path = 0.0
+    x = torch.rand(1, 64, 8, 8).expand(2000, -1, -1, -1) + 10  # so far above zero that no ReLU cuts
+    with torch.no_grad():
+        skipped, whole = block(x) - x, plain(x) - x
+    share = float((skipped.abs().amax((1, 2, 3)) == 0).float().mean())
+    assert share == pytest.approx(0.2, abs=0.04)
+    assert torch.allclose(skipped.mean(0), whole.mean(0), atol=0.1 * float(whole.abs().max()))
+
+
+def test_nothing_is_skipped_in_use() -> None:
+    """Skipping is of training alone."""
+    torch.manual_seed(0)
+    body = DlibResNet().eval()
+    crops = faces(2)
+    with torch.no_grad():
+        before = body(crops)
+        dlib_resnet.drop_paths(body, 0.9)
+        assert torch.equal(body(crops), before)
+
+
 def test_weights_of_another_body() -> None:
     """Handing the weights to another network is a mistake of the caller's."""
     with pytest.raises(TypeError, match="DlibResNet"):

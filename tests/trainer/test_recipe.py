@@ -73,6 +73,7 @@ def test_origin() -> None:
         ("lr = [1e-3, -1e-3, 1e-3]", "lr = .* lies outside"),
         ("weight_decay = [0, inf, 0]", "weight_decay = .* lies outside"),
         ("seed = -1", "seed = -1 lies outside"),
+        ("drop_path = 0.1", "drop_path needs body"),
     ],
 )
 def test_refused(text: str, why: str) -> None:

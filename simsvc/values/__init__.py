@@ -2,6 +2,7 @@
 
 from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
+from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
 from simsvc.values.faces import (
     Crop,
     Face,
@@ -17,20 +18,26 @@ from simsvc.values.faces import (
 
 __all__ = [
     "ROLES",
+    "Batch",
+    "BatchPhoto",
     "Credentials",
     "Crop",
     "Estimate",
     "Evidence",
     "Face",
     "FloatVector",
+    "IndexSwitch",
     "Invitation",
     "LabelledFace",
     "Neighbour",
+    "NewPhoto",
     "Photo",
+    "PhotoStatus",
     "PickedFace",
     "Prediction",
     "Quality",
     "RecordedEstimate",
+    "Refusal",
     "RgbImage",
     "Role",
     "Status",

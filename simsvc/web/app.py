@@ -19,7 +19,7 @@ from simsvc.web import access, errors, forms, headers, language, limits, session
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.api import health
 from simsvc.web.current import visitor
-from simsvc.web.pages import account, display, gallery, model, pictures, sign_in, users
+from simsvc.web.pages import account, batches, display, gallery, indexes, model, pictures, sign_in, users
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.wiring import Services
 
@@ -35,7 +35,9 @@ BLUEPRINTS = (
     users.blueprint,
     display.blueprint,
     page_estimates.blueprint,
+    batches.blueprint,
     gallery.blueprint,
+    indexes.blueprint,
     model.blueprint,
     pictures.blueprint,
 )
@@ -69,7 +71,15 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (errors, headers, sessions, access, forms, language):  # in this order before each request
+    for module in (
+        errors,
+        headers,
+        sessions,
+        access,
+        batches,
+        forms,
+        language,
+    ):  # in this order before each request
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

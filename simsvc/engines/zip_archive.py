@@ -17,7 +17,7 @@ from simsvc.errors import (
     BatchTooLarge,
 )
 
-SIGNATURE = b"PK\x03\x04"
+SIGNATURE, EMPTY = b"PK\x03\x04", b"PK\x05\x06"
 NESTED = (SIGNATURE, b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00")
 """First bytes of ZIP, gzip, 7z, RAR, bzip2 and xz. Source: the formats' specifications."""
 MOST_RATIO = 100
@@ -27,7 +27,6 @@ GRACE_BYTES = 100 * 1024
 """So much may unpack from nothing. Source: Apache POI, ZipSecureFile, GRACE_ENTRY_SIZE."""
 MOST_DIRECTORY_BYTES = 1_000_000
 """The list of files is read as a whole; 46 bytes and a name for each. A batch has far fewer entries."""
-DIRECTORY_END = b"PK\x05\x06"
 DIRECTORY_END_BYTES = 22 + 65_535
 """Source: APPNOTE.TXT, 4.3.16: the record and the longest comment behind it."""
 PIECE_BYTES = 1 << 16
@@ -39,7 +38,7 @@ def is_zip(stream: IO[bytes]) -> bool:
     """Say whether a stream begins like a ZIP; it is left at its beginning."""
     begins = stream.read(len(SIGNATURE))
     stream.seek(0)
-    return begins == SIGNATURE
+    return begins in (SIGNATURE, EMPTY)
 
 
 def photos_in_zip(
@@ -81,7 +80,7 @@ def _check_directory(stream: IO[bytes]) -> None:
     stream.seek(max(0, end - DIRECTORY_END_BYTES))
     tail = stream.read()
     stream.seek(0)
-    place = tail.rfind(DIRECTORY_END)
+    place = tail.rfind(EMPTY)
     if place < 0 or len(tail) < place + 16:
         raise _damaged()
     if int.from_bytes(tail[place + 12 : place + 16], "little") > MOST_DIRECTORY_BYTES:

@@ -57,10 +57,14 @@ def check_named(cases: dict[str, str], names: list[str]) -> None:
     """
     for file in cases:
         count = names.count(file)
-        if count != 1:
-            problem = f"names {count} photos" if count else "names no photo of this batch"
+        if not count:
             raise CasesUnreadable(
-                f"The row of {file[:80]!r} in the CSV {problem}. Correct the table and send it again."
+                f"The CSV names {file[:80]!r}, which is not among the photos. Correct the table and send it again."
+            )
+        if count > 1:
+            raise CasesUnreadable(
+                f"The CSV names {file[:80]!r}, but {count} photos have that name. "
+                "Give them different names and send them again."
             )
 
 

@@ -51,8 +51,8 @@ def create() -> ResponseReturnValue:
     if request.mimetype != "multipart/form-data":
         raise NotMultipart("Send the photos as the files `photos` of a multipart/form-data request.")
     parts = [part for part in request.files.getlist("photos") if part.filename]
-    form = _Form(parts, request.files.get("cases"))
     try:
+        form = _Form(parts, request.files.get("cases"))
         batch_id = services().batches.take_in(form.photos(), form.name(), person().id, form.cases)
     except BatchError as refusal:
         return _list(problem=refusal.sentence), status_of(refusal)

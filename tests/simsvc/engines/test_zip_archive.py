@@ -54,11 +54,9 @@ def test_files_come_in_order_without_what_systems_add() -> None:
 )
 def test_names_that_lead_out_are_refused(name: str) -> None:
     """Not one file is taken from such a ZIP, wherever the name stands in it."""
-    taken = []
+    photos = photos_in_zip(io.BytesIO(zipped({"ok.jpg": b"1", name: b"2"})), 10, 10)
     with pytest.raises(ArchiveUnsafe):
-        for photo in photos_in_zip(io.BytesIO(zipped({"ok.jpg": b"1", name: b"2"})), 10, 10):
-            taken.append(photo)  # noqa: PERF402 - what comes before the error counts
-    assert taken == []
+        next(photos)
 
 
 def test_a_link_is_refused() -> None:

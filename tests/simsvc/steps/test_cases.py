@@ -56,9 +56,9 @@ def test_any_bytes_are_a_table_or_a_typed_refusal(data: bytes) -> None:
 def test_a_table_must_fit_its_photos() -> None:
     """Rows name exactly one photo each; photos without a row are fine."""
     check_named({"a.jpg": "1"}, ["a.jpg", "b.jpg"])
-    with pytest.raises(CasesUnreadable, match="names no photo"):
+    with pytest.raises(CasesUnreadable, match="not among the photos"):
         check_named({"c.jpg": "1"}, ["a.jpg"])
-    with pytest.raises(CasesUnreadable, match="names 2 photos"):
+    with pytest.raises(CasesUnreadable, match="2 photos have that name"):
         check_named({"a.jpg": "1"}, ["a.jpg", "a.jpg"])
 
 

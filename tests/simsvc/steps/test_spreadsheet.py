@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simsvc.steps.spreadsheet import FORMULA_BEGINNINGS, neutral_cell, to_csv
 
 
-@pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"])
+@pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"])  # noqa: RUF001 - full-width on purpose
 def test_what_may_be_a_formula_is_made_text(text: str) -> None:
     """An apostrophe stands before it."""
     assert neutral_cell(text) == f"'{text}"

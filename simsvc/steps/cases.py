@@ -59,7 +59,8 @@ def check_named(cases: dict[str, str], names: list[str]) -> None:
         count = names.count(file)
         if not count:
             raise CasesUnreadable(
-                f"The CSV names {file[:80]!r}, which is not among the photos. Correct the table and send it again."
+                f"The CSV names {file[:80]!r}, which is not among the photos. "
+                "Correct the table and send it again."
             )
         if count > 1:
             raise CasesUnreadable(

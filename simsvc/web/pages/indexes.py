@@ -73,6 +73,7 @@ def _page(problem: str = "") -> str:
     switches = services().switches.latest(SWITCHES_SHOWN)
     builds = _builds(current)
     back = switches[0].previous if switches and switches[0].label == current else None
+    back = back if back != current else None
     return render_template(
         "indexes.html",
         current=current,

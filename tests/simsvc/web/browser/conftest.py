@@ -98,6 +98,7 @@ def open_page(chromium: Browser, live: Live) -> Iterator[Open]:
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
             locale="en-GB",
+            reduced_motion="reduce",  # colours are looked at when they have arrived
         )
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)

@@ -40,7 +40,14 @@ SimsvcError
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
 │   ├── ApiClosed              api_closed
-│   └── FormExpired            form_expired
+│   ├── FormExpired            form_expired
+│   ├── CaseRefused            case_refused
+│   ├── DatesRefused           dates_refused
+│   ├── PhotosRefused          photos_refused
+│   ├── DecisionRefused        decision_refused
+│   ├── DecisionSuperseded     decision_superseded
+│   ├── FilterRefused          filter_refused
+│   └── CaseNotFound           case_not_found
 ├── AccountError               an account cannot be used so (account_error)
 │   ├── SignInRefused          sign_in_refused
 │   ├── PasswordRefused        password_refused
@@ -314,6 +321,48 @@ class FormExpired(RequestError):
     """A form came without the token of the session at hand."""
 
     code = "form_expired"
+
+
+class CaseRefused(RequestError):
+    """No case can have that reference."""
+
+    code = "case_refused"
+
+
+class DatesRefused(RequestError):
+    """Declared dates that are no dates, or cannot both be right."""
+
+    code = "dates_refused"
+
+
+class PhotosRefused(RequestError):
+    """More photos than one upload may hold, or several without a case."""
+
+    code = "photos_refused"
+
+
+class DecisionRefused(RequestError):
+    """A decision lacks something, or does not fit its estimate."""
+
+    code = "decision_refused"
+
+
+class DecisionSuperseded(RequestError):
+    """Someone else decided while the form was open."""
+
+    code = "decision_superseded"
+
+
+class FilterRefused(RequestError):
+    """The history cannot be searched for that."""
+
+    code = "filter_refused"
+
+
+class CaseNotFound(RequestError):
+    """No estimate belongs to that case."""
+
+    code = "case_not_found"
 
 
 class AccountError(SimsvcError):

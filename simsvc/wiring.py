@@ -35,7 +35,9 @@ from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
+from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
+from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.switches import SwitchStore
 from simsvc.values import Crop, LabelledFace, Photo
@@ -58,6 +60,8 @@ class Services:
         self.now = now
         self.database = Database(settings.database_url)
         self.estimates = EstimateStore(self.database)
+        self.decisions = DecisionStore(self.database)
+        self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self.batch_book = BatchStore(self.database, self.estimates)

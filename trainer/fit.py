@@ -26,6 +26,7 @@ from trainer.callbacks import Average, Bf16, Keeper, Schedule
 from trainer.losses import TRAITS, AgeLoss, traits_loss
 from trainer.model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
+from trainer.runs import RUNS, load_run
 
 SETTLE_FACES = 512
 """Faces that measure the batch norm statistics of released weights, to 1/sqrt(512) = 4% of a deviation."""
@@ -112,11 +113,22 @@ def groups(model: AgeModel) -> list[list[nn.Parameter]]:
     ]
 
 
-def prepare(recipe: Recipe, data: TrainingData) -> AgeModel:
-    """Return a model with its initial weights, ready for the first epoch."""
+def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
+    """Return a model with its initial weights, ready for the first epoch.
+
+    Args:
+        recipe: of the run.
+        data: what it learns from.
+        runs: where the run lies that this one goes on from, if it does.
+
+    Raises:
+        SettingsError: there are no such weights, or they are of another network.
+    """
     set_seed(recipe.seed)
     model = AgeModel(recipe.architecture)
     bodies.initialise(model.body, recipe.body, recipe.weights)
+    if recipe.goes_on:
+        _begin(model, runs / recipe.goes_on)
     if isinstance(model.body, dlib_resnet.DlibResNet) and recipe.weights == "pretrained":
         some = np.random.default_rng(recipe.seed).permutation(data.train)[:SETTLE_FACES]
         spec = bodies.BODIES[recipe.body]
@@ -124,8 +136,17 @@ def prepare(recipe: Recipe, data: TrainingData) -> AgeModel:
         dlib_resnet.settle(model.body, crops)
     if recipe.traits:
         model.teach_traits(TRAITS)
-    model.start_at(float(data.ages_years[data.train].mean()))
+    if not recipe.goes_on:
+        model.start_at(float(data.ages_years[data.train].mean()))
     return model.to(memory_format=torch.channels_last)
+
+
+def _begin(model: AgeModel, run: Path) -> None:
+    _, earlier = load_run(run)
+    try:
+        model.load_state_dict(earlier.state_dict())
+    except RuntimeError as error:
+        raise SettingsError(f"The run in {run} is of another network: {error}") from error
 
 
 def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]]:
@@ -140,7 +161,7 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
     _check_recipe(recipe, folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    model = prepare(recipe, data)
+    model = prepare(recipe, data, folder.parent)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loaders = DataLoaders(
         FaceLoader(data, data.train, recipe, True), FaceLoader(data, data.valid, recipe, False), device=device

@@ -43,15 +43,15 @@ def run(args: argparse.Namespace) -> int:
 def with_teachers(
     recipe: recipes.Recipe, folder: Path, pupils: tuple[str, ...] = ()
 ) -> tuple[recipes.Recipe, ...]:
-    """Return the recipes to train, in order: a recipe's teachers, theirs before them, and itself last.
+    """Return the recipes to train, in order: what a recipe needs, what that needs before it, itself last.
 
     Raises:
-        SettingsError: a teacher has no recipe in the folder, or is taught by its own pupil.
+        SettingsError: one of them has no recipe in the folder, or needs what needs it.
     """
     if recipe.name in pupils:
-        raise SettingsError(f"{recipe.name} would be taught by its own pupil; choose another teacher.")
+        raise SettingsError(f"{recipe.name} would be taught by its own pupil; choose another recipe.")
     found: list[recipes.Recipe] = []
-    for name in recipe.taught_by:
+    for name in recipe.needs:
         before = with_teachers(recipes.load(name, folder), folder, (*pupils, recipe.name))
         found += [each for each in before if each not in found]
     return (*found, recipe)

@@ -57,6 +57,8 @@ class Recipe:
         name: of the recipe and its run.
         body, head, hidden, dropout, point: see `trainer.model.Architecture`.
         weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
+        goes_on: recipe of the run whose best weights, of body and head, this one begins with instead, "" for
+            none; trained first where it is missing. Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
         schedule: progressive resizing, such as "64x14,96x6,128x4" (pixels x epochs).
         cycle: one one-cycle over the "whole" schedule, or one for each "stage".
         loss: "smooth_l1", "l1" or "l2" on the estimate in years, or "distribution": Kullback-Leibler
@@ -96,6 +98,7 @@ class Recipe:
     dropout: float = 0.5
     point: str = "mean"
     weights: str = "none"
+    goes_on: str = ""
     schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))
     cycle: str = "whole"
     loss: str = "smooth_l1"
@@ -133,6 +136,8 @@ class Recipe:
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
         if bool(self.teachers) != (self.distil > 0) or (self.teachers and self.head != "distribution"):
             raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
+        if self.goes_on and self.weights != "none":
+            raise SettingsError("A recipe that goes on from another has its weights; leave weights out.")
         if not self.schedule:
             raise SettingsError('schedule needs at least one stage, such as "64x10".')
         least = BODIES[self.body].min_px
@@ -145,6 +150,11 @@ class Recipe:
     def architecture(self) -> Architecture:
         """What to build."""
         return Architecture(self.body, self.head, self.hidden, self.dropout, self.point)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the recipes whose runs must be there before this one."""
+        return tuple(dict.fromkeys((*self.taught_by, *([self.goes_on] if self.goes_on else []))))
 
     @property
     def taught_by(self) -> tuple[str, ...]:

@@ -48,12 +48,24 @@ class Gallery:
         Raises:
             FaceNotFound: no such face in this build.
         """
+        item = self._place(face_id)
+        return self._bytes[self._offsets[item] : self._offsets[item + 1]]
+
+    def face(self, face_id: str) -> LabelledFace:
+        """Return a face with its label and source.
+
+        Raises:
+            FaceNotFound: no such face in this build.
+        """
+        return self.faces[self._place(face_id)]
+
+    def _place(self, face_id: str) -> int:
         item = self._item.get(face_id)
         if item is None:
             raise FaceNotFound(
                 "This index build holds no face of that id. Take an id from an estimate's list."
             )
-        return self._bytes[self._offsets[item] : self._offsets[item + 1]]
+        return item
 
 
 class GalleryWriter:

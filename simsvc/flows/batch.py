@@ -13,7 +13,7 @@ from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooMany
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.ports import Recorder
 from simsvc.steps.cases import check_named, last_part
-from simsvc.values import Batch, BatchPhoto, NewPhoto, Refusal
+from simsvc.values import Batch, BatchPhoto, Declaration, NewPhoto, Refusal
 
 MOST_PHOTOS = 1_000
 """Photos of one batch. Ours: two cores judge them in minutes, and people can still read the results."""
@@ -158,7 +158,7 @@ class Batches:
         self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: Corridor, asked_by: str
     ) -> None:
         try:
-            estimate(data, photo.name, corridor, asked_by)
+            estimate(data, photo.name, corridor, asked_by, Declaration(case=photo.case_reference))
         except SimsvcError:
             raise
         except (

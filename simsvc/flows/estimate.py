@@ -18,7 +18,7 @@ from simsvc.steps.quality import measure
 from simsvc.steps.rank import rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
-from simsvc.values import Estimate, RecordedEstimate
+from simsvc.values import Declaration, Estimate, RecordedEstimate
 
 OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
@@ -73,7 +73,11 @@ class StepTimes:
 
 
 def estimate(
-    data: bytes, photo_name: str, corridor: Corridor, asked_by: str | None = None
+    data: bytes,
+    photo_name: str,
+    corridor: Corridor,
+    asked_by: str | None = None,
+    declared: Declaration | None = None,
 ) -> RecordedEstimate:
     """Estimate the age of the one face in a photo and put the answer on record.
 
@@ -84,6 +88,7 @@ def estimate(
         photo_name: what the client calls the photo.
         corridor: what the steps need.
         asked_by: public id of the account that asks, if any.
+        declared: what the applicant's file says, if anything.
 
     Raises:
         IndexError_: no index can be used.
@@ -99,6 +104,7 @@ def estimate(
         model_sha256=corridor.model.sha256,
         index=index.label,
         asked_by=asked_by,
+        declared=declared or Declaration(),
     )
     times = StepTimes()
     try:

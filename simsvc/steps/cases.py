@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from simsvc.errors import CasesUnreadable
+from simsvc.errors import CaseRefused, CasesUnreadable
+from simsvc.steps.declared import CASE_CHARACTERS, checked_case
 
-LONGEST_CASE = 64
-"""Characters of a case reference, as the database keeps it."""
 COLUMNS = ("file", "case")
 
 
@@ -101,9 +100,19 @@ def _cells(row: list[str], columns: tuple[int, int], line: int) -> tuple[str, st
         raise CasesUnreadable(
             f"Line {line} of the CSV lacks its file or its case. Fill it in and send it again."
         )
-    if len(case) > LONGEST_CASE or not case.isprintable():
+    return file, _reference(case, line)
+
+
+def _reference(case: str, line: int) -> str:
+    """Return a case reference as the desk's form would keep it, so that its page is the same."""
+    try:
+        reference = checked_case(case)
+    except CaseRefused:
+        reference = None
+    if reference is None:
         raise CasesUnreadable(
-            f"The case in line {line} of the CSV is longer than {LONGEST_CASE} characters, or has characters "
-            "that cannot be shown. Correct it and send it again."
+            f"The case in line {line} of the CSV is no case reference: it has at most {CASE_CHARACTERS} "
+            "characters that can be seen, no backslash, and slashes with letters or digits on both sides. "
+            "Correct it and send it again."
         )
-    return file, case
+    return reference

@@ -19,10 +19,14 @@ def neutral_cell(text: str) -> str:
     return f"'{text}" if begins.startswith(FORMULA_BEGINNINGS) else text
 
 
+def csv_line(cells: Iterable[object]) -> str:
+    """Return one line of RFC 4180. None is empty; every cell is quoted, so that no separator in it splits it."""
+    line = io.StringIO(newline="")
+    texts = ["" if cell is None else str(cell) for cell in cells]
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow([neutral_cell(text) for text in texts])
+    return line.getvalue()
+
+
 def to_csv(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return a table as CSV: UTF-8 with the mark that spreadsheet programs look for, every cell quoted."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, quoting=csv.QUOTE_ALL)
-    table.writerow(heading)
-    table.writerows([neutral_cell(cell) for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
+    """Return a table as CSV: UTF-8 with the mark that spreadsheet programs look for."""
+    return "".join(csv_line(row) for row in (heading, *rows)).encode("utf-8-sig")

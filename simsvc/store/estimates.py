@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
@@ -11,11 +11,11 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from simsvc.errors import EstimateNotFound
+from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
-from simsvc.values import Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
 PHOTO_NAME_CHARACTERS = 255
 Beside = Callable[[Session, str], None]
@@ -56,7 +56,24 @@ class EstimateStore:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
                 raise _not_found()
-            return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row))
+            return recorded_of(row)
+
+    def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
+        """Return the estimates of a case, oldest first, without their crops.
+
+        Raises:
+            CaseNotFound: no estimate has that reference.
+            StoreError: the database cannot be read.
+        """
+        query = select(EstimateRow).where(EstimateRow.case_reference == reference)
+        with self._database.transaction() as session:
+            rows = session.scalars(
+                query.order_by(EstimateRow.sequence).options(selectinload(EstimateRow.neighbours))
+            )
+            found = tuple(recorded_of(row) for row in rows)
+        if not found:
+            raise CaseNotFound("No estimate has this case reference. Search the history for a part of it.")
+        return found
 
     def crop_png(self, public_id: str) -> bytes:
         """Return the judged crop as PNG.
@@ -71,6 +88,11 @@ class EstimateStore:
         if png is None:
             raise _not_found()
         return png
+
+
+def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
+    """Return a row as it was recorded, without its crop, and without neighbours where they are not wanted."""
+    return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
 def _not_found() -> EstimateNotFound:
@@ -104,6 +126,9 @@ def _row(estimate: Estimate) -> EstimateRow:
         index_label=estimate.index,
         ms=dict(estimate.ms),
         asked_by=estimate.asked_by,
+        case_reference=estimate.declared.case,
+        birth_date=estimate.declared.birth_date,
+        photo_date=estimate.declared.photo_date,
         neighbours=[_neighbour_row(rank, near) for rank, near in enumerate(estimate.neighbours, 1)],
         crop=CropRow(png=to_png(estimate.crop.rgb)) if estimate.crop else None,
     )
@@ -113,7 +138,7 @@ def _neighbour_row(rank: int, near: Neighbour) -> NeighbourRow:
     return NeighbourRow(rank=rank, face_id=near.face_id, age_years=near.age_years, distance=near.distance)
 
 
-def _estimate(row: EstimateRow) -> Estimate:
+def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
     return Estimate(
         photo_name=row.photo_name,
         photo_sha256=row.photo_sha256,
@@ -127,14 +152,19 @@ def _estimate(row: EstimateRow) -> Estimate:
         support=row.support,
         refer_reason=row.refer_reason,
         quality=Quality(**row.quality) if row.quality else None,
-        neighbours=tuple(Neighbour(n.face_id, n.age_years, n.distance) for n in row.neighbours),
+        neighbours=tuple(_neighbours(row)) if evidence else (),
         flags=tuple(row.flags),
         model=row.model_version,
         model_sha256=row.model_sha256,
         index=row.index_label,
         ms=dict(row.ms),
         asked_by=row.asked_by,
+        declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
     )
+
+
+def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:
+    return (Neighbour(near.face_id, near.age_years, near.distance) for near in row.neighbours)
 
 
 def _interval(row: EstimateRow) -> tuple[float, float] | None:

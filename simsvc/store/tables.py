@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -15,7 +15,9 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -113,6 +115,9 @@ class EstimateRow(Table):
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the account. No foreign key: records outlive accounts."""
+    case_reference: Mapped[str | None] = mapped_column(String(64), index=True)
+    birth_date: Mapped[date | None]
+    photo_date: Mapped[date | None]
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -145,6 +150,26 @@ class CropRow(Table):
         ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
     )
     png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DecisionRow(Table):
+    """What a person decided on an estimate. Rows are added, never changed: a trigger sees to it.
+
+    The highest `number` of an estimate counts. Being unique, it lets one of two rivals through.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("estimate", "number", name="uq_decisions_estimate"),)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    estimate: Mapped[int] = mapped_column(ForeignKey("estimates.sequence", ondelete="CASCADE"))
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    age_years: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(32), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class UserRow(Table):

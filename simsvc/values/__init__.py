@@ -3,6 +3,7 @@
 from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
 from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
+from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
 from simsvc.values.faces import (
     Crop,
     Face,
@@ -17,11 +18,16 @@ from simsvc.values.faces import (
 )
 
 __all__ = [
+    "DECISION_KINDS",
     "ROLES",
     "Batch",
     "BatchPhoto",
     "Credentials",
     "Crop",
+    "Decision",
+    "DecisionDraft",
+    "DecisionKind",
+    "Declaration",
     "Estimate",
     "Evidence",
     "Face",

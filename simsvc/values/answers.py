@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from simsvc.values.desk import Declaration
 from simsvc.values.faces import Crop, Neighbour
 
 Status = Literal["estimated", "refused"]
@@ -83,6 +84,7 @@ class Estimate:
         ms: milliseconds by step.
         crop: what was judged, or None.
         asked_by: public id of the account that asked, or None where a program or a command did.
+        declared: what the applicant's file says.
     """
 
     photo_name: str
@@ -105,6 +107,7 @@ class Estimate:
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
     asked_by: str | None = None
+    declared: Declaration = field(default_factory=Declaration)
 
     def __post_init__(self) -> None:
         if (self.interval_years is None) != (self.coverage is None):

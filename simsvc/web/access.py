@@ -12,6 +12,7 @@ from simsvc.errors import ApiClosed, NotPermitted
 from simsvc.values import ROLES, Role
 from simsvc.web import sessions
 from simsvc.web.current import services, visitor
+from simsvc.web.typed import typed_page
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
@@ -38,6 +39,12 @@ ACCESS: dict[str, Access] = {
     "pages.start": READ,
     "pages.create": ASK,
     "pages.show": READ,
+    "pages.compare": READ,
+    "decisions.create": ASK,
+    "decisions.sheet": READ,
+    "cases.show": READ,
+    "history.show": READ,
+    "history.export": READ,
     "pictures.crop": READ,
     "pictures.saliency": READ,
     "pictures.plot": READ,
@@ -85,7 +92,7 @@ def _check() -> ResponseReturnValue | None:
     if allowed == "anyone" or (endpoint and may(endpoint)):
         return None
     if g.user is None and allowed is not None:
-        return _to_sign_in()
+        return typed_page() if endpoint == "decisions.create" else _to_sign_in()
     raise NotPermitted(
         "Your role does not allow this. Ask an administrator if you need it, or go back to the first page."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +15,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
-from simsvc.web import access, errors, forms, headers, language, limits, sessions
+from simsvc.web import access, errors, forms, headers, language, limits, sessions, upload
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.api import health
 from simsvc.web.current import visitor
-from simsvc.web.pages import account, batches, display, gallery, indexes, model, pictures, sign_in, users
+from simsvc.web.pages import (
+    account,
+    batches,
+    cases,
+    decisions,
+    display,
+    gallery,
+    history,
+    indexes,
+    model,
+    pictures,
+    sign_in,
+    users,
+)
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.wiring import Services
 
@@ -40,6 +53,9 @@ BLUEPRINTS = (
     indexes.blueprint,
     model.blueprint,
     pictures.blueprint,
+    decisions.blueprint,
+    cases.blueprint,
+    history.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
 
@@ -64,7 +80,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
-        MAX_FORM_PARTS=16,
+        MAX_FORM_PARTS=32,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.json = _in_given_order(app)
@@ -77,6 +93,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         sessions,
         access,
         batches,
+        upload,
         forms,
         language,
     ):  # in this order before each request
@@ -96,6 +113,7 @@ def _behind_proxies(app: Flask, proxies: int) -> None:
 
 def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
+    app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
@@ -105,6 +123,11 @@ def _fill_templates(app: Flask) -> None:
 def in_years(age_years: float) -> str:
     """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
     return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
+
+
+def zip_names(values: Iterable[str], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Pair values with what they are called; one without a name is called as it is."""
+    return [(value, names.get(value, value)) for value in values]
 
 
 def _in_given_order(app: Flask) -> DefaultJSONProvider:

@@ -12,6 +12,7 @@ from simsvc.errors import FormExpired, PasswordRefused
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.errors import answer
 from simsvc.web.sessions import LONGEST
+from simsvc.web.typed import typed_page
 
 
 def register(app: Flask) -> None:
@@ -55,9 +56,8 @@ def typed_twice() -> str:
 def _expired(error: Exception) -> ResponseReturnValue:
     """Answer like every typed error; what the token lacked is nobody's business."""
     del error
-    return answer(
-        FormExpired(
-            "The form was open for too long, or belongs to a session that has ended. Nothing was changed, "
-            "and nothing on record was lost. Go back, reload the page and send the form again."
-        )
+    expired = FormExpired(
+        "The form was open for too long, or belongs to a session that has ended. Nothing was changed, "
+        "and nothing on record was lost. Go back, reload the page and send the form again."
     )
+    return typed_page() if request.endpoint == "decisions.create" else answer(expired)

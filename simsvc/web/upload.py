@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import request
+from flask import Flask, request
 
-from simsvc.errors import NotMultipart, PhotoMissing
+from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"
 LONGEST_NAME = 120
+MOST_PHOTOS = 8
+"""Photos of one upload: they are judged one after another while the browser waits; a choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,35 @@ def uploaded_photo() -> Upload:
     if part is None or not part.filename:
         raise PhotoMissing("No photo came with the request. Choose a photo and send it again.")
     return Upload(part.read(), shown_name(part.filename))
+
+
+def uploaded_photos(case: str | None) -> list[Upload]:
+    """Return the photos that came with the form at hand, in its order.
+
+    Raises:
+        NotMultipart: the request is no form with files.
+        PhotoMissing: the form has no photo.
+        PhotosRefused: there are too many, or several of no case.
+    """
+    first = uploaded_photo()
+    parts = [part for part in request.files.getlist(FIELD)[1:] if part.filename]
+    if len(parts) >= MOST_PHOTOS:
+        raise PhotosRefused(f"At most {MOST_PHOTOS} photos are taken at once. Send them in several parts.")
+    if parts and case is None:
+        raise PhotosRefused(
+            "Several photos at once belong to one case. Write its reference, or choose a single photo."
+        )
+    return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts)]
+
+
+def register(app: Flask) -> None:
+    """Let the desk's form be as long as several photos; call it before anything reads forms."""
+    app.before_request(_allow_several)
+
+
+def _allow_several() -> None:
+    if request.endpoint == "pages.create" and request.max_content_length is not None:
+        request.max_content_length *= MOST_PHOTOS
 
 
 def shown_name(filename: str) -> str:

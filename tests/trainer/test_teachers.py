@@ -92,6 +92,21 @@ def test_teachers_come_first(tmp_path: Path) -> None:
     write(tmp_path, "b", "a")
     write(tmp_path, "c", "b, a")
     assert [each.name for each in with_teachers(load("c", tmp_path), tmp_path)] == ["a", "b", "c"]
+    (tmp_path / "d.toml").write_text(RECIPE + 'goes_on = "c"\n')
+    assert [each.name for each in with_teachers(load("d", tmp_path), tmp_path)] == ["a", "b", "c", "d"]
+
+
+def test_goes_on(tmp_path: Path) -> None:
+    """A run that goes on begins with all of the earlier one's weights, and another network is refused."""
+    earlier = finished(tmp_path / "one", 7, **TOLD)
+    data = brightness(16, 4)
+    model = fit.prepare(recipe(**TOLD, goes_on="one", traits=0.5), data, tmp_path)
+    begun = model.state_dict()
+    assert all(torch.equal(begun[name], value) for name, value in earlier.state_dict().items())
+    with pytest.raises(SettingsError, match="another network"):
+        fit.prepare(recipe(goes_on="one"), data, tmp_path)
+    with pytest.raises(SettingsError, match="leave weights out"):
+        recipe(goes_on="one", weights="pretrained")
 
 
 def test_no_teacher_is_its_own_pupil(tmp_path: Path) -> None:

@@ -1,58 +1,70 @@
-"""/ and /estimates: upload a photo, read the answer."""
+"""/ and /estimates: upload photos, read the answer."""
 
 from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
 from simsvc.flows.estimate import estimate
-from simsvc.flows.saliency import check_same_model
-from simsvc.values import Estimate
+from simsvc.steps.declared import checked_case, checked_dates
+from simsvc.values import Declaration
 from simsvc.web.current import person, services
-from simsvc.web.pages.plot import age_plot, range_words
-from simsvc.web.upload import uploaded_photo
+from simsvc.web.errors import status_of
+from simsvc.web.pages.result import labelled_faces, result_page
+from simsvc.web.upload import MOST_PHOTOS, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
-    """Show the upload form."""
-    return render_template("start.html", max_bytes=services().settings.max_upload_bytes)
+    """Show the upload form; an address with `case` fills it in."""
+    return _form()
 
 
 @blueprint.post("/estimates")
 def create() -> ResponseReturnValue:
-    """Judge the uploaded photo and lead to its answer, which may be a refusal."""
-    upload = uploaded_photo()
-    recorded = estimate(upload.data, upload.name, services().corridor(), asked_by=person().id)
-    return redirect(url_for("pages.show", public_id=recorded.id), 303)
+    """Judge the photos and lead to their answer, which may be a refusal: a record, or the case of several."""
+    try:
+        declared = _declared()
+        uploads = uploaded_photos(declared.case)
+    except (CaseRefused, DatesRefused, PhotoMissing, PhotosRefused) as refusal:
+        return _form(refusal.sentence), status_of(refusal)
+    corridor, asked_by = services().corridor(), person().id
+    records = [estimate(up.data, up.name, corridor, asked_by, declared) for up in uploads]
+    if len(records) > 1 and declared.case:
+        return redirect(url_for("cases.show", reference=declared.case), 303)
+    return redirect(url_for("pages.show", public_id=records[0].id), 303)
 
 
 @blueprint.get("/estimates/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
     """Show a recorded answer with its evidence; with `?saliency`, also where the estimate came from."""
+    return result_page(services().estimates.find(public_id))
+
+
+@blueprint.get("/estimates/<public_id>/faces/<int:rank>")
+def compare(public_id: str, rank: int) -> ResponseReturnValue:
+    """Show the judged face and a labelled one side by side, large."""
     recorded = services().estimates.find(public_id)
-    answer = recorded.estimate
-    if answer.age_years is None:
-        max_bytes = services().settings.max_upload_bytes
-        words = {"estimate": answer, "max_bytes": max_bytes, "asked_by": _asked_by(answer)}
-        return render_template("refused.html", recorded=recorded, **words)
-    wanted = "saliency" in request.args
-    if wanted:
-        check_same_model(recorded, services().corridor().model)
+    neighbours = recorded.estimate.neighbours
+    if not 1 <= rank <= len(neighbours):
+        raise FaceNotFound("This estimate has no labelled face of that rank. Go back to its list.")
+    near = neighbours[rank - 1]
+    face = labelled_faces(recorded).get(near.face_id)
+    return render_template("compare.html", recorded=recorded, near=near, rank=rank, face=face)
+
+
+def _declared() -> Declaration:
+    form = request.form
+    case = checked_case(form.get("case", ""))
+    born, taken = checked_dates(form.get("born", ""), form.get("taken", ""), services().now().date())
+    return Declaration(case, born, taken)
+
+
+def _form(problem: str = "") -> str:
+    max_bytes = services().settings.max_upload_bytes
     return render_template(
-        "estimate.html",
-        recorded=recorded,
-        estimate=answer,
-        plot=age_plot(answer.age_years, answer.neighbours, answer.interval_years, answer.coverage),
-        range_words=range_words(answer.interval_years, answer.coverage),
-        saliency=wanted,
-        asked_by=_asked_by(answer),
+        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=request.values, problem=problem
     )
-
-
-def _asked_by(answer: Estimate) -> str | None:
-    """Return the name of the account that asked, or None where a program or a command did."""
-    asked_by = answer.asked_by
-    return services().users.names([asked_by]).get(asked_by, asked_by) if asked_by else None

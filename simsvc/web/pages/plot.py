@@ -93,7 +93,7 @@ def age_plot(
     """
     explanation = explain(age_years, neighbours)
     mean_years = explanation.neighbours_age_years if explanation else None
-    ages = _age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])
+    ages = age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])
     words = range_words(interval_years, coverage)
     said = (
         f"The estimate is {age_years:.0f} years.",
@@ -126,7 +126,8 @@ def _span(interval_years: Interval, ages: Axis, words: str) -> Span:
     return Span(left, right, words, round(middle, 1))
 
 
-def _age_axis(values: Sequence[float]) -> Axis:
+def age_axis(values: Sequence[float]) -> Axis:
+    """Return the axis of ages that holds all values with room to spare, from multiples of five years."""
     low, high = _widened(min(values) - 2.0, max(values) + 2.0, LEAST_SPAN_YEARS)
     if low < 0.0:
         low, high = 0.0, max(high, LEAST_SPAN_YEARS)

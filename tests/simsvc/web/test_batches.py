@@ -83,6 +83,7 @@ def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -
     asked_by = desk.users.named("underwriter")
     assert asked_by is not None
     assert (record.photo_name, record.asked_by) == ("a.jpg", asked_by.id)
+    assert [found.id for found in desk.estimates.of_case("L-1")] == [rows[0]["record"]]
     assert f"{record.age_years:.2f}" == rows[0]["age_years"]
     html = client.get(f"/batches/{batch_id}").text
     assert "3 of 3 judged" in html

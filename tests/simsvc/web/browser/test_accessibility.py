@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from simsvc.flows.estimate import estimate
-from simsvc.values import ROLES, Role
+from simsvc.values import ROLES, DecisionDraft, Declaration, Role
 from simsvc.web.access import ACCESS
 from tests.simsvc.web.browser.conftest import Live, Open
 from tests.small_site import drawn_photo
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-NO_PAGE = {"static", "bootstrap.static", "health.healthz", "api_estimates.show", "batches.results"}
+NO_PAGE = {
+    "static",
+    "bootstrap.static",
+    "health.healthz",
+    "api_estimates.show",
+    "batches.results",
+    "decisions.sheet",
+    "history.export",
+}
 """What answers GET with something else than a page; so do pictures."""
 
 
@@ -39,7 +49,10 @@ def violations(page: Page, rules: dict[str, object] | None = None) -> list[str]:
 def addresses(live: Live) -> dict[str, str]:
     """Return every page's address by endpoint, records and batches being there."""
     desk = live.services
-    estimated = estimate(drawn_photo(7), "seven.jpg", desk.corridor())
+    declared = Declaration("L-7", date(1980, 2, 29), date(2020, 6, 1))
+    estimated = estimate(drawn_photo(7), "seven.jpg", desk.corridor(), declared=declared)
+    estimate(drawn_photo(9), "nine.jpg", desk.corridor(), declared=declared)
+    desk.decisions.add(estimated.id, DecisionDraft("refer", note="see the file"), "0" * 32, 0, desk.now())
     refused = estimate(b"no photo", "letter.txt", desk.corridor())
     photos = [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")]
     batch_id = desk.batches.take_in(photos, "photos.zip", "0" * 32, dict)
@@ -49,6 +62,10 @@ def addresses(live: Live) -> dict[str, str]:
     return {
         "pages.start": "/",
         "pages.show": f"/estimates/{estimated.id}?saliency=1",
+        "pages.compare": f"/estimates/{estimated.id}/faces/1",
+        "cases.show": "/cases/L-7",
+        "history.show": "/history",
+        "history.show searched": "/history?case=L-7&decision=refer&sort=oldest",
         "pages.show refused": f"/estimates/{refused.id}",
         "batches.list_all": "/batches",
         "batches.show": f"/batches/{batch_id}",

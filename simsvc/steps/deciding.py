@@ -1,0 +1,55 @@
+"""What a decision must say, and which decisions an estimate allows."""
+
+from __future__ import annotations
+
+from simsvc.errors import DecisionRefused
+from simsvc.steps.declared import OLDEST_YEARS
+from simsvc.values import DECISION_KINDS, DecisionDraft, DecisionKind, Estimate
+
+TEXT_CHARACTERS = 2000
+"""Of a note or a reason: about a printed page, so that a record stays readable; a choice."""
+
+
+def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Estimate) -> DecisionDraft:
+    """Return the decision that a form holds.
+
+    Raises:
+        DecisionRefused: it lacks something, or does not fit the estimate.
+    """
+    chosen = _kind(kind, estimate)
+    reason, note = reason.strip(), note.strip()
+    if max(len(reason), len(note)) > TEXT_CHARACTERS:
+        raise DecisionRefused(
+            f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again."
+        )
+    if chosen != "override":
+        return DecisionDraft(chosen, note=note)
+    if not reason:
+        raise DecisionRefused("An override needs a reason. Write why the age is another one, and send again.")
+    return DecisionDraft(chosen, _age(age), reason, note)
+
+
+def acceptable(estimate: Estimate) -> bool:
+    """Say whether there is an estimate that a person may accept."""
+    return estimate.age_years is not None and not estimate.refer
+
+
+def _kind(kind: str, estimate: Estimate) -> DecisionKind:
+    known: dict[str, DecisionKind] = {name: name for name in DECISION_KINDS}
+    if kind not in known:
+        raise DecisionRefused("Choose accept, override or refer, and send the form again.")
+    if kind == "accept" and not acceptable(estimate):
+        raise DecisionRefused(
+            "There is no estimate here that could be relied on. "
+            "Override with an age and a reason, or refer the case to a person."
+        )
+    return known[kind]
+
+
+def _age(text: str) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 3 and int(digits) <= OLDEST_YEARS):
+        raise DecisionRefused(
+            f"An override needs an age in whole years from 0 to {OLDEST_YEARS}. Write it and send again."
+        )
+    return int(digits)

@@ -1,0 +1,98 @@
+"""What the applicant's file declares: checked, turned into an age, and held against the estimate."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date
+
+from simsvc.errors import CaseRefused, DatesRefused
+from simsvc.values import Declaration, Estimate
+
+CASE_CHARACTERS = 64
+OLDEST_YEARS = 130
+"""No label of a gallery is older (`values.LabelledFace`), and nobody has been."""
+BELOW = "The declared {0} lies below the {1} range {2} to {3}: refer."
+ABOVE = "The declared {0} lies above the {1} range {2} to {3}: refer."
+WITHIN = "The declared {0} lies within the {1} range {2} to {3}."
+NO_RANGE = "The declared {0} stands beside an estimate of {1}; this model states no range to hold it against."
+WITHHELD = "The declared {0} is not held against an estimate that should not be relied on: refer."
+SENTENCES = (BELOW, ABOVE, WITHIN, NO_RANGE, WITHHELD)
+
+
+def age_on(birth_date: date, day: date) -> int:
+    """Return completed years on a day; who was born on 29 February completes one on 1 March of other years.
+
+    Source: Hong Kong, Age of Majority (Related Provisions) Ordinance, cap. 410, section 5.
+    """
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+
+
+def declared_age(declared: Declaration, recorded_on: date) -> int | None:
+    """Return the declared age at the photo in completed years, or None where no birth date is declared."""
+    if declared.birth_date is None:
+        return None
+    return age_on(declared.birth_date, declared.photo_date or recorded_on)
+
+
+def compare(age_years: int, estimate: Estimate) -> str:
+    """Say how a declared age lies to an estimate.
+
+    It is held against the range as it is shown, in whole years, so that sentence and picture agree: labels,
+    on which the range is calibrated, are completed years too.
+    """
+    if estimate.age_years is None or estimate.refer:
+        return WITHHELD.format(age_years)
+    if estimate.interval_years is None or estimate.coverage is None:
+        return NO_RANGE.format(age_years, f"{estimate.age_years:.0f}")
+    low, high = (round(end) for end in estimate.interval_years)
+    form = BELOW if age_years < low else ABOVE if age_years > high else WITHIN
+    return form.format(age_years, f"{estimate.coverage:.0%}", low, high)
+
+
+def checked_case(text: str) -> str | None:
+    """Return a case reference, spaces tidied; None where there is none.
+
+    Raises:
+        CaseRefused: it is too long, holds what cannot be shown, or would read as a path with dots.
+    """
+    reference = " ".join(unicodedata.normalize("NFC", text).split())
+    if not reference:
+        return None
+    if len(reference) > CASE_CHARACTERS or not reference.isprintable():
+        raise CaseRefused(
+            f"A case reference has at most {CASE_CHARACTERS} characters that can be seen. "
+            "Shorten it and try again."
+        )
+    if "\\" in reference or {"", ".", ".."} & set(reference.split("/")):
+        raise CaseRefused(
+            "A case reference holds no backslash, and its slashes have letters or digits on both sides. "
+            "Correct it and try again."
+        )
+    return reference
+
+
+def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, date | None]:
+    """Return birth date and photo date of ISO texts, each None where empty.
+
+    Raises:
+        DatesRefused: a text is no date, or the dates cannot be right.
+    """
+    born, taken = _date(birth), _date(photo)
+    if max(born or today, taken or today) > today:
+        raise DatesRefused("A declared date lies in the future. Correct it and try again.")
+    if born is not None and taken is not None and taken < born:
+        raise DatesRefused("The photo's date lies before the birth date. Correct one of them and try again.")
+    if born is not None and age_on(born, today) > OLDEST_YEARS:
+        raise DatesRefused(
+            f"The birth date lies more than {OLDEST_YEARS} years back. Correct it and try again."
+        )
+    return born, taken
+
+
+def _date(text: str) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise DatesRefused("Write dates as year-month-day, such as 1990-02-28, and try again.") from None

@@ -1,0 +1,95 @@
+"""Decisions on record: added, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.store.database import Database
+from simsvc.store.tables import DecisionRow, EstimateRow
+from simsvc.values import Decision, DecisionDraft, DecisionKind
+
+
+class DecisionStore:
+    """Adds decisions and reads them back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
+    ) -> Decision:
+        """Put a decision on an estimate on record.
+
+        Args:
+            public_id: of the estimate.
+            draft: what was decided.
+            decided_by: public id of the account.
+            after: number of the latest decision that the person saw, 0 for none.
+            now: UTC.
+
+        Raises:
+            EstimateNotFound: no estimate has that id.
+            DecisionSuperseded: there is a later decision than the one that was seen.
+            StoreError: the database cannot be written.
+        """
+        try:
+            with self._database.transaction() as session:
+                estimate = session.scalar(
+                    select(EstimateRow.sequence).where(EstimateRow.public_id == public_id)
+                )
+                if estimate is None:
+                    raise _not_found()
+                of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
+                if (session.scalar(of_it) or 0) != after:
+                    raise _superseded()
+                row = _row(estimate, after + 1, draft, decided_by, now)
+                session.add(row)
+        except StoreError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise _superseded() from None
+            raise
+        return decision_of(row)
+
+    def of(self, public_id: str) -> tuple[Decision, ...]:
+        """Return the decisions on an estimate, the one that counts first."""
+        query = select(DecisionRow).join(EstimateRow, EstimateRow.sequence == DecisionRow.estimate)
+        with self._database.transaction() as session:
+            rows = session.scalars(
+                query.where(EstimateRow.public_id == public_id).order_by(DecisionRow.number.desc())
+            )
+            return tuple(decision_of(row) for row in rows)
+
+
+def decision_of(row: DecisionRow) -> Decision:
+    """Return a row as it was decided."""
+    draft = DecisionDraft(cast("DecisionKind", row.kind), row.age_years, row.reason, row.note)
+    return Decision(row.number, draft, row.decided_by, row.created_at)
+
+
+def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now: datetime) -> DecisionRow:
+    return DecisionRow(
+        estimate=estimate,
+        number=number,
+        kind=draft.kind,
+        age_years=draft.age_years,
+        reason=draft.reason,
+        note=draft.note,
+        decided_by=decided_by,
+        created_at=now,
+    )
+
+
+def _superseded() -> DecisionSuperseded:
+    return DecisionSuperseded(
+        "Someone decided on this record while your form was open. Nothing of yours was recorded. "
+        "Read that decision, and send yours again if it should take its place."
+    )
+
+
+def _not_found() -> EstimateNotFound:
+    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")

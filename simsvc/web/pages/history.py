@@ -1,0 +1,157 @@
+"""/history: every record, searched, sorted, by pages, and as CSV."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from simsvc.errors import FilterRefused
+from simsvc.steps.declared import CASE_CHARACTERS, declared_age
+from simsvc.steps.flags import FLAGS
+from simsvc.steps.spreadsheet import csv_line
+from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
+from simsvc.web.current import services
+
+blueprint = Blueprint("history", __name__, url_prefix="/history")
+
+COLUMNS = (
+    "number",
+    "id",
+    "recorded_utc",
+    "case",
+    "birth_date",
+    "photo_date",
+    "declared_age_years",
+    "photo",
+    "status",
+    "withheld",
+    "age_years",
+    "low_years",
+    "high_years",
+    "coverage",
+    "flags",
+    "model",
+    "index",
+    "asked_by",
+    "decision",
+    "decided_age_years",
+    "reason",
+    "note",
+    "decided_by",
+    "decided_utc",
+)
+MARK = "\ufeff"
+"""Byte order mark: without it spreadsheets read UTF-8 as something else."""
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """List a page of the records that are searched for."""
+    wanted, sort, page = _wanted(), _one_of("sort", tuple(SORTS)) or "newest", _page()
+    total, rows = services().history.page(wanted, sort, page)
+    models, indexes = services().history.choices()
+    users = services().users.all()
+    return render_template(
+        "history.html",
+        rows=rows,
+        total=total,
+        page=page,
+        pages=max(1, -(-total // PAGE_ROWS)),
+        asked={name: text for name, text in request.args.items() if text and name != "page"},
+        users=users,
+        names={user.id: user.name for user in users},
+        choices={"status": STATUSES, "decision": DECIDED, "sort": tuple(SORTS), "flag": tuple(FLAGS)},
+        models=models,
+        indexes=indexes,
+        declared_age=declared_age,
+    )
+
+
+@blueprint.get("/export.csv")
+def export() -> ResponseReturnValue:
+    """Stream every record that is searched for as CSV; an unusable database is noticed before it begins."""
+    names = services().users.names([user.id for user in services().users.all()])
+    rows = services().history.every(_wanted())
+    first = list(itertools.islice(rows, 1))
+    lines = _lines(itertools.chain(first, rows), names)
+    response = Response(lines, mimetype="text/csv", content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
+    return response
+
+
+def _lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
+    yield MARK + csv_line(COLUMNS)
+    for row in rows:
+        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
+
+
+def _record_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
+    record, answer = row.recorded, row.recorded.estimate
+    declared, (low, high) = answer.declared, answer.interval_years or (None, None)
+    figures = [None if x is None else round(x, 2) for x in (answer.age_years, low, high, answer.coverage)]
+    dates = (declared.birth_date, declared.photo_date, declared_age(declared, record.created_at.date()))
+    return [
+        record.number,
+        record.id,
+        record.created_at.isoformat(timespec="seconds"),
+        declared.case,
+        *dates,
+        answer.photo_name,
+        answer.status,
+        int(answer.refer),
+        *figures,
+        " ".join(answer.flags),
+        answer.model,
+        answer.index,
+        names.get(answer.asked_by or "", answer.asked_by),
+    ]
+
+
+def _decision_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
+    made = row.decision
+    if made is None:
+        return [None] * 6
+    by, at = names.get(made.decided_by, made.decided_by), made.created_at.isoformat(timespec="seconds")
+    return [made.draft.kind, made.draft.age_years, made.draft.reason, made.draft.note, by, at]
+
+
+def _wanted() -> HistoryFilter:
+    text = request.args.get
+    return HistoryFilter(
+        case=text("case", "").strip()[:CASE_CHARACTERS],
+        since=_day("since"),
+        until=_day("until"),
+        person=text("person", ""),
+        status=_one_of("status", STATUSES),
+        flag=_one_of("flag", tuple(FLAGS)),
+        model=text("model", ""),
+        index=text("index", ""),
+        decision=_one_of("decision", DECIDED),
+    )
+
+
+def _one_of(name: str, known: tuple[str, ...]) -> str:
+    text = request.args.get(name, "")
+    if text and text not in known:
+        raise FilterRefused("The history cannot be searched for that. Choose from the lists of its page.")
+    return text
+
+
+def _day(name: str) -> date | None:
+    text = request.args.get(name, "").strip()
+    try:
+        day = date.fromisoformat(text) if text else None
+    except ValueError:
+        day = date.min
+    if day is not None and not 1970 <= day.year <= 9000:
+        raise FilterRefused("Write dates as year-month-day, such as 2026-02-28, and search again.")
+    return day
+
+
+def _page() -> int:
+    text = request.args.get("page", "1")
+    return min(max(1, int(text)), 1_000_000) if text.isascii() and text.isdigit() and len(text) < 8 else 1

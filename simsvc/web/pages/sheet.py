@@ -1,0 +1,77 @@
+"""What the record on paper says, in the visitor's language."""
+
+from __future__ import annotations
+
+from flask_babel import gettext
+
+from simsvc.engines.pdf_sheet import Sheet
+from simsvc.steps.flags import flag_sentence
+from simsvc.values import Decision, RecordedEstimate
+from simsvc.web.current import services
+from simsvc.web.language import at_utc, translated
+from simsvc.web.pages.plot import range_words
+from simsvc.web.pages.result import declared_words
+
+
+def sheet_of(recorded: RecordedEstimate) -> Sheet:
+    """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
+    answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
+    people = services().users.names([answer.asked_by, *(made.decided_by for made in decisions)])
+    rows = [*_answer_rows(recorded), *_decision_rows(decisions, people), *_origin_rows(recorded, people)]
+    return Sheet(
+        title=gettext("simsvc: record %(number)s", number=recorded.number),
+        lead=_lead(recorded),
+        rows=[(label, text) for label, text in rows if text],
+        crop_png=services().estimates.crop_png(recorded.id) if answer.age_years is not None else None,
+        missing=gettext("Characters shown as ? have no font here; the record on screen shows them."),
+    )
+
+
+def _lead(recorded: RecordedEstimate) -> str:
+    answer = recorded.estimate
+    if answer.age_years is None:
+        return f"{gettext('No estimate for this photo')}: {translated(answer.sentence)}"
+    return translated(answer.refer_reason) if answer.refer else translated(answer.sentence)
+
+
+def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
+    answer, declared = recorded.estimate, declared_words(recorded)
+    age = "" if answer.age_years is None else f"{answer.age_years:.0f}"
+    comparison = declared["comparison"]
+    ages = ", ".join(f"{near.age_years:.0f} ({near.similarity:.2f})" for near in answer.neighbours)
+    return [
+        (gettext("Estimated age"), age),
+        (gettext("Range"), translated(range_words(answer.interval_years, answer.coverage))),
+        (gettext("Declared age"), translated(str(comparison)) if comparison else ""),
+        (gettext("Case"), answer.declared.case or ""),
+        (gettext("Ages of the labelled faces (similarity)"), ages),
+        (gettext("Flags"), " ".join(translated(flag_sentence(flag)) for flag in answer.flags)),
+    ]
+
+
+def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:
+    if not decisions:
+        return [(gettext("Decision"), gettext("none yet"))]
+    labels = [gettext("Decision")] + [gettext("Superseded decision")] * (len(decisions) - 1)
+    return [(label, _decided(made, people)) for label, made in zip(labels, decisions, strict=True)]
+
+
+def _decided(made: Decision, people: dict[str, str]) -> str:
+    names = {"accept": gettext("accepted"), "override": gettext("overridden"), "refer": gettext("referred")}
+    age = "" if made.draft.age_years is None else f": {made.draft.age_years}"
+    who = f"{people.get(made.decided_by, made.decided_by)}, {at_utc(made.created_at)}"
+    parts = [f"{names[made.draft.kind]}{age} ({who})", made.draft.reason, made.draft.note]
+    return "\n".join(part for part in parts if part)
+
+
+def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tuple[str, str]]:
+    answer = recorded.estimate
+    return [
+        (gettext("Recorded"), at_utc(recorded.created_at)),
+        (gettext("Asked for by"), people.get(answer.asked_by or "", "")),
+        (gettext("Photo"), answer.photo_name),
+        (gettext("Model"), answer.model or ""),
+        (gettext("Index"), answer.index or ""),
+        (gettext("SHA-256 of the photo"), answer.photo_sha256),
+        (gettext("Record id"), recorded.id),
+    ]

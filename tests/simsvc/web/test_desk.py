@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from simsvc.engines.pdf_sheet import Sheet, font_of, pdf
+from tests.simsvc.web.signed_in import account, client_of, signed_in
+from tests.simsvc.web.test_pages import checked, upload
+from tests.small_site import drawn_photo
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def sent(client: FlaskClient, photos: int = 1, **fields: str) -> tuple[int, str, str]:
+    files = [(io.BytesIO(drawn_photo(1000 + n)), f"{n}.jpg") for n in range(photos)]
+    response = client.post("/estimates", data={"photo": files, **fields})
+    return response.status_code, response.headers.get("Location", ""), response.text
+
+
+def test_a_declared_age_stands_beside_the_estimate(client: FlaskClient) -> None:
+    """Case, dates, the age at the photo, a sentence and its mark on the scale are on the page."""
+    fields = {"case": "A/7 甲", "born": "1992-02-29", "taken": "2025-02-28"}
+    html = client.get(sent(client, **fields)[1]).text
+    assert "The declared 32 stands beside" in html
+    assert '<path class="declared"' in html
+    assert 'href="/cases/A/7%20%E7%94%B2"' in html
+    assert checked(html).inline == []
+
+
+def test_evidence_comes_before_the_decision(client: FlaskClient) -> None:
+    """The faces, the plot and the record stand above the first decision button."""
+    html = client.get(upload(client, drawn_photo())).text
+    button = html.index('name="kind"')
+    assert (
+        max(html.index("neighbours-heading"), html.index("age-plot"), html.index("record-heading")) < button
+    )
+
+
+@pytest.mark.parametrize(
+    ("photos", "fields", "words"),
+    [
+        (0, {"case": "typed/1"}, "Choose a photo"),
+        (1, {"case": "typed/1", "born": "2999-01-01"}, "lies in the future"),
+        (2, {"born": "1990-01-01"}, "belong to one case"),
+        (9, {"case": "typed/1"}, "At most 8 photos"),
+    ],
+)
+def test_an_error_keeps_what_was_typed(
+    client: FlaskClient, photos: int, fields: dict[str, str], words: str
+) -> None:
+    """The form comes back with the sentence and every field as it was."""
+    data = {"photo": [(io.BytesIO(b"x"), f"{n}.jpg") for n in range(photos)], **fields}
+    response = client.post("/estimates", data=data, content_type="multipart/form-data")
+    assert response.status_code in {400, 422}
+    assert words in response.text
+    for text in fields.values():
+        assert f'value="{text}"' in response.text
+
+
+def test_several_photos_lead_to_their_case(client: FlaskClient) -> None:
+    """Each photo is an estimate of the case, and the case page combines them."""
+    status, location, _ = sent(client, 3, case="several/3")
+    html = client.get(location).text
+    assert (status, location) == (303, "/cases/several/3")
+    assert len(re.findall(r'href="/estimates/[0-9a-f]{32}"', html)) == 3
+    assert "The median of 3 photos" in html
+    assert checked(html).inline == []
+
+
+def test_a_hostile_case_is_only_text(client: FlaskClient) -> None:
+    """Markup in a reference is escaped on the record, the case page and in the history."""
+    location = sent(client, case="x <img src=y>")[1]
+    for path in (location, "/cases/x%20%3Cimg%20src=y%3E", "/history?case=%3Cimg"):
+        html = client.get(path).text
+        assert "&lt;img src=y&gt;" in html
+        assert "<img src=y>" not in html
+
+
+def test_a_decision_is_recorded_and_superseded(client: FlaskClient) -> None:
+    """The latest stands first with who made it; the older one is folded away, escaped, unchanged."""
+    path = upload(client, drawn_photo())
+    first = {"kind": "accept", "note": HOSTILE, "after": "0"}
+    assert client.post(path + "/decisions", data=first).status_code == 303
+    second = {"kind": "override", "age": "34", "reason": "passport", "after": "1"}
+    assert client.post(path + "/decisions", data=second).status_code == 303
+    html = client.get(path).text
+    assert html.index("overridden: 34 years") < html.index("Superseded decisions") < html.index("accepted")
+    assert HOSTILE not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"kind": "override", "age": "", "reason": ""}, 422),
+        ({"kind": "nothing"}, 422),
+        ({"kind": "accept", "after": "5"}, 409),
+    ],
+)
+def test_a_decision_that_cannot_be_is_shown_again(
+    client: FlaskClient, form: dict[str, str], status: int
+) -> None:
+    """The note is in the form again, below the evidence and the reason of the refusal."""
+    path = upload(client, drawn_photo())
+    response = client.post(path + "/decisions", data=form | {"note": "my long note"})
+    assert response.status_code == status
+    assert "my long note</textarea>" in response.text
+    assert "form-problem" in response.text
+
+
+def test_a_lost_session_keeps_the_note_and_shows_no_record(app: Flask, client: FlaskClient) -> None:
+    """Signed out, the typed note comes back with a way to sign in, and nothing of the record."""
+    path = upload(client, drawn_photo())
+    form = {"kind": "refer", "note": "note of an hour", "after": "0"}
+    response = client_of(app, None).post(path + "/decisions", data=form)
+    assert "note of an hour</textarea>" in response.text
+    assert 'href="/sign-in"' in response.text
+    assert "crop.png" not in response.text
+    assert "Nobody has decided" in client.get(path).text
+
+
+def test_an_expired_form_keeps_the_note(app: Flask, client: FlaskClient) -> None:
+    """With a token of an older session the note comes back with a fresh one, which then works."""
+    path = upload(client, drawn_photo())
+    stale = client_of(app, account(app, "underwriter"))
+    stale.environ_base["HTTP_X_CSRFTOKEN"] = "stale"
+    response = stale.post(path + "/decisions", data={"kind": "refer", "note": "kept", "after": "0"})
+    token = re.search(r'<form action="/estimates[^>]*>\s*<input[^>]*value="([^"]+)"', response.text)
+    assert token
+    stale.environ_base.pop("HTTP_X_CSRFTOKEN")
+    again = {"kind": "refer", "note": "kept", "after": "0", "csrf_token": token[1]}
+    assert stale.post(path + "/decisions", data=again).status_code == 303
+    assert "kept</p>" in client.get(path).text
+
+
+def test_an_auditor_reads_and_does_not_decide(app: Flask, client: FlaskClient) -> None:
+    """The auditor's page has the record and no form."""
+    html = signed_in(app, "auditor").get(upload(client, drawn_photo())).text
+    assert "The decision" in html
+    assert 'name="kind"' not in html
+
+
+def test_a_labelled_face_opens_beside_the_judged_one(client: FlaskClient) -> None:
+    """The page of a rank shows both faces, its source, and leads on; there is none beyond the last."""
+    path = upload(client, drawn_photo())
+    html = client.get(path + "/faces/2").text
+    assert path + "/crop.png" in html
+    assert ", demo</figcaption>" in html
+    assert path + "/faces/3" in html
+    assert client.get(path + "/faces/13").status_code == 404
+
+
+def test_the_history_finds_and_exports_the_same(client: FlaskClient) -> None:
+    """The CSV has the filter's rows with a byte order mark, and no cell that a spreadsheet runs."""
+    path = sent(client, case="=cmd()")[1]
+    client.post(path + "/decisions", data={"kind": "refer", "note": "+1 甲", "after": "0"})
+    assert ">=cmd()</a>" in client.get("/history?case=%3Dcmd").text
+    text = client.get("/history/export.csv?case=%3Dcmd").text
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert text.startswith("\ufeff")
+    assert [(row["case"], row["note"], row["decision"]) for row in rows] == [("'=cmd()", "'+1 甲", "refer")]
+
+
+@pytest.mark.parametrize("query", ["since=1.2.3", "until=0001-01-01", "status=x", "sort=id;drop", "flag=%25"])
+def test_a_filter_that_is_none_is_a_sentence(client: FlaskClient, query: str) -> None:
+    """What no list or date field would send is refused in words."""
+    assert client.get(f"/history?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("photo", [drawn_photo(), b"no photo"])
+def test_a_record_is_a_pdf_whatever_its_note(client: FlaskClient, photo: bytes) -> None:
+    """A note in Chinese, Arabic and with markup gives a PDF of the record."""
+    path = upload(client, photo)
+    note = {"kind": "refer", "note": "转人工 مرحبا <b>&</i>", "after": "0"}
+    assert client.post(path + "/decisions", data=note).status_code == 303
+    response = client.get(path + "/record.pdf")
+    assert response.mimetype == "application/pdf"
+    assert response.data.startswith(b"%PDF")
+
+
+def test_a_sheet_has_a_font_for_chinese_and_says_what_it_lacks() -> None:
+    """Chinese has a font, Arabic has none; the sheet is the same each time and longer for saying so."""
+    assert font_of("岁") == "STSong-Light"
+    assert font_of("م") is None
+    plain, foreign = (Sheet("t", "l", [("a", text)], None, "missing " * 40) for text in ("b", "م"))
+    assert pdf(plain) == pdf(plain)
+    assert len(pdf(foreign)) > len(pdf(plain))

@@ -20,7 +20,7 @@ def neutral_cell(text: str) -> str:
 
 
 def csv_line(cells: Iterable[object]) -> str:
-    """Return one line of RFC 4180. None is empty; every cell is quoted, so that no separator in it splits it."""
+    """Return one line of RFC 4180: None is empty, every cell is quoted."""
     line = io.StringIO(newline="")
     texts = ["" if cell is None else str(cell) for cell in cells]
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow([neutral_cell(text) for text in texts])

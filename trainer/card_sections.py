@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from simsvc.engines.bundle import Bundle
+from trainer import recipe as recipes
 from trainer.card_analysis import Measured, quantitative
 from trainer.card_measured import MEASUREMENTS
 from trainer.card_run import Run
@@ -78,9 +79,16 @@ def _parameters(bundle: Bundle, run: Run, measured: Measured) -> dict[str, Any]:
 
 
 def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
-    """Return what the weights began from and what taught them, by the recipe's own entries."""
+    """Return what the weights began from and what taught them, by the recipe's own entries.
+
+    Of a recipe that goes on from another, the shipped recipe of that name says where it all began.
+    """
     weights, body = str(recipe["weights"]), str(recipe["body"])
-    if weights == "none":
+    if recipe.get("goes_on"):
+        earlier = str(recipe["goes_on"])
+        first = initial_weights(recipes.load(earlier).as_dict())[0].removeprefix("initial weights: ")
+        begun = f"the run of {earlier}, which began from {first}"
+    elif weights == "none":
         begun = "random"
     elif weights == "pretrained":
         begun = INITIAL.get(body, f"published weights of {body}")

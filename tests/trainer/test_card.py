@@ -126,6 +126,7 @@ def test_what_the_card_says(folders: Folders) -> None:
         ({"weights": "none", "body": "resnet34"}, "random"),
         ({"weights": "pretrained", "body": "efficientnet_lite0"}, "Apache-2.0"),
         ({"weights": "pretrained", "body": "dlib_resnet"}, "CC0 1.0"),
+        ({"weights": "none", "goes_on": "face-taught", "body": "dlib_resnet"}, "CC0 1.0"),
         ({"weights": "some/where/taught.safetensors", "body": "dlib_resnet"}, "trainer, taught.safetensors"),
     ],
 )

@@ -83,8 +83,10 @@ def test_a_withheld_estimate_leads_with_the_referral(withholding: FlaskClient) -
 
 
 def test_an_estimate_that_stands_mentions_no_referral(client: FlaskClient) -> None:
-    """Without a withheld flag nobody is referred to."""
-    assert "Refer to a person" not in client.get(upload(client, drawn_photo())).text
+    """Without a withheld flag nobody is referred to before the age; the decision's buttons come after it."""
+    html = client.get(upload(client, drawn_photo())).text
+    assert "Refer to a person" not in html[: html.index("Estimated age")]
+    assert html.count("Refer to a person") == html.count(">Refer to a person</button>") == 1
 
 
 def test_support_and_quality_are_shown(client: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from simsvc.engines.model_card import PLOTS
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from tests.simsvc.web.conftest import site
+from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from trainer.__main__ import main
 from trainer.card_analysis import Aim
@@ -170,7 +171,7 @@ def test_an_evaluation_of_before_there_was_coverage(folders: Folders) -> None:
 def test_the_page_shows_it(folders: Folders, site: Settings) -> None:
     """The model page has the card's figures with their ranges, its words and all eight plots."""
     assert call(folders) == 0
-    client = create_app(replace(site, bundle_dir=folders[0])).test_client()
+    client = signed_in(create_app(replace(site, bundle_dir=folders[0])))
     html = client.get("/model").text
     for words in ("4.5 (4.4 to 4.6)", "Annex III, point 5 (c)", "As served".lower(), "Studio portraits"):
         assert words in html

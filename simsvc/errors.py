@@ -56,6 +56,18 @@ SimsvcError
 │   ├── LinkSpent              link_spent
 │   ├── LastAdmin              last_admin
 │   └── UserNotFound           user_not_found
+├── BatchError                 photos cannot be judged in a row as asked (batch_error)
+│   ├── BatchEmpty             batch_empty
+│   ├── BatchTooLarge          batch_too_large
+│   ├── ArchiveDamaged         archive_damaged
+│   ├── ArchiveEncrypted       archive_encrypted
+│   ├── ArchiveNested          archive_nested
+│   ├── ArchiveUnsafe          archive_unsafe
+│   ├── ArchiveBomb            archive_bomb
+│   ├── CasesUnreadable        cases_unreadable
+│   ├── BatchUnwritable        batch_unwritable
+│   ├── AlreadyJudged          already_judged
+│   └── BatchNotFound          batch_not_found
 └── SettingsError              settings_invalid
 """
 
@@ -399,6 +411,78 @@ class UserNotFound(AccountError):
     """No account has that name or id."""
 
     code = "user_not_found"
+
+
+class BatchError(SimsvcError):
+    """Photos cannot be taken in as a batch."""
+
+    code = "batch_error"
+
+
+class BatchEmpty(BatchError):
+    """No photo came."""
+
+    code = "batch_empty"
+
+
+class BatchTooLarge(BatchError):
+    """More photos, or more bytes, than one batch may have."""
+
+    code = "batch_too_large"
+
+
+class ArchiveDamaged(BatchError):
+    """The ZIP cannot be unpacked."""
+
+    code = "archive_damaged"
+
+
+class ArchiveEncrypted(BatchError):
+    """A file in the ZIP needs a password."""
+
+    code = "archive_encrypted"
+
+
+class ArchiveNested(BatchError):
+    """The ZIP holds another archive."""
+
+    code = "archive_nested"
+
+
+class ArchiveUnsafe(BatchError):
+    """A name in the ZIP leads out of it, or is a link."""
+
+    code = "archive_unsafe"
+
+
+class ArchiveBomb(BatchError):
+    """A file in the ZIP unpacks to far more than any photo would."""
+
+    code = "archive_bomb"
+
+
+class CasesUnreadable(BatchError):
+    """The table of case references cannot be understood, or does not fit the photos."""
+
+    code = "cases_unreadable"
+
+
+class BatchUnwritable(BatchError):
+    """The waiting photos cannot be kept."""
+
+    code = "batch_unwritable"
+
+
+class AlreadyJudged(BatchError):
+    """Another process was faster with a photo: nothing of this one's work is put on record."""
+
+    code = "already_judged"
+
+
+class BatchNotFound(BatchError):
+    """No batch has that id."""
+
+    code = "batch_not_found"
 
 
 class SettingsError(SimsvcError):

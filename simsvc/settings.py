@@ -18,6 +18,9 @@ SIGN_IN_RATE = "20 per minute"
 UPLOAD_RATE = "600 per minute"
 """Of one account or address: more than two cores judge, so that it stops floods, not work."""
 LEAST_KEY_CHARACTERS = 32
+MAX_BATCH_BYTES = 1_000_000_000
+"""Of one upload, and of its photos unpacked. Ours: several hundred photos as telephones make them, and a disk
+that a few such uploads do not fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class Settings:
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
         upload_rate: photos of one account or address, likewise.
         rate_storage: where the rates are counted; memory:// counts in each worker by itself.
+        batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
+        max_batch_bytes: largest upload of a batch, and of its photos unpacked.
+        batch_worker: whether the server starts the process that judges batches.
     """
 
     bundle_dir: Path
@@ -67,6 +73,9 @@ class Settings:
     sign_in_rate: str = SIGN_IN_RATE
     upload_rate: str = UPLOAD_RATE
     rate_storage: str = "memory://"
+    batch_dir: Path = Path("var/batches")
+    max_batch_bytes: int = MAX_BATCH_BYTES
+    batch_worker: bool = True
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -101,6 +110,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         sign_in_rate=_rate(env, "SIMSVC_SIGN_IN_RATE", SIGN_IN_RATE),
         upload_rate=_rate(env, "SIMSVC_UPLOAD_RATE", UPLOAD_RATE),
         rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
+        batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
+        max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),
+        batch_worker=_flag(env, "SIMSVC_BATCH_WORKER", default=True),
     )
 
 

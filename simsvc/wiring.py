@@ -15,25 +15,31 @@ from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.gallery import Gallery
+from simsvc.engines.huey_queue import BatchQueue
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import EngineMissing
 from simsvc.flows.accounts import Accounts, utc_now
+from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
+from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
+from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.switches import SwitchStore
 from simsvc.values import Crop, LabelledFace, Photo
 
 EngineName = Literal["onnx", "torch"]
@@ -58,9 +64,18 @@ class Services:
         self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
+        self.batch_book = BatchStore(self.database, self.estimates)
+        self.waiting_room = WaitingRoom(settings.batch_dir / "waiting")
+        self.batches = Batches(
+            self.batch_book, self.waiting_room, lambda batch_id: self.queue().put(batch_id), now
+        )
+        self.builds = BuildStore(self.database)
+        self.switches = SwitchStore(self.database)
+        self.shelf = IndexShelf(settings.index_root)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
-        self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(IndexShelf(settings.index_root).gallery)
+        self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
+        self._queue: BatchQueue | None = None
 
     def secret_key(self) -> str:
         """Return the key that signs sessions, made on first use where the environment names none.
@@ -80,6 +95,31 @@ class Services:
             if self._corridor is None:
                 self._corridor = self._open_corridor()
             return self._corridor
+
+    def queue(self) -> BatchQueue:
+        """Return the queue of batches, opened on first use."""
+        with self._lock:
+            if self._queue is None:
+                self._queue = BatchQueue(self.settings.batch_dir / "queue.sqlite3")
+            return self._queue
+
+    def work_batches(self) -> None:
+        """Judge the photos of batches until the process is told to end."""
+        waiting = self.batch_book.unfinished
+
+        def take_up() -> tuple[str, ...]:
+            self.waiting_room.sweep(waiting(), self.now())
+            return waiting()
+
+        self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.corridor), take_up)
+
+    def switcher(self) -> Switcher:
+        """Return what puts an index build into service.
+
+        Raises:
+            BundleError: the model cannot be used.
+        """
+        return _switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
 
     def gallery(self, label: str) -> Gallery:
         """Return the labelled faces of the build "name/build", in service or not.
@@ -157,6 +197,8 @@ class IndexServices:
         detector: the one the bundle's crops are made with.
         shelf: where index builds stand.
         on_built: puts a finished build and its faces on record.
+        switcher: puts a build into service.
+        switches: where switches are on record.
     """
 
     settings: Settings
@@ -164,6 +206,8 @@ class IndexServices:
     detector: Detector
     shelf: IndexShelf
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
+    switcher: Switcher
+    switches: SwitchStore
 
     def model(self, engine: EngineName = "onnx") -> Model:
         """Return the bundle's model, run by ONNX Runtime or by PyTorch.
@@ -194,9 +238,16 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     """
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
-    builds = BuildStore(Database(settings.database_url))
+    database, shelf = Database(settings.database_url), open_shelf(settings)
     detector = SlimDetector(bundle.working_side_px)
-    return IndexServices(settings, bundle, detector, open_shelf(settings), builds.record)
+    switcher = _switcher(bundle, shelf, database, utc_now)
+    switches = SwitchStore(database)
+    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)
+
+
+def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:
+    record = BuildStore(database).record
+    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
 
 
 def open_shelf(settings: Settings | None = None) -> IndexShelf:

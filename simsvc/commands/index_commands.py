@@ -14,7 +14,8 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.engines.sources import SOURCES, read_source
-from simsvc.errors import IndexError_, IndexMissing, IndexModelMismatch, SimsvcError
+from simsvc.errors import IndexError_, IndexMissing, SimsvcError
+from simsvc.flows.accounts import utc_now
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.steps.gallery import LabelledSource
@@ -41,7 +42,10 @@ def build_command(
             click.echo(f"The index {label} is in service, whole and fits the model.")
             return
         photos = _photos(source, path)
+        previous = _current(services)
         manifest = _built(services, BuildRequest(name or source, (photos,), engine))
+        with services.switches.recording(manifest.label, previous, None, utc_now()):
+            pass
         click.echo(_summary(manifest))
 
 
@@ -71,7 +75,7 @@ def verify_command(build_id: str | None) -> None:
         label = services.shelf.find(build_id) if build_id else services.shelf.current()
         if label is None:
             raise IndexMissing("There is no index yet. Build one: `flask index build`.")
-        manifest = _fitting(services, label)
+        manifest = services.switcher.fitting(label)
         click.echo(f"{label}: {manifest.count} faces, every file as built, and fits the model in service.")
 
 
@@ -82,9 +86,7 @@ def use_command(build_id: str) -> None:
     with _sentences():
         services = index_services(_settings())
         label = services.shelf.find(build_id)
-        manifest = _fitting(services, label)
-        services.on_built(manifest, services.shelf.gallery(label).faces)
-        services.shelf.switch(label)
+        manifest = services.switcher.use(label)
         click.echo(f"{label} with {manifest.count} faces is in service.")
 
 
@@ -124,24 +126,21 @@ def _advance(bar: tqdm[NoReturn], done: int) -> None:
     bar.update(done - bar.n)
 
 
-def _in_service(services: IndexServices) -> str | None:
-    """Return the label of the index in service where it is whole and fits the model, or None."""
+def _current(services: IndexServices) -> str | None:
+    """Return the label of the build in service, or None where it cannot be told."""
     try:
-        label = services.shelf.current()
-        return label and _fitting(services, label).label
+        return services.shelf.current()
     except IndexError_:
         return None
 
 
-def _fitting(services: IndexServices, label: str) -> Manifest:
-    """Verify a build and hold it against the model in service."""
-    manifest = services.shelf.verify(label)
-    if manifest.model.sha256 != services.bundle.sha256:
-        raise IndexModelMismatch(
-            f"The index {label} was built with another model ({manifest.model.version}) than the one in "
-            f"service ({services.bundle.version}). Build it again: `flask index build`."
-        )
-    return manifest
+def _in_service(services: IndexServices) -> str | None:
+    """Return the label of the index in service where it is whole and fits the model, or None."""
+    try:
+        label = services.shelf.current()
+        return label and services.switcher.fitting(label).label
+    except IndexError_:
+        return None
 
 
 def _origin(manifest: Manifest) -> str:

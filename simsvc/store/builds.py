@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -34,6 +35,16 @@ class BuildStore:
         with self._database.transaction() as session:
             _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
             _upsert(session, BuildRow, "label", [_build_row(manifest)])
+
+    def made_at(self) -> dict[str, datetime]:
+        """Return when each build on record was made, by label.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.transaction() as session:
+            rows = session.execute(select(BuildRow.label, BuildRow.created_at))
+            return {row.label: row.created_at for row in rows}
 
 
 def _face_row(face: LabelledFace) -> dict[str, object]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.steps.picture import to_png
@@ -18,6 +18,7 @@ from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
 PHOTO_NAME_CHARACTERS = 255
+Beside = Callable[[Session, str], None]
 
 
 class EstimateStore:
@@ -26,8 +27,12 @@ class EstimateStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, estimate: Estimate) -> RecordedEstimate:
+    def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
         """Store the estimate in one transaction and return it as recorded.
+
+        Args:
+            estimate: what to store.
+            beside: does what must happen in the same transaction or not at all, given the record's public id.
 
         Raises:
             StoreError: the database cannot be written.
@@ -35,6 +40,8 @@ class EstimateStore:
         row = _row(estimate)
         with self._database.transaction() as session:
             session.add(row)
+            if beside is not None:
+                beside(session, row.public_id)
         return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:

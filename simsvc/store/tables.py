@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    Index,
     LargeBinary,
     MetaData,
     String,
@@ -190,3 +191,49 @@ class UserRow(Table):
     epoch: Mapped[int]
     link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BatchRow(Table):
+    """Photos that were sent together, to be judged one after another."""
+
+    __tablename__ = "batches"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_by: Mapped[str] = mapped_column(String(32))
+    problem: Mapped[str | None]
+    """Why its photos cannot be judged just now, as a sentence; gone with the next photo that is."""
+
+
+class BatchPhotoRow(Table):
+    """One photo of a batch: waiting, or what became of it. Its bytes lie outside, until they are judged."""
+
+    __tablename__ = "batch_photos"
+    __table_args__ = (Index("ix_batch_photos_batch_status", "batch", "status"),)
+
+    batch: Mapped[int] = mapped_column(ForeignKey("batches.sequence", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    photo_name: Mapped[str] = mapped_column(String(255))
+    case_reference: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    code: Mapped[str | None] = mapped_column(String(64))
+    sentence: Mapped[str | None]
+    estimate_id: Mapped[str | None] = mapped_column(String(32))
+    """Public id of the record. No foreign key: a record may be erased."""
+    age_years: Mapped[float | None]
+
+
+class IndexSwitchRow(Table):
+    """That another index build was put into service. Rows are added, never changed."""
+
+    __tablename__ = "index_switches"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    label: Mapped[str] = mapped_column(String(130))
+    previous: Mapped[str | None] = mapped_column(String(130))
+    switched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    switched_by: Mapped[str | None] = mapped_column(String(32))
+    """Public id of the account; empty where it was done on the command line."""

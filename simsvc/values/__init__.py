@@ -2,6 +2,7 @@
 
 from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
+from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
 from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
 from simsvc.values.faces import (
     Crop,
@@ -19,6 +20,8 @@ from simsvc.values.faces import (
 __all__ = [
     "DECISION_KINDS",
     "ROLES",
+    "Batch",
+    "BatchPhoto",
     "Credentials",
     "Crop",
     "Decision",
@@ -29,14 +32,18 @@ __all__ = [
     "Evidence",
     "Face",
     "FloatVector",
+    "IndexSwitch",
     "Invitation",
     "LabelledFace",
     "Neighbour",
+    "NewPhoto",
     "Photo",
+    "PhotoStatus",
     "PickedFace",
     "Prediction",
     "Quality",
     "RecordedEstimate",
+    "Refusal",
     "RgbImage",
     "Role",
     "Status",

@@ -12,6 +12,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from simsvc.errors import (
     AccountError,
     ApiClosed,
+    BatchError,
+    BatchNotFound,
+    BatchTooLarge,
+    BatchUnwritable,
     BuildNotFound,
     BundleError,
     CaseNotFound,
@@ -61,6 +65,10 @@ STATUS: dict[type[SimsvcError], int] = {
     LastAdmin: 409,
     LinkSpent: 410,
     AccountError: 422,
+    BatchNotFound: 404,
+    BatchTooLarge: 413,
+    BatchUnwritable: 503,
+    BatchError: 422,
     CaseNotFound: 404,
     CaseRefused: 422,
     DatesRefused: 422,
@@ -148,6 +156,13 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     del error
     _drain()
     limit = (request.max_content_length or 0) / 1e6
+    if request.endpoint == "batches.create":
+        return answer(
+            BatchTooLarge(
+                f"The upload is too large: at most {limit:.0f} MB are accepted at once. "
+                "Send the photos as several batches."
+            )
+        )
     sentence = (
         f"The upload is too large: at most {limit:.0f} MB are accepted. "
         "Save a smaller copy of the photo, or crop it to the face, and try again."

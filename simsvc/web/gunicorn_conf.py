@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -42,6 +44,30 @@ def _without_token(value: Any) -> Any:
 
 
 logger_class = DiscreetLogger
+
+
+_batch_worker: subprocess.Popen[bytes] | None = None
+
+
+def when_ready(server: Any) -> None:
+    """Start the process that judges batches; it ends with this server and replaces its own dead children."""
+    global _batch_worker  # noqa: PLW0603 - gunicorn calls plain functions; the process is the server's
+    if not _settings.batch_worker:
+        return
+    command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "batch", "work", "--with-parent"]
+    _batch_worker = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - a program of our own, no shell
+    server.log.info("batches are judged by process %s", _batch_worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Let the photo at hand be judged, then end."""
+    del server
+    if _batch_worker is not None and _batch_worker.poll() is None:
+        _batch_worker.terminate()
+        try:
+            _batch_worker.wait(graceful_timeout)
+        except subprocess.TimeoutExpired:
+            _batch_worker.kill()  # the photo waits on, and is judged after the next start
 
 
 def post_worker_init(worker: Any) -> None:

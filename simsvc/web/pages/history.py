@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from simsvc.errors import FilterRefused
 from simsvc.steps.declared import CASE_CHARACTERS, declared_age
 from simsvc.steps.flags import FLAGS
-from simsvc.steps.table_cells import csv_line
+from simsvc.steps.spreadsheet import csv_line
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.current import services
 

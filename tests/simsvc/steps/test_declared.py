@@ -10,7 +10,7 @@ from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
 from simsvc.steps.combine import combine
 from simsvc.steps.deciding import checked_decision
 from simsvc.steps.declared import age_on, checked_case, checked_dates, compare
-from simsvc.steps.table_cells import csv_line, neutral
+from simsvc.steps.spreadsheet import csv_line, neutral_cell
 from simsvc.values import DecisionDraft, Declaration, Estimate, RecordedEstimate
 
 TODAY = date(2026, 3, 1)
@@ -152,7 +152,7 @@ def test_the_combined_range_holds_what_most_ranges_hold(ends: list[tuple[float, 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", " ="])  # noqa: RUF001 - full width
 def test_what_could_start_a_formula_is_text(start: str) -> None:
     """A cell that a spreadsheet would run gets an apostrophe before it."""
-    assert neutral(start + "cmd|'/C calc'!A0").startswith("'")
+    assert neutral_cell(start + "cmd|'/C calc'!A0").startswith("'")
     assert csv_line(['a"b', None, 3]) == '"a""b","","3"\r\n'
 
 

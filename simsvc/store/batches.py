@@ -1,0 +1,207 @@
+"""Batches of photos in the database, which alone decides what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy.orm import Session
+
+from simsvc.errors import AlreadyJudged, BatchNotFound
+from simsvc.store.database import Database
+from simsvc.store.estimates import EstimateStore
+from simsvc.store.tables import BatchPhotoRow, BatchRow
+from simsvc.values import Batch, BatchPhoto, Estimate, NewPhoto, PhotoStatus, RecordedEstimate, Refusal
+
+NAME_CHARACTERS = 255
+
+
+class BatchStore:
+    """Keeps batches and what became of their photos."""
+
+    def __init__(self, database: Database, estimates: EstimateStore) -> None:
+        self._database = database
+        self._estimates = estimates
+
+    def add(self, batch_id: str, name: str, photos: Sequence[NewPhoto], asked_by: str, now: datetime) -> None:
+        """Put a batch on record, its photos waiting unless they are refused already.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
+        with self._database.transaction() as session:
+            session.add(row)
+            session.flush()
+            session.add_all(
+                _photo_row(row.sequence, position, photo) for position, photo in enumerate(photos)
+            )
+
+    def find(self, batch_id: str) -> Batch:
+        """Return the batch of that public id.
+
+        Raises:
+            BatchNotFound: there is none.
+            StoreError: the database cannot be read.
+        """
+        found = self._batches(BatchRow.public_id == batch_id)
+        if not found:
+            raise BatchNotFound("There is no batch with this id. Look at the list of batches and try again.")
+        return found[0]
+
+    def page(self, start: int, count: int) -> tuple[Batch, ...]:
+        """Return up to `count` batches, the newest first, without the first `start`."""
+        with self._database.transaction() as session:
+            query = select(BatchRow.sequence).order_by(BatchRow.sequence.desc()).offset(start).limit(count)
+            wanted = list(session.scalars(query))
+        return self._batches(BatchRow.sequence.in_(wanted))
+
+    def photos(self, batch_id: str, start: int = 0, count: int | None = None) -> tuple[BatchPhoto, ...]:
+        """Return the photos of a batch in order, or `count` of them from `start` on."""
+        query = (
+            select(BatchPhotoRow)
+            .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+            .where(BatchRow.public_id == batch_id, BatchPhotoRow.position >= start)
+            .order_by(BatchPhotoRow.position)
+            .limit(count)
+        )
+        with self._database.transaction() as session:
+            return tuple(_photo(row) for row in session.scalars(query))
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Return the public ids of the batches that have photos waiting, the oldest first."""
+        waiting = select(BatchPhotoRow.batch).where(BatchPhotoRow.status == "waiting")
+        query = select(BatchRow.public_id).where(BatchRow.sequence.in_(waiting)).order_by(BatchRow.sequence)
+        with self._database.transaction() as session:
+            return tuple(session.scalars(query))
+
+    def begin_next(self, batch_id: str) -> BatchPhoto | None:
+        """Count one attempt at the next waiting photo and return it, or None where none waits.
+
+        The photo with the fewest attempts comes first, so that one that fails does not hold up the others.
+        """
+        query = (
+            select(BatchPhotoRow)
+            .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+            .where(BatchRow.public_id == batch_id, BatchPhotoRow.status == "waiting")
+            .order_by(BatchPhotoRow.attempts, BatchPhotoRow.position)
+            .limit(1)
+        )
+        with self._database.transaction() as session:
+            row = session.scalar(query)
+            if row is None:
+                return None
+            row.attempts += 1
+            return _photo(row)
+
+    def take_back(self, batch_id: str, position: int, problem: str) -> None:
+        """Note why nothing can be judged just now; the attempt does not count against the photo."""
+        with self._database.transaction() as session:
+            _change(session, batch_id, position, attempts=BatchPhotoRow.attempts - 1)
+            session.execute(update(BatchRow).where(BatchRow.public_id == batch_id).values(problem=problem))
+
+    def give_up(self, batch_id: str, position: int, refusal: Refusal) -> None:
+        """Put a photo on record as failed."""
+        with self._database.transaction() as session:
+            _change(
+                session, batch_id, position, status="failed", code=refusal.code, sentence=refusal.sentence
+            )
+
+    def recorder(self, batch_id: str, position: int) -> PhotoRecorder:
+        """Return a Recorder that puts the estimate and the photo's end on record together."""
+        return PhotoRecorder(self._estimates, batch_id, position)
+
+    def _batches(self, which: ColumnElement[bool]) -> tuple[Batch, ...]:
+        with self._database.transaction() as session:
+            rows = session.scalars(select(BatchRow).where(which).order_by(BatchRow.sequence.desc())).all()
+            counts = _counts(session, [row.sequence for row in rows])
+            return tuple(_batch(row, counts.get(row.sequence, {})) for row in rows)
+
+
+class PhotoRecorder:
+    """Recorder port for one photo of a batch."""
+
+    def __init__(self, estimates: EstimateStore, batch_id: str, position: int) -> None:
+        self._estimates = estimates
+        self._batch_id = batch_id
+        self._position = position
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Store the estimate and that the photo is done, in one transaction.
+
+        Raises:
+            AlreadyJudged: the photo waits no more.
+            StoreError: the database cannot be written.
+        """
+
+        def mark(session: Session, estimate_id: str) -> None:
+            _change(
+                session,
+                self._batch_id,
+                self._position,
+                status=estimate.status,
+                code=estimate.code,
+                sentence=estimate.sentence if estimate.status == "refused" else None,
+                estimate_id=estimate_id,
+                age_years=estimate.age_years,
+            )
+            well = update(BatchRow).where(BatchRow.public_id == self._batch_id).values(problem=None)
+            session.execute(well)
+
+        return self._estimates.record(estimate, beside=mark)
+
+
+def _change(session: Session, batch_id: str, position: int, **values: Any) -> None:
+    batch = select(BatchRow.sequence).where(BatchRow.public_id == batch_id).scalar_subquery()
+    which = (BatchPhotoRow.batch == batch) & (BatchPhotoRow.position == position)
+    waiting = which & (BatchPhotoRow.status == "waiting")
+    statement = update(BatchPhotoRow).where(waiting).values(**values)
+    changed = session.execute(statement, execution_options={"synchronize_session": False})
+    if cast("CursorResult[Any]", changed).rowcount != 1:
+        raise AlreadyJudged("The photo was judged already. Look at its batch.")
+
+
+def _counts(session: Session, sequences: Iterable[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = {}
+    query = (
+        select(BatchPhotoRow.batch, BatchPhotoRow.status, func.count())
+        .where(BatchPhotoRow.batch.in_(list(sequences)))
+        .group_by(BatchPhotoRow.batch, BatchPhotoRow.status)
+    )
+    for batch, status, count in session.execute(query):
+        counts.setdefault(batch, {})[status] = count
+    return counts
+
+
+def _photo_row(batch: int, position: int, photo: NewPhoto) -> BatchPhotoRow:
+    refusal = photo.refusal
+    return BatchPhotoRow(
+        batch=batch,
+        position=position,
+        photo_name=photo.name[:NAME_CHARACTERS],
+        case_reference=photo.case_reference,
+        status="refused" if refusal else "waiting",
+        attempts=0,
+        code=refusal.code if refusal else None,
+        sentence=refusal.sentence if refusal else None,
+    )
+
+
+def _photo(row: BatchPhotoRow) -> BatchPhoto:
+    return BatchPhoto(
+        position=row.position,
+        name=row.photo_name,
+        case_reference=row.case_reference,
+        status=cast("PhotoStatus", row.status),
+        attempts=row.attempts,
+        code=row.code,
+        sentence=row.sentence,
+        estimate_id=row.estimate_id,
+        age_years=row.age_years,
+    )
+
+
+def _batch(row: BatchRow, counts: dict[str, int]) -> Batch:
+    return Batch(row.public_id, row.sequence, row.name, row.created_at, row.asked_by, row.problem, counts)

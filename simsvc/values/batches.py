@@ -1,0 +1,115 @@
+"""Photos that are judged in a row, and what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+PhotoStatus = Literal["waiting", "estimated", "refused", "failed"]
+"""Not yet judged; answered with an age; answered with a refusal; given up, which is ours to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not done: stable code, and a sentence that says what to do."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo as it comes into a batch.
+
+    Attributes:
+        name: what the client calls it; shown escaped, never a path.
+        case_reference: whose application it belongs to, or None.
+        refusal: why it is refused unjudged, or None: it waits.
+    """
+
+    name: str
+    case_reference: str | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPhoto:
+    """A photo of a batch, and what became of it.
+
+    Attributes:
+        position: in the batch, 0 and up.
+        name: what the client calls it.
+        case_reference: whose application it belongs to, or None.
+        status: waiting, or how it ended.
+        attempts: how often judging it was begun.
+        code: of a refusal or failure.
+        sentence: of a refusal or failure.
+        estimate_id: public id of its record, or None.
+        age_years: the estimate, or None.
+    """
+
+    position: int
+    name: str
+    case_reference: str | None = None
+    status: PhotoStatus = "waiting"
+    attempts: int = 0
+    code: str | None = None
+    sentence: str | None = None
+    estimate_id: str | None = None
+    age_years: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Photos sent together.
+
+    Attributes:
+        id: public: 32 hex digits.
+        number: running number, 1 and up.
+        name: what the client calls what was sent.
+        created_at: UTC.
+        asked_by: public id of the account that sent them.
+        problem: why it does not go on just now, as a sentence, or None.
+        counts: photos by status.
+    """
+
+    id: str
+    number: int
+    name: str
+    created_at: datetime
+    asked_by: str
+    problem: str | None
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Count all photos."""
+        return sum(self.counts.values())
+
+    @property
+    def waiting(self) -> int:
+        """Count the photos not yet judged."""
+        return self.counts.get("waiting", 0)
+
+    @property
+    def done(self) -> int:
+        """Count the photos that need no more work."""
+        return self.total - self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSwitch:
+    """That a build was put into service.
+
+    Attributes:
+        label: "name/build" of the build.
+        previous: the one before, or None.
+        switched_at: UTC.
+        switched_by: public id of the account, or None on the command line.
+    """
+
+    label: str
+    previous: str | None
+    switched_at: datetime
+    switched_by: str | None

@@ -1,0 +1,122 @@
+"""/indexes: what the labelled faces in service are made of, the builds there are, and who switched them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
+from simsvc.steps.manifest import Manifest
+from simsvc.web.current import person, services
+from simsvc.web.errors import status_of
+from simsvc.web.pages.histogram import Histogram, histogram
+
+blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
+
+SWITCHES_SHOWN = 20
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBuild:
+    """A build as the page lists it.
+
+    Attributes:
+        label: "name/build".
+        manifest: what it states of itself, or None where that cannot be read.
+        made_at: when it was put on record, UTC, or None.
+        in_service: whether it is the one in service.
+        fits: whether it was built with the model in service.
+    """
+
+    label: str
+    manifest: Manifest | None
+    made_at: datetime | None
+    in_service: bool
+    fits: bool
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """Show the index in service, every build, and the latest switches."""
+    return _page()
+
+
+@blueprint.post("/<index_name>/<build_id>/use")
+def use(index_name: str, build_id: str) -> ResponseReturnValue:
+    """Check a build and put it into service, as `flask index use` does."""
+    label = f"{index_name}/{build_id}"
+    try:
+        manifest = services().switcher().use(label, by=person().id)
+    except (IndexDamaged, IndexModelMismatch) as refusal:
+        return _page(problem=refusal.sentence), status_of(refusal)
+    _log.info("user %s put the index %s into service", person().id, label)
+    flash(
+        gettext(
+            "%(label)s with %(count)s faces is in service. Every worker takes it up within two seconds.",
+            label=label,
+            count=f"{manifest.count:,}",
+        )
+    )
+    return redirect(url_for("indexes.show"), 303)
+
+
+def _page(problem: str = "") -> str:
+    current, trouble = _current()
+    switches = services().switches.latest(SWITCHES_SHOWN)
+    builds = _builds(current)
+    back = switches[0].previous if switches and switches[0].label == current else None
+    back = back if back != current else None
+    return render_template(
+        "indexes.html",
+        current=current,
+        trouble=trouble,
+        problem=problem,
+        builds=builds,
+        histogram=_histogram(current),
+        switches=switches,
+        names=services().users.names([switch.switched_by for switch in switches]),
+        back=next((build for build in builds if build.label == back and build.fits), None),
+    )
+
+
+def _current() -> tuple[str | None, str]:
+    """Return the label of the build in service, and what is wrong where that cannot be told."""
+    try:
+        return services().shelf.current(), ""
+    except IndexError_ as error:
+        return None, error.sentence
+
+
+def _builds(current: str | None) -> list[ListedBuild]:
+    made_at, model_sha256 = services().builds.made_at(), _model_sha256()
+    listed = []
+    for label in services().shelf.labels():
+        try:
+            manifest = services().shelf.manifest(label)
+        except IndexError_:
+            manifest = None
+        fits = manifest is not None and manifest.model.sha256 == model_sha256
+        listed.append(ListedBuild(label, manifest, made_at.get(label), label == current, fits))
+    return sorted(listed, key=lambda build: (build.made_at or LONG_AGO, build.label), reverse=True)
+
+
+def _model_sha256() -> str | None:
+    try:
+        return services().switcher().model_sha256
+    except SimsvcError:
+        return None
+
+
+def _histogram(label: str | None) -> Histogram | None:
+    try:
+        return histogram(services().gallery(label).faces) if label else None
+    except IndexError_:
+        return None

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.simsvc.engines.test_zip_archive import zipped
+from tests.simsvc.web.browser.conftest import Live, Open
+from tests.simsvc.web.signed_in import PASSWORD
+from tests.small_site import drawn_photo
+
+LIGHTEST, DARKEST = 200, 60
+
+
+def brightness(page: Page) -> float:
+    """Return the mean of the background's red, green and blue, 0..255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(int(figure) for figure in re.findall(r"\d+", colour)[:3]) / 3
+
+
+def upload(page: Page, photo: Path) -> None:
+    page.goto("/")
+    page.set_input_files("#photo", photo)
+    page.get_by_role("button", name="Estimate age").click()
+    page.wait_for_url("**/estimates/*")
+
+
+def wide(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth"))
+
+
+def test_the_printed_link_leads_to_a_result(open_page: Open, live: Live, photo: Path) -> None:
+    """Who opens the link that the command prints sets a password once and has a photo judged."""
+    added = live.app.test_cli_runner().invoke(
+        args=["user", "add", "first", "--role", "admin", "--url", live.url]
+    )
+    link = added.output.strip().splitlines()[-1]
+    page = open_page()
+    page.goto(link)
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password once more").fill(PASSWORD)
+    page.get_by_role("button", name="Set the password and sign in").click()
+    upload(page, photo)
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+    expect(page.locator("ol.faces img")).to_have_count(12)
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    page.get_by_role("button", name="Sign out").click()
+    assert page.request.get(link).status == 410
+
+
+def test_the_language_is_switched_and_stays(open_page: Open) -> None:
+    """One click makes the pages Chinese, also the next one."""
+    page = open_page("underwriter")
+    page.goto("/batches")
+    page.locator("details.display summary").click()
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("批量处理")
+    page.goto("/indexes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("索引版本")
+    assert page.locator("html").get_attribute("lang") == "zh-Hans"
+
+
+def test_the_theme_follows_the_system_and_the_choice(open_page: Open) -> None:
+    """Dark as the system is, light by choice, with and without script."""
+    page = open_page("underwriter", dark=True)
+    page.goto("/")
+    assert brightness(page) < DARKEST
+    page.locator("details.display summary").click()
+    page.get_by_role("button", name="Light", exact=True).click()
+    assert brightness(page) > LIGHTEST
+    still = open_page("underwriter", script=False)
+    still.goto("/")
+    still.locator("details.display summary").click()
+    still.get_by_role("button", name="Dark", exact=True).click()
+    expect(still.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_a_phone_scrolls_no_page_sideways(open_page: Open, photo: Path) -> None:
+    """At 390 pixels every page fits; what is wider scrolls within itself."""
+    page = open_page("admin", phone=True)
+    upload(page, photo)
+    assert wide(page) <= 390
+    for path in ("/", "/batches", "/indexes", "/gallery", "/model", "/users", "/account"):
+        page.goto(path)
+        assert wide(page) <= 390, path
+
+
+def test_without_javascript_a_photo_is_judged(open_page: Open, photo: Path) -> None:
+    """The form posts and the answer comes, with nothing but HTML."""
+    page = open_page("underwriter", script=False)
+    upload(page, photo)
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+
+
+def test_the_keyboard_is_enough(open_page: Open) -> None:
+    """Sign-in and the way to a page need no mouse, and the focus is always seen."""
+    page = open_page("underwriter")
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    for _ in range(40):
+        page.keyboard.press("Shift+Tab")
+        if page.locator(":focus").get_attribute("href") == "/batches":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/batches")
+
+
+def test_a_batch_is_followed_to_its_end(open_page: Open, tmp_path: Path) -> None:
+    """A ZIP with a table is judged by the worker while the page follows by itself; results open."""
+    path = tmp_path / "photos.zip"
+    files = {f"{n}.jpg": drawn_photo(n) for n in range(3)}
+    path.write_bytes(zipped({**files, "bad.jpg": b"no photo", "cases.csv": b"file,case\n0.jpg,L-17\n"}))
+    page = open_page("underwriter")
+    page.goto("/batches")
+    page.set_input_files("#photos", path)
+    page.get_by_role("button", name="Judge the photos").click()
+    expect(page.get_by_role("status")).to_contain_text(
+        "4 of 4 judged: 3 with an estimate, 1 refused", timeout=60_000
+    )
+    expect(page.get_by_role("row").nth(1)).to_contain_text("L-17")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Results as CSV").click()
+    assert "L-17" in download.value.path().read_text(encoding="utf-8-sig")
+    page.get_by_role("link", name="Record of 0.jpg").click()
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+
+
+def test_a_batch_needs_no_javascript(open_page: Open, photo: Path) -> None:
+    """The page reloads itself until the photo is judged."""
+    page = open_page("underwriter", script=False)
+    page.goto("/batches")
+    page.set_input_files("#photos", photo)
+    page.get_by_role("button", name="Judge the photos").click()
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 judged", timeout=60_000)

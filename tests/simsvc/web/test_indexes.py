@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from simsvc.engines.sources import read_source
+from simsvc.flows.build_index import BuildRequest, build
+from simsvc.settings import Settings
+from simsvc.web import create_app
+from simsvc.wiring import Services, index_services
+from tests.simsvc.web.signed_in import signed_in
+from tests.simsvc.web.test_pages import checked
+from tests.small_site import draw_gallery
+from tests.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture
+def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
+    """Return a service with two builds of its own: demo/..., and other/... of eight faces in service."""
+    settings = replace(site, index_root=tmp_path / "indexes")
+    shutil.copytree(site.index_root, settings.index_root)
+    services = index_services(settings)
+    source = read_source("folder", draw_gallery(tmp_path / "faces", 8))
+    build(
+        BuildRequest("other", (source,)),
+        services.detector,
+        services.model(),
+        services.shelf,
+        on_built=services.on_built,
+        progress=lambda _done, _total: None,
+    )
+    app = create_app(settings)
+    yield app
+    app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def desk(app: Flask) -> Services:
+    services: Services = app.extensions["simsvc"]
+    return services
+
+
+def label(desk: Services, name: str) -> str:
+    return next(found for found in desk.shelf.labels() if found.startswith(f"{name}/"))
+
+
+def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -> None:
+    """Builds with date, faces, source and model; the one in service with its histogram and table."""
+    html = signed_in(app, "auditor").get("/indexes").text
+    assert label(desk, "other") in html
+    assert label(desk, "demo") in html
+    assert "8 faces" in html
+    assert html.count('<rect class="shade-0"') >= 8 // 2
+    assert "tiny-0" in html
+    assert "not on record" not in html
+    assert "Put into service" not in html
+    checked(html)
+
+
+def test_an_admin_switches_and_rolls_back(app: Flask, desk: Services) -> None:
+    """A switch reaches the estimates, is on record with its person, and the way back is offered."""
+    admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
+    assert desk.corridor().index().label == other
+    response = admin.post(f"/indexes/{demo}/use")
+    assert response.status_code == 303
+    assert desk.corridor().index().label == demo
+    html = admin.get("/indexes").text
+    assert "is in service. Every worker" in html
+    assert f"Roll back to {other}" in html
+    assert re.search(rf"<td[^>]*>{demo}</td>\s*<td[^>]*>{other}</td>\s*<td>admin</td>", html)
+    assert admin.post(f"/indexes/{other}/use").status_code == 303
+    assert [switch.label for switch in desk.switches.latest(2)] == [other, demo]
+
+
+def test_a_damaged_build_is_not_put_into_service(app: Flask, desk: Services) -> None:
+    """The sentence is on the page, the old build stays, and no switch is on record."""
+    demo, before = label(desk, "demo"), desk.switches.latest(100)
+    (desk.settings.index_root / demo / "faces.json").write_text("{}")
+    response = signed_in(app, "admin").post(f"/indexes/{demo}/use")
+    assert response.status_code == 503
+    assert "is damaged" in response.text
+    assert desk.shelf.current() == label(desk, "other")
+    assert desk.switches.latest(100) == before
+
+
+def test_a_build_whose_manifest_is_unreadable_is_listed_as_damaged(app: Flask, desk: Services) -> None:
+    """It hides no other build and can not be chosen."""
+    demo = label(desk, "demo")
+    (desk.settings.index_root / demo / "manifest.json").write_text("{}")
+    html = signed_in(app, "admin").get("/indexes").text
+    assert "damaged" in html
+    assert f'action="/indexes/{demo}/use"' not in html
+
+
+def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path) -> None:
+    """With another model in service nothing can be switched to, and the address says why."""
+    other = create_app(replace(desk.settings, bundle_dir=make_tiny_bundle(tmp_path / "m", seed=1)))
+    admin = signed_in(other, "admin")
+    html = admin.get("/indexes").text
+    assert "of another model" in html
+    assert "Put into service" not in html
+    response = admin.post(f"/indexes/{label(desk, 'demo')}/use")
+    assert "was built with another model" in response.text
+
+
+def test_a_switch_that_fails_is_not_on_record(app: Flask, desk: Services) -> None:
+    """Record and switch happen together or not at all."""
+    before = desk.switches.latest(100)
+    switcher = replace(desk.switcher(), shelf=_Stuck(desk.shelf))  # type: ignore[arg-type]  # a fake of the port
+    with pytest.raises(OSError, match="full"):
+        switcher.use(label(desk, "demo"))
+    assert desk.switches.latest(100) == before
+    assert signed_in(app).get("/indexes").status_code == 200
+
+
+class _Stuck:
+    def __init__(self, shelf: object) -> None:
+        self._shelf = shelf
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._shelf, name)
+
+    def switch(self, _label: str) -> None:
+        raise OSError("full")
+
+
+def test_without_an_index_the_page_says_so(site: Settings, tmp_path: Path) -> None:
+    """No build, no histogram, and what the operator does about it."""
+    app = create_app(replace(site, index_root=tmp_path / "none"))
+    html = signed_in(app).get("/indexes").text
+    assert "no photo can be judged" in html
+    assert "flask index build" in html

@@ -15,6 +15,7 @@ from simsvc.errors import SettingsError
 from trainer import fit, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.loader import TrainingData
 from trainer.runs import RUNS
 
 
@@ -69,7 +70,7 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
     print(f"{results.add(result, beside)} has its row")
 
 
-def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> fit.TrainingData:
+def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> TrainingData:
     """Return the faces that the recipe learns from and is chosen by.
 
     Raises:
@@ -84,7 +85,7 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     squares = np.array(corpus.pack.crops)  # into memory: mapped pages are read from disk again and again
     folders = [runs / name for name in recipe.taught_by]
     taught = teachers.taught(folders, squares, train) if folders else None
-    return fit.TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
+    return TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
 
 
 def _result(

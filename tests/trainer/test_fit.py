@@ -17,6 +17,7 @@ from torch import nn
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import brightness, recipe
 from trainer import callbacks, fit
+from trainer.loader import FaceLoader, TrainingData
 from trainer.model import AgeModel
 from trainer.recipe import Recipe, Stage
 
@@ -101,7 +102,7 @@ def test_best_weights_are_the_best_epoch(learned: tuple[list[dict[str, Any]], Pa
     history, folder = learned
     model = AgeModel(EASY.architecture)
     model.load_state_dict(load_file(folder / "best.safetensors"))
-    loader = fit.FaceLoader(EASY_DATA, EASY_DATA.valid, EASY, False)
+    loader = FaceLoader(EASY_DATA, EASY_DATA.valid, EASY, False)
     crops, targets = loader.create_batch(EASY_DATA.valid.tolist())
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         error = (model.eval().ages(model(crops)) - targets[:, 0]).abs().mean()
@@ -332,9 +333,9 @@ def test_identity_weights_are_settled() -> None:
     """A run from dlib's weights starts with batch norms that fit the faces."""
     data = brightness(8, 8)
     model = fit.prepare(recipe(body="dlib_resnet", schedule="72x1", weights="pretrained"), data)
-    crops, _ = fit.FaceLoader(
-        data, data.train, recipe(body="dlib_resnet", schedule="72x1"), False
-    ).create_batch(range(8))
+    crops, _ = FaceLoader(data, data.train, recipe(body="dlib_resnet", schedule="72x1"), False).create_batch(
+        range(8)
+    )
     with torch.no_grad():
         training, evaluation = model.body.train()(crops), model.body.eval()(crops)
     assert float((training - evaluation).abs().mean()) < 0.05 * float(evaluation.std())
@@ -353,12 +354,12 @@ def test_targets() -> None:
     plain = brightness(8, 4)
     weights = np.linspace(0.5, 2, 12).astype(np.float32)
     traits = np.eye(12, 7, dtype=np.float32)
-    data = fit.TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, weights, traits)
-    _, taught = fit.FaceLoader(data, data.train, recipe(), True).create_batch([3, 1])
+    data = TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, weights, traits)
+    _, taught = FaceLoader(data, data.train, recipe(), True).create_batch([3, 1])
     assert taught[:, 0].tolist() == data.ages_years[[3, 1]].tolist()
     assert taught[:, 1].tolist() == weights[[3, 1]].tolist()
     assert taught[:, 2:].tolist() == traits[[3, 1]].tolist()
-    _, asked = fit.FaceLoader(data, data.valid, recipe(), False).create_batch([8, 9])
+    _, asked = FaceLoader(data, data.valid, recipe(), False).create_batch([8, 9])
     assert asked[:, 1].tolist() == [1, 1]
 
 
@@ -368,7 +369,7 @@ def test_traits_are_taught_and_not_kept(tmp_path: Path) -> None:
     dark = plain.ages_years < plain.ages_years.mean()
     traits = np.zeros((40, 7), np.float32)
     traits[np.arange(40), dark.astype(int)] = 1
-    data = fit.TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, None, traits)
+    data = TrainingData(plain.squares, plain.ages_years, plain.train, plain.valid, None, traits)
     chosen = recipe(schedule="32x2", traits=5.0, mixup=0.2, head="distribution", loss="distribution")
     fit.fit(chosen, data, tmp_path)
     best = load_file(tmp_path / "best.safetensors")

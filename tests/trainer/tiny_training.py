@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.fit import TrainingData
+from trainer.loader import TrainingData
 from trainer.pack import PACK_PX
 from trainer.recipe import Recipe, parse
 

@@ -1,0 +1,74 @@
+"""Batches for fastai's loop, cut from the pack."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from fastai.basics import DataLoader
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer import augment, bodies
+from trainer.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """What a run learns from and is chosen by.
+
+    Attributes:
+        squares: uint8 (N, P, P, 3), packed.
+        ages_years: float32 (N,).
+        train: int64 positions to learn from.
+        valid: int64 positions that choose the best epoch.
+        weights: float32 (N,), of each face in the training loss, or None for 1; validation knows no weights.
+        traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
+        taught: float32 (N, AGE_BINS), the teachers' mean distributions, zeros where they teach nothing, or
+            None without teachers.
+    """
+
+    squares: NDArray[np.uint8]
+    ages_years: NDArray[np.float32]
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
+    traits: NDArray[np.float32] | None = None
+    taught: NDArray[np.float32] | None = None
+
+
+class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
+    """fastai's loader over positions in a pack; a batch is cut, varied and normalised at once."""
+
+    def __init__(self, data: TrainingData, positions: NDArray[np.int64], recipe: Recipe, train: bool) -> None:
+        self.data, self.recipe, self.training = data, recipe, train
+        self.size_px = recipe.schedule[0].size_px
+        spec = bodies.BODIES[recipe.body]
+        self.mean, self.std = spec.mean, spec.std
+        self.strength = (
+            augment.Strength(recipe.scale, recipe.shift, recipe.rotate_deg, recipe.colour, recipe.erase)
+            if train
+            else None
+        )
+        super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
+
+    def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more).
+
+        They are age, loss weight, and, where the recipe has them, traits and the teachers' distribution.
+        """
+        at = np.asarray(positions)
+        crops = augment.batch(self.data.squares[at], self.size_px, self.mean, self.std, self.strength)
+        weights = np.ones(len(at), np.float32)
+        if self.training and self.data.weights is not None:
+            weights = self.data.weights[at]
+        targets = [np.stack([self.data.ages_years[at], weights], axis=1)]
+        targets += [more[at] for more in (self.data.traits, self.data.taught) if more is not None]
+        return crops, torch.from_numpy(np.concatenate(targets, axis=1))
+
+    def reseed(self, seed: int) -> None:
+        """Make the next epoch's order depend on this seed alone."""
+        self.rng = random.Random(seed)  # noqa: S311 - the order of training faces is no secret

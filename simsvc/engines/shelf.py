@@ -59,8 +59,10 @@ class IndexDraft:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
         embeddings = np.stack(self._embeddings)
-        annoy_index.write_forest(self._folder / annoy_index.FILE, embeddings)
-        manifest = replace(self._manifest(facts), support=measure(embeddings))
+        forest = self._folder / annoy_index.FILE
+        annoy_index.write_forest(forest, embeddings)
+        recall = annoy_index.measure_recall(forest, embeddings)
+        manifest = replace(self._manifest(facts), support=measure(embeddings), recall=recall)
         manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest

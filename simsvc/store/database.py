@@ -89,4 +89,16 @@ def _typed(error: SQLAlchemyError) -> StoreError:
     )
     if missing:
         return StoreNotMigrated("The database lacks this version's tables. Run `flask db upgrade`.")
-    return StoreError("The database cannot be used just now. Try again; if it persists, tell the operator.")
+    if "database is locked" in text:
+        return StoreError(
+            "The database is busy with something else. What is on record is kept; try again in a moment."
+        )
+    if "disk is full" in text:
+        return StoreError(
+            "The disk of the database is full, so nothing new can go on record. What is on record is kept. "
+            "Try again when the operator has made room."
+        )
+    return StoreError(
+        "The database cannot be used just now. What is on record is kept. "
+        "Try again; if it persists, tell the operator."
+    )

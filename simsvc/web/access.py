@@ -12,7 +12,7 @@ from simsvc.errors import ApiClosed, NotPermitted
 from simsvc.values import ROLES, Role
 from simsvc.web import sessions
 from simsvc.web.current import services, visitor
-from simsvc.web.typed import typed_page
+from simsvc.web.typed import FIELDS, typed_page
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
@@ -38,6 +38,7 @@ ACCESS: dict[str, Access] = {
     "account.change": READ,
     "pages.start": READ,
     "pages.create": ASK,
+    "pages.preview": ASK,
     "pages.show": READ,
     "pages.compare": READ,
     "decisions.create": ASK,
@@ -92,7 +93,7 @@ def _check() -> ResponseReturnValue | None:
     if allowed == "anyone" or (endpoint and may(endpoint)):
         return None
     if g.user is None and allowed is not None:
-        return typed_page() if endpoint == "decisions.create" else _to_sign_in()
+        return typed_page() if endpoint in FIELDS else _to_sign_in()
     raise NotPermitted(
         "Your role does not allow this. Ask an administrator if you need it, or go back to the first page."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from typing import Any
 
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -46,6 +47,8 @@ from simsvc.errors import (
     StoreError,
     UserNotFound,
 )
+from simsvc.web.typed import keeps_typing, typed_page
+from simsvc.web.upload import drain
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,
@@ -94,9 +97,6 @@ SENTENCES = {
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
-DRAIN_BYTES = 100_000_000
-"""How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
-that is still sending when the connection closes shows a network error instead."""
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +139,9 @@ def _request_id() -> str:
 def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
     if is_for_program(request.path):
         return jsonify(code=code, sentence=sentence, status=status, request=_request_id()), status
-    shown = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
+    shown: dict[str, Any] = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
+    if keeps_typing(status):
+        return typed_page(**shown)
     return render_template("error.html", **shown), status
 
 
@@ -154,7 +156,7 @@ def answer(error: Exception) -> ResponseReturnValue:
 
 def _too_large(error: Exception) -> ResponseReturnValue:
     del error
-    _drain()
+    drain()
     limit = (request.max_content_length or 0) / 1e6
     if request.endpoint == "batches.create":
         return answer(
@@ -168,16 +170,6 @@ def _too_large(error: Exception) -> ResponseReturnValue:
         "Save a smaller copy of the photo, or crop it to the face, and try again."
     )
     return _problem(PhotoTooManyBytes.code, sentence, 413)
-
-
-def _drain() -> None:
-    stream = request.environ["wsgi.input"]
-    left = min(request.content_length or 0, DRAIN_BYTES)
-    try:
-        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
-            left -= len(piece)
-    except OSError:
-        return  # the client has gone: nobody reads the answer
 
 
 def _http(error: Exception) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from simsvc.errors import FormExpired, PasswordRefused
 from simsvc.web.api import estimates as api_estimates
 from simsvc.web.errors import answer
 from simsvc.web.sessions import LONGEST
-from simsvc.web.typed import typed_page
+from simsvc.web.typed import FIELDS, typed_page
 
 
 def register(app: Flask) -> None:
@@ -60,4 +60,4 @@ def _expired(error: Exception) -> ResponseReturnValue:
         "The form was open for too long, or belongs to a session that has ended. Nothing was changed, "
         "and nothing on record was lost. Go back, reload the page and send the form again."
     )
-    return typed_page() if request.endpoint == "decisions.create" else answer(expired)
+    return typed_page() if request.endpoint in FIELDS else answer(expired)

@@ -12,7 +12,7 @@ from simsvc.web.current import visitor
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
-UPLOADS = ("pages.create", "batches.create", "api_estimates.create")
+UPLOADS = ("pages.create", "pages.preview", "batches.create", "api_estimates.create")
 
 
 def register(app: Flask) -> None:

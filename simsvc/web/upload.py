@@ -12,6 +12,9 @@ FIELD = "photo"
 LONGEST_NAME = 120
 MOST_PHOTOS = 8
 """Photos of one upload: they are judged one after another while the browser waits; a choice."""
+DRAIN_BYTES = 100_000_000
+"""How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
+that is still sending when the connection closes shows a network error instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,17 @@ def register(app: Flask) -> None:
 def _allow_several() -> None:
     if request.endpoint == "pages.create" and request.max_content_length is not None:
         request.max_content_length *= MOST_PHOTOS
+
+
+def drain() -> None:
+    """Read what a client still sends, and throw it away."""
+    stream = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, DRAIN_BYTES)
+    try:
+        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+            left -= len(piece)
+    except OSError:
+        return  # the client has gone: nobody reads the answer
 
 
 def shown_name(filename: str) -> str:

@@ -15,6 +15,7 @@ from simsvc.steps.flags import FLAGS
 from simsvc.steps.spreadsheet import csv_line
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.current import services
+from simsvc.web.errors import status_of
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
@@ -44,24 +45,30 @@ COLUMNS = (
     "decided_by",
     "decided_utc",
 )
+ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
+"""What the page's form asks; nothing else of an address reaches the page's links."""
 MARK = "\ufeff"
 """Byte order mark: without it spreadsheets read UTF-8 as something else."""
 
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List a page of the records that are searched for."""
-    wanted, sort, page = _wanted(), _one_of("sort", tuple(SORTS)) or "newest", _page()
-    total, rows = services().history.page(wanted, sort, page)
+    """List a page of the records that are searched for; a search that is none is shown again, with why."""
+    page, problem = _page(), ""
+    try:
+        total, rows = services().history.page(_wanted(), _one_of("sort", tuple(SORTS)) or "newest", page)
+    except FilterRefused as refusal:
+        total, rows, problem = 0, [], refusal.sentence
     models, indexes = services().history.choices()
     users = services().users.all()
-    return render_template(
+    shown = render_template(
         "history.html",
+        problem=problem,
         rows=rows,
         total=total,
         page=page,
         pages=max(1, -(-total // PAGE_ROWS)),
-        asked={name: text for name, text in request.args.items() if text and name != "page"},
+        asked={name: text for name in ASKED if (text := request.args.get(name))},
         users=users,
         names={user.id: user.name for user in users},
         choices={"status": STATUSES, "decision": DECIDED, "sort": tuple(SORTS), "flag": tuple(FLAGS)},
@@ -69,6 +76,7 @@ def show() -> ResponseReturnValue:
         indexes=indexes,
         declared_age=declared_age,
     )
+    return shown, status_of(FilterRefused) if problem else 200
 
 
 @blueprint.get("/export.csv")

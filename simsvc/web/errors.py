@@ -139,7 +139,12 @@ def _request_id() -> str:
 def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
     if is_for_program(request.path):
         return jsonify(code=code, sentence=sentence, status=status, request=_request_id()), status
-    shown: dict[str, Any] = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
+    shown: dict[str, Any] = {
+        "code": code,
+        "sentence": sentence,
+        "status": status,
+        "request_number": _request_id(),
+    }
     if keeps_typing(status):
         return typed_page(**shown)
     return render_template("error.html", **shown), status

@@ -81,7 +81,7 @@ def results(batch_id: str) -> ResponseReturnValue:
 
 
 class _Form:
-    """What came with the request: photos, a folder of them, ZIPs; and a table of cases, by itself or among them."""
+    """What came with the request: photos, a folder, ZIPs; and a table of cases, by itself or among them."""
 
     def __init__(self, parts: list[FileStorage], cases: FileStorage | None) -> None:
         self._parts = parts

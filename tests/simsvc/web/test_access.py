@@ -10,6 +10,7 @@ from simsvc.settings import Settings
 from simsvc.values import ROLES, Role
 from simsvc.web import create_app
 from simsvc.web.access import ACCESS
+from simsvc.web.typed import FIELDS
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 
 ID = "0" * 32
@@ -19,6 +20,7 @@ Route = tuple[str, str, str, set[str], int]
 ROUTES: list[Route] = [
     ("pages.start", "GET", "/", ALL, 200),
     ("pages.create", "POST", "/estimates", ASKING, 415),
+    ("pages.preview", "POST", "/crop", ASKING, 415),
     ("pages.show", "GET", f"/estimates/{ID}", ALL, 404),
     ("pages.compare", "GET", f"/estimates/{ID}/faces/1", ALL, 404),
     ("decisions.create", "POST", f"/estimates/{ID}/decisions", ASKING, 404),
@@ -88,7 +90,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, route: Route, role: Role
 def test_nobody_is_led_to_the_sign_in_page(app: Flask, route: Route) -> None:
     """Without a session every closed route leads to the sign-in page and does nothing."""
     response = client_of(app, None).open(route[2], method=route[1])
-    if route[0] == "decisions.create":  # what was typed is shown again, beside a link to that page
+    if route[0] in FIELDS:  # what was typed is shown again, beside a link to that page
         assert (response.status_code, 'href="/sign-in"' in response.text) == (400, True)
         return
     assert response.status_code == 303

@@ -17,7 +17,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     problem.hidden = !words;
   };
   const pageOf = (text) => new DOMParser().parseFromString(text, "text/html");
-  const sentenceOf = (page) => page?.querySelector(".form-problem, main .lead")?.textContent.trim();
+  const sentenceOf = (page) => (page?.querySelector(".form-problem") ?? page?.querySelector("main .lead"))?.textContent.trim();
 
   const cropOf = async (file, signal) => {
     const body = new FormData(), item = document.createElement("li");

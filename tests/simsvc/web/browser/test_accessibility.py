@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from simsvc.values import ROLES, Role
 from simsvc.web.access import ACCESS
@@ -31,8 +31,8 @@ SETTLED = """async () => {
 """Nothing moves any more, and what was last changed is drawn."""
 RUN = """async rules => {
   const found = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
-  return found.violations.flatMap(
-    rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`));
+  return found.violations.flatMap(rule => rule.nodes.map(
+    node => `${rule.id}: ${node.target} ${node.html.slice(0, 200)} ${node.failureSummary}`));
 }"""
 
 
@@ -49,7 +49,7 @@ def in_both_themes(page: Page) -> list[str]:
     found = []
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
-        page.wait_for_function(f"document.documentElement.dataset.bsTheme === '{theme}'")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
         found += violations(page, colours_only=theme == "dark")
     return found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
+import signal
 import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -46,28 +49,64 @@ def _without_token(value: Any) -> Any:
 logger_class = DiscreetLogger
 
 
-_batch_worker: subprocess.Popen[bytes] | None = None
+class BatchWorker:
+    """The process that judges batches, started anew whenever it ends before the server does.
+
+    It is spawned and not forked: the master forks its workers while a thread waits here, and what a fork
+    shares with another one, such as the pipe inside `subprocess.Popen`, would keep the thread waiting.
+    """
+
+    COMMAND = (sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "batch", "work", "--with-parent")
+    PAUSE_S = 2.0
+    """Before another one is started, so that one that cannot run at all costs little."""
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._pid = 0
+        self._thread = threading.Thread()
+
+    def start(self, log: Any) -> None:
+        """Start the process, and a thread that waits for its end."""
+        self._spawn(log)
+        self._thread = threading.Thread(target=self._look_after, args=(log,), daemon=True)
+        self._thread.start()
+
+    def end(self, patience_s: float) -> None:
+        """Let the photo at hand be judged, then end."""
+        self._ending.set()
+        for number in (signal.SIGTERM, signal.SIGKILL):  # killed, the photo waits on for the next start
+            if self._thread.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, number)
+                self._thread.join(patience_s)
+
+    def _look_after(self, log: Any) -> None:
+        while True:
+            with suppress(ChildProcessError):  # the master was faster to take note of the end
+                os.waitpid(self._pid, 0)
+            if self._ending.wait(self.PAUSE_S):
+                return
+            log.warning("the process that judges batches has ended; another one takes its place")
+            self._spawn(log)
+
+    def _spawn(self, log: Any) -> None:
+        self._pid = os.posix_spawn(sys.executable, self.COMMAND, os.environ, setsid=True)
+        log.info("batches are judged by process %s", self._pid)
+
+
+_batch_worker = BatchWorker()
 
 
 def when_ready(server: Any) -> None:
-    """Start the process that judges batches; it ends with this server and replaces its own dead children."""
-    global _batch_worker  # noqa: PLW0603 - gunicorn calls plain functions; the process is the server's
-    if not _settings.batch_worker:
-        return
-    command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "batch", "work", "--with-parent"]
-    _batch_worker = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - a program of our own, no shell
-    server.log.info("batches are judged by process %s", _batch_worker.pid)
+    """Start the process that judges batches."""
+    if _settings.batch_worker:
+        _batch_worker.start(server.log)
 
 
 def on_exit(server: Any) -> None:
-    """Let the photo at hand be judged, then end."""
+    """End the process that judges batches."""
     del server
-    if _batch_worker is not None and _batch_worker.poll() is None:
-        _batch_worker.terminate()
-        try:
-            _batch_worker.wait(graceful_timeout)
-        except subprocess.TimeoutExpired:
-            _batch_worker.kill()  # the photo waits on, and is judged after the next start
+    _batch_worker.end(graceful_timeout)
 
 
 def post_worker_init(worker: Any) -> None:

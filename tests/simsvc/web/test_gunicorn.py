@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,12 +12,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simsvc.settings import Settings
+from simsvc.wiring import Services
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,6 +41,7 @@ def address(site: Settings, tmp_path: Path) -> Iterator[str]:
         "SECRET_KEY": site.secret_key,
         "SIMSVC_BIND": bind,
         "SIMSVC_WORKERS": "1",
+        "SIMSVC_BATCH_DIR": str(tmp_path / "batches"),
     }
     arguments = ["-c", "python:simsvc.web.gunicorn_conf", "simsvc.web.app:create_app()"]
     with (tmp_path / "log").open("wb") as log:
@@ -108,3 +112,22 @@ def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) 
     status, problem = send(address, b"x" * 40_000_000)
     assert (status, problem["code"]) == (413, "photo_too_many_bytes")
     assert send(address, drawn_photo())[0] == 201
+
+
+def batch_workers(log: Path) -> list[int]:
+    return [int(pid) for pid in re.findall(r"batches are judged by process (\d+)", log.read_text())]
+
+
+def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_path: Path) -> None:
+    """After kill -9 of the process beside the server another one judges what waits; the server stays up."""
+    (first,) = batch_workers(tmp_path / "log")
+    os.kill(first, signal.SIGKILL)
+    desk = Services(replace(site, batch_dir=tmp_path / "batches"))
+    batch_id = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)
+    end = time.monotonic() + PATIENCE_S
+    while desk.batch_book.find(batch_id).waiting:
+        assert time.monotonic() < end, "nothing judges"
+        time.sleep(0.1)
+    desk.database.close()
+    assert len(batch_workers(tmp_path / "log")) == 2
+    assert ask(address, "GET", "/healthz")[0] == 200

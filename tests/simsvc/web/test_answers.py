@@ -78,7 +78,7 @@ def test_a_withheld_estimate_leads_with_the_referral(withholding: FlaskClient) -
     assert (answer["status"], answer["refer"]) == ("estimated", True)
     assert answer["refer_reason"] == "The face is blurred. Use a sharper photo."
     assert html.index("Refer to a person") < html.index(answer["refer_reason"]) < html.index("Estimated age")
-    assert html.count(answer["refer_reason"]) == 1
+    assert html.replace(f'title="{answer["refer_reason"]}"', "").count(answer["refer_reason"]) == 1
     assert checked(html).inline == []
 
 

@@ -72,6 +72,11 @@ class Index(Protocol):
         ...
 
     @property
+    def face_changes(self) -> int:
+        """How many sets of changes, made to labelled faces without a build, its answers know of."""
+        ...
+
+    @property
     def count(self) -> int:
         """How many faces it holds."""
         ...

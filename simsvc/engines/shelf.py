@@ -24,8 +24,10 @@ from simsvc.engines import annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
+from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
+from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.support import measure
@@ -86,6 +88,7 @@ class IndexShelf:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.journal = FaceJournal(root)
 
     @contextmanager
     def draft(self, name: str) -> Iterator[IndexDraft]:
@@ -152,8 +155,16 @@ class IndexShelf:
         """
         return manifests.read(self._folder(label))
 
+    def face_changes(self) -> FaceChanges:
+        """Return what was done to labelled faces without a build.
+
+        Raises:
+            IndexDamaged: its file is not as it was written.
+        """
+        return self.journal.changes()
+
     def gallery(self, label: str) -> Gallery:
-        """Open the faces and thumbnails of a build, in service or not.
+        """Open the faces and thumbnails of a build as it was made, in service or not.
 
         Raises:
             BuildNotFound: there is no such build.

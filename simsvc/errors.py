@@ -36,6 +36,7 @@ SimsvcError
 │   ├── PhotoMissing           photo_missing
 │   ├── NotMultipart           not_multipart
 │   ├── FaceNotFound           face_not_found
+│   ├── FacesRefused           faces_refused
 │   ├── PlotNotFound           plot_not_found
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
@@ -291,6 +292,12 @@ class FaceNotFound(RequestError):
     """No labelled face has that id in that build."""
 
     code = "face_not_found"
+
+
+class FacesRefused(RequestError):
+    """Labelled faces that cannot be added, or a label that no face can have."""
+
+    code = "faces_refused"
 
 
 class PlotNotFound(RequestError):

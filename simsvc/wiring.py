@@ -14,8 +14,8 @@ import numpy as np
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
-from simsvc.engines.gallery import Gallery
 from simsvc.engines.huey_queue import BatchQueue
+from simsvc.engines.live_index import LiveGallery
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
@@ -121,14 +121,14 @@ class Services:
         """
         return _switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
 
-    def gallery(self, label: str) -> Gallery:
-        """Return the labelled faces of the build "name/build", in service or not.
+    def gallery(self, label: str) -> LiveGallery:
+        """Return the labelled faces of the build "name/build", in service or not, as they stand now.
 
         Raises:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
-        return self._gallery(label)
+        return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def model_page(self) -> ModelPage:
         """Return what is known about the model in service.
@@ -246,7 +246,11 @@ def index_services(settings: Settings | None = None) -> IndexServices:
 
 
 def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:
-    record = BuildStore(database).record
+    store = BuildStore(database)
+
+    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        store.record(manifest, shelf.face_changes().kept(faces))
+
     return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
 
 

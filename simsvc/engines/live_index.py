@@ -1,4 +1,4 @@
-"""A build with the face changes laid over it: what was added is searched too, what was removed never answers."""
+"""A build with the face changes laid over it: added faces are searched too, removed ones never answer."""
 
 from __future__ import annotations
 

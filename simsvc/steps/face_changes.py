@@ -1,9 +1,9 @@
 """What was done to labelled faces since the builds: added, relabelled, removed, erased.
 
-The changes are numbered sets, one line of text each: the sha256 of the set's JSON, a blank, the JSON. They lie
-over every build alike, whether or not that build was made after them: a face that was removed is left out, a
-face that was relabelled has its new label, and a face that was added is searched beside the build's own unless
-the build has taken it in.
+The changes are numbered sets, one line of text each: the sha256 of the set's JSON, a blank, the JSON. They
+lie over every build alike, whether or not that build was made after them: a face that was removed is left
+out, a face that was relabelled has its new label, and a face that was added is searched beside the build's
+own unless the build has taken it in.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
         ages_years |= one.ages_years
         removed |= one.removed
     for face_id in live.keys() & ages_years.keys():
-        live[face_id] = replace(live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id]))
+        live[face_id] = replace(
+            live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
+        )
     kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
     return FaceChanges(number, kept, ages_years, removed, erased)
 
@@ -164,7 +166,8 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise IndexDamaged(
-            f"Line {number} of the index folder's face-changes.txt is damaged. Put the file back from a back-up."
+            f"Line {number} of face-changes.txt in the index folder is damaged. "
+            "Put the file back from a back-up."
         ) from None
 
 

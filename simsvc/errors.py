@@ -31,7 +31,8 @@ SimsvcError
 │   └── LabelsUnreadable       labels_unreadable
 ├── StoreError                 the database cannot be used (store_unavailable)
 │   ├── StoreNotMigrated       store_not_migrated
-│   └── EstimateNotFound       estimate_not_found
+│   ├── EstimateNotFound       estimate_not_found
+│   └── EstimateErased         estimate_erased
 ├── RequestError               the request is not one that simsvc can answer
 │   ├── PhotoMissing           photo_missing
 │   ├── NotMultipart           not_multipart
@@ -49,6 +50,14 @@ SimsvcError
 │   ├── DecisionSuperseded     decision_superseded
 │   ├── FilterRefused          filter_refused
 │   └── CaseNotFound           case_not_found
+├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)
+│   ├── PhotoDiffers           photo_differs
+│   ├── PhotoNotKept           photo_not_kept
+│   ├── PhotoLocked            photo_locked
+│   ├── ModelGone              model_gone
+│   ├── BuildGone              build_gone
+│   ├── RetireRefused          retire_refused
+│   └── NotConfirmed           not_confirmed
 ├── AccountError               an account cannot be used so (account_error)
 │   ├── SignInRefused          sign_in_refused
 │   ├── PasswordRefused        password_refused
@@ -270,6 +279,12 @@ class EstimateNotFound(StoreError):
     code = "estimate_not_found"
 
 
+class EstimateErased(EstimateNotFound):
+    """There was an estimate of that id; it was erased."""
+
+    code = "estimate_erased"
+
+
 class RequestError(SimsvcError):
     """The request lacks something."""
 
@@ -370,6 +385,54 @@ class CaseNotFound(RequestError):
     """No estimate belongs to that case."""
 
     code = "case_not_found"
+
+
+class KeepError(SimsvcError):
+    """What was kept for later does not allow what is asked."""
+
+    code = "keep_error"
+
+
+class PhotoDiffers(KeepError):
+    """Another photo than the one that was judged."""
+
+    code = "photo_differs"
+
+
+class PhotoNotKept(KeepError):
+    """The photo is needed again, and it was not kept or its time is over."""
+
+    code = "photo_not_kept"
+
+
+class PhotoLocked(KeepError):
+    """No key at hand opens a kept photo."""
+
+    code = "photo_locked"
+
+
+class ModelGone(KeepError):
+    """The model that made an estimate is no longer there."""
+
+    code = "model_gone"
+
+
+class BuildGone(KeepError):
+    """The index build that an estimate was made with is no longer there."""
+
+    code = "build_gone"
+
+
+class RetireRefused(KeepError):
+    """A model or an index build is needed still."""
+
+    code = "retire_refused"
+
+
+class NotConfirmed(KeepError):
+    """What cannot be undone was not confirmed."""
+
+    code = "not_confirmed"
 
 
 class AccountError(SimsvcError):

@@ -111,6 +111,22 @@ class Recorder(Protocol):
         ...
 
 
+class Cipher(Protocol):
+    """Keeps photos so that nobody can see them without its keys."""
+
+    def encrypt(self, photo: bytes) -> bytes:
+        """Return what may be kept."""
+        ...
+
+    def decrypt(self, token: bytes) -> bytes:
+        """Return the photo again; raises PhotoLocked where no key fits, or a byte was changed."""
+        ...
+
+    def rotate(self, token: bytes) -> bytes:
+        """Return the same photo encrypted with the first key; raises PhotoLocked."""
+        ...
+
+
 class Hasher(Protocol):
     """Keeps passwords so that nobody can read them."""
 

@@ -18,6 +18,8 @@ SIGN_IN_RATE = "20 per minute"
 UPLOAD_RATE = "600 per minute"
 """Of one account or address: more than two cores judge, so that it stops floods, not work."""
 LEAST_KEY_CHARACTERS = 32
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+"""32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
 MAX_BATCH_BYTES = 1_000_000_000
 """Of one upload, and of its photos unpacked. Ours: several hundred photos as telephones make them, and a disk
 that a few such uploads do not fill."""
@@ -51,6 +53,10 @@ class Settings:
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
         batch_worker: whether the server starts the process that judges batches.
+        model_root: where a copy of every model that was in service is kept, so that its estimates can be
+            replayed.
+        photo_days: for how many days photos are kept; 0 keeps none.
+        photo_keys: Fernet keys; the first encrypts, all decrypt.
     """
 
     bundle_dir: Path
@@ -76,6 +82,9 @@ class Settings:
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
     batch_worker: bool = True
+    model_root: Path = Path("var/models")
+    photo_days: int = 0
+    photo_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -113,6 +122,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
         max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),
         batch_worker=_flag(env, "SIMSVC_BATCH_WORKER", default=True),
+        model_root=_folder(env, "SIMSVC_MODEL_ROOT", home / "var" / "models"),
+        photo_days=_whole(env, "SIMSVC_PHOTO_DAYS", 0, 0, 3_650),
+        photo_keys=_photo_keys(env),
     )
 
 
@@ -159,6 +171,21 @@ def _secret_key(env: Mapping[str, str]) -> str:
             "Set a long random one, or leave it out: one is made then."
         )
     return key
+
+
+def _photo_keys(env: Mapping[str, str]) -> tuple[str, ...]:
+    keys = tuple(key for part in env.get("SIMSVC_PHOTO_KEYS", "").split(",") if (key := part.strip()))
+    if not all(FERNET_KEY.fullmatch(key) for key in keys):
+        raise SettingsError(
+            "SIMSVC_PHOTO_KEYS holds something that is no key. Print one with `flask retention new-key`; "
+            "put commas between several."
+        )
+    if not keys and (env.get("SIMSVC_PHOTO_DAYS") or "0") != "0":
+        raise SettingsError(
+            "SIMSVC_PHOTO_DAYS asks for photos to be kept, but SIMSVC_PHOTO_KEYS has no key to encrypt them "
+            "with. Print one with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
+        )
+    return keys
 
 
 def _public_url(env: Mapping[str, str]) -> str:

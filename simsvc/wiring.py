@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,17 @@ import numpy as np
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
+from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
 from simsvc.engines.live_index import LiveGallery
 from simsvc.engines.model_card import plots, read_card, read_plot
+from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import EngineMissing
+from simsvc.errors import BundleError, EngineMissing, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
@@ -39,9 +42,11 @@ from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.switches import SwitchStore
 from simsvc.values import Crop, LabelledFace, Photo
 
+_log = logging.getLogger(__name__)
 EngineName = Literal["onnx", "torch"]
 OPEN_GALLERIES = 8
 """Builds whose faces are kept open for thumbnails: the one in service and the ones of recent records."""
@@ -59,7 +64,8 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = Database(settings.database_url)
-        self.estimates = EstimateStore(self.database)
+        self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
+        self.estimates = EstimateStore(self.database, self.cipher)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
@@ -74,6 +80,7 @@ class Services:
         self.shelf = IndexShelf(settings.index_root)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
+        self.models = ModelShelf(settings.model_root)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
 
@@ -176,6 +183,7 @@ class Services:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = OnnxModel(bundle, settings.threads)
+        self._keep_model(bundle)
         return Corridor(
             detector=SlimDetector(bundle.working_side_px),
             model=model,
@@ -184,7 +192,18 @@ class Services:
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
             rules=parse_rules(bundle.raw, bundle.sha256),
+            bundle_sha256=bundle.document_sha256,
+            keep_photos=settings.photo_days > 0,
         )
+
+    def _keep_model(self, bundle: Bundle) -> None:
+        """Keep a copy of the model in service and put on record that it is; estimates are made either way."""
+        try:
+            self.models.keep(bundle)
+            store = ModelSwitchStore(self.database)
+            store.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
+        except (BundleError, OSError, StoreError) as error:
+            _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,23 @@ from simsvc.commands.database_commands import database_group
 from simsvc.commands.estimate_command import estimate_command
 from simsvc.commands.face_commands import face_group
 from simsvc.commands.index_commands import index_group
+from simsvc.commands.keep_commands import model_group, replay_command, retention_group
 from simsvc.commands.user_command import user_group
+
+COMMANDS = (
+    index_group,
+    face_group,
+    model_group,
+    database_group,
+    estimate_command,
+    replay_command,
+    retention_group,
+    user_group,
+    batch_group,
+)
 
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (index_group, database_group, estimate_command, user_group, batch_group, face_group):
+    for command in COMMANDS:
         app.cli.add_command(command)

@@ -144,7 +144,7 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexDamaged: a file is not as its manifest states.
         """
-        return manifests.verify(self._folder(label))
+        return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
         """Return a build's manifest, its files unchecked.
@@ -153,7 +153,7 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexDamaged: it cannot be read.
         """
-        return manifests.read(self._folder(label))
+        return manifests.read(self.folder(label))
 
     def face_changes(self) -> FaceChanges:
         """Return what was done to labelled faces without a build.
@@ -170,7 +170,7 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexDamaged: they cannot be read.
         """
-        return Gallery(self._folder(label))
+        return Gallery(self.folder(label))
 
     def current(self) -> str | None:
         """Return the label of the build in service, or None.
@@ -187,11 +187,23 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexUnwritable: current.json cannot be written.
         """
-        self._folder(label)
+        self.folder(label)
         with _written():
             write_current(self.root, label)
 
-    def _folder(self, label: str) -> Path:
+    def set_aside(self, label: str) -> Path:
+        """Take a build off the shelf and return where it lies, until it is deleted or the next build sweeps.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexUnwritable: the folder cannot be written to.
+        """
+        folder = self.folder(label)
+        with _written():
+            return folder.rename(folder.with_name(f"{DRAFT_PREFIX}{os.getpid()}-{folder.name}"))
+
+    def folder(self, label: str) -> Path:
+        """Return where a build lies; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
         if not folder.is_dir():
             raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")

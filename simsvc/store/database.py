@@ -49,6 +49,25 @@ class Database:
         with self.transaction() as session:
             session.execute(select(EstimateRow.sequence).limit(1))
 
+    def scrub(self, *tables: str) -> None:
+        """Overwrite what deleted rows left in the database's own files, as far as it lets itself be asked to.
+
+        SQLite overwrites them when they are deleted (secure_delete) and keeps copies in its write-ahead log
+        until that is folded in. PostgreSQL frees their place in the tables. Neither reaches back-ups, nor
+        PostgreSQL's own write-ahead log.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if self.engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                else:
+                    connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+        except SQLAlchemyError as error:
+            raise _typed(error) from error
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -64,7 +83,7 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
         raise StoreError(
             "The database cannot be opened. Check DATABASE_URL, and that its driver is installed."
@@ -78,7 +97,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")  # first: the others may have to wait already
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

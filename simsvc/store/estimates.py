@@ -11,10 +11,11 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from simsvc.errors import CaseNotFound, EstimateNotFound
+from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
+from simsvc.ports import Cipher
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
+from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow, NeighbourRow, PhotoRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
 PHOTO_NAME_CHARACTERS = 255
@@ -24,8 +25,10 @@ Beside = Callable[[Session, str], None]
 class EstimateStore:
     """Recorder port, and the way back."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cipher: Cipher | None = None) -> None:
+        """Keep estimates in the database, and photos encrypted by the cipher: none of them without one."""
         self._database = database
+        self._cipher = cipher
 
     def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
         """Store the estimate in one transaction and return it as recorded.
@@ -38,6 +41,8 @@ class EstimateStore:
             StoreError: the database cannot be written.
         """
         row = _row(estimate)
+        if estimate.photo is not None and self._cipher is not None:
+            row.photo = PhotoRow(kept_at=row.created_at, token=self._cipher.encrypt(estimate.photo))
         with self._database.transaction() as session:
             session.add(row)
             if beside is not None:
@@ -48,14 +53,14 @@ class EstimateStore:
         """Return the estimate of that id, without its crop.
 
         Raises:
-            EstimateNotFound: no estimate has that id.
+            EstimateNotFound: no estimate has that id; EstimateErased where one had.
             StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.transaction() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _not_found()
+                raise _erased() if session.get(ErasedEstimateRow, public_id) else _not_found()
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -99,6 +104,10 @@ def _not_found() -> EstimateNotFound:
     return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
 
 
+def _erased() -> EstimateErased:
+    return EstimateErased("This estimate was erased. Nothing of it is kept but a receipt in the log.")
+
+
 def _row(estimate: Estimate) -> EstimateRow:
     low, high = estimate.interval_years or (None, None)
     evidence = estimate.evidence
@@ -124,6 +133,8 @@ def _row(estimate: Estimate) -> EstimateRow:
         model_version=estimate.model,
         model_sha256=estimate.model_sha256,
         index_label=estimate.index,
+        face_changes=estimate.face_changes,
+        bundle_sha256=estimate.bundle_sha256,
         ms=dict(estimate.ms),
         asked_by=estimate.asked_by,
         case_reference=estimate.declared.case,
@@ -157,6 +168,8 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
         model=row.model_version,
         model_sha256=row.model_sha256,
         index=row.index_label,
+        face_changes=row.face_changes or 0,
+        bundle_sha256=row.bundle_sha256,
         ms=dict(row.ms),
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     FACE = "face"
     REPLAY = "replay"
     RETENTION = "retention"
+    RETIREMENT = "retirement"
     BATCH = "batch"
 
 

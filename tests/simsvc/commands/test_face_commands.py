@@ -16,7 +16,6 @@ from simsvc.wiring import Services
 from tests.drawn_faces import draw_face
 from tests.small_site import drawn_photo, make_small_site
 
-
 Run = Callable[..., str]
 
 
@@ -78,7 +77,7 @@ def test_a_face_lives_without_a_rebuild_and_through_one(site: Settings, worker: 
     assert "no labelled face" in run("face", "remove", face_id, status=1)
 
 
-def test_a_removed_face_of_the_source_does_not_come_back(site: Settings, worker: Services, run: Run) -> None:
+def test_a_removed_face_of_the_source_does_not_come_back(worker: Services, run: Run) -> None:
     """A build from the folder that still holds its photo leaves it out and says so."""
     face = worker.gallery(worker.shelf.current() or "").faces[3]
     run("face", "remove", face.face_id)

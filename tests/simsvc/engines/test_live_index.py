@@ -86,7 +86,7 @@ CHANGES = st.one_of(
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=8), st.integers(1, 60))
 def test_answers_equal_those_after_a_rebuild(built: AnnoyIndex, sets: list[ChangeSet], k: int) -> None:
-    """Whatever was added, relabelled, removed and erased: same faces, labels and distances as a new build's."""
+    """Whatever was added, relabelled, removed, erased: same faces, labels and distances as a new build's."""
     changes = changes_of(sets)
     if len(changes.removed & {face.face_id for face in FACES[:BUILT]}) == BUILT and not changes.live:
         return  # no build is made of nothing
@@ -103,9 +103,7 @@ def test_two_hundred_added_faces_are_found_at_once(built: AnnoyIndex) -> None:
     """Each of 200 added faces is its own nearest; the fresh segment agrees with brute force."""
     vectors = unit(200, seed=3)
     faces = [LabelledFace(f"n{item:03}", 40.0, "clinic", f"{item}.png") for item in range(200)]
-    added = tuple(
-        LiveFace(*entry) for entry in zip(faces, ["demo"] * 200, [MODEL] * 200, vectors, [b"x"] * 200)
-    )
+    added = tuple(LiveFace(face, "demo", MODEL, row, b"x") for face, row in zip(faces, vectors, strict=True))
     index = LiveIndex(built, changes_of([ChangeSet(added=added)]))
     assert [index.search(row, 1)[0].face_id for row in vectors] == [face.face_id for face in faces]
     segment, exact = FreshSegment(added, DIMS), ExactIndex(faces, vectors)

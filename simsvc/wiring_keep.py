@@ -11,6 +11,7 @@ from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
+from simsvc.flows.erase import Eraser
 from simsvc.flows.estimate import Corridor
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.replay import Replayer
@@ -18,6 +19,7 @@ from simsvc.flows.retention import Retention
 from simsvc.flows.retire import Retirement, retire
 from simsvc.steps.manifest import manifest_sha256
 from simsvc.steps.rules import parse_rules
+from simsvc.store.erasure import ErasureStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.keeping import KeepingStore
 from simsvc.store.photos import PhotoStore
@@ -129,6 +131,7 @@ def retire_build(services: Services, text: str, actor: str, *, force: bool) -> s
         f"index:{label}",
         shelf.current() == label,
         keeping.made_with_build(label),
+        shelf.folder(label),
         lambda: shelf.set_aside(label),
     )
     retire(wanted, keeping, actor, force=force)
@@ -161,6 +164,7 @@ def retire_model(services: Services, text: str, actor: str, *, force: bool) -> s
         f"model:{found[0].folder.name}",
         found[0].folder.name == _in_service(services),
         keeping.made_with_model(found[0].document_sha256, found[0].sha256),
+        found[0].folder,
         lambda: services.models.set_aside(found[0]),
     )
     retire(wanted, keeping, actor, force=force)
@@ -178,3 +182,24 @@ def retention(services: Services) -> Retention:
     """Return what deletes photos in time and changes their key."""
     photos = PhotoStore(services.database, services.cipher)
     return Retention(photos, services.settings.photo_days, services.now)
+
+
+def eraser(services: Services) -> Eraser:
+    """Return what erases estimates, cases and labelled faces."""
+    return Eraser(
+        ErasureStore(services.database),
+        services.waiting_room,
+        FaceStore(services.database),
+        services.shelf.journal.erase,
+        lambda face_id: _holding(services, face_id),
+        services.now,
+    )
+
+
+def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:
+    """Return the builds whose files hold a face that is not erased; None where there is no such face."""
+    changes = services.shelf.face_changes()
+    if face_id in changes.erased:
+        return None
+    labels = tuple(label for label in services.shelf.labels() if services.shelf.gallery(label).has(face_id))
+    return labels if labels or face_id in changes.live else None

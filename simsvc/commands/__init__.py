@@ -6,6 +6,7 @@ from flask import Flask
 
 from simsvc.commands.batch_command import batch_group
 from simsvc.commands.database_commands import database_group
+from simsvc.commands.erase_command import erase_group
 from simsvc.commands.estimate_command import estimate_command
 from simsvc.commands.face_commands import face_group
 from simsvc.commands.index_commands import index_group
@@ -20,6 +21,7 @@ COMMANDS = (
     estimate_command,
     replay_command,
     retention_group,
+    erase_group,
     user_group,
     batch_group,
 )

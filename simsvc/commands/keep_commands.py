@@ -20,9 +20,7 @@ from simsvc.values.events import COMMAND
 from simsvc.wiring import Services
 from simsvc.wiring_keep import replayer, retention, retire_model
 
-model_group = AppGroup(
-    "model", help="Models that were in service and are kept, so that estimates can be replayed."
-)
+model_group = AppGroup("model", help="Models that were in service, kept for replays.")
 retention_group = AppGroup("retention", help="Photos that are kept, encrypted, for a number of days.")
 
 
@@ -94,9 +92,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        raise PhotoMissing(
-            "The photo cannot be read. Check its path and permissions and try again."
-        ) from None
+        raise PhotoMissing("The photo cannot be read. Check its path and try again.") from None
 
 
 def _said(replay: Replay) -> str:

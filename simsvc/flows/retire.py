@@ -28,6 +28,7 @@ class Retirement:
         subject: how the log calls it.
         in_service: whether estimates are made with it now.
         records: how many estimates were made with it, which could no longer be replayed.
+        folder: where it lies.
         set_aside: takes its folder away in one step and returns where it lies then.
     """
 
@@ -35,6 +36,7 @@ class Retirement:
     subject: str
     in_service: bool
     records: int
+    folder: Path
     set_aside: Callable[[], Path]
 
 
@@ -58,5 +60,10 @@ def retire(wanted: Retirement, book: Book, actor: str, *, force: bool) -> None:
         )
     aside: list[Path] = []
     content: dict[str, object] = {"records": wanted.records, "forced": bool(wanted.records)}
-    book.retiring(wanted.subject, content, actor, lambda: aside.append(wanted.set_aside()))
+    try:
+        book.retiring(wanted.subject, content, actor, lambda: aside.append(wanted.set_aside()))
+    except BaseException:
+        for folder in aside:
+            folder.rename(wanted.folder)
+        raise
     shutil.rmtree(aside[0], ignore_errors=True)

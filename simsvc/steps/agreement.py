@@ -13,7 +13,7 @@ AGE_TOLERANCE_YEARS = 0.01
 `trainer export` holds ONNX Runtime against PyTorch for every shipped model (its `AGE_TOLERANCE_YEARS`); a
 hundred times finer than the whole years that people read."""
 COSINE_TOLERANCE = 1e-4
-"""By how much the two embeddings may then fall short of cosine 1. Source: as above, its `COSINE_TOLERANCE`."""
+"""By how much the two embeddings may then fall short of cosine 1. Source: as above: `COSINE_TOLERANCE`."""
 DISTANCE_TOLERANCE = math.sqrt(2.0 * COSINE_TOLERANCE)
 """By how much the distance to any labelled face may differ then, 0.014: the distance of the two embeddings,
 sqrt(2 (1 - cosine)), which is Euclid's, so that the triangle inequality holds. On one machine with the same

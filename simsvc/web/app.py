@@ -25,6 +25,7 @@ from simsvc.web.pages import (
     cases,
     decisions,
     display,
+    erasing,
     gallery,
     history,
     indexes,
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     decisions.blueprint,
     cases.blueprint,
     history.blueprint,
+    erasing.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
 
@@ -117,6 +119,7 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(flag_sentence)
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
+    app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
     Bootstrap5(app)
 
 

@@ -31,16 +31,19 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 
 
 class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Leaves the tokens of one-time links out of the access log."""
+    """Leaves out of the access log what is secret or personal: one-time links, cases, queries."""
 
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
         """Return what the access log may show."""
         shown = super().atoms(resp, req, environ, request_time)
-        return {name: _without_token(value) for name, value in shown.items()}
+        return {name: discreet(value) for name, value in shown.items()}
 
 
-def _without_token(value: Any) -> Any:
-    return re.sub(r"/welcome/[^\s?/]+", "/welcome/...", value) if isinstance(value, str) else value
+def discreet(value: Any) -> Any:
+    """Return a piece of the access log without tokens, case references and queries."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(/welcome/|/cases/|\?)[^\s\"]+", r"\1...", value)
 
 
 logger_class = DiscreetLogger

@@ -39,6 +39,7 @@ from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_log import EventLog
 from simsvc.store.switches import SwitchStore
 from simsvc.values import Crop, LabelledFace, Photo
 
@@ -58,7 +59,8 @@ class Services:
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.database = Database(settings.database_url)
+        self.database = open_database(settings)
+        self.log = EventLog(self.database)
         self.estimates = EstimateStore(self.database)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
@@ -238,7 +240,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     """
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = Database(settings.database_url), open_shelf(settings)
+    database, shelf = open_database(settings), open_shelf(settings)
     detector = SlimDetector(bundle.working_side_px)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
@@ -266,4 +268,5 @@ def open_database(settings: Settings | None = None) -> Database:
         SettingsError: a setting cannot be used.
         StoreError: the database URL cannot be used.
     """
-    return Database((settings or load_settings()).database_url)
+    settings = settings or load_settings()
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)

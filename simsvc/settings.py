@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
-from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS
+from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS, without_password
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 SIGN_IN_RATE = "20 per minute"
@@ -81,6 +81,11 @@ class Settings:
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
     batch_worker: bool = True
+
+    def shown(self) -> dict[str, str]:
+        """Return what may be logged: everything but secrets, addresses without their passwords."""
+        plain = {entry.name: str(getattr(self, entry.name)) for entry in fields(self) if entry.repr}
+        return {**plain, **{name: without_password(plain[name]) for name in ("database_url", "rate_storage")}}
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -26,6 +26,7 @@ from simsvc.errors import EngineMissing
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
+from simsvc.flows.log_start import log_start
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
@@ -159,6 +160,16 @@ class Services:
             PlotNotFound: there is none of that name.
         """
         return read_plot(self.settings.bundle_dir, name)
+
+    def log_start(self) -> None:
+        """Log settings and model where they are not those of the start before.
+
+        Raises:
+            BundleError: the model cannot be used.
+            StoreError: the database cannot be used.
+        """
+        bundle = load_document(self.settings.bundle_dir)
+        log_start(self.log, self.settings.shown(), bundle.version, bundle.sha256)
 
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from flask import current_app
@@ -73,7 +74,7 @@ def _verified(checkpoint: Checkpoint | None) -> Verdict:
     return verdict
 
 
-def _bar() -> tqdm[None]:
+def _bar() -> tqdm[NoReturn]:
     return tqdm(unit="event", desc="log", disable=None, file=sys.stderr)  # None: on a terminal only
 
 

@@ -113,6 +113,14 @@ def open_engine(
     return engine
 
 
+def without_password(url: str) -> str:
+    """Return an address with *** in the place of its password; nothing of one that cannot be read."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "***"
+
+
 @contextmanager
 def _session(engine: Engine) -> Iterator[Session]:
     try:

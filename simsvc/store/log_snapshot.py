@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
@@ -19,6 +20,8 @@ from simsvc.values.events import Event, EventKind, LoggedEvent, RecordKey
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
+UNREADABLE = (ValueError, TypeError, OperationalError)
+"""What SQLite's owner can make reading fail with: text for a number or picture, damaged JSON or Unicode."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
@@ -49,8 +52,31 @@ class LogSnapshot:
         return [_logged(*row) for row in rows]
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
-        """Return what the log would keep of these records today; those that are gone are left out."""
-        wanted = {key.estimate_id for key in keys}
+        """Return what the log would keep of these records today; those that are gone are left out.
+
+        Of a record that cannot even be read, because simsvc stores no such value, nothing is kept.
+        """
+        wanted = sorted({key.estimate_id for key in keys})
+        try:
+            return self._records(wanted)
+        except UNREADABLE:
+            found: dict[RecordKey, dict[str, Any]] = {}
+            for estimate_id in wanted:
+                found.update(self._record_or_nothing(estimate_id))
+            return found
+
+    def _record_or_nothing(self, estimate_id: str) -> dict[RecordKey, dict[str, Any]]:
+        try:
+            return self._records([estimate_id])
+        except UNREADABLE:
+            numbers = self._session.scalars(
+                select(DecisionRow.number)
+                .join(EstimateRow, EstimateRow.sequence == DecisionRow.estimate)
+                .where(EstimateRow.public_id == estimate_id)
+            )
+            return {RecordKey(estimate_id, number): {} for number in (0, *numbers)}
+
+    def _records(self, wanted: list[str]) -> dict[RecordKey, dict[str, Any]]:
         query = select(EstimateRow).where(EstimateRow.public_id.in_(wanted))
         rows = self._session.scalars(query.options(selectinload(EstimateRow.neighbours))).all()
         crops = self._crops([row.sequence for row in rows])
@@ -98,7 +124,7 @@ class LogSnapshot:
         )
         return {row.estimate: hashlib.sha256(row.png).hexdigest() for row in rows}
 
-    def _decisions(self, estimate_ids: set[str]) -> dict[RecordKey, dict[str, Any]]:
+    def _decisions(self, estimate_ids: list[str]) -> dict[RecordKey, dict[str, Any]]:
         query: Any = select(EstimateRow.public_id, DecisionRow)  # Select[Any] holds no pair for mypy
         rows = self._session.execute(
             query.join(DecisionRow, DecisionRow.estimate == EstimateRow.sequence).where(

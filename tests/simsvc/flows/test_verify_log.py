@@ -22,6 +22,8 @@ from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdi
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""PostgreSQL stores only what fits its columns, and its databases of the tests begin with the log."""
 
 
 @pytest.fixture
@@ -172,10 +174,22 @@ def test_the_first_break_is_named(log: Database, what: str) -> None:
     assert (broken.seq, broken.code) == (seq, code)
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "change",
+    ["ms = 'x'", "created_at = 'x'", "age_years = 'x'", "photo_name = CAST(x'ff' AS TEXT)", "flags = '7'"],
+)
+def test_a_record_that_cannot_be_read_is_a_changed_one(log: Database, change: str) -> None:
+    """SQLite stores anything in any column: the record is named, whatever reading it does."""
+    tamper(log, f"UPDATE estimates SET {change} WHERE sequence = 2")  # noqa: S608 - changes of ours
+    broken = verdict(log).broken
+    assert broken is not None
+    assert (broken.seq, broken.code) == (3, "record_differs")
+
+
+@ON_SQLITE
 def test_text_that_is_no_unicode_is_a_break_too(log: Database) -> None:
     """SQLite lets an owner store bytes as text: they are a changed event, not a crash."""
-    if log.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL stores no such text")
     tamper(log, "UPDATE events SET actor = CAST(x'ff00' AS TEXT) WHERE seq = 2")
     broken = verdict(log).broken
     assert broken is not None
@@ -218,10 +232,9 @@ def test_a_checkpoint_is_proved_or_not(log: Database) -> None:
     assert (anew.seq, anew.code, cut.seq, cut.code) == (7, "checkpoint", 9, "checkpoint")
 
 
+@ON_SQLITE
 def test_records_of_before_the_log_are_no_break(database_url: str) -> None:
     """A database with records that is upgraded to the log verifies, and says so in its first event."""
-    if not database_url.startswith("sqlite"):
-        pytest.skip("the PostgreSQL database of the tests begins with the log")
     database = Database(database_url)
     migrate.upgrade(database.engine, "0005")
     with database.engine.begin() as connection:

@@ -29,6 +29,7 @@ from simsvc.errors import BundleError, EngineMissing, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
+from simsvc.flows.log_start import log_start
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
@@ -42,6 +43,7 @@ from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_log import EventLog
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.switches import SwitchStore
 from simsvc.values import Crop, LabelledFace, Photo
@@ -63,7 +65,8 @@ class Services:
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.database = Database(settings.database_url)
+        self.database = open_database(settings)
+        self.log = EventLog(self.database)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
         self.estimates = EstimateStore(self.database, self.cipher)
         self.decisions = DecisionStore(self.database)
@@ -165,6 +168,16 @@ class Services:
         """
         return read_plot(self.settings.bundle_dir, name)
 
+    def log_start(self) -> None:
+        """Log settings and model where they are not those of the start before.
+
+        Raises:
+            BundleError: the model cannot be used.
+            StoreError: the database cannot be used.
+        """
+        bundle = load_document(self.settings.bundle_dir)
+        log_start(self.log, self.settings.shown(), bundle.version, bundle.sha256)
+
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.
 
@@ -257,7 +270,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     """
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = Database(settings.database_url), open_shelf(settings)
+    database, shelf = open_database(settings), open_shelf(settings)
     detector = SlimDetector(bundle.working_side_px)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
@@ -289,4 +302,5 @@ def open_database(settings: Settings | None = None) -> Database:
         SettingsError: a setting cannot be used.
         StoreError: the database URL cannot be used.
     """
-    return Database((settings or load_settings()).database_url)
+    settings = settings or load_settings()
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)

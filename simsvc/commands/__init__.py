@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from simsvc.commands.audit_command import audit_group
 from simsvc.commands.batch_command import batch_group
 from simsvc.commands.database_commands import database_group
 from simsvc.commands.erase_command import erase_group
@@ -24,6 +25,7 @@ COMMANDS = (
     erase_group,
     user_group,
     batch_group,
+    audit_group,
 )
 
 

@@ -9,9 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.steps.logged import decision_content
 from simsvc.store.database import Database
+from simsvc.store.events import append
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
+from simsvc.values.events import EventKind, NewEvent, actor_of
 
 
 class DecisionStore:
@@ -23,7 +26,7 @@ class DecisionStore:
     def add(
         self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
     ) -> Decision:
-        """Put a decision on an estimate on record.
+        """Put a decision on an estimate on record, and log it.
 
         Args:
             public_id: of the estimate.
@@ -49,6 +52,7 @@ class DecisionStore:
                     raise _superseded()
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
+                append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _superseded() from None
@@ -58,7 +62,7 @@ class DecisionStore:
     def of(self, public_id: str) -> tuple[Decision, ...]:
         """Return the decisions on an estimate, the one that counts first."""
         query = select(DecisionRow).join(EstimateRow, EstimateRow.sequence == DecisionRow.estimate)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 query.where(EstimateRow.public_id == public_id).order_by(DecisionRow.number.desc())
             )
@@ -69,6 +73,11 @@ def decision_of(row: DecisionRow) -> Decision:
     """Return a row as it was decided."""
     draft = DecisionDraft(cast("DecisionKind", row.kind), row.age_years, row.reason, row.note)
     return Decision(row.number, draft, row.decided_by, row.created_at)
+
+
+def _event(public_id: str, row: DecisionRow) -> NewEvent:
+    content = decision_content(decision_of(row))
+    return NewEvent(EventKind.DECISION, actor_of(row.decided_by), f"estimate:{public_id}", content)
 
 
 def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now: datetime) -> DecisionRow:

@@ -49,12 +49,12 @@ class ErasureStore:
 
     def of_estimate(self, public_id: str) -> Erasable:
         """Return what there is of an estimate; raises EstimateNotFound."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return _erasable(session, _estimate(public_id), None)
 
     def of_case(self, reference: str) -> Erasable:
         """Return what there is of a case; raises CaseNotFound."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return _erasable(session, EstimateRow.case_reference == reference, reference)
 
     def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:

@@ -26,7 +26,7 @@ class FaceStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             row = session.get(FaceRow, face_id)
             return LabelledFace(row.face_id, row.age_years, row.source, row.reference) if row else None
 

@@ -30,7 +30,7 @@ class KeepingStore:
     def manifest_sha256(self, label: str) -> str | None:
         """Return the sha256 that an index build's manifest.json had when it was put on record."""
         query = select(BuildRow.manifest_sha256).where(BuildRow.label == label)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return session.scalar(query)
 
     def made_with_build(self, label: str) -> int:
@@ -54,5 +54,5 @@ class KeepingStore:
 
     def _count(self, condition: ColumnElement[bool]) -> int:
         query = select(func.count(EstimateRow.sequence)).where(condition)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return session.scalar(query) or 0

@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import ModelSwitchRow
-from simsvc.values.events import COMMAND, EventKind, NewEvent
 
 
 class ModelSwitchStore:
@@ -22,7 +20,7 @@ class ModelSwitchStore:
         self._database = database
 
     def note(self, bundle_sha256: str, model_sha256: str, version: str, now: datetime) -> None:
-        """Put on record and into the log that a model answers from now on, unless it did so already.
+        """Put on record that a model answers from now on, unless it did so already; starts log it.
 
         Of several workers that find a new model, one puts it on record.
 
@@ -43,14 +41,6 @@ class ModelSwitchStore:
                         switched_at=now,
                     )
                 )
-                content = {
-                    "bundle_sha256": bundle_sha256,
-                    "model_sha256": model_sha256,
-                    "version": version,
-                    "previous": last.bundle_sha256 if last else None,
-                }
-                subject = f"model:{bundle_sha256}"
-                append(session, NewEvent(EventKind.MODEL_SWITCH, COMMAND, subject, content))
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
@@ -58,7 +48,7 @@ class ModelSwitchStore:
     def versions(self) -> list[tuple[str, str, str, datetime]]:
         """Return (bundle sha256, model sha256, version, since when) of every switch, the newest first."""
         query = select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc())
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return [
                 (row.bundle_sha256, row.model_sha256, row.version, row.switched_at)
                 for row in session.scalars(query)

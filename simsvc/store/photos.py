@@ -33,7 +33,7 @@ class PhotoStore:
             StoreError: the database cannot be read.
         """
         query = select(PhotoRow.token).join(EstimateRow, EstimateRow.sequence == PhotoRow.estimate)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             token = session.scalar(query.where(EstimateRow.public_id == public_id))
         return None if token is None else self._opened().decrypt(token)
 
@@ -64,7 +64,7 @@ class PhotoStore:
             StoreError: the database cannot be written; what was done stays done, and again is safe.
         """
         cipher, locked = self._opened(), 0
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             kept = list(session.scalars(select(PhotoRow.estimate).order_by(PhotoRow.estimate)))
         for done, estimate in enumerate(kept, 1):
             locked += not self._rotate(estimate, cipher)
@@ -77,7 +77,7 @@ class PhotoStore:
 
     def count(self) -> int:
         """Return how many photos are kept."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return session.scalar(select(func.count()).select_from(PhotoRow)) or 0
 
     def _rotate(self, estimate: int, cipher: Cipher) -> bool:

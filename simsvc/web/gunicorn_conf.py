@@ -74,8 +74,10 @@ def on_exit(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Warm the engines up, so that the worker's first photo is as fast as the next."""
+    """Log what the worker serves with, and warm the engines up: its first photo is as fast as the next."""
+    services = worker.wsgi.extensions["simsvc"]
     try:
-        worker.wsgi.extensions["simsvc"].warm_up()
+        services.log_start()
+        services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)

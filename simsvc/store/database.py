@@ -95,9 +95,7 @@ class Database:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
         except (SQLAlchemyError, sqlite3.Error):
-            _log.exception(
-                "what was deleted is gone from the tables, but may be left in the files"
-            )
+            _log.exception("what was deleted is gone from the tables, but may be left in the files")
 
     def _fold_in(self) -> None:
         """Fold SQLite's write-ahead log in, outside of any transaction."""

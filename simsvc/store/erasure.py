@@ -38,7 +38,11 @@ TABLES = (
     "event_contents",
 )
 _CHILDREN = (NeighbourRow, CropRow, PhotoRow, DecisionRow)
-_COUNTED = {"crops": CropRow, "photos": PhotoRow, "decisions": DecisionRow}
+_COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
+    "crops": CropRow,
+    "photos": PhotoRow,
+    "decisions": DecisionRow,
+}
 
 
 class ErasureStore:

@@ -74,6 +74,8 @@ def addresses(live: Live) -> dict[str, str]:
         "model.show": "/model",
         "account.show": "/account",
         "users.show": "/users",
+        "erasing.estimate": f"/erase/estimates/{estimated.id}",
+        "erasing.case": "/erase/cases/L-7",
         "sign_in.form": "/sign-in",
         "sign_in.welcome": f"/welcome/{token}",
     }

@@ -8,10 +8,11 @@ from simsvc.commands.batch_command import batch_group
 from simsvc.commands.database_commands import database_group
 from simsvc.commands.estimate_command import estimate_command
 from simsvc.commands.index_commands import index_group
+from simsvc.commands.token_command import token_group
 from simsvc.commands.user_command import user_group
 
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (index_group, database_group, estimate_command, user_group, batch_group):
+    for command in (index_group, database_group, estimate_command, user_group, token_group, batch_group):
         app.cli.add_command(command)

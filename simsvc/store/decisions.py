@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.database import Database
@@ -20,17 +22,24 @@ class DecisionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(
-        self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
+    def add(  # noqa: PLR0913 - who decided what, when, having seen what: none of it can be left out
+        self,
+        public_id: str,
+        draft: DecisionDraft,
+        decided_by: str,
+        after: int,
+        now: datetime,
+        beside: Callable[[Session, str], None] | None = None,
     ) -> Decision:
         """Put a decision on an estimate on record.
 
         Args:
             public_id: of the estimate.
             draft: what was decided.
-            decided_by: public id of the account.
+            decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
             now: UTC.
+            beside: does what must happen in the same transaction or not at all, given "<estimate>/<number>".
 
         Raises:
             EstimateNotFound: no estimate has that id.
@@ -49,6 +58,9 @@ class DecisionStore:
                     raise _superseded()
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
+                session.flush()
+                if beside is not None:
+                    beside(session, f"{public_id}/{row.number}")
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _superseded() from None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
+from simsvc.store.embeddings import embedding_row
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 
@@ -40,6 +41,9 @@ class EstimateStore:
         row = _row(estimate)
         with self._database.transaction() as session:
             session.add(row)
+            session.flush()
+            if estimate.embedding is not None and estimate.model_sha256 is not None:
+                session.add(embedding_row(row.sequence, estimate.model_sha256, estimate.embedding))
             if beside is not None:
                 beside(session, row.public_id)
         return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from simsvc.values.desk import Declaration
-from simsvc.values.faces import Crop, Neighbour
+from simsvc.values.faces import Crop, FloatVector, Neighbour
 
 Status = Literal["estimated", "refused"]
 
@@ -83,7 +83,8 @@ class Estimate:
         index: "name/build" of the index.
         ms: milliseconds by step.
         crop: what was judged, or None.
-        asked_by: public id of the account that asked, or None where a program or a command did.
+        embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
+        asked_by: public id of the account that asked, "token:<id>" of the program, or None for a command.
         declared: what the applicant's file says.
     """
 
@@ -106,6 +107,7 @@ class Estimate:
     index: str | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
+    embedding: FloatVector | None = field(default=None, compare=False, repr=False)
     asked_by: str | None = None
     declared: Declaration = field(default_factory=Declaration)
 

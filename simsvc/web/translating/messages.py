@@ -28,10 +28,12 @@ ONLY_COMMANDS = (
     "flows/build_index.py",
     "settings.py",
     "steps/labels.py",
+    "store/request_keys.py",
+    "web/api/",
     "store/migrate.py",
     "wiring.py",
 )
-"""Whose errors reach the command line only, which speaks English."""
+"""Whose errors reach the command line or programs only, which are spoken to in English."""
 STEPS = ("decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total")
 COMPOSED = (
     "none",

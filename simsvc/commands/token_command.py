@@ -19,8 +19,21 @@ token_group = AppGroup("token", help="Make, list and revoke the tokens that open
 
 @token_group.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What it may do; may be given several times.")
-@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=USUAL_DAYS, show_default=True, help="How long it counts.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    required=True,
+    help="What it may do; may be given several times.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, MOST_DAYS),
+    default=USUAL_DAYS,
+    show_default=True,
+    help="How long it counts.",
+)
 def create_command(name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token called NAME and print its text: alone on standard output, so that it can be piped."""
     with _sentences():

@@ -73,7 +73,10 @@ def age_stability(reference: Sequence[float], current: Sequence[float]) -> Stabi
         return None
     edges = np.unique(np.quantile(np.asarray(reference), np.linspace(0, 1, BINS + 1)[1:-1]))
     names = _bin_names([round(float(edge), 1) for edge in edges])
-    counts = [np.bincount(np.searchsorted(edges, ages, side="right"), minlength=len(names)) for ages in (reference, current)]
+    counts = [
+        np.bincount(np.searchsorted(edges, ages, side="right"), minlength=len(names))
+        for ages in (reference, current)
+    ]
     return _stability(names, counts[0], counts[1])
 
 

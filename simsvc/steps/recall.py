@@ -43,7 +43,10 @@ def recall(
 
 
 def _share(
-    embeddings: FloatVector, query: FloatVector, search: Callable[[FloatVector, int], tuple[Neighbour, ...]], k: int
+    embeddings: FloatVector,
+    query: FloatVector,
+    search: Callable[[FloatVector, int], tuple[Neighbour, ...]],
+    k: int,
 ) -> float:
     farthest = np.partition(np.linalg.norm(embeddings - query, axis=1), k - 1)[k - 1]
     return sum(near.distance <= farthest + ROUNDING for near in search(query, k)) / k

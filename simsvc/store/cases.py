@@ -21,6 +21,8 @@ PAGE_ROWS = 25
 EXPORT_ROWS = 500
 """Rows read at a time, so that an export of any length needs little memory and holds no lock for long."""
 
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where a condition is not asked for: some instant it must have."""
 _LATEST = (
     select(func.max(DecisionRow.number))
     .where(DecisionRow.estimate == EstimateRow.sequence)
@@ -150,8 +152,8 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         (wanted.case, EstimateRow.case_reference.icontains(wanted.case, autoescape=True)),
         (wanted.since, EstimateRow.created_at >= _midnight(wanted.since)),
         (wanted.until, EstimateRow.created_at < _midnight(wanted.until, 1)),
-        (wanted.recorded_since, EstimateRow.created_at >= wanted.recorded_since),
-        (wanted.recorded_before, EstimateRow.created_at < wanted.recorded_before),
+        (wanted.recorded_since, EstimateRow.created_at >= (wanted.recorded_since or ANY_TIME)),
+        (wanted.recorded_before, EstimateRow.created_at < (wanted.recorded_before or ANY_TIME)),
         (wanted.person, or_(EstimateRow.asked_by == wanted.person, DecisionRow.decided_by == wanted.person)),
         (wanted.flag, cast(EstimateRow.flags, String).contains(f'"{wanted.flag}"', autoescape=True)),
         (wanted.model, EstimateRow.model_version == wanted.model),

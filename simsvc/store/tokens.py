@@ -85,9 +85,7 @@ class TokenStore:
         with self._database.transaction() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             if row is None:
-                raise TokenNotFound(
-                    "There is no token of this id. Look at the list of tokens and try again."
-                )
+                raise TokenNotFound("There is no token of this id. Look at the list of tokens and try again.")
             row.revoked_at = row.revoked_at or now
             return _token(row)
 

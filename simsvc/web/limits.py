@@ -37,9 +37,9 @@ def register(app: Flask) -> None:
     for endpoint in UPLOADS:
         view = app.view_functions[endpoint]
         if endpoint in SCOPES_OF:
-            app.view_functions[endpoint] = limiter.limit(
-                settings.upload_rate, key_func=_asker, cost=_photos
-            )(view)
+            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)(
+                view
+            )
         else:
             by_address: Any = limiter.limit(settings.upload_rate)(view)
             app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker)(by_address)

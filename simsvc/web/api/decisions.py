@@ -17,7 +17,9 @@ from simsvc.web.api.schemas import Decision, Decisions, NewDecision
 from simsvc.web.api.scopes import program
 from simsvc.web.current import services
 
-resource = Resource("decisions", __name__, "What people make of an estimate. Decisions are added, never changed.")
+resource = Resource(
+    "decisions", __name__, "What people make of an estimate. Decisions are added, never changed."
+)
 
 
 @resource.post("/estimates/<public_id>/decisions", parameters=[IN_PATH])

@@ -90,7 +90,9 @@ def document() -> dict[str, Any]:
 
 def codes() -> dict[str, str]:
     """Return every code that a problem may have, and what it means."""
-    tree = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SimsvcError)]
+    tree = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SimsvcError)
+    ]
     spoken = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in tree}
     plain = {code: f"HTTP {status}." for code, status in HTTP_CODES.items()}
     return dict(sorted({**plain, **spoken}.items()))
@@ -122,7 +124,9 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
     operation["description"] = f"{operation.get('description', '').strip()}\n\n{scoped}".strip()
     kept = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
     for answer in kept.values():
-        answer["headers"] = {"X-Request-ID": {"schema": {"type": "string"}, "description": "Number of the request."}}
+        answer["headers"] = {
+            "X-Request-ID": {"schema": {"type": "string"}, "description": "Number of the request."}
+        }
         if endpoint == "api_exports.estimates":
             answer["content"][CSV] = {"schema": {"type": "string"}}
     if method == "get":

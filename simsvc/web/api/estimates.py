@@ -11,7 +11,15 @@ from simsvc.steps.describe import describe, describe_decision
 from simsvc.store.cases import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
 from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.photos import MOST_PHOTOS, PhotoForm, PhotosForm, declaration, form_of, judged, sent_photos
+from simsvc.web.api.photos import (
+    MOST_PHOTOS,
+    PhotoForm,
+    PhotosForm,
+    declaration,
+    form_of,
+    judged,
+    sent_photos,
+)
 from simsvc.web.api.repeated import PARAMETER
 from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
@@ -30,7 +38,11 @@ def create() -> ResponseReturnValue:
     A photo that cannot be judged is an answer, too: its `status` is "refused", with a `code` and a `sentence`.
     """
     recorded = judged(sent_photos(1), declaration())[0]
-    return jsonify(describe(recorded)), 201, {"Location": url_for("api_estimates.show", public_id=recorded.id)}
+    return (
+        jsonify(describe(recorded)),
+        201,
+        {"Location": url_for("api_estimates.show", public_id=recorded.id)},
+    )
 
 
 @resource.post("/estimates/batch")

@@ -13,7 +13,12 @@ from simsvc.web.api.resource import Resource
 from simsvc.web.current import services
 
 resource = Resource("fairness", __name__, "How the model in service does by group.")
-FIGURES = {"mae_years": ("mae_years", "mae"), "bias_years": ("bias_years", "bias"), "cs5": ("cs5",), "coverage": ("coverage",)}
+FIGURES = {
+    "mae_years": ("mae_years", "mae"),
+    "bias_years": ("bias_years", "bias"),
+    "cs5": ("cs5",),
+    "coverage": ("coverage",),
+}
 """What an answer calls a figure, to what the card, or without one model.json, calls it."""
 
 

@@ -43,7 +43,11 @@ def show(index_name: str, build_id: str) -> ResponseReturnValue:
 
 
 def _labels() -> set[str]:
-    return {*services().shelf.labels(), *services().inventory.recorded_builds(), *services().inventory.builds()}
+    return {
+        *services().shelf.labels(),
+        *services().inventory.recorded_builds(),
+        *services().inventory.builds(),
+    }
 
 
 def _manifest(label: str) -> Manifest | None:
@@ -86,7 +90,16 @@ def _stated(manifest: Manifest | None, row: BuildRow | None) -> dict[str, Any]:
 def _made_of(label: str) -> dict[str, Any]:
     manifest = _manifest(label)
     if manifest is None:
-        names = ("dims", "trees", "search_k", "labels_sha256", "faces_by_source", "skipped", "files", "recall")
+        names = (
+            "dims",
+            "trees",
+            "search_k",
+            "labels_sha256",
+            "faces_by_source",
+            "skipped",
+            "files",
+            "recall",
+        )
         return dict.fromkeys(names)
     measured = services().recall(label)
     return {

@@ -33,7 +33,9 @@ class Models(Strict):
 class Model(ModelSummary):
     """A model with what it is made of; what is known only of the one in service is null for others."""
 
-    files = maybe(fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict())
+    files = maybe(
+        fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict()
+    )
     training = maybe(fields.Dict, "Summary of the data and the run.")
     metrics = maybe(fields.Dict, "Figures of the validation part, by part.")
     calibration = maybe(fields.Dict, "Of the range.")
@@ -82,9 +84,13 @@ class Build(BuildSummary):
     trees = maybe(fields.Integer, "Of the forest.")
     search_k = maybe(fields.Integer, "Candidates that a search inspects.")
     labels_sha256 = maybe(fields.String, "Of all face ids and ages.")
-    faces_by_source = maybe(fields.Dict, "Faces of each source.", keys=fields.String(), values=fields.Integer())
+    faces_by_source = maybe(
+        fields.Dict, "Faces of each source.", keys=fields.String(), values=fields.Integer()
+    )
     skipped = maybe(fields.Integer, "Labelled photos that became no face.")
-    files = maybe(fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict())
+    files = maybe(
+        fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict()
+    )
     recall = maybe(fields.Nested, "Measured on asking; null for a build of another model.", nested=Recall)
 
 
@@ -114,7 +120,11 @@ class Fairness(Strict):
     model_sha256 = needed(fields.String, "Of its weights.", validate=SHA256)
     measured_on = needed(fields.String, "Which faces.")
     groups = needed(fields.List, "All faces first.", cls_or_instance=fields.Nested(Group))
-    compared = needed(fields.List, "Groups held against each other, also with ages made alike.", cls_or_instance=fields.Dict())
+    compared = needed(
+        fields.List,
+        "Groups held against each other, also with ages made alike.",
+        cls_or_instance=fields.Dict(),
+    )
 
 
 class DriftQuery(Strict):

@@ -51,7 +51,10 @@ class PhotosForm(Declared):
     """Several photos."""
 
     photo = fields.List(
-        UploadField(), required=True, validate=validate.Length(1, MOST_PHOTOS), metadata={"description": "One file each."}
+        UploadField(),
+        required=True,
+        validate=validate.Length(1, MOST_PHOTOS),
+        metadata={"description": "One file each."},
     )
 
 
@@ -78,7 +81,9 @@ def sent_photos(most: int) -> list[Upload]:
             dict.fromkeys(sorted(others), "Unknown file."),
         )
     if len(parts) > most:
-        raise PhotosRefused(f"At most {most} photos are taken in this request. Send the others in another one.")
+        raise PhotosRefused(
+            f"At most {most} photos are taken in this request. Send the others in another one."
+        )
     return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts[1:])]
 
 
@@ -94,7 +99,9 @@ def declaration() -> Declaration:
         sent = Declared().load(request.form.to_dict())
     except ValidationError as error:
         raise refused(error) from None
-    born, taken = checked_dates(sent.get("birth_date", ""), sent.get("photo_date", ""), services().now().date())
+    born, taken = checked_dates(
+        sent.get("birth_date", ""), sent.get("photo_date", ""), services().now().date()
+    )
     return Declaration(checked_case(sent.get("case", "")), born, taken)
 
 

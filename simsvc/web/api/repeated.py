@@ -88,5 +88,3 @@ def once(
         if before is None:
             raise
         return again(before)
-
-

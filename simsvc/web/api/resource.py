@@ -12,7 +12,12 @@ from webargs.flaskparser import FlaskParser
 from simsvc.errors import InputRefused, NotJson
 
 PUBLIC_ID = r"^[0-9a-f]{32}$"
-IN_PATH = {"name": "public_id", "in": "path", "required": True, "schema": {"type": "string", "pattern": PUBLIC_ID}}
+IN_PATH = {
+    "name": "public_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": PUBLIC_ID},
+}
 
 
 class StrictParser(FlaskParser):  # type: ignore[misc]  # webargs' Flask part has no types

@@ -85,12 +85,17 @@ class EstimateRecord(Strict):
     photo_date = maybe(fields.String, "When the photo was taken, as declared.", metadata={"format": "date"})
     photo = needed(fields.String, "What the client called the photo.")
     photo_sha256 = needed(fields.String, "Of the uploaded bytes.", validate=SHA256)
-    status = needed(fields.String, "Whether there is an estimate.", validate=validate.OneOf(["estimated", "refused"]))
+    status = needed(
+        fields.String, "Whether there is an estimate.", validate=validate.OneOf(["estimated", "refused"])
+    )
     code = maybe(fields.String, "Stable code of a refusal.")
     sentence = maybe(fields.String, "What a person should read.")
     age_years = maybe(fields.Float, "The estimate.")
     interval_years = maybe(
-        fields.List, "Low and high end of the range.", cls_or_instance=fields.Float(), validate=validate.Length(equal=2)
+        fields.List,
+        "Low and high end of the range.",
+        cls_or_instance=fields.Float(),
+        validate=validate.Length(equal=2),
     )
     coverage = maybe(fields.Float, "Share of faces whose age such a range holds.")
     refer = needed(fields.Boolean, "Whether a person should judge instead.")
@@ -190,8 +195,10 @@ class EstimateQuery(EstimateFilter):
     """A page of a search."""
 
     limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
-    cursor = Text(metadata={"description": "`next` of the page before; the other fields stay as they were."},
-                  validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)])
+    cursor = Text(
+        metadata={"description": "`next` of the page before; the other fields stay as they were."},
+        validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
+    )
 
 
 class NewDecision(Strict):
@@ -199,12 +206,23 @@ class NewDecision(Strict):
 
     kind = fields.String(required=True, validate=validate.OneOf(DECISION_KINDS))
     age_years = fields.Integer(
-        strict=True, load_default=None, allow_none=True, validate=validate.Range(0, OLDEST_YEARS),
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, OLDEST_YEARS),
         metadata={"description": "Of an override."},
     )
-    reason = fields.String(load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")], metadata={"description": "Of an override."})
-    note = fields.String(load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")])
+    reason = fields.String(
+        load_default="",
+        validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")],
+        metadata={"description": "Of an override."},
+    )
+    note = fields.String(
+        load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")]
+    )
     after = fields.Integer(
-        strict=True, load_default=0, validate=validate.Range(0, 10**8),
+        strict=True,
+        load_default=0,
+        validate=validate.Range(0, 10**8),
         metadata={"description": "Number of the latest decision that was seen, 0 for none."},
     )

@@ -67,7 +67,9 @@ def test_without_a_calibration_no_range_is_shown(client: FlaskClient) -> None:
     """A model that was never calibrated gives an age without a range."""
     url = upload(client, drawn_photo())
     html = client.get(url).text
-    assert client.get("/api/v1" + url, headers=bearer(client.application)).get_json()["interval_years"] is None
+    assert (
+        client.get("/api/v1" + url, headers=bearer(client.application)).get_json()["interval_years"] is None
+    )
     assert "range" not in re.sub(r"(?s)<head>.*?</head>", "", html)
 
 

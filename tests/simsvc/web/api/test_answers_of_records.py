@@ -21,12 +21,16 @@ def client(app: Flask) -> FlaskClient:
     return program(app)
 
 
-def send(client: FlaskClient, data: bytes = b"", headers: dict[str, str] | None = None, **form: str) -> TestResponse:
+def send(
+    client: FlaskClient, data: bytes = b"", headers: dict[str, str] | None = None, **form: str
+) -> TestResponse:
     sent = {"photo": (io.BytesIO(data or drawn_photo()), "me.jpg"), **form}
     return client.post(URL, data=sent, headers=headers or {})
 
 
-def send_batch(client: FlaskClient, photos: list[bytes], headers: dict[str, str] | None = None) -> TestResponse:
+def send_batch(
+    client: FlaskClient, photos: list[bytes], headers: dict[str, str] | None = None
+) -> TestResponse:
     sent = {"photo": [(io.BytesIO(data), f"{place}.jpg") for place, data in enumerate(photos)], "case": "B-1"}
     return client.post(f"{URL}/batch", data=sent, headers=headers or {})
 
@@ -157,7 +161,17 @@ def test_a_cursor_that_was_not_given_is_refused(client: FlaskClient, cursor: str
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "status=odd", "flag=odd", "since=yesterday", "since=2026-02-30T00:00:00Z", "colour=blue"]
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "status=odd",
+        "flag=odd",
+        "since=yesterday",
+        "since=2026-02-30T00:00:00Z",
+        "colour=blue",
+    ],
 )
 def test_a_query_that_cannot_be_used_names_the_field(client: FlaskClient, query: str) -> None:
     """Unknown fields and values out of range are 422, with the field's name."""
@@ -179,7 +193,12 @@ def test_time_filters_bound_the_record(client: FlaskClient) -> None:
 def test_an_answer_that_did_not_change_is_304(client: FlaskClient) -> None:
     """With the ETag of an answer, the same question is answered without a body until something changes."""
     record = send(client, case="E-1").get_json()
-    for path in (f"{URL}/{record['id']}", f"{URL}/{record['id']}/crop", f"{URL}?case=E-1", "/api/v1/openapi.json"):
+    for path in (
+        f"{URL}/{record['id']}",
+        f"{URL}/{record['id']}/crop",
+        f"{URL}?case=E-1",
+        "/api/v1/openapi.json",
+    ):
         first = client.get(path)
         again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
@@ -230,7 +249,9 @@ def test_a_decision_sent_twice_with_one_key_is_made_once(client: FlaskClient) ->
     key = {"Idempotency-Key": "decide"}
     first, again = (client.post(url, json={"kind": "refer"}, headers=key) for _ in range(2))
     assert (again.status_code, again.get_json()) == (201, first.get_json())
-    assert client.post(url, json={"kind": "refer", "note": "n"}, headers=key).get_json()["code"] == "key_reused"
+    assert (
+        client.post(url, json={"kind": "refer", "note": "n"}, headers=key).get_json()["code"] == "key_reused"
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +269,9 @@ def test_a_decision_sent_twice_with_one_key_is_made_once(client: FlaskClient) ->
         ('{"kind": "refer", "colour": 1}', "application/json", 422),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused(client: FlaskClient, body: str, content_type: str, status: int) -> None:
+def test_a_decision_that_cannot_be_is_refused(
+    client: FlaskClient, body: str, content_type: str, status: int
+) -> None:
     """Damaged JSON, another type, and fields that cannot be: a problem with a code, nothing on record."""
     url = f"{URL}/{send(client, b'x').get_json()['id']}/decisions"
     response = client.post(url, data=body, content_type=content_type)
@@ -315,5 +338,7 @@ def test_two_like_periods_do_not_drift(client: FlaskClient) -> None:
     empty = {**same, "current_since": "2019-01-01T00:00:00Z", "current_before": "2019-02-01T00:00:00Z"}
     nothing = client.get("/api/v1/monitoring/drift", query_string=empty).get_json()
     assert (nothing["ages"], nothing["embeddings"], nothing["current"]["estimates"]) == (None, None, 0)
-    wrong = client.get("/api/v1/monitoring/drift", query_string={**same, **current, "current_before": "2019-01-01T00:00:00Z"})
+    wrong = client.get(
+        "/api/v1/monitoring/drift", query_string={**same, **current, "current_before": "2019-01-01T00:00:00Z"}
+    )
     assert (wrong.status_code, wrong.get_json()["code"]) == (422, "period_refused")

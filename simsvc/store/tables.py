@@ -237,3 +237,37 @@ class IndexSwitchRow(Table):
     switched_at: Mapped[datetime] = mapped_column(UtcDateTime)
     switched_by: Mapped[str | None] = mapped_column(String(32))
     """Public id of the account; empty where it was done on the command line."""
+
+
+class EventRow(Table):
+    """A link of the chain; see `values.events.Event`. Triggers let rows be added at the end and nothing else.
+
+    The time is text, so that every byte of it is covered by the hash, whatever the database.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_subject", "subject", "kind"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(27), index=True)
+    kind: Mapped[str] = mapped_column(String(16), index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(160))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    previous_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class EventContentRow(Table):
+    """What an event says beside the chain. Triggers let rows be added, and erased, but never changed.
+
+    Contents of erasures and of settings cannot be erased: the first are receipts, the second say where the
+    log begins.
+    """
+
+    __tablename__ = "event_contents"
+
+    seq: Mapped[int] = mapped_column(ForeignKey("events.seq"), primary_key=True, autoincrement=False)
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[str] = mapped_column(Text)
+    """Canonical JSON."""

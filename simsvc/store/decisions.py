@@ -22,7 +22,7 @@ class DecisionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(  # noqa: PLR0913 - who decided what, when, having seen what: none of it can be left out
+    def add(
         self,
         public_id: str,
         draft: DecisionDraft,

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 
 from flask import request
-from marshmallow import ValidationError, fields, validate
 from flask_smorest.fields import Upload as UploadField
+from marshmallow import ValidationError, fields, validate
 
 from simsvc.errors import InputRefused, PhotosRefused
 from simsvc.flows.estimate import Corridor, estimate

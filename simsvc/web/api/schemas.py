@@ -6,10 +6,10 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from simsvc.store.cases import DECIDED, STATUSES
-from simsvc.steps.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.steps.deciding import TEXT_CHARACTERS
+from simsvc.steps.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.steps.flags import FLAGS
+from simsvc.store.cases import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS
 from simsvc.web.api.fields import NO_CONTROL, Instant, Text, Whole
 

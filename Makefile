@@ -18,7 +18,7 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser lint bench measure clean
+.PHONY: help run test browser postgres lint bench measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -64,7 +64,7 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-test: $(TESTING)/.ready browser
+test: $(TESTING)/.ready browser postgres
 	$(TESTING)/bin/pytest
 
 # Chromium of Debian or Ubuntu for the browser tests; without the right to install it they are skipped, saying so
@@ -72,6 +72,13 @@ browser:
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	  echo 'installing chromium for the browser tests ...'
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null || true
+	fi
+
+# Debian's PostgreSQL server for the tests of the stores; they start one of their own, never the system's
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo 'installing postgresql for the tests of the stores ...'
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
 lint: $(TESTING)/.ready

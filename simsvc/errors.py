@@ -78,6 +78,8 @@ SimsvcError
 │   ├── BatchUnwritable        batch_unwritable
 │   ├── AlreadyJudged          already_judged
 │   └── BatchNotFound          batch_not_found
+├── AuditError                 the log cannot be audited as asked (audit_error)
+│   └── CheckpointRefused      checkpoint_refused
 └── SettingsError              settings_invalid
 """
 
@@ -565,6 +567,18 @@ class BatchNotFound(BatchError):
     """No batch has that id."""
 
     code = "batch_not_found"
+
+
+class AuditError(SimsvcError):
+    """The log cannot be audited as asked."""
+
+    code = "audit_error"
+
+
+class CheckpointRefused(AuditError):
+    """What should be a checkpoint of the log is none."""
+
+    code = "checkpoint_refused"
 
 
 class SettingsError(SimsvcError):

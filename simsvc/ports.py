@@ -125,6 +125,10 @@ class Hasher(Protocol):
 class AccountBook(Protocol):
     """Keeps accounts. Every method is one transaction and raises StoreError where the database fails."""
 
+    def acting(self, actor: str) -> AccountBook:
+        """Return the same accounts, what is done with them logged as done by this actor."""
+        ...
+
     def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
         """Add an account without a password; raises NameTaken."""
         ...
@@ -159,6 +163,10 @@ class AccountBook(Protocol):
 
     def lock(self, user_id: str, until: datetime) -> None:
         """Refuse sign-in until then."""
+        ...
+
+    def refuse(self, name_key: str) -> None:
+        """Log that a sign-in with this name was refused, whether or not there is such an account."""
         ...
 
     def succeed(self, user_id: str, now: datetime, fresh_hash: str | None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
+from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 SIGN_IN_RATE = "20 per minute"
@@ -33,7 +34,9 @@ class Settings:
         bundle_dir: folder of the model bundle.
         gallery_dir: folder of the demo gallery.
         index_root: folder that `flask index build` writes to and the service reads from.
-        database_url: as SQLAlchemy writes it; set by DATABASE_URL.
+        database_url: of SQLite or PostgreSQL, as SQLAlchemy writes it; set by DATABASE_URL.
+        database_pool: connections that one process keeps open to PostgreSQL; as many again when all are busy.
+        statement_timeout_ms: after which PostgreSQL ends a statement.
         templates_dir: folder of the Jinja pages; follows from the installation, not from the environment.
         max_upload_bytes: largest photo accepted.
         neighbours: how many labelled faces explain an estimate.
@@ -60,6 +63,8 @@ class Settings:
     index_root: Path
     database_url: str
     templates_dir: Path
+    database_pool: int = POOL_SIZE
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
     max_upload_bytes: int = MAX_BYTES
     neighbours: int = 12
     threads: int = 1
@@ -96,6 +101,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         gallery_dir=_folder(env, "SIMSVC_GALLERY_DIR", PACKAGE_DIR / "bundle" / "gallery"),
         index_root=_folder(env, "SIMSVC_INDEX_ROOT", home / "indexes"),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'var' / 'simsvc.sqlite3'}",
+        database_pool=_whole(env, "SIMSVC_DATABASE_POOL", POOL_SIZE, 1, 100),
+        statement_timeout_ms=_whole(env, "SIMSVC_STATEMENT_TIMEOUT_MS", STATEMENT_TIMEOUT_MS, 100, 3_600_000),
         templates_dir=_templates_dir(),
         max_upload_bytes=_whole(env, "SIMSVC_MAX_UPLOAD_BYTES", MAX_BYTES, 1_000, 1_000_000_000),
         neighbours=_whole(env, "SIMSVC_NEIGHBOURS", 12, 1, 100),

@@ -42,6 +42,7 @@ from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_log import EventLog
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
@@ -65,7 +66,8 @@ class Services:
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.database = Database(settings.database_url)
+        self.database = open_database(settings)
+        self.log = EventLog(self.database)
         self.estimates = EstimateStore(self.database)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
@@ -303,7 +305,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     """
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = Database(settings.database_url), open_shelf(settings)
+    database, shelf = open_database(settings), open_shelf(settings)
     detector = SlimDetector(bundle.working_side_px)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
@@ -331,4 +333,5 @@ def open_database(settings: Settings | None = None) -> Database:
         SettingsError: a setting cannot be used.
         StoreError: the database URL cannot be used.
     """
-    return Database((settings or load_settings()).database_url)
+    settings = settings or load_settings()
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from simsvc.commands.audit_command import audit_group
 from simsvc.commands.batch_command import batch_group
 from simsvc.commands.database_commands import database_group
 from simsvc.commands.estimate_command import estimate_command
@@ -14,5 +15,6 @@ from simsvc.commands.user_command import user_group
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (index_group, database_group, estimate_command, user_group, token_group, batch_group):
+    groups = (index_group, database_group, user_group, token_group, batch_group, audit_group)
+    for command in (*groups, estimate_command):
         app.cli.add_command(command)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,20 +42,17 @@ def content_sha256(salt: bytes, content: str) -> str:
     however few contents there could be. Source: EDPB Guidelines 02/2025 on processing of personal data
     through blockchain technologies: a keyed or salted hash whose key is erased with the data.
     """
-    return hashlib.sha256(salt + content.encode()).hexdigest()
+    return hashlib.sha256(salt + content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def event_sha256(event: Event) -> str:
-    """Return the hex digest of everything that an event says, but its own digest."""
-    said = {
-        "seq": event.seq,
-        "at": event.at,
-        "kind": event.kind,
-        "actor": event.actor,
-        "subject": event.subject,
-        "content_sha256": event.content_sha256,
-        "previous_sha256": event.previous_sha256,
-    }
+    """Return the hex digest of everything that an event says, but its own digest.
+
+    Raises:
+        ValueError: it says what no event can, such as text that is no Unicode.
+    """
+    said = asdict(event)
+    del said["sha256"]
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
@@ -72,3 +69,39 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     event = Event(seq, at, str(new.kind), new.actor, new.subject, digest, previous, sha256="")
     return replace(event, sha256=event_sha256(event))
+
+
+def chain_fault(event: Event, last: Event | None) -> str | None:
+    """Say why an event does not follow the one before it, as a sentence, or None where it does.
+
+    Args:
+        event: as it is stored.
+        last: the event that is stored before it, or None at the beginning.
+    """
+    seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
+    if event.seq != seq:
+        return f"Event {seq} is missing: event {event.seq} comes in its place."
+    try:
+        fits = event_sha256(event) == event.sha256
+    except ValueError:
+        fits = False
+    if not fits:
+        return f"Event {seq} does not say what it said when it was logged: its hash does not fit."
+    if event.previous_sha256 != previous:
+        return f"Event {seq} names another event before it than event {seq - 1} as it is now."
+    return None
+
+
+def content_fault(event: Event, salt: bytes, content: str) -> str | None:
+    """Say that the content beside an event is not the one that was logged, or return None."""
+    if content_sha256(salt, content) == event.content_sha256 and len(salt) == SALT_BYTES:
+        return None
+    return f"The content of event {event.seq} is not what was logged: its digest does not fit."
+
+
+def differing(logged: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of what a record says otherwise than when it was logged.
+
+    What a later version of simsvc adds to a record is not held against an event of before.
+    """
+    return tuple(name for name, value in logged.items() if name not in now or now[name] != value)

@@ -95,8 +95,8 @@ def energy_distance(reference: FloatVector, current: FloatVector) -> Distance | 
     """Compare embeddings (N, D) and (M, D); None where either are too few.
 
     Source: Szekely and Rizzo, "Energy statistics: A class of statistics based on distances", Journal of
-    Statistical Planning and Inference 143, 2013. The p-value is of a permutation test, as in Phipson and Smyth,
-    "Permutation p-values should never be zero", 2010.
+    Statistical Planning and Inference 143, 2013. The p-value is of a permutation test, as in Phipson and
+    Smyth, "Permutation p-values should never be zero", 2010.
     """
     if min(len(reference), len(current)) < LEAST:
         return None
@@ -121,8 +121,8 @@ def _energy(distances: NDArray[np.float64], in_reference: NDArray[np.bool_]) -> 
 def _stability(names: Sequence[str], reference: NDArray[np.int64], current: NDArray[np.int64]) -> Stability:
     """Return the index. A half is added to each count, so that an empty bin has a logarithm.
 
-    Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", Journal of Risk Model
-    Validation 14(4), 2020: where nothing changed, it is distributed as (1/n + 1/m) times chi-squared.
+    Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", Journal of Risk
+    Model Validation 14(4), 2020: where nothing changed, it is distributed as (1/n + 1/m) times chi-squared.
     """
     first, second = (_shares(counts) for counts in (reference, current))
     psi = float(((second - first) * np.log(second / first)).sum())

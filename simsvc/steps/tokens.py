@@ -12,8 +12,8 @@ from simsvc.values.tokens import SCOPES, TokenDraft
 
 ID_BYTES = 6
 SECRET_BYTES = 32
-"""256 bits. Source: NIST SP 800-63B, section 5.1.2.2: secrets of at least 112 bits of entropy are to be hashed
-with an approved one-way function; the salt and the slow hash are for those that have fewer."""
+"""256 bits. Source: NIST SP 800-63B, section 5.1.2.2: secrets of at least 112 bits of entropy are to be
+hashed with an approved one-way function; the salt and the slow hash are for those that have fewer."""
 NAME_CHARACTERS = 64
 MOST_DAYS = 366
 """A year. Source: OWASP API Security Top 10 (2023), API2, asks that tokens expire; how soon is ours."""

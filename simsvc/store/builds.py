@@ -42,7 +42,7 @@ class BuildStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.execute(select(BuildRow.label, BuildRow.created_at))
             return {row.label: row.created_at for row in rows}
 

@@ -92,7 +92,7 @@ class HistoryStore:
         conditions = _conditions(wanted)
         count = _joined(select(func.count(EstimateRow.sequence))).where(*conditions)
         rows = _rows().where(*conditions).order_by(SORTS[sort], EstimateRow.sequence.desc())
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             total = session.scalar(count) or 0
             found = session.execute(rows.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS))
             return total, [_history_row(*row) for row in found]
@@ -119,12 +119,12 @@ class HistoryStore:
         """
         query = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
         older = query if before is None else query.where(EstimateRow.sequence < before)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return [_history_row(*row) for row in session.execute(older.limit(count))]
 
     def choices(self) -> tuple[list[str], list[str]]:
         """Return the models and the indexes that records name."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             columns = (EstimateRow.model_version, EstimateRow.index_label)
             models, indexes = (
                 [name for name in session.scalars(select(column).distinct().order_by(column)) if name]

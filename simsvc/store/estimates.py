@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -12,11 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
+from simsvc.steps.logged import estimate_content
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
 from simsvc.store.embeddings import embedding_row
+from simsvc.store.events import append
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values.events import EventKind, NewEvent, actor_of
 
 PHOTO_NAME_CHARACTERS = 255
 Beside = Callable[[Session, str], None]
@@ -29,7 +33,7 @@ class EstimateStore:
         self._database = database
 
     def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
-        """Store the estimate in one transaction and return it as recorded.
+        """Store the estimate and log it in one transaction, and return it as recorded.
 
         Args:
             estimate: what to store.
@@ -46,6 +50,7 @@ class EstimateStore:
                 session.add(embedding_row(row.sequence, estimate.model_sha256, estimate.embedding))
             if beside is not None:
                 beside(session, row.public_id)
+            append(session, _event(row))
         return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
@@ -56,7 +61,7 @@ class EstimateStore:
             StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
                 raise _not_found()
@@ -70,7 +75,7 @@ class EstimateStore:
             StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 query.order_by(EstimateRow.sequence).options(selectinload(EstimateRow.neighbours))
             )
@@ -87,7 +92,7 @@ class EstimateStore:
             StoreError: the database cannot be read.
         """
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
             raise _not_found()
@@ -97,6 +102,12 @@ class EstimateStore:
 def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     """Return a row as it was recorded, without its crop, and without neighbours where they are not wanted."""
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
+
+
+def _event(row: EstimateRow) -> NewEvent:
+    crop_sha256 = hashlib.sha256(row.crop.png).hexdigest() if row.crop else None
+    content = estimate_content(recorded_of(row), crop_sha256)
+    return NewEvent(EventKind.ESTIMATE, actor_of(row.asked_by), f"estimate:{row.public_id}", content)
 
 
 def _not_found() -> EstimateNotFound:

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
 from simsvc.store.tables import EventContentRow, EventRow
-from simsvc.values.events import Event, NewEvent
+from simsvc.values.events import Event, EventKind, NewEvent
 
-LOCK = 0x51_5356_43
+LOCK = 0x5153_5643
 """Any number that nothing else locks in this database: "QSVC"."""
 
 
@@ -28,8 +28,7 @@ def append(session: Session, event: NewEvent) -> Event:
     """
     session.flush()
     content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    lock_log(session)
     chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last_event(session))
     session.add(_row(chained))
     session.flush()  # the content's foreign key needs its event
@@ -38,10 +37,16 @@ def append(session: Session, event: NewEvent) -> Event:
     return chained
 
 
+def lock_log(session: Session) -> None:
+    """Keep every other writer out of the log until the transaction ends; SQLite does so by itself."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
 def last_event(session: Session) -> Event | None:
     """Return the last event, or None where nothing is logged yet."""
-    row = session.scalar(select(EventRow).order_by(EventRow.seq.desc()).limit(1))
-    return event_of(row) if row else None
+    row = session.execute(select(*EventRow.__table__.columns).order_by(EventRow.seq.desc()).limit(1)).first()
+    return Event(**row._mapping) if row else None
 
 
 def erase_contents(session: Session, subjects: Iterable[str]) -> tuple[int, ...]:
@@ -49,29 +54,17 @@ def erase_contents(session: Session, subjects: Iterable[str]) -> tuple[int, ...]
 
     The caller appends an event of kind ERASURE or RETENTION in the same transaction whose content names these
     numbers as `"events": [...]`: without it, verifying reports that the contents are missing. Events of kind
-    ERASURE and SETTINGS keep their contents.
+    ERASURE, RETENTION and SETTINGS keep their contents.
     """
-    wanted = select(EventRow.seq).where(
-        EventRow.subject.in_(list(subjects)), EventRow.kind.not_in(("erasure", "settings"))
-    )
+    wanted = select(EventRow.seq).where(EventRow.subject.in_(list(subjects)), EventRow.kind.not_in(KEPT))
     kept = select(EventContentRow.seq).where(EventContentRow.seq.in_(wanted)).order_by(EventContentRow.seq)
     found = tuple(session.scalars(kept))
     session.execute(delete(EventContentRow).where(EventContentRow.seq.in_(found)))
     return found
 
 
-def event_of(row: EventRow) -> Event:
-    """Return a row as the event that it holds."""
-    return Event(
-        seq=row.seq,
-        at=row.at,
-        kind=row.kind,
-        actor=row.actor,
-        subject=row.subject,
-        content_sha256=row.content_sha256,
-        previous_sha256=row.previous_sha256,
-        sha256=row.sha256,
-    )
+KEPT = (str(EventKind.ERASURE), str(EventKind.RETENTION), str(EventKind.SETTINGS))
+"""Kinds whose contents are never erased; the tables' triggers see to it."""
 
 
 def _row(event: Event) -> EventRow:

@@ -65,7 +65,7 @@ class InventoryStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return {row.label: row for row in session.scalars(select(BuildRow))}
 
     def services(self) -> dict[str, list[Service]]:
@@ -75,7 +75,7 @@ class InventoryStore:
             StoreError: the database cannot be read.
         """
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             switches = session.scalars(query).all()
         ends = [*(switch.switched_at for switch in switches[1:]), None]
         found: dict[str, list[Service]] = {}
@@ -90,5 +90,5 @@ class InventoryStore:
             .where(key.is_not(None))
             .group_by(key)
         )
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return {str(row[0]): Use(*cast("Any", row[1:])) for row in session.execute(query)}

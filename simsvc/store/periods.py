@@ -55,7 +55,7 @@ class PeriodStore:
         """
         columns = (EstimateRow.status, EstimateRow.code, EstimateRow.age_years, EstimateRow.refer_reason)
         newest = select(*columns).order_by(EstimateRow.sequence.desc()).limit(MOST_ESTIMATES)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.execute(newest.where(*_within(period))).all()
         ages = tuple(row.age_years for row in rows if row.age_years is not None)
         return Answers(ages, tuple(_outcome(row.status, row.code, row.refer_reason) for row in rows))
@@ -71,7 +71,7 @@ class PeriodStore:
             .order_by(count.desc(), EmbeddingRow.model_sha256)
             .limit(1)
         )
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return session.scalar(query)
 
     def embeddings(self, period: Period, model_sha256: str) -> FloatVector:
@@ -87,7 +87,7 @@ class PeriodStore:
             .order_by(EmbeddingRow.estimate.desc())
             .limit(MOST_ESTIMATES)
         )
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             wanted = _spread(session.scalars(numbers).all())
             rows = select(EmbeddingRow.vector).where(EmbeddingRow.estimate.in_(wanted))
             vectors = [vector_of(data) for data in session.scalars(rows)]

@@ -1,7 +1,7 @@
 """Idempotency keys: which record a request made, so that the same request sent again makes none.
 
-Source: IETF, draft-ietf-httpapi-idempotency-key-header. A key is written in the transaction of the record that it
-stands for: after a crash there are both or neither, and of two rivals only one gets through.
+Source: IETF, draft-ietf-httpapi-idempotency-key-header. A key is written in the transaction of the record that
+it stands for: after a crash there are both or neither, and of two rivals only one gets through.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RequestKeyRow(Table):
     """Which photo of the request, from 0."""
     request_sha256: Mapped[str] = mapped_column(String(64))
     result: Mapped[str] = mapped_column(String(64), index=True)
-    """Public id of the estimate, or "<estimate>/<number>" of a decision. No foreign key: a record may be erased."""
+    """Public id of the estimate, or "<estimate>/<number>" of a decision. No foreign key: records may be erased."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -48,7 +48,7 @@ class RequestKeyStore:
             KeyReused: the key came with another request before.
             StoreError: the database cannot be read.
         """
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             row = session.scalar(
                 select(RequestKeyRow).where(
                     RequestKeyRow.token == key.token,

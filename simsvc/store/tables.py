@@ -261,8 +261,8 @@ class EventRow(Table):
 class EventContentRow(Table):
     """What an event says beside the chain. Triggers let rows be added, and erased, but never changed.
 
-    Contents of erasures and of settings cannot be erased: the first are receipts, the second say where the
-    log begins.
+    Contents of erasures, retention and settings cannot be erased: the first two are receipts, the last say
+    where the log begins.
     """
 
     __tablename__ = "event_contents"

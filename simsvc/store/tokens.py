@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import JSON, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from simsvc.errors import TokenNotFound
 from simsvc.store.database import Database
+from simsvc.store.events import append
 from simsvc.store.tables import Table, UtcDateTime
+from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
 
 ACTOR = "token:"
@@ -52,18 +54,20 @@ class TokenStore:
             created_by=token.created_by,
             expires_at=token.expires_at,
         )
+        said = {"what": "made", "scopes": list(token.scopes), "expires_at": token.expires_at.isoformat()}
         with self._database.transaction() as session:
             session.add(row)
+            append(session, _event(token.id, token.created_by, said))
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             return (_token(row), row.secret_sha256) if row else None
 
     def all(self) -> tuple[Token, ...]:
         """Return every token, the newest first."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return tuple(_token(row) for row in session.scalars(select(TokenRow).order_by(_NEWEST)))
 
     def names(self, actors: Iterable[str | None]) -> dict[str, str]:
@@ -72,7 +76,7 @@ class TokenStore:
         if not wanted:
             return {}
         query = select(TokenRow.public_id, TokenRow.name).where(TokenRow.public_id.in_(wanted))
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return {f"{ACTOR}{row.public_id}": row.name for row in session.execute(query)}
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
@@ -81,18 +85,23 @@ class TokenStore:
         Raises:
             TokenNotFound: there is none of that id.
         """
-        del by  # for the log
         with self._database.transaction() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             if row is None:
                 raise TokenNotFound("There is no token of this id. Look at the list of tokens and try again.")
-            row.revoked_at = row.revoked_at or now
+            if row.revoked_at is None:
+                row.revoked_at = now
+                append(session, _event(token_id, by, {"what": "revoked"}))
             return _token(row)
 
     def used(self, token_id: str, now: datetime) -> None:
         """Note when it was last used."""
         with self._database.transaction() as session:
             session.execute(update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now))
+
+
+def _event(token_id: str, by: str | None, said: dict[str, Any]) -> NewEvent:
+    return NewEvent(EventKind.TOKEN, f"user:{by}" if by else COMMAND, f"token:{token_id}", said)
 
 
 _NEWEST = TokenRow.sequence.desc()

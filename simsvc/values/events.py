@@ -31,9 +31,14 @@ class EventKind(StrEnum):
 COMMAND = "command"
 """Actor of what is done on the command line."""
 PROGRAM = "program"
-"""Actor of what a program asks for without a token."""
+"""Actor of what a program, or a command for photos, asks for without an account."""
 VISITOR = "visitor"
 """Actor of what is done before anyone has signed in."""
+
+
+def actor_of(account: str | None) -> str:
+    """Return who acts where a record names this account; a program or a command where it names none."""
+    return f"user:{account}" if account and ":" not in account else account or PROGRAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +93,81 @@ class Event:
     def time(self) -> datetime:
         """When it was logged, aware, in UTC."""
         return datetime.fromisoformat(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event, and what it says beside the chain.
+
+    Attributes:
+        event: as it is stored.
+        salt: of its content; empty where that was erased.
+        content: canonical JSON, or None where it was erased.
+    """
+
+    event: Event
+    salt: bytes
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Which record an event is about.
+
+    Attributes:
+        estimate_id: public id of the estimate.
+        decision: number of the decision on it, or 0 for the estimate itself.
+    """
+
+    estimate_id: str
+    decision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first thing in the log that does not fit.
+
+    Attributes:
+        seq: number of the event, or None where a record has no event.
+        subject: of the event or record.
+        code: stable: "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged"
+            or "checkpoint".
+        sentence: what does not fit.
+    """
+
+    seq: int | None
+    subject: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying the log found.
+
+    Attributes:
+        events: how many there are.
+        erased: how many of them have had their content erased.
+        last: the last one, or None in an empty log.
+        broken: the first break, or None where everything fits.
+    """
+
+    events: int
+    erased: int
+    last: Event | None
+    broken: Break | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """That the log contained an event: to be kept where nobody who can write the log can write.
+
+    Attributes:
+        seq: number of the event.
+        sha256: of the event, and thereby of everything before it.
+        at: when the event was logged, as the event has it.
+    """
+
+    seq: int
+    sha256: str
+    at: str

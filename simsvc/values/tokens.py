@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 Scope = Literal["estimate", "audit", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""`estimate` asks for estimates, reads them and decides; `audit` reads everything; `admin` does both, and what
-changes the service."""
+"""`estimate` asks for estimates, reads them and decides; `audit` reads everything; `admin` does both, and
+what changes the service."""
 TokenState = Literal["active", "expired", "revoked"]
 
 

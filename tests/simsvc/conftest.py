@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.slim_detector import SlimDetector
+from simsvc.store import migrate
+from simsvc.store.database import Database
 from tests.drawn_faces import draw_face
+from tests.postgres_server import fresh_database, postgres_server
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -44,3 +48,31 @@ def labelled_folder(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL server, and make a database with all tables in it that others are copied from."""
+    with postgres_server() as server, fresh_database(server, "migrated") as url:
+        database = Database(url)
+        migrate.upgrade(database.engine)
+        database.close()
+        yield server
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """Return the address of a PostgreSQL database of its own, with all tables."""
+    with fresh_database(postgres, f"test_{next(_numbers)}", "migrated") as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a database of each kind, one after the other."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    return str(request.getfixturevalue("postgres_url"))

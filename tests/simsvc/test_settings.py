@@ -26,6 +26,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_GALLERY_DIR": str(tmp_path / "g"),
             "SIMSVC_INDEX_ROOT": str(tmp_path / "i"),
             "DATABASE_URL": "postgresql://h/d",
+            "SIMSVC_DATABASE_POOL": "9",
+            "SIMSVC_STATEMENT_TIMEOUT_MS": "700",
             "SIMSVC_MAX_UPLOAD_BYTES": "5000",
             "SIMSVC_NEIGHBOURS": "7",
             "SIMSVC_THREADS": "3",
@@ -48,6 +50,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         tmp_path / "i",
     )
     assert settings.database_url == "postgresql://h/d"
+    assert (settings.database_pool, settings.statement_timeout_ms) == (9, 700)
     assert (settings.max_upload_bytes, settings.neighbours, settings.threads) == (5000, 7, 3)
     assert (settings.workers, settings.bind) == (4, "127.0.0.1:9")
     assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")

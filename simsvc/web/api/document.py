@@ -10,7 +10,7 @@ from flask_smorest import Api
 
 from simsvc import errors
 from simsvc.errors import SimsvcError
-from simsvc.web.api import decisions, estimates, exports, fairness, indexes, models, monitoring
+from simsvc.web.api import audit, decisions, estimates, exports, fairness, indexes, models, monitoring
 from simsvc.web.api.exports import CSV
 from simsvc.web.api.resource import Resource
 from simsvc.web.api.scopes import SCOPES_OF
@@ -25,12 +25,13 @@ RESOURCES = (
     fairness.resource,
     monitoring.resource,
     exports.resource,
+    audit.resource,
 )
 """Each in a file of its own."""
 ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
-(RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and logged;
-without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`, what has not changed
-is answered 304. Lists come in pages: `next` of one is the `cursor` of the page after it."""
+(RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
+logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`, what
+has not changed is answered 304. Lists come in pages: `next` of one is the `cursor` of the page after it."""
 HTTP_CODES = {
     "bad_request": 400,
     "not_found": 404,
@@ -127,7 +128,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
         answer["headers"] = {
             "X-Request-ID": {"schema": {"type": "string"}, "description": "Number of the request."}
         }
-        if endpoint == "api_exports.estimates":
+        if endpoint.startswith("api_exports."):
             answer["content"][CSV] = {"schema": {"type": "string"}}
     if method == "get":
         kept["304"] = {"description": "Nothing changed since `If-None-Match`."}

@@ -35,7 +35,7 @@ resource = Resource("estimates", __name__, "Judge photos, and read what is on re
 def create() -> ResponseReturnValue:
     """Judge one photo and put the answer on record.
 
-    A photo that cannot be judged is an answer, too: its `status` is "refused", with a `code` and a `sentence`.
+    One that cannot be judged is an answer, too: its `status` is "refused", with a `code` and a `sentence`.
     """
     recorded = judged(sent_photos(1), declaration())[0]
     return (

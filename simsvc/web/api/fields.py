@@ -14,7 +14,7 @@ INSTANT = re.compile(
 )
 """Source: RFC 3339, section 5.6."""
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""No record lies before or after: an instant beyond means the same as these, and every database can hold them."""
+"""No record lies before or after: an instant beyond means the same, and every database holds these."""
 NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
 """Text of one line; PostgreSQL holds no NUL."""
 
@@ -22,7 +22,7 @@ NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
 class Whole(fields.Integer):
     """A whole number of an address, in ASCII digits."""
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not WHOLE.fullmatch(str(value)):
             raise ValidationError("Write a whole number.")
         return int(value)
@@ -31,7 +31,7 @@ class Whole(fields.Integer):
 class Instant(fields.AwareDateTime):
     """An instant with its offset, such as 2026-02-28T09:00:00Z."""
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
         match = INSTANT.fullmatch(str(value))
         if not match:
             raise ValidationError("Write an instant with its offset, such as 2026-02-28T09:00:00Z.")

@@ -23,7 +23,7 @@ resource = Resource("monitoring", __name__, "Drift between two periods, from wha
 @resource.arguments(DriftQuery, location="query")
 @resource.response(200, Drift)
 def drift(query: dict[str, datetime]) -> ResponseReturnValue:
-    """Compare two periods: ages and outcomes by their stability index, embeddings by their energy distance."""
+    """Compare two periods: ages and outcomes by stability index, embeddings by their energy distance."""
     reference = _period(query["reference_since"], query["reference_before"])
     current = _period(query["current_since"], query["current_before"])
     first, second = services().periods.answers(reference), services().periods.answers(current)

@@ -26,8 +26,8 @@ PARAMETER = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "pattern": PATTERN},
-    "description": "Chosen by the client, such as a UUID. The same request with the same key gives the same answer "
-    "and makes nothing new; another request with it is refused.",
+    "description": "Chosen by the client, such as a UUID. The same request with the same key gives the "
+    "same answer and makes nothing new; another request with it is refused.",
 }
 Made = TypeVar("Made")
 Beside = Callable[[Session, str], None]

@@ -29,6 +29,9 @@ SCOPES_OF: dict[str, frozenset[Scope] | None] = {
     "api_fairness.show": READ,
     "api_monitoring.drift": AUDIT,
     "api_exports.estimates": AUDIT,
+    "api_exports.events": AUDIT,
+    "api_audit.events": AUDIT,
+    "api_audit.verification": AUDIT,
 }
 """Endpoint to the scopes any of which opens it; None for what anyone may read without a token."""
 

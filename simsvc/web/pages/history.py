@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import date
 
 from flask import Blueprint, Response, render_template, request
@@ -14,7 +15,7 @@ from simsvc.steps.declared import CASE_CHARACTERS, declared_age
 from simsvc.steps.flags import FLAGS
 from simsvc.steps.spreadsheet import csv_line
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
-from simsvc.web.current import services
+from simsvc.web.current import note_export, services
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
@@ -75,7 +76,10 @@ def show() -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     """Stream every record that is searched for as CSV; an unusable database is noticed before it begins."""
     names = services().all_names()
-    rows = services().history.every(_wanted())
+    wanted = _wanted()
+    filters = {name: str(value) for name, value in asdict(wanted).items() if value and name != "case"}
+    note_export("history", format="csv", filters=filters, by_case=bool(wanted.case))
+    rows = services().history.every(wanted)
     first = list(itertools.islice(rows, 1))
     lines = csv_lines(itertools.chain(first, rows), names)
     response = Response(lines, mimetype="text/csv", content_type="text/csv; charset=utf-8")

@@ -34,7 +34,7 @@ GUARDS = {
         "WHEN EXISTS (SELECT 1 FROM event_contents WHERE seq = NEW.seq) "
         "BEGIN SELECT RAISE(ABORT, 'the log is only ever added to'); END",
         "CREATE TRIGGER event_contents_stay BEFORE DELETE ON event_contents "
-        "WHEN EXISTS (SELECT 1 FROM events WHERE seq = OLD.seq AND kind IN ('erasure', 'settings')) "
+        "WHEN (SELECT kind FROM events WHERE seq = OLD.seq) IN ('erasure', 'retention', 'settings') "
         "BEGIN SELECT RAISE(ABORT, 'receipts and settings are never erased'); END",
     ),
     "postgresql": (
@@ -46,7 +46,7 @@ GUARDS = {
         "OR NEW.previous_sha256 <> COALESCE(last.sha256, repeat('0', 64)) "
         "THEN RAISE EXCEPTION 'the log is only ever added to, at its end'; END IF; RETURN NEW; END $$",
         "CREATE FUNCTION event_contents_stay() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN IF EXISTS (SELECT 1 FROM events WHERE seq = OLD.seq AND kind IN ('erasure', 'settings')) "
+        "BEGIN IF (SELECT kind FROM events WHERE seq = OLD.seq) IN ('erasure', 'retention', 'settings') "
         "THEN RAISE EXCEPTION 'receipts and settings are never erased'; END IF; RETURN OLD; END $$",
         "CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE ON events "
         "FOR EACH ROW EXECUTE FUNCTION log_never_changes()",

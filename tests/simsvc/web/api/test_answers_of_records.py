@@ -318,7 +318,7 @@ def test_models_and_builds_are_listed_with_what_they_are_made_of(client: FlaskCl
 
 
 def test_fairness_of_a_model_without_a_card_is_what_it_states(client: FlaskClient) -> None:
-    """Without a card the figures of model.json are given; what was never measured is left out, not made up."""
+    """Without a card the figures of model.json are given; what was never measured is left out."""
     answer = client.get("/api/v1/fairness").get_json()
     assert answer["model"] == "tiny-0"
     assert isinstance(answer["groups"], list)

@@ -39,6 +39,9 @@ ROUTES: list[Route] = [
     ("api_fairness.show", "GET", f"{V1}/fairness", ALL, 200),
     ("api_monitoring.drift", "GET", f"{V1}/monitoring/drift?{PERIODS}", AUDITING, 200),
     ("api_exports.estimates", "GET", f"{V1}/exports/estimates", AUDITING, 200),
+    ("api_exports.events", "GET", f"{V1}/exports/events", AUDITING, 200),
+    ("api_audit.events", "GET", f"{V1}/audit/events", AUDITING, 200),
+    ("api_audit.verification", "GET", f"{V1}/audit/verify", AUDITING, 200),
 ]
 """Endpoint, method, address, the scopes any of which opens it, and what an empty request gets then."""
 

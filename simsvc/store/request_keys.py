@@ -1,7 +1,8 @@
 """Idempotency keys: which record a request made, so that the same request sent again makes none.
 
-Source: IETF, draft-ietf-httpapi-idempotency-key-header. A key is written in the transaction of the record that
-it stands for: after a crash there are both or neither, and of two rivals only one gets through.
+Source: IETF, draft-ietf-httpapi-idempotency-key-header.
+A key is written in the transaction of the record that it stands for: after a crash there are both or neither,
+and of two rivals only one gets through.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class RequestKeyRow(Table):
     """Which photo of the request, from 0."""
     request_sha256: Mapped[str] = mapped_column(String(64))
     result: Mapped[str] = mapped_column(String(64), index=True)
-    """Public id of the estimate, or "<estimate>/<number>" of a decision. No foreign key: records may be erased."""
+    """Public id of the estimate, or "<estimate>/<number>" of a decision. No foreign key: it may be erased."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

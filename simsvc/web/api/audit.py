@@ -79,7 +79,7 @@ class FirstBreak(Strict):
 
 
 class Verification(Strict):
-    """What verifying found. Keep `last` where nobody who writes the log can write: it proves the log later."""
+    """What verifying found. Keep `last` where nobody who writes the log can write."""
 
     fits = needed(fields.Boolean, "Whether every event, content and record fits.")
     events = needed(fields.Integer, "How many there are.")

@@ -30,8 +30,8 @@ RESOURCES = (
 """Each in a file of its own."""
 ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
 (RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
-logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`, what
-has not changed is answered 304. Lists come in pages: `next` of one is the `cursor` of the page after it."""
+logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`,
+what has not changed is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
 HTTP_CODES = {
     "bad_request": 400,
     "not_found": 404,

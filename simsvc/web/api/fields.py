@@ -17,6 +17,7 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """No record lies before or after: an instant beyond means the same, and every database holds these."""
 NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
 """Text of one line; PostgreSQL holds no NUL."""
+NO_NUL = r"^[^\x00]*$"
 
 
 class Whole(fields.Integer):
@@ -52,4 +53,14 @@ class Text(fields.String):
         text = str(super()._deserialize(value, *args, **kwargs))
         if not text.isprintable() and re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
             raise ValidationError("Write one line without control characters.")
+        return text
+
+
+class Paragraphs(fields.String):
+    """Text of any number of lines that every database can hold."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, *args, **kwargs))
+        if re.search(r"[\x00\ud800-\udfff]", text):
+            raise ValidationError("Write text without NUL and without halves of characters.")
         return text

@@ -11,7 +11,7 @@ from simsvc.steps.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.steps.flags import FLAGS
 from simsvc.store.cases import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS
-from simsvc.web.api.fields import NO_CONTROL, Instant, Text, Whole
+from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole
 
 MOST_ROWS = 100
 USUAL_ROWS = 25
@@ -212,13 +212,13 @@ class NewDecision(Strict):
         validate=validate.Range(0, OLDEST_YEARS),
         metadata={"description": "Of an override."},
     )
-    reason = fields.String(
+    reason = Paragraphs(
         load_default="",
-        validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")],
+        validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)],
         metadata={"description": "Of an override."},
     )
-    note = fields.String(
-        load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(r"^[^\x00]*$")]
+    note = Paragraphs(
+        load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)]
     )
     after = fields.Integer(
         strict=True,

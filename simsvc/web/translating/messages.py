@@ -26,6 +26,7 @@ ONLY_COMMANDS = (
     "engines/sources.py",
     "engines/torch_",
     "flows/build_index.py",
+    "flows/tokens.py",
     "settings.py",
     "steps/labels.py",
     "store/request_keys.py",

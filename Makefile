@@ -18,13 +18,14 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser postgres lint stress bench measure clean
+.PHONY: help run test browser postgres lint stress fuzz bench measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make bench            measure, and print a table'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
@@ -90,6 +91,10 @@ lint: $(TESTING)/.ready
 
 stress: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.stress
+
+# schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
+fuzz: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.fuzz
 
 bench: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench

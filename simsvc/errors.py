@@ -41,7 +41,14 @@ SimsvcError
 │   ├── PlotNotFound           plot_not_found
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
-│   ├── ApiClosed              api_closed
+│   ├── ScopeMissing           scope_missing
+│   ├── InputRefused           input_refused
+│   ├── NotJson                not_json
+│   ├── CursorRefused          cursor_refused
+│   ├── PeriodRefused          period_refused
+│   ├── KeyReused              key_reused
+│   ├── KeyTaken               key_taken
+│   ├── ModelNotFound          model_not_found
 │   ├── FormExpired            form_expired
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
@@ -65,7 +72,10 @@ SimsvcError
 │   ├── NameTaken              name_taken
 │   ├── LinkSpent              link_spent
 │   ├── LastAdmin              last_admin
-│   └── UserNotFound           user_not_found
+│   ├── UserNotFound           user_not_found
+│   ├── TokenRefused           token_refused
+│   ├── TokenDraftRefused      token_draft_refused
+│   └── TokenNotFound          token_not_found
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)
 │   ├── BatchEmpty             batch_empty
 │   ├── BatchTooLarge          batch_too_large
@@ -82,6 +92,10 @@ SimsvcError
 │   └── CheckpointRefused      checkpoint_refused
 └── SettingsError              settings_invalid
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class SimsvcError(Exception):
@@ -335,10 +349,60 @@ class NotPermitted(RequestError):
     code = "not_permitted"
 
 
-class ApiClosed(RequestError):
-    """The operator has closed the JSON API."""
+class ScopeMissing(RequestError):
+    """The token has no scope that allows this."""
 
-    code = "api_closed"
+    code = "scope_missing"
+
+
+class InputRefused(RequestError):
+    """Fields of the request cannot be used.
+
+    Attributes:
+        fields: name of each such field to what is wrong with it.
+    """
+
+    code = "input_refused"
+
+    def __init__(self, sentence: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.fields = dict(fields or {})
+
+
+class NotJson(RequestError):
+    """The body should be JSON and is something else."""
+
+    code = "not_json"
+
+
+class CursorRefused(RequestError):
+    """The cursor is not one that was given for this list."""
+
+    code = "cursor_refused"
+
+
+class PeriodRefused(RequestError):
+    """The periods cannot be compared."""
+
+    code = "period_refused"
+
+
+class KeyReused(RequestError):
+    """An idempotency key came with another request before."""
+
+    code = "key_reused"
+
+
+class KeyTaken(RequestError):
+    """The same request with the same idempotency key is being answered."""
+
+    code = "key_taken"
+
+
+class ModelNotFound(RequestError):
+    """No model of that hash is in service or on record."""
+
+    code = "model_not_found"
 
 
 class FormExpired(RequestError):
@@ -483,6 +547,24 @@ class UserNotFound(AccountError):
     """No account has that name or id."""
 
     code = "user_not_found"
+
+
+class TokenRefused(AccountError):
+    """What a program sent is no token in force."""
+
+    code = "token_refused"
+
+
+class TokenDraftRefused(AccountError):
+    """No token can be made so."""
+
+    code = "token_draft_refused"
+
+
+class TokenNotFound(AccountError):
+    """No token has that id."""
+
+    code = "token_not_found"
 
 
 class BatchError(SimsvcError):

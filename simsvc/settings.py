@@ -17,7 +17,9 @@ SIGN_IN_RATE = "20 per minute"
 """Of one address: an office behind one address signs in at nine; a guesser gets nowhere. Per account, see
 `steps.passwords.lock_after`."""
 UPLOAD_RATE = "600 per minute"
-"""Of one account or address: more than two cores judge, so that it stops floods, not work."""
+"""Of one account, token or address: more than two cores judge, so that it stops floods, not work."""
+API_RATE = "3000 per minute"
+"""Of one token: 50 a second, which no honest program of an office needs for long."""
 LEAST_KEY_CHARACTERS = 32
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
@@ -49,9 +51,9 @@ class Settings:
         tls: whether people reach it by HTTPS only: cookies become Secure, and browsers are told so.
         proxies: reverse proxies in front whose X-Forwarded headers are believed.
         idle_minutes: a session unused for so long ends.
-        api_open: whether /api/v1 answers programs.
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
-        upload_rate: photos of one account or address, likewise.
+        upload_rate: photos of one account, token or address, likewise.
+        api_rate: requests of one token, likewise.
         rate_storage: where the rates are counted; memory:// counts in each worker by itself.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
@@ -80,9 +82,9 @@ class Settings:
     tls: bool = False
     proxies: int = 0
     idle_minutes: int = 30
-    api_open: bool = True
     sign_in_rate: str = SIGN_IN_RATE
     upload_rate: str = UPLOAD_RATE
+    api_rate: str = API_RATE
     rate_storage: str = "memory://"
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
@@ -127,9 +129,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         tls=_flag(env, "SIMSVC_TLS", default=False),
         proxies=_whole(env, "SIMSVC_PROXIES", 0, 0, 10),
         idle_minutes=_whole(env, "SIMSVC_IDLE_MINUTES", 30, 1, 720),
-        api_open=_flag(env, "SIMSVC_API_OPEN", default=True),
         sign_in_rate=_rate(env, "SIMSVC_SIGN_IN_RATE", SIGN_IN_RATE),
         upload_rate=_rate(env, "SIMSVC_UPLOAD_RATE", UPLOAD_RATE),
+        api_rate=_rate(env, "SIMSVC_API_RATE", API_RATE),
         rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
         batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
         max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),

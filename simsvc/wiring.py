@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
@@ -25,16 +26,18 @@ from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import BundleError, EngineMissing, StoreError
+from simsvc.errors import BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
 from simsvc.flows.log_start import log_start
 from simsvc.flows.switch_index import Switcher
+from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.recall import Recall, recall
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
@@ -44,8 +47,12 @@ from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
+from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
+from simsvc.store.periods import PeriodStore
+from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.switches import SwitchStore
+from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo
 
 _log = logging.getLogger(__name__)
@@ -73,6 +80,9 @@ class Services:
         self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
+        self.token_book = TokenStore(self.database)
+        self.tokens = Tokens(self.token_book, now)
+        self.request_keys = RequestKeyStore(self.database, now)
         self.batch_book = BatchStore(self.database, self.estimates)
         self.waiting_room = WaitingRoom(settings.batch_dir / "waiting")
         self.batches = Batches(
@@ -80,10 +90,13 @@ class Services:
         )
         self.builds = BuildStore(self.database)
         self.switches = SwitchStore(self.database)
+        self.inventory = InventoryStore(self.database)
+        self.periods = PeriodStore(self.database)
         self.shelf = IndexShelf(settings.index_root)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self.models = ModelShelf(settings.model_root)
+        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self._measured_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
 
@@ -94,6 +107,24 @@ class Services:
             SettingsError: its file cannot be used.
         """
         return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
+
+    def names(self, actors: Iterable[str | None]) -> dict[str, str]:
+        """Return the names of these accounts and tokens, as records write them; unknown ones are left out.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        asked = set(actors)
+        return {**self.users.names(asked), **self.token_book.names(asked)}
+
+    def all_names(self) -> dict[str, str]:
+        """Return the names of every account and token, as records write them.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        tokens = {token.actor: token.name for token in self.token_book.all()}
+        return {**{user.id: user.name for user in self.users.all()}, **tokens}
 
     def corridor(self) -> Corridor:
         """Return what an estimate needs.
@@ -139,6 +170,40 @@ class Services:
             IndexDamaged: its faces cannot be read.
         """
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
+
+    def model_document(self) -> Bundle:
+        """Return what the bundle in service says of itself.
+
+        Raises:
+            BundleError: it cannot be read.
+        """
+        return load_document(self.settings.bundle_dir)
+
+    def model_card(self) -> dict[str, Any] | None:
+        """Return the model card, or None for a model without one.
+
+        Raises:
+            BundleDamaged: it cannot be understood.
+        """
+        return read_card(self.settings.bundle_dir)
+
+    def current_build(self) -> str | None:
+        """Return the label of the build in service, or None where there is none or it cannot be told."""
+        try:
+            return self.shelf.current()
+        except IndexError_:
+            return None
+
+    def recall(self, label: str) -> Recall | None:
+        """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
+        try:
+            return self._recall(label)
+        except IndexError_:
+            return None
+
+    def _measured_recall(self, label: str) -> Recall | None:
+        index = AnnoyIndex(self.settings.index_root / label, self.model_document().sha256)
+        return recall(index.embeddings(), index.search)
 
     def model_page(self) -> ModelPage:
         """Return what is known about the model in service.

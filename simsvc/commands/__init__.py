@@ -12,6 +12,7 @@ from simsvc.commands.estimate_command import estimate_command
 from simsvc.commands.face_commands import face_group
 from simsvc.commands.index_commands import index_group
 from simsvc.commands.keep_commands import model_group, replay_command, retention_group
+from simsvc.commands.token_command import token_group
 from simsvc.commands.user_command import user_group
 
 COMMANDS = (
@@ -24,6 +25,7 @@ COMMANDS = (
     retention_group,
     erase_group,
     user_group,
+    token_group,
     batch_group,
     audit_group,
 )

@@ -91,7 +91,7 @@ def estimate(
         data: the upload's bytes.
         photo_name: what the client calls the photo.
         corridor: what the steps need.
-        asked_by: public id of the account that asks, if any.
+        asked_by: public id of the account that asks, or "token:<id>", if any.
         declared: what the applicant's file says, if anything.
 
     Raises:
@@ -164,5 +164,6 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             flags=picked.flags,
             quality=quality,
             crop=judged,
+            embedding=prediction.embeddings[0],
         )
         return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.steps.logged import decision_content
@@ -24,16 +26,23 @@ class DecisionStore:
         self._database = database
 
     def add(
-        self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
+        self,
+        public_id: str,
+        draft: DecisionDraft,
+        decided_by: str,
+        after: int,
+        now: datetime,
+        beside: Callable[[Session, str], None] | None = None,
     ) -> Decision:
         """Put a decision on an estimate on record, and log it.
 
         Args:
             public_id: of the estimate.
             draft: what was decided.
-            decided_by: public id of the account.
+            decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
             now: UTC.
+            beside: does what must happen in the same transaction or not at all, given "<estimate>/<number>".
 
         Raises:
             EstimateNotFound: no estimate has that id.
@@ -52,6 +61,9 @@ class DecisionStore:
                     raise _superseded()
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
+                session.flush()
+                if beside is not None:
+                    beside(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):

@@ -17,6 +17,7 @@ from simsvc.ports import Cipher
 from simsvc.steps.logged import estimate_content
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
+from simsvc.store.embeddings import embedding_row
 from simsvc.store.events import append
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow, NeighbourRow, PhotoRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
@@ -50,6 +51,8 @@ class EstimateStore:
         with self._database.transaction() as session:
             session.add(row)
             session.flush()
+            if estimate.embedding is not None and estimate.model_sha256 is not None:
+                session.add(embedding_row(row.sequence, estimate.model_sha256, estimate.embedding))
             if beside is not None:
                 beside(session, row.public_id)
             append(session, _event(row))

@@ -16,11 +16,11 @@ from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
 from simsvc.web import access, errors, forms, headers, language, limits, sessions, upload
-from simsvc.web.api import estimates as api_estimates
-from simsvc.web.api import health
+from simsvc.web.api import conditional, document, health
 from simsvc.web.current import visitor
 from simsvc.web.pages import (
     account,
+    api_reference,
     batches,
     cases,
     decisions,
@@ -32,6 +32,7 @@ from simsvc.web.pages import (
     model,
     pictures,
     sign_in,
+    tokens,
     users,
 )
 from simsvc.web.pages import estimates as page_estimates
@@ -42,11 +43,12 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 BLUEPRINTS = (
-    api_estimates.blueprint,
     health.blueprint,
     sign_in.blueprint,
     account.blueprint,
     users.blueprint,
+    tokens.blueprint,
+    api_reference.blueprint,
     display.blueprint,
     page_estimates.blueprint,
     batches.blueprint,
@@ -98,10 +100,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         upload,
         forms,
         language,
+        conditional,
     ):  # in this order before each request
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    document.register(app)
     limits.register(app)
     return app
 

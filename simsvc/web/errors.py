@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
+from collections.abc import Mapping
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc.errors import (
     AccountError,
-    ApiClosed,
     BatchError,
     BatchNotFound,
     BatchTooLarge,
@@ -21,6 +22,7 @@ from simsvc.errors import (
     BundleError,
     CaseNotFound,
     CaseRefused,
+    CursorRefused,
     DatesRefused,
     DecisionRefused,
     DecisionSuperseded,
@@ -31,14 +33,20 @@ from simsvc.errors import (
     FacesRefused,
     FilterRefused,
     IndexError_,
+    InputRefused,
     KeepError,
+    KeyReused,
+    KeyTaken,
     LastAdmin,
     LinkSpent,
     ModelChanged,
     ModelGone,
+    ModelNotFound,
     NameTaken,
+    NotJson,
     NotMultipart,
     NotPermitted,
+    PeriodRefused,
     PhotoError,
     PhotoLocked,
     PhotoNotKept,
@@ -47,13 +55,17 @@ from simsvc.errors import (
     PlotNotFound,
     RequestError,
     RetireRefused,
+    ScopeMissing,
     SettingsError,
     SignInRefused,
     SimsvcError,
     SourceError,
     StoreError,
+    TokenNotFound,
+    TokenRefused,
     UserNotFound,
 )
+from simsvc.web.problems import problem
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,
@@ -68,7 +80,16 @@ STATUS: dict[type[SimsvcError], int] = {
     PlotNotFound: 404,
     ModelChanged: 409,
     NotPermitted: 403,
-    ApiClosed: 403,
+    TokenRefused: 401,
+    ScopeMissing: 403,
+    TokenNotFound: 404,
+    ModelNotFound: 404,
+    InputRefused: 422,
+    NotJson: 415,
+    CursorRefused: 422,
+    PeriodRefused: 422,
+    KeyReused: 422,
+    KeyTaken: 409,
     SignInRefused: 403,
     UserNotFound: 404,
     NameTaken: 409,
@@ -110,6 +131,8 @@ SENTENCES = {
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
+REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+"""What can stand in a log: no blank, no line break."""
 DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""
@@ -132,31 +155,28 @@ def status_of(error: SimsvcError | type[SimsvcError]) -> int:
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
-def status_of_answer(code: str | None) -> int:
-    """Return the HTTP status of an estimate object: 201, or that of the refusal with this code."""
-    if code is None:
-        return 201
-    return status_of(PhotoTooManyBytes) if code == PhotoTooManyBytes.code else status_of(PhotoError)
-
-
 def is_for_program(path: str) -> bool:
     """Say whether a program reads the answer (JSON) or a person (a page)."""
-    return path.startswith("/api/") or path == "/healthz"
+    return path.startswith("/api/") or path in {"/api", "/healthz"}
 
 
 def _number_request() -> None:
-    g.request_id = uuid.uuid4().hex[:16]
+    """Take the number that a program or a proxy gave the request, where it has the form of one."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
 def _request_id() -> str:
     return str(g.get("request_id", "none"))
 
 
-def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
+def _problem(
+    code: str, sentence: str, status: int, headers: Mapping[str, str] | None = None, **more: object
+) -> ResponseReturnValue:
     if is_for_program(request.path):
-        return jsonify(code=code, sentence=sentence, status=status, request=_request_id()), status
+        return problem(code, sentence, status, request=_request_id(), **more), status, dict(headers or {})
     shown = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
-    return render_template("error.html", **shown), status
+    return render_template("error.html", **shown), status, dict(headers or {})
 
 
 def answer(error: Exception) -> ResponseReturnValue:
@@ -165,7 +185,9 @@ def answer(error: Exception) -> ResponseReturnValue:
     status = status_of(error)
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
-    return _problem(error.code, error.sentence, status)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
+    return _problem(error.code, error.sentence, status, headers, **more)
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:
@@ -202,7 +224,14 @@ def _http(error: Exception) -> ResponseReturnValue:
     if status < 400:
         return error.get_response()  # a redirect
     name = error.name.lower().replace(" ", "_")
-    return _problem(name, SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]), status)
+    sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
+    return _problem(name, sentence, status, _kept_headers(error))
+
+
+def _kept_headers(error: HTTPException) -> dict[str, str]:
+    """Return what such an answer has to say in its headers, such as the methods that are allowed."""
+    kept = ("Allow", "Retry-After")
+    return {name: value for name, value in error.get_headers() if name in kept}
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:

@@ -38,7 +38,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_TLS": "1",
             "SIMSVC_PROXIES": "2",
             "SIMSVC_IDLE_MINUTES": "15",
-            "SIMSVC_API_OPEN": "0",
+            "SIMSVC_API_RATE": "9 per second",
             "SIMSVC_SIGN_IN_RATE": "5 per minute",
             "SIMSVC_UPLOAD_RATE": "7 per hour",
             "SIMSVC_RATE_STORAGE": "redis://r",
@@ -55,8 +55,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert (settings.workers, settings.bind) == (4, "127.0.0.1:9")
     assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")
     assert (settings.tls, settings.proxies, settings.idle_minutes) == (True, 2, 15)
-    assert (settings.api_open, settings.rate_storage) == (False, "redis://r")
-    assert (settings.sign_in_rate, settings.upload_rate) == ("5 per minute", "7 per hour")
+    assert settings.rate_storage == "redis://r"
+    assert (settings.sign_in_rate, settings.upload_rate, settings.api_rate) == (
+        "5 per minute",
+        "7 per hour",
+        "9 per second",
+    )
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1000000", "1.5"])

@@ -9,6 +9,7 @@ from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import Bundle, load_document
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
 from simsvc.flows.erase import Eraser
@@ -17,6 +18,8 @@ from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.replay import Replayer
 from simsvc.flows.retention import Retention
 from simsvc.flows.retire import Retirement, retire
+from simsvc.flows.switch_index import Switcher
+from simsvc.ports import Detector, Model
 from simsvc.steps.manifest import manifest_sha256
 from simsvc.steps.rules import parse_rules
 from simsvc.store.erasure import ErasureStore
@@ -28,24 +31,38 @@ from simsvc.wiring import IndexServices, Services, open_database
 
 
 def live_faces(services: IndexServices) -> LiveFaces:
-    """Return what changes labelled faces without a build.
+    """Return what changes labelled faces without a build, for commands.
 
     Raises:
         BundleError: the model cannot be used.
     """
-    shelf = services.shelf
+    database, model = open_database(services.settings), services.model()
+    return _live_faces(services.shelf, services.switcher, FaceStore(database), services.detector, model)
 
+
+def live_faces_in_service(services: Services) -> LiveFaces:
+    """Return the same in a worker, with the engines that it has open.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    corridor, book = services.corridor(), FaceStore(services.database)
+    return _live_faces(services.shelf, services.switcher(), book, corridor.detector, corridor.model)
+
+
+def _live_faces(
+    shelf: IndexShelf, switcher: Switcher, book: FaceStore, detector: Detector, model: Model
+) -> LiveFaces:
     def label() -> str:
         current = shelf.current()
         if current is None:
             raise IndexMissing("There is no index yet. Build one: `flask index build`.")
-        return services.switcher.fitting(current).label
+        return switcher.fitting(current).label
 
     def known() -> frozenset[str]:
         return frozenset(face.face_id for face in shelf.gallery(label()).faces)
 
-    book = FaceStore(open_database(services.settings))
-    return LiveFaces(label, known, shelf.journal, book, services.detector, services.model())
+    return LiveFaces(label, known, shelf.journal, book, detector, model)
 
 
 def replayer(services: Services) -> Replayer:

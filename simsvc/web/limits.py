@@ -14,7 +14,14 @@ from simsvc.web.upload import FIELD
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
-UPLOADS = ("pages.create", "batches.create", "api_estimates.create", "api_estimates.create_batch")
+UPLOADS = (
+    "pages.create",
+    "batches.create",
+    "api_estimates.create",
+    "api_estimates.create_batch",
+    "api_replays.create",
+    "api_faces.add",
+)
 
 
 def register(app: Flask) -> None:

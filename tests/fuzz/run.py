@@ -38,6 +38,7 @@ def running(settings: Settings, log: Path, workers: int = 1) -> Iterator[str]:
         **os.environ,
         "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
         "SIMSVC_INDEX_ROOT": str(settings.index_root),
+        "SIMSVC_MODEL_ROOT": str(settings.model_root),
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
         "SIMSVC_BIND": bind,

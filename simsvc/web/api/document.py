@@ -10,7 +10,19 @@ from flask_smorest import Api
 
 from simsvc import errors
 from simsvc.errors import SimsvcError
-from simsvc.web.api import audit, decisions, estimates, exports, fairness, indexes, models, monitoring
+from simsvc.web.api import (
+    audit,
+    decisions,
+    erasures,
+    estimates,
+    exports,
+    faces,
+    fairness,
+    indexes,
+    models,
+    monitoring,
+    replays,
+)
 from simsvc.web.api.exports import CSV
 from simsvc.web.api.resource import Resource
 from simsvc.web.api.scopes import SCOPES_OF
@@ -26,6 +38,9 @@ RESOURCES = (
     monitoring.resource,
     exports.resource,
     audit.resource,
+    replays.resource,
+    faces.resource,
+    erasures.resource,
 )
 """Each in a file of its own."""
 ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
@@ -55,7 +70,7 @@ OF_POST = {
     "415": "The body is of another type.",
 }
 OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision cannot be used."}
-OF_PATH = {"404": "There is no such record."}
+OF_PATH = {"404": "There is no such record.", "410": "It was erased or retired."}
 
 resource = Resource("document", __name__, "This document.")
 

@@ -11,6 +11,7 @@ from simsvc.web.current import services
 ASK = frozenset[Scope]({"estimate", "admin"})
 READ = frozenset[Scope]({"estimate", "audit", "admin"})
 AUDIT = frozenset[Scope]({"audit", "admin"})
+CHANGE = frozenset[Scope]({"admin"})
 
 SCOPES_OF: dict[str, frozenset[Scope] | None] = {
     "api_document.show": None,
@@ -32,6 +33,13 @@ SCOPES_OF: dict[str, frozenset[Scope] | None] = {
     "api_exports.events": AUDIT,
     "api_audit.events": AUDIT,
     "api_audit.verification": AUDIT,
+    "api_replays.create": AUDIT,
+    "api_faces.add": CHANGE,
+    "api_faces.relabel": CHANGE,
+    "api_faces.remove": CHANGE,
+    "api_erasures.estimate": CHANGE,
+    "api_erasures.case": CHANGE,
+    "api_erasures.face": CHANGE,
 }
 """Endpoint to the scopes any of which opens it; None for what anyone may read without a token."""
 

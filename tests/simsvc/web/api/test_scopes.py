@@ -16,6 +16,7 @@ ID = "0" * 32
 V1 = "/api/v1"
 ASKING: set[Scope] = {"estimate", "admin"}
 AUDITING: set[Scope] = {"audit", "admin"}
+CHANGING: set[Scope] = {"admin"}
 ALL: set[Scope] = set(SCOPES)
 PERIODS = "&".join(
     f"{name}=2026-01-0{day}T00:00:00Z"
@@ -42,6 +43,13 @@ ROUTES: list[Route] = [
     ("api_exports.events", "GET", f"{V1}/exports/events", AUDITING, 200),
     ("api_audit.events", "GET", f"{V1}/audit/events", AUDITING, 200),
     ("api_audit.verification", "GET", f"{V1}/audit/verify", AUDITING, 200),
+    ("api_replays.create", "POST", f"{V1}/estimates/{ID}/replay", AUDITING, 404),
+    ("api_faces.add", "POST", f"{V1}/faces", CHANGING, 415),
+    ("api_faces.relabel", "POST", f"{V1}/faces/f{ID[:16]}/label", CHANGING, 415),
+    ("api_faces.remove", "POST", f"{V1}/faces/f{ID[:16]}/removal", CHANGING, 404),
+    ("api_erasures.estimate", "POST", f"{V1}/estimates/{ID}/erasure", CHANGING, 404),
+    ("api_erasures.case", "POST", f"{V1}/cases/erasure", CHANGING, 415),
+    ("api_erasures.face", "POST", f"{V1}/faces/f{ID[:16]}/erasure", CHANGING, 404),
 ]
 """Endpoint, method, address, the scopes any of which opens it, and what an empty request gets then."""
 

@@ -72,6 +72,9 @@ OF_POST = {
 OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision cannot be used."}
 OF_PATH = {"404": "There is no such record.", "410": "It was erased or retired."}
 
+NAMED_IN_BODY = frozenset({"api_erasures.case"})
+"""Endpoints whose body says which record is meant."""
+
 resource = Resource("document", __name__, "This document.")
 
 
@@ -148,7 +151,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
     if method == "get":
         kept["304"] = {"description": "Nothing changed since `If-None-Match`."}
     problems = {**COMMON, **(OF_POST if method == "post" else {})}
-    problems |= OF_PATH if "{" in path else {}
+    problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
     failed = {status: _problem(words) for status, words in sorted(problems.items())}
     operation["responses"] = {**kept, **failed}

@@ -84,10 +84,10 @@ def create(public_id: str) -> ResponseReturnValue:
 
 
 def _sent_photo() -> bytes | None:
-    """Return the photo of the request at hand, or None where it has no body at all."""
-    if not request.content_length and not request.mimetype:
-        return None
+    """Return the photo of the request at hand, or None where it has no body, or a form without anything."""
     if request.form:
         unknown = dict.fromkeys(sorted(request.form), "Unknown field.")
         raise InputRefused("Send the file `photo` and nothing else, or no body at all.", unknown)
+    if not request.files and request.mimetype in {"", "multipart/form-data"}:
+        return None
     return sent_photos(1)[0].data

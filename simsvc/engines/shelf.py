@@ -192,12 +192,7 @@ class IndexShelf:
             write_current(self.root, label)
 
     def set_aside(self, label: str) -> Path:
-        """Take a build off the shelf and return where it lies, until it is deleted or the next build sweeps.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexUnwritable: the folder cannot be written to.
-        """
+        """Take a build off the shelf and return where it lies; raises BuildNotFound, IndexUnwritable."""
         folder = self.folder(label)
         with _written():
             return folder.rename(folder.with_name(f"{DRAFT_PREFIX}{os.getpid()}-{folder.name}"))

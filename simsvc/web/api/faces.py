@@ -8,13 +8,14 @@ from typing import Any
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
+from flask_smorest.fields import Upload as UploadField
 from marshmallow import ValidationError, fields, validate
 
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource
 from simsvc.steps.labels import MAX_AGE_YEARS
 from simsvc.steps.manifest import NAME_PATTERN
 from simsvc.values import LabelledFace
-from simsvc.web.api.photos import UploadField, form_of, sent_photos
+from simsvc.web.api.photos import form_of, sent_photos
 from simsvc.web.api.resource import Resource, refused
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.api.scopes import program

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
+from flask_smorest.fields import Upload as UploadField
 from marshmallow import fields as of
 
 from simsvc.errors import InputRefused
 from simsvc.flows.replay import describe_replay
-from simsvc.web.api.photos import UploadField, form_of, sent_photos
+from simsvc.web.api.photos import form_of, sent_photos
 from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import ID, SHA256, Strict, maybe, needed
 from simsvc.web.api.scopes import program

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.database import Database
+from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.events import append, erase_contents
 from simsvc.store.tables import (
     BatchPhotoRow,
@@ -31,13 +32,14 @@ TABLES = (
     "estimates",
     "neighbours",
     "crops",
+    "embeddings",
     "photos",
     "decisions",
     "batch_photos",
     "batches",
     "event_contents",
 )
-_CHILDREN = (NeighbourRow, CropRow, PhotoRow, DecisionRow)
+_CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow)
 _COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
     "crops": CropRow,
     "photos": PhotoRow,

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -13,17 +14,18 @@ from simsvc.engines.fernet_cipher import FernetCipher, new_key
 from simsvc.errors import EstimateErased, EstimateNotFound, PhotoLocked
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
-from simsvc.store.erasure import ErasureStore
+from simsvc.store.erasure import TABLES, ErasureStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.keeping import KeepingStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.photos import PhotoStore
-from simsvc.store.tables import CropRow, DecisionRow, EventRow, NeighbourRow, PhotoRow
+from simsvc.store.tables import CropRow, DecisionRow, EventRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
 from tests.simsvc.store.test_estimates import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
+UNIT = np.eye(1, 16, dtype=np.float32)[0]
 SHOWN = replace(ESTIMATED, photo=b"the photo", declared=Declaration("K-1"))
 
 
@@ -52,6 +54,27 @@ def test_a_photo_is_kept_with_its_estimate_and_goes_with_it(database: Database, 
         store.find(record.id)
     with pytest.raises(EstimateNotFound):
         erasures.erase_estimate(record.id, "command", NOW)
+
+
+def test_no_table_of_an_estimate_is_forgotten(database: Database, cipher: FernetCipher) -> None:
+    """Whatever table refers to estimates, now or later, holds no row once the only one is erased."""
+    record = EstimateStore(database, cipher).record(replace(SHOWN, embedding=UNIT))
+    DecisionStore(database).add(record.id, DecisionDraft("refer", note="n"), "u1", 0, NOW)
+    of_estimates = [
+        table
+        for table in Table.metadata.sorted_tables
+        if any(key.column.table.name == "estimates" for key in table.foreign_keys)
+    ]
+    with database.reading() as session:
+        before = {
+            table.name: session.scalar(select(func.count()).select_from(table)) for table in of_estimates
+        }
+    assert min(before.values()) > 0, f"every such table is filled by this test: {before}"
+    assert set(before) <= set(TABLES)
+    ErasureStore(database).erase_estimate(record.id, "command", NOW)
+    with database.reading() as session:
+        for table in of_estimates:
+            assert session.scalar(select(func.count()).select_from(table)) == 0, table.name
 
 
 def test_a_failed_erasure_erases_nothing(database: Database, cipher: FernetCipher) -> None:

@@ -135,7 +135,8 @@ def _stability(names: Sequence[str], reference: NDArray[np.int64], current: NDAr
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    shares: NDArray[np.float64] = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return shares
 
 
 def _chi_squared_95(degrees: int) -> float:

@@ -49,4 +49,4 @@ def _share(
     k: int,
 ) -> float:
     farthest = np.partition(np.linalg.norm(embeddings - query, axis=1), k - 1)[k - 1]
-    return sum(near.distance <= farthest + ROUNDING for near in search(query, k)) / k
+    return float(sum(near.distance <= farthest + ROUNDING for near in search(query, k))) / k

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow, vector_of
@@ -63,7 +63,7 @@ class PeriodStore:
     def commonest_model(self, period: Period) -> str | None:
         """Return the sha256 of the model that made most embeddings of a period, or None."""
         count = func.count(EmbeddingRow.estimate)
-        query: Select[tuple[str]] = (
+        query = (
             select(EmbeddingRow.model_sha256)
             .join(EstimateRow, EstimateRow.sequence == EmbeddingRow.estimate)
             .where(*_within(period))

@@ -50,7 +50,7 @@ def register(app: Flask) -> None:
         else:
             by_address: Any = limiter.limit(settings.upload_rate)(view)
             app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker)(by_address)
-    of_programs = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
+    of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
     for endpoint in SCOPES_OF:
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
 

@@ -76,7 +76,6 @@ def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
         ("SECRET_KEY", "short"),
         ("SIMSVC_PUBLIC_URL", "desk.example"),
         ("SIMSVC_TLS", "yes"),
-        ("SIMSVC_API_OPEN", "maybe"),
         ("SIMSVC_PROXIES", "-1"),
         ("SIMSVC_IDLE_MINUTES", "0"),
         ("SIMSVC_SIGN_IN_RATE", "often"),

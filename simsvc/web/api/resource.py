@@ -20,10 +20,10 @@ IN_PATH = {
 }
 
 
-class StrictParser(FlaskParser):  # type: ignore[misc]  # webargs' Flask part has no types
+class StrictParser(FlaskParser):
     """Refuses fields that are not known, and every refusal as this project's own error."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, Any] = dict.fromkeys(("query", "json", "form"), RAISE)
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = dict.fromkeys(("query", "json", "form"), RAISE)
 
     def load_json(self, req: Any, schema: Schema) -> Any:
         """Return the body.

@@ -109,7 +109,7 @@ def test_a_damaged_calibration_stops_the_service_with_a_sentence(site: Settings,
     broken = client_with(site, tmp_path, calibration={"format": 1})
     response = broken.get("/healthz")
     assert response.status_code == 503
-    assert "trainer calibrate" in response.get_json()["sentence"]
+    assert "trainer calibrate" in response.get_json()["detail"]
 
 
 def test_the_saliency_is_shown_on_demand_without_script(client: FlaskClient) -> None:

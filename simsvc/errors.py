@@ -46,6 +46,7 @@ SimsvcError
 │   ├── NotJson                not_json
 │   ├── CursorRefused          cursor_refused
 │   ├── PeriodRefused          period_refused
+│   ├── NothingJudged          nothing_judged
 │   ├── KeyReused              key_reused
 │   ├── KeyTaken               key_taken
 │   ├── ModelNotFound          model_not_found
@@ -385,6 +386,12 @@ class PeriodRefused(RequestError):
     """The periods cannot be compared."""
 
     code = "period_refused"
+
+
+class NothingJudged(RequestError):
+    """The photo was refused, and there is no crop of it."""
+
+    code = "nothing_judged"
 
 
 class KeyReused(RequestError):

@@ -22,7 +22,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = make_small_site(Path(folder) / "site")
-        token = furnish(settings)
+        config = Path(folder) / "schemathesis.toml"
+        token = furnish(settings, config)
         log = Path(folder) / "server.log"
         with running(settings, log, workers=2) as url:
             arguments = [
@@ -33,7 +34,7 @@ def main() -> int:
                 "--workers",
                 "4",
             ]
-            status, written, cases = schemathesis(url, token, arguments)
+            status, written, cases = schemathesis(url, token, config, arguments)
         print(written)
         if "Traceback" in log.read_text():
             print(log.read_text()[-4000:])

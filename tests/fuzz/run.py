@@ -25,6 +25,16 @@ from tests.small_site import drawn_photo
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+OF_RECORD = """
+[[operations]]
+include-name = ["GET /api/v1/estimates/{{public_id}}/crop", "POST /api/v1/estimates/{{public_id}}/decisions"]
+parameters = {{ public_id = "{0}" }}
+"""
+OF_BUILD = """
+[[operations]]
+include-name = "GET /api/v1/indexes/{{index_name}}/{{build_id}}"
+parameters = {{ index_name = "{0}", build_id = "{1}" }}
+"""
 CASES = re.compile(r"(\d[\d,]*) generated")
 
 
@@ -65,8 +75,11 @@ def running(settings: Settings, log: Path, workers: int = 1) -> Iterator[str]:
             server.wait(PATIENCE_S)
 
 
-def furnish(settings: Settings) -> str:
-    """Put some records into an installation, and return a token that opens all of its API."""
+def furnish(settings: Settings, config: Path) -> str:
+    """Put some records into an installation, and return a token that opens all of its API.
+
+    What cannot be guessed is written into a configuration of schemathesis: a record with a crop, and a build.
+    """
     app = create_app(settings)
     services = app.extensions["simsvc"]
     declared = Declaration("F-1")
@@ -75,19 +88,22 @@ def furnish(settings: Settings) -> str:
         services.decisions.add(
             made.id, DecisionDraft("refer", note="see the file"), "0" * 32, 0, services.now()
         )
+    shown = estimate(drawn_photo(73), "b.jpg", services.corridor())
+    name, _, build = str(shown.estimate.index).partition("/")
+    config.write_text(CONFIG.read_text() + OF_RECORD.format(shown.id) + OF_BUILD.format(name, build))
     text = token_text(app)
     services.database.close()
     return text
 
 
-def schemathesis(url: str, token: str, arguments: Sequence[str]) -> tuple[int, str, int]:
+def schemathesis(url: str, token: str, config: Path, arguments: Sequence[str]) -> tuple[int, str, int]:
     """Return schemathesis's exit status, what it wrote, and how many cases it made."""
     command = [
         sys.executable,
         "-m",
         "schemathesis.cli",
         "--config-file",
-        str(CONFIG),
+        str(config),
         "run",
         f"{url}/api/v1/openapi.json",
         "--header",
@@ -99,7 +115,7 @@ def schemathesis(url: str, token: str, arguments: Sequence[str]) -> tuple[int, s
         "--no-color",
         *arguments,
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=config.parent, capture_output=True, text=True, check=False)
     written = done.stdout + done.stderr
     cases = CASES.findall(written)
     return done.returncode, written, sum(int(number.replace(",", "")) for number in cases)

@@ -24,6 +24,7 @@ from simsvc.web.api import (
     replays,
 )
 from simsvc.web.api.exports import CSV
+from simsvc.web.api.repeated import HEADER
 from simsvc.web.api.resource import Resource
 from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.problems import MEDIA_TYPE
@@ -46,7 +47,7 @@ RESOURCES = (
 ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
 (RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
 logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`,
-what has not changed is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
+what did not change is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
 HTTP_CODES = {
     "bad_request": 400,
     "not_found": 404,
@@ -72,6 +73,21 @@ OF_POST = {
 OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision cannot be used."}
 OF_PATH = {"404": "There is no such record.", "410": "It was erased or retired."}
 
+LINKS = {
+    "api_estimates.create": (
+        "public_id",
+        "$response.body#/id",
+        (
+            "estimates_show",
+            "estimates_neighbours",
+            "estimates_crop",
+            "decisions_create",
+            "decisions_list_all",
+        ),
+    ),
+    "api_faces.add": ("face_id", "$response.body#/face_id", ("faces_relabel", "faces_remove")),
+}
+"""Which operations take what an answer names."""
 NAMED_IN_BODY = frozenset({"api_erasures.case"})
 """Endpoints whose body says which record is meant."""
 
@@ -148,13 +164,25 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
         }
         if endpoint.startswith("api_exports."):
             answer["content"][CSV] = {"schema": {"type": "string"}}
+        if endpoint in LINKS:
+            answer["links"] = _links(*LINKS[endpoint])
     if method == "get":
         kept["304"] = {"description": "Nothing changed since `If-None-Match`."}
     problems = {**COMMON, **(OF_POST if method == "post" else {})}
+    problems |= {"410": "What this key made was erased."} if _is_repeatable(operation) else {}
+    problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
     problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
     failed = {status: _problem(words) for status, words in sorted(problems.items())}
     operation["responses"] = {**kept, **failed}
+
+
+def _is_repeatable(operation: dict[str, Any]) -> bool:
+    return any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
+
+
+def _links(name: str, value: str, operations: tuple[str, ...]) -> dict[str, Any]:
+    return {each: {"operationId": each, "parameters": {name: value}} for each in operations}
 
 
 def _problem(words: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.errors import NothingJudged
 from simsvc.steps.describe import describe, describe_decision
 from simsvc.store.cases import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
@@ -45,7 +46,7 @@ def create() -> ResponseReturnValue:
     )
 
 
-@resource.post("/estimates/batch")
+@resource.post("/estimate-batches")
 @resource.doc(parameters=[PARAMETER], requestBody=form_of(PhotosForm))
 @resource.response(201, EstimateBatch)
 def create_batch() -> ResponseReturnValue:
@@ -99,7 +100,9 @@ def neighbours(public_id: str) -> ResponseReturnValue:
 @resource.get("/estimates/<public_id>/crop", parameters=[IN_PATH])
 @resource.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
 def crop(public_id: str) -> Response:
-    """Read the crop that was judged, pixel for pixel, as PNG."""
+    """Read the crop that was judged, pixel for pixel, as PNG; of a refused photo there is none."""
+    if services().estimates.find(public_id).estimate.age_years is None:
+        raise NothingJudged("The photo was refused, so that nothing was judged and there is no crop of it.")
     return Response(services().estimates.crop_png(public_id), mimetype="image/png")
 
 

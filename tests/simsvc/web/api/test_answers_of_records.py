@@ -32,7 +32,7 @@ def send_batch(
     client: FlaskClient, photos: list[bytes], headers: dict[str, str] | None = None
 ) -> TestResponse:
     sent = {"photo": [(io.BytesIO(data), f"{place}.jpg") for place, data in enumerate(photos)], "case": "B-1"}
-    return client.post(f"{URL}/batch", data=sent, headers=headers or {})
+    return client.post("/api/v1/estimate-batches", data=sent, headers=headers or {})
 
 
 def numbers(client: FlaskClient) -> int:
@@ -213,7 +213,7 @@ def test_the_crop_is_what_the_model_saw(app: Flask, client: FlaskClient) -> None
     answer = client.get(f"{URL}/{record['id']}/crop")
     assert answer.mimetype == "image/png"
     assert answer.data == app.extensions["simsvc"].estimates.crop_png(record["id"])
-    assert client.get(f"{URL}/{refused['id']}/crop").get_json()["code"] == "estimate_not_found"
+    assert client.get(f"{URL}/{refused['id']}/crop").get_json()["code"] == "nothing_judged"
 
 
 def test_neighbours_say_where_they_come_from(client: FlaskClient) -> None:

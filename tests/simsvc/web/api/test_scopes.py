@@ -26,7 +26,7 @@ PERIODS = "&".join(
 Route = tuple[str, str, str, set[Scope], int]
 ROUTES: list[Route] = [
     ("api_estimates.create", "POST", f"{V1}/estimates", ASKING, 415),
-    ("api_estimates.create_batch", "POST", f"{V1}/estimates/batch", ASKING, 415),
+    ("api_estimates.create_batch", "POST", f"{V1}/estimate-batches", ASKING, 415),
     ("api_estimates.list_all", "GET", f"{V1}/estimates", ALL, 200),
     ("api_estimates.show", "GET", f"{V1}/estimates/{ID}", ALL, 404),
     ("api_estimates.neighbours", "GET", f"{V1}/estimates/{ID}/neighbours", ALL, 404),

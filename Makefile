@@ -18,12 +18,14 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser lint bench measure clean
+.PHONY: help run test browser postgres lint stress fuzz bench measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
+	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make bench            measure, and print a table'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
@@ -64,7 +66,7 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-test: $(TESTING)/.ready browser
+test: $(TESTING)/.ready browser postgres
 	$(TESTING)/bin/pytest
 
 # Chromium of the system for the browser tests, installed where it is missing: they are never skipped
@@ -83,11 +85,25 @@ browser:
 	  exit 1
 	fi
 
+# Debian's PostgreSQL server for the tests of the stores; they start one of their own, never the system's
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo 'installing postgresql for the tests of the stores ...'
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
+	fi
+
 lint: $(TESTING)/.ready
 	$(TESTING)/bin/ruff check .
 	$(TESTING)/bin/ruff format --check .
 	$(TESTING)/bin/mypy
 	$(TESTING)/bin/lint-imports
+
+stress: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.stress
+
+# schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
+fuzz: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.fuzz
 
 bench: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench

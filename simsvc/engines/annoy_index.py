@@ -72,7 +72,7 @@ class AnnoyIndex:
             IndexModelMismatch: the build holds embeddings of another model.
         """
         self.manifest = _fitting(folder, model_sha256)
-        self._gallery = Gallery(folder)
+        self.gallery = Gallery(folder)
         self._forest = annoy.AnnoyIndex(self.manifest.dims, METRIC)
         try:
             self._forest.load(str(folder / FILE))
@@ -99,7 +99,7 @@ class AnnoyIndex:
     @property
     def faces(self) -> tuple[LabelledFace, ...]:
         """The labelled faces in item order."""
-        return self._gallery.faces
+        return self.gallery.faces
 
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D), in item order."""
@@ -121,7 +121,7 @@ class AnnoyIndex:
         Raises:
             FaceNotFound: no such face in this build.
         """
-        return self._gallery.thumbnail(face_id)
+        return self.gallery.thumbnail(face_id)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

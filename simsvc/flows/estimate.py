@@ -36,6 +36,8 @@ class Corridor:
         neighbours: how many labelled faces explain an estimate.
         max_bytes: largest photo accepted.
         rules: how the model's estimates are to be answered.
+        bundle_sha256: of the model's model.json, for the record.
+        keep_photos: whether the recorder is given the photo itself.
     """
 
     detector: Detector
@@ -45,6 +47,8 @@ class Corridor:
     neighbours: int = 12
     max_bytes: int = MAX_BYTES
     rules: Rules = field(default_factory=Rules)
+    bundle_sha256: str | None = None
+    keep_photos: bool = False
 
 
 class StepTimes:
@@ -87,13 +91,30 @@ def estimate(
         data: the upload's bytes.
         photo_name: what the client calls the photo.
         corridor: what the steps need.
-        asked_by: public id of the account that asks, if any.
+        asked_by: public id of the account that asks, or "token:<id>", if any.
         declared: what the applicant's file says, if anything.
 
     Raises:
         IndexError_: no index can be used.
         BundleError: the model cannot be used.
         StoreError: the answer cannot be put on record.
+    """
+    answer = answered(data, photo_name, corridor, asked_by, declared)
+    return corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
+
+
+def answered(
+    data: bytes,
+    photo_name: str,
+    corridor: Corridor,
+    asked_by: str | None = None,
+    declared: Declaration | None = None,
+) -> Estimate:
+    """Return what `estimate` records, without recording it.
+
+    Raises:
+        IndexError_: no index can be used.
+        BundleError: the model cannot be used.
     """
     index = corridor.index()
     blank = Estimate(
@@ -103,6 +124,8 @@ def estimate(
         model=corridor.model.version,
         model_sha256=corridor.model.sha256,
         index=index.label,
+        face_changes=index.face_changes,
+        bundle_sha256=corridor.bundle_sha256,
         asked_by=asked_by,
         declared=declared or Declaration(),
     )
@@ -111,7 +134,7 @@ def estimate(
         answer = _judge(data, blank, index, corridor, times)
     except (PhotoError, FaceError) as refusal:
         answer = replace(blank, code=refusal.code, sentence=refusal.sentence)
-    return corridor.recorder.record(replace(answer, ms=times.with_total()))
+    return replace(answer, ms=times.with_total())
 
 
 def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
@@ -141,5 +164,6 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             flags=picked.flags,
             quality=quality,
             crop=judged,
+            embedding=prediction.embeddings[0],
         )
         return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))

@@ -34,16 +34,19 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 
 
 class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Leaves the tokens of one-time links out of the access log."""
+    """Leaves out of the access log what is secret or personal: one-time links, cases, queries."""
 
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
         """Return what the access log may show."""
         shown = super().atoms(resp, req, environ, request_time)
-        return {name: _without_token(value) for name, value in shown.items()}
+        return {name: discreet(value) for name, value in shown.items()}
 
 
-def _without_token(value: Any) -> Any:
-    return re.sub(r"/welcome/[^\s?/]+", "/welcome/...", value) if isinstance(value, str) else value
+def discreet(value: Any) -> Any:
+    """Return a piece of the access log without tokens, case references and queries."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(/welcome/|/cases/|\?)[^\s\"]+", r"\1...", value)
 
 
 logger_class = DiscreetLogger
@@ -110,8 +113,10 @@ def on_exit(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Warm the engines up, so that the worker's first photo is as fast as the next."""
+    """Log what the worker serves with, and warm the engines up: its first photo is as fast as the next."""
+    services = worker.wsgi.extensions["simsvc"]
     try:
-        worker.wsgi.extensions["simsvc"].warm_up()
+        services.log_start()
+        services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)

@@ -10,6 +10,9 @@ from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"
 LONGEST_NAME = 120
+SEVERAL = ("pages.create", "api_estimates.create_batch")
+MOST_PARTS = 48
+"""Photos and fields of such a form."""
 MOST_PHOTOS = 8
 """Photos of one upload: they are judged one after another while the browser waits; a choice."""
 DRAIN_BYTES = 100_000_000
@@ -65,8 +68,9 @@ def register(app: Flask) -> None:
 
 
 def _allow_several() -> None:
-    if request.endpoint == "pages.create" and request.max_content_length is not None:
+    if request.endpoint in SEVERAL and request.max_content_length is not None:
         request.max_content_length *= MOST_PHOTOS
+        request.max_form_parts = MOST_PARTS
 
 
 def drain() -> None:

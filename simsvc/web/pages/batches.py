@@ -14,7 +14,7 @@ from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.steps.cases import last_part, read_cases
 from simsvc.steps.spreadsheet import to_csv
 from simsvc.values import BatchPhoto
-from simsvc.web.current import person, services
+from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
 from simsvc.web.upload import shown_name
 
@@ -74,6 +74,7 @@ def show(batch_id: str) -> ResponseReturnValue:
 def results(batch_id: str) -> ResponseReturnValue:
     """Return what became of the photos as a table for spreadsheet programs, always in English."""
     batch = services().batch_book.find(batch_id)
+    note_export(f"batch:{batch.id}", format="csv")
     table = to_csv(HEADING, (_cells(photo) for photo in services().batch_book.photos(batch_id)))
     response = Response(table, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.wiring import Services
+from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,7 +81,7 @@ def ask(
         return response.status, json.load(response)
 
 
-def send(bind: str, data: bytes) -> tuple[int, Any]:
+def send(bind: str, data: bytes, headers: dict[str, str]) -> tuple[int, Any]:
     boundary = uuid.uuid4().hex
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
@@ -88,7 +90,7 @@ def send(bind: str, data: bytes) -> tuple[int, Any]:
         "POST",
         "/api/v1/estimates",
         body,
-        {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        {**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"},
     )
 
 
@@ -105,13 +107,14 @@ def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
     assert "a-token-that" not in log
 
 
-def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) -> None:
+def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str, app: Flask) -> None:
     """The server with its shipped settings estimates, refuses, answers an oversized upload, and goes on."""
-    assert send(address, drawn_photo())[1]["status"] == "estimated"
-    assert send(address, b"junk")[0] == 422
-    status, problem = send(address, b"x" * 40_000_000)
+    token = bearer(app, "estimate")
+    assert send(address, drawn_photo(), token)[1]["status"] == "estimated"
+    assert send(address, b"junk", token)[1]["code"] == "not_an_image"
+    status, problem = send(address, b"x" * 40_000_000, token)
     assert (status, problem["code"]) == (413, "photo_too_many_bytes")
-    assert send(address, drawn_photo())[0] == 201
+    assert send(address, drawn_photo(), token)[0] == 201
 
 
 def batch_workers(log: Path) -> list[int]:

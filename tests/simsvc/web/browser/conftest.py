@@ -23,6 +23,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.steps.rules import parse_rules
 from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.tokens import TokenDraft
 from simsvc.web import create_app
 from simsvc.wiring import Services
 from tests.drawn_faces import draw_face
@@ -197,6 +198,8 @@ def addresses(live: Live) -> dict[str, str]:
     while desk.batch_book.find(batch_id).waiting:  # the worker judges it
         assert time.monotonic() < until
         time.sleep(0.05)
+    desk.tokens.revoke(desk.tokens.create(TokenDraft("old", ("audit",), 1)).token.id)
+    desk.tokens.create(TokenDraft("audit tool", ("audit", "estimate"), 1))
     return {
         "pages.start": "/",
         "pages.show": f"/estimates/{estimated.id}?saliency=1",
@@ -214,6 +217,10 @@ def addresses(live: Live) -> dict[str, str]:
         "model.show": "/model",
         "account.show": "/account",
         "users.show": "/users",
+        "erasing.estimate": f"/erase/estimates/{estimated.id}",
+        "erasing.case": "/erase/cases/L-7",
+        "tokens.show": "/tokens",
+        "api_reference.show": "/api-reference",
         "pages.start nowhere": "/nowhere",
         "sign_in.form": "/sign-in",
         "sign_in.welcome": f"/welcome/{desk.accounts.add('someone new', 'auditor').token}",

@@ -1,4 +1,4 @@
-"""`python -m tests.stress`: 10,000 estimates by 8 clients on SQLite and PostgreSQL, workers killed with -9."""
+"""`python -m tests.stress`: 10,000 estimates by 8 clients on both databases, workers killed with -9."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ def _pressed(kind: str, load: Load) -> int:
 def _words(kind: str, load: Load, outcome: Outcome, findings: Findings, took_s: float) -> str:
     broken = findings.verdict.broken
     return (
-        f"{kind}: {len(outcome.answers)} of {load.estimates} answered in {took_s:.0f} s by {load.workers} workers, "
-        f"{outcome.kills} of them killed, {outcome.retries} requests sent again; {findings.records} on record, "
+        f"{kind}: {len(outcome.answers)} of {load.estimates} answered in {took_s:.0f} s "
+        f"by {load.workers} workers, {outcome.kills} of them killed, "
+        f"{outcome.retries} requests sent again; {findings.records} on record, "
         f"{findings.lost} answered ones lost, {findings.twice} keys with several records; "
         f"{findings.verdict.events} events: {broken.sentence if broken else 'everything fits'}"
     )

@@ -177,6 +177,22 @@ def test_the_history_finds_and_exports_the_same(client: FlaskClient) -> None:
     assert [(row["case"], row["note"], row["decision"]) for row in rows] == [("'=cmd()", "'+1 甲", "refer")]
 
 
+def test_exports_are_logged_before_they_are_given(client: FlaskClient) -> None:
+    """CSV and PDF are one event each with who took them; the case that was searched for is not said."""
+    path = sent(client, case="Ada Example")[1]
+    client.get("/history/export.csv?case=Ada&status=estimated")
+    client.get(path + "/record.pdf")
+    log = client.application.extensions["simsvc"].log
+    with log.snapshot() as snapshot:
+        entries = [entry for page in snapshot.pages() for entry in page if entry.event.kind == "export"]
+    table, sheet = entries[-2:]
+    assert (table.event.subject, sheet.event.subject) == ("history", f"estimate:{path.rsplit('/', 1)[1]}")
+    assert table.event.actor == sheet.event.actor
+    assert table.event.actor.startswith("user:")
+    assert table.content == '{"by_case":true,"filters":{"status":"estimated"},"format":"csv"}'
+    assert sheet.content == '{"format":"pdf"}'
+
+
 @pytest.mark.parametrize("query", ["since=1.2.3", "until=0001-01-01", "status=x", "sort=id;drop", "flag=%25"])
 def test_a_filter_that_is_none_is_a_sentence(client: FlaskClient, query: str) -> None:
     """What no list or date field would send is refused in words, above the form as it was filled in."""

@@ -95,7 +95,13 @@ def test_axe_finds_nothing_on_a_phone_with_everything_open(
 def test_axe_finds_nothing_before_sign_in(open_page: Open, addresses: dict[str, str]) -> None:
     """Sign-in, after a lost session too, and welcome have no violation, on a phone and on a laptop."""
     page, found = open_page(refused=True), []
-    for address in (addresses["sign_in.form"], "/sign-in?ended=1", addresses["sign_in.welcome"], "/api-reference", "/nowhere"):
+    for address in (
+        addresses["sign_in.form"],
+        "/sign-in?ended=1",
+        addresses["sign_in.welcome"],
+        "/api-reference",
+        "/nowhere",
+    ):
         for size in (LAPTOP, PHONE):
             page.set_viewport_size({"width": size["width"], "height": size["height"]})
             page.goto(address)

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.access import ACCESS
+from simsvc.web.api.scopes import SCOPES_OF
 from tests.simsvc.engines.test_zip_archive import zipped
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_access import OPEN, ROUTES
@@ -31,9 +31,7 @@ TRAVERSALS = (
     "C:\\planted.jpg",
     "%2e%2e/planted.jpg",
 )
-WRITING = sorted(
-    {(row[0], row[2]) for row in (*ROUTES, *OPEN) if row[1] == "POST" and ACCESS[row[0]] != "program"}
-)
+WRITING = sorted({(row[0], row[2]) for row in (*ROUTES, *OPEN) if row[1] == "POST"})
 """Endpoint and an address of every route that changes something for a browser."""
 
 
@@ -45,10 +43,11 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
 
 
 def test_no_reading_route_writes(app: Flask) -> None:
-    """What changes something answers POST only, and what answers GET answers nothing that changes."""
+    """What changes something answers nothing but that: POST, and PATCH and DELETE of programs."""
     for rule in app.url_map.iter_rules():
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        assert methods in ({"GET"}, {"POST"}), rule
+        of_programs = ({"PATCH"}, {"DELETE"}) if rule.endpoint in SCOPES_OF else ()
+        assert methods in ({"GET"}, {"POST"}, *of_programs), rule
 
 
 @pytest.mark.parametrize("route", WRITING, ids=lambda route: route[0])
@@ -67,7 +66,7 @@ def test_every_form_of_a_foreign_page_is_refused(
 def test_every_writing_route_is_held_against_forgery(app: Flask) -> None:
     """The list above lacks no route but those of programs, which take no cookie."""
     writing = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
-    assert {endpoint for endpoint, _ in WRITING} == {name for name in writing if ACCESS[name] != "program"}
+    assert {endpoint for endpoint, _ in WRITING} == writing - set(SCOPES_OF)
 
 
 def test_markup_is_shown_on_every_page_and_runs_on_none(app: Flask) -> None:

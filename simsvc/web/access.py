@@ -27,6 +27,8 @@ ACCESS: dict[str, Access] = {
     "static": "file",
     "bootstrap.static": "file",
     "health.healthz": "file",
+    "health.readyz": "file",
+    "metrics.show": "file",  # asks for a token itself
     "display.choose": "anyone",
     "api_reference.show": "anyone",
     "sign_in.form": "anyone",

@@ -58,6 +58,8 @@ OPEN: list[tuple[str, str, str, int, int]] = [
     ("static", "GET", "/static/simsvc.css", 200, 200),
     ("bootstrap.static", "GET", "/bootstrap/static/css/bootstrap.min.css", 200, 200),
     ("health.healthz", "GET", "/healthz", 200, 200),
+    ("health.readyz", "GET", "/readyz", 200, 200),
+    ("metrics.show", "GET", "/metrics", 401, 401),
     ("api_reference.show", "GET", "/api-reference", 200, 200),
     ("display.choose", "POST", "/display", 303, 303),
     ("sign_in.form", "GET", "/sign-in", 200, 303),

@@ -18,6 +18,8 @@ NO_PAGE = {
     "static",
     "bootstrap.static",
     "health.healthz",
+    "health.readyz",
+    "metrics.show",
     "batches.results",
     "decisions.sheet",
     "history.export",

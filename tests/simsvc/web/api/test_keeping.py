@@ -70,7 +70,7 @@ def test_a_replay_without_its_photo_is_a_problem(
 
 
 def test_parts_without_a_name_are_unknown_fields(client: FlaskClient) -> None:
-    """A form whose parts are called nothing, and something, is refused like one with any other unknown field."""
+    """A form whose parts are called nothing, and something, is refused as for any other unknown field."""
     parts = (
         "",
         "Content-Disposition: form-data\r\n\r\na",

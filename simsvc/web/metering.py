@@ -15,6 +15,8 @@ from simsvc.web.current import services
 blueprint = Blueprint("metrics", __name__)
 UNKNOWN = "(unknown)"
 """The route of an address that there is not: an address itself would make a series of its own each."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Anyone can send any other word, which would be a series of its own too."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,12 +59,13 @@ def _begin() -> None:
 def _note(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else UNKNOWN
     seconds = time.perf_counter() - g.get("began", time.perf_counter())
-    note_request(request.method, route, response.status_code, seconds)
+    method = request.method if request.method in METHODS else "other"
+    note_request(method, route, response.status_code, seconds)
     _log.info(
         "answered",
         extra={
             "request": g.get("request_id"),
-            "method": request.method,
+            "method": method,
             "route": route,
             "status": response.status_code,
             "ms": round(seconds * 1000, 1),

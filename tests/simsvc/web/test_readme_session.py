@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from simsvc.settings import Settings
 from tests.fuzz.run import running
-from tests.small_site import drawn_photo
+from tests.small_site import drawn_photo, make_small_site
 
 ROOT = Path(__file__).resolve().parents[3]
 SESSION = re.compile(r"^## For programs\n.*?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -38,9 +37,9 @@ def flask_beside(folder: Path) -> None:
     script.chmod(0o755)
 
 
-def test_the_session_in_readme_is_what_happens(site: Settings, tmp_path: Path) -> None:
+def test_the_session_in_readme_is_what_happens(tmp_path: Path) -> None:
     """README's own commands, run by bash and curl against the server, do all that they say."""
-    here = tmp_path / "here"
+    site, here = make_small_site(tmp_path / "site"), tmp_path / "here"
     here.mkdir()
     (here / "photo.jpg").write_bytes(drawn_photo())
     flask_beside(here)

@@ -31,6 +31,7 @@ ACCESS: dict[str, Access] = {
     "metrics.show": "file",  # asks for a token itself
     "display.choose": "anyone",
     "api_reference.show": "anyone",
+    "api_reference.objects": "anyone",
     "sign_in.form": "anyone",
     "sign_in.enter": "anyone",
     "sign_in.welcome": "anyone",

@@ -44,7 +44,8 @@ def test_what_happens_is_counted(app: Flask, client: FlaskClient) -> None:
     assert rise('simsvc_step_seconds_count{step="decode"}') == 2
     assert rise('simsvc_requests_total{method="POST",route="/estimates",status="303"}') == 2
     assert rise('simsvc_request_seconds_count{route="/estimates"}') == 2
-    assert after["simsvc_batch_photos_waiting"] == 0
+    assert rise("simsvc_batch_photos_waiting") == 0
+    assert after["simsvc_index_age_seconds"] > 0
 
 
 def test_an_address_that_there_is_not_makes_no_series(app: Flask, client: FlaskClient) -> None:

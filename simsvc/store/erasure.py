@@ -162,7 +162,7 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
 
 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:
-    """Delete the keys of requests: clients choose them, and a plain digest of few words can be guessed back."""
+    """Delete the keys of requests: clients choose them, and a plain digest of few words can be guessed."""
     record_id = func.substr(RequestKeyRow.result, 1, PUBLIC_ID_CHARACTERS)
     session.execute(
         delete(RequestKeyRow).where(record_id.in_(ids)), execution_options={"synchronize_session": False}

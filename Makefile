@@ -18,12 +18,14 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser lint bench measure clean
+.PHONY: help run test browser postgres lint stress fuzz bench measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
+	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make bench            measure, and print a table'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
@@ -64,14 +66,30 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-test: $(TESTING)/.ready browser
+test: $(TESTING)/.ready browser postgres
 	$(TESTING)/bin/pytest
 
-# Chromium of Debian or Ubuntu for the browser tests; without the right to install it they are skipped, saying so
+# Chromium of the system for the browser tests, installed where it is missing: they are never skipped
 browser:
-	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	@has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+	if has_chromium; then exit 0; fi
+	install='apt-get install -y --no-install-recommends chromium'
+	if [ "$$(id -u)" = 0 ]; then as_root=(env); else as_root=(sudo -n); fi
+	if command -v apt-get >/dev/null && "$${as_root[@]}" true 2>/dev/null; then
 	  echo 'installing chromium for the browser tests ...'
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null || true
+	  "$${as_root[@]}" apt-get update -qq && "$${as_root[@]}" DEBIAN_FRONTEND=noninteractive $$install >/dev/null || true
+	fi
+	if ! has_chromium; then
+	  echo "The browser tests need Chromium and it cannot be installed from here. As root, run: $$install" >&2
+	  echo 'Without it, every other test runs with: $(TESTING)/bin/pytest -m "not browser"' >&2
+	  exit 1
+	fi
+
+# Debian's PostgreSQL server for the tests of the stores; they start one of their own, never the system's
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo 'installing postgresql for the tests of the stores ...'
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
 lint: $(TESTING)/.ready
@@ -79,6 +97,13 @@ lint: $(TESTING)/.ready
 	$(TESTING)/bin/ruff format --check .
 	$(TESTING)/bin/mypy
 	$(TESTING)/bin/lint-imports
+
+stress: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.stress
+
+# schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
+fuzz: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.fuzz
 
 bench: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench

@@ -31,15 +31,25 @@ SimsvcError
 │   └── LabelsUnreadable       labels_unreadable
 ├── StoreError                 the database cannot be used (store_unavailable)
 │   ├── StoreNotMigrated       store_not_migrated
-│   └── EstimateNotFound       estimate_not_found
+│   ├── EstimateNotFound       estimate_not_found
+│   └── EstimateErased         estimate_erased
 ├── RequestError               the request is not one that simsvc can answer
 │   ├── PhotoMissing           photo_missing
 │   ├── NotMultipart           not_multipart
 │   ├── FaceNotFound           face_not_found
+│   ├── FacesRefused           faces_refused
 │   ├── PlotNotFound           plot_not_found
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
-│   ├── ApiClosed              api_closed
+│   ├── ScopeMissing           scope_missing
+│   ├── InputRefused           input_refused
+│   ├── NotJson                not_json
+│   ├── CursorRefused          cursor_refused
+│   ├── PeriodRefused          period_refused
+│   ├── NothingJudged          nothing_judged
+│   ├── KeyReused              key_reused
+│   ├── KeyTaken               key_taken
+│   ├── ModelNotFound          model_not_found
 │   ├── FormExpired            form_expired
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
@@ -48,6 +58,14 @@ SimsvcError
 │   ├── DecisionSuperseded     decision_superseded
 │   ├── FilterRefused          filter_refused
 │   └── CaseNotFound           case_not_found
+├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)
+│   ├── PhotoDiffers           photo_differs
+│   ├── PhotoNotKept           photo_not_kept
+│   ├── PhotoLocked            photo_locked
+│   ├── ModelGone              model_gone
+│   ├── BuildGone              build_gone
+│   ├── RetireRefused          retire_refused
+│   └── NotConfirmed           not_confirmed
 ├── AccountError               an account cannot be used so (account_error)
 │   ├── SignInRefused          sign_in_refused
 │   ├── PasswordRefused        password_refused
@@ -55,7 +73,10 @@ SimsvcError
 │   ├── NameTaken              name_taken
 │   ├── LinkSpent              link_spent
 │   ├── LastAdmin              last_admin
-│   └── UserNotFound           user_not_found
+│   ├── UserNotFound           user_not_found
+│   ├── TokenRefused           token_refused
+│   ├── TokenDraftRefused      token_draft_refused
+│   └── TokenNotFound          token_not_found
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)
 │   ├── BatchEmpty             batch_empty
 │   ├── BatchTooLarge          batch_too_large
@@ -68,8 +89,14 @@ SimsvcError
 │   ├── BatchUnwritable        batch_unwritable
 │   ├── AlreadyJudged          already_judged
 │   └── BatchNotFound          batch_not_found
+├── AuditError                 the log cannot be audited as asked (audit_error)
+│   └── CheckpointRefused      checkpoint_refused
 └── SettingsError              settings_invalid
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class SimsvcError(Exception):
@@ -269,6 +296,12 @@ class EstimateNotFound(StoreError):
     code = "estimate_not_found"
 
 
+class EstimateErased(EstimateNotFound):
+    """There was an estimate of that id; it was erased."""
+
+    code = "estimate_erased"
+
+
 class RequestError(SimsvcError):
     """The request lacks something."""
 
@@ -293,6 +326,12 @@ class FaceNotFound(RequestError):
     code = "face_not_found"
 
 
+class FacesRefused(RequestError):
+    """Labelled faces that cannot be added, or a label that no face can have."""
+
+    code = "faces_refused"
+
+
 class PlotNotFound(RequestError):
     """The model came without a plot of that name."""
 
@@ -311,10 +350,66 @@ class NotPermitted(RequestError):
     code = "not_permitted"
 
 
-class ApiClosed(RequestError):
-    """The operator has closed the JSON API."""
+class ScopeMissing(RequestError):
+    """The token has no scope that allows this."""
 
-    code = "api_closed"
+    code = "scope_missing"
+
+
+class InputRefused(RequestError):
+    """Fields of the request cannot be used.
+
+    Attributes:
+        fields: name of each such field to what is wrong with it.
+    """
+
+    code = "input_refused"
+
+    def __init__(self, sentence: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.fields = dict(fields or {})
+
+
+class NotJson(RequestError):
+    """The body should be JSON and is something else."""
+
+    code = "not_json"
+
+
+class CursorRefused(RequestError):
+    """The cursor is not one that was given for this list."""
+
+    code = "cursor_refused"
+
+
+class PeriodRefused(RequestError):
+    """The periods cannot be compared."""
+
+    code = "period_refused"
+
+
+class NothingJudged(RequestError):
+    """The photo was refused, and there is no crop of it."""
+
+    code = "nothing_judged"
+
+
+class KeyReused(RequestError):
+    """An idempotency key came with another request before."""
+
+    code = "key_reused"
+
+
+class KeyTaken(RequestError):
+    """The same request with the same idempotency key is being answered."""
+
+    code = "key_taken"
+
+
+class ModelNotFound(RequestError):
+    """No model of that hash is in service or on record."""
+
+    code = "model_not_found"
 
 
 class FormExpired(RequestError):
@@ -365,6 +460,54 @@ class CaseNotFound(RequestError):
     code = "case_not_found"
 
 
+class KeepError(SimsvcError):
+    """What was kept for later does not allow what is asked."""
+
+    code = "keep_error"
+
+
+class PhotoDiffers(KeepError):
+    """Another photo than the one that was judged."""
+
+    code = "photo_differs"
+
+
+class PhotoNotKept(KeepError):
+    """The photo is needed again, and it was not kept or its time is over."""
+
+    code = "photo_not_kept"
+
+
+class PhotoLocked(KeepError):
+    """No key at hand opens a kept photo."""
+
+    code = "photo_locked"
+
+
+class ModelGone(KeepError):
+    """The model that made an estimate is no longer there."""
+
+    code = "model_gone"
+
+
+class BuildGone(KeepError):
+    """The index build that an estimate was made with is no longer there."""
+
+    code = "build_gone"
+
+
+class RetireRefused(KeepError):
+    """A model or an index build is needed still."""
+
+    code = "retire_refused"
+
+
+class NotConfirmed(KeepError):
+    """What cannot be undone was not confirmed."""
+
+    code = "not_confirmed"
+
+
 class AccountError(SimsvcError):
     """An account cannot be used as asked."""
 
@@ -411,6 +554,24 @@ class UserNotFound(AccountError):
     """No account has that name or id."""
 
     code = "user_not_found"
+
+
+class TokenRefused(AccountError):
+    """What a program sent is no token in force."""
+
+    code = "token_refused"
+
+
+class TokenDraftRefused(AccountError):
+    """No token can be made so."""
+
+    code = "token_draft_refused"
+
+
+class TokenNotFound(AccountError):
+    """No token has that id."""
+
+    code = "token_not_found"
 
 
 class BatchError(SimsvcError):
@@ -483,6 +644,30 @@ class BatchNotFound(BatchError):
     """No batch has that id."""
 
     code = "batch_not_found"
+
+
+class AuditError(SimsvcError):
+    """The log cannot be audited as asked."""
+
+    code = "audit_error"
+
+
+class CheckpointRefused(AuditError):
+    """What should be a checkpoint of the log is none."""
+
+    code = "checkpoint_refused"
+
+
+class DiskUnfit(SimsvcError):
+    """There is too little room, or no right to write."""
+
+    code = "disk_unfit"
+
+
+class BackupRefused(SimsvcError):
+    """A back-up cannot be made, or not be put back."""
+
+    code = "backup_refused"
 
 
 class SettingsError(SimsvcError):

@@ -72,6 +72,11 @@ class Index(Protocol):
         ...
 
     @property
+    def face_changes(self) -> int:
+        """How many sets of changes, made to labelled faces without a build, its answers know of."""
+        ...
+
+    @property
     def count(self) -> int:
         """How many faces it holds."""
         ...
@@ -106,6 +111,22 @@ class Recorder(Protocol):
         ...
 
 
+class Cipher(Protocol):
+    """Keeps photos so that nobody can see them without its keys."""
+
+    def encrypt(self, photo: bytes) -> bytes:
+        """Return what may be kept."""
+        ...
+
+    def decrypt(self, token: bytes) -> bytes:
+        """Return the photo again; raises PhotoLocked where no key fits, or a byte was changed."""
+        ...
+
+    def rotate(self, token: bytes) -> bytes:
+        """Return the same photo encrypted with the first key; raises PhotoLocked."""
+        ...
+
+
 class Hasher(Protocol):
     """Keeps passwords so that nobody can read them."""
 
@@ -124,6 +145,10 @@ class Hasher(Protocol):
 
 class AccountBook(Protocol):
     """Keeps accounts. Every method is one transaction and raises StoreError where the database fails."""
+
+    def acting(self, actor: str) -> AccountBook:
+        """Return the same accounts, what is done with them logged as done by this actor."""
+        ...
 
     def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
         """Add an account without a password; raises NameTaken."""
@@ -159,6 +184,10 @@ class AccountBook(Protocol):
 
     def lock(self, user_id: str, until: datetime) -> None:
         """Refuse sign-in until then."""
+        ...
+
+    def refuse(self, name_key: str) -> None:
+        """Log that a sign-in with this name was refused, whether or not there is such an account."""
         ...
 
     def succeed(self, user_id: str, now: datetime, fresh_hash: str | None) -> None:

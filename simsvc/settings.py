@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from simsvc.engines.logs import FORMS, Form
 from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
+from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS, without_password
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 SIGN_IN_RATE = "20 per minute"
 """Of one address: an office behind one address signs in at nine; a guesser gets nowhere. Per account, see
 `steps.passwords.lock_after`."""
 UPLOAD_RATE = "600 per minute"
-"""Of one account or address: more than two cores judge, so that it stops floods, not work."""
+"""Of one account, token or address: more than two cores judge, so that it stops floods, not work."""
+API_RATE = "3000 per minute"
+"""Of one token: 50 a second, which no honest program of an office needs for long."""
 LEAST_KEY_CHARACTERS = 32
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+"""32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
 MAX_BATCH_BYTES = 1_000_000_000
 """Of one upload, and of its photos unpacked. Ours: several hundred photos as telephones make them, and a disk
 that a few such uploads do not fill."""
@@ -31,26 +37,34 @@ class Settings:
         bundle_dir: folder of the model bundle.
         gallery_dir: folder of the demo gallery.
         index_root: folder that `flask index build` writes to and the service reads from.
-        database_url: as SQLAlchemy writes it; set by DATABASE_URL.
+        database_url: where estimates are recorded; on PostgreSQL `postgresql://user:password@host/database`,
+            with `pip install 'simsvc[postgres]'`.
+        database_pool: connections that one process keeps open to PostgreSQL; as many again when all are busy.
+        statement_timeout_ms: after which PostgreSQL ends a statement.
         templates_dir: folder of the Jinja pages; follows from the installation, not from the environment.
         max_upload_bytes: largest photo accepted.
         neighbours: how many labelled faces explain an estimate.
         threads: threads of the model in one worker.
         workers: worker processes of the server.
-        bind: address and port of the server.
-        secret_key: signs sessions; set by SECRET_KEY. Empty: the one in `secret_key_file`.
+        bind: address and port of the server (`make run` sets the port).
+        secret_key: signs sessions; the same for all machines behind one address.
         secret_key_file: made on first use; follows from the installation.
-        public_url: where people reach the service, such as "https://age.example"; begins one-time links.
-        tls: whether people reach it by HTTPS only: cookies become Secure, and browsers are told so.
-        proxies: reverse proxies in front whose X-Forwarded headers are believed.
-        idle_minutes: a session unused for so long ends.
-        api_open: whether /api/v1 answers programs.
+        public_url: where people reach the service, such as `https://age.example`; begins one-time links.
+        tls: `1` where people reach it by HTTPS only: cookies become Secure, and browsers are told so.
+        proxies: reverse proxies in front whose `X-Forwarded-` headers are believed.
+        idle_minutes: a session unused for so long ends; any session ends after 12 hours.
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
-        upload_rate: photos of one account or address, likewise.
-        rate_storage: where the rates are counted; memory:// counts in each worker by itself.
+        upload_rate: photos of one account, token or address, likewise.
+        api_rate: requests of one token, likewise.
+        rate_storage: where the rates are counted; `memory://` by each worker, or such as `redis://`.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
-        batch_worker: whether the server starts the process that judges batches.
+        batch_worker: `0` where `flask batch work` runs by itself instead of being started by the server.
+        model_root: where a copy of every model that was in service is kept, so that its estimates can be
+            replayed.
+        photo_days: for how many days photos are kept, encrypted; `0` keeps none.
+        photo_keys: Fernet keys, commas between; the first encrypts, all decrypt.
+        log: how log lines are written, `json` or `text`.
     """
 
     bundle_dir: Path
@@ -58,6 +72,8 @@ class Settings:
     index_root: Path
     database_url: str
     templates_dir: Path
+    database_pool: int = POOL_SIZE
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
     max_upload_bytes: int = MAX_BYTES
     neighbours: int = 12
     threads: int = 1
@@ -69,13 +85,22 @@ class Settings:
     tls: bool = False
     proxies: int = 0
     idle_minutes: int = 30
-    api_open: bool = True
     sign_in_rate: str = SIGN_IN_RATE
     upload_rate: str = UPLOAD_RATE
+    api_rate: str = API_RATE
     rate_storage: str = "memory://"
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
     batch_worker: bool = True
+    model_root: Path = Path("var/models")
+    photo_days: int = 0
+    photo_keys: tuple[str, ...] = field(default=(), repr=False)
+    log: Form = "json"
+
+    def shown(self) -> dict[str, str]:
+        """Return what may be logged: everything but secrets, addresses without their passwords."""
+        plain = {entry.name: str(getattr(self, entry.name)) for entry in fields(self) if entry.repr}
+        return {**plain, **{name: without_password(plain[name]) for name in ("database_url", "rate_storage")}}
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -94,6 +119,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         gallery_dir=_folder(env, "SIMSVC_GALLERY_DIR", PACKAGE_DIR / "bundle" / "gallery"),
         index_root=_folder(env, "SIMSVC_INDEX_ROOT", home / "indexes"),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'var' / 'simsvc.sqlite3'}",
+        database_pool=_whole(env, "SIMSVC_DATABASE_POOL", POOL_SIZE, 1, 100),
+        statement_timeout_ms=_whole(env, "SIMSVC_STATEMENT_TIMEOUT_MS", STATEMENT_TIMEOUT_MS, 100, 3_600_000),
         templates_dir=_templates_dir(),
         max_upload_bytes=_whole(env, "SIMSVC_MAX_UPLOAD_BYTES", MAX_BYTES, 1_000, 1_000_000_000),
         neighbours=_whole(env, "SIMSVC_NEIGHBOURS", 12, 1, 100),
@@ -106,13 +133,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         tls=_flag(env, "SIMSVC_TLS", default=False),
         proxies=_whole(env, "SIMSVC_PROXIES", 0, 0, 10),
         idle_minutes=_whole(env, "SIMSVC_IDLE_MINUTES", 30, 1, 720),
-        api_open=_flag(env, "SIMSVC_API_OPEN", default=True),
         sign_in_rate=_rate(env, "SIMSVC_SIGN_IN_RATE", SIGN_IN_RATE),
         upload_rate=_rate(env, "SIMSVC_UPLOAD_RATE", UPLOAD_RATE),
+        api_rate=_rate(env, "SIMSVC_API_RATE", API_RATE),
         rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
         batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
         max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),
         batch_worker=_flag(env, "SIMSVC_BATCH_WORKER", default=True),
+        model_root=_folder(env, "SIMSVC_MODEL_ROOT", home / "var" / "models"),
+        photo_days=_whole(env, "SIMSVC_PHOTO_DAYS", 0, 0, 3_650),
+        photo_keys=_photo_keys(env),
+        log=_form(env),
     )
 
 
@@ -161,6 +192,21 @@ def _secret_key(env: Mapping[str, str]) -> str:
     return key
 
 
+def _photo_keys(env: Mapping[str, str]) -> tuple[str, ...]:
+    keys = tuple(key for part in env.get("SIMSVC_PHOTO_KEYS", "").split(",") if (key := part.strip()))
+    if not all(FERNET_KEY.fullmatch(key) for key in keys):
+        raise SettingsError(
+            "SIMSVC_PHOTO_KEYS holds something that is no key. Print one with `flask retention new-key`; "
+            "put commas between several."
+        )
+    if not keys and (env.get("SIMSVC_PHOTO_DAYS") or "0") != "0":
+        raise SettingsError(
+            "SIMSVC_PHOTO_DAYS asks for photos to be kept, but SIMSVC_PHOTO_KEYS has no key to encrypt them "
+            "with. Print one with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
+        )
+    return keys
+
+
 def _public_url(env: Mapping[str, str]) -> str:
     url = env.get("SIMSVC_PUBLIC_URL") or f"http://{env.get('SIMSVC_BIND') or '127.0.0.1:8000'}"
     if not url.startswith(("http://", "https://")):
@@ -176,6 +222,14 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in {"0", "1"}:
         raise SettingsError(f"{name} is {text!r}, but must be 0 or 1. Correct it and start again.")
     return text == "1"
+
+
+def _form(env: Mapping[str, str]) -> Form:
+    text = env.get("SIMSVC_LOG") or "json"
+    for form in FORMS:
+        if text == form:
+            return form
+    raise SettingsError(f"SIMSVC_LOG is {text!r}, but must be json or text. Correct it and start again.")
 
 
 def _rate(env: Mapping[str, str], name: str, default: str) -> str:

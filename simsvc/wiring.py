@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
 from simsvc.engines.current import CurrentIndex
-from simsvc.engines.gallery import Gallery
+from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
+from simsvc.engines.live_index import LiveGallery
+from simsvc.engines.meters import note_estimate
 from simsvc.engines.model_card import plots, read_card, read_plot
+from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import EngineMissing
+from simsvc.errors import BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
+from simsvc.flows.log_start import log_start
 from simsvc.flows.switch_index import Switcher
+from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.recall import Recall, recall
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
@@ -39,9 +47,16 @@ from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_log import EventLog
+from simsvc.store.inventory import InventoryStore
+from simsvc.store.model_switches import ModelSwitchStore
+from simsvc.store.periods import PeriodStore
+from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.switches import SwitchStore
+from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo
 
+_log = logging.getLogger(__name__)
 EngineName = Literal["onnx", "torch"]
 OPEN_GALLERIES = 8
 """Builds whose faces are kept open for thumbnails: the one in service and the ones of recent records."""
@@ -58,12 +73,17 @@ class Services:
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.database = Database(settings.database_url)
-        self.estimates = EstimateStore(self.database)
+        self.database = open_database(settings)
+        self.log = EventLog(self.database)
+        self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
+        self.estimates = EstimateStore(self.database, self.cipher)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
+        self.token_book = TokenStore(self.database)
+        self.tokens = Tokens(self.token_book, now)
+        self.request_keys = RequestKeyStore(self.database, now)
         self.batch_book = BatchStore(self.database, self.estimates)
         self.waiting_room = WaitingRoom(settings.batch_dir / "waiting")
         self.batches = Batches(
@@ -71,9 +91,13 @@ class Services:
         )
         self.builds = BuildStore(self.database)
         self.switches = SwitchStore(self.database)
+        self.inventory = InventoryStore(self.database)
+        self.periods = PeriodStore(self.database)
         self.shelf = IndexShelf(settings.index_root)
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
+        self.models = ModelShelf(settings.model_root)
+        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self._measured_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
 
@@ -84,6 +108,24 @@ class Services:
             SettingsError: its file cannot be used.
         """
         return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
+
+    def names(self, actors: Iterable[str | None]) -> dict[str, str]:
+        """Return the names of these accounts and tokens, as records write them; unknown ones are left out.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        asked = set(actors)
+        return {**self.users.names(asked), **self.token_book.names(asked)}
+
+    def all_names(self) -> dict[str, str]:
+        """Return the names of every account and token, as records write them.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        tokens = {token.actor: token.name for token in self.token_book.all()}
+        return {**{user.id: user.name for user in self.users.all()}, **tokens}
 
     def corridor(self) -> Corridor:
         """Return what an estimate needs.
@@ -121,14 +163,48 @@ class Services:
         """
         return _switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
 
-    def gallery(self, label: str) -> Gallery:
-        """Return the labelled faces of the build "name/build", in service or not.
+    def gallery(self, label: str) -> LiveGallery:
+        """Return the labelled faces of the build "name/build", in service or not, as they stand now.
 
         Raises:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
-        return self._gallery(label)
+        return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
+
+    def model_document(self) -> Bundle:
+        """Return what the bundle in service says of itself.
+
+        Raises:
+            BundleError: it cannot be read.
+        """
+        return load_document(self.settings.bundle_dir)
+
+    def model_card(self) -> dict[str, Any] | None:
+        """Return the model card, or None for a model without one.
+
+        Raises:
+            BundleDamaged: it cannot be understood.
+        """
+        return read_card(self.settings.bundle_dir)
+
+    def current_build(self) -> str | None:
+        """Return the label of the build in service, or None where there is none or it cannot be told."""
+        try:
+            return self.shelf.current()
+        except IndexError_:
+            return None
+
+    def recall(self, label: str) -> Recall | None:
+        """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
+        try:
+            return self._recall(label)
+        except IndexError_:
+            return None
+
+    def _measured_recall(self, label: str) -> Recall | None:
+        index = AnnoyIndex(self.settings.index_root / label, self.model_document().sha256)
+        return recall(index.embeddings(), index.search)
 
     def model_page(self) -> ModelPage:
         """Return what is known about the model in service.
@@ -158,6 +234,16 @@ class Services:
         """
         return read_plot(self.settings.bundle_dir, name)
 
+    def log_start(self) -> None:
+        """Log settings and model where they are not those of the start before.
+
+        Raises:
+            BundleError: the model cannot be used.
+            StoreError: the database cannot be used.
+        """
+        bundle = load_document(self.settings.bundle_dir)
+        log_start(self.log, self.settings.shown(), bundle.version, bundle.sha256)
+
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.
 
@@ -176,6 +262,7 @@ class Services:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = OnnxModel(bundle, settings.threads)
+        self._keep_model(bundle)
         return Corridor(
             detector=SlimDetector(bundle.working_side_px),
             model=model,
@@ -184,7 +271,19 @@ class Services:
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
             rules=parse_rules(bundle.raw, bundle.sha256),
+            bundle_sha256=bundle.document_sha256,
+            keep_photos=settings.photo_days > 0,
+            recorded=note_estimate,
         )
+
+    def _keep_model(self, bundle: Bundle) -> None:
+        """Keep a copy of the model in service and put on record that it is; estimates are made either way."""
+        try:
+            self.models.keep(bundle)
+            store = ModelSwitchStore(self.database)
+            store.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
+        except (BundleError, OSError, StoreError) as error:
+            _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +337,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     """
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = Database(settings.database_url), open_shelf(settings)
+    database, shelf = open_database(settings), open_shelf(settings)
     detector = SlimDetector(bundle.working_side_px)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
@@ -246,7 +345,11 @@ def index_services(settings: Settings | None = None) -> IndexServices:
 
 
 def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:
-    record = BuildStore(database).record
+    store = BuildStore(database)
+
+    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        store.record(manifest, shelf.face_changes().kept(faces))
+
     return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
 
 
@@ -266,4 +369,5 @@ def open_database(settings: Settings | None = None) -> Database:
         SettingsError: a setting cannot be used.
         StoreError: the database URL cannot be used.
     """
-    return Database((settings or load_settings()).database_url)
+    settings = settings or load_settings()
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)

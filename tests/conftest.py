@@ -9,3 +9,5 @@ from hypothesis import settings  # noqa: E402 - after the environment is set
 
 settings.register_profile("simsvc", deadline=None)  # a slow machine is no defect
 settings.load_profile("simsvc")
+
+pytest_plugins = ("tests.databases",)

@@ -20,7 +20,9 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.steps.gallery import LabelledSource
 from simsvc.steps.manifest import Manifest, manifest_sha256
+from simsvc.values.events import COMMAND
 from simsvc.wiring import IndexServices, index_services, open_shelf
+from simsvc.wiring_keep import retire_build
 
 index_group = AppGroup("index", help="Make, list, check and switch index builds.")
 
@@ -88,6 +90,16 @@ def use_command(build_id: str) -> None:
         label = services.shelf.find(build_id)
         manifest = services.switcher.use(label)
         click.echo(f"{label} with {manifest.count} faces is in service.")
+
+
+@index_group.command("retire")
+@click.argument("build_id", metavar="BUILD")
+@click.option("--force", is_flag=True, help="Also where records refer to it: they cannot be replayed then.")
+def retire_command(build_id: str, force: bool) -> None:
+    """Delete BUILD, which is not in service, for good."""
+    with _sentences():
+        label = retire_build(current_app.extensions["simsvc"], build_id, COMMAND, force=force)
+        click.echo(f"The index build {label} is retired.")
 
 
 def _settings() -> Settings:

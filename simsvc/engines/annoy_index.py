@@ -6,6 +6,7 @@ from pathlib import Path
 
 import annoy
 import numpy as np
+from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
 from simsvc.engines.gallery import Gallery
@@ -21,6 +22,10 @@ trees find 0.993 of the 12 nearest with 10,000 candidates and 0.9996 with 20,000
 and model take several times that, so the neighbours shown may as well be the true ones."""
 SEED = 20_170_112
 """Of the splits; any fixed number would do."""
+RECALL_K, RECALL_QUERIES = 12, 200
+"""Recall is measured of as many faces as an answer shows, with so many of the gallery's own as questions."""
+TIE = 1e-6
+"""Cosines of float32 rows that differ by less are the same."""
 
 
 def write_forest(path: Path, embeddings: FloatVector) -> None:
@@ -34,6 +39,28 @@ def write_forest(path: Path, embeddings: FloatVector) -> None:
     forest.unload()
 
 
+def measure_recall(path: Path, embeddings: FloatVector) -> float:
+    """Return the share of the truly nearest rows that a forest over float32 (N, D) finds, 0..1.
+
+    The questions are rows themselves, spread evenly; the truth is an exact search over all of them.
+    """
+    forest = annoy.AnnoyIndex(embeddings.shape[1], METRIC)
+    forest.load(str(path))
+    asked = np.unique(np.linspace(0, len(embeddings) - 1, RECALL_QUERIES).round().astype(int))
+    k = min(RECALL_K, len(embeddings))
+    rows = embeddings.astype(np.float64)  # the same figures on every machine
+    found = [_found_share(forest, rows, row, k) for row in asked]
+    forest.unload()
+    return round(float(np.mean(found)), 4)
+
+
+def _found_share(forest: annoy.AnnoyIndex, rows: NDArray[np.float64], row: int, k: int) -> float:
+    cosines = rows @ rows[row]
+    least = np.partition(cosines, -k)[-k] - TIE
+    items = forest.get_nns_by_vector(rows[row].tolist(), k, SEARCH_K)
+    return float(np.sum(cosines[items] >= least)) / k
+
+
 class AnnoyIndex:
     """Index port over one verified build."""
 
@@ -45,7 +72,7 @@ class AnnoyIndex:
             IndexModelMismatch: the build holds embeddings of another model.
         """
         self.manifest = _fitting(folder, model_sha256)
-        self._gallery = Gallery(folder)
+        self.gallery = Gallery(folder)
         self._forest = annoy.AnnoyIndex(self.manifest.dims, METRIC)
         try:
             self._forest.load(str(folder / FILE))
@@ -72,7 +99,7 @@ class AnnoyIndex:
     @property
     def faces(self) -> tuple[LabelledFace, ...]:
         """The labelled faces in item order."""
-        return self._gallery.faces
+        return self.gallery.faces
 
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D), in item order."""
@@ -94,7 +121,7 @@ class AnnoyIndex:
         Raises:
             FaceNotFound: no such face in this build.
         """
-        return self._gallery.thumbnail(face_id)
+        return self.gallery.thumbnail(face_id)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

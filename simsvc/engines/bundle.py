@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Bundle:
         working_side_px: longer side at which the detector looks.
         files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
+        document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Bundle:
     working_side_px: int
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
+    document_sha256: str
 
     @property
     def graph_path(self) -> Path:
@@ -113,7 +116,8 @@ def load_document(folder: Path) -> Bundle:
         BundleDamaged: of another format.
     """
     try:
-        return _bundle(folder, json.loads((folder / DOCUMENT).read_text(encoding="utf-8")))
+        text = (folder / DOCUMENT).read_bytes()
+        return _bundle(folder, json.loads(text), hashlib.sha256(text).hexdigest())
     except (FileNotFoundError, NotADirectoryError):
         raise BundleMissing(
             "There is no model: the bundle folder holds no model.json. Install simsvc again, "
@@ -137,7 +141,7 @@ def checked(bundle: Bundle, ages_years: FloatVector, embeddings: FloatVector) ->
     return Prediction(ages_years, embeddings)
 
 
-def _bundle(folder: Path, raw: dict[str, Any]) -> Bundle:
+def _bundle(folder: Path, raw: dict[str, Any], document_sha256: str) -> Bundle:
     if raw["format"] != FORMAT:
         raise ValueError(f"format {raw['format']}")
     entry, crop = raw["input"], raw["crop"]
@@ -154,6 +158,7 @@ def _bundle(folder: Path, raw: dict[str, Any]) -> Bundle:
         working_side_px=_positive(crop["working_side_px"]),
         files=_files(raw),
         raw=raw,
+        document_sha256=document_sha256,
     )
 
 

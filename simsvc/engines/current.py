@@ -10,13 +10,15 @@ from pathlib import Path
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.durable_files import replace_text
+from simsvc.engines.face_journal import FaceJournal
+from simsvc.engines.live_index import LiveIndex
 from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
 from simsvc.steps.manifest import split_label
 
 FILE = "current.json"
 
 _log = logging.getLogger(__name__)
-_Stamp = tuple[int, int, int]
+_Stamp = tuple[object, object]
 
 
 def write_current(root: Path, label: str) -> None:
@@ -50,9 +52,9 @@ def read_current(root: Path) -> str | None:
 
 
 class CurrentIndex:
-    """Gives the index in service, and follows every switch to another build.
+    """Gives the index in service, and follows every switch to another build and every change of faces.
 
-    Each call costs one stat. The first caller that sees a switch opens the new build while all others go on
+    Each call costs two stats. The first caller that sees a switch opens the new build while all others go on
     with the old one. A new build that cannot be used is logged, and the last good one stays in service.
     """
 
@@ -60,10 +62,11 @@ class CurrentIndex:
         self._root = root
         self._model_sha256 = model_sha256
         self._loading = threading.Lock()
-        self._index: AnnoyIndex | None = None
+        self._journal = FaceJournal(root)
+        self._index: LiveIndex | None = None
         self._seen: _Stamp | None = None
 
-    def get(self) -> AnnoyIndex:
+    def get(self) -> LiveIndex:
         """Return the index in service.
 
         Raises:
@@ -82,28 +85,35 @@ class CurrentIndex:
         finally:
             self._loading.release()
 
-    def _followed(self) -> AnnoyIndex:
+    def _followed(self) -> LiveIndex:
         """Open what current.json names, unless another thread has just done so; under the lock."""
         stamp = self._stamp()
         if self._index is None:
-            self._index = self._open()
+            self._index = self._open(None)
         elif stamp != self._seen:
+            same = self._seen is not None and stamp[0] == self._seen[0]
             try:
-                self._index = self._open()
+                self._index = self._open(self._index.base if same else None)
             except IndexError_ as error:
                 _log.error("%s stays in service: %s", self._index.label, error.sentence)
         self._seen = stamp
         return self._index
 
-    def _open(self) -> AnnoyIndex:
+    def _open(self, base: AnnoyIndex | None) -> LiveIndex:
+        """Lay the face changes over the build in service, which is opened where it is not given."""
+        if base is not None:
+            return LiveIndex(base, self._journal.changes())
         label = read_current(self._root)
         if label is None:
             raise IndexMissing("There is no index yet. Build one: `flask index build`.")
-        index = AnnoyIndex(self._root / label, self._model_sha256)
+        index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index
 
-    def _stamp(self) -> _Stamp | None:
+    def _stamp(self) -> _Stamp:
+        return self._pointer_stamp(), self._journal.stamp()
+
+    def _pointer_stamp(self) -> tuple[int, int, int] | None:
         try:
             stat = os.stat(self._root / FILE)  # noqa: PTH116 - half the time of Path.stat, on every request
         except OSError:

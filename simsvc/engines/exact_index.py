@@ -40,6 +40,11 @@ class ExactIndex:
         return self._label
 
     @property
+    def face_changes(self) -> int:
+        """None: what is held in memory is held as it is."""
+        return 0
+
+    @property
     def count(self) -> int:
         """How many faces it holds."""
         return len(self._faces)

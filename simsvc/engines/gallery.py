@@ -59,6 +59,10 @@ class Gallery:
         """
         return self.faces[self._place(face_id)]
 
+    def has(self, face_id: str) -> bool:
+        """Say whether the build holds a face of that id."""
+        return face_id in self._item
+
     def _place(self, face_id: str) -> int:
         item = self._item.get(face_id)
         if item is None:

@@ -24,8 +24,10 @@ from simsvc.engines import annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
+from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
+from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.support import measure
@@ -59,8 +61,10 @@ class IndexDraft:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
         embeddings = np.stack(self._embeddings)
-        annoy_index.write_forest(self._folder / annoy_index.FILE, embeddings)
-        manifest = replace(self._manifest(facts), support=measure(embeddings))
+        forest = self._folder / annoy_index.FILE
+        annoy_index.write_forest(forest, embeddings)
+        recall = annoy_index.measure_recall(forest, embeddings)
+        manifest = replace(self._manifest(facts), support=measure(embeddings), recall=recall)
         manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
@@ -86,6 +90,7 @@ class IndexShelf:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.journal = FaceJournal(root)
 
     @contextmanager
     def draft(self, name: str) -> Iterator[IndexDraft]:
@@ -141,7 +146,7 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexDamaged: a file is not as its manifest states.
         """
-        return manifests.verify(self._folder(label))
+        return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
         """Return a build's manifest, its files unchecked.
@@ -150,16 +155,24 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexDamaged: it cannot be read.
         """
-        return manifests.read(self._folder(label))
+        return manifests.read(self.folder(label))
+
+    def face_changes(self) -> FaceChanges:
+        """Return what was done to labelled faces without a build.
+
+        Raises:
+            IndexDamaged: its file is not as it was written.
+        """
+        return self.journal.changes()
 
     def gallery(self, label: str) -> Gallery:
-        """Open the faces and thumbnails of a build, in service or not.
+        """Open the faces and thumbnails of a build as it was made, in service or not.
 
         Raises:
             BuildNotFound: there is no such build.
             IndexDamaged: they cannot be read.
         """
-        return Gallery(self._folder(label))
+        return Gallery(self.folder(label))
 
     def current(self) -> str | None:
         """Return the label of the build in service, or None.
@@ -176,11 +189,18 @@ class IndexShelf:
             BuildNotFound: there is no such build.
             IndexUnwritable: current.json cannot be written.
         """
-        self._folder(label)
+        self.folder(label)
         with _written():
             write_current(self.root, label)
 
-    def _folder(self, label: str) -> Path:
+    def set_aside(self, label: str) -> Path:
+        """Take a build off the shelf and return where it lies; raises BuildNotFound, IndexUnwritable."""
+        folder = self.folder(label)
+        with _written():
+            return folder.rename(folder.with_name(f"{DRAFT_PREFIX}{os.getpid()}-{folder.name}"))
+
+    def folder(self, label: str) -> Path:
+        """Return where a build lies; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
         if not folder.is_dir():
             raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")

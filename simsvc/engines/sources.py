@@ -5,41 +5,83 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from simsvc.errors import SourceEmpty, SourceUnknown
+from simsvc.errors import FacesRefused, SourceEmpty, SourceUnknown
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource
-from simsvc.steps.labels import LabelRow, parse_label_table, parse_utkface_name
-from simsvc.steps.manifest import Skipped
+from simsvc.steps.labels import MAX_AGE_YEARS, LabelRow, parse_label_table, parse_utkface_name
+from simsvc.steps.manifest import NAME_PATTERN, Skipped
 
 LABELS = "labels.csv"
 """Table of a plain folder: columns `file` and `age`."""
 
 
-def read_source(name: str, path: Path) -> LabelledSource:
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jp2"}
+)
+"""Names by which photos are told from other files of a folder; what a file holds decides the decoder."""
+
+
+def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
+    """List a photo, or every photo of a folder, under one label.
+
+    Args:
+        name: of the data set.
+        path: of the photo or the folder.
+        age_years: the label.
+
+    Raises:
+        SourceUnknown: nothing can be called that.
+        SourceEmpty: there is no photo.
+        FacesRefused: nobody is so old.
+    """
+    _check_named(name)
+    if not 0.0 <= age_years <= MAX_AGE_YEARS:
+        raise FacesRefused(f"An age lies between 0 and {MAX_AGE_YEARS:.0f} years. Correct it and try again.")
+    files = [path] if path.is_file() else sorted(path.glob("*")) if path.is_dir() else []
+    photos = [
+        LabelledPhoto(file, file.name, age_years)
+        for file in files
+        if file.suffix.lower() in PHOTO_SUFFIXES and not file.name.startswith(".")
+    ]
+    if not photos:
+        raise SourceEmpty(f"There is no photo at {path.name!r}. Name a photo, or a folder that holds photos.")
+    return _sorted(name, photos, [], aligned=False)
+
+
+def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
     """List the labelled photos of a source; malformed entries are listed beside them, never fatal.
 
     Args:
-        name: "demo", "folder" or "utkface".
+        reader: "demo", "folder" or "utkface".
         path: the folder.
+        name: what the data set is called; as its reader where it is left out.
 
     Raises:
         SourceUnknown: no reader of that name.
         SourceEmpty: no folder there, or no labelled photo in it.
         LabelsUnreadable: the table of labels cannot be understood.
     """
-    reader = _READERS.get(name)
-    if reader is None:
-        raise SourceUnknown(f"There is no source {name!r}. Choose one of: {', '.join(SOURCES)}.")
+    read, name = _READERS.get(reader), name or reader
+    if read is None:
+        raise SourceUnknown(f"There is no source {reader!r}. Choose one of: {', '.join(SOURCES)}.")
+    _check_named(name)
     if not path.is_dir():
         raise SourceEmpty(
             f"The source {name!r} has no folder {path.name!r}. Name an existing one with --path."
         )
-    source = reader(name, path)
+    source = read(name, path)
     if not source.photos:
         raise SourceEmpty(
             f"The folder {path.name!r} holds no labelled photo of the source {name!r}. "
             "Check that --source and --path belong together."
         )
     return source
+
+
+def _check_named(name: str) -> None:
+    if not NAME_PATTERN.fullmatch(name):
+        raise SourceUnknown(
+            f"{name!r} cannot name a data set. Use 1 to 40 lower-case letters, digits, '-' and '_'."
+        )
 
 
 def _utkface(name: str, path: Path) -> LabelledSource:

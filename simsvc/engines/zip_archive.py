@@ -87,14 +87,14 @@ def _check_directory(stream: IO[bytes]) -> None:
         raise BatchTooLarge("The ZIP holds far too many files. Send the photos as several batches.")
 
 
+def is_junk(name: str) -> bool:
+    """Say whether a file, by its name with its folders, is what systems put beside photos unasked."""
+    parts = name.replace("\\", "/").split("/")
+    return parts[0] == JUNK[0] or parts[-1] in JUNK or parts[-1].startswith("._")
+
+
 def _is_wanted(entry: zipfile.ZipInfo) -> bool:
-    parts = entry.filename.replace("\\", "/").split("/")
-    return (
-        not entry.is_dir()
-        and parts[0] != JUNK[0]
-        and parts[-1] not in JUNK
-        and not parts[-1].startswith("._")
-    )
+    return not entry.is_dir() and not is_junk(entry.filename)
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

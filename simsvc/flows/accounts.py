@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from simsvc.errors import LinkSpent, SignInRefused, UserNotFound
@@ -39,6 +39,10 @@ class Accounts:
     hasher: Hasher
     now: Callable[[], datetime] = utc_now
 
+    def acting(self, actor: str) -> Accounts:
+        """Return the same, what is done with accounts logged as done by this actor, such as "user:<id>"."""
+        return replace(self, book=self.book.acting(actor))
+
     def sign_in(self, name: str, password: str) -> User:
         """Return the account that name and password open.
 
@@ -61,6 +65,7 @@ class Accounts:
             fresh = self.hasher.hash(password) if self.hasher.outdated(known) else None
             self.book.succeed(tried.user.id, self.now(), fresh)
             return tried.user
+        self.book.refuse(name_key(name))
         raise SignInRefused(
             "Name and password do not open an account. Check both and try again. After several failed "
             "attempts an account is locked for some minutes; if it persists, ask an administrator "

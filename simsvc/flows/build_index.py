@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from simsvc.errors import PhotoError, SourceEmpty
+from simsvc.errors import SourceEmpty
+from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.ports import Detector, Model
-from simsvc.steps.crop import crop
-from simsvc.steps.decode import decode
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
+from simsvc.steps.face_changes import FaceChanges
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource, labelled_face
 from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
-from simsvc.steps.picture import to_jpeg
-from simsvc.values import Crop, FloatVector, LabelledFace
+from simsvc.values import FloatVector, LabelledFace
 
 BATCH = 64
 """Faces embedded in one pass. Fixed: another batch size may round the last bits otherwise."""
 AHEAD = 4 * BATCH
 """Photos read ahead of the batch that is being embedded; bounds the memory."""
-THUMBNAIL_PX = 160
-THUMBNAIL_QUALITY = 82
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
@@ -53,6 +50,10 @@ class Shelf(Protocol):
         """Make a build of the index `name`, alone; what is not finished is removed."""
         ...
 
+    def face_changes(self) -> FaceChanges:
+        """Return what was done to labelled faces without a build."""
+        ...
+
     def switch(self, label: str) -> None:
         """Put the build "name/build" into service."""
         ...
@@ -75,19 +76,11 @@ class BuildRequest:
     workers: int = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    face: LabelledFace
-    crop: Crop
-    thumbnail: bytes
-    whole_picture: bool
-
-
 @dataclass(slots=True)
 class _Tally:
     skipped: list[Skipped]
     whole_picture: int = 0
-    ready: list[_Prepared] = field(default_factory=list)
+    ready: list[PreparedFace] = field(default_factory=list)
 
 
 def build(
@@ -101,8 +94,9 @@ def build(
 ) -> Manifest:
     """Build an index, put it on record and then into service; return its manifest.
 
-    The same photos, labels, model and libraries give the same bytes and so the same build id. Until the last
-    step the index that was in service before stays there, whatever happens to this process.
+    The same photos, labels, model, libraries and face changes give the same bytes and so the same build id.
+    Until the last step the index that was in service before stays there, whatever happens to this process.
+    Faces that were removed stay out, and those that were added come in, with the labels that they have now.
 
     Args:
         request: what to build.
@@ -118,7 +112,7 @@ def build(
         BundleDamaged: the model's answer makes no sense.
     """
     with shelf.draft(request.name) as draft:
-        facts = _fill(draft, request, detector, model, progress)
+        facts = _fill(draft, request, detector, model, shelf.face_changes(), progress)
         if not draft.faces:
             raise SourceEmpty(
                 f"None of the {len(facts.skipped)} photos could be used, so there is no index to build. "
@@ -131,7 +125,12 @@ def build(
 
 
 def _fill(
-    draft: Draft, request: BuildRequest, detector: Detector, model: Model, progress: Progress
+    draft: Draft,
+    request: BuildRequest,
+    detector: Detector,
+    model: Model,
+    changes: FaceChanges,
+    progress: Progress,
 ) -> BuildFacts:
     total, done = sum(len(source.photos) for source in request.sources), 0
     summaries: list[SourceSummary] = []
@@ -140,27 +139,57 @@ def _fill(
         for source in sorted(request.sources, key=lambda source: source.name):
             tally, before = _Tally(list(source.skipped)), len(draft.faces)
 
-            def prepared(photo: LabelledPhoto, source: LabelledSource = source) -> _Prepared | Skipped:
-                return _prepare(source, photo, detector, model)
+            def prepared(photo: LabelledPhoto, source: LabelledSource = source) -> PreparedFace | Skipped:
+                left_out = _left_out(source, photo, changes)
+                return left_out or prepare(source, photo, detector, model)
 
             for outcome in _in_order(pool, prepared, source.photos):
-                _take(outcome, tally, draft, model)
+                _take(outcome, tally, draft, model, changes)
                 done += 1
                 progress(done, total)
             _embed(tally, draft, model)
             summaries.append(SourceSummary(source.name, len(draft.faces) - before, tally.whole_picture))
             skipped += sorted(tally.skipped, key=lambda entry: entry.reference)
     summary = ModelSummary(model.version, model.sha256, request.engine, model.crop_margin)
-    return BuildFacts(summary, tuple(summaries), tuple(skipped))
+    added = _fold_in(draft, request.name, model, changes)
+    return BuildFacts(summary, _with_added(summaries, added), tuple(skipped))
+
+
+def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges) -> Skipped | None:
+    """Say of a photo whose face was removed that it stays out; of an erased one not even its name is kept."""
+    face_id = labelled_face(source.name, photo).face_id
+    if face_id in changes.erased:
+        return Skipped(face_id, "erased")
+    return Skipped(photo.reference, "removed") if face_id in changes.removed else None
+
+
+def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) -> Counter[str]:
+    """Add the faces that were added without a build, and return how many of each source."""
+    there = {face.face_id for face in draft.faces}
+    added: Counter[str] = Counter()
+    for live in changes.added_to(index_name, model.sha256):
+        if live.face.face_id not in there:
+            draft.add(live.face, live.embedding, live.thumbnail)
+            added[live.face.source] += 1
+    return added
+
+
+def _with_added(summaries: Sequence[SourceSummary], added: Mapping[str, int]) -> tuple[SourceSummary, ...]:
+    """Return the sources in order of name, with the faces that were added to each without a build."""
+    by_name = {summary.name: summary for summary in summaries}
+    for name, faces in added.items():
+        known = by_name.get(name, SourceSummary(name, 0, 0))
+        by_name[name] = replace(known, faces=known.faces + faces)
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    work: Callable[[LabelledPhoto], _Prepared | Skipped],
+    work: Callable[[LabelledPhoto], PreparedFace | Skipped],
     photos: Iterable[LabelledPhoto],
-) -> Iterator[_Prepared | Skipped]:
+) -> Iterator[PreparedFace | Skipped]:
     """Yield the outcomes in the photos' order, at most `AHEAD` of them prepared and not yet taken."""
-    pending: deque[Future[_Prepared | Skipped]] = deque()
+    pending: deque[Future[PreparedFace | Skipped]] = deque()
     try:
         for photo in photos:
             pending.append(pool.submit(work, photo))
@@ -173,34 +202,13 @@ def _in_order(
             future.cancel()
 
 
-def _prepare(
-    source: LabelledSource, photo: LabelledPhoto, detector: Detector, model: Model
-) -> _Prepared | Skipped:
-    """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal."""
-    try:
-        picture = decode(photo.path.read_bytes())
-    except PhotoError as error:
-        return Skipped(photo.reference, error.code)
-    except OSError:
-        return Skipped(photo.reference, "unreadable_file")
-    faces = detector.detect(picture)
-    box = box_of(picture, faces, aligned=source.aligned, margin=model.crop_margin)
-    if box is None:
-        return Skipped(photo.reference, "no_face")
-    thumbnail = crop(picture.rgb, box, THUMBNAIL_PX, model.crop_margin)
-    return _Prepared(
-        labelled_face(source.name, photo),
-        crop(picture.rgb, box, model.input_px, model.crop_margin),
-        to_jpeg(thumbnail.rgb, THUMBNAIL_QUALITY),
-        whole_picture=not faces,
-    )
-
-
-def _take(outcome: _Prepared | Skipped, tally: _Tally, draft: Draft, model: Model) -> None:
+def _take(
+    outcome: PreparedFace | Skipped, tally: _Tally, draft: Draft, model: Model, changes: FaceChanges
+) -> None:
     if isinstance(outcome, Skipped):
         tally.skipped.append(outcome)
         return
-    tally.ready.append(outcome)
+    tally.ready.append(replace(outcome, face=changes.relabelled(outcome.face)))
     if len(tally.ready) == BATCH:
         _embed(tally, draft, model)
 

@@ -24,6 +24,11 @@ OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
 
 
+def _untold(estimate: Estimate) -> None:
+    """Tell nobody."""
+    del estimate
+
+
 @dataclass(frozen=True, slots=True)
 class Corridor:
     """What an estimate needs of the outside world.
@@ -36,6 +41,9 @@ class Corridor:
         neighbours: how many labelled faces explain an estimate.
         max_bytes: largest photo accepted.
         rules: how the model's estimates are to be answered.
+        bundle_sha256: of the model's model.json, for the record.
+        keep_photos: whether the recorder is given the photo itself.
+        recorded: told of every estimate that was put on record.
     """
 
     detector: Detector
@@ -45,6 +53,9 @@ class Corridor:
     neighbours: int = 12
     max_bytes: int = MAX_BYTES
     rules: Rules = field(default_factory=Rules)
+    bundle_sha256: str | None = None
+    keep_photos: bool = False
+    recorded: Callable[[Estimate], None] = _untold
 
 
 class StepTimes:
@@ -87,13 +98,32 @@ def estimate(
         data: the upload's bytes.
         photo_name: what the client calls the photo.
         corridor: what the steps need.
-        asked_by: public id of the account that asks, if any.
+        asked_by: public id of the account that asks, or "token:<id>", if any.
         declared: what the applicant's file says, if anything.
 
     Raises:
         IndexError_: no index can be used.
         BundleError: the model cannot be used.
         StoreError: the answer cannot be put on record.
+    """
+    answer = answered(data, photo_name, corridor, asked_by, declared)
+    recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
+    corridor.recorded(answer)
+    return recorded
+
+
+def answered(
+    data: bytes,
+    photo_name: str,
+    corridor: Corridor,
+    asked_by: str | None = None,
+    declared: Declaration | None = None,
+) -> Estimate:
+    """Return what `estimate` records, without recording it.
+
+    Raises:
+        IndexError_: no index can be used.
+        BundleError: the model cannot be used.
     """
     index = corridor.index()
     blank = Estimate(
@@ -103,6 +133,8 @@ def estimate(
         model=corridor.model.version,
         model_sha256=corridor.model.sha256,
         index=index.label,
+        face_changes=index.face_changes,
+        bundle_sha256=corridor.bundle_sha256,
         asked_by=asked_by,
         declared=declared or Declaration(),
     )
@@ -111,7 +143,7 @@ def estimate(
         answer = _judge(data, blank, index, corridor, times)
     except (PhotoError, FaceError) as refusal:
         answer = replace(blank, code=refusal.code, sentence=refusal.sentence)
-    return corridor.recorder.record(replace(answer, ms=times.with_total()))
+    return replace(answer, ms=times.with_total())
 
 
 def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
@@ -141,5 +173,6 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             flags=picked.flags,
             quality=quality,
             crop=judged,
+            embedding=prediction.embeddings[0],
         )
         return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from simsvc.values import Estimate, Evidence, Neighbour, RecordedEstimate
+from simsvc.values import Decision, Estimate, Evidence, Neighbour, RecordedEstimate
 
 
 def describe(recorded: RecordedEstimate) -> dict[str, object]:
     """Return the estimate object of a recorded estimate, ready for JSON."""
+    declared = recorded.estimate.declared
     return {
         "id": recorded.id,
         "number": recorded.number,
         "created_at": recorded.created_at.isoformat(timespec="milliseconds"),
+        "asked_by": recorded.estimate.asked_by,
+        "case": declared.case,
+        "birth_date": declared.birth_date.isoformat() if declared.birth_date else None,
+        "photo_date": declared.photo_date.isoformat() if declared.photo_date else None,
         **describe_unrecorded(recorded.estimate),
     }
 
@@ -38,8 +43,22 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "flags": list(estimate.flags),
         "quality": asdict(estimate.quality) if estimate.quality else None,
         "model": estimate.model,
+        "model_sha256": estimate.model_sha256,
         "index": estimate.index,
         "ms": estimate.ms,
+    }
+
+
+def describe_decision(made: Decision) -> dict[str, object]:
+    """Return the decision object of a decision on record, ready for JSON."""
+    return {
+        "number": made.number,
+        "kind": made.draft.kind,
+        "age_years": made.draft.age_years,
+        "reason": made.draft.reason,
+        "note": made.draft.note,
+        "decided_by": made.decided_by,
+        "created_at": made.created_at.isoformat(timespec="milliseconds"),
     }
 
 

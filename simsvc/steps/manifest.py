@@ -99,6 +99,7 @@ class Manifest:
         labels_sha256: of all face ids and ages, in item order.
         libraries: distribution name to version, of those that shape the bytes.
         files: name to fingerprint, of every other file of the folder.
+        recall: share of the truly nearest faces that a search finds, 0..1; None where it was never measured.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Manifest:
     files: dict[str, Fingerprint]
     build: str = ""
     support: SupportScale | None = None
+    recall: float | None = None
 
     @property
     def label(self) -> str:
@@ -181,8 +183,9 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
-    if manifest.support is None:
-        del fields["support"]  # so that the id of an older build stays that of its content
+    for later in ("support", "recall"):
+        if fields[later] is None:
+            del fields[later]  # so that the id of an older build stays that of its content
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
 
 
@@ -199,6 +202,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         support = fields.pop("support")
         fields["support"] = SupportScale(support["k"], tuple(support["percentiles"]))
     fields["files"] = {name: Fingerprint(**entry) for name, entry in fields["files"].items()}
+    if "recall" in fields and not 0.0 <= fields["recall"] <= 1.0:
+        raise ValueError("no share")
     manifest = Manifest(**fields)
     named = NAME_PATTERN.fullmatch(manifest.name) and BUILD_PATTERN.fullmatch(manifest.build)
     if not named or any("/" in name or name.startswith(".") for name in manifest.files):

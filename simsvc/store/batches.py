@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from simsvc.errors import AlreadyJudged, BatchNotFound
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.events import append
 from simsvc.store.tables import BatchPhotoRow, BatchRow
 from simsvc.values import Batch, BatchPhoto, Estimate, NewPhoto, PhotoStatus, RecordedEstimate, Refusal
+from simsvc.values.events import PROGRAM, EventKind, NewEvent, actor_of
 
 NAME_CHARACTERS = 255
 
@@ -38,6 +40,8 @@ class BatchStore:
             session.add_all(
                 _photo_row(row.sequence, position, photo) for position, photo in enumerate(photos)
             )
+            refused = sum(photo.refusal is not None for photo in photos)
+            append(session, _event(batch_id, actor_of(asked_by), photos=len(photos), refused=refused))
 
     def find(self, batch_id: str) -> Batch:
         """Return the batch of that public id.
@@ -53,7 +57,7 @@ class BatchStore:
 
     def page(self, start: int, count: int) -> tuple[Batch, ...]:
         """Return up to `count` batches, the newest first, without the first `start`."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             query = select(BatchRow.sequence).order_by(BatchRow.sequence.desc()).offset(start).limit(count)
             wanted = list(session.scalars(query))
         return self._batches(BatchRow.sequence.in_(wanted))
@@ -67,15 +71,25 @@ class BatchStore:
             .order_by(BatchPhotoRow.position)
             .limit(count)
         )
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return tuple(_photo(row) for row in session.scalars(query))
 
     def unfinished(self) -> tuple[str, ...]:
         """Return the public ids of the batches that have photos waiting, the oldest first."""
         waiting = select(BatchPhotoRow.batch).where(BatchPhotoRow.status == "waiting")
         query = select(BatchRow.public_id).where(BatchRow.sequence.in_(waiting)).order_by(BatchRow.sequence)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return tuple(session.scalars(query))
+
+    def waiting(self) -> int:
+        """Count the photos of all batches that wait to be judged.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        query = select(func.count()).select_from(BatchPhotoRow).where(BatchPhotoRow.status == "waiting")
+        with self._database.reading() as session:
+            return session.scalar(query) or 0
 
     def begin_next(self, batch_id: str) -> BatchPhoto | None:
         """Count one attempt at the next waiting photo and return it, or None where none waits.
@@ -88,6 +102,7 @@ class BatchStore:
             .where(BatchRow.public_id == batch_id, BatchPhotoRow.status == "waiting")
             .order_by(BatchPhotoRow.attempts, BatchPhotoRow.position)
             .limit(1)
+            .with_for_update(of=BatchPhotoRow)
         )
         with self._database.transaction() as session:
             row = session.scalar(query)
@@ -108,13 +123,14 @@ class BatchStore:
             _change(
                 session, batch_id, position, status="failed", code=refusal.code, sentence=refusal.sentence
             )
+            append(session, _event(batch_id, PROGRAM, position=position, given_up=refusal.code))
 
     def recorder(self, batch_id: str, position: int) -> PhotoRecorder:
         """Return a Recorder that puts the estimate and the photo's end on record together."""
         return PhotoRecorder(self._estimates, batch_id, position)
 
     def _batches(self, which: ColumnElement[bool]) -> tuple[Batch, ...]:
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.scalars(select(BatchRow).where(which).order_by(BatchRow.sequence.desc())).all()
             counts = _counts(session, [row.sequence for row in rows])
             return tuple(_batch(row, counts.get(row.sequence, {})) for row in rows)
@@ -151,6 +167,10 @@ class PhotoRecorder:
             session.execute(well)
 
         return self._estimates.record(estimate, beside=mark)
+
+
+def _event(batch_id: str, actor: str, **content: object) -> NewEvent:
+    return NewEvent(EventKind.BATCH, actor, f"batch:{batch_id}", content)
 
 
 def _change(session: Session, batch_id: str, position: int, **values: Any) -> None:

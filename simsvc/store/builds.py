@@ -33,7 +33,7 @@ class BuildStore:
             StoreError: the database cannot be written.
         """
         with self._database.transaction() as session:
-            _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
+            face_rows(session, faces)
             _upsert(session, BuildRow, "label", [_build_row(manifest)])
 
     def made_at(self) -> dict[str, datetime]:
@@ -42,9 +42,14 @@ class BuildStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.execute(select(BuildRow.label, BuildRow.created_at))
             return {row.label: row.created_at for row in rows}
+
+
+def face_rows(session: Session, faces: Sequence[LabelledFace]) -> None:
+    """Insert faces, or give those that are known their label."""
+    _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
 
 
 def _face_row(face: LabelledFace) -> dict[str, object]:

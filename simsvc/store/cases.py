@@ -21,6 +21,8 @@ PAGE_ROWS = 25
 EXPORT_ROWS = 500
 """Rows read at a time, so that an export of any length needs little memory and holds no lock for long."""
 
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where a condition is not asked for: some instant it must have."""
 _LATEST = (
     select(func.max(DecisionRow.number))
     .where(DecisionRow.estimate == EstimateRow.sequence)
@@ -50,6 +52,8 @@ class HistoryFilter:
         model: version.
         index: label.
         decision: of `DECIDED`, of the decision that counts.
+        recorded_since: instant, recorded at it or later.
+        recorded_before: instant, recorded earlier.
     """
 
     case: str = ""
@@ -61,6 +65,8 @@ class HistoryFilter:
     model: str = ""
     index: str = ""
     decision: str = ""
+    recorded_since: datetime | None = None
+    recorded_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class HistoryStore:
         conditions = _conditions(wanted)
         count = _joined(select(func.count(EstimateRow.sequence))).where(*conditions)
         rows = _rows().where(*conditions).order_by(SORTS[sort], EstimateRow.sequence.desc())
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             total = session.scalar(count) or 0
             found = session.execute(rows.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS))
             return total, [_history_row(*row) for row in found]
@@ -97,19 +103,28 @@ class HistoryStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        query, before = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc()), None
+        before = None
         while True:
-            older = query if before is None else query.where(EstimateRow.sequence < before)
-            with self._database.transaction() as session:
-                rows = [_history_row(*row) for row in session.execute(older.limit(EXPORT_ROWS))]
+            rows = self.older(wanted, before, EXPORT_ROWS)
             yield from rows
             if len(rows) < EXPORT_ROWS:
                 return
             before = rows[-1].recorded.number
 
+    def older(self, wanted: HistoryFilter, before: int | None, count: int) -> list[HistoryRow]:
+        """Return up to `count` records, newest first, of lower running numbers than `before`.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        query = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
+        older = query if before is None else query.where(EstimateRow.sequence < before)
+        with self._database.reading() as session:
+            return [_history_row(*row) for row in session.execute(older.limit(count))]
+
     def choices(self) -> tuple[list[str], list[str]]:
         """Return the models and the indexes that records name."""
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             columns = (EstimateRow.model_version, EstimateRow.index_label)
             models, indexes = (
                 [name for name in session.scalars(select(column).distinct().order_by(column)) if name]
@@ -137,6 +152,8 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         (wanted.case, EstimateRow.case_reference.icontains(wanted.case, autoescape=True)),
         (wanted.since, EstimateRow.created_at >= _midnight(wanted.since)),
         (wanted.until, EstimateRow.created_at < _midnight(wanted.until, 1)),
+        (wanted.recorded_since, EstimateRow.created_at >= (wanted.recorded_since or ANY_TIME)),
+        (wanted.recorded_before, EstimateRow.created_at < (wanted.recorded_before or ANY_TIME)),
         (wanted.person, or_(EstimateRow.asked_by == wanted.person, DecisionRow.decided_by == wanted.person)),
         (wanted.flag, cast(EstimateRow.flags, String).contains(f'"{wanted.flag}"', autoescape=True)),
         (wanted.model, EstimateRow.model_version == wanted.model),

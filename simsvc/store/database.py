@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
 from simsvc.store.tables import EstimateRow
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long a writer waits for another one; estimates are written in a few milliseconds each."""
+BUSY_TIMEOUT_MS = 15_000
+"""How long a writer of SQLite waits for the others. Ours: writes take milliseconds, but SQLite does not queue
+those who wait, so that one of many may wait longer; a request has 60 s."""
+STATEMENT_TIMEOUT_MS = 15_000
+"""How long a statement of PostgreSQL may take, waiting for others included; for the same reason."""
+POOL_SIZE = 5
+"""Connections of one process to PostgreSQL: one for each of gunicorn's four threads, and one to spare."""
+IDLE_TRANSACTION_MS = 60_000
+"""After which PostgreSQL ends a transaction that nobody goes on with: a stopped process must let go."""
+CONNECT_TIMEOUT_S = 10
+_BEGIN = "simsvc_begin"
+READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
+"""Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
+_SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
+"""What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Database:
     """An engine and its transactions. Opens no connection before the first transaction."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+    def __init__(
+        self, url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+    ) -> None:
+        self.engine = open_engine(url, pool_size, statement_timeout_ms)
+        snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
+        self._reader = self.engine.execution_options(**READING, **snapshot)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Give a session that commits at the end and rolls back on any error.
+        """Give a session that may write, commits at the end, and rolls back on any error.
+
+        On SQLite it is the only one that writes from its beginning on, so that what it reads stays true until
+        it commits.
 
         Raises:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        try:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except SQLAlchemyError as error:
-            raise _typed(error) from error
+        with _session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that only reads, sees one instant throughout, and waits for nobody.
+
+        Raises:
+            StoreNotMigrated: tables are missing.
+            StoreError: the database cannot be used.
+        """
+        with _session(self._reader) as session:
+            yield session
 
     def check(self) -> None:
         """Ask the estimates table for nothing, to see that it answers.
@@ -46,47 +78,144 @@ class Database:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        with self.transaction() as session:
+        with self.reading() as session:
             session.execute(select(EstimateRow.sequence).limit(1))
+
+    def scrub(self, *tables: str) -> None:
+        """Overwrite what deleted rows left in the database's own files, as far as it lets itself be asked to.
+
+        SQLite overwrites them when they are deleted (secure_delete) and keeps copies in its write-ahead log
+        until that is folded in. PostgreSQL frees their place in the tables. Neither reaches back-ups, nor
+        PostgreSQL's own write-ahead log. The rows are gone already: where this fails, that is only logged.
+        """
+        try:
+            if self.engine.dialect.name == "sqlite":
+                self._fold_in()
+                return
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+        except (SQLAlchemyError, sqlite3.Error):
+            _log.exception("what was deleted is gone from the tables, but may be left in the files")
+
+    def _fold_in(self) -> None:
+        """Fold SQLite's write-ahead log in, outside of any transaction."""
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(
+    url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+) -> Engine:
     """Return an engine; a SQLite file gets its folder, WAL, a busy timeout and enforced foreign keys.
+
+    Args:
+        url: as SQLAlchemy writes it; "postgresql://..." is read with psycopg 3.
+        pool_size: connections that are kept open to PostgreSQL; as many again are opened when all are busy.
+        statement_timeout_ms: after which PostgreSQL ends a statement.
 
     Raises:
         StoreError: the URL names no database that can be opened here.
     """
     try:
-        parsed = make_url(url)
+        parsed = _with_driver(make_url(url))
+        if parsed.get_backend_name() == "postgresql":
+            return _postgresql(parsed, pool_size, statement_timeout_ms)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
         raise StoreError(
-            "The database cannot be opened. Check DATABASE_URL, and that its driver is installed."
+            "The database cannot be opened. Check DATABASE_URL, and that its driver is installed: "
+            "for PostgreSQL, `pip install 'simsvc[postgres]'`."
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def without_password(url: str) -> str:
+    """Return an address with *** in the place of its password; nothing of one that cannot be read."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "***"
+
+
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except SQLAlchemyError as error:
+        raise _typed(error) from error
+
+
+def _with_driver(url: URL) -> URL:
+    """Return the URL with the one PostgreSQL driver that simsvc is tested with, where it names none."""
+    plain = url.drivername in {"postgresql", "postgres"}
+    return url.set(drivername="postgresql+psycopg") if plain else url
+
+
+def _postgresql(url: URL, pool_size: int, statement_timeout_ms: int) -> Engine:
+    limits = {
+        "statement_timeout": statement_timeout_ms,
+        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_MS,
+    }
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        isolation_level="READ COMMITTED",  # who waited for the log then sees what the others appended
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "simsvc",
+            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        },
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
+    connection.isolation_level = None  # or else Python begins transactions late, and never immediate ones
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")  # first: the others may have to wait already
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # FULL: what is answered stays; secure_delete: what is erased is overwritten
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:
     text = str(error)
-    missing = isinstance(error, (OperationalError, ProgrammingError)) and (
-        "no such table" in text or "no such column" in text or "UndefinedTable" in text
+    missing = isinstance(error, (OperationalError, ProgrammingError)) and any(
+        sign in text for sign in ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
     )
     if missing:
         return StoreNotMigrated("The database lacks this version's tables. Run `flask db upgrade`.")
-    return StoreError("The database cannot be used just now. Try again; if it persists, tell the operator.")
+    if "database is locked" in text:
+        return StoreError(
+            "The database is busy with something else. What is on record is kept; try again in a moment."
+        )
+    if "disk is full" in text:
+        return StoreError(
+            "The disk of the database is full, so nothing new can go on record. What is on record is kept. "
+            "Try again when the operator has made room."
+        )
+    return StoreError(
+        "The database cannot be used just now. What is on record is kept. "
+        "Try again; if it persists, tell the operator."
+    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.steps.logged import decision_content
 from simsvc.store.database import Database
+from simsvc.store.events import append
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
+from simsvc.values.events import EventKind, NewEvent, actor_of
 
 
 class DecisionStore:
@@ -21,16 +26,23 @@ class DecisionStore:
         self._database = database
 
     def add(
-        self, public_id: str, draft: DecisionDraft, decided_by: str, after: int, now: datetime
+        self,
+        public_id: str,
+        draft: DecisionDraft,
+        decided_by: str,
+        after: int,
+        now: datetime,
+        beside: Callable[[Session, str], None] | None = None,
     ) -> Decision:
-        """Put a decision on an estimate on record.
+        """Put a decision on an estimate on record, and log it.
 
         Args:
             public_id: of the estimate.
             draft: what was decided.
-            decided_by: public id of the account.
+            decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
             now: UTC.
+            beside: does what must happen in the same transaction or not at all, given "<estimate>/<number>".
 
         Raises:
             EstimateNotFound: no estimate has that id.
@@ -49,6 +61,10 @@ class DecisionStore:
                     raise _superseded()
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
+                session.flush()
+                if beside is not None:
+                    beside(session, f"{public_id}/{row.number}")
+                append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _superseded() from None
@@ -58,7 +74,7 @@ class DecisionStore:
     def of(self, public_id: str) -> tuple[Decision, ...]:
         """Return the decisions on an estimate, the one that counts first."""
         query = select(DecisionRow).join(EstimateRow, EstimateRow.sequence == DecisionRow.estimate)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 query.where(EstimateRow.public_id == public_id).order_by(DecisionRow.number.desc())
             )
@@ -69,6 +85,11 @@ def decision_of(row: DecisionRow) -> Decision:
     """Return a row as it was decided."""
     draft = DecisionDraft(cast("DecisionKind", row.kind), row.age_years, row.reason, row.note)
     return Decision(row.number, draft, row.decided_by, row.created_at)
+
+
+def _event(public_id: str, row: DecisionRow) -> NewEvent:
+    content = decision_content(decision_of(row))
+    return NewEvent(EventKind.DECISION, actor_of(row.decided_by), f"estimate:{public_id}", content)
 
 
 def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now: datetime) -> DecisionRow:

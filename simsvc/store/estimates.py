@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -11,11 +12,16 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from simsvc.errors import CaseNotFound, EstimateNotFound
+from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
+from simsvc.ports import Cipher
+from simsvc.steps.logged import estimate_content
 from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
+from simsvc.store.embeddings import embedding_row
+from simsvc.store.events import append
+from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow, NeighbourRow, PhotoRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values.events import EventKind, NewEvent, actor_of
 
 PHOTO_NAME_CHARACTERS = 255
 Beside = Callable[[Session, str], None]
@@ -24,11 +30,13 @@ Beside = Callable[[Session, str], None]
 class EstimateStore:
     """Recorder port, and the way back."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cipher: Cipher | None = None) -> None:
+        """Keep estimates in the database, and photos encrypted by the cipher: none of them without one."""
         self._database = database
+        self._cipher = cipher
 
     def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
-        """Store the estimate in one transaction and return it as recorded.
+        """Store the estimate and log it in one transaction, and return it as recorded.
 
         Args:
             estimate: what to store.
@@ -38,24 +46,30 @@ class EstimateStore:
             StoreError: the database cannot be written.
         """
         row = _row(estimate)
+        if estimate.photo is not None and self._cipher is not None:
+            row.photo = PhotoRow(kept_at=row.created_at, token=self._cipher.encrypt(estimate.photo))
         with self._database.transaction() as session:
             session.add(row)
+            session.flush()
+            if estimate.embedding is not None and estimate.model_sha256 is not None:
+                session.add(embedding_row(row.sequence, estimate.model_sha256, estimate.embedding))
             if beside is not None:
                 beside(session, row.public_id)
+            append(session, _event(row))
         return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
 
         Raises:
-            EstimateNotFound: no estimate has that id.
+            EstimateNotFound: no estimate has that id; EstimateErased where one had.
             StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _not_found()
+                raise _erased() if session.get(ErasedEstimateRow, public_id) else _not_found()
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -66,7 +80,7 @@ class EstimateStore:
             StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             rows = session.scalars(
                 query.order_by(EstimateRow.sequence).options(selectinload(EstimateRow.neighbours))
             )
@@ -83,7 +97,7 @@ class EstimateStore:
             StoreError: the database cannot be read.
         """
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
             raise _not_found()
@@ -95,8 +109,18 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
+def _event(row: EstimateRow) -> NewEvent:
+    crop_sha256 = hashlib.sha256(row.crop.png).hexdigest() if row.crop else None
+    content = estimate_content(recorded_of(row), crop_sha256)
+    return NewEvent(EventKind.ESTIMATE, actor_of(row.asked_by), f"estimate:{row.public_id}", content)
+
+
 def _not_found() -> EstimateNotFound:
     return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
+
+
+def _erased() -> EstimateErased:
+    return EstimateErased("This estimate was erased. Nothing of it is kept but a receipt in the log.")
 
 
 def _row(estimate: Estimate) -> EstimateRow:
@@ -124,6 +148,8 @@ def _row(estimate: Estimate) -> EstimateRow:
         model_version=estimate.model,
         model_sha256=estimate.model_sha256,
         index_label=estimate.index,
+        face_changes=estimate.face_changes,
+        bundle_sha256=estimate.bundle_sha256,
         ms=dict(estimate.ms),
         asked_by=estimate.asked_by,
         case_reference=estimate.declared.case,
@@ -157,6 +183,8 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
         model=row.model_version,
         model_sha256=row.model_sha256,
         index=row.index_label,
+        face_changes=row.face_changes or 0,
+        bundle_sha256=row.bundle_sha256,
         ms=dict(row.ms),
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),

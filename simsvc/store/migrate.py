@@ -9,10 +9,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from simsvc.errors import StoreError
+from simsvc.store.database import READING
 
 FOLDER = Path(__file__).resolve().parent / "migrations"
 
@@ -31,6 +32,8 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             command.upgrade(config, target)
     except SQLAlchemyError as error:
         raise StoreError("The database could not be brought up to date.") from error
@@ -39,7 +42,7 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
 
 def revision(engine: Engine) -> str | None:
     """Return the revision that the database is at, or None where it has no tables yet."""
-    with engine.connect() as connection:
+    with engine.execution_options(**READING).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -48,13 +51,18 @@ def heads() -> list[str]:
     return list(ScriptDirectory.from_config(_config()).get_heads())
 
 
+def revisions() -> frozenset[str]:
+    """Return every revision that this version knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def sql(dialect: str) -> str:
     """Return every migration as SQL text of a dialect, such as "postgresql"; needs no database."""
-    text = io.StringIO()
-    config = _config(text)
+    written = io.StringIO()
+    config = _config(written)
     config.attributes["dialect"] = dialect
     command.upgrade(config, "head", sql=True)
-    return text.getvalue()
+    return written.getvalue()
 
 
 def _config(output: io.StringIO | None = None) -> Config:

@@ -9,8 +9,10 @@ from datetime import datetime
 from sqlalchemy import select
 
 from simsvc.store.database import Database
+from simsvc.store.events import append
 from simsvc.store.tables import IndexSwitchRow
 from simsvc.values import IndexSwitch
+from simsvc.values.events import COMMAND, EventKind, NewEvent, actor_of
 
 
 class SwitchStore:
@@ -21,7 +23,7 @@ class SwitchStore:
 
     @contextmanager
     def recording(self, label: str, previous: str | None, by: str | None, now: datetime) -> Iterator[None]:
-        """Put a switch on record together with what is done meanwhile: should that fail, neither happened.
+        """Log a switch together with what is done meanwhile: should that fail, neither happened.
 
         Raises:
             StoreError: the database cannot be written.
@@ -29,7 +31,7 @@ class SwitchStore:
         row = IndexSwitchRow(label=label, previous=previous, switched_by=by, switched_at=now)
         with self._database.transaction() as session:
             session.add(row)
-            session.flush()
+            append(session, _event(row))
             yield
 
     def latest(self, count: int) -> tuple[IndexSwitch, ...]:
@@ -39,8 +41,13 @@ class SwitchStore:
             StoreError: the database cannot be read.
         """
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence.desc()).limit(count)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             return tuple(
                 IndexSwitch(row.label, row.previous, row.switched_at, row.switched_by)
                 for row in session.scalars(query)
             )
+
+
+def _event(row: IndexSwitchRow) -> NewEvent:
+    actor = actor_of(row.switched_by) if row.switched_by else COMMAND
+    return NewEvent(EventKind.INDEX_SWITCH, actor, f"index:{row.label}", {"previous": row.previous})

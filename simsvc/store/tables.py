@@ -85,7 +85,7 @@ class BuildRow(Table):
 
 
 class EstimateRow(Table):
-    """One answer, estimated or refused. The photo itself is never kept."""
+    """One answer, estimated or refused. The photo itself is kept only where the operator asks for it."""
 
     __tablename__ = "estimates"
     __table_args__ = {"sqlite_autoincrement": True}  # a record's number is never given twice  # noqa: RUF012 - SQLAlchemy's own format
@@ -112,6 +112,9 @@ class EstimateRow(Table):
     model_version: Mapped[str | None] = mapped_column(String(128))
     model_sha256: Mapped[str | None] = mapped_column(String(64))
     index_label: Mapped[str | None] = mapped_column(String(130))
+    face_changes: Mapped[int | None]
+    """How many sets of face changes lay over the build; empty in rows of older versions, which had none."""
+    bundle_sha256: Mapped[str | None] = mapped_column(String(64))
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the account. No foreign key: records outlive accounts."""
@@ -122,6 +125,7 @@ class EstimateRow(Table):
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
     crop: Mapped[CropRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    photo: Mapped[PhotoRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
 class NeighbourRow(Table):
@@ -150,6 +154,28 @@ class CropRow(Table):
         ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
     )
     png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PhotoRow(Table):
+    """A photo that is kept, encrypted; gone with its estimate, or when its time is over."""
+
+    __tablename__ = "photos"
+
+    estimate: Mapped[int] = mapped_column(
+        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
+    )
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    token: Mapped[bytes] = mapped_column(LargeBinary)
+    """As Fernet writes it: the text of a token in base64."""
+
+
+class ErasedEstimateRow(Table):
+    """That there was an estimate of that id. What the erasure took away is in its receipt in the log."""
+
+    __tablename__ = "erased_estimates"
+
+    public_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class DecisionRow(Table):
@@ -237,3 +263,50 @@ class IndexSwitchRow(Table):
     switched_at: Mapped[datetime] = mapped_column(UtcDateTime)
     switched_by: Mapped[str | None] = mapped_column(String(32))
     """Public id of the account; empty where it was done on the command line."""
+
+
+class EventRow(Table):
+    """A link of the chain; see `values.events.Event`. Triggers let rows be added at the end and nothing else.
+
+    The time is text, so that every byte of it is covered by the hash, whatever the database.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_subject", "subject", "kind"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(27), index=True)
+    kind: Mapped[str] = mapped_column(String(16), index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(160))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    previous_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class EventContentRow(Table):
+    """What an event says beside the chain. Triggers let rows be added, and erased, but never changed.
+
+    Contents of erasures, retention and settings cannot be erased: the first two are receipts, the last say
+    where the log begins.
+    """
+
+    __tablename__ = "event_contents"
+
+    seq: Mapped[int] = mapped_column(ForeignKey("events.seq"), primary_key=True, autoincrement=False)
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[str] = mapped_column(Text)
+    """Canonical JSON."""
+
+
+class ModelSwitchRow(Table):
+    """That the service began to answer with another model, or another model.json. Rows are only added."""
+
+    __tablename__ = "model_switches"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1 and up without a gap: of two workers that see the same switch, one puts it on record."""
+    bundle_sha256: Mapped[str] = mapped_column(String(64))
+    model_sha256: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(128))
+    switched_at: Mapped[datetime] = mapped_column(UtcDateTime)

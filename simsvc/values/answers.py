@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from simsvc.values.desk import Declaration
-from simsvc.values.faces import Crop, Neighbour
+from simsvc.values.faces import Crop, FloatVector, Neighbour
 
 Status = Literal["estimated", "refused"]
 
@@ -81,10 +81,14 @@ class Estimate:
         model: version of the model bundle.
         model_sha256: of the model's weights.
         index: "name/build" of the index.
+        face_changes: how many sets of face changes lay over that build.
+        bundle_sha256: of the model's model.json, which vouches for its every file; None in older records.
         ms: milliseconds by step.
         crop: what was judged, or None.
-        asked_by: public id of the account that asked, or None where a program or a command did.
+        embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
+        asked_by: public id of the account that asked, "token:<id>" of the program, or None for a command.
         declared: what the applicant's file says.
+        photo: the upload's bytes where photos are kept, for the recorder; never read back into this value.
     """
 
     photo_name: str
@@ -104,10 +108,14 @@ class Estimate:
     model: str | None = None
     model_sha256: str | None = None
     index: str | None = None
+    face_changes: int = 0
+    bundle_sha256: str | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
+    embedding: FloatVector | None = field(default=None, compare=False, repr=False)
     asked_by: str | None = None
     declared: Declaration = field(default_factory=Declaration)
+    photo: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if (self.interval_years is None) != (self.coverage is None):

@@ -8,27 +8,30 @@ from flask import Flask, g, redirect, request, url_for
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
-from simsvc.errors import ApiClosed, NotPermitted
+from simsvc.errors import NotPermitted
 from simsvc.values import ROLES, Role
 from simsvc.web import sessions
-from simsvc.web.current import services, visitor
-from simsvc.web.typed import typed_page
+from simsvc.web.api.scopes import SCOPES_OF, check_token
+from simsvc.web.current import visitor
+from simsvc.web.errors import is_for_program
+from simsvc.web.typed import FIELDS, typed_page
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
 KEEP = frozenset[Role]({"admin"})
 
-Access = frozenset[Role] | Literal["file", "anyone", "program"]
-"""The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not; "program",
-answered without a session while `Settings.api_open`."""
+Access = frozenset[Role] | Literal["file", "anyone"]
+"""The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not."""
 
 ACCESS: dict[str, Access] = {
     "static": "file",
     "bootstrap.static": "file",
     "health.healthz": "file",
-    "api_estimates.create": "program",
-    "api_estimates.show": "program",
+    "health.readyz": "file",
+    "metrics.show": "file",  # asks for a token itself
     "display.choose": "anyone",
+    "api_reference.show": "anyone",
+    "api_reference.objects": "anyone",
     "sign_in.form": "anyone",
     "sign_in.enter": "anyone",
     "sign_in.welcome": "anyone",
@@ -38,6 +41,7 @@ ACCESS: dict[str, Access] = {
     "account.change": READ,
     "pages.start": READ,
     "pages.create": ASK,
+    "pages.preview": ASK,
     "pages.show": READ,
     "pages.compare": READ,
     "decisions.create": ASK,
@@ -57,13 +61,20 @@ ACCESS: dict[str, Access] = {
     "batches.results": READ,
     "indexes.show": READ,
     "indexes.use": KEEP,
+    "erasing.estimate": KEEP,
+    "erasing.erase_estimate": KEEP,
+    "erasing.case": KEEP,
+    "erasing.erase_case": KEEP,
     "users.show": KEEP,
     "users.add": KEEP,
     "users.disable": KEEP,
     "users.enable": KEEP,
     "users.invite": KEEP,
+    "tokens.show": KEEP,
+    "tokens.add": KEEP,
+    "tokens.revoke": KEEP,
 }
-"""Endpoint to who may call it."""
+"""Endpoint to who may call it. What programs call stands in `web.api.scopes`: no session opens it."""
 
 
 def register(app: Flask) -> None:
@@ -83,24 +94,19 @@ def may(endpoint: str) -> bool:
 def _check() -> ResponseReturnValue | None:
     endpoint = request.endpoint
     allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
-    if allowed == "file":
+    if endpoint in SCOPES_OF:
+        check_token(endpoint)
         return None
-    if allowed == "program":
-        _check_program()
+    if allowed == "file" or (endpoint is None and is_for_program(request.path)):
         return None
     g.user = sessions.find_person()
     if allowed == "anyone" or (endpoint and may(endpoint)):
         return None
     if g.user is None and allowed is not None:
-        return typed_page() if endpoint == "decisions.create" else _to_sign_in()
+        return typed_page() if endpoint in FIELDS else _to_sign_in()
     raise NotPermitted(
         "Your role does not allow this. Ask an administrator if you need it, or go back to the first page."
     )
-
-
-def _check_program() -> None:
-    if not services().settings.api_open:
-        raise ApiClosed("The API is closed here. Ask the operator of the service to open it.")
 
 
 def _to_sign_in() -> ResponseReturnValue:

@@ -15,22 +15,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
-from simsvc.web import access, errors, forms, headers, language, limits, sessions, upload
-from simsvc.web.api import estimates as api_estimates
-from simsvc.web.api import health
+from simsvc.web import access, errors, forms, headers, language, limits, metering, sessions, upload
+from simsvc.web.api import conditional, document, health
 from simsvc.web.current import visitor
 from simsvc.web.pages import (
     account,
+    api_reference,
     batches,
     cases,
     decisions,
     display,
+    erasing,
     gallery,
     history,
     indexes,
     model,
     pictures,
     sign_in,
+    tokens,
     users,
 )
 from simsvc.web.pages import estimates as page_estimates
@@ -41,11 +43,13 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 BLUEPRINTS = (
-    api_estimates.blueprint,
     health.blueprint,
+    metering.blueprint,
     sign_in.blueprint,
     account.blueprint,
     users.blueprint,
+    tokens.blueprint,
+    api_reference.blueprint,
     display.blueprint,
     page_estimates.blueprint,
     batches.blueprint,
@@ -56,6 +60,7 @@ BLUEPRINTS = (
     decisions.blueprint,
     cases.blueprint,
     history.blueprint,
+    erasing.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
 
@@ -88,6 +93,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
     for module in (
+        metering,
         errors,
         headers,
         sessions,
@@ -96,10 +102,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         upload,
         forms,
         language,
+        conditional,
     ):  # in this order before each request
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    document.register(app)
     limits.register(app)
     return app
 
@@ -117,6 +125,7 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(flag_sentence)
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
+    app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
     Bootstrap5(app)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import current_app, g
 
 from simsvc.values import User
+from simsvc.values.events import EventKind, NewEvent
 from simsvc.wiring import Services
 
 
@@ -26,3 +27,10 @@ def person() -> User:
     user = visitor()
     assert user is not None  # noqa: S101 - told to mypy; web.access lets nobody else through
     return user
+
+
+def note_export(subject: str, **said: object) -> None:
+    """Log that whoever asks takes records out, before they are given; nothing personal may be said."""
+    token = g.get("token")
+    actor = token.actor if token is not None else f"user:{person().id}"
+    services().log.note(NewEvent(EventKind.EXPORT, actor, subject, said))

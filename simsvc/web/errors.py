@@ -3,49 +3,75 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc.errors import (
     AccountError,
-    ApiClosed,
+    BackupRefused,
     BatchError,
     BatchNotFound,
     BatchTooLarge,
     BatchUnwritable,
+    BuildGone,
     BuildNotFound,
     BundleError,
     CaseNotFound,
     CaseRefused,
+    CursorRefused,
     DatesRefused,
     DecisionRefused,
     DecisionSuperseded,
+    DiskUnfit,
+    EstimateErased,
     EstimateNotFound,
     FaceError,
     FaceNotFound,
+    FacesRefused,
     FilterRefused,
     IndexError_,
+    InputRefused,
+    KeepError,
+    KeyReused,
+    KeyTaken,
     LastAdmin,
     LinkSpent,
     ModelChanged,
+    ModelGone,
+    ModelNotFound,
     NameTaken,
+    NothingJudged,
+    NotJson,
     NotMultipart,
     NotPermitted,
+    PeriodRefused,
     PhotoError,
+    PhotoLocked,
+    PhotoNotKept,
     PhotosRefused,
     PhotoTooManyBytes,
     PlotNotFound,
     RequestError,
+    RetireRefused,
+    ScopeMissing,
     SettingsError,
     SignInRefused,
     SimsvcError,
     SourceError,
     StoreError,
+    TokenNotFound,
+    TokenRefused,
     UserNotFound,
 )
+from simsvc.web.problems import problem
+from simsvc.web.typed import keeps_typing, typed_page
+from simsvc.web.upload import drain
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,
@@ -53,12 +79,24 @@ STATUS: dict[type[SimsvcError], int] = {
     FaceError: 422,
     NotMultipart: 415,
     FaceNotFound: 404,
+    FacesRefused: 422,
     BuildNotFound: 404,
+    EstimateErased: 410,
     EstimateNotFound: 404,
     PlotNotFound: 404,
     ModelChanged: 409,
     NotPermitted: 403,
-    ApiClosed: 403,
+    TokenRefused: 401,
+    ScopeMissing: 403,
+    TokenNotFound: 404,
+    ModelNotFound: 404,
+    InputRefused: 422,
+    NotJson: 415,
+    CursorRefused: 422,
+    PeriodRefused: 422,
+    KeyReused: 422,
+    KeyTaken: 409,
+    NothingJudged: 409,
     SignInRefused: 403,
     UserNotFound: 404,
     NameTaken: 409,
@@ -76,12 +114,20 @@ STATUS: dict[type[SimsvcError], int] = {
     DecisionRefused: 422,
     DecisionSuperseded: 409,
     FilterRefused: 422,
+    PhotoNotKept: 409,
+    PhotoLocked: 503,
+    ModelGone: 410,
+    BuildGone: 410,
+    RetireRefused: 409,
+    KeepError: 422,
     RequestError: 400,
     BundleError: 503,
     IndexError_: 503,
     StoreError: 503,
     SourceError: 500,
     SettingsError: 500,
+    DiskUnfit: 503,
+    BackupRefused: 500,
     SimsvcError: 500,
 }
 """The nearest class in an error's ancestry decides."""
@@ -94,9 +140,8 @@ SENTENCES = {
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
-DRAIN_BYTES = 100_000_000
-"""How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
-that is still sending when the connection closes shows a network error instead."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+"""What can stand in a log: no blank, no line break."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,31 +161,35 @@ def status_of(error: SimsvcError | type[SimsvcError]) -> int:
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
-def status_of_answer(code: str | None) -> int:
-    """Return the HTTP status of an estimate object: 201, or that of the refusal with this code."""
-    if code is None:
-        return 201
-    return status_of(PhotoTooManyBytes) if code == PhotoTooManyBytes.code else status_of(PhotoError)
-
-
 def is_for_program(path: str) -> bool:
     """Say whether a program reads the answer (JSON) or a person (a page)."""
-    return path.startswith("/api/") or path == "/healthz"
+    return path.startswith("/api/") or path in {"/api", "/healthz", "/readyz", "/metrics"}
 
 
 def _number_request() -> None:
-    g.request_id = uuid.uuid4().hex[:16]
+    """Take the number that a program or a proxy gave the request, where it has the form of one."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
 def _request_id() -> str:
     return str(g.get("request_id", "none"))
 
 
-def _problem(code: str, sentence: str, status: int) -> ResponseReturnValue:
+def _problem(
+    code: str, sentence: str, status: int, headers: Mapping[str, str] | None = None, **more: object
+) -> ResponseReturnValue:
     if is_for_program(request.path):
-        return jsonify(code=code, sentence=sentence, status=status, request=_request_id()), status
-    shown = {"code": code, "sentence": sentence, "status": status, "request_number": _request_id()}
-    return render_template("error.html", **shown), status
+        return problem(code, sentence, status, request=_request_id(), **more), status, dict(headers or {})
+    shown: dict[str, Any] = {
+        "code": code,
+        "sentence": sentence,
+        "status": status,
+        "request_number": _request_id(),
+    }
+    if keeps_typing(status):
+        return typed_page(**shown)
+    return render_template("error.html", **shown), status, dict(headers or {})
 
 
 def answer(error: Exception) -> ResponseReturnValue:
@@ -149,12 +198,14 @@ def answer(error: Exception) -> ResponseReturnValue:
     status = status_of(error)
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
-    return _problem(error.code, error.sentence, status)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
+    return _problem(error.code, error.sentence, status, headers, **more)
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:
     del error
-    _drain()
+    drain()
     limit = (request.max_content_length or 0) / 1e6
     if request.endpoint == "batches.create":
         return answer(
@@ -170,23 +221,20 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     return _problem(PhotoTooManyBytes.code, sentence, 413)
 
 
-def _drain() -> None:
-    stream = request.environ["wsgi.input"]
-    left = min(request.content_length or 0, DRAIN_BYTES)
-    try:
-        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
-            left -= len(piece)
-    except OSError:
-        return  # the client has gone: nobody reads the answer
-
-
 def _http(error: Exception) -> ResponseReturnValue:
     assert isinstance(error, HTTPException)  # noqa: S101 - told to mypy; registered for this class only
     status = error.code or 500
     if status < 400:
         return error.get_response()  # a redirect
     name = error.name.lower().replace(" ", "_")
-    return _problem(name, SENTENCES.get(status, SENTENCES[400 if status < 500 else 500]), status)
+    sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
+    return _problem(name, sentence, status, _kept_headers(error))
+
+
+def _kept_headers(error: HTTPException) -> dict[str, str]:
+    """Return what such an answer has to say in its headers, such as the methods that are allowed."""
+    kept = ("Allow", "Retry-After")
+    return {name: value for name, value in error.get_headers() if name in kept}
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:

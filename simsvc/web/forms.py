@@ -9,17 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from simsvc.errors import FormExpired, PasswordRefused
-from simsvc.web.api import estimates as api_estimates
+from simsvc.web.api.document import RESOURCES
 from simsvc.web.errors import answer
 from simsvc.web.sessions import LONGEST
-from simsvc.web.typed import typed_page
+from simsvc.web.typed import FIELDS, typed_page
 
 
 def register(app: Flask) -> None:
-    """Ask every form for the token of its session. The JSON API takes no cookie, so it needs none."""
+    """Ask every form for the token of its session. The API takes no cookie, so it needs none."""
     app.config["WTF_CSRF_TIME_LIMIT"] = int(LONGEST.total_seconds())
     protect = CSRFProtect(app)
-    protect.exempt(api_estimates.blueprint)
+    for resource in RESOURCES:
+        protect.exempt(resource)
     app.register_error_handler(CSRFError, _expired)
 
 
@@ -60,4 +61,4 @@ def _expired(error: Exception) -> ResponseReturnValue:
         "The form was open for too long, or belongs to a session that has ended. Nothing was changed, "
         "and nothing on record was lost. Go back, reload the page and send the form again."
     )
-    return typed_page() if request.endpoint == "decisions.create" else answer(expired)
+    return typed_page() if request.endpoint in FIELDS else answer(expired)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
+import os
+import shutil
+import signal
 import sys
+import tempfile
+import threading
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from simsvc.engines import logs
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 
@@ -26,53 +31,119 @@ raw_env = ["OMP_NUM_THREADS=1"]  # the detector's threads would fight over the c
 control_socket_disable = True  # gunicorn 25 and later would put one into the home folder
 max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
-accesslog = "-"
-access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
+accesslog = None  # web.metering writes a line for every request, which says less about people
+
+COUNTS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which each process counts, to prometheus_client, when it is first imported."""
 
 
-class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Leaves the tokens of one-time links out of the access log."""
+class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Writes gunicorn's lines, and those of the service, in the form that the settings ask for."""
 
-    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
-        """Return what the access log may show."""
-        shown = super().atoms(resp, req, environ, request_time)
-        return {name: _without_token(value) for name, value in shown.items()}
-
-
-def _without_token(value: Any) -> Any:
-    return re.sub(r"/welcome/[^\s?/]+", "/welcome/...", value) if isinstance(value, str) else value
-
-
-logger_class = DiscreetLogger
+    def setup(self, cfg: Any) -> None:
+        """Give gunicorn's handlers and the root logger the form."""
+        super().setup(cfg)
+        form = load_settings().log
+        logs.configure(form)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(form))
 
 
-_batch_worker: subprocess.Popen[bytes] | None = None
+logger_class = LineLogger
+
+
+class BatchWorker:
+    """The process that judges batches, started anew whenever it ends before the server does.
+
+    It is spawned and not forked: the master forks its workers while a thread waits here, and what a fork
+    shares with another one, such as the pipe inside `subprocess.Popen`, would keep the thread waiting.
+    """
+
+    COMMAND = (sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "batch", "work", "--with-parent")
+    PAUSE_S = 2.0
+    """Before another one is started, so that one that cannot run at all costs little."""
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._pid = 0
+        self._thread = threading.Thread()
+
+    def start(self, log: Any) -> None:
+        """Start the process, and a thread that waits for its end."""
+        self._spawn(log)
+        self._thread = threading.Thread(target=self._look_after, args=(log,), daemon=True)
+        self._thread.start()
+
+    def end(self, patience_s: float) -> None:
+        """Let the photo at hand be judged, then end."""
+        self._ending.set()
+        for number in (signal.SIGTERM, signal.SIGKILL):  # killed, the photo waits on for the next start
+            if self._thread.is_alive():
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, number)
+                self._thread.join(patience_s)
+
+    def end_one(self, log: Any) -> None:
+        """Let the process end after the photo at hand; another one takes its place."""
+        log.info("the process that judges batches is started anew")
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGTERM)
+
+    def _look_after(self, log: Any) -> None:
+        while True:
+            with suppress(ChildProcessError):  # the master was faster to take note of the end
+                os.waitpid(self._pid, 0)
+            if self._ending.wait(self.PAUSE_S):
+                return
+            log.warning("the process that judges batches has ended; another one takes its place")
+            self._spawn(log)
+
+    def _spawn(self, log: Any) -> None:
+        self._pid = os.posix_spawn(sys.executable, self.COMMAND, os.environ, setsid=True)
+        log.info("batches are judged by process %s", self._pid)
+
+
+_batch_worker = BatchWorker()
+
+
+def on_starting(server: Any) -> None:
+    """Make the folder in which the workers count, before there are any."""
+    del server
+    os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-")
 
 
 def when_ready(server: Any) -> None:
-    """Start the process that judges batches; it ends with this server and replaces its own dead children."""
-    global _batch_worker  # noqa: PLW0603 - gunicorn calls plain functions; the process is the server's
-    if not _settings.batch_worker:
-        return
-    command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "batch", "work", "--with-parent"]
-    _batch_worker = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - a program of our own, no shell
-    server.log.info("batches are judged by process %s", _batch_worker.pid)
+    """Start the process that judges batches."""
+    if _settings.batch_worker:
+        _batch_worker.start(server.log)
+
+
+def on_reload(server: Any) -> None:
+    """Start the process that judges batches anew: it, too, is to see what has changed."""
+    if _settings.batch_worker:
+        _batch_worker.end_one(server.log)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep what a worker has counted, and forget what it was just measuring."""
+    del server
+    from prometheus_client import multiprocess  # noqa: PLC0415 - reads the folder's name when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has none here
 
 
 def on_exit(server: Any) -> None:
-    """Let the photo at hand be judged, then end."""
+    """End the process that judges batches, and forget what was counted."""
     del server
-    if _batch_worker is not None and _batch_worker.poll() is None:
-        _batch_worker.terminate()
-        try:
-            _batch_worker.wait(graceful_timeout)
-        except subprocess.TimeoutExpired:
-            _batch_worker.kill()  # the photo waits on, and is judged after the next start
+    _batch_worker.end(graceful_timeout)
+    shutil.rmtree(os.environ[COUNTS_DIR], ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Warm the engines up, so that the worker's first photo is as fast as the next."""
+    """Log what the worker serves with, and warm the engines up: its first photo is as fast as the next."""
+    services = worker.wsgi.extensions["simsvc"]
     try:
-        worker.wsgi.extensions["simsvc"].warm_up()
+        services.log_start()
+        services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)

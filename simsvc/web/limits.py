@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
+from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.current import visitor
+from simsvc.web.upload import FIELD
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
-UPLOADS = ("pages.create", "batches.create", "api_estimates.create")
+UPLOADS = (
+    "pages.create",
+    "pages.preview",
+    "batches.create",
+    "api_estimates.create",
+    "api_estimates.create_batch",
+    "api_replays.create",
+    "api_faces.add",
+)
 
 
 def register(app: Flask) -> None:
@@ -33,10 +43,27 @@ def register(app: Flask) -> None:
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
     for endpoint in UPLOADS:
-        by_address: Any = limiter.limit(settings.upload_rate)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_account)(by_address)
+        view = app.view_functions[endpoint]
+        if endpoint in SCOPES_OF:
+            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)(
+                view
+            )
+        else:
+            by_address: Any = limiter.limit(settings.upload_rate)(view)
+            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker)(by_address)
+    of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
+    for endpoint in SCOPES_OF:
+        app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
 
 
-def _account() -> str:
+def _photos() -> int:
+    """Count the photos of a request: a batch costs as much as they would one by one."""
+    return max(1, len(request.files.getlist(FIELD)))
+
+
+def _asker() -> str:
+    """Name who asks: a token, an account, or else an address."""
+    if g.get("token") is not None:
+        return f"token {g.token.id}"
     user = visitor()
     return f"user {user.id}" if user else f"address {get_remote_address()}"

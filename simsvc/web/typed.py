@@ -1,17 +1,48 @@
-"""What was typed into a decision form, shown again where the form could not be taken."""
+"""What was typed into a form, shown again where the form could not be taken."""
 
 from __future__ import annotations
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
 
-FIELDS = ("kind", "age", "reason", "note", "after")
+from simsvc.web.current import services
+from simsvc.web.upload import drain
+
+UPLOAD, DECISION = "pages.create", "decisions.create"
+FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: ("kind", "age", "reason", "note", "after")}
+"""Endpoint to the fields of its form that a person typed, or that what was typed belongs to."""
+USELESS_AGAIN = (403, 404)
+"""Statuses after which sending the same once more would not help."""
 
 
-def typed_page() -> ResponseReturnValue:
-    """Show a decision that was sent without a session, or with a form of an older one, to be sent again.
+def keeps_typing(status: int) -> bool:
+    """Say whether the form at hand holds words that an answer of this status must not lose."""
+    return request.endpoint in FIELDS and status not in USELESS_AGAIN
 
-    Nothing of the record is on the page: whoever reads it may not be signed in.
+
+def typed_page(status: int = 400, **problem: object) -> ResponseReturnValue:
+    """Show what was typed into the form at hand, to be sent again.
+
+    Nothing of any record is on the page: whoever reads it may not be signed in.
+
+    Args:
+        status: of the answer.
+        problem: what an error page shows; nothing where the session of the form has ended.
     """
-    typed = {name: request.form.get(name, "") for name in FIELDS}
-    return render_template("typed.html", typed=typed, action=request.path), 400
+    shown = {
+        "typed": _typed(),
+        "uploading": request.endpoint == UPLOAD,
+        "action": request.path,
+        "max_bytes": services().settings.max_upload_bytes,
+    }
+    return render_template("typed.html", status=status, **shown, **problem), status
+
+
+def _typed() -> dict[str, str]:
+    fields = FIELDS.get(request.endpoint or "", ())
+    try:
+        return {name: request.form.get(name, "") for name in fields}
+    except RequestEntityTooLarge:  # the words are somewhere behind a photo that is not read
+        drain()
+        return dict.fromkeys(fields, "")

@@ -10,8 +10,14 @@ from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"
 LONGEST_NAME = 120
+SEVERAL = ("pages.create", "api_estimates.create_batch")
+MOST_PARTS = 48
+"""Photos and fields of such a form."""
 MOST_PHOTOS = 8
 """Photos of one upload: they are judged one after another while the browser waits; a choice."""
+DRAIN_BYTES = 100_000_000
+"""How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
+that is still sending when the connection closes shows a network error instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,20 @@ def register(app: Flask) -> None:
 
 
 def _allow_several() -> None:
-    if request.endpoint == "pages.create" and request.max_content_length is not None:
+    if request.endpoint in SEVERAL and request.max_content_length is not None:
         request.max_content_length *= MOST_PHOTOS
+        request.max_form_parts = MOST_PARTS
+
+
+def drain() -> None:
+    """Read what a client still sends, and throw it away."""
+    stream = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, DRAIN_BYTES)
+    try:
+        while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+            left -= len(piece)
+    except OSError:
+        return  # the client has gone: nobody reads the answer
 
 
 def shown_name(filename: str) -> str:

@@ -26,6 +26,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_GALLERY_DIR": str(tmp_path / "g"),
             "SIMSVC_INDEX_ROOT": str(tmp_path / "i"),
             "DATABASE_URL": "postgresql://h/d",
+            "SIMSVC_DATABASE_POOL": "9",
+            "SIMSVC_STATEMENT_TIMEOUT_MS": "700",
             "SIMSVC_MAX_UPLOAD_BYTES": "5000",
             "SIMSVC_NEIGHBOURS": "7",
             "SIMSVC_THREADS": "3",
@@ -36,7 +38,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_TLS": "1",
             "SIMSVC_PROXIES": "2",
             "SIMSVC_IDLE_MINUTES": "15",
-            "SIMSVC_API_OPEN": "0",
+            "SIMSVC_API_RATE": "9 per second",
             "SIMSVC_SIGN_IN_RATE": "5 per minute",
             "SIMSVC_UPLOAD_RATE": "7 per hour",
             "SIMSVC_RATE_STORAGE": "redis://r",
@@ -48,12 +50,17 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         tmp_path / "i",
     )
     assert settings.database_url == "postgresql://h/d"
+    assert (settings.database_pool, settings.statement_timeout_ms) == (9, 700)
     assert (settings.max_upload_bytes, settings.neighbours, settings.threads) == (5000, 7, 3)
     assert (settings.workers, settings.bind) == (4, "127.0.0.1:9")
     assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")
     assert (settings.tls, settings.proxies, settings.idle_minutes) == (True, 2, 15)
-    assert (settings.api_open, settings.rate_storage) == (False, "redis://r")
-    assert (settings.sign_in_rate, settings.upload_rate) == ("5 per minute", "7 per hour")
+    assert settings.rate_storage == "redis://r"
+    assert (settings.sign_in_rate, settings.upload_rate, settings.api_rate) == (
+        "5 per minute",
+        "7 per hour",
+        "9 per second",
+    )
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1000000", "1.5"])
@@ -69,7 +76,6 @@ def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
         ("SECRET_KEY", "short"),
         ("SIMSVC_PUBLIC_URL", "desk.example"),
         ("SIMSVC_TLS", "yes"),
-        ("SIMSVC_API_OPEN", "maybe"),
         ("SIMSVC_PROXIES", "-1"),
         ("SIMSVC_IDLE_MINUTES", "0"),
         ("SIMSVC_SIGN_IN_RATE", "often"),

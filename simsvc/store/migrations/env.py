@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
+from simsvc.store import embeddings, request_keys, tokens
 from simsvc.store.tables import Table
+
+TABLES = (tokens, request_keys, embeddings)
+"""Modules whose tables the metadata would not know without their import."""
 
 
 def run() -> None:

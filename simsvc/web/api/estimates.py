@@ -1,30 +1,124 @@
-"""/api/v1/estimates."""
+"""/api/v1/estimates: judge photos, read what is on record."""
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, url_for
+from typing import Any
+
+from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from simsvc.flows.estimate import estimate
-from simsvc.steps.describe import describe
+from simsvc.errors import NothingJudged
+from simsvc.steps.describe import describe, describe_decision
+from simsvc.store.cases import HistoryFilter, HistoryRow
+from simsvc.values import LabelledFace
+from simsvc.web.api.cursors import Cursors
+from simsvc.web.api.photos import (
+    MOST_PHOTOS,
+    PhotoForm,
+    PhotosForm,
+    declaration,
+    form_of,
+    judged,
+    sent_photos,
+)
+from simsvc.web.api.repeated import PARAMETER
+from simsvc.web.api.resource import IN_PATH, Resource
+from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
 from simsvc.web.current import services
-from simsvc.web.errors import status_of_answer
-from simsvc.web.upload import uploaded_photo
+from simsvc.web.pages.result import labelled_faces
 
-blueprint = Blueprint("api_estimates", __name__, url_prefix="/api/v1/estimates")
+resource = Resource("estimates", __name__, "Judge photos, and read what is on record.")
 
 
-@blueprint.post("")
+@resource.post("/estimates")
+@resource.doc(parameters=[PARAMETER], requestBody=form_of(PhotoForm))
+@resource.response(201, Estimate)
 def create() -> ResponseReturnValue:
-    """Judge the photo in the multipart file `photo`: 201 estimated, 422 or 413 refused, with one object."""
-    upload = uploaded_photo()
-    recorded = estimate(upload.data, upload.name, services().corridor())
-    status = status_of_answer(recorded.estimate.code)
-    location = url_for("api_estimates.show", public_id=recorded.id)
-    return jsonify(describe(recorded)), status, {"Location": location}
+    """Judge one photo and put the answer on record.
+
+    One that cannot be judged is an answer, too: its `status` is "refused", with a `code` and a `sentence`.
+    """
+    recorded = judged(sent_photos(1), declaration())[0]
+    return (
+        jsonify(describe(recorded)),
+        201,
+        {"Location": url_for("api_estimates.show", public_id=recorded.id)},
+    )
 
 
-@blueprint.get("/<public_id>")
+@resource.post("/estimate-batches")
+@resource.doc(parameters=[PARAMETER], requestBody=form_of(PhotosForm))
+@resource.response(201, EstimateBatch)
+def create_batch() -> ResponseReturnValue:
+    """Judge up to 32 photos, one after another, and put each answer on record.
+
+    Where it breaks off, the same request with the same Idempotency-Key goes on with the photos that are left.
+    """
+    return jsonify(items=[describe(one) for one in judged(sent_photos(MOST_PHOTOS), declaration())]), 201
+
+
+@resource.get("/estimates")
+@resource.arguments(EstimateQuery, location="query")
+@resource.response(200, EstimatePage)
+def list_all(query: dict[str, Any]) -> ResponseReturnValue:
+    """List estimates, the newest first, without their neighbours."""
+    limit, cursor = query.pop("limit"), query.pop("cursor", None)
+    cursors = Cursors(services().secret_key(), query)
+    rows = services().history.older(wanted(query), cursors.read(cursor), limit + 1)
+    more = len(rows) > limit
+    last = rows[limit - 1].recorded.number if more else None
+    return jsonify(items=[summary(row) for row in rows[:limit]], next=cursors.write(last))
+
+
+@resource.get("/estimates/<public_id>", parameters=[IN_PATH])
+@resource.response(200, Estimate)
 def show(public_id: str) -> ResponseReturnValue:
-    """Return a recorded estimate."""
+    """Read an estimate."""
     return jsonify(describe(services().estimates.find(public_id)))
+
+
+@resource.get("/estimates/<public_id>/neighbours", parameters=[IN_PATH])
+@resource.response(200, Neighbours)
+def neighbours(public_id: str) -> ResponseReturnValue:
+    """Read the labelled faces that explain an estimate."""
+    recorded = services().estimates.find(public_id)
+    faces, answer = labelled_faces(recorded), recorded.estimate
+    items = [
+        {
+            "rank": rank,
+            "face_id": near.face_id,
+            "age_years": round(near.age_years, 2),
+            "distance": round(near.distance, 6),
+            "similarity": round(near.similarity, 4),
+            **_origin(faces.get(near.face_id)),
+        }
+        for rank, near in enumerate(answer.neighbours, 1)
+    ]
+    return jsonify(index=answer.index, items=items)
+
+
+@resource.get("/estimates/<public_id>/crop", parameters=[IN_PATH])
+@resource.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
+def crop(public_id: str) -> Response:
+    """Read the crop that was judged, pixel for pixel, as PNG; of a refused photo there is none."""
+    if services().estimates.find(public_id).estimate.age_years is None:
+        raise NothingJudged("The photo was refused, so that nothing was judged and there is no crop of it.")
+    return Response(services().estimates.crop_png(public_id), mimetype="image/png")
+
+
+def wanted(query: dict[str, Any]) -> HistoryFilter:
+    """Return what the fields of a filter search for."""
+    fields = dict(query)
+    recorded_since, recorded_before = fields.pop("since", None), fields.pop("before", None)
+    return HistoryFilter(recorded_since=recorded_since, recorded_before=recorded_before, **fields)
+
+
+def summary(row: HistoryRow) -> dict[str, object]:
+    """Return the estimate object of a list: without neighbours, with the decision that counts."""
+    described = describe(row.recorded)
+    del described["neighbours"]
+    return {**described, "decision": describe_decision(row.decision) if row.decision else None}
+
+
+def _origin(face: LabelledFace | None) -> dict[str, str | None]:
+    return {"source": face.source if face else None, "reference": face.reference if face else None}

@@ -8,13 +8,13 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
-from simsvc.engines.zip_archive import is_zip, photos_in_zip
+from simsvc.engines.zip_archive import is_junk, is_zip, photos_in_zip
 from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.steps.cases import last_part, read_cases
 from simsvc.steps.spreadsheet import to_csv
 from simsvc.values import BatchPhoto
-from simsvc.web.current import person, services
+from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
 from simsvc.web.upload import shown_name
 
@@ -74,6 +74,7 @@ def show(batch_id: str) -> ResponseReturnValue:
 def results(batch_id: str) -> ResponseReturnValue:
     """Return what became of the photos as a table for spreadsheet programs, always in English."""
     batch = services().batch_book.find(batch_id)
+    note_export(f"batch:{batch.id}", format="csv")
     table = to_csv(HEADING, (_cells(photo) for photo in services().batch_book.photos(batch_id)))
     response = Response(table, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")
@@ -81,7 +82,7 @@ def results(batch_id: str) -> ResponseReturnValue:
 
 
 class _Form:
-    """What came with the request: photos and ZIPs, and a table of case references, sent or within a ZIP."""
+    """What came with the request: photos, a folder, ZIPs; and a table of cases, by itself or among them."""
 
     def __init__(self, parts: list[FileStorage], cases: FileStorage | None) -> None:
         self._parts = parts
@@ -90,7 +91,10 @@ class _Form:
         )
 
     def name(self) -> str:
-        return shown_name(self._parts[0].filename or "") if self._parts else ""
+        """Return what the batch is called: its folder, or its first file."""
+        first = (self._parts[0].filename or "").replace("\\", "/") if self._parts else ""
+        folder, _, rest = first.partition("/")
+        return shown_name(folder if rest and folder.strip(".") else first) if first else ""
 
     def cases(self) -> dict[str, str]:
         return read_cases(self._cases) if self._cases is not None else {}
@@ -99,11 +103,17 @@ class _Form:
         """Give every photo; a table found in a ZIP is kept aside."""
         settings = services().settings
         for part in self._parts:
+            name = part.filename or ""
+            if is_junk(name):
+                continue
+            if _is_table(name):
+                self._keep_cases(part.stream.read(MOST_CASES_BYTES + 1))
+                continue
             if not is_zip(part.stream):
-                yield shown_name(part.filename or ""), _photo_bytes(part, settings.max_upload_bytes)
+                yield shown_name(name), _photo_bytes(part, settings.max_upload_bytes)
                 continue
             for name, data in photos_in_zip(part.stream, settings.max_upload_bytes, settings.max_batch_bytes):
-                if last_part(name).lower().endswith(".csv"):
+                if _is_table(name):
                     self._keep_cases(data)
                 else:
                     yield shown_name(name), data
@@ -114,6 +124,10 @@ class _Form:
                 "There is more than one CSV. Put all case references into one table and send it again."
             )
         self._cases = _cases_bytes(data or b"\0")
+
+
+def _is_table(name: str) -> bool:
+    return last_part(name).lower().endswith(".csv")
 
 
 def _cases_bytes(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from flask_babel import gettext
 from simsvc.engines.pdf_sheet import pdf
 from simsvc.errors import DecisionRefused, DecisionSuperseded
 from simsvc.steps.deciding import checked_decision
-from simsvc.web.current import person, services
+from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
 from simsvc.web.pages.result import FIELDS, result_page
 from simsvc.web.pages.sheet import sheet_of
@@ -42,6 +42,7 @@ def create(public_id: str) -> ResponseReturnValue:
 def sheet(public_id: str) -> ResponseReturnValue:
     """Return the record as a PDF file."""
     recorded = services().estimates.find(public_id)
+    note_export(f"estimate:{recorded.id}", format="pdf")
     response = Response(pdf(sheet_of(recorded)), mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="record-{recorded.number}.pdf"'
     return response

@@ -1,18 +1,19 @@
-"""/ and /estimates: upload photos, read the answer."""
+"""/, /crop and /estimates: choose photos, see the face as it will be judged, read the answer."""
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
 from simsvc.flows.estimate import estimate
+from simsvc.flows.preview import preview_png
 from simsvc.steps.declared import checked_case, checked_dates
 from simsvc.values import Declaration
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.pages.result import labelled_faces, result_page
-from simsvc.web.upload import MOST_PHOTOS, uploaded_photos
+from simsvc.web.upload import MOST_PHOTOS, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
 
@@ -36,6 +37,13 @@ def create() -> ResponseReturnValue:
     if len(records) > 1 and declared.case:
         return redirect(url_for("cases.show", reference=declared.case), 303)
     return redirect(url_for("pages.show", public_id=records[0].id), 303)
+
+
+@blueprint.post("/crop")
+def preview() -> ResponseReturnValue:
+    """Return the face of a photo as it would be judged, or say why it would not; nothing goes on record."""
+    corridor = services().corridor()
+    return Response(preview_png(uploaded_photo().data, corridor), mimetype="image/png")
 
 
 @blueprint.get("/estimates/<public_id>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import date
 
 from flask import Blueprint, Response, render_template, request
@@ -14,7 +15,8 @@ from simsvc.steps.declared import CASE_CHARACTERS, declared_age
 from simsvc.steps.flags import FLAGS
 from simsvc.steps.spreadsheet import csv_line
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
-from simsvc.web.current import services
+from simsvc.web.current import note_export, services
+from simsvc.web.errors import status_of
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
@@ -44,46 +46,57 @@ COLUMNS = (
     "decided_by",
     "decided_utc",
 )
+ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
+"""What the page's form asks; nothing else of an address reaches the page's links."""
 MARK = "\ufeff"
 """Byte order mark: without it spreadsheets read UTF-8 as something else."""
 
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List a page of the records that are searched for."""
-    wanted, sort, page = _wanted(), _one_of("sort", tuple(SORTS)) or "newest", _page()
-    total, rows = services().history.page(wanted, sort, page)
+    """List a page of the records that are searched for; a search that is none is shown again, with why."""
+    page, problem = _page(), ""
+    try:
+        total, rows = services().history.page(_wanted(), _one_of("sort", tuple(SORTS)) or "newest", page)
+    except FilterRefused as refusal:
+        total, rows, problem = 0, [], refusal.sentence
     models, indexes = services().history.choices()
     users = services().users.all()
-    return render_template(
+    shown = render_template(
         "history.html",
+        problem=problem,
         rows=rows,
         total=total,
         page=page,
         pages=max(1, -(-total // PAGE_ROWS)),
-        asked={name: text for name, text in request.args.items() if text and name != "page"},
+        asked={name: text for name in ASKED if (text := request.args.get(name))},
         users=users,
-        names={user.id: user.name for user in users},
+        names=services().all_names(),
         choices={"status": STATUSES, "decision": DECIDED, "sort": tuple(SORTS), "flag": tuple(FLAGS)},
         models=models,
         indexes=indexes,
         declared_age=declared_age,
     )
+    return shown, status_of(FilterRefused) if problem else 200
 
 
 @blueprint.get("/export.csv")
 def export() -> ResponseReturnValue:
     """Stream every record that is searched for as CSV; an unusable database is noticed before it begins."""
-    names = services().users.names([user.id for user in services().users.all()])
-    rows = services().history.every(_wanted())
+    names = services().all_names()
+    wanted = _wanted()
+    filters = {name: str(value) for name, value in asdict(wanted).items() if value and name != "case"}
+    note_export("history", format="csv", filters=filters, by_case=bool(wanted.case))
+    rows = services().history.every(wanted)
     first = list(itertools.islice(rows, 1))
-    lines = _lines(itertools.chain(first, rows), names)
+    lines = csv_lines(itertools.chain(first, rows), names)
     response = Response(lines, mimetype="text/csv", content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
     return response
 
 
-def _lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
+def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
+    """Give the heading, and a line of every record."""
     yield MARK + csv_line(COLUMNS)
     for row in rows:
         yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])

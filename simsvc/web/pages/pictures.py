@@ -11,8 +11,9 @@ from simsvc.web.current import services
 
 blueprint = Blueprint("pictures", __name__)
 
-NEVER_CHANGES = "private, max-age=31536000, immutable"
-"""A build is never edited in place, and neither is a record. Private: faces stay out of shared caches."""
+OF_ONE_FACE = "private, max-age=3600, immutable"
+"""A build is never edited in place, but a face may be erased: an hour, as for a record's crop. Private: faces
+stay out of shared caches."""
 OF_ONE_RECORD = "private, max-age=3600"
 """A record may be erased, and its crop with it."""
 DRAWN_OF_ONE_RECORD = f"{OF_ONE_RECORD}, immutable"
@@ -49,7 +50,7 @@ def plot(name: str) -> Response:
 def face(index_name: str, build_id: str, face_id: str) -> Response:
     """Return the thumbnail of a labelled face as it was in that build."""
     thumbnail = services().gallery(f"{index_name}/{build_id}").thumbnail(face_id)
-    return _picture(thumbnail, "image/jpeg", NEVER_CHANGES)
+    return _picture(thumbnail, "image/jpeg", OF_ONE_FACE)
 
 
 def face_url(label: str, face_id: str) -> str:

@@ -76,4 +76,4 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
 
 
 def _names(recorded: RecordedEstimate, decisions: tuple[Decision, ...]) -> dict[str, str]:
-    return services().users.names([recorded.estimate.asked_by, *(made.decided_by for made in decisions)])
+    return services().names([recorded.estimate.asked_by, *(made.decided_by for made in decisions)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simsvc.web.pages.plot import Axis, Interval, age_axis
 
-WIDTH_PX, HEIGHT_PX, LINE_PX = 520.0, 116.0, 72.0
+WIDTH_PX, HEIGHT_PX, LINE_PX = 520.0, 138.0, 76.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from simsvc.web.pages.result import declared_words
 def sheet_of(recorded: RecordedEstimate) -> Sheet:
     """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
-    people = services().users.names([answer.asked_by, *(made.decided_by for made in decisions)])
+    people = services().names([answer.asked_by, *(made.decided_by for made in decisions)])
     rows = [*_answer_rows(recorded), *_decision_rows(decisions, people), *_origin_rows(recorded, people)]
     return Sheet(
         title=gettext("simsvc: record %(number)s", number=recorded.number),

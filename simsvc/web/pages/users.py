@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from simsvc.errors import LastAdmin, NameRefused, NameTaken
+from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
@@ -31,7 +32,7 @@ def add() -> ResponseReturnValue:
     try:
         if role not in ROLES:
             raise NameRefused("Choose one of the roles in the list and try again.")
-        invitation = services().accounts.add(name, role)
+        invitation = _accounts().add(name, role)
     except (NameRefused, NameTaken) as refusal:
         return _page(problem=refusal.sentence, name=name, role=role), status_of(refusal)
     _log.info("user %s added user %s as %s", person().id, invitation.user.id, role)
@@ -42,7 +43,7 @@ def add() -> ResponseReturnValue:
 def disable(user_id: str) -> ResponseReturnValue:
     """Close an account and end its sessions."""
     try:
-        user = services().accounts.disable(user_id)
+        user = _accounts().disable(user_id)
     except LastAdmin as refusal:
         return _page(refused=refusal.sentence), status_of(refusal)
     _log.info("user %s disabled user %s", person().id, user.id)
@@ -53,7 +54,7 @@ def disable(user_id: str) -> ResponseReturnValue:
 @blueprint.post("/<user_id>/enable")
 def enable(user_id: str) -> ResponseReturnValue:
     """Open an account again and lift its lock."""
-    user = services().accounts.enable(user_id)
+    user = _accounts().enable(user_id)
     _log.info("user %s enabled user %s", person().id, user.id)
     flash(gettext("%(name)s can sign in again.", name=user.name))
     return redirect(url_for("users.show"), 303)
@@ -62,9 +63,13 @@ def enable(user_id: str) -> ResponseReturnValue:
 @blueprint.post("/<user_id>/link")
 def invite(user_id: str) -> ResponseReturnValue:
     """Show a new one-time link, this once; password, sessions and older links count no more."""
-    invitation = services().accounts.reset(user_id)
+    invitation = _accounts().reset(user_id)
     _log.info("user %s made a new link for user %s", person().id, user_id)
     return _invited(invitation)
+
+
+def _accounts() -> Accounts:
+    return services().accounts.acting(f"user:{person().id}")
 
 
 def _invited(invitation: Invitation) -> str:

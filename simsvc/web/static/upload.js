@@ -1,15 +1,51 @@
 "use strict";
-// Drop, paste, camera, preview, size limit, progress. The form works without any of it.
+// Drop, paste, camera, preview of photo and crop, size limit, progress. The form works without any of it.
 for (const form of document.querySelectorAll("form.upload")) {
   const part = (name) => form.querySelector(name);
   const area = part(".drop-area"), input = part("input[type=file]"), preview = part(".preview");
   const problem = part(".problem"), waiting = part(".waiting"), button = part("button[type=submit]");
-  const sent = part(".sent"), camera = part(".camera"), video = part("video");
+  const sent = part(".sent"), camera = part(".camera"), video = part("video"), token = part("input[name=csrf_token]");
+  const judged = part(".as-judged"), crops = part(".crops");
   const maxBytes = Number(form.dataset.maxBytes);
   let shown = null;
   let stream = null;
+  let asking = null;
 
-  const say = (words) => { problem.textContent = words; problem.hidden = !words; };
+  const say = (words, link = null) => {
+    problem.textContent = words;
+    if (link) problem.append(" ", document.adoptNode(link));
+    problem.hidden = !words;
+  };
+  const pageOf = (text) => new DOMParser().parseFromString(text, "text/html");
+  const sentenceOf = (page) => (page?.querySelector(".form-problem") ?? page?.querySelector("main .lead"))?.textContent.trim();
+
+  const cropOf = async (file, signal) => {
+    const body = new FormData(), item = document.createElement("li");
+    body.append("csrf_token", token.value);
+    body.append("photo", file);
+    const answer = await fetch(form.dataset.crop, { method: "POST", body, signal });
+    if (answer.headers.get("Content-Type") === "image/png") {
+      const picture = new Image(), address = URL.createObjectURL(await answer.blob());
+      picture.addEventListener("load", () => URL.revokeObjectURL(address));
+      [picture.alt, picture.src] = [form.dataset.cropAlt, address];
+      item.append(picture);
+    } else if (answer.status !== 422) return null; // whatever it is, sending the form tells
+    else item.append(sentenceOf(pageOf(await answer.text())) ?? "");
+    item.append(Object.assign(document.createElement("span"), { className: "crop-name", textContent: file.name }));
+    return item;
+  };
+  const showCrops = async (files) => {
+    asking?.abort();
+    const mine = asking = new AbortController();
+    crops.replaceChildren();
+    judged.hidden = true;
+    if (navigator.connection?.saveData) return;
+    for (const file of files) {
+      const item = await cropOf(file, mine.signal).catch(() => null);
+      if (mine.signal.aborted) return;
+      if (item) { crops.append(item); judged.hidden = false; }
+    }
+  };
   const show = () => {
     const files = [...input.files];
     const large = files.find((file) => file.size > maxBytes);
@@ -20,6 +56,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     say(large ? form.dataset.tooLarge.replace("{size}", (large.size / 1e6).toFixed(1)) : "");
     if (files.length > 1) part(".declared-fields").open = true;
     button.disabled = Boolean(large);
+    showCrops(large ? [] : files);
   };
   const take = (files) => {
     const chosen = new DataTransfer();
@@ -52,22 +89,23 @@ for (const form of document.querySelectorAll("form.upload")) {
     part(".camera-open").addEventListener("click", async () => {
       try {
         stream = await navigator.mediaDevices.getUserMedia({ video: true });
-      } catch (error) { say(error.message); return; }
+      } catch { say(form.dataset.noCamera); return; }
       video.srcObject = stream;
       camera.hidden = false;
       await video.play();
+      part(".camera-take").focus();
     });
+    part(".camera-close").addEventListener("click", () => { closeCamera(); part(".camera-open").focus(); });
     part(".camera-take").addEventListener("click", () => {
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
       canvas.getContext("2d").drawImage(video, 0, 0);
       canvas.toBlob((blob) => { if (blob) take([new File([blob], "camera.jpg", { type: "image/jpeg" })]); }, "image/jpeg", 0.95);
       closeCamera();
+      button.focus();
     });
   }
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    closeCamera();
+  const send = (again) => {
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.responseType = "document";
@@ -75,13 +113,23 @@ for (const form of document.querySelectorAll("form.upload")) {
     request.addEventListener("error", () => { rest(); say(form.dataset.failed); });
     request.addEventListener("load", () => {
       if (request.status < 400) { location.assign(request.responseURL); return; }
+      const page = request.response, fresh = page?.querySelector("form.upload input[name=csrf_token]");
+      if (fresh) token.value = fresh.value; // the session is another one by now
+      if (page?.getElementById("send-again") && !again) { send(true); return; }
       rest(); // what was typed and chosen stays where it is
-      say(request.response?.querySelector(".form-problem, main .lead")?.textContent.trim() || form.dataset.failed);
+      say(sentenceOf(page) || form.dataset.failed, page?.querySelector(".sign-in-again"));
     });
     waiting.hidden = sent.hidden = false;
     sent.value = 0;
     button.disabled = true;
     request.send(new FormData(form));
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    asking?.abort();
+    closeCamera();
+    say("");
+    send(false);
   });
   window.addEventListener("pageshow", () => { rest(); show(); });
 }

@@ -22,16 +22,27 @@ from simsvc.web.errors import SENTENCES
 
 ONLY_COMMANDS = (
     "commands",
+    "engines/fernet_cipher.py",
+    "engines/model_shelf.py",
     "engines/secret_key.py",
     "engines/sources.py",
     "engines/torch_",
     "flows/build_index.py",
+    "flows/erase.py",
+    "flows/live_faces.py",
+    "flows/replay.py",
+    "flows/retire.py",
+    "flows/tokens.py",
     "settings.py",
     "steps/labels.py",
+    "store/request_keys.py",
+    "web/api/",
     "store/migrate.py",
+    "store/photos.py",
     "wiring.py",
+    "wiring_keep.py",
 )
-"""Whose errors reach the command line only, which speaks English."""
+"""Whose errors reach the command line, and programs, only: there simsvc speaks English."""
 STEPS = ("decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total")
 COMPOSED = (
     "none",

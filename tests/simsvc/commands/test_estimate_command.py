@@ -16,6 +16,7 @@ from simsvc.steps.describe import describe_unrecorded
 from simsvc.store import migrate
 from simsvc.values import Estimate
 from simsvc.web import create_app
+from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 
 
@@ -57,7 +58,7 @@ def test_each_photo_gives_one_json_object_a_line(site: Settings, photos: Path) -
 def test_the_object_is_that_of_the_api(site: Settings, photos: Path) -> None:
     """What the command prints is what the API gives for the same record, but for the photo's path."""
     row = json.loads(run(site, "--json", str(photos / "me.jpg")).stdout)
-    answer = create_app(site).test_client().get(f"/api/v1/estimates/{row['id']}").get_json()
+    answer = program(create_app(site), "audit").get(f"/api/v1/estimates/{row['id']}").get_json()
     assert {**row, "photo": "me.jpg"} == answer
     assert list(row) == list(answer)
 

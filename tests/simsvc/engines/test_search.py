@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsvc.engines import annoy_index
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.shelf import IndexShelf
@@ -151,3 +152,21 @@ def test_exact_index_refuses_faces_without_vectors() -> None:
         ExactIndex(faces_of(3), np.zeros((2, 4), dtype=np.float32))
     with pytest.raises(FaceNotFound):
         ExactIndex(faces_of(1), np.ones((1, 1), dtype=np.float32)).thumbnail("f00000")
+
+
+def test_the_build_states_the_recall_that_brute_force_finds(folder: Path, vectors: Vectors) -> None:
+    """The manifest's share is that of an exact search over the same questions."""
+    index, exact = AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    shares = []
+    for row in np.unique(np.linspace(0, COUNT - 1, 200).round().astype(int)):
+        truth = {near.face_id for near in exact.search(vectors[row], 12)}
+        shares.append(len(truth & {near.face_id for near in index.search(vectors[row], 12)}) / 12)
+    assert index.manifest.recall == pytest.approx(np.mean(shares), abs=1e-3)
+    assert 0.9 < index.manifest.recall <= 1.0
+
+
+def test_a_forest_without_its_trees_has_a_recall_that_says_so(tmp_path: Path) -> None:
+    """Rows in a forest of other rows are mostly not found."""
+    rows, others = clustered(20_500, 8, seed=5), clustered(20_500, 8, seed=6)
+    annoy_index.write_forest(tmp_path / "f.annoy", others)
+    assert annoy_index.measure_recall(tmp_path / "f.annoy", rows) < 0.5

@@ -156,7 +156,9 @@ def test_a_running_service_follows_a_switch(shelf: IndexShelf, place: PlaceBuild
     assert current.get() is first
     shelf.switch(two)
     assert current.get().label == two
-    assert len(first.search(first.embeddings()[0], 2)) == 2, "a request that holds the old one still finishes"
+    assert len(first.search(first.base.embeddings()[0], 2)) == 2, (
+        "a request that holds the old one still finishes"
+    )
 
 
 @pytest.mark.parametrize("harm", ["damaged", "other model", "garbled", "gone"])

@@ -17,6 +17,7 @@ from PIL import Image
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
+from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
@@ -61,7 +62,7 @@ class Builder:
         """Note the build, and what was in service at that moment."""
         self.recorded.append((manifest.label, tuple(faces), self.shelf.current()))
 
-    def index(self) -> AnnoyIndex:
+    def index(self) -> LiveIndex:
         """Open the index in service, as a service that starts now does."""
         return CurrentIndex(self.shelf.root, self.model.sha256).get()
 
@@ -267,10 +268,10 @@ def test_the_detector_decides_what_is_embedded(builder: Builder, labelled_folder
     """Another box gives other embeddings: the crop really is what the detector found."""
     folder = labelled_folder(count=3)
     builder(folder)
-    before = builder.index().embeddings()
+    before = builder.index().base.embeddings()
     builder.detector = _FarOff()  # type: ignore[assignment] # another detector behind the same port
     builder(folder)
-    assert np.abs(builder.index().embeddings() - before).max() > 0.1
+    assert np.abs(builder.index().base.embeddings() - before).max() > 0.1
 
 
 _KILLED = """
@@ -306,7 +307,7 @@ def test_a_killed_build_leaves_the_current_one_in_service(
         interrupted += any((builder.shelf.root / "demo").glob(".building-*"))
         index = builder.index()
         assert index.label in {old.label, *builder.shelf.labels()}
-        assert len(index.search(index.embeddings()[0], 5)) == 5
+        assert len(index.search(index.base.embeddings()[0], 5)) == 5
         for label in builder.shelf.labels():
             builder.shelf.verify(label)
     assert interrupted > 0, "no build was killed in the middle"

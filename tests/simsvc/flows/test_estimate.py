@@ -59,6 +59,7 @@ class FixedIndex:
     neighbours: tuple[Neighbour, ...]
     label: str = "demo/b-1"
     support_scale: SupportScale | None = None
+    face_changes: int = 0
     asked: list[int] = field(default_factory=list)
 
     @property

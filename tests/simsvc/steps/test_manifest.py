@@ -135,6 +135,15 @@ def test_a_manifest_of_before_support_still_opens() -> None:
     assert json.loads(text)["build"] == "b-e968baec9272"  # as the version before support sealed it
 
 
+def test_the_recall_is_part_of_the_build() -> None:
+    """A recall is read back exactly; a manifest of before has none, and a share above one is damage."""
+    manifest = sealed(replace(MANIFEST, recall=0.9987))
+    assert from_json(to_json(manifest)) == manifest
+    assert from_json(to_json(sealed(MANIFEST))).recall is None
+    with pytest.raises(IndexDamaged):
+        from_json(to_json(sealed(replace(MANIFEST, recall=1.2))))
+
+
 @pytest.mark.parametrize(
     "support", [None, {}, {"k": 10}, {"k": 10, "percentiles": [0.1]}, {"k": 0, "percentiles": []}]
 )

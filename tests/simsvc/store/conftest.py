@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,9 @@ from simsvc.store.database import Database
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+def database(database_url: str) -> Iterator[Database]:
+    """Return a database with all tables: every test that asks for it runs on SQLite and on PostgreSQL."""
+    database = Database(database_url)
     migrate.upgrade(database.engine)
     yield database
     database.close()

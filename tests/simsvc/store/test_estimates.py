@@ -141,12 +141,14 @@ def test_many_threads_write_at_once(database: Database) -> None:
         assert session.scalar(select(func.count()).select_from(EstimateRow)) == 80
 
 
-def test_sqlite_runs_with_a_log_and_foreign_keys(database: Database) -> None:
+def test_sqlite_runs_with_a_log_and_foreign_keys(tmp_path: Path) -> None:
     """Every connection has WAL, enforced foreign keys and patience with other writers."""
+    database = Database(f"sqlite:///{tmp_path / 'new.sqlite3'}")
     with database.engine.connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-        assert connection.scalar(text("PRAGMA busy_timeout")) == 5000
+        assert connection.scalar(text("PRAGMA synchronous")) == 2
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 15_000
 
 
 def test_missing_tables_name_the_command(tmp_path: Path) -> None:

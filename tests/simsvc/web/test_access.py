@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.settings import Settings
 from simsvc.values import ROLES, Role
-from simsvc.web import create_app
 from simsvc.web.access import ACCESS
+from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.typed import FIELDS
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 
 ID = "0" * 32
@@ -19,6 +17,7 @@ Route = tuple[str, str, str, set[str], int]
 ROUTES: list[Route] = [
     ("pages.start", "GET", "/", ALL, 200),
     ("pages.create", "POST", "/estimates", ASKING, 415),
+    ("pages.preview", "POST", "/crop", ASKING, 415),
     ("pages.show", "GET", f"/estimates/{ID}", ALL, 404),
     ("pages.compare", "GET", f"/estimates/{ID}/faces/1", ALL, 404),
     ("decisions.create", "POST", f"/estimates/{ID}/decisions", ASKING, 404),
@@ -40,11 +39,18 @@ ROUTES: list[Route] = [
     ("batches.results", "GET", f"/batches/{ID}/results.csv", ALL, 404),
     ("indexes.show", "GET", "/indexes", ALL, 200),
     ("indexes.use", "POST", "/indexes/demo/b-000000000000/use", KEEPING, 404),
+    ("erasing.estimate", "GET", f"/erase/estimates/{ID}", KEEPING, 404),
+    ("erasing.erase_estimate", "POST", f"/erase/estimates/{ID}", KEEPING, 404),
+    ("erasing.case", "GET", "/erase/cases/none", KEEPING, 404),
+    ("erasing.erase_case", "POST", "/erase/cases/none", KEEPING, 404),
     ("users.show", "GET", "/users", KEEPING, 200),
     ("users.add", "POST", "/users", KEEPING, 422),
     ("users.disable", "POST", f"/users/{ID}/disable", KEEPING, 404),
     ("users.enable", "POST", f"/users/{ID}/enable", KEEPING, 404),
     ("users.invite", "POST", f"/users/{ID}/link", KEEPING, 404),
+    ("tokens.show", "GET", "/tokens", KEEPING, 200),
+    ("tokens.add", "POST", "/tokens", KEEPING, 422),
+    ("tokens.revoke", "POST", f"/tokens/{ID}/revoke", KEEPING, 404),
     ("sign_in.leave", "POST", "/sign-out", ALL, 303),
 ]
 """Endpoint, method, address, who may, and what an empty request of theirs gets."""
@@ -52,8 +58,10 @@ OPEN: list[tuple[str, str, str, int, int]] = [
     ("static", "GET", "/static/simsvc.css", 200, 200),
     ("bootstrap.static", "GET", "/bootstrap/static/css/bootstrap.min.css", 200, 200),
     ("health.healthz", "GET", "/healthz", 200, 200),
-    ("api_estimates.create", "POST", "/api/v1/estimates", 415, 415),
-    ("api_estimates.show", "GET", f"/api/v1/estimates/{ID}", 404, 404),
+    ("health.readyz", "GET", "/readyz", 200, 200),
+    ("metrics.show", "GET", "/metrics", 401, 401),
+    ("api_reference.show", "GET", "/api-reference", 200, 200),
+    ("api_reference.objects", "GET", "/api-reference/objects", 200, 200),
     ("display.choose", "POST", "/display", 303, 303),
     ("sign_in.form", "GET", "/sign-in", 200, 303),
     ("sign_in.enter", "POST", "/sign-in", 403, 403),
@@ -70,8 +78,8 @@ def status(client: FlaskClient, method: str, path: str) -> int:
 def test_every_route_is_in_the_table_and_in_this_test(app: Flask) -> None:
     """A route that is added without an answer to who may call it fails here."""
     endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
-    assert set(ACCESS) == endpoints
-    assert {row[0] for row in ROUTES} | {row[0] for row in OPEN} == endpoints
+    assert set(ACCESS) | set(SCOPES_OF) == endpoints
+    assert {row[0] for row in ROUTES} | {row[0] for row in OPEN} == set(ACCESS)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -88,7 +96,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, route: Route, role: Role
 def test_nobody_is_led_to_the_sign_in_page(app: Flask, route: Route) -> None:
     """Without a session every closed route leads to the sign-in page and does nothing."""
     response = client_of(app, None).open(route[2], method=route[1])
-    if route[0] == "decisions.create":  # what was typed is shown again, beside a link to that page
+    if route[0] in FIELDS:  # what was typed is shown again, beside a link to that page
         assert (response.status_code, 'href="/sign-in"' in response.text) == (400, True)
         return
     assert response.status_code == 303
@@ -119,20 +127,3 @@ def test_a_refused_role_is_told_in_words(app: Flask) -> None:
     assert 'type="file"' not in auditor.get("/").text
     assert 'href="/users"' not in auditor.get("/").text
     assert 'href="/users"' in signed_in(app, "admin").get("/").text
-
-
-def test_the_api_can_be_closed(site: Settings) -> None:
-    """SIMSVC_API_OPEN=0 closes it to everyone with a JSON sentence; a session does not matter to it."""
-    app = create_app(replace(site, api_open=False))
-    for client in (client_of(app, None), signed_in(app, "admin")):
-        response = client.post("/api/v1/estimates")
-        assert (response.status_code, response.get_json()["code"]) == (403, "api_closed")
-
-
-def test_the_api_takes_no_cookie(app: Flask) -> None:
-    """A session that would be refused elsewhere does not matter to the API, and it sets none."""
-    client = app.test_client()
-    client.set_cookie("simsvc", "forged")
-    response = client.get(f"/api/v1/estimates/{ID}")
-    assert response.status_code == 404
-    assert "Set-Cookie" not in response.headers

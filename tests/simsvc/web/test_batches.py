@@ -99,6 +99,22 @@ def test_several_files_and_a_table_of_their_own(client: FlaskClient, desk: Servi
     assert [photo.status for photo in desk.batch_book.photos(batch_id)] == ["waiting"] * 2
 
 
+def test_a_folder_brings_its_own_table(client: FlaskClient, desk: Services) -> None:
+    """Names come with their folder; its table is no photo, and what systems put there is left out."""
+    folder = [
+        (drawn_photo(1), "trip/a.jpg"),
+        (b"file,case\na.jpg,L-4\n", "trip/cases.csv"),
+        (b"x", "trip/.DS_Store"),
+        (drawn_photo(2), "trip/deep/b.jpg"),
+    ]
+    batch_id = sent(client, folder)
+    assert [(row["file"], row["case"]) for row in table(client, batch_id)] == [
+        ("a.jpg", "L-4"),
+        ("b.jpg", ""),
+    ]
+    assert desk.batch_book.find(batch_id).name == "trip"
+
+
 def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Services) -> None:
     """What waits is on the disk, and after the last one nothing is."""
     batch_id = sent(client, [(drawn_photo(1), "a.jpg"), (drawn_photo(2), "b.jpg")])

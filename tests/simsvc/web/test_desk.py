@@ -3,12 +3,23 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
 
 from simsvc.engines.pdf_sheet import Sheet, font_of, pdf
+from simsvc.settings import Settings
+from simsvc.store import database
+from simsvc.store.cases import HistoryFilter
+from simsvc.web import create_app
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_pages import checked, upload
 from tests.small_site import drawn_photo
@@ -166,10 +177,144 @@ def test_the_history_finds_and_exports_the_same(client: FlaskClient) -> None:
     assert [(row["case"], row["note"], row["decision"]) for row in rows] == [("'=cmd()", "'+1 甲", "refer")]
 
 
+def test_exports_are_logged_before_they_are_given(client: FlaskClient) -> None:
+    """CSV and PDF are one event each with who took them; the case that was searched for is not said."""
+    path = sent(client, case="Ada Example")[1]
+    client.get("/history/export.csv?case=Ada&status=estimated")
+    client.get(path + "/record.pdf")
+    log = client.application.extensions["simsvc"].log
+    with log.snapshot() as snapshot:
+        entries = [entry for page in snapshot.pages() for entry in page if entry.event.kind == "export"]
+    table, sheet = entries[-2:]
+    assert (table.event.subject, sheet.event.subject) == ("history", f"estimate:{path.rsplit('/', 1)[1]}")
+    assert table.event.actor == sheet.event.actor
+    assert table.event.actor.startswith("user:")
+    assert table.content == '{"by_case":true,"filters":{"status":"estimated"},"format":"csv"}'
+    assert sheet.content == '{"format":"pdf"}'
+
+
 @pytest.mark.parametrize("query", ["since=1.2.3", "until=0001-01-01", "status=x", "sort=id;drop", "flag=%25"])
 def test_a_filter_that_is_none_is_a_sentence(client: FlaskClient, query: str) -> None:
-    """What no list or date field would send is refused in words."""
-    assert client.get(f"/history?{query}").status_code == 422
+    """What no list or date field would send is refused in words, above the form as it was filled in."""
+    response = client.get(f"/history?case=kept&{query}")
+    assert response.status_code == 422
+    assert 'class="form-problem"' in response.text
+    assert 'value="kept"' in response.text
+    assert "/estimates/" not in response.text
+    assert query.startswith("sort") or client.get(f"/history/export.csv?{query}").status_code == 422
+
+
+def test_a_count_of_one_is_singular(client: FlaskClient) -> None:
+    """One record, no records, and nothing of an address but the form's own fields in the links."""
+    sent(client, case="counted once")
+    assert "1 record</p>" in client.get("/history?case=counted+once").text
+    html = client.get("/history?case=counted+never&endpoint=x&_external=1&_anchor=y").text
+    assert "0 records</p>" in html
+    assert 'href="/history/export.csv?case=counted+never"' in html
+
+
+def test_the_crop_is_shown_before_it_is_judged(app: Flask, client: FlaskClient) -> None:
+    """The picture is that of the record which follows, and by itself puts nothing on record."""
+    history = app.extensions["simsvc"].history
+    before = history.page(HistoryFilter(), "newest", 1)[0]
+    shown = client.post("/crop", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
+    assert (shown.status_code, shown.mimetype) == (200, "image/png")
+    assert history.page(HistoryFilter(), "newest", 1)[0] == before
+    assert client.get(upload(client, drawn_photo()) + "/crop.png").data == shown.data
+
+
+def test_a_photo_that_would_be_refused_is_told_before(client: FlaskClient) -> None:
+    """Without a face there is no crop but the sentence of the refusal."""
+    response = client.post("/crop", data={"photo": (io.BytesIO(b"no photo"), "a.jpg")})
+    assert (response.status_code, "not a photo" in response.text) == (422, True)
+
+
+TYPED = {"case": "L/9 甲", "born": "1980-02-29", "taken": "2020-06-01"}
+
+
+def assert_kept(response: TestResponse, status: int, words: str) -> None:
+    assert response.status_code == status
+    assert words in response.text
+    for text in TYPED.values():
+        assert f'value="{text}"' in response.text
+    assert 'type="file"' in response.text
+    checked(response.text)
+
+
+def sent_typed(client: FlaskClient) -> TestResponse:
+    return client.post("/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg"), **TYPED})
+
+
+def test_a_lost_session_keeps_case_and_dates(app: Flask) -> None:
+    """The form comes back filled in, with a way to sign in; nothing was judged."""
+    response = sent_typed(client_of(app, None))
+    assert_kept(response, 400, "Your session has ended before the photo was judged")
+    assert 'href="/sign-in"' in response.text
+
+
+def test_an_expired_form_keeps_case_and_dates(app: Flask) -> None:
+    """The form comes back with a token that works."""
+    client = client_of(app, account(app, "underwriter"))
+    client.environ_base["HTTP_X_CSRFTOKEN"] = "stale"
+    response = sent_typed(client)
+    assert_kept(response, 400, "send it again")
+    token = re.search(r'<form class="upload".*?name="csrf_token" value="([^"]+)"', response.text, re.DOTALL)
+    assert token
+    client.environ_base["HTTP_X_CSRFTOKEN"] = token[1]
+    assert sent_typed(client).status_code == 303
+
+
+def test_a_vanished_index_keeps_case_and_dates(without_index: FlaskClient) -> None:
+    """The sentence says what is missing; what was typed is in the form."""
+    assert_kept(sent_typed(without_index), 503, "There is no index yet")
+
+
+def test_a_rate_keeps_case_and_dates(site: Settings) -> None:
+    """Who is asked to wait types nothing twice."""
+    client = signed_in(create_app(replace(site, upload_rate="1 per minute")))
+    assert sent_typed(client).status_code == 303
+    assert_kept(sent_typed(client), 429, "Wait a minute")
+
+
+@contextmanager
+def locked(site: Settings) -> Iterator[None]:
+    """Hold the database as another program would that writes for long."""
+    with closing(sqlite3.connect(site.database_url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.rollback()
+
+
+def test_a_locked_database_loses_nothing(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photo and decision are answered with a sentence and what was typed; afterwards both work."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    client = signed_in(create_app(site))
+    path, form = upload(client, drawn_photo()), {"kind": "refer", "note": "an hour's note", "after": "0"}
+    with locked(site):
+        assert_kept(sent_typed(client), 503, "What is on record is kept; try again in a moment")
+        response = client.post(path + "/decisions", data=form)
+        assert (response.status_code, "an hour&#39;s note</textarea>" in response.text) == (503, True)
+        assert "What is on record is kept" in response.text
+        assert client.get(path).status_code == 200
+    assert client.post(path + "/decisions", data=form).status_code == 303
+    assert sent_typed(client).status_code == 303
+
+
+def test_a_full_disk_loses_nothing(site: Settings, tmp_path: Path) -> None:
+    """Where the database cannot grow the page says so; what is on record is still shown."""
+    copy = tmp_path / "full.sqlite3"
+    with closing(sqlite3.connect(site.database_url.removeprefix("sqlite:///"))) as source:
+        source.execute("VACUUM INTO ?", (str(copy),))
+    app = create_app(replace(site, database_url=f"sqlite:///{copy}"))
+    client, engine = signed_in(app), app.extensions["simsvc"].database.engine
+    path = upload(client, drawn_photo())
+    engine.dispose()
+    event.listen(engine, "connect", lambda made, _record: made.execute("PRAGMA max_page_count=1"))
+    answers = [sent_typed(client) for _ in range(20)]
+    assert_kept(answers[-1], 503, "The disk of the database is full")
+    assert "What is on record is kept" in answers[-1].text
+    assert client.get(path).status_code == 200
+    assert 'href="/estimates/' in client.get("/history").text
 
 
 @pytest.mark.parametrize("photo", [drawn_photo(), b"no photo"])

@@ -7,11 +7,11 @@ import pytest
 from flask import Flask
 
 from simsvc import errors as tree
-from simsvc.errors import FaceError, PhotoError, PhotoTooManyBytes, SimsvcError
+from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.web.access import ACCESS
-from simsvc.web.errors import status_of, status_of_answer
+from simsvc.web.errors import status_of
 from simsvc.web.headers import HEADERS
 
 
@@ -39,15 +39,6 @@ def failing(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Flask:
 def test_every_error_has_a_status(kind: type[SimsvcError]) -> None:
     """Each class of the tree has a 4xx or 5xx status."""
     assert 400 <= status_of(kind) <= 599
-
-
-@pytest.mark.parametrize(
-    "kind", [k for k in every_error() if issubclass(k, (PhotoError, FaceError))], ids=lambda k: k.__name__
-)
-def test_the_status_of_an_answer_is_that_of_its_error(kind: type[SimsvcError]) -> None:
-    """A recorded refusal has the status that its error would have."""
-    assert status_of_answer(kind.code) == status_of(kind)
-    assert status_of(kind) == (413 if kind is PhotoTooManyBytes else 422)
 
 
 def test_codes_are_unique() -> None:
@@ -83,6 +74,7 @@ def test_a_wrong_method_is_405(failing: Flask) -> None:
     """DELETE on the estimates is not allowed, as JSON."""
     response = failing.test_client().delete("/api/v1/estimates")
     assert (response.status_code, response.get_json()["code"]) == (405, "method_not_allowed")
+    assert {"GET", "POST"} <= set(response.headers["Allow"].replace(" ", "").split(","))
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/fail", "/healthz", "/static/simsvc.css", "/api/v1/fail"])

@@ -3,20 +3,27 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from simsvc.settings import Settings
+from simsvc.wiring import Services
+from tests.fuzz.run import running
+from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,6 +45,7 @@ def address(site: Settings, tmp_path: Path) -> Iterator[str]:
         "SECRET_KEY": site.secret_key,
         "SIMSVC_BIND": bind,
         "SIMSVC_WORKERS": "1",
+        "SIMSVC_BATCH_DIR": str(tmp_path / "batches"),
     }
     arguments = ["-c", "python:simsvc.web.gunicorn_conf", "simsvc.web.app:create_app()"]
     with (tmp_path / "log").open("wb") as log:
@@ -75,7 +83,7 @@ def ask(
         return response.status, json.load(response)
 
 
-def send(bind: str, data: bytes) -> tuple[int, Any]:
+def send(bind: str, data: bytes, headers: dict[str, str]) -> tuple[int, Any]:
     boundary = uuid.uuid4().hex
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
@@ -84,7 +92,7 @@ def send(bind: str, data: bytes) -> tuple[int, Any]:
         "POST",
         "/api/v1/estimates",
         body,
-        {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        {**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"},
     )
 
 
@@ -97,14 +105,80 @@ def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
     end = time.monotonic() + PATIENCE_S
     while "/welcome" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < end:
         time.sleep(0.05)  # a request is logged after its answer
-    assert '"GET /welcome/... HTTP/1.1" 410' in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    (answered,) = (line for line in lines if line.get("route") == "/welcome/<token>")
+    assert (answered["method"], answered["status"]) == ("GET", 410)
     assert "a-token-that" not in log
 
 
-def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str) -> None:
+def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str, app: Flask) -> None:
     """The server with its shipped settings estimates, refuses, answers an oversized upload, and goes on."""
-    assert send(address, drawn_photo())[1]["status"] == "estimated"
-    assert send(address, b"junk")[0] == 422
-    status, problem = send(address, b"x" * 40_000_000)
+    token = bearer(app, "estimate")
+    assert send(address, drawn_photo(), token)[1]["status"] == "estimated"
+    assert send(address, b"junk", token)[1]["code"] == "not_an_image"
+    status, problem = send(address, b"x" * 40_000_000, token)
     assert (status, problem["code"]) == (413, "photo_too_many_bytes")
-    assert send(address, drawn_photo())[0] == 201
+    assert send(address, drawn_photo(), token)[0] == 201
+
+
+def batch_workers(log: Path) -> list[int]:
+    return [int(pid) for pid in re.findall(r"batches are judged by process (\d+)", log.read_text())]
+
+
+def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_path: Path) -> None:
+    """After kill -9 of the process beside the server another one judges what waits; the server stays up."""
+    (first,) = batch_workers(tmp_path / "log")
+    os.kill(first, signal.SIGKILL)
+    desk = Services(replace(site, batch_dir=tmp_path / "batches"))
+    batch_id = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)
+    end = time.monotonic() + PATIENCE_S
+    while desk.batch_book.find(batch_id).waiting:
+        assert time.monotonic() < end, "nothing judges"
+        time.sleep(0.1)
+    desk.database.close()
+    assert len(batch_workers(tmp_path / "log")) == 2
+    assert ask(address, "GET", "/healthz")[0] == 200
+
+
+def workers_of(master: int) -> set[int]:
+    """Return the processes under a server's first one."""
+    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+
+def counted(bind: str, token: dict[str, str], series: str) -> float:
+    """Return one series of /metrics."""
+    with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:
+        connection.request("GET", "/metrics", headers=token)
+        text = connection.getresponse().read().decode()
+    found = [float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(series)]
+    return sum(found)
+
+
+def test_a_reload_answers_everything_and_counts_go_on(site: Settings, app: Flask, tmp_path: Path) -> None:
+    """While clients ask, SIGHUP brings new workers: each request is answered, and nothing counted is lost."""
+    log, token = tmp_path / "log", bearer(app)
+    statuses: list[int] = []
+    with running(site, log, workers=2) as url:
+        bind = url.removeprefix("http://")
+        master = int(re.findall(r"Listening at: \S+ \((\d+)\)", log.read_text())[0])
+        before, done = workers_of(master), threading.Event()
+
+        def ask_on() -> None:
+            while not done.is_set():
+                statuses.append(send(bind, b"no photo", token)[0])
+
+        clients = [threading.Thread(target=ask_on) for _ in range(3)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        os.kill(master, signal.SIGHUP)
+        end = time.monotonic() + PATIENCE_S
+        while (workers_of(master) & before or len(workers_of(master)) < 2) and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        done.set()
+        for client in clients:
+            client.join()
+        assert not workers_of(master) & before
+        assert counted(bind, token, 'simsvc_estimates_total{status="refused"}') == len(statuses)
+    assert set(statuses) == {201}

@@ -59,6 +59,7 @@ def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -
     assert html.count('<rect class="shade-0"') >= 8 // 2
     assert "tiny-0" in html
     assert "not on record" not in html
+    assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
     assert "Put into service" not in html
     checked(html)
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from simsvc import commands
+from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.values import Role
+from simsvc.steps.rules import parse_rules
+from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.tokens import TokenDraft
 from simsvc.web import create_app
 from simsvc.wiring import Services
+from tests.drawn_faces import draw_face
 from tests.simsvc.web.signed_in import account, client_of
 from tests.simsvc.web.test_batch_worker import working
 from tests.small_site import drawn_photo, make_small_site
@@ -26,7 +34,10 @@ from tests.small_site import drawn_photo, make_small_site
 PHONE = {"width": 390, "height": 844}
 LAPTOP = {"width": 1280, "height": 800}
 INSTALL = "apt-get install -y --no-install-recommends chromium"
-PATIENCE_MS = 30_000
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 60_000
+NOT_FETCHED = "Failed to load resource: the server responded with a status of"
+"""How Chromium's console tells of an answer from 400 on."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +63,7 @@ class Live:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Serve a small installation of its own, its batches judged by the real worker."""
     settings: Settings = make_small_site(tmp_path_factory.mktemp("live"))
+    calibrate(settings.bundle_dir / "model.json")
     app = create_app(replace(settings, sign_in_rate="1000 per minute"))
     commands.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -64,16 +76,30 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     app.extensions["simsvc"].database.close()
 
 
+def calibrate(path: Path) -> None:
+    """Give every estimate of a bundle the range from six years below to seven above."""
+    document = json.loads(path.read_text())
+    band = {"from_years": 0.0, "below_years": -6.0, "above_years": 7.0, "faces": 50}
+    words = {"method": "m", "source": "s", "split": "valid", "coverage": 0.9, "faces": 50}
+    sha256 = document["files"]["model.onnx"]["sha256"]
+    document["calibration"] = {"format": 1, **words, "model_sha256": sha256, "bands": [band]}
+    path.write_text(json.dumps(document))
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium; Playwright's own browsers are never used."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Start the system's Chromium, a drawn face before its camera; Playwright's own are never used."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        words = f"There is no Chromium on the PATH. Install it: {INSTALL}"
-        if os.environ.get("CI"):
-            pytest.fail(words)
-        pytest.skip(words)
-    arguments = ["--disable-dev-shm-usage"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
+        pytest.fail(f"There is no Chromium on the PATH. Install it: {INSTALL}", pytrace=False)
+    film = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    frame = Image.new("RGB", (640, 480), (150, 160, 170))
+    frame.paste(draw_face(11, 440), (100, 20))
+    frame.save(film, "JPEG", quality=92)
+    film.write_bytes(film.read_bytes() * 4)
+    camera = ("device-for-media-stream", "ui-for-media-stream")
+    arguments = ["--disable-dev-shm-usage", *(f"--use-fake-{part}" for part in camera)]
+    arguments += [f"--use-file-for-fake-video-capture={film}", "--no-sandbox"]  # it sees our own pages only
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
@@ -85,30 +111,32 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def open_page(chromium: Browser, live: Live) -> Iterator[Open]:
-    """Return a maker of pages, each in a browser of its own: `open_page(role, phone=..., dark=...)`."""
+    """Return a maker of pages, each in a browser of its own: `open_page(role, phone=..., dark=...)`.
+
+    A test fails for what the console complains of, a dialog, or a request to anywhere else. Where answers
+    from 400 on belong to a test, it asks for `refused=True`.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def make(
-        role: Role | None = None, *, phone: bool = False, dark: bool = False, script: bool = True
-    ) -> Page:
-        context = chromium.new_context(
-            base_url=live.url,
-            viewport=PHONE if phone else LAPTOP,
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            locale="en-GB",
-            reduced_motion="reduce",  # colours are looked at when they have arrived
-        )
+    def listen(page: Page, refused: bool) -> None:
+        def heard(said: ConsoleMessage) -> None:
+            if said.type == "error" and not (refused and said.text.startswith(NOT_FETCHED)):
+                complaints.append(said.text)
+
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda sent: complaints.append(sent.url) if is_foreign(sent.url, live) else None)
+
+    def make(role: Role | None = None, *, refused: bool = False, **options: bool) -> Page:
+        context = chromium.new_context(base_url=live.url, **context_options(**options))
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         if role is not None:
-            cookie = client_of(live.app, account(live.app, role)).get_cookie("simsvc")
-            assert cookie is not None
-            context.add_cookies([{"name": "simsvc", "value": cookie.value, "url": live.url}])
+            sign_in(context, live, role)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        listen(page, refused)
         return page
 
     yield make
@@ -117,9 +145,84 @@ def open_page(chromium: Browser, live: Live) -> Iterator[Open]:
     assert complaints == []
 
 
+def context_options(*, phone: bool = False, dark: bool = False, script: bool = True) -> dict[str, Any]:
+    return {
+        "viewport": PHONE if phone else LAPTOP,
+        "color_scheme": "dark" if dark else "light",
+        "java_script_enabled": script,
+        "locale": "en-GB",
+        "reduced_motion": "reduce",  # nothing is looked at while it moves
+    }
+
+
+def is_foreign(url: str, live: Live) -> bool:
+    return not url.startswith((live.url, "blob:", "data:"))
+
+
+def sign_in(context: BrowserContext, live: Live, role: Role) -> None:
+    """Put the cookie of a new session into the browser."""
+    cookie = client_of(live.app, account(live.app, role)).get_cookie("simsvc")
+    assert cookie is not None
+    context.add_cookies([{"name": "simsvc", "value": cookie.value, "url": live.url}])
+
+
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with one drawn face."""
     path = tmp_path_factory.mktemp("photos") / "me.jpg"
     path.write_bytes(drawn_photo())
     return path
+
+
+@pytest.fixture(scope="session")
+def addresses(live: Live) -> dict[str, str]:
+    """Return the address of every page by endpoint and what is special about it; its records are there."""
+    desk, corridor = live.services, live.services.corridor()
+    declared = Declaration("L-7", date(1980, 2, 29), date(2020, 6, 1))
+    estimated = estimate(drawn_photo(7), "seven.jpg", corridor, declared=declared)
+    estimate(drawn_photo(9), "nine.jpg", corridor, declared=declared)
+    for after, kind in enumerate(("refer", "accept")):
+        draft = DecisionDraft("refer" if kind == "refer" else "accept", note=f"see the file, {kind}")
+        desk.decisions.add(estimated.id, draft, "0" * 32, after, desk.now())
+    rules = {
+        "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
+        "withhold": ["blurred"],
+    }
+    doubtful = replace(corridor, rules=parse_rules(rules, corridor.model.sha256))
+    withheld = estimate(drawn_photo(10), "ten.jpg", doubtful, declared=declared)
+    refused = estimate(b"no photo", "letter.txt", corridor)
+    batch_id = desk.batches.take_in(
+        [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")], "photos.zip", "0" * 32, dict
+    )
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while desk.batch_book.find(batch_id).waiting:  # the worker judges it
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    desk.tokens.revoke(desk.tokens.create(TokenDraft("old", ("audit",), 1)).token.id)
+    desk.tokens.create(TokenDraft("audit tool", ("audit", "estimate"), 1))
+    return {
+        "pages.start": "/",
+        "pages.show": f"/estimates/{estimated.id}?saliency=1",
+        "pages.show withheld": f"/estimates/{withheld.id}",
+        "pages.show refused": f"/estimates/{refused.id}",
+        "pages.compare": f"/estimates/{estimated.id}/faces/2",
+        "cases.show": "/cases/L-7",
+        "history.show": "/history",
+        "history.show searched": "/history?case=L-7&decision=refer&sort=oldest",
+        "history.show wrongly": "/history?since=yesterday",
+        "batches.list_all": "/batches",
+        "batches.show": f"/batches/{batch_id}",
+        "gallery.show": "/gallery",
+        "indexes.show": "/indexes",
+        "model.show": "/model",
+        "account.show": "/account",
+        "users.show": "/users",
+        "erasing.estimate": f"/erase/estimates/{estimated.id}",
+        "erasing.case": "/erase/cases/L-7",
+        "tokens.show": "/tokens",
+        "api_reference.show": "/api-reference",
+        "api_reference.objects": "/api-reference/objects",
+        "pages.start nowhere": "/nowhere",
+        "sign_in.form": "/sign-in",
+        "sign_in.welcome": f"/welcome/{desk.accounts.add('someone new', 'auditor').token}",
+    }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.simsvc.engines.test_zip_archive import zipped
@@ -11,6 +12,9 @@ from tests.simsvc.web.signed_in import PASSWORD
 from tests.small_site import drawn_photo
 
 LIGHTEST, DARKEST = 200, 60
+WIDER = """[...document.querySelectorAll("body *")]
+  .filter(part => part.getBoundingClientRect().right > innerWidth)
+  .map(part => part.outerHTML.slice(0, 150))"""
 
 
 def brightness(page: Page) -> float:
@@ -24,10 +28,6 @@ def upload(page: Page, photo: Path) -> None:
     page.set_input_files("#photo", photo)
     page.get_by_role("button", name="Estimate age").click()
     page.wait_for_url("**/estimates/*")
-
-
-def wide(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth"))
 
 
 def test_the_printed_link_leads_to_a_result(open_page: Open, live: Live, photo: Path) -> None:
@@ -76,39 +76,40 @@ def test_the_theme_follows_the_system_and_the_choice(open_page: Open) -> None:
     expect(still.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-def test_a_phone_scrolls_no_page_sideways(open_page: Open, photo: Path) -> None:
-    """At 390 pixels every page fits; what is wider scrolls within itself."""
-    page = open_page("admin", phone=True)
-    upload(page, photo)
-    assert wide(page) <= 390
-    for path in ("/", "/batches", "/indexes", "/gallery", "/model", "/users", "/account"):
-        page.goto(path)
-        assert wide(page) <= 390, path
+def test_a_phone_scrolls_no_page_sideways(open_page: Open, addresses: dict[str, str]) -> None:
+    """At 390 pixels, and at 320, every page fits; what is wider scrolls within itself."""
+    page = open_page("admin", phone=True, refused=True)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        for address in addresses.values():
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, page.evaluate(WIDER)
 
 
-def test_without_javascript_a_photo_is_judged(open_page: Open, photo: Path) -> None:
-    """The form posts and the answer comes, with nothing but HTML."""
-    page = open_page("underwriter", script=False)
-    upload(page, photo)
-    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
-
-
-def test_the_keyboard_is_enough(open_page: Open) -> None:
-    """Sign-in and the way to a page need no mouse, and the focus is always seen."""
-    page = open_page("underwriter")
+@pytest.mark.parametrize("script", [True, False])
+def test_a_phone_has_a_menu(open_page: Open, script: bool) -> None:
+    """The links are behind one button, with and without script, and in the bar of a laptop."""
+    page = open_page("admin", phone=True, script=script)
     page.goto("/")
-    page.keyboard.press("Tab")
-    expect(page.locator(":focus")).to_have_text("Skip to the content")
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_be_focused()
-    for _ in range(40):
-        page.keyboard.press("Shift+Tab")
-        if page.locator(":focus").get_attribute("href") == "/batches":
-            break
-    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline != "none"
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/batches")
+    link = page.get_by_role("link", name="Index builds")
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    expect(link).to_be_visible()
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Index builds")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.get_by_role("link", name="Index builds")).to_be_visible()
+    expect(page.get_by_role("button", name="Menu")).to_be_hidden()
+
+
+def test_the_page_of_builds_shows_the_one_in_service(open_page: Open, live: Live) -> None:
+    """Its label, its histogram and the table of it are there; nothing else can be put into service."""
+    page = open_page("admin")
+    page.goto("/indexes")
+    expect(page.get_by_text(live.services.shelf.current()).first).to_be_visible()
+    expect(page.get_by_role("button", name="Put into service")).to_have_count(0)
+    page.get_by_text("The figures as a table").click()
+    expect(page.get_by_role("table").first).to_be_visible()
 
 
 def test_a_batch_is_followed_to_its_end(open_page: Open, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from tests.drawn_faces import draw_face
+from tests.simsvc.web.programs import program
 from tests.small_site import FACES, drawn_photo
 
 URL = "/api/v1/estimates"
@@ -19,6 +21,10 @@ KEYS = [
     "id",
     "number",
     "created_at",
+    "asked_by",
+    "case",
+    "birth_date",
+    "photo_date",
     "photo",
     "photo_sha256",
     "status",
@@ -35,6 +41,7 @@ KEYS = [
     "flags",
     "quality",
     "model",
+    "model_sha256",
     "index",
     "ms",
 ]
@@ -43,6 +50,12 @@ STEPS = ["decode", "detect", "pick", "crop", "quality", "predict", "search", "ra
 
 def send(client: FlaskClient, data: bytes, name: str = "me.jpg") -> TestResponse:
     return client.post(URL, data={"photo": (io.BytesIO(data), name)})
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a program's client; the desk's browser is not needed here."""
+    return program(app, "estimate")
 
 
 def png(image: Image.Image) -> bytes:
@@ -100,10 +113,10 @@ def test_the_photo_itself_is_not_kept(client: FlaskClient, site: Settings) -> No
 
 
 def test_a_refusal_is_an_answer_on_record(client: FlaskClient) -> None:
-    """A photo without a face is answered 422 with the same object, and is on record."""
+    """A photo without a face is answered with the same object, and is on record."""
     refused = send(client, png(Image.new("RGB", (300, 300), "grey")))
     answer = refused.get_json()
-    assert refused.status_code == 422
+    assert refused.status_code == 201
     assert (answer["status"], answer["code"]) == ("refused", "no_face")
     assert answer["age_years"] is None
     assert answer["neighbours"] == []
@@ -134,23 +147,22 @@ def test_a_smaller_face_behind_is_flagged(client: FlaskClient) -> None:
 )
 def test_bytes_that_are_no_photo_are_refused_by_code(client: FlaskClient, data: bytes, code: str) -> None:
     """Each kind of bad bytes has its own code."""
-    response = send(client, data)
-    assert response.status_code == 422
-    assert response.get_json()["code"] == code
+    answer = send(client, data).get_json()
+    assert (answer["status"], answer["code"]) == ("refused", code)
 
 
-def test_a_photo_just_over_the_limit_is_413(site: Settings) -> None:
-    """A photo over the limit that still fits the request is refused 413, on record."""
-    client = create_app(replace(site, max_upload_bytes=2_000)).test_client()
+def test_a_photo_just_over_the_limit_is_refused(site: Settings) -> None:
+    """A photo over the limit that still fits the request is refused, on record."""
+    client = program(create_app(replace(site, max_upload_bytes=2_000)))
     response = send(client, b"x" * 2_001)
-    assert response.status_code == 413
+    assert response.status_code == 201
     assert response.get_json()["code"] == "photo_too_many_bytes"
     assert response.get_json()["id"]
 
 
 def test_a_request_over_the_limit_is_413(site: Settings) -> None:
     """A request over the limit is answered with the typed problem, without being parsed."""
-    client = create_app(replace(site, max_upload_bytes=2_000)).test_client()
+    client = program(create_app(replace(site, max_upload_bytes=2_000)))
     response = send(client, b"x" * 200_000)
     assert response.status_code == 413
     assert response.get_json()["code"] == "photo_too_many_bytes"
@@ -160,7 +172,7 @@ def test_a_body_that_is_no_form_is_415(client: FlaskClient) -> None:
     """Raw image bytes as the body are refused with what to send instead."""
     response = client.post(URL, data=drawn_photo(), content_type="image/jpeg")
     assert response.status_code == 415
-    assert "multipart/form-data" in response.get_json()["sentence"]
+    assert "multipart/form-data" in response.get_json()["detail"]
 
 
 @pytest.mark.parametrize("field", ["photo", "picture"])
@@ -187,31 +199,39 @@ def test_an_unknown_id_is_404(client: FlaskClient) -> None:
 
 def test_without_an_index_the_service_says_so(without_index: FlaskClient) -> None:
     """No index: 503 with the command that helps, and nothing on record."""
-    response = send(without_index, drawn_photo())
+    response = send(program(without_index.application), drawn_photo())
     assert response.status_code == 503
-    assert "flask index build" in response.get_json()["sentence"]
+    assert "flask index build" in response.get_json()["detail"]
 
 
 def test_without_a_model_the_service_says_so(without_model: FlaskClient) -> None:
     """No model: 503 with its own code."""
-    response = send(without_model, drawn_photo())
+    response = send(program(without_model.application), drawn_photo())
     assert (response.status_code, response.get_json()["code"]) == (503, "bundle_missing")
 
 
 def test_without_tables_the_service_says_so(without_tables: FlaskClient) -> None:
     """A database that was never migrated: 503 with the command that helps."""
+    without_tables.environ_base["HTTP_AUTHORIZATION"] = f"Bearer simsvc_{'0' * 12}_{'A' * 43}"
     response = send(without_tables, drawn_photo())
     assert response.status_code == 503
-    assert "flask db upgrade" in response.get_json()["sentence"]
+    assert "flask db upgrade" in response.get_json()["detail"]
 
 
-def test_health_names_model_and_index(client: FlaskClient) -> None:
-    """A healthy worker says which model and index it answers with."""
-    health = client.get("/healthz").get_json()
-    assert (health["status"], health["model"], health["faces"]) == ("ok", "tiny-0", FACES)
+def test_readiness_names_model_and_index(client: FlaskClient) -> None:
+    """A worker that is ready says which model and index it answers with."""
+    ready = client.get("/readyz").get_json()
+    said = {part["part"]: part["sentence"] for part in ready["parts"]}
+    assert ready["status"] == "ready"
+    assert "tiny-0" in said["model"]
+    assert f"{FACES} labelled faces" in said["index"]
 
 
-def test_an_unhealthy_worker_is_503_as_json(without_index: FlaskClient) -> None:
-    """A worker without an index is not healthy, and says why to a program."""
-    response = without_index.get("/healthz")
-    assert (response.status_code, response.get_json()["code"]) == (503, "index_missing")
+def test_a_worker_without_index_lives_and_is_not_ready(without_index: FlaskClient) -> None:
+    """A worker without an index lives, is not ready, and says why to a program."""
+    response = without_index.get("/readyz")
+    assert response.status_code == 503
+    wrong = {part["part"]: part["sentence"] for part in response.get_json()["parts"] if not part["well"]}
+    assert list(wrong) == ["index"]
+    assert "flask index build" in wrong["index"]
+    assert without_index.get("/healthz").status_code == 200

@@ -1,0 +1,112 @@
+"""`flask audit ...`: verify the log, and prove that it still contains what it contained."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from tqdm import tqdm
+
+from simsvc.errors import AuditError, CheckpointRefused, SimsvcError
+from simsvc.flows.verify_log import verify
+from simsvc.steps.checkpoint import checkpoint_text, parse_checkpoint
+from simsvc.values.events import Checkpoint, Verdict
+from simsvc.wiring import Services
+
+audit_group = AppGroup("audit", help="Verify the log of events.")
+
+
+@audit_group.command("verify")
+def verify_command() -> None:
+    """Walk the log and its records, and name the first thing that does not fit: exit status 1."""
+    with _sentences():
+        click.echo(_summary(_verified(None)))
+
+
+@audit_group.command("checkpoint")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else it is printed."
+)
+def checkpoint_command(out: Path | None) -> None:
+    """Verify the log and write down its last event, to be kept where nobody who writes the log can write."""
+    with _sentences():
+        last = _verified(None).last
+        if last is None:
+            raise AuditError("The log is empty: there is nothing to keep. Run `flask db upgrade` first.")
+        _write(checkpoint_text(Checkpoint(last.seq, last.sha256, last.at)), out)
+
+
+@audit_group.command("prove")
+@click.argument("file", type=click.Path(path_type=Path))
+def prove_command(file: Path) -> None:
+    """Verify the log and prove that it still contains what it did when the checkpoint FILE was written."""
+    with _sentences():
+        checkpoint = parse_checkpoint(_read(file))
+        verdict = _verified(checkpoint)
+        click.echo(
+            f"The log contains event {checkpoint.seq} of {checkpoint.at} and everything before it, unchanged."
+        )
+        click.echo(_summary(verdict))
+
+
+def _verified(checkpoint: Checkpoint | None) -> Verdict:
+    """Return the verdict on a log that fits.
+
+    Raises:
+        AuditError: something in it does not fit.
+    """
+    services: Services = current_app.extensions["simsvc"]
+    with services.log.snapshot() as snapshot, _bar() as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        verdict = verify(snapshot, advance, checkpoint)
+    if verdict.broken:
+        raise AuditError(verdict.broken.sentence)
+    return verdict
+
+
+def _bar() -> tqdm[NoReturn]:
+    return tqdm(unit="event", desc="log", disable=None, file=sys.stderr)  # None: on a terminal only
+
+
+def _summary(verdict: Verdict) -> str:
+    erased = f", the content of {verdict.erased} erased" if verdict.erased else ""
+    last = (
+        f" The last is {verdict.last.seq} of {verdict.last.at}: {verdict.last.sha256}" if verdict.last else ""
+    )
+    return f"Everything fits: {verdict.events} events{erased}, and the records that they are about.{last}"
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text)
+    except OSError:
+        raise AuditError(f"The file {out} cannot be written. Name another one.") from None
+    click.echo(f"The checkpoint is in {out}. Keep a copy where nobody who can write the log can write.")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeError):
+        raise CheckpointRefused(f"The file {file} cannot be read. Name another one.") from None
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except SimsvcError as error:
+        raise click.ClickException(error.sentence) from None

@@ -1,0 +1,112 @@
+"""`flask replay`, `flask model ...`, `flask retention ...`: what is kept for later, and for how long."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from tqdm import tqdm
+
+from simsvc.commands.sentences import sentences
+from simsvc.engines.fernet_cipher import new_key
+from simsvc.errors import PhotoMissing
+from simsvc.flows.replay import Replay, describe_replay
+from simsvc.values.events import COMMAND
+from simsvc.wiring import Services
+from simsvc.wiring_keep import replayer, retention, retire_model
+
+model_group = AppGroup("model", help="Models that were in service, kept for replays.")
+retention_group = AppGroup("retention", help="Photos that are kept, encrypted, for a number of days.")
+
+
+@click.command("replay")
+@click.argument("record_id", metavar="ID")
+@click.option("--photo", type=click.Path(path_type=Path), help="The photo again; without it the kept one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@with_appcontext
+def replay_command(record_id: str, photo: Path | None, as_json: bool) -> None:
+    """Make the estimate ID again with the model and index build of then; status 1 where it does not agree."""
+    with sentences():
+        data = None if photo is None else _read(photo)
+        replay = replayer(_services()).replay(record_id, COMMAND, data)
+    click.echo(json.dumps(describe_replay(replay), indent=1) if as_json else _said(replay))
+    if not replay.agrees:
+        sys.exit(1)
+
+
+@model_group.command("list")
+def model_list_command() -> None:
+    """List every kept model: version, sha256 of its model.json."""
+    for bundle in _services().models.kept():
+        click.echo(f"{bundle.version}  {bundle.folder.name}")
+
+
+@model_group.command("retire")
+@click.argument("model", metavar="VERSION|SHA256")
+@click.option("--force", is_flag=True, help="Also where records refer to it: they cannot be replayed then.")
+def model_retire_command(model: str, force: bool) -> None:
+    """Delete the kept copy of a model."""
+    with sentences():
+        click.echo(f"The model {retire_model(_services(), model, COMMAND, force=force)} is retired.")
+
+
+@retention_group.command("run")
+def retention_run_command() -> None:
+    """Delete the photos whose time is over; all of them where SIMSVC_PHOTO_DAYS is 0. For cron."""
+    with sentences():
+        services = _services()
+        count = retention(services).run(COMMAND)
+        click.echo(f"{count} kept photos deleted, {retention(services).count()} left.")
+
+
+@retention_group.command("rotate-key")
+def rotate_key_command() -> None:
+    """Encrypt every kept photo with the first key of SIMSVC_PHOTO_KEYS; older keys can go afterwards."""
+    with sentences(), tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
+        done, locked = retention(_services()).rotate(COMMAND, lambda done, total: _advance(bar, done, total))
+    click.echo(f"{done} kept photos are encrypted with the first key.")
+    if locked:
+        raise click.ClickException(
+            f"{locked} kept photos cannot be opened with any key in SIMSVC_PHOTO_KEYS. "
+            "Add the key that they were kept with and run this again."
+        )
+
+
+@retention_group.command("new-key")
+def new_key_command() -> None:
+    """Print a fresh key for SIMSVC_PHOTO_KEYS. It is kept nowhere: who loses it loses the photos."""
+    click.echo(new_key())
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["simsvc"]
+    return services
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise PhotoMissing("The photo cannot be read. Check its path and try again.") from None
+
+
+def _said(replay: Replay) -> str:
+    if replay.agrees:
+        return f"Record {replay.recorded.number} agrees: age, range and labelled faces come out as recorded."
+    lines = [f"Record {replay.recorded.number} does not agree:"]
+    lines += [
+        f"{entry.what}: recorded {entry.recorded}, now {entry.replayed}" for entry in replay.differences
+    ]
+    if replay.erased:
+        lines.append(f"{len(replay.erased)} of its labelled faces were erased since.")
+    return "\n".join(lines)
+
+
+def _advance(bar: tqdm[NoReturn], done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)

@@ -1,0 +1,55 @@
+"""Fernet: AES-128-CBC and HMAC-SHA-256 over the whole; the first key encrypts, every key decrypts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from simsvc.errors import PhotoLocked
+
+
+class FernetCipher:
+    """Cipher port. Source: the Fernet specification, https://github.com/fernet/spec."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Take at least one key, the one that encrypts first."""
+        self._keys = MultiFernet([Fernet(key) for key in keys])
+
+    def encrypt(self, photo: bytes) -> bytes:
+        """Return the photo as a token of the first key."""
+        return self._keys.encrypt(photo)
+
+    def decrypt(self, token: bytes) -> bytes:
+        """Return the photo of a token.
+
+        Raises:
+            PhotoLocked: no key fits, or a byte of it was changed.
+        """
+        try:
+            return self._keys.decrypt(token)
+        except InvalidToken:
+            raise _locked() from None
+
+    def rotate(self, token: bytes) -> bytes:
+        """Return the same photo as a token of the first key.
+
+        Raises:
+            PhotoLocked: no key fits, or a byte of it was changed.
+        """
+        try:
+            return self._keys.rotate(token)
+        except InvalidToken:
+            raise _locked() from None
+
+
+def new_key() -> str:
+    """Return a fresh random key."""
+    return Fernet.generate_key().decode()
+
+
+def _locked() -> PhotoLocked:
+    return PhotoLocked(
+        "The kept photo cannot be opened with any key in SIMSVC_PHOTO_KEYS. "
+        "Add the key that it was kept with."
+    )

@@ -1,0 +1,154 @@
+"""A build with the face changes laid over it: added faces are searched too, removed ones never answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import annoy
+
+from simsvc.engines.annoy_index import AnnoyIndex
+from simsvc.engines.gallery import Gallery
+from simsvc.errors import FaceNotFound
+from simsvc.steps.face_changes import FaceChanges, LiveFace
+from simsvc.steps.manifest import METRIC
+from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
+
+
+class FreshSegment:
+    """Faces that no build holds yet, searched exactly.
+
+    One tree of Annoy's, of which a search inspects every leaf: distances are to the last bit those that the
+    same faces get in the next build.
+    """
+
+    def __init__(self, faces: Sequence[LiveFace], dims: int) -> None:
+        self.faces = tuple(faces)
+        self._forest = annoy.AnnoyIndex(dims, METRIC)
+        for item, live in enumerate(self.faces):
+            self._forest.add_item(item, live.embedding.tolist())
+        self._forest.build(1, 1)
+
+    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        """Return the k nearest faces of a unit vector (D,), nearest first; all of them where k is larger."""
+        every = len(self.faces) + 1
+        items, distances = self._forest.get_nns_by_vector(embedding.tolist(), k, every, True)
+        found = (self.faces[item].face for item in items)
+        return tuple(
+            Neighbour(face.face_id, face.age_years, distance)
+            for face, distance in zip(found, distances, strict=True)
+        )
+
+
+class LiveGallery:
+    """The labelled faces of one build as they stand now."""
+
+    def __init__(self, gallery: Gallery, index_name: str, changes: FaceChanges) -> None:
+        self._gallery = gallery
+        self._index_name = index_name
+        self._changes = changes
+
+    @property
+    def faces(self) -> tuple[LabelledFace, ...]:
+        """The faces that answers may have: the build's in item order, then what was added since."""
+        changes = self._changes
+        added = (
+            live.face
+            for face_id, live in changes.live.items()
+            if face_id not in changes.removed
+            and live.index_name == self._index_name
+            and not self._gallery.has(face_id)
+        )
+        return (*changes.kept(self._gallery.faces), *added)
+
+    def face(self, face_id: str) -> LabelledFace:
+        """Return a face with its latest label, also where it was removed since: records still show it.
+
+        Raises:
+            FaceNotFound: no such face in this build, or it was erased.
+        """
+        live = self._known(face_id)
+        return live.face if live else self._changes.relabelled(self._gallery.face(face_id))
+
+    def thumbnail(self, face_id: str) -> bytes:
+        """Return a face's thumbnail as JPEG bytes, also where it was removed since.
+
+        Raises:
+            FaceNotFound: no such face in this build, or it was erased.
+        """
+        live = self._known(face_id)
+        return live.thumbnail if live else self._gallery.thumbnail(face_id)
+
+    def _known(self, face_id: str) -> LiveFace | None:
+        if face_id in self._changes.erased:
+            raise FaceNotFound("This labelled face was erased. Nothing of it is kept.")
+        return self._changes.live.get(face_id)
+
+
+class LiveIndex:
+    """Index port over one verified build and the face changes."""
+
+    def __init__(self, base: AnnoyIndex, changes: FaceChanges) -> None:
+        self.base = base
+        self._changes = changes
+        name, model = base.manifest.name, base.manifest.model.sha256
+        self._gallery = LiveGallery(base.gallery, name, changes)
+        self._hidden = sum(base.gallery.has(face_id) for face_id in changes.removed)
+        fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
+        self._fresh = FreshSegment(fresh, base.manifest.dims) if fresh else None
+
+    @property
+    def label(self) -> str:
+        """Name the build as records do: name/build."""
+        return self.base.label
+
+    @property
+    def face_changes(self) -> int:
+        """How many sets of face changes its answers know of."""
+        return self._changes.number
+
+    @property
+    def count(self) -> int:
+        """How many faces may be in an answer."""
+        return self.base.count - self._hidden + (len(self._fresh.faces) if self._fresh else 0)
+
+    @property
+    def support_scale(self) -> SupportScale | None:
+        """Tell how far apart the build's own faces are: measured anew by the next build only."""
+        return self.base.support_scale
+
+    @property
+    def faces(self) -> tuple[LabelledFace, ...]:
+        """The faces that answers may have."""
+        return self._gallery.faces
+
+    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        """Return the k nearest faces of a unit vector (D,), nearest first; all of them where k is larger."""
+        kept = self._kept(embedding, k)
+        if self._fresh is None:
+            return kept
+        both = (*kept, *self._fresh.search(embedding, k))
+        return tuple(sorted(both, key=lambda near: near.distance)[:k])
+
+    def thumbnail(self, face_id: str) -> bytes:
+        """Return the face's thumbnail as JPEG bytes.
+
+        Raises:
+            FaceNotFound: no such face, or it was erased.
+        """
+        return self._gallery.thumbnail(face_id)
+
+    def _kept(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        """Search the build for more and more, until k faces are left without the removed ones."""
+        most = min(k + self._hidden, self.base.count)
+        asked = min(k + min(k, self._hidden), most)
+        while True:
+            found = self.base.search(embedding, asked)
+            kept = [self._labelled(near) for near in found if near.face_id not in self._changes.removed]
+            if len(kept) >= k or asked >= most:
+                return tuple(kept[:k])
+            asked = min(2 * asked, most)
+
+    def _labelled(self, near: Neighbour) -> Neighbour:
+        age_years = self._changes.ages_years.get(near.face_id)
+        return near if age_years is None else replace(near, age_years=age_years)

@@ -1,0 +1,112 @@
+"""Erasure: an estimate, a case or a labelled face, out of every table, file and answer, with a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from simsvc.errors import FaceNotFound
+from simsvc.values.erasure import Erasable, Receipt
+
+
+class Records(Protocol):
+    """Rows of estimates and cases. Every method is one transaction and raises StoreError."""
+
+    def of_estimate(self, public_id: str) -> Erasable:
+        """Return what there is of an estimate; raises EstimateNotFound."""
+        ...
+
+    def of_case(self, reference: str) -> Erasable:
+        """Return what there is of a case; raises CaseNotFound."""
+        ...
+
+    def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
+        """Erase an estimate; raises EstimateNotFound."""
+        ...
+
+    def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
+        """Erase a case; raises CaseNotFound."""
+        ...
+
+
+class Faces(Protocol):
+    """Rows of labelled faces."""
+
+    def erase(self, face_id: str, actor: str, write: Callable[[], int]) -> int:
+        """Delete a face's row together with what `write` does; return the number of the receipt."""
+        ...
+
+
+class Room(Protocol):
+    """Photos of batches that wait."""
+
+    def drop(self, batch_id: str, position: int) -> None:
+        """Delete a photo."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """What erasure needs.
+
+    Attributes:
+        records: rows of estimates and cases.
+        room: where photos of batches wait.
+        faces: rows of labelled faces.
+        forget: takes a labelled face out of the file of face changes, and out of every answer; returns the
+            number of the change.
+        holding: labels of the index builds whose files hold the face of that id; None where there is no such
+            face, in a build or added.
+        now: the clock.
+    """
+
+    records: Records
+    room: Room
+    faces: Faces
+    forget: Callable[[frozenset[str]], int]
+    holding: Callable[[str], tuple[str, ...] | None]
+    now: Callable[[], datetime]
+
+    def estimate(self, public_id: str, actor: str) -> Receipt:
+        """Erase an estimate.
+
+        Raises:
+            EstimateNotFound: no estimate has that id, or it was erased already.
+            StoreError: nothing was erased.
+        """
+        return self._dropped(self.records.erase_estimate(public_id, actor, self.now()))
+
+    def case(self, reference: str, actor: str) -> Receipt:
+        """Erase every estimate and waiting photo of a case.
+
+        Raises:
+            CaseNotFound: nothing has that reference.
+            StoreError: nothing was erased.
+        """
+        return self._dropped(self.records.erase_case(reference, actor, self.now()))
+
+    def face(self, face_id: str, actor: str) -> tuple[int, tuple[str, ...]]:
+        """Erase a labelled face: no answer and no page has it from now on, and no later build holds it.
+
+        Returns:
+            The number of the receipt, and the builds whose files hold the face until they are retired.
+
+        Raises:
+            FaceNotFound: no index build holds it and it was not added, or it was erased already.
+            IndexUnwritable: the index folder cannot be written to; nothing was erased.
+            StoreError: the database cannot be written; nothing was erased but what `forget` did.
+        """
+        holding = self.holding(face_id)
+        if holding is None:
+            raise FaceNotFound(
+                "There is no labelled face of that id. Take an id from an estimate's list of faces."
+            )
+        return self.faces.erase(face_id, actor, lambda: self.forget(frozenset({face_id}))), holding
+
+    def _dropped(self, receipt: Receipt) -> Receipt:
+        """Delete the files of photos that waited; their rows say already that they never will be judged."""
+        for batch_id, position in receipt.erased.waiting:
+            self.room.drop(batch_id, position)
+        return receipt

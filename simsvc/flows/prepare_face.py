@@ -1,0 +1,57 @@
+"""One labelled photo to the crop that is embedded and the thumbnail that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsvc.errors import PhotoError
+from simsvc.ports import Detector, Model
+from simsvc.steps.crop import crop
+from simsvc.steps.decode import decode
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
+from simsvc.steps.manifest import Skipped
+from simsvc.steps.picture import to_jpeg
+from simsvc.values import Crop, LabelledFace
+
+THUMBNAIL_PX = 160
+THUMBNAIL_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedFace:
+    """A labelled face that is ready to be embedded.
+
+    Attributes:
+        face: with its label.
+        crop: what the model is given.
+        thumbnail: the same for people, as JPEG.
+        whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
+    """
+
+    face: LabelledFace
+    crop: Crop
+    thumbnail: bytes
+    whole_picture: bool
+
+
+def prepare(
+    source: LabelledSource, photo: LabelledPhoto, detector: Detector, model: Model
+) -> PreparedFace | Skipped:
+    """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal."""
+    try:
+        picture = decode(photo.path.read_bytes())
+    except PhotoError as error:
+        return Skipped(photo.reference, error.code)
+    except OSError:
+        return Skipped(photo.reference, "unreadable_file")
+    faces = detector.detect(picture)
+    box = box_of(picture, faces, aligned=source.aligned, margin=model.crop_margin)
+    if box is None:
+        return Skipped(photo.reference, "no_face")
+    thumbnail = crop(picture.rgb, box, THUMBNAIL_PX, model.crop_margin)
+    return PreparedFace(
+        labelled_face(source.name, photo),
+        crop(picture.rgb, box, model.input_px, model.crop_margin),
+        to_jpeg(thumbnail.rgb, THUMBNAIL_QUALITY),
+        whole_picture=not faces,
+    )

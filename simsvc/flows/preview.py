@@ -1,0 +1,21 @@
+"""The face of a photo as it would be judged, before anything is: the first steps of the corridor."""
+
+from __future__ import annotations
+
+from simsvc.flows.estimate import Corridor
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop
+from simsvc.steps.decode import decode
+from simsvc.steps.picture import to_png
+
+
+def preview_png(data: bytes, corridor: Corridor) -> bytes:
+    """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
+
+    Raises:
+        PhotoError: the photo cannot be judged.
+        FaceError: it has no face that can be judged.
+    """
+    photo = decode(data, max_bytes=corridor.max_bytes)
+    face = pick(corridor.detector.detect(photo)).face
+    return to_png(crop(photo.rgb, face, corridor.model.input_px, corridor.model.crop_margin).rgb)

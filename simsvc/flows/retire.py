@@ -1,0 +1,69 @@
+"""Index builds and models that nobody needs any more: taken away, and that on record."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from simsvc.errors import RetireRefused
+
+
+class Book(Protocol):
+    """What the database knows of models and builds."""
+
+    def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
+        """Log a retirement together with what `act` does; raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """One model or index build that is to be taken away.
+
+    Attributes:
+        what: how people call it.
+        subject: how the log calls it.
+        in_service: whether estimates are made with it now.
+        records: how many estimates were made with it, which could no longer be replayed.
+        folder: where it lies.
+        set_aside: takes its folder away in one step and returns where it lies then.
+    """
+
+    what: str
+    subject: str
+    in_service: bool
+    records: int
+    folder: Path
+    set_aside: Callable[[], Path]
+
+
+def retire(wanted: Retirement, book: Book, actor: str, *, force: bool) -> None:
+    """Take a model or an index build away for good.
+
+    The folder is renamed within the transaction that logs it, and deleted after it: a crash leaves it where
+    it was, or a leftover that nothing reads.
+
+    Raises:
+        RetireRefused: it is in service, or records refer to it and `force` is not given.
+        IndexUnwritable: the index folder cannot be written to.
+        StoreError: it cannot be logged; then it stays.
+    """
+    if wanted.in_service:
+        raise RetireRefused(f"{wanted.what} is in service. Put another one into service first.")
+    if wanted.records and not force:
+        raise RetireRefused(
+            f"{wanted.records} records were made with {wanted.what} and could no longer be replayed. "
+            "Retire it all the same with --force."
+        )
+    aside: list[Path] = []
+    content: dict[str, object] = {"records": wanted.records, "forced": bool(wanted.records)}
+    try:
+        book.retiring(wanted.subject, content, actor, lambda: aside.append(wanted.set_aside()))
+    except BaseException:
+        for folder in aside:
+            folder.rename(wanted.folder)
+        raise
+    shutil.rmtree(aside[0], ignore_errors=True)

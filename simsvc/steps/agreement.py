@@ -1,0 +1,92 @@
+"""Whether an estimate that was made again agrees with the one on record, and what differs if not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from simsvc.values import Estimate, Neighbour
+
+AGE_TOLERANCE_YEARS = 0.01
+"""Two runs of one graph on other processors sum in another order. Source: the bound within which
+`trainer export` holds ONNX Runtime against PyTorch for every shipped model (its `AGE_TOLERANCE_YEARS`); a
+hundred times finer than the whole years that people read."""
+COSINE_TOLERANCE = 1e-4
+"""By how much the two embeddings may then fall short of cosine 1. Source: as above: `COSINE_TOLERANCE`."""
+DISTANCE_TOLERANCE = math.sqrt(2.0 * COSINE_TOLERANCE)
+"""By how much the distance to any labelled face may differ then, 0.014: the distance of the two embeddings,
+sqrt(2 (1 - cosine)), which is Euclid's, so that the triangle inequality holds. On one machine with the same
+libraries nothing differs at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which the replay does not agree with the record.
+
+    Attributes:
+        what: "status", "code", "age_years", "interval_years", "neighbours", "label" or "distance".
+        recorded: as it is on record, ready for JSON.
+        replayed: as it came out now.
+    """
+
+    what: str
+    recorded: object
+    replayed: object
+
+
+def differences(recorded: Estimate, replayed: Estimate) -> tuple[Difference, ...]:
+    """Return everything beyond the tolerances, or nothing where the two agree."""
+    found = [
+        Difference(what, getattr(recorded, what), getattr(replayed, what))
+        for what in ("status", "code")
+        if getattr(recorded, what) != getattr(replayed, what)
+    ]
+    if not _close(_ages(recorded), _ages(replayed)):
+        found.append(Difference("age_years", recorded.age_years, replayed.age_years))
+    before, now = recorded.interval_years or (), replayed.interval_years or ()
+    if not _close(before, now):
+        found.append(Difference("interval_years", list(before) or None, list(now) or None))
+    return (*found, *_of_neighbours(recorded.neighbours, replayed.neighbours))
+
+
+def _ages(estimate: Estimate) -> tuple[float, ...]:
+    return () if estimate.age_years is None else (estimate.age_years,)
+
+
+def _close(before: Sequence[float], now: Sequence[float]) -> bool:
+    gaps = [abs(one - other) for one, other in zip(before, now, strict=False)]
+    return len(before) == len(now) and all(gap <= AGE_TOLERANCE_YEARS for gap in gaps)
+
+
+def _of_neighbours(before: Sequence[Neighbour], now: Sequence[Neighbour]) -> list[Difference]:
+    """Compare which faces there are, then the label and distance of those that both have.
+
+    A face that only one of the two has counts where it is nearer than the last of the other by more than the
+    tolerance: at the end of the list two faces may change places.
+    """
+    old, new = ({near.face_id: near for near in side} for side in (before, now))
+    gone = _beyond_the_end(old, new, now)
+    come = _beyond_the_end(new, old, before)
+    found = [Difference("neighbours", gone, come)] if gone or come or len(before) != len(now) else []
+    for face_id in old.keys() & new.keys():
+        if old[face_id].age_years != new[face_id].age_years:
+            labels = ({face_id: side[face_id].age_years} for side in (old, new))
+            found.append(Difference("label", *labels))
+        if abs(old[face_id].distance - new[face_id].distance) > DISTANCE_TOLERANCE:
+            distances = ({face_id: side[face_id].distance} for side in (old, new))
+            found.append(Difference("distance", *distances))
+    return found
+
+
+def _beyond_the_end(
+    side: Mapping[str, Neighbour], other: Mapping[str, Neighbour], listed: Sequence[Neighbour]
+) -> list[str]:
+    """Return the faces of one side that the other should have had."""
+    end = listed[-1].distance if listed else 0.0
+    near_the_end = end - DISTANCE_TOLERANCE
+    return [
+        face_id
+        for face_id, near in side.items()
+        if face_id not in other and (len(side) != len(other) or near.distance < near_the_end)
+    ]

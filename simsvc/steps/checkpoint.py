@@ -1,0 +1,43 @@
+"""Checkpoints of the log as files."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+from simsvc.errors import CheckpointRefused
+from simsvc.values.events import Checkpoint
+
+FORMAT = 1
+
+
+def checkpoint_text(checkpoint: Checkpoint) -> str:
+    """Return what a checkpoint's file says."""
+    return json.dumps({"format": FORMAT, **asdict(checkpoint)}, indent=2) + "\n"
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Return the checkpoint that a file says.
+
+    Raises:
+        CheckpointRefused: it says none.
+    """
+    try:
+        raw = json.loads(text)
+    except ValueError:
+        raise _refused() from None
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise _refused()
+    seq, sha256, at = raw.get("seq"), raw.get("sha256"), raw.get("at")
+    if not isinstance(sha256, str) or not isinstance(at, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise _refused()
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
+        raise _refused()
+    return Checkpoint(seq, sha256, at)
+
+
+def _refused() -> CheckpointRefused:
+    return CheckpointRefused(
+        "The file is no checkpoint of a log. Name a file that `flask audit checkpoint` wrote."
+    )

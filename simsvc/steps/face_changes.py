@@ -1,0 +1,196 @@
+"""What was done to labelled faces since the builds: added, relabelled, removed, erased.
+
+The changes are numbered sets, one line of text each: the sha256 of the set's JSON, a blank, the JSON. They
+lie over every build alike, whether or not that build was made after them: a face that was removed is left
+out, a face that was relabelled has its new label, and a face that was added is searched beside the build's
+own unless the build has taken it in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from simsvc.errors import IndexDamaged
+from simsvc.values import FloatVector, LabelledFace
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveFace:
+    """A face that was added without a build.
+
+    Attributes:
+        face: with its label as it was given.
+        index_name: of the index whose builds it belongs to.
+        model_sha256: of the model that embedded it: it is searched beside builds of that model only.
+        embedding: float32 (D,), unit length.
+        thumbnail: JPEG bytes.
+    """
+
+    face: LabelledFace
+    index_name: str
+    model_sha256: str
+    embedding: FloatVector
+    thumbnail: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangeSet:
+    """What is done in one step, or not at all.
+
+    Attributes:
+        added: faces that no build has.
+        ages_years: face id to new label.
+        removed: ids of faces that are in no answer from now on.
+        erased: ids of faces of which nothing is kept.
+    """
+
+    added: tuple[LiveFace, ...] = ()
+    ages_years: Mapping[str, float] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
+
+    def without(self, erased: frozenset[str]) -> ChangeSet:
+        """Return the set as it may be kept after those faces were erased."""
+        return replace(
+            self,
+            added=tuple(live for live in self.added if live.face.face_id not in erased),
+            ages_years={face_id: age for face_id, age in self.ages_years.items() if face_id not in erased},
+            removed=self.removed - erased,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceChanges:
+    """Where a number of sets, one after the other, lead.
+
+    Attributes:
+        number: how many sets.
+        live: every face that was added and not erased, removed or not, by id; with its latest label.
+        ages_years: face id to latest label, of faces that were relabelled.
+        removed: ids of faces that no answer may have; the erased among them.
+        erased: ids of faces of which nothing may be shown either.
+    """
+
+    number: int = 0
+    live: Mapping[str, LiveFace] = field(default_factory=dict)
+    ages_years: Mapping[str, float] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
+
+    def added_to(self, index_name: str, model_sha256: str) -> tuple[LiveFace, ...]:
+        """Return the faces that were added to an index and not removed, in order of source and reference."""
+        chosen = (
+            live
+            for face_id, live in self.live.items()
+            if face_id not in self.removed
+            and (live.index_name, live.model_sha256) == (index_name, model_sha256)
+        )
+        return tuple(sorted(chosen, key=lambda live: (live.face.source, live.face.reference)))
+
+    def relabelled(self, face: LabelledFace) -> LabelledFace:
+        """Return a face with its latest label."""
+        age_years = self.ages_years.get(face.face_id)
+        return face if age_years is None else replace(face, age_years=age_years)
+
+    def kept(self, faces: Iterable[LabelledFace]) -> tuple[LabelledFace, ...]:
+        """Return those of a build's faces that may be in answers, with their latest labels."""
+        return tuple(self.relabelled(face) for face in faces if face.face_id not in self.removed)
+
+
+def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChanges:
+    """Return where the first `number` sets lead, or all of them; what any set erases stays erased."""
+    number = len(sets) if number is None else min(number, len(sets))
+    erased = frozenset[str]().union(*(one.erased for one in sets))
+    live: dict[str, LiveFace] = {}
+    ages_years: dict[str, float] = {}
+    removed = erased
+    for one in sets[:number]:
+        live |= {added.face.face_id: added for added in one.added}
+        ages_years |= one.ages_years
+        removed |= one.removed
+    for face_id in live.keys() & ages_years.keys():
+        live[face_id] = replace(
+            live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
+        )
+    kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
+    return FaceChanges(number, kept, ages_years, removed, erased)
+
+
+def to_line(changes: ChangeSet) -> str:
+    """Return a set as its line, with the line's end."""
+    document = {
+        "add": [_live_document(live) for live in changes.added],
+        "relabel": dict(changes.ages_years),
+        "remove": sorted(changes.removed),
+        "erase": sorted(changes.erased),
+    }
+    text = json.dumps(
+        {name: part for name, part in document.items() if part}, sort_keys=True, separators=(",", ":")
+    )
+    return f"{line_sha256(text)} {text}\n"
+
+
+def line_sha256(text: str) -> str:
+    """Return what a line begins with: the sha256 of its JSON."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def from_lines(data: bytes) -> tuple[ChangeSet, ...]:
+    """Read every whole line; what a crash left of a last one counts as never written.
+
+    Raises:
+        IndexDamaged: a line is not as it was written.
+    """
+    lines = data.split(b"\n")[:-1]
+    return tuple(_change_set(number, line) for number, line in enumerate(lines, 1))
+
+
+def _change_set(number: int, line: bytes) -> ChangeSet:
+    try:
+        digest, _, text = line.decode().partition(" ")
+        if line_sha256(text) != digest:
+            raise ValueError("another content")
+        document = json.loads(text)
+        return ChangeSet(
+            tuple(_live(entry) for entry in document.get("add", ())),
+            {str(face_id): float(age) for face_id, age in document.get("relabel", {}).items()},
+            frozenset(document.get("remove", ())),
+            frozenset(document.get("erase", ())),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise IndexDamaged(
+            f"Line {number} of face-changes.txt in the index folder is damaged. "
+            "Put the file back from a back-up."
+        ) from None
+
+
+def _live_document(live: LiveFace) -> dict[str, Any]:
+    face = live.face
+    return {
+        "face_id": face.face_id,
+        "age_years": face.age_years,
+        "source": face.source,
+        "reference": face.reference,
+        "index": live.index_name,
+        "model": live.model_sha256,
+        "embedding": base64.b64encode(live.embedding.astype("<f4").tobytes()).decode(),
+        "thumbnail": base64.b64encode(live.thumbnail).decode(),
+    }
+
+
+def _live(entry: dict[str, Any]) -> LiveFace:
+    embedding = np.frombuffer(base64.b64decode(entry["embedding"], validate=True), dtype="<f4")
+    return LiveFace(
+        LabelledFace(entry["face_id"], entry["age_years"], entry["source"], entry["reference"]),
+        entry["index"],
+        entry["model"],
+        embedding.astype(np.float32),
+        base64.b64decode(entry["thumbnail"], validate=True),
+    )

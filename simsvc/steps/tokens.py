@@ -1,0 +1,71 @@
+"""The text of a token, and what a token may be."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Collection
+
+from simsvc.errors import TokenDraftRefused
+from simsvc.values.tokens import SCOPES, TokenDraft
+
+ID_BYTES = 6
+SECRET_BYTES = 32
+"""256 bits. Source: NIST SP 800-63B, section 5.1.2.2: secrets of at least 112 bits of entropy are to be
+hashed with an approved one-way function; the salt and the slow hash are for those that have fewer."""
+NAME_CHARACTERS = 64
+MOST_DAYS = 366
+"""A year. Source: OWASP API Security Top 10 (2023), API2, asks that tokens expire; how soon is ours."""
+USUAL_DAYS = 90
+TEXT = re.compile(r"simsvc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+"""Known at a glance, and to programs that look for secrets in code. Source: GitHub, "Behind GitHub's new
+authentication token formats", 2021."""
+
+
+def token_text(token_id: str, secret: str) -> str:
+    """Return what a program sends: who the token is, and its secret."""
+    return f"simsvc_{token_id}_{secret}"
+
+
+def read_token(text: str) -> tuple[str, str] | None:
+    """Return id and secret of a token's text, or None where it is none."""
+    match = TEXT.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def secret_sha256(secret: str) -> str:
+    """Return what is kept of a secret: SHA-256, in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def same_secret(secret: str, kept_sha256: str | None) -> bool:
+    """Compare in constant time; a token that is unknown takes as long."""
+    known = kept_sha256 if kept_sha256 is not None else secret_sha256("")
+    return hmac.compare_digest(secret_sha256(secret), known) and kept_sha256 is not None
+
+
+def checked_draft(name: str, scopes: Collection[str], days: str) -> TokenDraft:
+    """Return what a token is to be.
+
+    Raises:
+        TokenDraftRefused: no token can be so.
+    """
+    trimmed = " ".join(name.split())
+    if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
+        raise TokenDraftRefused(
+            f"A token needs a name of 1 to {NAME_CHARACTERS} characters that says what it is for. "
+            "Correct it and try again."
+        )
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise TokenDraftRefused("Choose at least one of the scopes estimate, audit and admin, and try again.")
+    return TokenDraft(trimmed, tuple(scope for scope in SCOPES if scope in scopes), _days(days))
+
+
+def _days(text: str) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 4 and 1 <= int(digits) <= MOST_DAYS):
+        raise TokenDraftRefused(
+            f"A token counts for a whole number of days from 1 to {MOST_DAYS}. Correct it and try again."
+        )
+    return int(digits)

@@ -1,0 +1,55 @@
+"""The log as a whole: what is noted by itself, and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import select
+
+from simsvc.steps.chain import canonical
+from simsvc.store.database import Database
+from simsvc.store.events import append, lock_log
+from simsvc.store.log_snapshot import LogSnapshot
+from simsvc.store.tables import EventContentRow, EventRow
+from simsvc.values.events import Event, NewEvent
+
+
+class EventLog:
+    """The log as a whole."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, event: NewEvent) -> Event:
+        """Log what leaves no other trace in the database, such as an export, in a transaction of its own.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        with self._database.transaction() as session:
+            return append(session, event)
+
+    def note_change(self, event: NewEvent) -> Event | None:
+        """Log the content unless the latest event of this kind and subject says the same.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        with self._database.transaction() as session:
+            lock_log(session)
+            same = select(EventContentRow.content).join(EventRow, EventRow.seq == EventContentRow.seq)
+            latest = same.where(EventRow.kind == str(event.kind), EventRow.subject == event.subject)
+            if session.scalar(latest.order_by(EventRow.seq.desc()).limit(1)) == canonical(event.content):
+                return None
+            return append(session, event)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[LogSnapshot]:
+        """Give the log and its records as they are at one instant, whoever writes meanwhile.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            yield LogSnapshot(session)

@@ -1,0 +1,80 @@
+"""The log of events: appended to in the transaction of what it records, and never changed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
+from simsvc.store.tables import EventContentRow, EventRow
+from simsvc.values.events import Event, EventKind, NewEvent
+
+LOCK = 0x5153_5643
+"""Any number that nothing else locks in this database: "QSVC"."""
+
+
+def append(session: Session, event: NewEvent) -> Event:
+    """Append an event within the caller's transaction, and return it as it is chained.
+
+    From here to the end of the transaction every other writer of the log waits. Call it last, after the rows
+    that it records are written: who holds the log must not wait for rows that another one holds.
+
+    Raises:
+        ValueError: the content is nothing that JSON can hold.
+    """
+    session.flush()
+    content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
+    lock_log(session)
+    chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last_event(session))
+    session.add(_row(chained))
+    session.flush()  # the content's foreign key needs its event
+    session.add(EventContentRow(seq=chained.seq, salt=salt, content=content))
+    session.flush()
+    return chained
+
+
+def lock_log(session: Session) -> None:
+    """Keep every other writer out of the log until the transaction ends; SQLite does so by itself."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+def last_event(session: Session) -> Event | None:
+    """Return the last event, or None where nothing is logged yet."""
+    row = session.execute(select(*EventRow.__table__.columns).order_by(EventRow.seq.desc()).limit(1)).first()
+    return Event(**row._mapping) if row else None
+
+
+def erase_contents(session: Session, subjects: Iterable[str]) -> tuple[int, ...]:
+    """Erase what events about these subjects say beside the chain, and return the numbers of those events.
+
+    The caller appends an event of kind ERASURE or RETENTION in the same transaction whose content names these
+    numbers as `"events": [...]`: without it, verifying reports that the contents are missing. Events of kind
+    ERASURE, RETENTION and SETTINGS keep their contents.
+    """
+    wanted = select(EventRow.seq).where(EventRow.subject.in_(list(subjects)), EventRow.kind.not_in(KEPT))
+    kept = select(EventContentRow.seq).where(EventContentRow.seq.in_(wanted)).order_by(EventContentRow.seq)
+    found = tuple(session.scalars(kept))
+    session.execute(delete(EventContentRow).where(EventContentRow.seq.in_(found)))
+    return found
+
+
+KEPT = (str(EventKind.ERASURE), str(EventKind.RETENTION), str(EventKind.SETTINGS))
+"""Kinds whose contents are never erased; the tables' triggers see to it."""
+
+
+def _row(event: Event) -> EventRow:
+    return EventRow(
+        seq=event.seq,
+        at=event.at,
+        kind=event.kind,
+        actor=event.actor,
+        subject=event.subject,
+        content_sha256=event.content_sha256,
+        previous_sha256=event.previous_sha256,
+        sha256=event.sha256,
+    )

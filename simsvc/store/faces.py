@@ -1,0 +1,64 @@
+"""Labelled faces on record, and what was done to them without a build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import delete
+
+from simsvc.store.builds import face_rows
+from simsvc.store.database import Database
+from simsvc.store.events import append, erase_contents
+from simsvc.store.tables import FaceRow
+from simsvc.values import LabelledFace
+from simsvc.values.events import EventKind, NewEvent
+
+
+class FaceStore:
+    """Knows every labelled face of any build."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, face_id: str) -> LabelledFace | None:
+        """Return a face with its latest label, or None.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            row = session.get(FaceRow, face_id)
+            return LabelledFace(row.face_id, row.age_years, row.source, row.reference) if row else None
+
+    def put(self, faces: Sequence[LabelledFace], what: str, actor: str, write: Callable[[], int]) -> int:
+        """Put faces and the event on record together with what `write` does, and return its number.
+
+        The event says how many faces and which set of changes; of one face its subject says which.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        subject = f"face:{faces[0].face_id}" if len(faces) == 1 else "faces"
+        with self._database.transaction() as session:
+            face_rows(session, faces)
+            number = write()
+            content = {"what": what, "faces": len(faces), "face_changes": number}
+            append(session, NewEvent(EventKind.FACE, actor, subject, content))
+        return number
+
+    def erase(self, face_id: str, actor: str, write: Callable[[], int]) -> int:
+        """Delete a face's row and what the log says of it, with a receipt, together with what `write` does.
+
+        Returns:
+            The number of the receipt in the log.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        subject = f"face:{face_id}"
+        with self._database.transaction() as session:
+            session.execute(delete(FaceRow).where(FaceRow.face_id == face_id))
+            number = write()
+            events = erase_contents(session, [subject])
+            content = {"face_changes": number, "events": list(events)}
+            return append(session, NewEvent(EventKind.ERASURE, actor, subject, content)).seq

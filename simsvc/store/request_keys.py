@@ -1,0 +1,86 @@
+"""Idempotency keys: which record a request made, so that the same request sent again makes none.
+
+Source: IETF, draft-ietf-httpapi-idempotency-key-header.
+A key is written in the transaction of the record that it stands for: after a crash there are both or neither,
+and of two rivals only one gets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import String, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from simsvc.errors import KeyReused, KeyTaken
+from simsvc.store.database import Database
+from simsvc.store.tables import Table, UtcDateTime
+from simsvc.values.requests import RequestKey
+
+
+class RequestKeyRow(Table):
+    """That a token's request with this key made this record."""
+
+    __tablename__ = "request_keys"
+
+    token: Mapped[str] = mapped_column(String(12), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """Which photo of the request, from 0."""
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    result: Mapped[str] = mapped_column(String(64), index=True)
+    """Public id of the estimate, or "<estimate>/<number>" of a decision. No foreign key: it may be erased."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RequestKeyStore:
+    """Keeps idempotency keys."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def result(self, key: RequestKey, position: int = 0) -> str | None:
+        """Return what the request made before, or None where it is new.
+
+        Raises:
+            KeyReused: the key came with another request before.
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(RequestKeyRow).where(
+                    RequestKeyRow.token == key.token,
+                    RequestKeyRow.key == key.key,
+                    RequestKeyRow.position == position,
+                )
+            )
+        if row is not None and row.request_sha256 != key.request_sha256:
+            raise KeyReused(
+                "This Idempotency-Key came with another request before. "
+                "Send each request with a key of its own, and the same one only to repeat it."
+            )
+        return row.result if row else None
+
+    def note(self, session: Session, key: RequestKey, position: int, result: str) -> None:
+        """Write a key in the transaction of what it stands for.
+
+        Raises:
+            KeyTaken: another request with this key was faster; nothing of this one may stay.
+        """
+        session.add(
+            RequestKeyRow(
+                token=key.token,
+                key=key.key,
+                position=position,
+                request_sha256=key.request_sha256,
+                result=result,
+                created_at=self._now(),
+            )
+        )
+        try:
+            session.flush()
+        except IntegrityError:
+            raise KeyTaken("The same request is being answered just now. Send it again.") from None

@@ -1,0 +1,120 @@
+"""Tokens in the database: of their secrets only hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import JSON, String, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from simsvc.errors import TokenNotFound
+from simsvc.store.database import Database
+from simsvc.store.events import append
+from simsvc.store.tables import Table, UtcDateTime
+from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.values.tokens import Scope, Token
+
+ACTOR = "token:"
+
+
+class TokenRow(Table):
+    """What opens the API. Tokens are revoked, never deleted: records name them."""
+
+    __tablename__ = "tokens"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    public_id: Mapped[str] = mapped_column(String(12), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(32))
+    """Public id of the account; empty where it was made on the command line."""
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TokenStore:
+    """TokenBook of `flows.tokens`; see there what each method does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, token: Token, sha256: str) -> None:
+        """Put a token on record."""
+        row = TokenRow(
+            public_id=token.id,
+            name=token.name,
+            scopes=list(token.scopes),
+            secret_sha256=sha256,
+            created_at=token.created_at,
+            created_by=token.created_by,
+            expires_at=token.expires_at,
+        )
+        said = {"what": "made", "scopes": list(token.scopes), "expires_at": token.expires_at.isoformat()}
+        with self._database.transaction() as session:
+            session.add(row)
+            append(session, _event(token.id, token.created_by, said))
+
+    def find(self, token_id: str) -> tuple[Token, str] | None:
+        """Return the token of that id, and the SHA-256 of its secret."""
+        with self._database.reading() as session:
+            row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
+            return (_token(row), row.secret_sha256) if row else None
+
+    def all(self) -> tuple[Token, ...]:
+        """Return every token, the newest first."""
+        with self._database.reading() as session:
+            return tuple(_token(row) for row in session.scalars(select(TokenRow).order_by(_NEWEST)))
+
+    def names(self, actors: Iterable[str | None]) -> dict[str, str]:
+        """Return the names of these tokens as records write them, "token:<id>"; others are left out."""
+        wanted = {actor[len(ACTOR) :] for actor in actors if actor and actor.startswith(ACTOR)}
+        if not wanted:
+            return {}
+        query = select(TokenRow.public_id, TokenRow.name).where(TokenRow.public_id.in_(wanted))
+        with self._database.reading() as session:
+            return {f"{ACTOR}{row.public_id}": row.name for row in session.execute(query)}
+
+    def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
+        """Let a token count no more; a second time changes nothing.
+
+        Raises:
+            TokenNotFound: there is none of that id.
+        """
+        with self._database.transaction() as session:
+            row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
+            if row is None:
+                raise TokenNotFound("There is no token of this id. Look at the list of tokens and try again.")
+            if row.revoked_at is None:
+                row.revoked_at = now
+                append(session, _event(token_id, by, {"what": "revoked"}))
+            return _token(row)
+
+    def used(self, token_id: str, now: datetime) -> None:
+        """Note when it was last used."""
+        with self._database.transaction() as session:
+            session.execute(update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now))
+
+
+def _event(token_id: str, by: str | None, said: dict[str, Any]) -> NewEvent:
+    return NewEvent(EventKind.TOKEN, f"user:{by}" if by else COMMAND, f"token:{token_id}", said)
+
+
+_NEWEST = TokenRow.sequence.desc()
+
+
+def _token(row: TokenRow) -> Token:
+    return Token(
+        id=row.public_id,
+        name=row.name,
+        scopes=tuple(cast("Scope", scope) for scope in row.scopes),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )

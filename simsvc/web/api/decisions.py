@@ -1,0 +1,55 @@
+"""/api/v1/estimates/{id}/decisions: what people make of an estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify, url_for
+from flask.typing import ResponseReturnValue
+
+from simsvc.errors import DecisionRefused
+from simsvc.steps.deciding import checked_decision
+from simsvc.steps.describe import describe_decision
+from simsvc.values import Decision as MadeDecision
+from simsvc.web.api.repeated import PARAMETER, Beside, once, request_key
+from simsvc.web.api.resource import IN_PATH, Resource
+from simsvc.web.api.schemas import Decision, Decisions, NewDecision
+from simsvc.web.api.scopes import program
+from simsvc.web.current import services
+
+resource = Resource(
+    "decisions", __name__, "What people make of an estimate. Decisions are added, never changed."
+)
+
+
+@resource.post("/estimates/<public_id>/decisions", parameters=[IN_PATH])
+@resource.arguments(NewDecision)
+@resource.doc(parameters=[PARAMETER])
+@resource.response(201, Decision)
+def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
+    """Put a decision on record; an override needs an age and a reason."""
+    recorded, stored = services().estimates.find(public_id), services().decisions
+    age = "" if sent["age_years"] is None else str(sent["age_years"])
+    draft = checked_decision(sent["kind"], age, sent["reason"], sent["note"], recorded.estimate)
+
+    def make(beside: Beside | None) -> MadeDecision:
+        return stored.add(public_id, draft, program().actor, sent["after"], services().now(), beside)
+
+    def again(result: str) -> MadeDecision:
+        number = int(result.rpartition("/")[2])
+        found = [made for made in stored.of(public_id) if made.number == number]
+        if not found:
+            raise DecisionRefused("The decision that this request made is gone. Read the list of decisions.")
+        return found[0]
+
+    made = once(request_key(sent), make, again)
+    location = url_for("api_decisions.list_all", public_id=public_id)
+    return jsonify(describe_decision(made)), 201, {"Location": location}
+
+
+@resource.get("/estimates/<public_id>/decisions", parameters=[IN_PATH])
+@resource.response(200, Decisions)
+def list_all(public_id: str) -> ResponseReturnValue:
+    """List the decisions on an estimate, the one that counts first."""
+    services().estimates.find(public_id)
+    return jsonify(items=[describe_decision(made) for made in services().decisions.of(public_id)])

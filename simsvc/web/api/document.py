@@ -1,0 +1,219 @@
+"""The OpenAPI document, generated from the routes and their schemas, and served by this host alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from flask_smorest import Api
+
+from simsvc import errors
+from simsvc.errors import SimsvcError
+from simsvc.web.api import (
+    audit,
+    decisions,
+    erasures,
+    estimates,
+    exports,
+    faces,
+    fairness,
+    indexes,
+    models,
+    monitoring,
+    replays,
+)
+from simsvc.web.api.exports import CSV
+from simsvc.web.api.repeated import HEADER
+from simsvc.web.api.resource import Resource
+from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.problems import MEDIA_TYPE
+
+VERSION = "1.0.0"
+RESOURCES = (
+    estimates.resource,
+    decisions.resource,
+    models.resource,
+    indexes.resource,
+    fairness.resource,
+    monitoring.resource,
+    exports.resource,
+    audit.resource,
+    replays.resource,
+    faces.resource,
+    erasures.resource,
+)
+"""Each in a file of its own."""
+ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
+(RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
+logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`,
+what did not change is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
+HTTP_CODES = {
+    "bad_request": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_entity_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_requests": 429,
+    "internal_error": 500,
+}
+"""Codes of what HTTP itself refuses."""
+COMMON = {
+    "401": "No token in force came with the request.",
+    "403": "The token lacks the scope.",
+    "429": "Too many requests of this token; `Retry-After` says how long to wait.",
+    "503": "The model, the index or the database cannot be used just now.",
+}
+OF_POST = {
+    "400": "The request lacks something.",
+    "409": "Someone else was faster.",
+    "413": "The body is too large.",
+    "415": "The body is of another type.",
+}
+OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision cannot be used."}
+OF_PATH = {"404": "There is no such record.", "410": "It was erased or retired."}
+
+LINKS = {
+    "api_estimates.create": (
+        "public_id",
+        "$response.body#/id",
+        (
+            "estimates_show",
+            "estimates_neighbours",
+            "estimates_crop",
+            "decisions_create",
+            "decisions_list_all",
+        ),
+    ),
+    "api_faces.add": ("face_id", "$response.body#/face_id", ("faces_relabel", "faces_remove")),
+}
+"""Which operations take what an answer names."""
+NAMED_IN_BODY = frozenset({"api_erasures.case"})
+"""Endpoints whose body says which record is meant."""
+
+resource = Resource("document", __name__, "This document.")
+
+
+class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """Collects the document; errors are answered by `web.errors`."""
+
+    def _register_error_handlers(self) -> None:
+        return
+
+
+def register(app: Flask) -> None:
+    """Give the application the routes of the API, and its document."""
+    app.config.update(API_TITLE="simsvc", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
+    api = QuietApi(app, spec_kwargs={"info": {"description": ABOUT}})
+    for each in RESOURCES:
+        api.register_blueprint(each)
+    app.register_blueprint(resource)
+    app.extensions["simsvc-document"] = completed(api.spec.to_dict(), _endpoints(app))
+
+
+@resource.get("/openapi.json")
+def show() -> ResponseReturnValue:
+    """Return the document."""
+    return jsonify(document())
+
+
+def document() -> dict[str, Any]:
+    """Return the document of the current application."""
+    found: dict[str, Any] = current_app.extensions["simsvc-document"]
+    return found
+
+
+def codes() -> dict[str, str]:
+    """Return every code that a problem may have, and what it means."""
+    tree = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SimsvcError)
+    ]
+    spoken = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in tree}
+    plain = {code: f"HTTP {status}." for code, status in HTTP_CODES.items()}
+    return dict(sorted({**plain, **spoken}.items()))
+
+
+def completed(spec: dict[str, Any], endpoints: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """Return the document with what every operation has in common: scopes, headers, problems."""
+    for path, operations in spec["paths"].items():
+        for method in [name for name in operations if name in {"get", "post"}]:
+            _complete(operations[method], method, path, endpoints[path, method])
+        if "parameters" in operations and not operations["parameters"]:
+            del operations["parameters"]
+    components = spec.setdefault("components", {})
+    components["responses"] = {}
+    components["schemas"]["Problem"] = _problem_schema()
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    components["schemas"].pop("Error", None)
+    components["schemas"].pop("PaginationMetadata", None)
+    components.pop("headers", None)
+    return spec
+
+
+def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) -> None:
+    scopes = sorted(SCOPES_OF[endpoint] or ())
+    operation["operationId"] = endpoint.removeprefix("api_").replace(".", "_")
+    operation["tags"] = [endpoint.removeprefix("api_").partition(".")[0]]
+    operation["security"] = [{"token": []}]
+    scoped = f"Scope: {' or '.join(scopes)}."
+    operation["description"] = f"{operation.get('description', '').strip()}\n\n{scoped}".strip()
+    kept = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    for answer in kept.values():
+        answer["headers"] = {
+            "X-Request-ID": {"schema": {"type": "string"}, "description": "Number of the request."}
+        }
+        if endpoint.startswith("api_exports."):
+            answer["content"][CSV] = {"schema": {"type": "string"}}
+        if endpoint in LINKS:
+            answer["links"] = _links(*LINKS[endpoint])
+    if method == "get":
+        kept["304"] = {"description": "Nothing changed since `If-None-Match`."}
+    problems = {**COMMON, **(OF_POST if method == "post" else {})}
+    problems |= {"410": "What this key made was erased."} if _is_repeatable(operation) else {}
+    problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
+    problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
+    problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
+    failed = {status: _problem(words) for status, words in sorted(problems.items())}
+    operation["responses"] = {**kept, **failed}
+
+
+def _is_repeatable(operation: dict[str, Any]) -> bool:
+    return any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
+
+
+def _links(name: str, value: str, operations: tuple[str, ...]) -> dict[str, Any]:
+    return {each: {"operationId": each, "parameters": {name: value}} for each in operations}
+
+
+def _problem(words: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": words, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _problem_schema() -> dict[str, Any]:
+    """Describe a problem document. Source: RFC 9457, section 3."""
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "request"],
+        "properties": {
+            "type": {**text, "format": "uri-reference"},
+            "title": text,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {**text, "description": "What happened and what to do."},
+            "code": {**text, "enum": list(codes())},
+            "request": {**text, "description": "Number of the request, for the operator."},
+            "fields": {"type": "object", "additionalProperties": text},
+        },
+        "additionalProperties": False,
+    }
+
+
+def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
+    """Return path and method, as the document writes them, to the endpoint."""
+    return {
+        (str(rule.rule).replace("<", "{").replace(">", "}"), method.lower()): rule.endpoint
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if rule.endpoint in SCOPES_OF
+    }

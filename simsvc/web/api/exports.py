@@ -1,0 +1,113 @@
+"""/api/v1/exports: everything on record, streamed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response
+from marshmallow import fields, validate
+
+from simsvc.steps.spreadsheet import csv_line
+from simsvc.store.cases import HistoryRow
+from simsvc.store.event_log import EventLog
+from simsvc.values.events import EventKind
+from simsvc.web.api.audit import described
+from simsvc.web.api.estimates import summary, wanted
+from simsvc.web.api.resource import Resource
+from simsvc.web.api.schemas import EstimateFilter, Strict
+from simsvc.web.current import note_export, services
+from simsvc.web.pages.history import MARK, csv_lines
+
+resource = Resource("exports", __name__, "Everything on record, as JSON Lines or CSV.")
+EVENT_COLUMNS = (
+    "seq",
+    "at",
+    "kind",
+    "actor",
+    "subject",
+    "content_sha256",
+    "previous_sha256",
+    "sha256",
+    "salt",
+    "content",
+)
+JSON_LINES, CSV = "application/jsonl", "text/csv"
+TEXT: dict[str, Any] = {"type": "string"}
+
+
+class EstimateExport(EstimateFilter):
+    """What is exported, and how."""
+
+    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+
+
+class EventExport(Strict):
+    """What is exported of the log, and how."""
+
+    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+    kind = fields.String(validate=validate.OneOf(tuple(EventKind)))
+
+
+@resource.get("/exports/estimates")
+@resource.arguments(EstimateExport, location="query")
+@resource.response(200, TEXT, content_type=JSON_LINES)
+def estimates(query: dict[str, Any]) -> Response:
+    """Stream every estimate that is searched for, the newest first, with the decision that counts."""
+    form = query.pop("format")
+    searched = {name: str(value) for name, value in query.items() if name != "case"}
+    note_export("history", format=form, filters=searched, by_case="case" in query)
+    rows = services().history.every(wanted(query))
+    first = list(itertools.islice(rows, 1))  # an unusable database is noticed before the answer begins
+    every = itertools.chain(first, rows)
+    if form == "csv":
+        return streamed(csv_lines(every, services().all_names()), CSV, "estimates.csv")
+    return streamed(_json_lines(every), JSON_LINES, "estimates.jsonl")
+
+
+@resource.get("/exports/events")
+@resource.arguments(EventExport, location="query")
+@resource.response(200, TEXT, content_type=JSON_LINES)
+def events(query: dict[str, Any]) -> Response:
+    """Stream the log, oldest first, up to what was logged when asked."""
+    form, kind = query["format"], query.get("kind")
+    note_export("events", format=form, filters={"kind": kind} if kind else {})
+    found = _events(services().log, kind)
+    if form == "csv":
+        return streamed(_event_table(found), CSV, "events.csv")
+    return streamed((json.dumps(event) + "\n" for event in found), JSON_LINES, "events.jsonl")
+
+
+def streamed(lines: Iterator[str], media_type: str, name: str) -> Response:
+    """Return lines as they come, as a file to keep."""
+    response = Response(lines, content_type=f"{media_type}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _json_lines(rows: Iterator[HistoryRow]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(summary(row), ensure_ascii=False) + "\n"
+
+
+def _events(log: EventLog, kind: str | None) -> Iterator[dict[str, Any]]:
+    """Give the events up to the newest at the start; each page is read by itself, so that no lock is held."""
+    with log.snapshot() as snapshot:
+        newest = snapshot.count()
+    after: int | None = None
+    while True:
+        with log.snapshot() as snapshot:
+            page = snapshot.after(after)
+        yield from (described(e) for e in page if e.event.seq <= newest and kind in {None, e.event.kind})
+        if not page or page[-1].event.seq >= newest:
+            return
+        after = page[-1].event.seq
+
+
+def _event_table(events: Iterator[dict[str, Any]]) -> Iterator[str]:
+    yield MARK + csv_line(EVENT_COLUMNS)
+    for event in events:
+        said = None if event["content"] is None else json.dumps(event["content"])
+        yield csv_line([*(event[name] for name in EVENT_COLUMNS[:-1]), said])

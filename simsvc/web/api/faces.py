@@ -1,0 +1,114 @@
+"""/api/v1/faces: labelled faces added, relabelled and removed without a new index build."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+from flask_smorest.fields import Upload as UploadField
+from marshmallow import ValidationError, fields, validate
+
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource
+from simsvc.steps.labels import MAX_AGE_YEARS
+from simsvc.steps.manifest import NAME_PATTERN
+from simsvc.values import LabelledFace
+from simsvc.web.api.photos import form_of, sent_photos
+from simsvc.web.api.resource import Resource, refused
+from simsvc.web.api.schemas import Strict, needed
+from simsvc.web.api.scopes import program
+from simsvc.web.current import services
+from simsvc.wiring_keep import live_faces_in_service
+
+FACE_ID = "^f[0-9a-f]{16}$"
+FACE_IN_PATH = {
+    "name": "face_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": FACE_ID},
+}
+AGE = validate.Range(0, MAX_AGE_YEARS)
+
+resource = Resource("faces", __name__, "Labelled faces, changed without a new index build.")
+
+
+class Labelled(Strict):
+    """What is known of a face that is added."""
+
+    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "The label."})
+    source = fields.String(
+        required=True,
+        validate=validate.Regexp(f"^{NAME_PATTERN.pattern}$"),
+        metadata={"description": "What the data set is called."},
+    )
+
+
+class FaceForm(Labelled):
+    """A labelled face to add."""
+
+    photo = UploadField(required=True, metadata={"description": "A photo of one face."})
+
+
+class Relabelled(Strict):
+    """A new label."""
+
+    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "The label."})
+
+
+class Face(Strict):
+    """A labelled face."""
+
+    face_id = needed(fields.String, "Which labelled face.")
+    age_years = needed(fields.Float, "Its label.")
+    source = needed(fields.String, "Data set it came from.")
+    reference = needed(fields.String, "Its name in that data set.")
+
+
+@resource.post("/faces")
+@resource.doc(requestBody=form_of(FaceForm))
+@resource.response(201, Face)
+def add() -> ResponseReturnValue:
+    """Add a labelled face: it is searched beside the index in service from the next request on."""
+    upload, known = sent_photos(1)[0], _labelled()
+    with tempfile.TemporaryDirectory(prefix="simsvc-") as folder:
+        path = Path(folder) / "photo"  # under our own name; the client's is its reference only
+        path.write_bytes(upload.data)
+        photo = LabelledPhoto(path, upload.name, known["age_years"])
+        source = LabelledSource(known["source"], aligned=False, photos=(photo,))
+        added = live_faces_in_service(services()).add(source, program().actor, lambda _done, _total: None)
+    return jsonify(_described(added.faces[0])), 201
+
+
+@resource.post("/faces/<face_id>/label", parameters=[FACE_IN_PATH])
+@resource.arguments(Relabelled)
+@resource.response(200, Face)
+def relabel(sent: dict[str, Any], face_id: str) -> ResponseReturnValue:
+    """Give a labelled face another label, in every build; return it as it was labelled before."""
+    faces = live_faces_in_service(services())
+    return jsonify(_described(faces.relabel(face_id, sent["age_years"], program().actor)))
+
+
+@resource.post("/faces/<face_id>/removal", parameters=[FACE_IN_PATH])
+@resource.response(200, Face)
+def remove(face_id: str) -> ResponseReturnValue:
+    """Keep a labelled face out of every answer from now on, and out of every later build."""
+    return jsonify(_described(live_faces_in_service(services()).remove(face_id, program().actor)))
+
+
+def _labelled() -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = Labelled().load(request.form.to_dict())
+    except ValidationError as error:
+        raise refused(error) from None
+    return known
+
+
+def _described(face: LabelledFace) -> dict[str, object]:
+    return {
+        "face_id": face.face_id,
+        "age_years": face.age_years,
+        "source": face.source,
+        "reference": face.reference,
+    }

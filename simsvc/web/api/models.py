@@ -1,0 +1,62 @@
+"""/api/v1/models: which models answered, and what the one in service is made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from simsvc.errors import ModelNotFound
+from simsvc.store.inventory import Use
+from simsvc.web.api.inventory_schemas import Model, Models
+from simsvc.web.api.resource import Resource
+from simsvc.web.current import services
+
+resource = Resource("models", __name__, "The inventory of models.")
+SHA256_IN_PATH = {
+    "name": "sha256",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+}
+
+
+@resource.get("/models")
+@resource.response(200, Models)
+def list_all() -> ResponseReturnValue:
+    """List the model in service and every model that a record names."""
+    bundle, used = services().model_document(), services().inventory.models()
+    items = [_summary(bundle.sha256, bundle.version, used.pop(bundle.sha256, None), now=True)]
+    items += [_summary(sha256, use.version, use, now=False) for sha256, use in sorted(used.items())]
+    return jsonify(items=items)
+
+
+@resource.get("/models/<sha256>", parameters=[SHA256_IN_PATH])
+@resource.response(200, Model)
+def show(sha256: str) -> ResponseReturnValue:
+    """Read what is known of a model: data, figures, model card."""
+    bundle, use = services().model_document(), services().inventory.models().get(sha256)
+    if sha256 == bundle.sha256:
+        files = {name: asdict(fingerprint) for name, fingerprint in bundle.files.items()}
+        known = {name: bundle.raw.get(name) for name in ("training", "metrics", "calibration")}
+        found = _summary(sha256, bundle.version, use, now=True)
+        return jsonify({**found, "files": files, **known, "card": services().model_card()})
+    if use is None:
+        raise ModelNotFound("No model of this sha256 is in service or on record. Read the list of models.")
+    unknown = dict.fromkeys(("files", "training", "metrics", "calibration", "card"))
+    return jsonify({**_summary(sha256, use.version, use, now=False), **unknown})
+
+
+def used(use: Use | None) -> dict[str, Any]:
+    """Return how records used a model or a build."""
+    return {
+        "estimates": use.estimates if use else 0,
+        "first_estimate_at": use.first_at.isoformat(timespec="milliseconds") if use else None,
+        "last_estimate_at": use.last_at.isoformat(timespec="milliseconds") if use else None,
+    }
+
+
+def _summary(sha256: str, version: str, use: Use | None, *, now: bool) -> dict[str, Any]:
+    return {**used(use), "version": version, "sha256": sha256, "in_service": now}

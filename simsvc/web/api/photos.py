@@ -1,0 +1,146 @@
+"""What comes with photos: the declaration, checked like the desk's, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from flask import request
+from flask_smorest.fields import Upload as UploadField
+from marshmallow import ValidationError, fields, validate
+
+from simsvc.errors import InputRefused, PhotosRefused
+from simsvc.flows.estimate import Corridor, estimate
+from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates
+from simsvc.store.estimates import EstimateStore
+from simsvc.values import Declaration, Estimate, RecordedEstimate
+from simsvc.values.requests import RequestKey
+from simsvc.web.api.repeated import Beside, once, request_key
+from simsvc.web.api.resource import refused
+from simsvc.web.api.schemas import Strict
+from simsvc.web.api.scopes import program
+from simsvc.web.current import services
+from simsvc.web.upload import FIELD, Upload, shown_name, uploaded_photo
+
+MOST_PHOTOS = 32
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+class Declared(Strict):
+    """What the applicant's file says; each part may be left out."""
+
+    case = fields.String(
+        validate=validate.Length(1, CASE_CHARACTERS), metadata={"description": "Reference of the case."}
+    )
+    birth_date = fields.String(
+        validate=validate.Regexp(DATE), metadata={"format": "date", "description": "As declared."}
+    )
+    photo_date = fields.String(
+        validate=validate.Regexp(DATE),
+        metadata={"format": "date", "description": "When the photo was taken, as declared."},
+    )
+
+
+class PhotoForm(Declared):
+    """One photo."""
+
+    photo = UploadField(required=True, metadata={"description": "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP ..."})
+
+
+class PhotosForm(Declared):
+    """Several photos."""
+
+    photo = fields.List(
+        UploadField(),
+        required=True,
+        validate=validate.Length(1, MOST_PHOTOS),
+        metadata={"description": "One file each."},
+    )
+
+
+def form_of(schema: type[Strict]) -> dict[str, object]:
+    """Describe a form with files for the document."""
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def sent_photos(most: int) -> list[Upload]:
+    """Return the photos of the form at hand, in its order.
+
+    Raises:
+        NotMultipart: the request is no form with files.
+        PhotoMissing: it has no photo.
+        PhotosRefused: it has too many.
+        InputRefused: it has files under other names.
+    """
+    first = uploaded_photo()
+    parts = request.files.getlist(FIELD)
+    others = set(request.files) - {FIELD}
+    if others:
+        raise InputRefused(
+            f"Photos are sent as the file {FIELD}. Leave the other files out and send the request again.",
+            dict.fromkeys(sorted(others), "Unknown file."),
+        )
+    if len(parts) > most:
+        raise PhotosRefused(
+            f"At most {most} photos are taken in this request. Send the others in another one."
+        )
+    return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts[1:])]
+
+
+def declaration() -> Declaration:
+    """Return what the form at hand declares.
+
+    Raises:
+        InputRefused: it has a field that is not known or cannot be used.
+        CaseRefused: the reference cannot be one.
+        DatesRefused: the dates cannot be right.
+    """
+    try:
+        sent = Declared().load(request.form.to_dict())
+    except ValidationError as error:
+        raise refused(error) from None
+    born, taken = checked_dates(
+        sent.get("birth_date", ""), sent.get("photo_date", ""), services().now().date()
+    )
+    return Declaration(checked_case(sent.get("case", "")), born, taken)
+
+
+def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimate]:
+    """Judge photos one after another; with an idempotency key, those judged before are only read.
+
+    Raises:
+        KeyReused: the key came with another request before.
+        IndexError_: no index can be used.
+        BundleError: the model cannot be used.
+        StoreError: an answer cannot be put on record.
+    """
+    key = request_key([[hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads] + [declared])
+    corridor = services().corridor()
+    return [_judged(upload, declared, corridor, key, place) for place, upload in enumerate(uploads)]
+
+
+def _judged(
+    upload: Upload, declared: Declaration, corridor: Corridor, key: RequestKey | None, place: int
+) -> RecordedEstimate:
+    def make(beside: Beside | None) -> RecordedEstimate:
+        recorder = RecorderBeside(services().estimates, beside)
+        with_key = replace(corridor, recorder=recorder)
+        return estimate(upload.data, upload.name, with_key, program().actor, declared)
+
+    return once(key, make, services().estimates.find, place)
+
+
+class RecorderBeside:
+    """Recorder port that puts something else on record in the same transaction."""
+
+    def __init__(self, estimates: EstimateStore, beside: Beside | None) -> None:
+        self._estimates = estimates
+        self._beside = beside
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Store the estimate.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        return self._estimates.record(estimate, self._beside)

@@ -1,0 +1,90 @@
+"""Idempotency-Key: the same request sent twice makes one record.
+
+Source: IETF, draft-ietf-httpapi-idempotency-key-header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import request
+from sqlalchemy.orm import Session
+
+from simsvc.errors import DecisionSuperseded, InputRefused, KeyTaken
+from simsvc.values.requests import RequestKey
+from simsvc.web.api.scopes import program
+from simsvc.web.current import services
+
+HEADER = "Idempotency-Key"
+PATTERN = r"^[!-~]{1,128}$"
+PARAMETER = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": PATTERN},
+    "description": "Chosen by the client, such as a UUID. The same request with the same key gives the "
+    "same answer and makes nothing new; another request with it is refused.",
+}
+Made = TypeVar("Made")
+Beside = Callable[[Session, str], None]
+
+
+def request_key(asked: object) -> RequestKey | None:
+    """Return the key of the request at hand, bound to what is asked, or None where it brings none.
+
+    Args:
+        asked: what the request asks, as JSON could hold it: the same however it was sent.
+
+    Raises:
+        InputRefused: the key cannot be one.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not re.fullmatch(PATTERN, key):
+        raise InputRefused(
+            "An Idempotency-Key has 1 to 128 visible ASCII characters and no blank. Send another one.",
+            {HEADER: "1 to 128 visible ASCII characters"},
+        )
+    text = json.dumps([request.path, asked], sort_keys=True, default=str)
+    return RequestKey(program().id, key, hashlib.sha256(text.encode()).hexdigest())
+
+
+def once(
+    key: RequestKey | None,
+    make: Callable[[Beside | None], Made],
+    again: Callable[[str], Made],
+    position: int = 0,
+) -> Made:
+    """Make a record, or return the one that the same request made before.
+
+    Args:
+        key: of the request, if any.
+        make: makes the record, and calls what it is given within its transaction with the record's id.
+        again: returns a record by its id.
+        position: which of several records of the request.
+
+    Raises:
+        KeyReused: the key came with another request before.
+    """
+    if key is None:
+        return make(None)
+    kept, known = services().request_keys, key
+    before = kept.result(key, position)
+    if before is not None:
+        return again(before)
+
+    def beside(session: Session, result: str) -> None:
+        kept.note(session, known, position, result)
+
+    try:
+        return make(beside)
+    except (DecisionSuperseded, KeyTaken):  # perhaps a rival with the same key was faster
+        before = kept.result(key, position)
+        if before is None:
+            raise
+        return again(before)

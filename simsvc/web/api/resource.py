@@ -1,0 +1,72 @@
+"""A resource of the API: flask-smorest's blueprint with what every route here has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from simsvc.errors import InputRefused, NotJson
+
+PUBLIC_ID = r"^[0-9a-f]{32}$"
+IN_PATH = {
+    "name": "public_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": PUBLIC_ID},
+}
+
+
+class StrictParser(FlaskParser):
+    """Refuses fields that are not known, and every refusal as this project's own error."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = dict.fromkeys(("query", "json", "form"), RAISE)
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        """Return the body.
+
+        Raises:
+            NotJson: it is of another type.
+        """
+        if not req.is_json:
+            raise NotJson("Send the body as JSON, with the header Content-Type: application/json.")
+        return super().load_json(req, schema)
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
+        """Name the fields and what is wrong with each."""
+        raise refused(error)
+
+    def _handle_invalid_json_error(self, *_: Any, **__: Any) -> NoReturn:
+        raise InputRefused("The body is not JSON. Correct it and send it again.")
+
+
+def refused(error: ValidationError) -> InputRefused:
+    """Return what a program reads of fields that cannot be used."""
+    fields = dict(_flat(error.normalized_messages()))
+    return InputRefused(
+        f"Some fields cannot be used: {', '.join(sorted(fields))}. Correct them and send the request again.",
+        fields,
+    )
+
+
+class Resource(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """A blueprint under /api/v1 whose routes are in the generated document."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, name: str, import_name: str, description: str) -> None:
+        super().__init__(f"api_{name}", import_name, url_prefix="/api/v1", description=description)
+
+
+def _flat(messages: Any, place: str = "") -> list[tuple[str, str]]:
+    """Give the messages of marshmallow by field: {"query": {"limit": ["..."]}} becomes [("limit", "...")]."""
+    if isinstance(messages, Mapping):
+        return [pair for name, inner in messages.items() for pair in _flat(inner, _named(place, str(name)))]
+    return [(place or "body", " ".join(str(message) for message in messages))]
+
+
+def _named(place: str, name: str) -> str:
+    return "" if name in {"query", "json", "form", "_schema"} and not place else name

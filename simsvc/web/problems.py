@@ -1,0 +1,35 @@
+"""Errors as programs read them. Source: RFC 9457, "Problem Details for HTTP APIs"."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify
+
+MEDIA_TYPE = "application/problem+json"
+REFERENCE = "/api-reference"
+"""The page that lists every code; see `web.pages.api_reference`."""
+
+
+def problem(code: str, sentence: str, status: int, **more: object) -> Response:
+    """Return a problem document.
+
+    Args:
+        code: stable; what a program looks at.
+        sentence: what happened and what to do.
+        status: of HTTP.
+        more: members beside those of RFC 9457.
+    """
+    response = jsonify(
+        type=f"{REFERENCE}#{code}",
+        title=title(code),
+        status=status,
+        detail=sentence,
+        code=code,
+        **more,
+    )
+    response.mimetype = MEDIA_TYPE
+    return response
+
+
+def title(code: str) -> str:
+    """Write a code in words: "no_face" becomes "No face"."""
+    return code.replace("_", " ").capitalize()

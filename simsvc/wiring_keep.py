@@ -1,0 +1,222 @@
+"""What keeps, changes and erases: services of commands and pages that most requests never need."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from simsvc.engines.annoy_index import AnnoyIndex
+from simsvc.engines.bundle import Bundle, load_document
+from simsvc.engines.live_index import LiveIndex
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.shelf import IndexShelf
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
+from simsvc.flows.erase import Eraser
+from simsvc.flows.estimate import Corridor
+from simsvc.flows.live_faces import LiveFaces
+from simsvc.flows.replay import Replayer
+from simsvc.flows.retention import Retention
+from simsvc.flows.retire import Retirement, retire
+from simsvc.flows.switch_index import Switcher
+from simsvc.ports import Detector, Model
+from simsvc.steps.manifest import manifest_sha256
+from simsvc.steps.rules import parse_rules
+from simsvc.store.erasure import ErasureStore
+from simsvc.store.faces import FaceStore
+from simsvc.store.keeping import KeepingStore
+from simsvc.store.photos import PhotoStore
+from simsvc.values import Estimate, RecordedEstimate
+from simsvc.wiring import IndexServices, Services, open_database
+
+
+def live_faces(services: IndexServices) -> LiveFaces:
+    """Return what changes labelled faces without a build, for commands.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    database, model = open_database(services.settings), services.model()
+    return _live_faces(services.shelf, services.switcher, FaceStore(database), services.detector, model)
+
+
+def live_faces_in_service(services: Services) -> LiveFaces:
+    """Return the same in a worker, with the engines that it has open.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    corridor, book = services.corridor(), FaceStore(services.database)
+    return _live_faces(services.shelf, services.switcher(), book, corridor.detector, corridor.model)
+
+
+def _live_faces(
+    shelf: IndexShelf, switcher: Switcher, book: FaceStore, detector: Detector, model: Model
+) -> LiveFaces:
+    def label() -> str:
+        current = shelf.current()
+        if current is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        return switcher.fitting(current).label
+
+    def known() -> frozenset[str]:
+        return frozenset(face.face_id for face in shelf.gallery(label()).faces)
+
+    return LiveFaces(label, known, shelf.journal, book, detector, model)
+
+
+def replayer(services: Services) -> Replayer:
+    """Return what makes estimates again, each with the model and index build that made it."""
+    photos, keeping = PhotoStore(services.database, services.cipher), KeepingStore(services.database)
+    return Replayer(
+        services.estimates,
+        photos.find,
+        lambda recorded: recorded_corridor(services, keeping, recorded),
+        lambda: services.shelf.face_changes().erased,
+        keeping.log_replay,
+    )
+
+
+def recorded_corridor(services: Services, keeping: KeepingStore, recorded: RecordedEstimate) -> Corridor:
+    """Return the corridor as it was when an estimate was made; it records nothing.
+
+    The detector is the installed one, and the limit of bytes is that of today.
+
+    Raises:
+        ModelGone: the model is no longer kept.
+        BundleDamaged: a file of it is not as it was.
+        BuildGone: the index build is no longer there.
+        IndexDamaged: a file of it is not as it was.
+    """
+    answer = recorded.estimate
+    bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
+    index = _recorded_index(services, keeping, answer)
+    return Corridor(
+        detector=SlimDetector(bundle.working_side_px),
+        model=_opened(bundle, services.settings.threads),
+        index=lambda: index,
+        recorder=services.estimates,
+        neighbours=len(answer.neighbours) or services.settings.neighbours,
+        max_bytes=services.settings.max_upload_bytes,
+        rules=parse_rules(bundle.raw, bundle.sha256),
+        bundle_sha256=bundle.document_sha256,
+    )
+
+
+def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate) -> LiveIndex:
+    """Open the index build of a record under the face changes of then, without the faces erased since."""
+    label = answer.index or ""
+    try:
+        manifest = services.shelf.manifest(label)
+    except BuildNotFound:
+        raise BuildGone(
+            "The index build that this estimate was made with is no longer there, so it cannot be searched "
+            "again. If there is a back-up of the index folder, put it back."
+        ) from None
+    known = keeping.manifest_sha256(label)
+    if known is not None and known != manifest_sha256(manifest):
+        raise IndexDamaged(
+            f"The index build {label} is damaged: its manifest.json is not the one on record. "
+            "Put the build back from a back-up."
+        )
+    base = AnnoyIndex(services.shelf.folder(label), answer.model_sha256 or "")
+    return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
+
+
+def _opened(bundle: Bundle, threads: int) -> OnnxModel:
+    """Return a model whose files were just checked; the latest ones stay open."""
+    return _kept_open(bundle.folder, bundle.document_sha256, threads)
+
+
+@lru_cache(maxsize=2)
+def _kept_open(folder: Path, document_sha256: str, threads: int) -> OnnxModel:
+    del document_sha256  # part of the key: another model.json in the same place is another model
+    return OnnxModel(load_document(folder), threads)
+
+
+def retire_build(services: Services, text: str, actor: str, *, force: bool) -> str:
+    """Take an index build away and return its label.
+
+    Raises:
+        BuildNotFound: no build is called that.
+        RetireRefused: it is in service, or records refer to it.
+    """
+    shelf, keeping = services.shelf, KeepingStore(services.database)
+    label = shelf.find(text)
+    wanted = Retirement(
+        f"The index build {label}",
+        f"index:{label}",
+        shelf.current() == label,
+        keeping.made_with_build(label),
+        shelf.folder(label),
+        lambda: shelf.set_aside(label),
+    )
+    retire(wanted, keeping, actor, force=force)
+    return label
+
+
+def retire_model(services: Services, text: str, actor: str, *, force: bool) -> str:
+    """Take a kept model away and return its version.
+
+    Args:
+        services: of the process.
+        text: its version, or the beginning of the sha256 of its model.json.
+        actor: who does it, as the log names it.
+        force: also where records refer to it.
+
+    Raises:
+        ModelGone: none is called that, or several.
+        RetireRefused: it is in service, or records refer to it.
+    """
+    keeping = KeepingStore(services.database)
+    found = [
+        bundle
+        for bundle in services.models.kept()
+        if text and (bundle.version == text or bundle.folder.name.startswith(text))
+    ]
+    if len(found) != 1:
+        raise ModelGone("No kept model, or more than one, is called that. Name one by `flask model list`.")
+    wanted = Retirement(
+        f"The model {found[0].version}",
+        f"model:{found[0].folder.name}",
+        found[0].folder.name == _in_service(services),
+        keeping.made_with_model(found[0].document_sha256, found[0].sha256),
+        found[0].folder,
+        lambda: services.models.set_aside(found[0]),
+    )
+    retire(wanted, keeping, actor, force=force)
+    return found[0].version
+
+
+def _in_service(services: Services) -> str | None:
+    try:
+        return load_document(services.settings.bundle_dir).document_sha256
+    except BundleError:
+        return None
+
+
+def retention(services: Services) -> Retention:
+    """Return what deletes photos in time and changes their key."""
+    photos = PhotoStore(services.database, services.cipher)
+    return Retention(photos, services.settings.photo_days, services.now)
+
+
+def eraser(services: Services) -> Eraser:
+    """Return what erases estimates, cases and labelled faces."""
+    return Eraser(
+        ErasureStore(services.database),
+        services.waiting_room,
+        FaceStore(services.database),
+        services.shelf.journal.erase,
+        lambda face_id: _holding(services, face_id),
+        services.now,
+    )
+
+
+def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:
+    """Return the builds whose files hold a face that is not erased; None where there is no such face."""
+    changes = services.shelf.face_changes()
+    if face_id in changes.erased:
+        return None
+    labels = tuple(label for label in services.shelf.labels() if services.shelf.gallery(label).has(face_id))
+    return labels if labels or face_id in changes.live else None

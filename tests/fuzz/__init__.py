@@ -1,0 +1,1 @@
+"""schemathesis against the generated document, on the real server."""

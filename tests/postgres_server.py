@@ -1,0 +1,99 @@
+"""A PostgreSQL server of the tests' own: Debian's programs, its own data folder, never as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+INSTALL = "apt-get install -y --no-install-recommends postgresql"
+PATIENCE_S = 60.0
+UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+"""The server's folder is deleted after the tests; nothing has to survive a power cut."""
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Start a server and give the address of its superuser's connections, without a database."""
+    programs = _programs()
+    account = _account()
+    folder = Path(tempfile.mkdtemp(prefix="simsvc-pg-"))
+    if account:
+        shutil.chown(folder, account)
+    data = folder / "data"
+    _run(account, programs / "initdb", "-D", data, "-U", "simsvc", "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = [
+        f"-c{option}"
+        for option in (*UNSAFE_AND_FAST, "listen_addresses=", f"unix_socket_directories={folder}")
+    ]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *options],
+            stdout=log,
+            stderr=log,
+            user=account,
+            cwd=folder,
+        )
+    try:
+        _wait(server, folder)
+        yield f"host={folder} user=simsvc"
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def fresh_database(server: str, name: str, template: str = "template1") -> Iterator[str]:
+    """Give the URL of a new database that is dropped at the end, whoever is still connected."""
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        host = server.split(maxsplit=1)[0].removeprefix("host=")
+        yield f"postgresql://simsvc@/{name}?host={host}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _programs() -> Path:
+    """Return the folder of the newest server, or skip; on a CI server, where it is installed, fail."""
+    found = shutil.which("initdb")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    if found is None and not folders:
+        words = f"There is no PostgreSQL server. Install it: {INSTALL}"
+        if os.environ.get("CI"):
+            pytest.fail(words)
+        pytest.skip(words)
+    return folders[-1] if folders else Path(str(found)).resolve().parent
+
+
+def _account() -> str | None:
+    """Return whose process the server is when root runs the tests: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+def _run(account: str | None, *command: str | Path) -> None:
+    subprocess.run(command, check=True, capture_output=True, user=account, cwd="/")
+
+
+def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            psycopg.connect(f"host={folder} user=simsvc dbname=postgres").close()
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"PostgreSQL does not answer: {(folder / 'log').read_text()}")
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from simsvc import commands
+from simsvc.settings import load_settings
+from simsvc.store import migrate
+from simsvc.store.database import Database
+from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.web import create_app
+from simsvc.wiring import Services
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
+    migrate.upgrade(Database(url).engine)
+    app = create_app(replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key"))
+    commands.register(app)
+    services: Services = app.extensions["simsvc"]
+    for rows in range(3):
+        services.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"rows": rows}))
+    return app
+
+
+@pytest.fixture
+def audit(app: Flask) -> Run:
+    def run(*words: str, exit_code: int = 0) -> str:
+        result = app.test_cli_runner().invoke(args=["audit", *words])
+        assert result.exit_code == exit_code, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return run
+
+
+def forge(app: Flask) -> None:
+    with app.extensions["simsvc"].database.transaction() as session:
+        session.execute(text("DROP TRIGGER events_never_change"))
+        session.execute(text("UPDATE events SET actor = 'user:x' WHERE seq = 2"))
+
+
+def test_a_log_that_fits_is_said_to_fit(audit: Run) -> None:
+    """The number of events and the hash of the last one are printed."""
+    output = audit("verify")
+    assert output.startswith("Everything fits: 4 events")
+    assert " 4 of 20" in output
+
+
+def test_a_broken_log_is_named_and_fails(app: Flask, audit: Run) -> None:
+    """The event is named, the exit status is 1, and no checkpoint of such a log is written."""
+    forge(app)
+    for command in ("verify", "checkpoint"):
+        assert "Event 2" in audit(command, exit_code=1)
+
+
+def test_a_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tmp_path: Path) -> None:
+    """What was written down is found again; after a change of what came before, it is not."""
+    file = tmp_path / "checkpoint.json"
+    audit("checkpoint", "--out", str(file))
+    kept = json.loads(file.read_text())
+    assert json.loads(audit("checkpoint")) == kept
+    app.extensions["simsvc"].log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
+    assert "contains event 4" in audit("prove", str(file))
+    forge(app)
+    assert "Event 2" in audit("prove", str(file), exit_code=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"sha256": "0" * 64}, "written anew"), ({"seq": 9}, "ends with event 4")]
+)
+def test_a_log_that_lacks_its_checkpoint_fails(
+    audit: Run, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    """A log that was made anew, or cut off, is told from the one that was written down."""
+    file = tmp_path / "checkpoint.json"
+    file.write_text(json.dumps(json.loads(audit("checkpoint")) | change))
+    assert words in audit("prove", str(file), exit_code=1)
+
+
+def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) -> None:
+    """A missing file, one that is no checkpoint, and a place that cannot be written."""
+    (tmp_path / "other.json").write_text("{}")
+    assert "cannot be read" in audit("prove", str(tmp_path / "none"), exit_code=1)
+    assert "no checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
+    assert "cannot be written" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from simsvc import commands
+from simsvc.flows.estimate import estimate
+from simsvc.settings import Settings
+from simsvc.store.tables import EventContentRow, EventRow, FaceRow
+from simsvc.web.app import create_app
+from simsvc.wiring import Services
+from tests.drawn_faces import draw_face
+from tests.small_site import drawn_photo, make_small_site
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    return make_small_site(tmp_path, faces=15)
+
+
+@pytest.fixture
+def worker(site: Settings) -> Services:
+    """Return the services of another process, its engines up before anything changes."""
+    services = Services(site)
+    services.warm_up()
+    return services
+
+
+@pytest.fixture
+def run(site: Settings) -> Run:
+    app = create_app(site)
+    commands.register(app)
+    runner = app.test_cli_runner()
+
+    def call(*words: str, status: int = 0) -> str:
+        result = runner.invoke(args=list(words))
+        assert result.exit_code == status, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return call
+
+
+def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
+    """Ask a worker for an estimate; return the face most alike and its label."""
+    near = estimate(photo, "photo.jpg", worker.corridor()).estimate.neighbours[0]
+    return near.face_id, near.age_years
+
+
+def test_a_face_lives_without_a_rebuild_and_through_one(site: Settings, worker: Services, run: Run) -> None:
+    """Added, relabelled and removed by commands, each is seen by a running worker's next estimate."""
+    photo = drawn_photo(2000)
+    (site.batch_dir.parent / "new.jpg").write_bytes(photo)
+    path = str(site.batch_dir.parent / "new.jpg")
+    said = run("face", "add", path, "--age", "33", "--source", "clinic")
+    face_id = said.split()[0]
+    assert nearest(worker, photo) == (face_id, 33.0)
+    assert run("face", "add", path, "--age", "33", "--source", "clinic", status=1).count("known") == 1
+    run("face", "relabel", face_id, "--age", "44")
+    assert nearest(worker, photo) == (face_id, 44.0)
+    run("index", "build", "--name", "demo")
+    manifest = worker.shelf.manifest(worker.corridor().index().label)
+    assert [(source.name, source.faces) for source in manifest.sources] == [("clinic", 1), ("demo", 15)]
+    assert nearest(worker, photo) == (face_id, 44.0)
+    run("face", "remove", face_id)
+    assert nearest(worker, photo)[0] != face_id
+    run("index", "build", "--name", "demo")
+    assert worker.corridor().index().count == 15
+    assert nearest(worker, photo)[0] != face_id
+    assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", status=1)
+    assert "no labelled face" in run("face", "remove", face_id, status=1)
+
+
+def test_a_removed_face_of_the_source_does_not_come_back(worker: Services, run: Run) -> None:
+    """A build from the folder that still holds its photo leaves it out and says so."""
+    face = worker.gallery(worker.shelf.current() or "").faces[3]
+    run("face", "remove", face.face_id)
+    assert "1 skipped: removed" in run("index", "build", "--name", "demo")
+    assert face.face_id not in {known.face_id for known in worker.gallery(worker.shelf.current() or "").faces}
+
+
+def test_a_folder_is_added_with_its_labels(site: Settings, worker: Services, run: Run) -> None:
+    """labels.csv gives each photo its own age; what cannot be used is counted, not fatal."""
+    folder = site.batch_dir.parent / "more"
+    folder.mkdir()
+    for seed in (3000, 3001):
+        draw_face(seed).save(folder / f"{seed}.jpg")
+    (folder / "bad.jpg").write_bytes(b"no photo")
+    (folder / "labels.csv").write_text("file,age\n3000.jpg,20\n3001.jpg,21\nbad.jpg,22\n")
+    said = run("face", "add", str(folder), "--source", "more")
+    assert "2 faces added" in said
+    assert "1 skipped: not_an_image" in said
+    ages = {face.age_years for face in worker.corridor().index().faces if face.source == "more"}  # type: ignore[attr-defined]
+    assert ages == {20.0, 21.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("face", "add", "nowhere", "--age", "30", "--source", "x"), "There is no photo"),
+        (("face", "add", "nowhere", "--age", "131", "--source", "x"), "between 0 and 130"),
+        (("face", "add", "nowhere", "--source", "A/B"), "cannot name a data set"),
+        (("face", "relabel", "f0", "--age", "30"), "no labelled face"),
+        (("face", "relabel", "f0", "--age", "nan"), "between 0 and 130"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:
+    """Bad paths, ages, names and ids end with status 1 and say what to do."""
+    assert sentence in run(*words, status=1)
+
+
+def test_every_change_is_logged_without_names(site: Settings, worker: Services, run: Run) -> None:
+    """Each change appends an event that names the set of changes, and no file."""
+    path = site.batch_dir.parent / "Jane Doe.jpg"
+    path.write_bytes(drawn_photo(2000))
+    face_id = run("face", "add", str(path), "--age", "33", "--source", "clinic").split()[0]
+    run("face", "relabel", face_id, "--age", "34")
+    run("face", "remove", face_id)
+    with worker.database.transaction() as session:
+        rows = session.execute(
+            select(EventRow.subject, EventContentRow.content)
+            .join(EventContentRow, EventContentRow.seq == EventRow.seq)
+            .where(EventRow.kind == "face")
+            .order_by(EventRow.seq)
+        ).all()
+        labels = session.scalars(select(FaceRow.age_years).where(FaceRow.face_id == face_id)).all()
+    assert {row.subject for row in rows} == {f"face:{face_id}"}
+    contents = [json.loads(row.content) for row in rows]
+    assert [entry["what"] for entry in contents] == ["add", "relabel", "remove"]
+    assert [entry["face_changes"] for entry in contents] == [1, 2, 3]
+    assert "Jane" not in str(rows)
+    assert labels == [34.0]

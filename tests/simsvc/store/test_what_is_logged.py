@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken
+from simsvc.flows.log_start import log_start
+from simsvc.flows.verify_log import verify
+from simsvc.settings import load_settings
+from simsvc.store.accounts import AccountStore
+from simsvc.store.batches import BatchStore
+from simsvc.store.database import Database
+from simsvc.store.decisions import DecisionStore
+from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_log import EventLog
+from simsvc.store.switches import SwitchStore
+from simsvc.values import DecisionDraft, NewPhoto, Refusal
+from simsvc.values.events import COMMAND, EventKind, NewEvent
+from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+Said = tuple[str, str, str, dict[str, object]]
+
+
+def logged(database: Database, after: int = 1) -> list[Said]:
+    """Return kind, actor, subject and content of the events after the first."""
+    with EventLog(database).snapshot() as snapshot:
+        found = snapshot.after(after)
+    return [
+        (entry.event.kind, entry.event.actor, entry.event.subject, json.loads(entry.content or "{}"))
+        for entry in found
+    ]
+
+
+def test_estimates_and_decisions_are_logged_with_who_asked(database: Database) -> None:
+    """One event each, about the estimate; a program without an account is one; a refused decision is none."""
+    estimates, decisions = EstimateStore(database), DecisionStore(database)
+    record = estimates.record(ESTIMATED)
+    refused = estimates.record(REFUSED)
+    decisions.add(record.id, DecisionDraft("accept"), "u1", 0, NOW)
+    with pytest.raises(DecisionSuperseded):
+        decisions.add(record.id, DecisionDraft("accept"), "u1", 0, NOW)
+    assert [said[:3] for said in logged(database)] == [
+        ("estimate", f"user:{ESTIMATED.asked_by}", f"estimate:{record.id}"),
+        ("estimate", "program", f"estimate:{refused.id}"),
+        ("decision", "user:u1", f"estimate:{record.id}"),
+    ]
+
+
+def test_changes_of_accounts_are_logged_with_who_made_them(database: Database) -> None:
+    """Each change is one event; what failed is none; names, passwords and links never stand in it."""
+    store = AccountStore(database).acting("user:boss")
+    user = store.add("Zaphod", "zaphod", "admin", NOW)
+    store.invite(user.id, "aa" * 32, NOW + timedelta(hours=1))
+    store.accept("aa" * 32, "hash-of-a-password", NOW)
+    with suppress(NameTaken):
+        store.add("Zaphod", "zaphod", "admin", NOW)
+    with suppress(LastAdmin):
+        store.disable(user.id, NOW)
+    store.enable(user.id)
+    store.set_password(user.id, "another-hash")
+    own, subject = f"user:{user.id}", f"user:{user.id}"
+    assert logged(database) == [
+        ("account", "user:boss", subject, {"change": "added", "role": "admin"}),
+        ("account", "user:boss", subject, {"change": "invited"}),
+        ("account", own, subject, {"change": "link_used"}),
+        ("account", "user:boss", subject, {"change": "enabled"}),
+        ("account", own, subject, {"change": "password_set"}),
+    ]
+
+
+def test_sign_ins_failures_and_locks_are_logged(database: Database) -> None:
+    """A refused name that no account has is logged without it: it may be a password in the wrong field."""
+    store = AccountStore(database)
+    user = store.add("Anna", "anna", "auditor", NOW)
+    store.succeed(user.id, NOW, None)
+    store.refuse("anna")
+    store.refuse("my secret password")
+    store.lock(user.id, NOW)
+    store.end_sessions(user.id)
+    own = f"user:{user.id}"
+    assert logged(database)[1:] == [
+        ("sign_in", own, own, {"outcome": "succeeded"}),
+        ("sign_in", "visitor", own, {"outcome": "refused"}),
+        ("sign_in", "visitor", "visitor", {"outcome": "refused"}),
+        ("sign_in", "visitor", own, {"outcome": "locked", "until": NOW.isoformat()}),
+        ("sign_in", own, own, {"outcome": "signed_out"}),
+    ]
+
+
+def test_switches_and_batches_are_logged(database: Database) -> None:
+    """A switch names the build before; one that fails is not logged; a batch says how many photos it has."""
+    switches, batches = SwitchStore(database), BatchStore(database, EstimateStore(database))
+    with switches.recording("demo/b-2", "demo/b-1", "u1", NOW):
+        pass
+    with suppress(OSError), switches.recording("demo/b-3", "demo/b-2", None, NOW):
+        raise OSError
+    refusal = Refusal("photo_too_many_bytes", "Too many.")
+    batches.add("b" * 32, "photos.zip", [NewPhoto("a"), NewPhoto("b", refusal=refusal)], "u1", NOW)
+    batches.give_up("b" * 32, 0, refusal)
+    assert logged(database) == [
+        ("index_switch", "user:u1", "index:demo/b-2", {"previous": "demo/b-1"}),
+        ("batch", "user:u1", f"batch:{'b' * 32}", {"photos": 2, "refused": 1}),
+        ("batch", "program", f"batch:{'b' * 32}", {"position": 0, "given_up": "photo_too_many_bytes"}),
+    ]
+
+
+def test_a_start_is_logged_where_it_differs(database: Database) -> None:
+    """Twice the same is one event each; another setting or model is one more, and no secret is among them."""
+    log = EventLog(database)
+    environment = {"SECRET_KEY": "k" * 32, "DATABASE_URL": "postgresql://me:hunter2@host/db"}
+    shown = load_settings(environment).shown()
+    for _ in range(2):
+        log_start(log, shown, "face-1", "ab" * 32)
+    log_start(log, shown | {"neighbours": "7"}, "face-1", "ab" * 32)
+    log_start(log, shown | {"neighbours": "7"}, "face-2", "cd" * 32)
+    said = logged(database)
+    assert [entry[0] for entry in said] == ["settings", "model_switch", "settings", "model_switch"]
+    assert "hunter2" not in str(said)
+    assert "k" * 32 not in str(said)
+
+
+EACH = 25
+
+
+def write(url: str) -> None:
+    database = Database(url)
+    for number in range(EACH):
+        EventLog(database).note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"number": number}))
+    database.close()
+
+
+def test_processes_that_write_at_once_make_one_chain(database: Database, database_url: str) -> None:
+    """Six processes of 25 events each: no gap, no fork, nothing lost."""
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=write, args=(database_url,)) for _ in range(6)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 6
+    with EventLog(database).snapshot() as snapshot:
+        verdict = verify(snapshot, lambda _done, _total: None)
+    assert (verdict.events, verdict.broken) == (1 + 6 * EACH, None)

@@ -1,0 +1,174 @@
+"""From a result to a decision, and back to it through the history."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.simsvc.web.browser.conftest import Live, Open
+from tests.simsvc.web.signed_in import PASSWORD, account
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LEAF = re.compile(rb"/Type\s*/Page\b")
+
+
+def declare(page: Page, case: str, born: str = "1980-02-29", taken: str = "2020-06-01") -> None:
+    page.get_by_text("Case and declared dates").click()
+    page.get_by_label("Case reference").fill(case)
+    page.get_by_label("Declared birth date").fill(born)
+    page.get_by_label("Date of the photo").fill(taken)
+
+
+def top(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_an_application_from_photo_to_decision(open_page: Open, photo: Path) -> None:
+    """Declared age, evidence, decision, its successor, history, CSV and PDF, in one sitting."""
+    page = open_page("underwriter")
+    page.goto("/")
+    page.set_input_files("#photo", photo)
+    declare(page, "L-2026/17")
+    page.get_by_role("button", name="Estimate age").click()
+    page.wait_for_url("**/estimates/*")
+    expect(page.locator(".comparison")).to_contain_text(re.compile(r"The declared 40 lies .* the 90% range"))
+    expect(page.locator(".declared-name")).to_have_text("declared 40")
+    buttons = page.get_by_role("button", name="Override with another age")
+    for evidence in (page.locator(".age-plot").last, page.locator("ol.faces img").last):
+        assert top(evidence) < top(buttons)
+    page.get_by_label("Note").fill("first thoughts")
+    page.get_by_role("button", name="Refer to a person").click()
+    expect(page.get_by_text("The decision is on record.")).to_be_visible()
+    page.get_by_label("Note").fill(f"the passport says so {HOSTILE}")
+    page.get_by_text("For an override: age and reason").click()
+    page.get_by_label("Age instead, years").fill("41")
+    page.get_by_label("Reason for another age").fill("passport seen")
+    buttons.click()
+    expect(page.locator(".decision .done")).to_contain_text("overridden: 41 years")
+    expect(page.locator(".decision .done")).to_contain_text(HOSTILE)
+    page.get_by_text("Superseded decisions").click()
+    expect(page.get_by_text("first thoughts")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the record as PDF").click()
+    assert download.value.path().read_bytes().startswith(b"%PDF")
+    page.get_by_role("link", name="History").click()
+    page.get_by_label("Case").fill("L-2026/17")
+    page.get_by_label("Decision").select_option("override")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("status")).to_have_text("1 record")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("overridden: 41")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as CSV").click()
+    rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert len(rows) == 2
+    assert "passport seen" in rows[1]
+    page.get_by_role("row").nth(1).get_by_role("link", name="L-2026/17").click()
+    expect(page.get_by_role("heading", name="Case L-2026/17")).to_be_visible()
+
+
+def test_a_face_opens_beside_the_judged_one(open_page: Open, addresses: dict[str, str]) -> None:
+    """A click on a labelled face shows both, large, and leads on to the next and back."""
+    page = open_page("auditor")
+    page.goto(addresses["pages.show"])
+    page.locator("ol.faces a").first.click()
+    pictures = page.locator(".side-by-side img")
+    expect(pictures).to_have_count(2)
+    assert all(picture.evaluate("img => img.width") >= 300 for picture in pictures.all())
+    page.get_by_role("link", name="Less alike").click()
+    page.wait_for_url("**/faces/2")
+    page.get_by_role("link", name="Back to record").click()
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+
+
+@pytest.mark.parametrize("endpoint", ["pages.show", "pages.show withheld", "pages.show refused"])
+def test_a_record_prints_on_one_page(open_page: Open, addresses: dict[str, str], endpoint: str) -> None:
+    """On paper are estimate, faces, record and decision, on one sheet, and nothing to click."""
+    page = open_page("underwriter")
+    page.goto(addresses[endpoint].partition("?")[0])
+    assert len(LEAF.findall(page.pdf(prefer_css_page_size=True))) == 1
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="The decision")).to_be_visible()
+    for part in ("button", "nav", "summary", "input[type=file]"):
+        assert page.locator(part).filter(visible=True).count() == 0, part
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press the tabulator until something has the focus; each stop on the way is seen to have it."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            continue  # on its way through the browser's own bar
+        outline = page.evaluate(
+            "(s => s.outlineStyle + s.boxShadow)(getComputedStyle(document.activeElement))"
+        )
+        assert outline != "nonenone", page.evaluate("document.activeElement.outerHTML")
+        if wanted.evaluate("part => part === document.activeElement"):
+            return
+    pytest.fail(f"no way to {wanted}")
+
+
+def test_the_keyboard_is_enough(open_page: Open, live: Live, photo: Path) -> None:
+    """From sign-in through photo and result to a decision without a mouse, the focus always seen."""
+    name = account(live.app, "underwriter", "keyboard").name
+    page = open_page()
+    page.on("filechooser", lambda _chooser: None)  # from now on; asked for at the key press it may come late
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    tab_to(page, page.get_by_label("Name"))
+    page.keyboard.type(name)
+    tab_to(page, page.get_by_label("Password"))
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Estimate an age from a photo")).to_be_visible()
+    tab_to(page, page.locator("#photo"))
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(photo)
+    tab_to(page, page.get_by_role("button", name="Estimate age"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/estimates/*")
+    tab_to(page, page.get_by_label("Note"))
+    page.keyboard.type("by keyboard")
+    tab_to(page, page.get_by_role("button", name="Refer to a person"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".decision .done")).to_contain_text("by keyboard")
+    tab_to(page, page.get_by_role("link", name="Batches"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/batches")
+
+
+def test_without_javascript_the_desk_works(open_page: Open, photo: Path) -> None:
+    """Photo with a case, result, decision, a face side by side, history: nothing but HTML."""
+    page = open_page("underwriter", script=False)
+    page.goto("/")
+    page.set_input_files("#photo", photo)
+    declare(page, "no script")
+    page.get_by_role("button", name="Estimate age").click()
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+    page.get_by_label("Note").fill("without script")
+    page.get_by_role("button", name="Refer to a person").click()
+    expect(page.locator(".decision .done")).to_contain_text("without script")
+    page.locator("ol.faces a").first.click()
+    expect(page.locator(".side-by-side img")).to_have_count(2)
+    page.goto("/history?case=no+script")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("referred")
+
+
+def test_a_lost_session_keeps_the_note(open_page: Open, addresses: dict[str, str]) -> None:
+    """The note stands on the page that says what happened, and nothing of the record does."""
+    page = open_page("underwriter", refused=True)
+    page.goto(addresses["pages.show"])
+    page.get_by_label("Note").fill("an hour of thought")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Refer to a person").click()
+    expect(page.get_by_label("Note")).to_have_value("an hour of thought")
+    assert page.locator("main img").count() == 0

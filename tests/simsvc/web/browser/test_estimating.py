@@ -1,0 +1,173 @@
+"""Every way that a photo reaches the desk."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, Response, expect
+
+from tests.simsvc.web.browser.conftest import PATIENCE_MS, Live, Open, sign_in
+from tests.small_site import drawn_photo
+
+TO_TRANSFER = """async ([base64, name]) => {
+  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
+  return carried;
+}"""
+TO_CLIPBOARD = """async base64 => {
+  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  const png = await canvas.convertToBlob({ type: "image/png" });
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+}"""
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something in the page; its policy forbids Playwright's own waiting, which needs eval."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not happened():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def chosen(page: Page) -> list[str]:
+    names: list[str] = page.evaluate("[...document.getElementById('photo').files].map(file => file.name)")
+    return names
+
+
+def estimate(page: Page) -> None:
+    page.get_by_role("button", name="Estimate age").click()
+    page.wait_for_url("**/estimates/*")
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
+
+
+def test_the_crop_is_shown_before_the_photo_is_sent(open_page: Open, photo: Path) -> None:
+    """Choosing a photo shows it and its face; a file without one is told at once, and can still be sent."""
+    page = open_page("underwriter", refused=True)
+    page.goto("/")
+    page.set_input_files("#photo", photo)
+    expect(page.get_by_role("img", name="The chosen photo")).to_be_visible()
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    letter = {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"no photo"}
+    page.set_input_files("#photo", [letter])
+    expect(page.locator(".as-judged")).to_contain_text("This file is not a photo")
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_have_count(0)
+    expect(page.get_by_role("button", name="Estimate age")).to_be_enabled()
+
+
+def test_a_photo_is_dropped(open_page: Open) -> None:
+    """What is dropped on the area is chosen, and judged."""
+    page = open_page("underwriter")
+    page.goto("/")
+    carried = page.evaluate_handle(TO_TRANSFER, [base64.b64encode(drawn_photo(21)).decode(), "dropped.jpg"])
+    page.dispatch_event(".drop-area", "dragover", {"dataTransfer": carried})
+    expect(page.locator(".drop-area")).to_have_class(re.compile(r"\bover\b"))
+    page.dispatch_event(".drop-area", "drop", {"dataTransfer": carried})
+    assert chosen(page) == ["dropped.jpg"]
+    estimate(page)
+    expect(page.locator(".judged")).to_contain_text("dropped.jpg")
+
+
+def test_a_photo_is_pasted(open_page: Open) -> None:
+    """A picture in the clipboard is chosen by the keys that paste anything."""
+    page = open_page("underwriter")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/")
+    page.evaluate(TO_CLIPBOARD, base64.b64encode(drawn_photo(22)).decode())
+    page.keyboard.press("Control+V")
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    assert len(chosen(page)) == 1
+    estimate(page)
+
+
+def test_a_photo_is_taken(open_page: Open) -> None:
+    """The camera shows its picture, the photo of it is judged, and the camera is off afterwards."""
+    page = open_page("underwriter")
+    page.goto("/")
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.get_by_role("button", name="Take the photo")).to_be_focused()
+    until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
+    track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
+    page.get_by_role("button", name="Take the photo").click()
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    assert chosen(page) == ["camera.jpg"]
+    assert track.evaluate("track => track.readyState") == "ended"
+    estimate(page)
+
+
+def test_the_upload_tells_how_far_it_is(open_page: Open) -> None:
+    """On a slow line the bar moves and the button waits; then the answer comes."""
+    page = open_page("underwriter")
+    page.goto("/")
+    large = {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": drawn_photo(23) + bytes(range(256)) * 2_000}
+    page.set_input_files("#photo", [large])
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    line = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 250_000}
+    line.send("Network.emulateNetworkConditions", slow)
+    page.get_by_role("button", name="Estimate age").click()
+    until(
+        lambda: 0 < page.evaluate("(bar => bar.hidden ? 0 : bar.value)(document.querySelector('.sent'))") < 1
+    )
+    expect(page.get_by_role("button", name="Estimate age")).to_be_disabled()
+    page.wait_for_url("**/estimates/*")
+
+
+def test_several_photos_become_a_case(open_page: Open, photo: Path) -> None:
+    """Without a reference the form says what lacks and keeps the photos; with it they stand together."""
+    page = open_page("underwriter", refused=True)
+    page.goto("/")
+    second = {"name": "second.jpg", "mimeType": "image/jpeg", "buffer": drawn_photo(24)}
+    page.set_input_files(
+        "#photo", [{"name": "me.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}, second]
+    )
+    page.get_by_label("Declared birth date").fill("1980-02-29")
+    page.get_by_role("button", name="Estimate age").click()
+    expect(page.locator("#photo-problem")).to_contain_text("belong to one case")
+    assert chosen(page) == ["me.jpg", "second.jpg"]
+    assert page.get_by_label("Declared birth date").input_value() == "1980-02-29"
+    page.get_by_label("Case reference").fill("several/2")
+    page.get_by_role("button", name="Estimate age").click()
+    page.wait_for_url("**/cases/several/2")
+    expect(page.get_by_role("img", name="The face as it was judged")).to_have_count(2)
+    expect(page.get_by_text("The median of 2 photos")).to_be_visible()
+
+
+def test_a_session_lost_while_sending_loses_nothing(open_page: Open, live: Live, photo: Path) -> None:
+    """Photo, case and date stay; signed in again in another tab, one click more is enough."""
+    page = open_page("underwriter", refused=True)
+    page.goto("/")
+    page.set_input_files("#photo", photo)
+    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    page.get_by_text("Case and declared dates").click()
+    page.get_by_label("Case reference").fill("lost and found")
+    page.get_by_label("Declared birth date").fill("1990-05-04")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Estimate age").click()
+    expect(page.locator("#photo-problem")).to_contain_text("Your session has ended")
+    assert page.locator("#photo-problem").get_by_role("link").get_attribute("href") == "/sign-in"
+    assert chosen(page) == ["me.jpg"]
+    sign_in(page.context, live, "underwriter")
+    estimate(page)
+    expect(page.get_by_role("link", name="lost and found")).to_be_visible()
+    expect(page.get_by_text("Declared birth date 1990-05-04")).to_be_visible()
+
+
+def test_pages_are_light_and_come_from_here(open_page: Open, addresses: dict[str, str]) -> None:
+    """No page weighs 300 kB without its photos; `open_page` watches that nothing comes from elsewhere."""
+    page, loaded = open_page("admin", refused=True), list[Response]()
+    page.on("response", lambda answer: loaded.append(answer))  # noqa: PLW0108 - Playwright wants a function
+    for endpoint, address in addresses.items():
+        if not endpoint.startswith("sign_in."):
+            loaded.clear()
+            page.goto(address)
+            parts = [answer for answer in loaded if answer.request.resource_type != "image"]
+            assert len(parts) >= 4, endpoint
+            assert sum(len(answer.body()) for answer in parts) < 300_000, endpoint

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import onnxruntime
 
@@ -12,15 +13,20 @@ from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
+Precision = Literal["served", "fp32"]
 OUTPUTS = ["age_years", "embedding"]
 
 
 class OnnxModel(BundledModel):
     """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(
+        self, bundle: Bundle, threads: int = 1, precision: Precision = "served", graph: Path | None = None
+    ) -> None:
+        """Load the bundle's graph: the one it is served with, or fp32; or another graph of the same model."""
         super().__init__(bundle)
-        self._session = _session(bundle, threads)
+        named = bundle.graph_path if precision == "fp32" else bundle.served_path
+        self._session = _session(graph or named, threads)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
@@ -33,7 +39,7 @@ class OnnxModel(BundledModel):
         return checked(self._bundle, ages_years, embeddings)
 
 
-def _session(bundle: Bundle, threads: int) -> Any:
+def _session(graph: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -41,7 +47,7 @@ def _session(bundle: Bundle, threads: int) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(bundle.graph_path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
         raise BundleDamaged(f"The model cannot be loaded: {error}. Export the bundle anew.") from None
     if {"crops"} != {i.name for i in session.get_inputs()} or not set(OUTPUTS) <= {

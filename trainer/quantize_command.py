@@ -26,8 +26,8 @@ from trainer.export_command import BUNDLE, packed_crops
 
 MOST_MAE_YEARS = 0.05
 LEAST_OVERLAP = 0.9
-"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten nearest
-faces stays. Source: issue 6."""
+"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
+nearest faces stays. Source: issue 6."""
 CALIBRATION_FACES = 256
 """Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
 QUERIES = 1000
@@ -79,9 +79,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def faces_of(
-    corpus: Corpus, split: str, most: int, size_px: int
-) -> tuple[list[Crop], NDArray[np.float32]]:
+def faces_of(corpus: Corpus, split: str, most: int, size_px: int) -> tuple[list[Crop], NDArray[np.float32]]:
     """Return crops and ages of a part's faces, spread evenly where there are more than `most` (0: all).
 
     Raises:

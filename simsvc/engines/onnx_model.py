@@ -17,15 +17,30 @@ Precision = Literal["served", "fp32"]
 OUTPUTS = ["age_years", "embedding"]
 
 
+CPU_FACTS = Path("/proc/cpuinfo")
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
+"""Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow and
+int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8 and saturation."""
+
+
+def has_int8(facts: Path = CPU_FACTS) -> bool:
+    """Say whether this processor computes int8 exactly; where that cannot be told, it does not."""
+    try:
+        words = facts.read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not INT8_FLAGS.isdisjoint(words)
+
+
 class OnnxModel(BundledModel):
     """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
 
     def __init__(
         self, bundle: Bundle, threads: int = 1, precision: Precision = "served", graph: Path | None = None
     ) -> None:
-        """Load the bundle's graph: the one it is served with, or fp32; or another graph of the same model."""
+        """Load the graph that serves best here, or the fp32 one; or another graph of the same model."""
         super().__init__(bundle)
-        named = bundle.graph_path if precision == "fp32" else bundle.served_path
+        named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
         self._session = _session(graph or named, threads)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
@@ -44,6 +59,7 @@ def _session(graph: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = False  # an arena keeps the largest batch's memory for ever
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -19,8 +19,8 @@ OUTPUTS = ["age_years", "embedding"]
 
 CPU_FACTS = Path("/proc/cpuinfo")
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
-"""Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow and
-int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8 and saturation."""
+"""Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow
+and int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8."""
 
 
 def has_int8(facts: Path = CPU_FACTS) -> bool:

@@ -20,14 +20,15 @@ WORKING_SIDE_PX = 640
 """Photos are scaled down to this longer side first: the network was trained on faces of 10 to some 500 px in
 640 px photos. Source: libfacedetection's README."""
 FIRST_LOOK_PX = 320
-"""Longer side of the first look: a quarter of the pixels, a quarter of the time. By `python -m trainer detector`
-it finds every face of a quarter of the photo's height, and 85% of those of a tenth, of which 640 px find all."""
+"""Longer side of the first look: a quarter of the pixels and of the time. By `python -m trainer detector
+--sizes` it finds every face of a quarter of the photo's height, but 85% of those of a tenth: too few to look
+no further. Of those, 640 px find all."""
 FIRST_LOOK_FACE_PX = 60.0
-"""A face at least so wide in the first look's copy, a quarter of its height at 4:3, ends the search: another of
-`boxes.RIVAL_AREA` of its area has 38 px there, of which 99% are found (same command)."""
+"""A face at least so wide in the first look's copy, a quarter of its height at 4:3, ends the search: another
+of `boxes.RIVAL_AREA` of its area has 38 px there, of which 99% are found (same command)."""
 CLOSE_UP, CLOSE_UP_PX = 1.5, 200
-"""Side of the close-up over the face's, and in pixels: framed as the photos of UTKFace are, on which the model
-was trained with this detector's boxes. Source: UTKFace's aligned and cropped faces, 200 x 200 px."""
+"""Side of the close-up over the face's, and in pixels: framed as the photos of UTKFace are, on which the
+model was trained with this detector's boxes. Source: UTKFace's aligned and cropped faces, 200 x 200 px."""
 RESULT_BYTES = 0x9000
 """Size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example."""
 _FIRST_CALL = threading.Lock()

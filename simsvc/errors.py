@@ -665,6 +665,18 @@ class CheckpointRefused(AuditError):
     code = "checkpoint_refused"
 
 
+class DiskUnfit(SimsvcError):
+    """There is too little room, or no right to write."""
+
+    code = "disk_unfit"
+
+
+class BackupRefused(SimsvcError):
+    """A back-up cannot be made, or not be put back."""
+
+    code = "backup_refused"
+
+
 class SettingsError(SimsvcError):
     """A setting has a value that cannot be used."""
 

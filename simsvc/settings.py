@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from simsvc.engines.logs import FORMS, Form
 from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
 from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS, without_password
@@ -36,7 +37,8 @@ class Settings:
         bundle_dir: folder of the model bundle.
         gallery_dir: folder of the demo gallery.
         index_root: folder that `flask index build` writes to and the service reads from.
-        database_url: of SQLite or PostgreSQL, as SQLAlchemy writes it; set by DATABASE_URL.
+        database_url: where estimates are recorded; on PostgreSQL `postgresql://user:password@host/database`,
+            with `pip install 'simsvc[postgres]'`.
         database_pool: connections that one process keeps open to PostgreSQL; as many again when all are busy.
         statement_timeout_ms: after which PostgreSQL ends a statement.
         templates_dir: folder of the Jinja pages; follows from the installation, not from the environment.
@@ -44,24 +46,25 @@ class Settings:
         neighbours: how many labelled faces explain an estimate.
         threads: threads of the model in one worker.
         workers: worker processes of the server.
-        bind: address and port of the server.
-        secret_key: signs sessions; set by SECRET_KEY. Empty: the one in `secret_key_file`.
+        bind: address and port of the server (`make run` sets the port).
+        secret_key: signs sessions; the same for all machines behind one address.
         secret_key_file: made on first use; follows from the installation.
-        public_url: where people reach the service, such as "https://age.example"; begins one-time links.
-        tls: whether people reach it by HTTPS only: cookies become Secure, and browsers are told so.
-        proxies: reverse proxies in front whose X-Forwarded headers are believed.
-        idle_minutes: a session unused for so long ends.
+        public_url: where people reach the service, such as `https://age.example`; begins one-time links.
+        tls: `1` where people reach it by HTTPS only: cookies become Secure, and browsers are told so.
+        proxies: reverse proxies in front whose `X-Forwarded-` headers are believed.
+        idle_minutes: a session unused for so long ends; any session ends after 12 hours.
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
         upload_rate: photos of one account, token or address, likewise.
         api_rate: requests of one token, likewise.
-        rate_storage: where the rates are counted; memory:// counts in each worker by itself.
+        rate_storage: where the rates are counted; `memory://` by each worker, or such as `redis://`.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
-        batch_worker: whether the server starts the process that judges batches.
+        batch_worker: `0` where `flask batch work` runs by itself instead of being started by the server.
         model_root: where a copy of every model that was in service is kept, so that its estimates can be
             replayed.
-        photo_days: for how many days photos are kept; 0 keeps none.
-        photo_keys: Fernet keys; the first encrypts, all decrypt.
+        photo_days: for how many days photos are kept, encrypted; `0` keeps none.
+        photo_keys: Fernet keys, commas between; the first encrypts, all decrypt.
+        log: how log lines are written, `json` or `text`.
     """
 
     bundle_dir: Path
@@ -92,6 +95,7 @@ class Settings:
     model_root: Path = Path("var/models")
     photo_days: int = 0
     photo_keys: tuple[str, ...] = field(default=(), repr=False)
+    log: Form = "json"
 
     def shown(self) -> dict[str, str]:
         """Return what may be logged: everything but secrets, addresses without their passwords."""
@@ -139,6 +143,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         model_root=_folder(env, "SIMSVC_MODEL_ROOT", home / "var" / "models"),
         photo_days=_whole(env, "SIMSVC_PHOTO_DAYS", 0, 0, 3_650),
         photo_keys=_photo_keys(env),
+        log=_form(env),
     )
 
 
@@ -217,6 +222,14 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in {"0", "1"}:
         raise SettingsError(f"{name} is {text!r}, but must be 0 or 1. Correct it and start again.")
     return text == "1"
+
+
+def _form(env: Mapping[str, str]) -> Form:
+    text = env.get("SIMSVC_LOG") or "json"
+    for form in FORMS:
+        if text == form:
+            return form
+    raise SettingsError(f"SIMSVC_LOG is {text!r}, but must be json or text. Correct it and start again.")
 
 
 def _rate(env: Mapping[str, str], name: str, default: str) -> str:

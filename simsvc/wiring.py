@@ -19,6 +19,7 @@ from simsvc.engines.current import CurrentIndex
 from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
 from simsvc.engines.live_index import LiveGallery
+from simsvc.engines.meters import note_estimate
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_model import OnnxModel
@@ -272,6 +273,7 @@ class Services:
             rules=parse_rules(bundle.raw, bundle.sha256),
             bundle_sha256=bundle.document_sha256,
             keep_photos=settings.photo_days > 0,
+            recorded=note_estimate,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:

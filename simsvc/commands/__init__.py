@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from simsvc.commands.audit_command import audit_group
+from simsvc.commands.backup_commands import backup_group
 from simsvc.commands.batch_command import batch_group
+from simsvc.commands.check_command import check_command, settings_command
 from simsvc.commands.database_commands import database_group
 from simsvc.commands.erase_command import erase_group
 from simsvc.commands.estimate_command import estimate_command
@@ -20,6 +22,9 @@ COMMANDS = (
     face_group,
     model_group,
     database_group,
+    check_command,
+    settings_command,
+    backup_group,
     estimate_command,
     replay_command,
     retention_group,

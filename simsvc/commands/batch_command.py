@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from simsvc.engines.huey_queue import end_with_parent
+from simsvc.engines.logs import configure
 from simsvc.errors import SimsvcError
 from simsvc.wiring import Services
 
@@ -19,10 +18,10 @@ batch_group = AppGroup("batch", help="Judge the photos of batches.")
 @click.option("--with-parent", is_flag=True, help="End when the process that started this one ends.")
 def work_command(with_parent: bool) -> None:
     """Judge what waits, one photo after another, until stopped. `make run` starts this by itself."""
-    logging.basicConfig(level=logging.WARNING)
+    services: Services = current_app.extensions["simsvc"]
+    configure(services.settings.log)
     if with_parent:
         end_with_parent()
-    services: Services = current_app.extensions["simsvc"]
     try:
         services.work_batches()
     except SimsvcError as error:

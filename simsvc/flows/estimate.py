@@ -24,6 +24,11 @@ OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
 
 
+def _untold(estimate: Estimate) -> None:
+    """Tell nobody."""
+    del estimate
+
+
 @dataclass(frozen=True, slots=True)
 class Corridor:
     """What an estimate needs of the outside world.
@@ -38,6 +43,7 @@ class Corridor:
         rules: how the model's estimates are to be answered.
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder is given the photo itself.
+        recorded: told of every estimate that was put on record.
     """
 
     detector: Detector
@@ -49,6 +55,7 @@ class Corridor:
     rules: Rules = field(default_factory=Rules)
     bundle_sha256: str | None = None
     keep_photos: bool = False
+    recorded: Callable[[Estimate], None] = _untold
 
 
 class StepTimes:
@@ -100,7 +107,9 @@ def estimate(
         StoreError: the answer cannot be put on record.
     """
     answer = answered(data, photo_name, corridor, asked_by, declared)
-    return corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
+    recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
+    corridor.recorded(answer)
+    return recorded
 
 
 def answered(

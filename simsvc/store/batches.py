@@ -81,6 +81,16 @@ class BatchStore:
         with self._database.reading() as session:
             return tuple(session.scalars(query))
 
+    def waiting(self) -> int:
+        """Count the photos of all batches that wait to be judged.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        query = select(func.count()).select_from(BatchPhotoRow).where(BatchPhotoRow.status == "waiting")
+        with self._database.reading() as session:
+            return session.scalar(query) or 0
+
     def begin_next(self, batch_id: str) -> BatchPhoto | None:
         """Count one attempt at the next waiting photo and return it, or None where none waits.
 

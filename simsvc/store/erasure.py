@@ -13,6 +13,7 @@ from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.events import append, erase_contents
+from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.tables import (
     BatchPhotoRow,
     BatchRow,
@@ -28,6 +29,8 @@ from simsvc.values.events import EventKind, NewEvent
 
 ERASED = "erased"
 """What stands where a name stood, and the code of a photo that was erased before it was judged."""
+PUBLIC_ID_CHARACTERS = 32
+"""Of an estimate's public id, with which the result of a request begins."""
 TABLES = (
     "estimates",
     "neighbours",
@@ -38,6 +41,7 @@ TABLES = (
     "batch_photos",
     "batches",
     "event_contents",
+    "request_keys",
 )
 _CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow)
 _COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
@@ -131,6 +135,7 @@ def _erase(
         session.execute(delete(table).where(table.estimate.in_(sequences)))
     session.execute(delete(EstimateRow).where(EstimateRow.public_id.in_(ids)))
     session.add_all(ErasedEstimateRow(public_id=public_id, erased_at=now) for public_id in ids)
+    _forget_requests(session, ids)
     events = erase_contents(session, [f"estimate:{public_id}" for public_id in ids])
     content = {
         **found.counts,
@@ -154,6 +159,14 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
     named = select(BatchPhotoRow.batch).where(BatchPhotoRow.photo_name != ERASED)
     nameless = BatchRow.sequence.in_(batches) & BatchRow.sequence.not_in(named)
     _run(session, update(BatchRow).where(nameless).values(name=ERASED))
+
+
+def _forget_requests(session: Session, ids: Sequence[str]) -> None:
+    """Delete the keys of requests: clients choose them, and a plain digest of few words can be guessed."""
+    record_id = func.substr(RequestKeyRow.result, 1, PUBLIC_ID_CHARACTERS)
+    session.execute(
+        delete(RequestKeyRow).where(record_id.in_(ids)), execution_options={"synchronize_session": False}
+    )
 
 
 def _run(session: Session, statement: Update) -> None:

@@ -51,6 +51,11 @@ def heads() -> list[str]:
     return list(ScriptDirectory.from_config(_config()).get_heads())
 
 
+def revisions() -> frozenset[str]:
+    """Return every revision that this version knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def sql(dialect: str) -> str:
     """Return every migration as SQL text of a dialect, such as "postgresql"; needs no database."""
     written = io.StringIO()

@@ -27,8 +27,11 @@ ACCESS: dict[str, Access] = {
     "static": "file",
     "bootstrap.static": "file",
     "health.healthz": "file",
+    "health.readyz": "file",
+    "metrics.show": "file",  # asks for a token itself
     "display.choose": "anyone",
     "api_reference.show": "anyone",
+    "api_reference.objects": "anyone",
     "sign_in.form": "anyone",
     "sign_in.enter": "anyone",
     "sign_in.welcome": "anyone",

@@ -15,7 +15,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
-from simsvc.web import access, errors, forms, headers, language, limits, sessions, turns, upload
+from simsvc.web import (
+    access,
+    errors,
+    forms,
+    headers,
+    language,
+    limits,
+    metering,
+    sessions,
+    turns,
+    upload,
+)
 from simsvc.web.api import conditional, document, health
 from simsvc.web.current import visitor
 from simsvc.web.pages import (
@@ -44,6 +55,7 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 
 BLUEPRINTS = (
     health.blueprint,
+    metering.blueprint,
     sign_in.blueprint,
     account.blueprint,
     users.blueprint,
@@ -92,6 +104,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
     for module in (
+        metering,
         errors,
         headers,
         sessions,

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc.errors import (
     AccountError,
+    BackupRefused,
     BatchError,
     BatchNotFound,
     BatchTooLarge,
@@ -28,6 +29,7 @@ from simsvc.errors import (
     DatesRefused,
     DecisionRefused,
     DecisionSuperseded,
+    DiskUnfit,
     EstimateErased,
     EstimateNotFound,
     FaceError,
@@ -126,6 +128,8 @@ STATUS: dict[type[SimsvcError], int] = {
     StoreError: 503,
     SourceError: 500,
     SettingsError: 500,
+    DiskUnfit: 503,
+    BackupRefused: 500,
     SimsvcError: 500,
 }
 """The nearest class in an error's ancestry decides."""
@@ -163,7 +167,7 @@ def status_of(error: SimsvcError | type[SimsvcError]) -> int:
 
 def is_for_program(path: str) -> bool:
     """Say whether a program reads the answer (JSON) or a person (a page)."""
-    return path.startswith("/api/") or path in {"/api", "/healthz"}
+    return path.startswith("/api/") or path in {"/api", "/healthz", "/readyz", "/metrics"}
 
 
 def _number_request() -> None:

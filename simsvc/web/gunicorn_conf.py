@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from simsvc.engines import logs
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.turns import THREADS
@@ -30,27 +32,25 @@ raw_env = ["OMP_NUM_THREADS=1"]  # the detector's threads would fight over the c
 control_socket_disable = True  # gunicorn 25 and later would put one into the home folder
 max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
-accesslog = "-"
-access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
+accesslog = None  # web.metering writes a line for every request, which says less about people
+
+COUNTS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which each process counts, to prometheus_client, when it is first imported."""
 
 
-class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Leaves out of the access log what is secret or personal: one-time links, cases, queries."""
+class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Writes gunicorn's lines, and those of the service, in the form that the settings ask for."""
 
-    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
-        """Return what the access log may show."""
-        shown = super().atoms(resp, req, environ, request_time)
-        return {name: discreet(value) for name, value in shown.items()}
-
-
-def discreet(value: Any) -> Any:
-    """Return a piece of the access log without tokens, case references and queries."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"(/welcome/|/cases/|\?)[^\s\"]+", r"\1...", value)
+    def setup(self, cfg: Any) -> None:
+        """Give gunicorn's handlers and the root logger the form."""
+        super().setup(cfg)
+        form = load_settings().log
+        logs.configure(form)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(form))
 
 
-logger_class = DiscreetLogger
+logger_class = LineLogger
 
 
 class BatchWorker:
@@ -84,6 +84,12 @@ class BatchWorker:
                     os.kill(self._pid, number)
                 self._thread.join(patience_s)
 
+    def end_one(self, log: Any) -> None:
+        """Let the process end after the photo at hand; another one takes its place."""
+        log.info("the process that judges batches is started anew")
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGTERM)
+
     def _look_after(self, log: Any) -> None:
         while True:
             with suppress(ChildProcessError):  # the master was faster to take note of the end
@@ -101,16 +107,37 @@ class BatchWorker:
 _batch_worker = BatchWorker()
 
 
+def on_starting(server: Any) -> None:
+    """Make the folder in which the workers count, before there are any."""
+    del server
+    os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-")
+
+
 def when_ready(server: Any) -> None:
     """Start the process that judges batches."""
     if _settings.batch_worker:
         _batch_worker.start(server.log)
 
 
+def on_reload(server: Any) -> None:
+    """Start the process that judges batches anew: it, too, is to see what has changed."""
+    if _settings.batch_worker:
+        _batch_worker.end_one(server.log)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep what a worker has counted, and forget what it was just measuring."""
+    del server
+    from prometheus_client import multiprocess  # noqa: PLC0415 - reads the folder's name when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has none here
+
+
 def on_exit(server: Any) -> None:
-    """End the process that judges batches."""
+    """End the process that judges batches, and forget what was counted."""
     del server
     _batch_worker.end(graceful_timeout)
+    shutil.rmtree(os.environ[COUNTS_DIR], ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

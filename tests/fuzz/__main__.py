@@ -26,13 +26,13 @@ def main() -> int:
         token = furnish(settings, config)
         log = Path(folder) / "server.log"
         with running(settings, log, workers=2) as url:
+            # one worker: ast of Python 3.11 raises SystemError in threads, which ends the run as an error.
+            # Source: https://github.com/python/cpython/issues/106905
             arguments = [
                 "--max-examples",
                 str(options.examples),
                 "--seed",
                 str(options.seed),
-                "--workers",
-                "4",
             ]
             status, written, cases = schemathesis(url, token, config, arguments)
         print(written)

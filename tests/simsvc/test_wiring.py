@@ -57,7 +57,8 @@ def test_a_running_service_follows_a_new_build(site: Settings) -> None:
     client = signed_in(create_app(site))
     first = client.post("/estimates", data={"photo": _file(drawn_photo())}).headers["Location"]
     label = build_again(site, faces=14)
-    assert client.get("/healthz").get_json()["index"] == label
+    index = client.get("/readyz").get_json()["parts"][1]
+    assert index["sentence"].startswith(f"{label} is open")
     pictures = re.findall(r'src="(/faces/demo/[^"]+)"', client.get(first).text)
     assert len(pictures) == 12
     assert {client.get(picture).status_code for picture in pictures} == {200}

@@ -41,12 +41,15 @@ def _pressed(kind: str, load: Load) -> int:
         database = Database(settings.database_url)
         migrate.upgrade(database.engine)
         began = time.monotonic()
-        outcome = press(settings, load, folder, {})
+        outcome = press(settings, load, folder)
         took_s = time.monotonic() - began
         findings = find(database, outcome)
         database.close()
     print(_words(kind, load, outcome, findings, took_s))
-    whole = len(outcome.answers) == load.estimates and findings.lost == 0 and findings.verdict.broken is None
+    for sentence in outcome.refused[:3]:
+        print(sentence)
+    whole = len(outcome.answers) == findings.records == load.estimates and not findings.lost + findings.twice
+    whole = whole and findings.verdict.broken is None
     return 0 if whole else 1
 
 

@@ -20,11 +20,12 @@ def test_killed_workers_lose_nothing_that_was_answered(tmp_path: Path, database_
     settings = replace(make_small_site(tmp_path / "site"), database_url=database_url)
     database = Database(database_url)
     migrate.upgrade(database.engine)
-    outcome = press(settings, Load(estimates=200, kill_every_s=2.0), tmp_path, {})
+    outcome = press(settings, Load(estimates=200, kill_every_s=2.0), tmp_path)
     findings = find(database, outcome)
+    assert outcome.refused == []
     assert len(outcome.answers) == 200
     assert outcome.kills >= 1
-    assert (findings.lost, findings.verdict.broken) == (0, None)
+    assert (findings.lost, findings.twice, findings.verdict.broken) == (0, 0, None)
     with database.reading() as session:
         starts = select(func.count()).where(EventRow.subject.in_(("settings", "model")))
         assert session.scalar(starts.select_from(EventRow)) == 2

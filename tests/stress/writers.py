@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -25,6 +26,8 @@ from simsvc.store.database import Database
 from simsvc.store.event_log import EventLog
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import Verdict
+from simsvc.web import create_app
+from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,12 +62,14 @@ class Outcome:
     Attributes:
         answers: id of the record by idempotency key, of every request that was answered.
         kills: workers killed.
-        retries: requests that were sent again, because no answer came.
+        retries: requests that were sent again, because no answer came, or one that the same is at work.
+        refused: what the service said to requests that it will not take.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     retries: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,16 +89,18 @@ class Findings:
     verdict: Verdict
 
 
-def press(settings: Settings, load: Load, folder: Path, headers: Mapping[str, str]) -> Outcome:
+def press(settings: Settings, load: Load, folder: Path) -> Outcome:
     """Start the service, ask it from many threads, kill its workers, and return what was answered.
 
     Args:
         settings: of a whole installation with a migrated database.
         load: how hard.
         folder: for the server's log.
-        headers: sent with every request, such as a token.
     """
     outcome, done = Outcome(), threading.Event()
+    app = create_app(settings)
+    headers = bearer(app, "estimate")
+    app.extensions["simsvc"].database.close()
     photos = [drawn_photo(2000 + number) for number in range(PHOTOS)]
     with _serving(settings, load.workers, folder) as (bind, master):
         killer = threading.Thread(target=_kill, args=(master, load, outcome, done))
@@ -137,7 +144,8 @@ def _serving(settings: Settings, workers: int, folder: Path) -> Iterator[tuple[s
         "SIMSVC_BIND": bind,
         "SIMSVC_WORKERS": str(workers),
         "SIMSVC_BATCH_WORKER": "0",
-        "SIMSVC_UPLOAD_RATE": "1000000 per minute",
+        "SIMSVC_API_RATE": "9000000 per minute",
+        "SIMSVC_UPLOAD_RATE": "9000000 per minute",
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf"]
     with (folder / "server.log").open("wb") as log:
@@ -174,16 +182,19 @@ def _ask_all(
         key = f"key-{number:06}"
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            answer = _ask(bind, key, photos[number % len(photos)], headers)
-            if answer is not None:
-                outcome.answers[key] = answer
+            status, said = _ask(bind, key, photos[number % len(photos)], headers)
+            if status == 201:
+                outcome.answers[key] = str(said["id"])
                 break
+            if status and status < 500 and status != 409:
+                outcome.refused.append(str(said))
+                return
             outcome.retries += 1
             time.sleep(0.05)
 
 
-def _ask(bind: str, key: str, photo: bytes, headers: Mapping[str, str]) -> str | None:
-    """Send a photo named as its key; return the id of its record, or None where no answer came."""
+def _ask(bind: str, key: str, photo: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
+    """Send a photo named as its key; return status and body of the answer, or 0 and None where none came."""
     boundary = "a-boundary-that-no-photo-holds"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="{key}.jpg"\r\n\r\n'
     body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
@@ -192,7 +203,6 @@ def _ask(bind: str, key: str, photo: bytes, headers: Mapping[str, str]) -> str |
         with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:
             connection.request("POST", "/api/v1/estimates", body, sent)
             response = connection.getresponse()
-            said = json.load(response)
+            return response.status, json.load(response)
     except (OSError, ValueError, http.client.HTTPException):
-        return None
-    return str(said["id"]) if response.status == 201 else None
+        return 0, None

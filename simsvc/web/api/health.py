@@ -1,19 +1,28 @@
-"""/healthz: whether this worker can answer."""
+"""/healthz: whether the process lives. /readyz: whether it can answer. Neither says anything personal."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.current import services
+from simsvc.wiring_checks import readiness
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """Return 200 with model and index, or the 503 of whichever part cannot be used."""
-    corridor = services().corridor()
-    index = corridor.index()
-    services().database.check()
-    return jsonify(status="ok", model=corridor.model.version, index=index.label, faces=index.count)
+    """Return 200 from a process that answers at all: one that does not should be started anew."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """Return 200 where model, index, database and disk can be used, else 503."""
+    found = readiness(services())
+    ready = all(finding.well for finding in found)
+    body = {"status": "ready" if ready else "not ready", "parts": [asdict(finding) for finding in found]}
+    return jsonify(body), 200 if ready else 503

@@ -53,8 +53,18 @@ def check_token(endpoint: str) -> None:
         StoreError: the database cannot be used.
     """
     allowed = SCOPES_OF[endpoint]
-    if allowed is None:
-        return
+    if allowed is not None:
+        require(allowed)
+
+
+def require(allowed: frozenset[Scope]) -> None:
+    """Find the token that a request brings and see that it has one of these scopes.
+
+    Raises:
+        TokenRefused: there is none in force.
+        ScopeMissing: it has no scope that allows this.
+        StoreError: the database cannot be used.
+    """
     g.token = services().tokens.opened_by(_sent())
     if not allowed & set(g.token.scopes):
         raise ScopeMissing(

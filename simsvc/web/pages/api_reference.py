@@ -1,4 +1,7 @@
-"""/api-reference: the generated document of the API, to be read; no script, and nothing from elsewhere."""
+"""/api-reference: the generated document of the API, to be read; no script, and nothing from elsewhere.
+
+Two pages: together they would be heavier than a page may be.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,23 @@ blueprint = Blueprint("api_reference", __name__)
 
 @blueprint.get("/api-reference")
 def show() -> ResponseReturnValue:
-    """Show every operation, every object and every code."""
+    """Show every operation and every code."""
     described = document()
-    schemas = described["components"]["schemas"]
     return render_template(
         "api_reference.html",
         info=described["info"],
         groups=_groups(described),
-        objects={name: schemas[name] for name in sorted(schemas) if schemas[name].get("properties")},
         codes=codes(),
         kind_of=kind_of,
     )
+
+
+@blueprint.get("/api-reference/objects")
+def objects() -> ResponseReturnValue:
+    """Show the fields of every object."""
+    schemas = document()["components"]["schemas"]
+    shown = {name: schemas[name] for name in sorted(schemas) if schemas[name].get("properties")}
+    return render_template("api_objects.html", objects=shown, kind_of=kind_of)
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def enter() -> ResponseReturnValue:
     try:
         user = services().accounts.sign_in(name, request.form.get("password", ""))
     except SignInRefused as refusal:
-        _log.warning("sign-in refused from %s", request.remote_addr)
+        _log.warning("sign-in refused")
         problem = {"next": target, "name": name, "problem": refusal.sentence}
         return render_template("sign_in.html", **problem), status_of(refusal)
     sessions.begin(user)

@@ -107,9 +107,9 @@ def test_support_and_quality_are_shown(client: FlaskClient) -> None:
 def test_a_damaged_calibration_stops_the_service_with_a_sentence(site: Settings, tmp_path: Path) -> None:
     """Nonsense in the calibration is 503 and names the remedy; nothing is estimated without it."""
     broken = client_with(site, tmp_path, calibration={"format": 1})
-    response = broken.get("/healthz")
+    response = broken.get("/readyz")
     assert response.status_code == 503
-    assert "trainer calibrate" in response.get_json()["detail"]
+    assert "trainer calibrate" in response.get_json()["parts"][0]["sentence"]
 
 
 def test_the_saliency_is_shown_on_demand_without_script(client: FlaskClient) -> None:

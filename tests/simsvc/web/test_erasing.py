@@ -24,7 +24,6 @@ from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow, ErasedEstimateRow, EventContentRow, EventRow, FaceRow
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.web import create_app
-from simsvc.web.gunicorn_conf import discreet
 from simsvc.wiring import Services
 from simsvc.wiring_keep import eraser
 from tests.simsvc.web.signed_in import signed_in
@@ -273,18 +272,3 @@ def test_nothing_personal_reaches_the_logs(
     logged = "\n".join(caplog.handler.format(record) for record in caplog.records)
     assert "failed" in logged, "the defect itself is logged"
     assert [marker for marker in MARKERS if marker.decode() in logged] == []
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        (f"GET /cases/{CASE} HTTP/1.1", "GET /cases/... HTTP/1.1"),
-        (f"GET /history?case={CASE}&person=1 HTTP/1.1", "GET /history?... HTTP/1.1"),
-        (f"POST /erase/cases/a%20b/{CASE} HTTP/1.1", "POST /erase/cases/... HTTP/1.1"),
-        ("GET /welcome/token?x=1 HTTP/1.1", "GET /welcome/... HTTP/1.1"),
-        ("GET /estimates/0123 HTTP/1.1", "GET /estimates/0123 HTTP/1.1"),
-    ],
-)
-def test_the_access_log_is_discreet(line: str, shown: str) -> None:
-    """Case references, queries and tokens are left out of request lines; the rest stays."""
-    assert discreet(line) == shown

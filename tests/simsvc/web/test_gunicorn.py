@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.wiring import Services
+from tests.fuzz.run import running
 from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
 
@@ -103,7 +105,9 @@ def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
     end = time.monotonic() + PATIENCE_S
     while "/welcome" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < end:
         time.sleep(0.05)  # a request is logged after its answer
-    assert '"GET /welcome/... HTTP/1.1" 410' in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    (answered,) = (line for line in lines if line.get("route") == "/welcome/<token>")
+    assert (answered["method"], answered["status"]) == ("GET", 410)
     assert "a-token-that" not in log
 
 
@@ -134,3 +138,47 @@ def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_pat
     desk.database.close()
     assert len(batch_workers(tmp_path / "log")) == 2
     assert ask(address, "GET", "/healthz")[0] == 200
+
+
+def workers_of(master: int) -> set[int]:
+    """Return the processes under a server's first one."""
+    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+
+def counted(bind: str, token: dict[str, str], series: str) -> float:
+    """Return one series of /metrics."""
+    with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:
+        connection.request("GET", "/metrics", headers=token)
+        text = connection.getresponse().read().decode()
+    found = [float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(series)]
+    return sum(found)
+
+
+def test_a_reload_answers_everything_and_counts_go_on(site: Settings, app: Flask, tmp_path: Path) -> None:
+    """While clients ask, SIGHUP brings new workers: each request is answered, and nothing counted is lost."""
+    log, token = tmp_path / "log", bearer(app)
+    statuses: list[int] = []
+    with running(site, log, workers=2) as url:
+        bind = url.removeprefix("http://")
+        master = int(re.findall(r"Listening at: \S+ \((\d+)\)", log.read_text())[0])
+        before, done = workers_of(master), threading.Event()
+
+        def ask_on() -> None:
+            while not done.is_set():
+                statuses.append(send(bind, b"no photo", token)[0])
+
+        clients = [threading.Thread(target=ask_on) for _ in range(3)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        os.kill(master, signal.SIGHUP)
+        end = time.monotonic() + PATIENCE_S
+        while (workers_of(master) & before or len(workers_of(master)) < 2) and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        done.set()
+        for client in clients:
+            client.join()
+        assert not workers_of(master) & before
+        assert counted(bind, token, 'simsvc_estimates_total{status="refused"}') == len(statuses)
+    assert set(statuses) == {201}

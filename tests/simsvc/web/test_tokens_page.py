@@ -72,4 +72,8 @@ def test_the_reference_lists_every_operation_object_and_code(app: Flask) -> None
         for method in {"get", "post"} & set(operations):
             assert f"<code>{method.upper()} {path}</code>" in page.text
     assert '<div id="token_refused">' in page.text
-    assert 'id="object-EstimatePage"' in page.text
+    objects = app.test_client().get("/api-reference/objects")
+    assert checked(objects.text).inline == []
+    asked = set(re.findall(r'/api-reference/objects#(object-\w+)"', page.text))
+    assert "object-EstimatePage" in asked
+    assert [name for name in asked if f'id="{name}"' not in objects.text] == []

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from jsonschema_rs import validator_for
 
+from simsvc.web import create_app
 from simsvc.web.api.scopes import SCOPES_OF
 from tests.simsvc.web.programs import program
+from tests.small_site import make_small_site
 
 
 @pytest.fixture
@@ -74,8 +77,9 @@ def test_problems_fit_their_schema(
     assert f'id="{code}"' in app.test_client().get(problem["type"].partition("#")[0]).text
 
 
-def test_the_log_is_listed_exported_and_verified(app: Flask) -> None:
+def test_the_log_is_listed_exported_and_verified(tmp_path: Path) -> None:
     """Pages of the log and its export hold the same events; verifying says it fits, and proves one."""
+    app = create_app(make_small_site(tmp_path / "site"))  # of its own: other tests change records by SQL
     client = program(app, "audit")
     verified = client.get("/api/v1/audit/verify").get_json()
     assert (verified["fits"], verified["broken"]) == (True, None)
@@ -96,6 +100,7 @@ def test_the_log_is_listed_exported_and_verified(app: Flask) -> None:
     assert (other["fits"], other["broken"]["code"]) == (False, "checkpoint")
     assert client.get("/api/v1/audit/verify?seq=1").status_code == 422
     assert client.get("/api/v1/exports/events?kind=export&format=csv").text.count("export") >= 2
+    app.extensions["simsvc"].database.close()
 
 
 def test_an_export_is_an_event(app: Flask) -> None:

@@ -218,13 +218,20 @@ def test_without_tables_the_service_says_so(without_tables: FlaskClient) -> None
     assert "flask db upgrade" in response.get_json()["detail"]
 
 
-def test_health_names_model_and_index(client: FlaskClient) -> None:
-    """A healthy worker says which model and index it answers with."""
-    health = client.get("/healthz").get_json()
-    assert (health["status"], health["model"], health["faces"]) == ("ok", "tiny-0", FACES)
+def test_readiness_names_model_and_index(client: FlaskClient) -> None:
+    """A worker that is ready says which model and index it answers with."""
+    ready = client.get("/readyz").get_json()
+    said = {part["part"]: part["sentence"] for part in ready["parts"]}
+    assert ready["status"] == "ready"
+    assert "tiny-0" in said["model"]
+    assert f"{FACES} labelled faces" in said["index"]
 
 
-def test_an_unhealthy_worker_is_503_as_json(without_index: FlaskClient) -> None:
-    """A worker without an index is not healthy, and says why to a program."""
-    response = without_index.get("/healthz")
-    assert (response.status_code, response.get_json()["code"]) == (503, "index_missing")
+def test_a_worker_without_index_lives_and_is_not_ready(without_index: FlaskClient) -> None:
+    """A worker without an index lives, is not ready, and says why to a program."""
+    response = without_index.get("/readyz")
+    assert response.status_code == 503
+    wrong = {part["part"]: part["sentence"] for part in response.get_json()["parts"] if not part["well"]}
+    assert list(wrong) == ["index"]
+    assert "flask index build" in wrong["index"]
+    assert without_index.get("/healthz").status_code == 200

@@ -69,6 +69,20 @@ def test_a_replay_without_its_photo_is_a_problem(
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
+def test_parts_without_a_name_are_unknown_fields(client: FlaskClient) -> None:
+    """A form whose parts are called nothing, and something, is refused as for any other unknown field."""
+    parts = (
+        "",
+        "Content-Disposition: form-data\r\n\r\na",
+        'Content-Disposition: form-data; name="b"\r\n\r\nb',
+    )
+    body = "\r\n--x\r\n".join(parts).lstrip() + "\r\n--x--\r\n"
+    answer = client.post(
+        f"{V1}/estimates/{judged(client)}/replay", data=body, content_type="multipart/form-data; boundary=x"
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "input_refused")
+
+
 def test_a_replay_of_a_retired_build_is_gone(app: Flask, client: FlaskClient) -> None:
     """The index build that is gone is named by its code."""
     made, desk = judged(client), app.extensions["simsvc"]

@@ -221,6 +221,7 @@ def addresses(live: Live) -> dict[str, str]:
         "erasing.case": "/erase/cases/L-7",
         "tokens.show": "/tokens",
         "api_reference.show": "/api-reference",
+        "api_reference.objects": "/api-reference/objects",
         "pages.start nowhere": "/nowhere",
         "sign_in.form": "/sign-in",
         "sign_in.welcome": f"/welcome/{desk.accounts.add('someone new', 'auditor').token}",

@@ -1,0 +1,46 @@
+"""`flask backup ...`: everything that records refer to, copied while the service runs, and put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from simsvc.commands.sentences import sentences
+from simsvc.wiring import Services
+from simsvc.wiring_backup import create, restore
+
+backup_group = AppGroup("backup", help="Back up, and restore.")
+
+
+@backup_group.command("create")
+@click.argument("folder", type=click.Path(path_type=Path))
+def create_command(folder: Path) -> None:
+    """Copy database, indexes, kept models and session key into the new FOLDER; the service may run on.
+
+    The folder holds what the database holds, the session key included: keep it where only operators read.
+    """
+    with sentences():
+        size_bytes = create(_services(), folder.absolute())
+    click.echo(f"Backed up into {folder}: {size_bytes / 1e6:.1f} MB, with the SHA-256 of every file.")
+
+
+@backup_group.command("restore")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--replace", is_flag=True, help="Also where there is something; it is moved aside, not deleted."
+)
+def restore_command(folder: Path, *, replace: bool) -> None:
+    """Check every file of FOLDER and its log, then put everything back. Stop the service first."""
+    with sentences():
+        restored = restore(_services(), folder.absolute(), replace=replace)
+    for path in restored.aside:
+        click.echo(f"What was there lies in {path}.")
+    click.echo(f"Restored, as of {restored.made_at}; {restored.events} events of the log fit.")
+
+
+def _services() -> Services:
+    services: Services = current_app.extensions["simsvc"]
+    return services

@@ -1,0 +1,230 @@
+"""Back-ups: a folder with the database as it was at one instant, and the files that its records refer to.
+
+The database is copied first: builds, kept models and face changes are only ever added while the service runs,
+so that the files copied after it hold at least what its records name.
+Source: SQLite, "Using the SQLite Online Backup API"; PostgreSQL's manual, "pg_dump": a dump is one snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+
+from simsvc.engines.durable_files import difference, fingerprint, sync
+from simsvc.errors import BackupRefused
+from simsvc.steps.manifest import Fingerprint
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SQLITE, DUMP = "database.sqlite3", "database.dump"
+PAGES_A_STEP = 4_096
+"""Of SQLite's copy: 16 MB at a time, between which writers get their turn."""
+LEFT = "README.md"
+"""What lies in the index folder of a checkout and is no index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What is backed up.
+
+    Attributes:
+        database_url: as the settings have it.
+        folders: name in the back-up to the folder whose children are copied.
+        secret_key_file: of the session key; may be missing.
+    """
+
+    database_url: str
+    folders: Mapping[str, Path]
+    secret_key_file: Path
+
+
+def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
+    """Copy everything into a new folder and return its size in bytes; it is whole or absent.
+
+    Raises:
+        BackupRefused: the folder is there already, or something cannot be copied.
+    """
+    if out.exists():
+        raise BackupRefused("There is something of that name already. Name a folder that is not there yet.")
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        draft.mkdir(parents=True, mode=0o700)
+        _copy_database(make_url(places.database_url), draft)
+        for name, folder in places.folders.items():
+            _copy_children(folder, draft / name)
+        if places.secret_key_file.is_file():
+            shutil.copy2(places.secret_key_file, draft / "secret-key")
+        files = {str(path.relative_to(draft)): fingerprint(path) for path in _files(draft)}
+        stated = {"format": FORMAT, **about, "files": {name: asdict(one) for name, one in files.items()}}
+        (draft / MANIFEST).write_text(json.dumps(stated, indent=1))
+        for path in _files(draft):
+            sync(path)
+        draft.rename(out)
+        sync(out.parent)
+    except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise BackupRefused(
+            f"The back-up could not be made: {_words(error)} Nothing was left behind."
+        ) from error
+    return sum(one.bytes for one in files.values())
+
+
+def opened(folder: Path) -> dict[str, str]:
+    """Hold every file of a back-up against its manifest and return what the manifest says beside them.
+
+    Raises:
+        BackupRefused: it is no back-up, or not whole.
+    """
+    try:
+        stated = json.loads((folder / MANIFEST).read_text())
+        files = {str(name): Fingerprint(**one) for name, one in stated.pop("files").items()}
+        if stated.pop("format") != FORMAT:
+            raise BackupRefused("The back-up was made by a newer version. Install that one, then restore.")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BackupRefused(
+            "That folder is no back-up of simsvc. Name one that `flask backup create` made."
+        ) from error
+    wrong = difference(folder, files)
+    if wrong:
+        raise BackupRefused(f"The back-up is damaged: {wrong}. Take another one; nothing was changed.")
+    return {str(name): str(value) for name, value in stated.items()}
+
+
+def occupied(places: Places) -> bool:
+    """Say whether there is something where a back-up would be put back."""
+    url = make_url(places.database_url)
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    return bool(file and file.exists()) or any(any(_children(folder)) for folder in places.folders.values())
+
+
+def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
+    """Put a checked back-up where the service looks for it, and return where what was there lies now.
+
+    Everything is copied beside its place first; then names are changed, which is quick and loses nothing.
+
+    Args:
+        folder: of the back-up.
+        places: where to.
+        stamp: ends the names of what was there.
+
+    Raises:
+        BackupRefused: something cannot be written; what was there is there, or lies beside it.
+    """
+    aside: list[Path] = []
+    try:
+        for name, root in places.folders.items():
+            aside += _exchange_children(folder / name, root, stamp)
+        if (folder / "secret-key").is_file():
+            aside += _exchange_file(folder / "secret-key", places.secret_key_file, stamp)
+        aside += _put_database_back(make_url(places.database_url), folder, stamp)
+    except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+        left = f" What was there lies in {', '.join(map(str, aside))}." if aside else ""
+        raise BackupRefused(f"The back-up could not be put back: {_words(error)}{left}") from error
+    return tuple(aside)
+
+
+def _copy_database(url: URL, draft: Path) -> None:
+    if url.get_backend_name() == "sqlite":
+        source = f"file:{Path(url.database or '').absolute()}?mode=ro"
+        with (
+            closing(sqlite3.connect(source, uri=True)) as live,
+            closing(sqlite3.connect(draft / SQLITE)) as copy,
+        ):
+            live.backup(copy, pages=PAGES_A_STEP, sleep=0.01)
+        return
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={draft / DUMP}")
+
+
+def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
+    if url.get_backend_name() == "sqlite":
+        if not (folder / SQLITE).is_file():
+            raise BackupRefused("This back-up is of PostgreSQL. Set DATABASE_URL to a PostgreSQL database.")
+        file = Path(url.database or "")
+        ends = ("-wal", "-shm")  # first: they are of the old file, and must never be read with the new one
+        aside = [moved for end in ends for moved in _away(file.with_name(f"{file.name}{end}"), stamp)]
+        return [*aside, *_exchange_file(folder / SQLITE, file, stamp)]
+    if not (folder / DUMP).is_file():
+        raise BackupRefused("This back-up is of SQLite. Set DATABASE_URL to a file of SQLite.")
+    options = ("--clean", "--if-exists", "--single-transaction", "--no-owner", "--exit-on-error")
+    _run("pg_restore", url, *options, str(folder / DUMP))
+    return []
+
+
+def _run(program: str, url: URL, *options: str) -> None:
+    """Run a tool of PostgreSQL; the password goes by the environment, which other users cannot read."""
+    plain = url.set(drivername="postgresql", password=None).render_as_string()
+    environment = {**os.environ, "PGPASSWORD": url.password or ""}
+    done = subprocess.run(  # noqa: S603 - ours, with the address that the operator set
+        [program, f"--dbname={plain}", *options], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise OSError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{program} failed")
+
+
+def _exchange_children(source: Path, root: Path, stamp: str) -> list[Path]:
+    """Put copies of a folder's children into another one, whose own children move beside it first."""
+    fresh, aside = root.with_name(f".{root.name}.{stamp}"), root.with_name(f"{root.name}.before-{stamp}")
+    _copy_children(source, fresh)
+    root.mkdir(parents=True, exist_ok=True)
+    moved = []
+    for child in _children(root):
+        aside.mkdir(exist_ok=True)
+        child.rename(aside / child.name)
+        moved = [aside]
+    for child in _children(fresh):
+        child.rename(root / child.name)
+    fresh.rmdir()
+    sync(root)
+    return moved
+
+
+def _exchange_file(source: Path, target: Path, stamp: str) -> list[Path]:
+    fresh = target.with_name(f".{target.name}.{stamp}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, fresh)
+    sync(fresh)
+    moved = _away(target, stamp)
+    fresh.rename(target)
+    sync(target.parent)
+    return moved
+
+
+def _away(path: Path, stamp: str) -> list[Path]:
+    """Move a file aside, if it is there."""
+    if not path.exists():
+        return []
+    return [path.rename(path.with_name(f"{path.name}.before-{stamp}"))]
+
+
+def _copy_children(source: Path, target: Path) -> None:
+    """Copy a folder's children, files first: a pointer to a build before the builds, so that its is there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for child in sorted(_children(source), key=lambda path: path.is_dir()):
+        if child.is_dir():
+            shutil.copytree(child, target / child.name, symlinks=True)
+        else:
+            shutil.copy2(child, target / child.name)
+
+
+def _children(folder: Path) -> Iterator[Path]:
+    """Give what lies in a folder; nothing half made (its name begins with a dot)."""
+    if folder.is_dir():
+        yield from (path for path in sorted(folder.iterdir()) if path.name[0] != "." and path.name != LEFT)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _words(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{text.rstrip('.')}."

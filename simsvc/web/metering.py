@@ -1,0 +1,74 @@
+"""Every request counted and logged by its route; what stood in the route, and who asked, is in neither."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Blueprint, Flask, Response, g, request
+
+from simsvc.engines.meters import CONTENT_TYPE, exposition, note_request
+from simsvc.errors import SimsvcError
+from simsvc.web.api.scopes import AUDIT, require
+from simsvc.web.current import services
+
+blueprint = Blueprint("metrics", __name__)
+UNKNOWN = "(unknown)"
+"""The route of an address that there is not: an address itself would make a series of its own each."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Anyone can send any other word, which would be a series of its own too."""
+
+_log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Count and log what is answered."""
+    app.before_request(_begin)
+    app.after_request(_note)
+
+
+@blueprint.get("/metrics")
+def show() -> Response:
+    """Return what Prometheus reads, of all workers together, to a token that may audit."""
+    require(AUDIT)
+    gauges = {"simsvc_index_age_seconds": _index_age_s, "simsvc_batch_photos_waiting": _waiting}
+    return Response(exposition(gauges), mimetype=CONTENT_TYPE)
+
+
+def _index_age_s() -> float | None:
+    """Return the seconds since the build in service was put on record, or None where that cannot be told."""
+    desk = services()
+    try:
+        made_at = desk.builds.made_at().get(desk.shelf.current() or "")
+    except SimsvcError:
+        return None
+    return (desk.now() - made_at).total_seconds() if made_at else None
+
+
+def _waiting() -> float | None:
+    try:
+        return float(services().batch_book.waiting())
+    except SimsvcError:
+        return None
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+
+
+def _note(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else UNKNOWN
+    seconds = time.perf_counter() - g.get("began", time.perf_counter())
+    method = request.method if request.method in METHODS else "other"
+    note_request(method, route, response.status_code, seconds)
+    _log.info(
+        "answered",
+        extra={
+            "request": g.get("request_id"),
+            "method": method,
+            "route": route,
+            "status": response.status_code,
+            "ms": round(seconds * 1000, 1),
+        },
+    )
+    return response

@@ -1,0 +1,109 @@
+"""Back-up and restore of an installation."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from simsvc.engines import backup
+from simsvc.engines.backup import Places
+from simsvc.errors import BackupRefused
+from simsvc.flows.verify_log import verify
+from simsvc.settings import Settings
+from simsvc.store import migrate
+from simsvc.store.database import Database
+from simsvc.store.event_log import EventLog
+from simsvc.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back.
+
+    Attributes:
+        made_at: when the back-up was made, UTC.
+        events: of its log.
+        aside: where what was there lies now.
+    """
+
+    made_at: str
+    events: int
+    aside: tuple[Path, ...]
+
+
+def create(services: Services, out: Path) -> int:
+    """Back up into a new folder and return its size in bytes.
+
+    Raises:
+        BackupRefused: something cannot be copied, or the folder is there.
+        StoreError: the database cannot be read.
+    """
+    services.database.check()
+    about = {
+        "made_at": services.now().isoformat(timespec="seconds"),
+        "simsvc": _version(),
+        "revision": str(migrate.revision(services.database.engine)),
+    }
+    return backup.make(_places(services.settings), out, about)
+
+
+def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
+    """Check a back-up, then put it back.
+
+    Args:
+        services: of the process; its database is not used again.
+        folder: that `create` made.
+        replace: also where there is something, which is moved aside.
+
+    Raises:
+        BackupRefused: it is not whole, of a newer version, or there is something and `replace` is not set.
+    """
+    about, places = backup.opened(folder), _places(services.settings)
+    if about.get("revision") not in migrate.revisions():
+        raise BackupRefused(
+            "The back-up was made by a newer version of simsvc. Install that one, then restore."
+        )
+    events = _events(folder)
+    services.database.close()
+    if backup.occupied(places) and not replace:
+        raise BackupRefused(
+            "There is something where the back-up would go. Stop the service, then add --replace: "
+            "what is there is moved aside."
+        )
+    aside = backup.put_back(folder, places, services.now().strftime("%Y%m%dT%H%M%S"))
+    return Restored(about.get("made_at", ""), events, aside)
+
+
+def _places(settings: Settings) -> Places:
+    folders = {"indexes": settings.index_root, "models": settings.model_root}
+    return Places(settings.database_url, folders, settings.secret_key_file)
+
+
+def _events(folder: Path) -> int:
+    """Verify the log inside a back-up of SQLite, in a copy; PostgreSQL checks its dump when it is put back.
+
+    Raises:
+        BackupRefused: something in it does not fit.
+    """
+    if not (folder / backup.SQLITE).is_file():
+        return 0
+    with tempfile.TemporaryDirectory() as beside:
+        copy = shutil.copy2(folder / backup.SQLITE, beside)
+        database = Database(f"sqlite:///{copy}")
+        migrate.upgrade(database.engine)
+        with EventLog(database).snapshot() as snapshot:
+            verdict = verify(snapshot, lambda _done, _total: None)
+        database.close()
+    if verdict.broken:
+        raise BackupRefused(f"The log in the back-up does not fit: {verdict.broken.sentence}")
+    return verdict.events
+
+
+def _version() -> str:
+    try:
+        return version("simsvc")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"

@@ -1,0 +1,136 @@
+"""What `/readyz` and `flask check` look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
+from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreNotMigrated
+from simsvc.flows.look_over import look_over
+from simsvc.flows.verify_log import verify
+from simsvc.settings import Settings
+from simsvc.store import migrate
+from simsvc.values.findings import Finding
+from simsvc.wiring import Services
+
+Progress = Callable[[int, int], None]
+
+
+def readiness(services: Services) -> tuple[Finding, ...]:
+    """Return whether a worker can answer now: quick enough to be asked every few seconds."""
+    return look_over(
+        (
+            ("model", lambda: f"{services.corridor().model.version} is open."),
+            ("index", lambda: _open_index(services)),
+            ("database", lambda: _reachable(services)),
+            ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
+        )
+    )
+
+
+def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
+    """Return how every part stands, each file's hash included: takes seconds, and longer for a long log.
+
+    Args:
+        services: of the process.
+        progress: called with the events of the log seen so far and all.
+    """
+    settings = services.settings
+    return look_over(
+        (
+            ("settings", lambda: "All of them can be used."),
+            ("session key", lambda: _secret_key(services)),
+            ("folders", lambda: _folders(settings)),
+            ("disk", lambda: _room(settings, settings.max_batch_bytes)),
+            ("database", lambda: _up_to_date(services)),
+            ("log", lambda: _log(services, progress)),
+            ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
+            ("kept models", lambda: _kept_models(services)),
+            ("index", lambda: _whole_index(services)),
+            ("photo keys", lambda: _photo_keys(settings)),
+        )
+    )
+
+
+def folders(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders that the service writes to."""
+    url = make_url(settings.database_url)
+    beside = (Path(url.database).parent,) if url.drivername.startswith("sqlite") and url.database else ()
+    return (*beside, settings.index_root, settings.model_root, settings.batch_dir)
+
+
+def _open_index(services: Services) -> str:
+    index = services.corridor().index()
+    return f"{index.label} is open, {index.count} labelled faces."
+
+
+def _reachable(services: Services) -> str:
+    services.database.check()
+    return "It answers."
+
+
+def _up_to_date(services: Services) -> str:
+    services.database.check()
+    found, wanted = migrate.revision(services.database.engine), migrate.heads()
+    if [found] != wanted:
+        raise StoreNotMigrated(
+            f"The database is at revision {found}, this version needs {wanted[0]}. Run `flask db upgrade`."
+        )
+    return f"It answers, at revision {found}."
+
+
+def _room(settings: Settings, wanted_bytes: int) -> str:
+    free = least_free_bytes(folders(settings))
+    if free < wanted_bytes:
+        raise DiskUnfit(
+            f"Only {free / 1e6:.0f} MB are free where the service writes, fewer than the "
+            f"{wanted_bytes / 1e6:.0f} MB of one upload. Make room, or move var and indexes to a larger disk."
+        )
+    return f"{free / 1e9:.1f} GB are free."
+
+
+def _folders(settings: Settings) -> str:
+    closed = unwritable(folders(settings))
+    if closed:
+        names = ", ".join(str(folder) for folder in closed)
+        raise DiskUnfit(f"The service may not write to {names}. Give its account the right to.")
+    return "All of them can be written to."
+
+
+def _secret_key(services: Services) -> str:
+    services.secret_key()
+    if not services.settings.secret_key and open_to_others(services.settings.secret_key_file):
+        raise SettingsError("Others can read the file of the session key. Run `chmod 600 var/secret-key`.")
+    return "It is there, and nobody else can read it."
+
+
+def _log(services: Services, progress: Progress) -> str:
+    with services.log.snapshot() as snapshot:
+        verdict = verify(snapshot, progress)
+    if verdict.broken:
+        raise AuditError(verdict.broken.sentence)
+    return f"All {verdict.events} events fit."
+
+
+def _kept_models(services: Services) -> str:
+    kept = services.models.kept()
+    for bundle in kept:
+        load_bundle(bundle.folder)
+    return f"{len(kept)} kept for replays, all whole."
+
+
+def _whole_index(services: Services) -> str:
+    label = services.shelf.current()
+    if label is None:
+        raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+    return f"{services.switcher().fitting(label).label} is whole and fits the model."
+
+
+def _photo_keys(settings: Settings) -> str:
+    if settings.photo_days:
+        return f"Photos are kept, encrypted, for {settings.photo_days} days."
+    return "Photos are not kept."

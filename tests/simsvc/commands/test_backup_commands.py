@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from simsvc import commands
+from simsvc.flows.estimate import estimate
+from simsvc.flows.verify_log import verify
+from simsvc.settings import Settings
+from simsvc.store.tables import EstimateRow
+from simsvc.web import create_app
+from simsvc.wiring import Services
+from tests.small_site import drawn_photo, make_small_site
+
+Run = Callable[..., str]
+
+
+def installation(settings: Settings) -> tuple[Services, Run]:
+    app: Flask = create_app(settings)
+    commands.register(app)
+
+    def run(*words: str, exit_code: int = 0) -> str:
+        result = app.test_cli_runner().invoke(args=["backup", *words])
+        assert result.exit_code == exit_code, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return app.extensions["simsvc"], run
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    made = make_small_site(tmp_path / "site")
+    made = replace(made, database_url=database_url, secret_key="", secret_key_file=tmp_path / "site" / "key")
+    desk = create_app(made).extensions["simsvc"]
+    from simsvc.store import migrate  # noqa: PLC0415 - this fixture alone makes tables
+
+    migrate.upgrade(desk.database.engine)
+    desk.secret_key()
+    desk.switcher().use(desk.shelf.current())
+    for number in range(3):
+        estimate(drawn_photo(number), f"{number}.jpg", desk.corridor())
+    desk.database.close()
+    return made
+
+
+def elsewhere(settings: Settings, folder: Path, url: str) -> Settings:
+    return replace(
+        settings,
+        database_url=url,
+        index_root=folder / "indexes",
+        model_root=folder / "models",
+        secret_key_file=folder / "key",
+    )
+
+
+def test_a_backup_made_under_writing_is_whole_and_restores(settings: Settings, tmp_path: Path) -> None:
+    """Made while someone writes, it restores elsewhere with index, model and key; the log fits."""
+    desk, run = installation(settings)
+    done = threading.Event()
+
+    def write() -> None:
+        other = create_app(settings).extensions["simsvc"]
+        while not done.is_set():
+            estimate(b"no photo", "x.jpg", other.corridor())
+        other.database.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert "Backed up" in run("create", str(tmp_path / "kept"))
+    finally:
+        done.set()
+        writer.join()
+    desk.database.close()
+    if not settings.database_url.startswith("sqlite"):
+        there = settings
+        shutil.rmtree(settings.index_root / "small", ignore_errors=True)
+        output = installation(there)[1]("restore", str(tmp_path / "kept"), "--replace")
+    else:
+        there = elsewhere(settings, tmp_path / "new", f"sqlite:///{tmp_path / 'new' / 'there.sqlite3'}")
+        output = installation(there)[1]("restore", str(tmp_path / "kept"))
+    assert "Restored" in output
+    back, _ = installation(there)
+    with back.database.reading() as session:
+        assert (session.scalar(select(func.count()).select_from(EstimateRow)) or 0) >= 3
+    with back.log.snapshot() as snapshot:
+        assert verify(snapshot, lambda _done, _total: None).broken is None
+    assert back.secret_key() == desk.secret_key()
+    assert estimate(drawn_photo(), "again.jpg", back.corridor()).estimate.status == "estimated"
+    back.database.close()
+
+
+def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> None:
+    """Without --replace nothing is touched; with it, what was there lies beside."""
+    settings = make_small_site(tmp_path / "site")
+    desk, run = installation(settings)
+    estimate(drawn_photo(), "a.jpg", desk.corridor())
+    run("create", str(tmp_path / "kept"))
+    estimate(drawn_photo(1), "b.jpg", desk.corridor())
+    assert "--replace" in run("restore", str(tmp_path / "kept"), exit_code=1)
+    with desk.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(EstimateRow)) == 2
+    output = installation(settings)[1]("restore", str(tmp_path / "kept"), "--replace")
+    assert "What was there lies in" in output
+    back, _ = installation(settings)
+    with back.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(EstimateRow)) == 1
+    aside = list(tmp_path.rglob("*.before-*"))
+    assert any(".sqlite3.before" in path.name for path in aside)
+    back.database.close()
+
+
+@pytest.mark.parametrize("harm", ["missing", "changed", "manifest", "nothing"])
+def test_a_backup_that_is_not_whole_changes_nothing(tmp_path: Path, harm: str) -> None:
+    """A file gone or changed, a manifest that is none, no back-up at all: refused in a sentence, first."""
+    settings = make_small_site(tmp_path / "site")
+    desk, run = installation(settings)
+    kept = tmp_path / "kept"
+    run("create", str(kept))
+    database = kept / "database.sqlite3"
+    if harm == "missing":
+        database.unlink()
+    elif harm == "changed":
+        data = bytearray(database.read_bytes())
+        data[-1] ^= 1
+        database.write_bytes(data)
+    elif harm == "manifest":
+        (kept / "manifest.json").write_text("[]")
+    else:
+        shutil.rmtree(kept)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.json")}
+    output = run("restore", str(kept), "--replace", exit_code=1)
+    assert "back-up" in output
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.json")} == before
+    desk.database.close()
+
+
+def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    """A second back-up of the same name is refused, and the first one stays."""
+    _, run = installation(make_small_site(tmp_path / "site"))
+    run("create", str(tmp_path / "kept"))
+    assert "not there yet" in run("create", str(tmp_path / "kept"), exit_code=1)
+    assert (tmp_path / "kept" / "manifest.json").is_file()

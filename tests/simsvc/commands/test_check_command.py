@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from simsvc import commands
+from simsvc.settings import Settings
+from simsvc.settings_reference import described, names, reference
+from simsvc.web import create_app
+from simsvc.wiring import Services
+from tests.small_site import make_small_site
+
+ROOT = Path(__file__).resolve().parents[3]
+Check = Callable[[int], dict[str, str]]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    made = make_small_site(tmp_path / "site")
+    return replace(
+        made, secret_key="", secret_key_file=tmp_path / "site" / "key", batch_dir=tmp_path / "batches"
+    )
+
+
+def checked(settings: Settings, exit_code: int) -> dict[str, str]:
+    """Return what `flask check` says of each part, beginning with ok or WRONG."""
+    app = create_app(settings)
+    commands.register(app)
+    result = app.test_cli_runner().invoke(args=["check"])
+    app.extensions["simsvc"].database.close()
+    assert result.exit_code == exit_code, result.output
+    assert "Traceback" not in result.output
+    lines = [line for line in result.output.splitlines() if line.startswith(("ok", "WRONG"))]
+    return {line[7:19].strip(): line.split()[0] + " " + line[20:].strip() for line in lines}
+
+
+def test_a_whole_installation_is_well(site: Settings) -> None:
+    """Every part is looked at, none is wrong, and the exit status is 0."""
+    said = checked(site, 0)
+    assert len(said) == 10
+    assert {words.split()[0] for words in said.values()} == {"ok"}
+
+
+def _harm(site: Settings, part: str) -> None:
+    if part == "index":
+        next(site.index_root.rglob("faces.annoy")).write_bytes(b"another")
+    elif part == "model":
+        with (site.bundle_dir / "model.onnx").open("ab") as file:
+            file.write(b"x")
+    elif part == "session key":
+        site.secret_key_file.chmod(0o644)
+    else:
+        desk: Services = create_app(site).extensions["simsvc"]
+        statements = {
+            "log": ("DROP TRIGGER events_never_change", "UPDATE events SET actor = 'user:x' WHERE seq = 1"),
+            "database": ("UPDATE alembic_version SET version_num = '0003'",),
+        }
+        with desk.database.transaction() as session:
+            for statement in statements[part]:
+                session.execute(text(statement))
+        desk.database.close()
+
+
+@pytest.mark.parametrize("part", ["index", "model", "session key", "log", "database"])
+def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
+    """A damaged file, a key that others read, a forged log, old tables: named, with exit status 1."""
+    checked(site, 0)
+    _harm(site, part)
+    said = checked(site, 1)
+    assert said[part].startswith("WRONG")
+    assert [name for name, words in said.items() if words.startswith("WRONG") and name != "kept models"] == [
+        part
+    ]
+
+
+def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk with less room than one upload is wrong, and readiness says so with 503."""
+    monkeypatch.setattr("simsvc.wiring_checks.least_free_bytes", lambda _folders: 1_000)
+    assert checked(site, 1)["disk"].startswith("WRONG Only 0 MB are free")
+    app = create_app(site)
+    answer = app.test_client().get("/readyz")
+    app.extensions["simsvc"].database.close()
+    assert answer.status_code == 503
+    parts = {part["part"]: part["well"] for part in answer.get_json()["parts"]}
+    assert parts == {"model": True, "index": True, "database": True, "disk": False}
+
+
+def test_readme_has_every_setting() -> None:
+    """README's table is what `flask settings` prints, and every setting has a meaning."""
+    assert set(described()) == names()
+    assert reference() in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -108,7 +108,7 @@ fuzz: $(TESTING)/.ready
 bench: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench
 
-# calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
+# puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready
 	@if [ -z "$(RUN)" ]; then
 	  echo 'name the run that the shipped model was exported from, such as make measure RUN=face-163' >&2; exit 1
@@ -121,6 +121,7 @@ measure: $(TESTING)/.ready
 	  cp "$(BEFORE)" "$$out/before.json"
 	fi
 	set -x
+	$(TRAINER) quantize $(UTKFACE)
 	$(TRAINER) calibrate $(UTKFACE) --report --json "$$out/coverage.json"
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
 	if [ -f "$$out/before.json" ]; then before=(--before "$$out/before.json"); else before=(); fi

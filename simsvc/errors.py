@@ -77,6 +77,7 @@ SimsvcError
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
 │   └── TokenNotFound          token_not_found
+├── Busy                       too many photos wait to be judged (busy)
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)
 │   ├── BatchEmpty             batch_empty
 │   ├── BatchTooLarge          batch_too_large
@@ -458,6 +459,12 @@ class CaseNotFound(RequestError):
     """No estimate belongs to that case."""
 
     code = "case_not_found"
+
+
+class Busy(SimsvcError):
+    """More photos wait than are judged in reasonable time."""
+
+    code = "busy"
 
 
 class KeepError(SimsvcError):

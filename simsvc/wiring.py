@@ -264,7 +264,7 @@ class Services:
         model = OnnxModel(bundle, settings.threads)
         self._keep_model(bundle)
         return Corridor(
-            detector=SlimDetector(bundle.working_side_px),
+            detector=SlimDetector(bundle.working_side_px, bundle.first_look_px),
             model=model,
             index=CurrentIndex(settings.index_root, model.sha256).get,
             recorder=self.estimates,
@@ -338,7 +338,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
     database, shelf = open_database(settings), open_shelf(settings)
-    detector = SlimDetector(bundle.working_side_px)
+    detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
     return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)

@@ -92,7 +92,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
     bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
     index = _recorded_index(services, keeping, answer)
     return Corridor(
-        detector=SlimDetector(bundle.working_side_px),
+        detector=SlimDetector(bundle.working_side_px, bundle.first_look_px),
         model=_opened(bundle, services.settings.threads),
         index=lambda: index,
         recorder=services.estimates,

@@ -17,6 +17,7 @@ COMMANDS = {
         "trainer.calibrate_command",
         "measure a bundle's intervals and write them into its model.json",
     ),
+    "quantize": ("trainer.quantize_command", "put an int8 form beside a bundle's graph where it is as good"),
     "bands": (
         "trainer.bands_command",
         "score a bundle on photos labelled with bands of ages, as FairFace is",

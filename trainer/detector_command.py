@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.bundle import DOCUMENT, load_bundle
+from simsvc.engines.durable_files import replace_text
+from simsvc.engines.slim_detector import FIRST_LOOK_PX, SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.steps.boxes import MIN_CONFIDENCE
 from simsvc.steps.decode import decode
+from simsvc.values import Photo
 
 PHOTOS = Path("../shared/data/photos")
 """labels.csv with columns file and faces: none, one, several."""
 FACES = Path("../shared/data/utkface")
 FACES_AT_MOST = 2000
+SIZES, SHARES, SIZE_FACES = (256, 320, 400, 480, 640), (0.1, 0.15, 0.25, 0.4), 100
+CANVAS_PX = (1280, 960)
+FACE_SHARE = 0.66
+"""Side of the detector's box over the side of a UTKFace photo, in the middle."""
 _THRESHOLDS = np.round(np.arange(0.70, 0.935, 0.01), 2)
 
 
@@ -26,10 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--photos", type=Path, default=PHOTOS, help=f"(default: {PHOTOS})")
     parser.add_argument("--faces", type=Path, default=FACES, help=f"folder of faces (default: {FACES})")
+    parser.add_argument("--sizes", action="store_true", help="measure recall by working size instead")
+    parser.add_argument(
+        "--first-look",
+        type=Path,
+        metavar="BUNDLE",
+        help=f"only state in this bundle's model.json that the detector looks at {FIRST_LOOK_PX} px first",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print, for each threshold, how many photos without a face pass and how many faces are missed."""
+    if args.first_look:
+        return _state_first_look(args.first_look)
     labels = args.photos / "labels.csv"
     if not labels.is_file() or not args.faces.is_dir():
         raise SourceEmpty("The detector needs --photos (a folder with labels.csv) and --faces (a folder).")
@@ -37,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         none = [args.photos / row["file"] for row in csv.DictReader(file) if row["faces"] == "none"]
     faces = sorted(args.faces.glob("*.jpg"))
     faces = faces[:: max(1, len(faces) // FACES_AT_MOST)]
+    if args.sizes:
+        return sizes(none, faces)
     detector = SlimDetector()
     without, within = _best(none, detector), _best(faces, detector)
     print(f"{len(without)} photos without a face, {len(within)} faces; in use: {MIN_CONFIDENCE}")
@@ -56,3 +76,39 @@ def _best(paths: list[Path], detector: SlimDetector) -> NDArray[np.float64]:
             continue
         best.append(max((face.confidence for face in detector.detect(photo)), default=0.0))
     return np.array(best)
+
+
+def _state_first_look(folder: Path) -> int:
+    raw = load_bundle(folder).raw
+    document = raw | {"crop": raw["crop"] | {"first_look_px": FIRST_LOOK_PX}}
+    replace_text(folder / DOCUMENT, json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+def sizes(backgrounds: list[Path], faces: list[Path]) -> int:
+    """Print which share of faces each working size finds, by the face's share of the photo's height."""
+    faces, columns = faces[:: max(1, len(faces) // SIZE_FACES)], [f"{size} px" for size in SIZES]
+    behind = [Image.open(path).convert("RGB").resize(CANVAS_PX) for path in backgrounds[:40]]
+    print(f"{'height':>8}" + "".join(f"{column:>10}" for column in columns))
+    for share in SHARES:
+        placed = [_placed(path, behind[at % len(behind)], share, at) for at, path in enumerate(faces)]
+        found = [np.mean([_finds(SlimDetector(size), *one) for one in placed]) for size in SIZES]
+        print(f"{share:>8.0%}" + "".join(f"{value:>10.1%}" for value in found))
+    return 0
+
+
+def _placed(path: Path, behind: Image.Image, share: float, seed: int) -> tuple[Photo, tuple[int, int], int]:
+    """Put a face into a photo without one; return it with the face's centre and the pasted side, pixels."""
+    side = int(share * CANVAS_PX[1] / FACE_SHARE)
+    left, top = (int(np.random.default_rng(seed).integers(0, whole - side)) for whole in CANVAS_PX)
+    canvas = behind.copy()
+    canvas.paste(Image.open(path).convert("RGB").resize((side, side), Image.Resampling.LANCZOS), (left, top))
+    return Photo(np.asarray(canvas), *CANVAS_PX, "JPEG"), (left + side // 2, top + side // 2), side
+
+
+def _finds(detector: SlimDetector, photo: Photo, centre_px: tuple[int, int], side_px: int) -> bool:
+    return any(
+        face.confidence >= MIN_CONFIDENCE
+        and np.abs(np.subtract(face.centre_px, centre_px)).max() < 0.3 * side_px
+        for face in detector.detect(photo)
+    )

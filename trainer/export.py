@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import WORKING_SIDE_PX
+from simsvc.engines.slim_detector import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.errors import BundleDamaged
 from simsvc.steps.crop import CROP_MARGIN
 from simsvc.steps.tensor import to_tensor
@@ -144,6 +144,7 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
             "margin": CROP_MARGIN,
             "detector": "libfacedetection",
             "working_side_px": WORKING_SIDE_PX,
+            "first_look_px": FIRST_LOOK_PX,
         },
         "layer": graph.layer,
         "flip_average": graph.flip_average,

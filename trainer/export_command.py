@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     about = _about(recipe, model, corpus, folder, args.layer)
     about |= {"age_prior": prior} if prior else {}
     age_gap, cosine = export.write_bundle(
-        graph, recipe.final_px, about, args.out, _crops(corpus, valid[:PARITY_FACES], recipe.final_px)
+        graph, recipe.final_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], recipe.final_px)
     )
     print(f"{args.out}: torch and ONNX differ by at most {age_gap:.5f} years, cosine at least {cosine:.7f}")
     return 0
@@ -141,7 +141,8 @@ def traits(corpus: Corpus, positions: NDArray[np.int64]) -> Traits:
     )
 
 
-def _crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int) -> list[Crop]:
+def packed_crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int) -> list[Crop]:
+    """Return the packed crops at these positions, of side `size_px`."""
     crops = []
     for position in positions:
         square = corpus.pack.crops[position]

@@ -115,7 +115,7 @@ class Measuring:
         self.bundle, self.corpus, self.limit = bundle, corpus, limit
         self._calibration = calibration
         self._judge = Judge(bundle, threads)
-        self._detector = SlimDetector(bundle.working_side_px)
+        self._detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
         most = None if limit is None else limit * GALLERY_A_FACE
         self._gallery: FloatVector = self._judge.embeddings(corpus, "train", most)
         scale = support.measure(self._gallery)

@@ -81,7 +81,7 @@ class Judge:
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         self._model = OnnxModel(bundle, threads)
-        self._detector = SlimDetector(bundle.working_side_px)
+        self._detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
         self._threads = threads
 
     def judge(

@@ -17,6 +17,8 @@ from simsvc.values import FloatVector, Prediction
 
 FORMAT = 1
 GRAPH = "model.onnx"
+INT8_GRAPH = "model.int8.onnx"
+"""The same model in 8-bit integers, there only where it is as good: see `python -m trainer quantize`."""
 DOCUMENT = "model.json"
 UNIT_LENGTH_TOLERANCE = 1e-3
 """How far an embedding's length may lie from 1: far more than float32 rounding, far less than any defect."""
@@ -37,6 +39,7 @@ class Bundle:
         std: by channel, of pixels in 0..1.
         margin: side of the crop over the longer side of the detector's box.
         working_side_px: longer side at which the detector looks.
+        first_look_px: longer side at which it looks before, or None.
         files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
         document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
@@ -52,6 +55,7 @@ class Bundle:
     std: tuple[float, float, float]
     margin: float
     working_side_px: int
+    first_look_px: int | None
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
     document_sha256: str
@@ -60,6 +64,11 @@ class Bundle:
     def graph_path(self) -> Path:
         """Where model.onnx lies."""
         return self.folder / GRAPH
+
+    @property
+    def served_path(self) -> Path:
+        """Where the graph lies that estimates are made with: int8 where the bundle vouches for one."""
+        return self.folder / (INT8_GRAPH if INT8_GRAPH in self.files else GRAPH)
 
 
 class BundledModel:
@@ -156,6 +165,7 @@ def _bundle(folder: Path, raw: dict[str, Any], document_sha256: str) -> Bundle:
         std=_channels(entry["std"]),
         margin=float(crop["margin"]),
         working_side_px=_positive(crop["working_side_px"]),
+        first_look_px=_positive(crop["first_look_px"]) if "first_look_px" in crop else None,
         files=_files(raw),
         raw=raw,
         document_sha256=document_sha256,

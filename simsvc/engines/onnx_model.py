@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import onnxruntime
 
@@ -12,15 +13,35 @@ from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
+Precision = Literal["served", "fp32"]
 OUTPUTS = ["age_years", "embedding"]
+
+
+CPU_FACTS = Path("/proc/cpuinfo")
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
+"""Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow
+and int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8."""
+
+
+def has_int8(facts: Path = CPU_FACTS) -> bool:
+    """Say whether this processor computes int8 exactly; where that cannot be told, it does not."""
+    try:
+        words = facts.read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not INT8_FLAGS.isdisjoint(words)
 
 
 class OnnxModel(BundledModel):
     """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(
+        self, bundle: Bundle, threads: int = 1, precision: Precision = "served", graph: Path | None = None
+    ) -> None:
+        """Load the graph that serves best here, or the fp32 one; or another graph of the same model."""
         super().__init__(bundle)
-        self._session = _session(bundle, threads)
+        named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
+        self._session = _session(graph or named, threads)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
@@ -33,15 +54,16 @@ class OnnxModel(BundledModel):
         return checked(self._bundle, ages_years, embeddings)
 
 
-def _session(bundle: Bundle, threads: int) -> Any:
+def _session(graph: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = False  # an arena keeps the largest batch's memory for ever
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(bundle.graph_path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
         raise BundleDamaged(f"The model cannot be loaded: {error}. Export the bundle anew.") from None
     if {"crops"} != {i.name for i in session.get_inputs()} or not set(OUTPUTS) <= {

@@ -9,11 +9,14 @@ from PIL import Image
 
 from simsvc.values import RgbImage
 
+PNG_LEVEL = 1
+"""zlib's fastest: on crops a sixth of the time of its default 6, for some percent more bytes."""
+
 
 def to_png(rgb: RgbImage) -> bytes:
     """Return uint8 (H, W, 3) as PNG bytes: lossless, so that a recorded crop can be judged again."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG", optimize=False)
+    Image.fromarray(rgb).save(buffer, "PNG", compress_level=PNG_LEVEL)
     return buffer.getvalue()
 
 

@@ -15,7 +15,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
-from simsvc.web import access, errors, forms, headers, language, limits, metering, sessions, upload
+from simsvc.web import (
+    access,
+    errors,
+    forms,
+    headers,
+    language,
+    limits,
+    metering,
+    sessions,
+    turns,
+    upload,
+)
 from simsvc.web.api import conditional, document, health
 from simsvc.web.current import visitor
 from simsvc.web.pages import (
@@ -108,6 +119,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     document.register(app)
+    turns.register(app)
     limits.register(app)
     return app
 

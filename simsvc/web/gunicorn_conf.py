@@ -16,13 +16,14 @@ from gunicorn.glogging import Logger
 from simsvc.engines import logs
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
+from simsvc.web.turns import THREADS
 
 _settings = load_settings()
 
 bind = _settings.bind
 workers = _settings.workers
 worker_class = "gthread"
-threads = 4  # uploads and thumbnails wait on the network while a photo is judged
+threads = THREADS  # most of them only wait: for the network, or for their turn
 preload_app = False  # engines are constructed after the fork, once in each worker
 timeout = 60  # a photo takes well under 2 s; a slow network must not kill a worker
 graceful_timeout = 30

@@ -62,7 +62,7 @@ COMMON = {
     "401": "No token in force came with the request.",
     "403": "The token lacks the scope.",
     "429": "Too many requests of this token; `Retry-After` says how long to wait.",
-    "503": "The model, the index or the database cannot be used just now.",
+    "503": "The model, the index or the database cannot be used, or too many photos wait (`Retry-After`).",
 }
 OF_POST = {
     "400": "The request lacks something.",

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.onnx_model import OnnxModel, has_int8
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
@@ -88,3 +88,15 @@ def _exchange_graph(folder: Path, data: bytes) -> None:
     document = json.loads((folder / "model.json").read_text())
     document["files"]["model.onnx"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     (folder / "model.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("facts", "exact"), [("flags : sse2 avx512_vnni", True), ("flags : avx2 avx512f", False), (None, False)]
+)
+def test_int8_is_for_processors_that_compute_it_exactly(
+    tmp_path: Path, facts: str | None, exact: bool
+) -> None:
+    """Without 8-bit multiply-add, or where the processor cannot be told, fp32 serves."""
+    if facts is not None:
+        (tmp_path / "cpuinfo").write_text(facts)
+    assert has_int8(tmp_path / "cpuinfo") is exact

@@ -43,3 +43,31 @@ def test_orders_faces_by_area() -> None:
     faces = SlimDetector().detect(photo_of(canvas))
     assert len(faces) == 2
     assert faces[0].area_px > faces[1].area_px
+
+
+def in_a_photo(face_px: int) -> np.ndarray:
+    canvas = np.full((960, 1280, 3), 150, dtype=np.uint8)
+    canvas[200 : 200 + face_px, 300 : 300 + face_px] = np.asarray(draw_face(1, face_px))
+    return canvas
+
+
+def test_a_large_face_has_the_same_box_after_a_first_look() -> None:
+    """First look and close-up give the box of the whole look within a tenth of its side."""
+    photo = photo_of(in_a_photo(600))
+    (whole,) = SlimDetector().detect(photo)
+    (exact,) = SlimDetector(first_look_px=320).detect(photo)
+    assert exact.centre_px == pytest.approx(whole.centre_px, abs=whole.side_px / 10)
+    assert exact.side_px == pytest.approx(whole.side_px, rel=0.1)
+    assert exact.landmarks_px[2] == pytest.approx(whole.landmarks_px[2], abs=whole.side_px / 10)
+
+
+def test_a_small_face_is_searched_for_in_the_whole_photo() -> None:
+    """A face that is small in the first look is found exactly as without one."""
+    photo = photo_of(in_a_photo(180))
+    assert SlimDetector(first_look_px=320).detect(photo) == SlimDetector().detect(photo) != ()
+
+
+def test_a_photo_no_larger_than_the_first_look_is_looked_at_once() -> None:
+    """At 200 px, as labelled faces come, a first look changes nothing."""
+    photo = photo_of(np.asarray(draw_face(3)))
+    assert SlimDetector(first_look_px=320).detect(photo) == SlimDetector().detect(photo)

@@ -1,0 +1,79 @@
+"""Photos take turns in a worker: few are judged at once, some wait, one too many is told to come back."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, request
+
+from simsvc.errors import Busy
+from simsvc.web.limits import UPLOADS
+
+AT_ONCE = 2
+"""Requests that judge at the same time in one worker: one computes while the other writes its record."""
+WAITING = 32
+"""Requests that wait for their turn in one worker: as many as there are clients in issue 6's load. So many of
+some 30 ms are answered within a second."""
+THREADS = AT_ONCE + WAITING + 6
+"""Of a worker: who waits holds one, and pages and refusals need some besides."""
+PATIENCE_S = 20.0
+"""After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
+JUDGING = tuple(endpoint for endpoint in UPLOADS if endpoint != "batches.create")
+"""Endpoints that decode photos and run the model."""
+
+
+class Turns:
+    """Lets a few through at once and bounds how many wait."""
+
+    def __init__(
+        self, at_once: int = AT_ONCE, waiting: int = WAITING, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._free = threading.Semaphore(at_once)
+        self._places = threading.Semaphore(at_once + waiting)
+        self._patience_s = patience_s
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn, and hold it.
+
+        Raises:
+            Busy: too many wait already, or the turn did not come in time.
+        """
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._free.acquire(timeout=self._patience_s):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self._places.release()
+
+
+def register(app: Flask, turns: Turns | None = None) -> None:
+    """Let the views of `JUDGING` take turns; call it when every blueprint is registered."""
+    turns = turns or Turns()
+    for endpoint in JUDGING:
+        app.view_functions[endpoint] = _in_turn(turns, app.view_functions[endpoint])
+
+
+def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def waits(*args: Any, **kwargs: Any) -> Any:
+        _ = request.files  # read before the turn: a slow network holds nobody else up
+        with turns.turn():
+            return view(*args, **kwargs)
+
+    return waits
+
+
+def _busy() -> Busy:
+    return Busy(
+        "Too many photos wait to be judged just now. Try again in a few seconds; nothing was recorded."
+    )

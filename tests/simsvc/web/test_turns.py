@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+from flask import Flask
+
+from simsvc.errors import Busy
+from simsvc.web.limits import UPLOADS
+from simsvc.web.turns import JUDGING, Turns, register
+from tests.simsvc.web.programs import program
+from tests.simsvc.web.signed_in import signed_in
+from tests.small_site import drawn_photo
+
+
+def test_one_too_many_is_refused_and_comes_in_once_a_place_is_free() -> None:
+    """With one turn and no waiting place, the second is Busy, and has its turn when the first has ended."""
+    turns = Turns(at_once=1, waiting=0)
+    with turns.turn(), pytest.raises(Busy), turns.turn():
+        pass
+    with turns.turn():
+        pass
+
+
+def test_who_waits_is_let_in_when_the_one_before_has_failed() -> None:
+    """A view that raises gives its turn back to the request that waits."""
+    turns, entered, through = Turns(at_once=1, waiting=1), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        with turns.turn():
+            through.set()
+
+    waiter = threading.Thread(target=wait)
+
+    def fail() -> None:
+        with turns.turn():
+            waiter.start()
+            entered.wait(5)
+            raise ValueError("damaged")
+
+    with pytest.raises(ValueError, match="damaged"):
+        fail()
+    waiter.join(5)
+    assert through.is_set()
+
+
+def test_patience_ends() -> None:
+    """A turn that does not come in time is refused, and its place is free again."""
+    turns = Turns(at_once=1, waiting=1, patience_s=0.01)
+    with turns.turn():
+        for _ in range(3):
+            with pytest.raises(Busy, match="Try again"), turns.turn():
+                pass
+
+
+def test_every_upload_that_is_judged_takes_turns() -> None:
+    """Of the uploads only batches, which are judged elsewhere, do not wait."""
+    assert set(UPLOADS) - set(JUDGING) == {"batches.create"}
+
+
+def test_programs_and_people_are_told_when_to_come_back(app: Flask) -> None:
+    """With no place free, the API answers problem+json and the desk a page: 503, with Retry-After."""
+    register(app, Turns(at_once=0, waiting=0))
+    api = program(app, "estimate").post(
+        "/api/v1/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")}
+    )
+    page = signed_in(app).post("/crop", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
+    assert (api.status_code, page.status_code) == (503, 503)
+    assert int(api.headers["Retry-After"]) > 0 < int(page.headers["Retry-After"])
+    assert (api.mimetype, api.get_json()["code"]) == ("application/problem+json", "busy")
+    assert "Try again in a few seconds" in page.text

@@ -1,0 +1,118 @@
+"""fp32 graph to int8: static QDQ, calibrated on training crops, one scale for each channel."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from simsvc.steps.tensor import to_tensor
+from simsvc.values import Crop, FloatVector
+
+CONVOLUTIONS = "Conv"
+"""What is quantised: it is nearly all of the work, and what follows the pooling (scores of ages, projection)
+is nearly all of the precision."""
+OVERLAP_AT = 10
+_BATCH = 16
+
+
+class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+    """Gives the quantiser its calibration crops in batches."""
+
+    def __init__(self, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]) -> None:
+        self._batches = self._made(crops, mean, std)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next batch, or None after the last."""
+        return next(self._batches, None)
+
+    @staticmethod
+    def _made(
+        crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]
+    ) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for start in range(0, len(crops), _BATCH):
+            yield {"crops": to_tensor(crops[start : start + _BATCH], mean, std)}
+
+
+def write_int8(
+    graph: Path, out: Path, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float], spared: int
+) -> None:
+    """Write the int8 form of a graph.
+
+    Activations are uint8 with a zero point and weights int8 by channel: what AVX512-VNNI multiplies.
+    Source: ONNX Runtime's documentation, "Quantize ONNX Models".
+
+    Args:
+        graph: model.onnx.
+        out: where it goes.
+        crops: training crops of the model's input side, for the ranges of activations.
+        mean: by channel, of pixels in 0..1.
+        std: by channel, of pixels in 0..1.
+        spared: how many convolutions stay fp32 at either end.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
+        name_nodes(prepared)
+        quantize_static(
+            str(prepared),
+            str(out),
+            _Crops(crops, mean, std),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[CONVOLUTIONS, "Add", "Relu", "MaxPool"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=left_alone(prepared, spared),
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": False},
+        )
+
+
+def name_nodes(path: Path) -> None:
+    """Give every node of a graph a name of its own: nodes are left alone by name."""
+    graph = onnx.load(str(path))
+    for place, node in enumerate(graph.graph.node):
+        node.name = f"{place} {node.op_type}"
+    onnx.save(graph, str(path))
+
+
+def left_alone(graph: Path, spared: int) -> list[str]:
+    """Return the names of the nodes that stay fp32: convolutions at either end, and all before and after."""
+    nodes = onnx.load(str(graph)).graph.node
+    places = [place for place, node in enumerate(nodes) if node.op_type == CONVOLUTIONS]
+    kept = places[spared : len(places) - spared]
+    return [node.name for place, node in enumerate(nodes) if not kept or not kept[0] <= place <= kept[-1] + 1]
+
+
+def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVERLAP_AT) -> float:
+    """Return the share of the k nearest faces that two models' embeddings have in common, 0..1.
+
+    Args:
+        first: float32 (N, D) unit rows of one model.
+        second: float32 (N, D) unit rows of the other, of the same faces.
+        queries: as many of the faces, spread evenly, are asked with; none finds itself.
+        k: how many neighbours are compared.
+    """
+    asked = np.unique(np.linspace(0, len(first) - 1, min(queries, len(first))).round().astype(int))
+    near = [_nearest(rows, asked, k) for rows in (first, second)]
+    shared = [len(set(one) & set(other)) for one, other in zip(*near, strict=True)]
+    return float(np.mean(shared)) / k
+
+
+def _nearest(rows: FloatVector, asked: NDArray[np.int64], k: int) -> list[list[int]]:
+    cosines = rows[asked] @ rows.T
+    cosines[np.arange(len(asked)), asked] = -np.inf
+    return [[int(item) for item in line] for line in np.argpartition(-cosines, k, axis=1)[:, :k]]

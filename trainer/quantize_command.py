@@ -1,0 +1,149 @@
+"""`python -m trainer quantize`: an int8 form of a bundle's graph, put beside it and measured against it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from simsvc.engines.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
+from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import SourceEmpty
+from simsvc.values import Crop, FloatVector
+from trainer import quantize
+from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.export_command import BUNDLE, packed_crops
+
+MOST_MAE_YEARS = 0.05
+LEAST_OVERLAP = 0.9
+"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
+nearest faces stays. Source: issue 6."""
+CALIBRATION_FACES = 256
+"""Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
+QUERIES = 1000
+SPARED = (0, 1, 3)
+"""How many convolutions at either end stay fp32: tried in this order until the bounds hold."""
+TIMED = 40
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one graph says of N faces: ages in years (N,), embeddings (N, D), milliseconds for one face."""
+
+    ages_years: FloatVector
+    embeddings: FloatVector
+    ms: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add_source_argument(parser)
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument(
+        "--faces", type=int, default=0, help="measure on so many faces of the validation part (default: all)"
+    )
+    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantise, measure against fp32, and put graph and figures into the bundle."""
+    bundle = load_bundle(args.bundle)
+    corpus = open_corpus(parse_sources(args.source))
+    valid, labels = faces_of(corpus, "valid", args.faces, bundle.size_px)
+    train, _ = faces_of(corpus, "train", CALIBRATION_FACES, bundle.size_px)
+    plain = answers(OnnxModel(bundle, args.threads, precision="fp32"), valid)
+    tried: list[dict[str, Any]] = []
+    draft = args.bundle.with_name(f"{INT8_GRAPH}.part")
+    try:
+        for spared in SPARED:
+            quantize.write_int8(bundle.graph_path, draft, train, bundle.mean, bundle.std, spared)
+            small = answers(OnnxModel(bundle, args.threads, graph=draft), valid)
+            tried.append({"spared": spared, **compared(plain, small, labels)})
+            print(line(tried[-1]))
+            if tried[-1]["holds"]:
+                break
+        write(bundle, draft, {**tried[-1], "calibration_faces": len(train)})
+    finally:
+        draft.unlink(missing_ok=True)
+    return 0
+
+
+def faces_of(corpus: Corpus, split: str, most: int, size_px: int) -> tuple[list[Crop], NDArray[np.float32]]:
+    """Return crops and ages of a part's faces, spread evenly where there are more than `most` (0: all).
+
+    Raises:
+        SourceEmpty: there is none.
+    """
+    positions = corpus.positions(split)
+    if not len(positions):
+        raise SourceEmpty(f"The {split} part is empty: add faces, or name other data with --source.")
+    if most and most < len(positions):
+        positions = positions[np.linspace(0, len(positions) - 1, most).round().astype(int)]
+    return packed_crops(corpus, positions, size_px), corpus.ages_years[positions]
+
+
+def answers(model: OnnxModel, crops: Sequence[Crop]) -> Answers:
+    """Ask a model about every crop, then time it on one."""
+    starts = tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
+    told = [model.predict(crops[start : start + _BATCH]) for start in starts]
+    times = []
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        model.predict(crops[:1])
+        times.append((time.perf_counter() - start) * 1000.0)
+    ages = np.concatenate([one.ages_years for one in told])
+    return Answers(ages, np.concatenate([one.embeddings for one in told]), statistics.median(times))
+
+
+def compared(plain: Answers, small: Answers, labels_years: NDArray[np.float32]) -> dict[str, Any]:
+    """Return what int8 costs and saves, and whether it keeps to the bounds."""
+    before, after = (float(np.abs(one.ages_years - labels_years).mean()) for one in (plain, small))
+    shared = quantize.overlap(plain.embeddings, small.embeddings, QUERIES)
+    return {
+        "split": "valid, packed crops",
+        "faces": len(labels_years),
+        "fp32_mae_years": round(before, 4),
+        "int8_mae_years": round(after, 4),
+        "overlap_at_10": round(shared, 4),
+        "fp32_ms": round(plain.ms, 2),
+        "int8_ms": round(small.ms, 2),
+        "holds": abs(after - before) <= MOST_MAE_YEARS and shared >= LEAST_OVERLAP,
+    }
+
+
+def line(figures: dict[str, Any]) -> str:
+    """Return the figures as a line of text."""
+    return (
+        f"{figures['spared']} convolutions fp32 at either end: mean absolute error "
+        f"{figures['fp32_mae_years']:.3f} -> {figures['int8_mae_years']:.3f} years, "
+        f"{figures['overlap_at_10']:.1%} of the ten nearest stay, "
+        f"{figures['fp32_ms']:.1f} -> {figures['int8_ms']:.1f} ms a face: "
+        f"{'within' if figures['holds'] else 'beyond'} the bounds"
+    )
+
+
+def write(bundle: Bundle, draft: Path, figures: dict[str, Any]) -> None:
+    """Put the graph beside model.onnx where the bounds hold, else only say what was measured."""
+    raw = json.loads((bundle.folder / DOCUMENT).read_text(encoding="utf-8"))
+    raw["files"].pop(INT8_GRAPH, None)
+    target = bundle.folder / INT8_GRAPH
+    if figures["holds"]:
+        replace_bytes(target, draft.read_bytes())
+        stated = fingerprint(target)
+        raw["files"][INT8_GRAPH] = {"sha256": stated.sha256, "bytes": stated.bytes}
+    raw["int8"] = {"model_sha256": bundle.sha256, **figures}
+    replace_text(bundle.folder / DOCUMENT, json.dumps(raw, indent=1) + "\n")
+    if not figures["holds"]:
+        target.unlink(missing_ok=True)
+    print(f"{bundle.version}: {'int8 is in service' if figures['holds'] else 'fp32 stays in service'}")

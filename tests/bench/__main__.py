@@ -34,7 +34,7 @@ from tests.bench.timing import Figures, timed
 from trainer.corpus import cores
 
 OUT = Path("docs/bench.json")
-PHOTOS = {"640 px": (640, 640, 400), "12 megapixels": (4000, 3000, 1400)}
+PHOTOS = {"640 px": (640, 480, 300), "12 megapixels": (4000, 3000, 1400)}
 """Width, height and side of the face's picture, pixels."""
 
 

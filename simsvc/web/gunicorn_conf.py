@@ -17,7 +17,7 @@ from gunicorn.glogging import Logger
 from simsvc.engines import logs
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
-from simsvc.web.turns import THREADS
+from simsvc.web.turns import AT_ONCE, THREADS
 
 _settings = load_settings()
 
@@ -37,9 +37,10 @@ accesslog = None  # web.metering writes a line for every request, which says les
 
 M_ARENA_MAX = -8
 """mallopt's parameter. Source: glibc's malloc.h."""
-ARENAS = 2
-"""As many as photos are judged at once in a worker: after 960 photos by up to 32 clients the largest of two
-workers held 249 MB instead of 353, and answered as many a second (`make bench`'s server part, two cores)."""
+ARENAS = AT_ONCE
+"""Heaps, one for each photo judged at once in a worker. With two, after 960 photos by up to 32 clients the
+largest of two workers held 249 MB instead of 353, and answered as many a second (`make bench`'s server part,
+two cores)."""
 COUNTS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder in which each process counts, to prometheus_client, when it is first imported."""
 

@@ -50,7 +50,7 @@ class Questions:
         found = sum(
             sum(cosine >= least - TIE for cosine in search(vector, self.k)) for vector, least in asked
         )
-        return round(found / (self.k * len(self.vectors)), 4)
+        return round(float(found) / (self.k * len(self.vectors)), 4)
 
 
 def recall(asked: tuple[Questions, Questions], search: Search) -> Recall:

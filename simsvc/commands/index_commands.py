@@ -13,6 +13,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
+from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.accounts import utc_now
@@ -46,6 +47,7 @@ def build_command(
             click.echo(f"The index {label} is in service, whole and fits the model.")
             return
         photos = _photos(source, path)
+        check_engine()
         previous = _current(services)
         manifest = _built(services, BuildRequest(name or source, (photos,), engine))
         with services.switches.recording(manifest.label, previous, None, utc_now()):

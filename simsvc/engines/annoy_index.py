@@ -68,7 +68,7 @@ class AnnoyIndex:
         try:
             with mapping(folder):
                 self._forest = load_forest(folder / FILE, self.manifest.dims)
-        except OSError:
+        except (OSError, ValueError):
             raise _damaged(self.manifest) from None
         if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:
             raise _damaged(self.manifest)

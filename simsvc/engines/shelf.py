@@ -26,7 +26,7 @@ from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
-from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
+from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
@@ -101,6 +101,7 @@ class IndexShelf:
             BuildNotFound: the name cannot be used.
             BuildRunning: another build is being made.
             IndexUnwritable: the disk is full, or the folder may not be written to.
+            IndexTooLarge: the memory does not hold what is to be built.
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound(
@@ -220,6 +221,11 @@ def _written() -> Iterator[None]:
         raise IndexUnwritable(
             f"The index folder cannot be written to ({error.strerror}). "
             "Free some space, or correct its permissions, then start again."
+        ) from None
+    except MemoryError:
+        raise IndexTooLarge(
+            "There is too little memory to build an index of so many faces. "
+            "End other programs, or build it on a larger machine."
         ) from None
 
 

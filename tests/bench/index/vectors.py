@@ -7,81 +7,117 @@ the neighbourhood, so the local directions are those of the data. Source: Vincen
 Windows", NIPS 2002; drawing from a kernel density estimate as the smoothed bootstrap: Silverman, "Density
 Estimation for Statistics and Data Analysis", 1986, section 6.4.
 
-The spread s is not guessed: `fitted_spread` takes the one whose draws, as many as there are real rows, lie as
-far from their tenth neighbour as the real rows do.
+The spread s is fitted, not guessed: as many draws as there are real rows shall have their intrinsic
+dimension, which is what makes neighbours hard to find. The report has `shape` of each size: how the distance
+to the tenth neighbour shrinks with size, in the draws and in parts of the real rows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from simsvc.steps.nearest import distances, nearest_cosines, spread, unit
 
 Vectors = NDArray[np.float32]
 NEIGHBOURS = 16
 """m: more than the intrinsic dimension (about 10), so that draws span the local directions."""
-SPREADS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
-ROWS_A_BLOCK = 512
+SPREADS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 PROBES = 1_000
-"""Questions, and rows of which distances are measured."""
+"""Rows of which distances are measured."""
+QUESTIONS = 500
 SEED = 7
+K = 10
 
 
-def unit(rows: NDArray[np.floating]) -> Vectors:
-    """Return rows of unit length, float32."""
-    found: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return found
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What is searched, and what for.
+
+    Attributes:
+        rows: float32 (N, D), unit length.
+        questions: float32 (Q, D), not among the rows.
+        least: float64 (Q,), cosine of the true tenth nearest row.
+        kind: "real" or "drawn".
+    """
+
+    rows: Vectors
+    questions: Vectors
+    least: NDArray[np.float64]
+    kind: str
 
 
-def nearest(rows: Vectors, questions: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
-    """Return items and cosines of the k nearest rows of each question, nearest first, by brute force."""
-    items = np.empty((len(questions), k), dtype=np.int64)
-    cosines = np.empty((len(questions), k), dtype=np.float32)
-    step = max(1, ROWS_A_BLOCK * 20_000 // max(len(rows), 20_000))
-    for start in range(0, len(questions), step):
-        block = questions[start : start + step] @ rows.T
-        found = np.argpartition(-block, k - 1, axis=1)[:, :k]
-        found = np.take_along_axis(found, np.argsort(-np.take_along_axis(block, found, 1), axis=1), 1)
-        items[start : start + step] = found
-        cosines[start : start + step] = np.take_along_axis(block, found, 1)
-    return items, cosines
+class Source:
+    """Real rows, some of them held out as questions, and draws around the others."""
+
+    def __init__(self, embeddings: Vectors) -> None:
+        places = np.random.default_rng(SEED).permutation(len(embeddings))
+        held = min(QUESTIONS, len(embeddings) // 5)
+        self.questions, self.rows = embeddings[places[:held]], embeddings[places[held:]]
+        self.neighbours = _neighbours(self.rows)
+        self.spread = _fitted_spread(self.rows, self.neighbours)
+
+    def sample(self, count: int) -> Sample:
+        """Return so many rows: real ones where there are as many, else drawn; questions likewise."""
+        if count <= len(self.rows):
+            return sample(self.rows[:count], self.questions, "real")
+        questions = drawn(self.rows, self.neighbours, QUESTIONS, self.spread, SEED + 1)
+        return sample(drawn(self.rows, self.neighbours, count, self.spread, SEED), questions, "drawn")
 
 
-def drawn(rows: Vectors, neighbours: NDArray[np.int64], count: int, spread: float, seed: int) -> Vectors:
-    """Draw `count` vectors around real rows (N, D), each row as often as the others."""
+def sample(rows: Vectors, questions: Vectors, kind: str) -> Sample:
+    """Return rows and questions with the truth."""
+    least = nearest_cosines(rows, unit(questions), K)[:, -1]
+    return Sample(rows, questions, least, kind)
+
+
+def drawn(rows: Vectors, neighbours: NDArray[np.int64], count: int, wide: float, seed: int) -> Vectors:
+    """Draw `count` vectors around real rows (N, D) with their neighbours (N, m), spread so wide."""
     random = np.random.default_rng(seed)
     made = np.empty((count, rows.shape[1]), dtype=np.float32)
     m = neighbours.shape[1]
     for start in range(0, count, 20_000):
         size = min(20_000, count - start)
         centres = random.integers(len(rows), size=size)
-        weights = random.standard_normal((size, m), dtype=np.float32) * (spread / np.sqrt(m))
+        weights = random.standard_normal((size, m), dtype=np.float32) * np.float32(wide / np.sqrt(m))
         offsets = rows[neighbours[centres]] - rows[centres][:, None, :]
         made[start : start + size] = unit(rows[centres] + np.einsum("im,imd->id", weights, offsets))
     return made
-
-
-def fitted_spread(rows: Vectors, neighbours: NDArray[np.int64]) -> float:
-    """Return the spread whose draws have the real rows' median distance to the tenth neighbour."""
-    wanted = shape(rows)["tenth_distance"]
-    found = [
-        abs(shape(drawn(rows, neighbours, len(rows), spread, SEED))["tenth_distance"] - wanted)
-        for spread in SPREADS
-    ]
-    return SPREADS[int(np.argmin(found))]
 
 
 def shape(rows: Vectors, k: int = 20) -> dict[str, float]:
     """Return the median angular distance to the first and tenth other row, and the intrinsic dimension.
 
     Source of the dimension: Levina and Bickel, "Maximum Likelihood Estimation of Intrinsic Dimension", NIPS
-    2004, averaged over inverses as MacKay and Ghahramani advise (2005), k neighbours, over `PROBES` rows.
+    2004, inverses averaged as MacKay and Ghahramani advise (2005); k neighbours of `PROBES` rows.
     """
-    asked = rows[np.linspace(0, len(rows) - 1, min(PROBES, len(rows))).astype(int)]
-    _, cosines = nearest(rows, asked, k + 1)
-    distances = np.sqrt(np.maximum(2.0 - 2.0 * cosines[:, 1:].astype(np.float64), 1e-9))
-    inverses = np.log(distances[:, -1:] / distances[:, :-1]).sum(axis=1) / (k - 2)
+    near = nearest_cosines(rows, unit(rows[spread(len(rows), PROBES)]), k + 1)[:, 1:]
+    far = np.maximum(distances(near), 1e-4)
+    inverses = np.log(far[:, -1:] / far[:, :-1]).sum(axis=1) / (k - 2)
     return {
-        "first_distance": round(float(np.median(distances[:, 0])), 4),
-        "tenth_distance": round(float(np.median(distances[:, 9])), 4),
+        "first_distance": round(float(np.median(far[:, 0])), 4),
+        "tenth_distance": round(float(np.median(far[:, 9])), 4),
         "intrinsic_dimension": round(float(1.0 / inverses.mean()), 1),
     }
+
+
+def _neighbours(rows: Vectors) -> NDArray[np.int64]:
+    found = np.empty((len(rows), NEIGHBOURS), dtype=np.int64)
+    for start in range(0, len(rows), 512):
+        cosines = rows[start : start + 512] @ rows.T
+        own = np.arange(len(cosines))
+        cosines[own, start + own] = -np.inf
+        found[start : start + 512] = np.argpartition(-cosines, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    return found
+
+
+def _fitted_spread(rows: Vectors, neighbours: NDArray[np.int64]) -> float:
+    wanted = shape(rows)["intrinsic_dimension"]
+
+    def off(wide: float) -> float:
+        made = drawn(rows, neighbours, len(rows), wide, SEED)
+        return abs(shape(made)["intrinsic_dimension"] - wanted)
+
+    return min(SPREADS, key=off)

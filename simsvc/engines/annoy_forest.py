@@ -44,7 +44,8 @@ def write_forest(path: Path, embeddings: FloatVector, trees: int) -> None:
     """Grow a forest over float32 (N, D) by one thread and a fixed seed: same rows, same bytes.
 
     Several threads would share one array of nodes and no order, and the same rows give other bytes each time:
-    too dear for half of the 14 s that 10 trees over a million faces take. Where memory is scarce it is grown on the disk: slower, same bytes.
+    too dear for half of the 14 s that 10 trees over a million faces take. Where memory is scarce the forest
+    is grown on the disk: slower, same bytes.
     """
     count, dims = embeddings.shape
     on_disk = 2 * forest_bytes(count, dims, trees) > available_memory_bytes()

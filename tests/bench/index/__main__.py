@@ -69,7 +69,11 @@ def of_libraries(names: list[str], folder: Path, report: Report, size: str) -> N
             if importlib.util.find_spec(name) is None and name != "exact":
                 tqdm.write(f"{name} is not installed, so it is left out: pip install 'simsvc[bench]'.")
                 continue
-            found = run("one", "build", name, str(folder)) | run("one", "search", name, str(folder))
+            try:
+                found = run("one", "build", name, str(folder)) | run("one", "search", name, str(folder))
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                tqdm.write(f"{name} did not get through {size} vectors, so it is left out: {error}.")
+                continue
             report.setdefault("libraries", {}).setdefault(name, {})[size] = found
             tqdm.write(table.row(int(size), name, found, report["shapes"][size]["kind"]))
 

@@ -39,7 +39,7 @@ def test_taught(tmp_path: Path) -> None:
     models = [finished(tmp_path / name, seed, **TOLD) for seed, name in enumerate(("one", "two"))]
     positions = np.array([1, 4, 5])
     runs = [tmp_path / "one", tmp_path / "two"]
-    found = teachers.taught(runs, data.squares, positions)
+    found = teachers.taught(runs, data.squares, [positions, positions])
     spec = bodies.BODIES["resnet18"]
     crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def test_a_regression_cannot_teach(tmp_path: Path) -> None:
     data = brightness(3, 1)
     for name, sentence in (("plain", "cannot teach"), ("gone", "no finished run")):
         with pytest.raises(SettingsError, match=sentence):
-            teachers.taught([tmp_path / name], data.squares, np.array([0]))
+            teachers.taught([tmp_path / name], data.squares, [np.array([0])])
 
 
 def test_learns_from_a_teacher(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.accounts import utc_now
 from simsvc.flows.build_index import BuildRequest, build
-from simsvc.settings import Settings
+from simsvc.settings import Settings, cores
 from simsvc.steps.gallery import LabelledSource
 from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.values.events import COMMAND
@@ -45,7 +45,8 @@ def build_command(
             return
         photos = _photos(source, path)
         previous = _current(services)
-        manifest = _built(services, BuildRequest(name or source, (photos,), engine))
+        threads = max(1, cores() // services.settings.threads)
+        manifest = _built(services, BuildRequest(name or source, (photos,), engine, threads))
         with services.switches.recording(manifest.label, previous, None, utc_now()):
             pass
         click.echo(_summary(manifest))

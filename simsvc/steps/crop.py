@@ -43,13 +43,16 @@ def cut(rgb: RgbImage, left: float, top: float, side: float, size_px: int) -> Rg
     """Cut a square with fractional corner and side (pixels of `rgb`) and resize it to `size_px`."""
     x0, y0 = math.floor(left), math.floor(top)
     x1, y1 = max(x0 + 1, math.ceil(left + side)), max(y0 + 1, math.ceil(top + side))
-    height, width = rgb.shape[:2]
-    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
-        region = rgb[y0:y1, x0:x1]
-    else:
-        rows = np.arange(y0, y1).clip(0, height - 1)
-        columns = np.arange(x0, x1).clip(0, width - 1)
-        region = rgb[rows[:, None], columns[None, :]]
+    region = _region(rgb, x0, y0, x1, y1)
     box = (left - x0, top - y0, min(left - x0 + side, x1 - x0), min(top - y0 + side, y1 - y0))
     image = Image.fromarray(np.ascontiguousarray(region))
     return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))
+
+
+def _region(rgb: RgbImage, x0: int, y0: int, x1: int, y1: int) -> RgbImage:
+    """Return the pixels of columns x0 to x1 and rows y0 to y1; beyond the photo its border is replicated."""
+    height, width = rgb.shape[:2]
+    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+        return rgb[y0:y1, x0:x1]
+    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+    return rgb.take(rows, axis=0).take(columns, axis=1)

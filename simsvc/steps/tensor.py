@@ -20,10 +20,7 @@ def to_tensor(
     std: Sequence[float] = IMAGENET_STD,
 ) -> NDArray[np.float32]:
     """Return float32 (N, 3, S, S): channels first, scaled to 0..1, less the mean, over the deviation."""
+    pixels = np.stack([crop.rgb for crop in crops])
     scale = (1.0 / (255.0 * np.asarray(std, dtype=np.float64))).astype(np.float32)
     shift = (np.asarray(mean, dtype=np.float64) / np.asarray(std, dtype=np.float64)).astype(np.float32)
-    planes = np.empty((len(crops), 3, *crops[0].rgb.shape[:2]), dtype=np.float32)
-    for plane, crop in zip(planes, crops, strict=True):
-        np.multiply(crop.rgb.transpose(2, 0, 1), scale[:, None, None], out=plane, dtype=np.float32)
-        np.subtract(plane, shift[:, None, None], out=plane)
-    return planes
+    return np.ascontiguousarray((pixels * scale - shift).transpose(0, 3, 1, 2))

@@ -23,7 +23,7 @@ from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
-from simsvc.flows import build_index, side_by_side
+from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop
@@ -194,12 +194,11 @@ def test_progress_counts_every_photo_once(builder: Builder, labelled_folder: Lab
     assert builder.progress == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_more_photos_than_are_read_ahead(
+def test_more_photos_than_one_chunk_holds(
     builder: Builder, labelled_folder: LabelledFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chunks and the read-ahead, smaller than the folder, lose no face and change no order."""
+    """Chunks smaller than the folder lose no face and change no order."""
     monkeypatch.setattr(build_index, "CHUNK", 3)
-    monkeypatch.setattr(side_by_side, "AHEAD", 1)
     assert builder(labelled_folder(count=10)).count == 10
     assert [face.age_years for face in builder.index().faces] == [20.0 + number for number in range(10)]
 

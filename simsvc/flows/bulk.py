@@ -18,8 +18,8 @@ from simsvc.steps.results import Row, result_row
 from simsvc.values import Estimate
 
 BATCH = 64
-"""Photos recorded in one transaction and added to the journal in one line. Others who write to SQLite wait for
-it, a fifth of a second at most. Ours."""
+"""Photos recorded in one transaction and added to the journal in one line. Others who write to SQLite wait
+for it, a fifth of a second at most. Ours."""
 PHOTOS_AHEAD = 2 * BATCH
 """Photos that are judged while a batch is recorded. Ours."""
 

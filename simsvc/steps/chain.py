@@ -30,8 +30,8 @@ _WRITE = json.JSONEncoder(
 _EXACT_INTEGERS = 2**53
 """Below it every whole number is a double of its own. Source: RFC 8785, section 3.2.2.3, and IEEE 754."""
 _PLAIN_DECIMALS = 1e-4, 1e15
-"""Between these, Python and ECMAScript write a double alike: the fewest digits, and no exponent. Source:
-Python's `repr` (exponents below 1e-4 and from 1e16 on), ECMA-262, Number::toString (below 1e-6, from 1e21)."""
+"""Between these, Python and ECMAScript write a double alike: fewest digits, no exponent. Source: Python's
+`repr` (exponents below 1e-4 and from 1e16 on); ECMA-262, Number::toString (below 1e-6, from 1e21)."""
 
 
 class _Unusual(Exception):

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
-from simsvc.store.tables import EventContentRow, EventRow
+from simsvc.store.tables import EventContentRow, EventRow, Table
 from simsvc.values.events import Event, EventKind, NewEvent
 
 LOCK = 0x5153_5643
@@ -68,7 +68,9 @@ KEPT = (str(EventKind.ERASURE), str(EventKind.RETENTION), str(EventKind.SETTINGS
 
 
 _FIELDS = tuple(part.name for part in fields(Event))
-_ADD_EVENT, _ADD_CONTENT = insert(EventRow.__table__), insert(EventContentRow.__table__)
+_ADD_EVENT, _ADD_CONTENT = (
+    insert(Table.metadata.tables[row.__tablename__]) for row in (EventRow, EventContentRow)
+)
 _LAST = select(*(EventRow.__table__.c[name] for name in _FIELDS)).order_by(EventRow.seq.desc()).limit(1)
 
 

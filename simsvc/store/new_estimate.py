@@ -13,12 +13,14 @@ from sqlalchemy import Connection, insert
 from simsvc.ports import Cipher
 from simsvc.steps.picture import to_png
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow
+from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import Estimate
 
 PHOTO_NAME_CHARACTERS = 255
-_ESTIMATE, _NEIGHBOURS = insert(EstimateRow.__table__), insert(NeighbourRow.__table__)
-_CROP, _PHOTO, _EMBEDDING = (insert(row.__table__) for row in (CropRow, PhotoRow, EmbeddingRow))
+_ESTIMATE, _NEIGHBOURS, _CROP, _PHOTO, _EMBEDDING = (
+    insert(Table.metadata.tables[row.__tablename__])
+    for row in (EstimateRow, NeighbourRow, CropRow, PhotoRow, EmbeddingRow)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,7 @@ class NewRows:
         if self.png is not None:
             connection.execute(_CROP, {"estimate": number, "png": self.png})
         if self.token is not None:
-            connection.execute(
-                _PHOTO, {"estimate": number, "kept_at": self.created_at, "token": self.token}
-            )
+            connection.execute(_PHOTO, {"estimate": number, "kept_at": self.created_at, "token": self.token})
         if self.embedding is not None:
             connection.execute(_EMBEDDING, {"estimate": number, **self.embedding})
         return int(number)

@@ -139,4 +139,4 @@ def _wrapped_faces(rgb: RgbImage) -> list[Face]:
 
 def _resized(photo: Photo, scale: float) -> RgbImage:
     size = (max(1, math.floor(photo.width_px * scale)), max(1, math.floor(photo.height_px * scale)))
-    return np.asarray(Image.fromarray(photo.rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(photo.picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))

@@ -13,8 +13,8 @@ Nothing goes beyond them but where a formula below says so; a dash stands for wh
 ENDS = """\
 **SQLite has one writer.** A record holds it for at most {ms:.1f} ms (an answer on record less one in memory),
 so that one machine records at most {most:,.0f} answers a second, and {short:,.0f} with waits that stay short.
-Beyond it, or beyond one machine's cores, the database is PostgreSQL on a machine of its own, and machines with
-the same index stand side by side; the log stays one chain, which they append to in turn."""
+Beyond it, or beyond one machine's cores, the database is PostgreSQL on a machine of its own, and machines
+with the same index stand side by side; the log stays one chain, which they append to in turn."""
 
 FORMULAS = f"""\
 - **Cores**: requests a second, times the processor time of one, over {BUSY:.0%}: the cores' time

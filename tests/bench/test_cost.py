@@ -39,7 +39,7 @@ def test_the_page_is_computed_from_the_figures() -> None:
     told = page(cost.measured(BENCH, INDEX))
     assert "| 100 | 2 | 1.4 | 20.0% | 432 |" in told
     hours = (1_000_000 / 200 + 200) / 3_600
-    assert f"| 1,000,000 | 555 | 1 | 5.5 | 2 | {hours:.1f} | 1.1 |" in told
+    assert f"| 1,000,000 | 555 | 1 | 5.5 | 2.0 | {hours:.1f} | 1.1 |" in told
     assert "records at most 500 answers a second" in told
     assert "take 0.28 hours" in told
     assert "processor Xeon, cores 2" in told

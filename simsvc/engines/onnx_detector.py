@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from simsvc.engines.bundle import Bundle
 from simsvc.engines.durable_files import difference
 from simsvc.errors import DetectorDamaged
@@ -86,6 +84,8 @@ def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
 
 
 def _session(graph: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # photos share the cores, a photo does not spread over them
     options.inter_op_num_threads = 1

@@ -17,7 +17,8 @@ SimsvcError
 ├── BundleError                the model cannot be used
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
-│   └── EngineMissing          engine_missing
+│   ├── EngineMissing          engine_missing
+│   └── DetectorDamaged        detector_damaged
 ├── IndexError_                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
@@ -214,6 +215,12 @@ class EngineMissing(BundleError):
     """What should run the model is not installed."""
 
     code = "engine_missing"
+
+
+class DetectorDamaged(BundleError):
+    """The face detector's files are missing or not as they were shipped."""
+
+    code = "detector_damaged"
 
 
 class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own

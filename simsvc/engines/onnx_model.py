@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import onnxruntime
-
 from simsvc.engines.bundle import Bundle, BundledModel, checked
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
@@ -55,6 +53,8 @@ class OnnxModel(BundledModel):
 
 
 def _session(graph: Path, threads: int) -> Any:
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

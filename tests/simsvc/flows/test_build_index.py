@@ -18,9 +18,9 @@ from PIL import Image
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.live_index import LiveIndex
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
@@ -40,7 +40,7 @@ LabelledFolder = Callable[..., Path]
 class Builder:
     """Builds with the real engines into one root, and remembers what was put on record."""
 
-    def __init__(self, root: Path, detector: SlimDetector, model: OnnxModel) -> None:
+    def __init__(self, root: Path, detector: OnnxDetector, model: OnnxModel) -> None:
         self.shelf = IndexShelf(root)
         self.detector, self.model = detector, model
         self.recorded: list[tuple[str, tuple[LabelledFace, ...], str | None]] = []
@@ -68,7 +68,7 @@ class Builder:
 
 
 @pytest.fixture
-def builder(tmp_path: Path, detector: SlimDetector, tiny_model: OnnxModel) -> Builder:
+def builder(tmp_path: Path, detector: OnnxDetector, tiny_model: OnnxModel) -> Builder:
     return Builder(tmp_path / "indexes", detector, tiny_model)
 
 
@@ -323,14 +323,14 @@ from pathlib import Path
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 root, bundle, photos = map(Path, sys.argv[1:])
 model = OnnxModel(load_bundle(bundle))
 request = BuildRequest("demo", (read_source("folder", photos),))
 print("ready", flush=True)
-build(request, SlimDetector(), model, IndexShelf(root), on_built=lambda *_: None, progress=lambda *_: None)
+build(request, OnnxDetector(), model, IndexShelf(root), on_built=lambda *_: None, progress=lambda *_: None)
 """
 
 

@@ -8,7 +8,9 @@ order, whatever instructions either has; only the compiled library is bound to i
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from pathlib import Path
 import annoy
 import numpy as np
 
+from simsvc.engines.disk import least_free_bytes
 from simsvc.engines.memory import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit
 from simsvc.steps.manifest import METRIC
@@ -44,10 +47,17 @@ def write_forest(path: Path, embeddings: FloatVector, trees: int) -> None:
     """Grow a forest over float32 (N, D) by one thread and a fixed seed: same rows, same bytes.
 
     Several threads would share one array of nodes and no order, and the same rows give other bytes each time:
-    too dear for half of the 14 s that 10 trees over a million faces take. Where memory is scarce it is grown on the disk: slower, same bytes.
+    too dear for half of the 14 s that 10 trees over a million faces take. Where memory is scarce the forest
+    is grown on the disk: slower, same bytes.
+
+    Raises:
+        OSError: with ENOSPC where the disk has no room for it.
     """
     count, dims = embeddings.shape
-    on_disk = 2 * forest_bytes(count, dims, trees) > available_memory_bytes()
+    size = forest_bytes(count, dims, trees)
+    if size > least_free_bytes([path.parent]):  # a mapped file on a full disk ends the process by SIGBUS
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    on_disk = 2 * size > available_memory_bytes()
     forest = annoy.AnnoyIndex(dims, METRIC)
     if on_disk:
         forest.on_disk_build(str(path))

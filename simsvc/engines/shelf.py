@@ -225,7 +225,7 @@ def _written() -> Iterator[None]:
         yield
     except OSError as error:
         raise IndexUnwritable(
-            f"The index folder cannot be written to ({error.strerror}). "
+            f"The index folder cannot be written to ({error.strerror or error}). "
             "Free some space, or correct its permissions, then start again."
         ) from None
     except MemoryError:

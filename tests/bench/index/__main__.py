@@ -28,7 +28,7 @@ from simsvc.settings import load_settings
 from simsvc.steps.nearest import unit
 from simsvc.steps.recall import Questions, questions
 from simsvc.wiring import open_shelf
-from tests.bench.index import plots
+from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS
 from tests.bench.index.vectors import K, Sample, Source, Vectors, shape
 
@@ -71,18 +71,7 @@ def of_libraries(names: list[str], folder: Path, report: Report, size: str) -> N
                 continue
             found = run("one", "build", name, str(folder)) | run("one", "search", name, str(folder))
             report.setdefault("libraries", {}).setdefault(name, {})[size] = found
-            tqdm.write(line(name, size, found))
-
-
-def line(name: str, size: str, found: Report) -> str:
-    """Return a library's figures at the least effort that finds 0.98, or its best."""
-    best = next((point for point in found["curve"] if point["recall"] >= 0.98), found["curve"][-1])
-    return (
-        f"{size:>8} {name:8} recall {best['recall']:.3f} at {best['p50_ms']:7.3f} ms, "
-        f"{best['a_second']:8.0f} a second; build {found['build_s']:7.1f} s, "
-        f"file {found['file_mb']:7.1f} MB, peak {found['build_peak_mb']:7.0f} MB; "
-        f"held {found['private_mb']:6.0f} MB private, {found['mapped_mb']:6.0f} MB mapped"
-    )
+            tqdm.write(table.row(int(size), name, found, report["shapes"][size]["kind"]))
 
 
 def of_port(folder: Path, report: Report, size: str) -> None:
@@ -185,6 +174,7 @@ def main() -> int:
     report: Report = json.loads(args.out.read_text()) if args.out.exists() else {}
     measure(args, report, args.out)
     plots.write(report, args.out.parent)
+    print(table.rows(report))
     print(f"{args.out} and its plots are written; it took {time.perf_counter() - start:.0f} s.")
     return 0
 

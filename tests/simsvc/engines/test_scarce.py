@@ -59,6 +59,13 @@ def test_too_little_memory_to_build_is_said(tmp_path: Path, monkeypatch: pytest.
     assert list((tmp_path / "demo").iterdir()) == []
 
 
+def test_a_full_disk_is_said_before_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forest that the disk has no room for is not begun: growing it there would end in a bus error."""
+    monkeypatch.setattr(annoy_forest, "least_free_bytes", lambda _folders: 1_000)
+    with pytest.raises(IndexUnwritable, match="No space left on device"):
+        shelve(tmp_path, clustered(20, 8, seed=5))
+
+
 def test_what_a_container_leaves_is_what_there_is(tmp_path: Path) -> None:
     """The lesser of the machine's and the container's memory counts; without either, no limit."""
     (tmp_path / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable: 500 kB\n")

@@ -13,8 +13,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
-from simsvc.values import FloatVector, LabelledFace
+from simsvc.values import FloatVector, LabelledFace, SupportScale
 
 DRAFT_PREFIX, JOURNAL = ".building-", ".embedded"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
@@ -65,13 +65,14 @@ class IndexDraft:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
         embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
-        effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
-        manifest = replace(self._manifest(facts, effort), support=measure(embeddings))
-        manifest = manifests.write(self._folder, manifest)
+        with ThreadPoolExecutor(1) as beside:  # the forest grows by one thread
+            support = beside.submit(measure, embeddings)
+            effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
+        manifest = manifests.write(self._folder, self._manifest(facts, effort, support.result()))
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
 
-    def _manifest(self, facts: BuildFacts, effort: Effort) -> Manifest:
+    def _manifest(self, facts: BuildFacts, effort: Effort, support: SupportScale | None) -> Manifest:
         libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
         return Manifest(
             name=self._folder.parent.name,
@@ -80,6 +81,7 @@ class IndexDraft:
             search_k=effort.search_k,
             recall=effort.measured.share,
             measured=effort.measured,
+            support=support,
             seed=annoy_forest.SEED,
             count=len(self.faces),
             facts=facts,

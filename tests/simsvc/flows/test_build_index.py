@@ -25,6 +25,7 @@ from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
+from simsvc.ports import Detector
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
@@ -259,7 +260,7 @@ def test_a_failing_model_leaves_the_old_index(builder: Builder, labelled_folder:
 class _Counting:
     """A detector that counts, and ends the build at a photo, as a kill does for the files that it leaves."""
 
-    def __init__(self, inner: SlimDetector, most: int) -> None:
+    def __init__(self, inner: Detector, most: int) -> None:
         self.inner, self.most, self.asked = inner, most, 0
 
     def detect(self, photo: Photo) -> tuple[Face, ...]:

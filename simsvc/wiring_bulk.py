@@ -42,9 +42,8 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
     corridor = services.corridor()
     journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
     book = TogetherStore(services.database, services.cipher) if recorded else None
-    threads = max(1, cores() // services.settings.threads)
     try:
-        yield Bulk(corridor, journal, book, read_photo, threads)
+        yield Bulk(corridor, journal, book, read_photo, cores())
         write_results(out, journal.rows())
         journal.drop()
     finally:

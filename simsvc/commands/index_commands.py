@@ -49,8 +49,7 @@ def build_command(
         photos = _photos(source, path)
         check_engine()
         previous = _current(services)
-        threads = max(1, cores() // services.settings.threads)
-        manifest = _built(services, BuildRequest(name or source, (photos,), engine, threads))
+        manifest = _built(services, BuildRequest(name or source, (photos,), engine, cores()))
         with services.switches.recording(manifest.label, previous, None, utc_now()):
             pass
         click.echo(_summary(manifest))

@@ -90,7 +90,9 @@ def _session(graph: Path) -> Any:
     options.intra_op_num_threads = 1  # photos share the cores, a photo does not spread over them
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    options.enable_cpu_mem_arena = False  # an arena keeps the largest photo's memory for ever
+    options.enable_cpu_mem_arena = (
+        True  # keeps a look's memory for the next one; no look is larger than 640 px
+    )
     options.enable_mem_pattern = False  # plans memory for one shape of input; photos have many
     options.log_severity_level = 3
     try:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -23,7 +24,7 @@ from simsvc.settings import Settings, load_settings
 from simsvc.store.migrate import upgrade
 from simsvc.wiring import Services
 from tests.bench import corridor, model, server
-from tests.bench.claims import Claim, Parts, claims
+from tests.bench.claims import SMALL, Claim, Parts, claims
 from tests.bench.machine import environment_mb, machine
 from tests.bench.photos import photos
 from tests.bench.timing import Figures
@@ -34,7 +35,7 @@ INDEXES = Path("work/bench/indexes")
 OTHERS = ("bulk", "search")
 """Modules beside this one with `figures(settings, services, folder)`, measured where they are there."""
 QUICK = server.Load(requests=60, sustained_s=5.0, sustained_requests=200)
-Part = Callable[[], Parts]
+Part = Callable[[], Figures]
 
 
 def main() -> int:
@@ -49,12 +50,12 @@ def main() -> int:
         own = replace(own, index_root=args.index or _index(own, args.data, folder))
         services = Services(own)
         upgrade(services.database.engine)
-        wanted = [part for part in _parts(own, services, args, folder) if _asked(part[0], args.only)]
+        parts = _parts(own, services, args, folder)
         found: Parts = {"index": {"in service": {"faces": float(services.corridor().index().count)}}}
         facts = machine()
-        for part, measure in wanted:
+        for part in args.only.split(",") if args.only else parts:
             print(f"measuring {part} ...", file=sys.stderr, flush=True)
-            found.update(measure())
+            found[part] = parts[part]()
     told = claims(found, environment_mb(args.environment))
     print("\n".join(lines(found, told, model.missing())))
     if args.out:
@@ -78,25 +79,18 @@ def lines(found: Parts, told: list[Claim], missing: list[str]) -> list[str]:
     return [*table, *missing]
 
 
-def _parts(
-    settings: Settings, services: Services, args: argparse.Namespace, folder: Path
-) -> list[tuple[str, Part]]:
+def _parts(settings: Settings, services: Services, args: argparse.Namespace, folder: Path) -> dict[str, Part]:
     """Return what can be measured, in the order in which it is: what needs a quiet machine first."""
     made = photos(settings.gallery_dir)
-    asked = QUICK if args.quick else server.Load()
-    served: Callable[[], Figures] = lambda: {  # noqa: E731 - a line of the list below
-        "workers": {"count": settings.workers},
-        **server.figures(settings, services, made["640 px"], asked, folder),
+    small, asked = made[SMALL], QUICK if args.quick else server.Load()
+    others = [name for name in OTHERS if importlib.util.find_spec(f"tests.bench.{name}")]
+    return {
+        "model": partial(model.figures, settings),
+        **{name: partial(corridor.figures, services, data) for name, data in made.items()},
+        "detector": partial(corridor.detector_sizes, services, small),
+        "server": partial(server.figures, settings, services, small, asked, folder),
+        **{name: partial(_other, name, settings, services, folder) for name in others},
     }
-    parts: list[tuple[str, Part]] = [("model", lambda: {"model": model.figures(settings)})]
-    for name, data in made.items():
-        parts.append((name, lambda name=name, data=data: {name: corridor.figures(services, data)}))
-    parts.append(("detector", lambda: {"detector": corridor.detector_sizes(services, made["640 px"])}))
-    parts.append(("server", lambda: {"server": served()}))
-    for name in OTHERS:
-        if importlib.util.find_spec(f"tests.bench.{name}"):
-            parts.append((name, lambda name=name: {name: _other(name, settings, services, folder)}))
-    return parts
 
 
 def _other(name: str, settings: Settings, services: Services, folder: Path) -> Figures:
@@ -105,7 +99,7 @@ def _other(name: str, settings: Settings, services: Services, folder: Path) -> F
 
 
 def _index(settings: Settings, data: Path | None, folder: Path) -> Path:
-    """Return the folder of an index of the data, or of the demo gallery, built where there is none that fits."""
+    """Return the folder of an index of the data, or else of the demo gallery; built where none fits."""
     source = ["--source", "utkface", "--path", str(data)] if data and data.is_dir() else []
     root = INDEXES.resolve() if source else folder / "indexes"
     environment = os.environ | server.environment_of(replace(settings, index_root=root))
@@ -113,10 +107,6 @@ def _index(settings: Settings, data: Path | None, folder: Path) -> Path:
         done = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", *command]
         subprocess.run(done, env=environment, check=True, stdout=sys.stderr)
     return root
-
-
-def _asked(part: str, only: str | None) -> bool:
-    return only is None or part in only.split(",")
 
 
 def _arguments() -> argparse.Namespace:

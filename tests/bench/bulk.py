@@ -133,7 +133,7 @@ def _built(settings: Settings, services: Services, source: LabelledSource, root:
     def progress(_done: int, _total: int) -> None:
         last[0] = time.perf_counter()
 
-    request = BuildRequest("bench", (source,), workers=max(1, cores() // settings.threads))
+    request = BuildRequest("bench", (source,), workers=cores())
     start = time.perf_counter()
     manifest = build(
         request, corridor.detector, corridor.model, shelf, on_built=lambda *_: None, progress=progress

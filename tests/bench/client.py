@@ -25,6 +25,7 @@ class Connection:
 
     def __init__(self, port: int, request: bytes, selector: selectors.BaseSelector) -> None:
         self._port, self._request, self._selector = port, request, selector
+        self._answer, self.started = b"", 0.0
         self._open()
 
     def send(self) -> None:

@@ -46,7 +46,7 @@ def figures(services: Services, data: bytes) -> Figures:
 
 
 def detector_sizes(services: Services, data: bytes) -> Figures:
-    """Return milliseconds of the detector in service, of it at single sizes, and of libfacedetection's own."""
+    """Return milliseconds of the detector in service, at single sizes, and of libfacedetection's own."""
     serving = services.corridor().detector
     kind = cast("Any", type(serving))  # every detector takes its working size first, then the first look's
     detectors: dict[str, Detector] = {"in service": serving, PEER: SlimDetector(640)}

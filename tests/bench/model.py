@@ -24,7 +24,7 @@ Predict = Callable[[list[Crop]], object]
 
 
 def figures(settings: Settings) -> Figures:
-    """Return milliseconds a face of every way to run the model, and the share of the machine's peak reached."""
+    """Return milliseconds a face of every way to run the model, and its share of the machine's peak."""
     bundle = load_bundle(settings.bundle_dir)
     generator = np.random.default_rng(0)
     shape = (max(BATCHES), bundle.size_px, bundle.size_px, 3)
@@ -97,7 +97,7 @@ def _beside_fp32(found: Figures) -> Figures:
 
 def _openvino() -> Any:
     try:
-        import openvino  # noqa: PLC0415 - an extra, which need not be there
+        import openvino  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - an extra
     except ImportError:
         return None
     return openvino

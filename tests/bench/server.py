@@ -84,7 +84,9 @@ def figures(settings: Settings, services: Services, data: bytes, asked: Load, fo
     request = folder / "request"
     request.write_bytes(request_of(data, services.tokens.create(TokenDraft("bench", ("estimate",), 1)).text))
     with running(settings, request, folder) as server:
-        found: Figures = {"start to ready": {"s": server.ready_s}, "at rest": {"mb": server.resident_mb()}}
+        count = float(len(server.workers()))
+        found: Figures = {"workers": {"count": count, "mb_at_rest": server.resident_mb()}}
+        found["start to ready"] = {"s": server.ready_s}
         server.load(2, 100)
         for clients in CLIENTS:
             found[f"{clients} clients" if clients > 1 else "1 client"] = server.load(clients, asked.requests)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def timed(call: Callable[[], object], rounds: int = ROUNDS) -> Row:
     return compared({"": call}, rounds)[""]
 
 
-def compared(calls: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> Figures:
+def compared(calls: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Figures:
     """Time several calls in turns, so that a slower minute of the machine is every call's slower minute."""
     walls: dict[str, list[float]] = {name: [] for name in calls}
     busy: dict[str, list[float]] = {name: [] for name in calls}

@@ -17,14 +17,17 @@ SimsvcError
 ├── BundleError                the model cannot be used
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
-│   └── EngineMissing          engine_missing
+│   ├── EngineMissing          engine_missing
+│   └── DetectorDamaged        detector_damaged
 ├── IndexError_                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexModelMismatch     index_model_mismatch
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
-│   └── IndexUnwritable        index_unwritable
+│   ├── IndexUnwritable        index_unwritable
+│   ├── IndexTooLarge          index_too_large
+│   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
@@ -92,6 +95,7 @@ SimsvcError
 │   └── BatchNotFound          batch_not_found
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   └── CheckpointRefused      checkpoint_refused
+├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 └── SettingsError              settings_invalid
 """
 
@@ -213,6 +217,12 @@ class EngineMissing(BundleError):
     code = "engine_missing"
 
 
+class DetectorDamaged(BundleError):
+    """The face detector's files are missing or not as they were shipped."""
+
+    code = "detector_damaged"
+
+
 class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own
     """The similarity index cannot be used."""
 
@@ -253,6 +263,18 @@ class IndexUnwritable(IndexError_):
     """The index folder cannot be written to."""
 
     code = "index_unwritable"
+
+
+class IndexTooLarge(IndexError_):
+    """The process may not map the build's files, or has no memory to make them."""
+
+    code = "index_too_large"
+
+
+class IndexEngineUnfit(IndexError_):
+    """The index library was compiled for another processor."""
+
+    code = "index_engine_unfit"
 
 
 class SourceError(SimsvcError):
@@ -675,6 +697,12 @@ class BackupRefused(SimsvcError):
     """A back-up cannot be made, or not be put back."""
 
     code = "backup_refused"
+
+
+class ResultsRefused(SimsvcError):
+    """The table of many photos' results cannot be written."""
+
+    code = "results_refused"
 
 
 class SettingsError(SimsvcError):

@@ -22,23 +22,24 @@ from simsvc.engines.live_index import LiveGallery
 from simsvc.engines.meters import note_estimate
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
 from simsvc.flows.log_start import log_start
+from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
-from simsvc.steps.recall import Recall, recall
+from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
@@ -54,7 +55,7 @@ from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
-from simsvc.values import Crop, LabelledFace, Photo
+from simsvc.values import Crop, LabelledFace, Photo, Recall
 
 _log = logging.getLogger(__name__)
 EngineName = Literal["onnx", "torch"]
@@ -97,7 +98,7 @@ class Services:
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self.models = ModelShelf(settings.model_root)
-        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self._measured_recall)
+        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
 
@@ -198,13 +199,19 @@ class Services:
     def recall(self, label: str) -> Recall | None:
         """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
         try:
-            return self._recall(label)
+            return self._recall(label).recall
         except IndexError_:
             return None
 
-    def _measured_recall(self, label: str) -> Recall | None:
-        index = AnnoyIndex(self.settings.index_root / label, self.model_document().sha256)
-        return recall(index.embeddings(), index.search)
+    def timed_recall(self, label: str, queries: int = QUERIES, k: int = K) -> TimedRecall:
+        """Hold the build "name/build" against an exact search.
+
+        Raises:
+            IndexError_: it cannot be used.
+            BundleError: the model cannot be read.
+        """
+        index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
+        return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:
         """Return what is known about the model in service.
@@ -264,7 +271,7 @@ class Services:
         model = OnnxModel(bundle, settings.threads)
         self._keep_model(bundle)
         return Corridor(
-            detector=SlimDetector(bundle.working_side_px, bundle.first_look_px),
+            detector=detector_of(bundle),
             model=model,
             index=CurrentIndex(settings.index_root, model.sha256).get,
             recorder=self.estimates,
@@ -338,7 +345,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
     database, shelf = open_database(settings), open_shelf(settings)
-    detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
+    detector = detector_of(bundle)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
     return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)

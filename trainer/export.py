@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.errors import BundleDamaged
 from simsvc.steps.crop import CROP_MARGIN
+from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies

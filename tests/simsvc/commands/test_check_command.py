@@ -41,7 +41,7 @@ def checked(settings: Settings, exit_code: int) -> dict[str, str]:
 def test_a_whole_installation_is_well(site: Settings) -> None:
     """Every part is looked at, none is wrong, and the exit status is 0."""
     said = checked(site, 0)
-    assert len(said) == 10
+    assert len(said) == 11
     assert {words.split()[0] for words in said.values()} == {"ok"}
 
 
@@ -75,6 +75,12 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     assert [name for name, words in said.items() if words.startswith("WRONG") and name != "kept models"] == [
         part
     ]
+
+
+def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What kills the process that tries it is named, with the remedy, by one that lives on."""
+    monkeypatch.setattr("simsvc.engines.annoy_forest.PROBE", "import os; os.abort()")
+    assert "--no-binary annoy" in checked(site, 1)["index"]
 
 
 def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ SimsvcError
 ├── BundleError                the model cannot be used
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
-│   └── EngineMissing          engine_missing
+│   ├── EngineMissing          engine_missing
+│   └── DetectorDamaged        detector_damaged
 ├── IndexError_                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
@@ -94,6 +95,7 @@ SimsvcError
 │   └── BatchNotFound          batch_not_found
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   └── CheckpointRefused      checkpoint_refused
+├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 └── SettingsError              settings_invalid
 """
 
@@ -213,6 +215,12 @@ class EngineMissing(BundleError):
     """What should run the model is not installed."""
 
     code = "engine_missing"
+
+
+class DetectorDamaged(BundleError):
+    """The face detector's files are missing or not as they were shipped."""
+
+    code = "detector_damaged"
 
 
 class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own
@@ -689,6 +697,12 @@ class BackupRefused(SimsvcError):
     """A back-up cannot be made, or not be put back."""
 
     code = "backup_refused"
+
+
+class ResultsRefused(SimsvcError):
+    """The table of many photos' results cannot be written."""
+
+    code = "results_refused"
 
 
 class SettingsError(SimsvcError):

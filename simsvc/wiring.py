@@ -22,10 +22,10 @@ from simsvc.engines.live_index import LiveGallery
 from simsvc.engines.meters import note_estimate
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
@@ -271,7 +271,7 @@ class Services:
         model = OnnxModel(bundle, settings.threads)
         self._keep_model(bundle)
         return Corridor(
-            detector=SlimDetector(bundle.working_side_px, bundle.first_look_px),
+            detector=detector_of(bundle),
             model=model,
             index=CurrentIndex(settings.index_root, model.sha256).get,
             recorder=self.estimates,
@@ -345,7 +345,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
     database, shelf = open_database(settings), open_shelf(settings)
-    detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
+    detector = detector_of(bundle)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
     return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)

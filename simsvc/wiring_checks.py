@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
+from simsvc.engines.onnx_detector import whole_graph
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreNotMigrated
 from simsvc.flows.look_over import look_over
 from simsvc.flows.verify_log import verify
@@ -50,6 +51,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("database", lambda: _up_to_date(services)),
             ("log", lambda: _log(services, progress)),
             ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
+            ("detector", lambda: f"{whole_graph().name} is whole."),
             ("kept models", lambda: _kept_models(services)),
             ("index", lambda: _whole_index(services)),
             ("photo keys", lambda: _photo_keys(settings)),

@@ -8,9 +8,9 @@ from pathlib import Path
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import Bundle, load_document
 from simsvc.engines.live_index import LiveIndex
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
 from simsvc.flows.erase import Eraser
 from simsvc.flows.estimate import Corridor
@@ -92,7 +92,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
     bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
     index = _recorded_index(services, keeping, answer)
     return Corridor(
-        detector=SlimDetector(bundle.working_side_px, bundle.first_look_px),
+        detector=detector_of(bundle),
         model=_opened(bundle, services.settings.threads),
         index=lambda: index,
         recorder=services.estimates,

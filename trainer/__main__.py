@@ -31,6 +31,10 @@ COMMANDS = {
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),
     "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),
     "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),
+    "detector-export": (
+        "trainer.detector_export_command",
+        "make the face detector that the service ships, of libfacedetection's weights",
+    ),
     "detector": ("trainer.detector_command", "measure the detector's threshold on photos without faces"),
 }
 """Command to module (imported only when asked for) and help."""

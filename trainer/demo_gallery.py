@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.steps import quality
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.decode import decode
@@ -67,7 +67,7 @@ def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArr
 
     Only the training part is looked at: the gallery must not contain what the model is tested on.
     """
-    detector = SlimDetector()
+    detector = OnnxDetector()
     network = identity.Identity()
     count = len(corpus.data.rows)
     landmarks = np.zeros((count, 5, 2))

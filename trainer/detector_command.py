@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from simsvc.engines.bundle import DOCUMENT, load_bundle
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.slim_detector import FIRST_LOOK_PX, SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.steps.boxes import MIN_CONFIDENCE
 from simsvc.steps.decode import decode
+from simsvc.steps.looks import FIRST_LOOK_PX
 from simsvc.values import Photo
 
 PHOTOS = Path("../shared/data/photos")
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     faces = faces[:: max(1, len(faces) // FACES_AT_MOST)]
     if args.sizes:
         return sizes(none, faces)
-    detector = SlimDetector()
+    detector = OnnxDetector()
     without, within = _best(none, detector), _best(faces, detector)
     print(f"{len(without)} photos without a face, {len(within)} faces; in use: {MIN_CONFIDENCE}")
     print(f"{'threshold':>9}{'no face, passed':>18}{'face, missed':>15}")
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _best(paths: list[Path], detector: SlimDetector) -> NDArray[np.float64]:
+def _best(paths: list[Path], detector: OnnxDetector) -> NDArray[np.float64]:
     """Return the highest confidence in each readable photo, 0 where nothing is detected."""
     best = []
     for path in tqdm(paths, desc="detect", unit="photo"):
@@ -92,7 +93,7 @@ def sizes(backgrounds: list[Path], faces: list[Path]) -> int:
     print(f"{'height':>8}" + "".join(f"{column:>10}" for column in columns))
     for share in SHARES:
         placed = [_placed(path, behind[at % len(behind)], share, at) for at, path in enumerate(faces)]
-        found = [np.mean([_finds(SlimDetector(size), *one) for one in placed]) for size in SIZES]
+        found = [np.mean([_finds(OnnxDetector(size), *one) for one in placed]) for size in SIZES]
         print(f"{share:>8.0%}" + "".join(f"{value:>10.1%}" for value in found))
     return 0
 
@@ -106,7 +107,7 @@ def _placed(path: Path, behind: Image.Image, share: float, seed: int) -> tuple[P
     return Photo(np.asarray(canvas), *CANVAS_PX, "JPEG"), (left + side // 2, top + side // 2), side
 
 
-def _finds(detector: SlimDetector, photo: Photo, centre_px: tuple[int, int], side_px: int) -> bool:
+def _finds(detector: OnnxDetector, photo: Photo, centre_px: tuple[int, int], side_px: int) -> bool:
     return any(
         face.confidence >= MIN_CONFIDENCE
         and np.abs(np.subtract(face.centre_px, centre_px)).max() < 0.3 * side_px

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop
@@ -114,7 +114,7 @@ def _earlier(
 
 def score(rows: Sequence[Row], model: OnnxModel, threads: int) -> Scored:
     """Detect, crop and estimate every row: the labelled face, even where the service would refuse."""
-    detector = SlimDetector()
+    detector = OnnxDetector()
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SettingsError, SourceEmpty
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
@@ -101,7 +101,7 @@ def estimated(
     Raises:
         SourceEmpty: no row can be read.
     """
-    detector = SlimDetector()
+    detector = OnnxDetector()
 
     def crops(row: Row) -> list[Crop] | None:
         try:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.steps.crop import CROP_MARGIN, cut, square_px
 from simsvc.steps.decode import decode
@@ -106,7 +106,7 @@ def _make(rows: Sequence[Row], home: Path, workers: int) -> None:
     shape = (len(rows), PACK_PX, PACK_PX, 3)
     crops = np.lib.format.open_memmap(home / "crops.npy", mode="w+", dtype=np.uint8, shape=shape)
     boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
-    detector = SlimDetector()
+    detector = OnnxDetector()
 
     def fill(index: int) -> None:
         try:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.steps import support
 from simsvc.steps.decode import decode
@@ -115,7 +115,7 @@ class Measuring:
         self.bundle, self.corpus, self.limit = bundle, corpus, limit
         self._calibration = calibration
         self._judge = Judge(bundle, threads)
-        self._detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
+        self._detector = detector_of(bundle)
         most = None if limit is None else limit * GALLERY_A_FACE
         self._gallery: FloatVector = self._judge.embeddings(corpus, "train", most)
         scale = support.measure(self._gallery)

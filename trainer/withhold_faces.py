@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from simsvc.engines.bundle import Bundle
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.steps import quality, support
 from simsvc.steps.boxes import pick
@@ -81,7 +81,7 @@ class Judge:
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         self._model = OnnxModel(bundle, threads)
-        self._detector = SlimDetector(bundle.working_side_px, bundle.first_look_px)
+        self._detector = detector_of(bundle)
         self._threads = threads
 
     def judge(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import onnxruntime
-
 from simsvc.engines.bundle import Bundle, BundledModel, checked
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
@@ -21,6 +19,12 @@ CPU_FACTS = Path("/proc/cpuinfo")
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
 """Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow
 and int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8."""
+
+
+AFTER_A_BATCH = "memory.enable_memory_arena_shrinkage", "cpu:0"
+"""The memory of a run is kept for the next one, so that a worker that judges one face after another stays as
+it is: 224 MB after 32 clients, where it grew to 240 and 282. A batch gives its own back. Source: ONNX
+Runtime's onnxruntime_run_options_config_keys.h."""
 
 
 def has_int8(facts: Path = CPU_FACTS) -> bool:
@@ -42,6 +46,7 @@ class OnnxModel(BundledModel):
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
         self._session = _session(graph or named, threads)
+        self._after_a_batch = _run_options(*AFTER_A_BATCH)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
@@ -50,16 +55,27 @@ class OnnxModel(BundledModel):
             BundleDamaged: the model's answer makes no sense.
         """
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
-        ages_years, embeddings = self._session.run(OUTPUTS, {"crops": tensor})
+        after = self._after_a_batch if len(crops) > 1 else None
+        ages_years, embeddings = self._session.run(OUTPUTS, {"crops": tensor}, after)
         return checked(self._bundle, ages_years, embeddings)
 
 
+def _run_options(name: str, value: str) -> Any:
+    import onnxruntime  # noqa: PLC0415 - as below
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry(name, value)
+    return options
+
+
 def _session(graph: Path, threads: int) -> Any:
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    options.enable_cpu_mem_arena = False  # an arena keeps the largest batch's memory for ever
+    options.enable_cpu_mem_arena = True  # else every run leaves holes in the heaps; see AFTER_A_BATCH
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector, Index, Model, Recorder
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop
+from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
 from simsvc.steps.quality import measure
@@ -155,7 +155,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("pick"):
         picked = pick(faces)
     with times.step("crop"):
-        judged = crop(photo.rgb, picked.face, model.input_px, model.crop_margin)
+        judged = crop_of(photo, picked.face, model.input_px, model.crop_margin)
     with times.step("quality"):
         quality = measure(photo, picked.face, model.crop_margin)
     with times.step("predict"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simsvc.flows.estimate import Corridor
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop
+from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import decode
 from simsvc.steps.picture import to_png
 
@@ -18,4 +18,4 @@ def preview_png(data: bytes, corridor: Corridor) -> bytes:
     """
     photo = decode(data, max_bytes=corridor.max_bytes)
     face = pick(corridor.detector.detect(photo)).face
-    return to_png(crop(photo.rgb, face, corridor.model.input_px, corridor.model.crop_margin).rgb)
+    return to_png(crop_of(photo, face, corridor.model.input_px, corridor.model.crop_margin).rgb)

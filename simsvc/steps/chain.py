@@ -8,8 +8,9 @@ Kelsey, "Secure Audit Logs to Support Computer Forensics", ACM TISSEC 2 (1999), 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,16 +24,66 @@ SALT_BYTES = 32
 """As many as the digest has: guessing the salt is as hard as guessing the digest itself."""
 
 
+_WRITE = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+_EXACT_INTEGERS = 2**53
+"""Below it every whole number is a double of its own. Source: RFC 8785, section 3.2.2.3, and IEEE 754."""
+_PLAIN_DECIMALS = 1e-4, 1e15
+"""Between these, Python and ECMAScript write a double alike: fewest digits, no exponent. Source: Python's
+`repr` (exponents below 1e-4 and from 1e16 on); ECMA-262, Number::toString (below 1e-6, from 1e21)."""
+
+
+class _Unusual(Exception):
+    """Something that Python's own encoder may not write as RFC 8785 asks."""
+
+
 def canonical(content: Mapping[str, Any]) -> str:
     """Write content as the one JSON text that RFC 8785 gives it.
+
+    What Python's encoder, written in C, writes in just that way is left to it: a tenth of the time.
 
     Raises:
         ValueError: it is nothing that JSON can hold, such as a time, or a number that is not finite.
     """
     try:
+        text = _WRITE(_usual(dict(content)))
+        text.encode()  # half a surrogate pair is no text
+    except _Unusual:
+        return _canonical_slowly(content)
+    except UnicodeError as error:
+        raise ValueError(f"an event's content must be JSON: {error}") from error
+    return text
+
+
+def _canonical_slowly(content: Mapping[str, Any]) -> str:
+    try:
         return rfc8785.dumps(dict(content)).decode()
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise ValueError(f"an event's content must be JSON: {error}") from error
+
+
+def _usual(value: Any) -> Any:
+    """Return what Python's encoder writes as RFC 8785 asks: the value, its whole doubles as integers."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is float or kind is int:
+        return _usual_number(value)
+    if kind is dict and all(type(name) is str and name.isascii() for name in value):
+        return {name: _usual(one) for name, one in value.items()}
+    if kind is list or kind is tuple:
+        return [_usual(one) for one in value]
+    raise _Unusual
+
+
+def _usual_number(value: float) -> float:
+    size = abs(value)
+    if size < _EXACT_INTEGERS and value == int(value):
+        return int(value)
+    if _PLAIN_DECIMALS[0] <= size < _PLAIN_DECIMALS[1]:
+        return value
+    raise _Unusual
 
 
 def content_sha256(salt: bytes, content: str) -> str:
@@ -51,8 +102,7 @@ def event_sha256(event: Event) -> str:
     Raises:
         ValueError: it says what no event can, such as text that is no Unicode.
     """
-    said = asdict(event)
-    del said["sha256"]
+    said = {part.name: getattr(event, part.name) for part in fields(event) if part.name != "sha256"}
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 

@@ -22,7 +22,8 @@ def to_rgb(image: Image.Image, max_side_px: int) -> Image.Image:
         return _on_white(_shrunk(image.convert("RGBA"), max_side_px))
     if image.mode in {"1", "P"}:
         image = image.convert("RGB")  # palette entries cannot be averaged
-    return _shrunk(image, max_side_px).convert("RGB")
+    shrunk = _shrunk(image, max_side_px)
+    return shrunk if shrunk.mode == "RGB" else shrunk.convert("RGB")  # which would copy it
 
 
 def _on_white(rgba: Image.Image) -> Image.Image:

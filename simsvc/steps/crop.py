@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from simsvc.values import Crop, Face, RgbImage
+from simsvc.values import Crop, Face, Photo, RgbImage
 
 CROP_MARGIN = 1.1
 """Side of the crop over the longer side of the detector's box. libfacedetection's box runs from hairline to
@@ -39,17 +40,54 @@ def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -
     return Crop(cut(rgb, left, top, side, size_px))
 
 
+def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
+    """Return what `crop` makes of the photo's `rgb`, from its picture where the square lies inside it."""
+    return crops_of(photo, face, (size_px,), margin)[0]
+
+
+def crops_of(
+    photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
+) -> tuple[Crop, ...]:
+    """Return the same in several sizes, cut out once."""
+    left, top, side = square_px(face, margin)
+    edges = _edges_px(left, top, side)
+    inside = _inside(edges, photo.width_px, photo.height_px)
+    picture = photo.picture.crop(edges) if inside else Image.fromarray(_region(photo.rgb, edges))
+    return tuple(Crop(_resized(picture, edges, (left, top, side), size_px)) for size_px in sizes_px)
+
+
 def cut(rgb: RgbImage, left: float, top: float, side: float, size_px: int) -> RgbImage:
     """Cut a square with fractional corner and side (pixels of `rgb`) and resize it to `size_px`."""
+    edges = _edges_px(left, top, side)
+    return _resized(Image.fromarray(_region(rgb, edges)), edges, (left, top, side), size_px)
+
+
+Edges = tuple[int, int, int, int]
+
+
+def _edges_px(left: float, top: float, side: float) -> Edges:
+    """Return the whole pixels that a square touches: left, top, right and bottom."""
     x0, y0 = math.floor(left), math.floor(top)
-    x1, y1 = max(x0 + 1, math.ceil(left + side)), max(y0 + 1, math.ceil(top + side))
-    height, width = rgb.shape[:2]
-    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
-        region = rgb[y0:y1, x0:x1]
-    else:
-        rows = np.arange(y0, y1).clip(0, height - 1)
-        columns = np.arange(x0, x1).clip(0, width - 1)
-        region = rgb[rows[:, None], columns[None, :]]
+    return x0, y0, max(x0 + 1, math.ceil(left + side)), max(y0 + 1, math.ceil(top + side))
+
+
+def _inside(edges: Edges, width_px: int, height_px: int) -> bool:
+    return edges[0] >= 0 and edges[1] >= 0 and edges[2] <= width_px and edges[3] <= height_px
+
+
+def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
+    """Return a copy of the pixels within the edges; beyond the photo its border is replicated."""
+    (x0, y0, x1, y1), (height, width) = edges, rgb.shape[:2]
+    if _inside(edges, width, height):
+        return np.ascontiguousarray(rgb[y0:y1, x0:x1])
+    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+    return rgb.take(rows, axis=0).take(columns, axis=1)  # a quarter of indexing's time
+
+
+def _resized(
+    picture: Image.Image, edges: Edges, square: tuple[float, float, float], size_px: int
+) -> RgbImage:
+    """Resize the square within a picture of the pixels that it touches, and nothing beyond them."""
+    (x0, y0, x1, y1), (left, top, side) = edges, square
     box = (left - x0, top - y0, min(left - x0 + side, x1 - x0), min(top - y0 + side, y1 - y0))
-    image = Image.fromarray(np.ascontiguousarray(region))
-    return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))
+    return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))

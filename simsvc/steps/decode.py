@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import warnings
 
-import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
@@ -213,7 +212,7 @@ def _load(image: Image.Image) -> Photo:
         rgb = rgb.transpose(_TURNS[orientation])
     if orientation in _QUARTER_TURNS:
         width_px, height_px = height_px, width_px
-    return Photo(np.asarray(rgb), width_px, height_px, kind)
+    return Photo(rgb, width_px, height_px, kind)
 
 
 _TURNS = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.crop import CROP_MARGIN, crop
+from simsvc.steps.crop import CROP_MARGIN, crop_of
 from simsvc.values import Face, Photo, Quality, RgbImage
 
 SIDE_PX = 128
@@ -57,7 +57,7 @@ LIMITS: Mapping[str, Limit] = {
 
 def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> Quality:
     """Measure the face's crop, cut as the model's but `SIDE_PX` wide, its box, and its landmarks."""
-    grey = luminance(crop(photo.rgb, face, SIDE_PX, margin).rgb)
+    grey = luminance(crop_of(photo, face, SIDE_PX, margin).rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
     return Quality(
         sharpness=round(sharpness(grey), 2),

@@ -129,7 +129,7 @@ def open_engine(
             return _postgresql(parsed, pool_size, statement_timeout_ms)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
     except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
         raise StoreError(
             "The database cannot be opened. Check DATABASE_URL, and that its driver is installed: "

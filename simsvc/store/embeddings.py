@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from simsvc.store.tables import Table
-from simsvc.values import FloatVector
+from simsvc.values import Estimate, FloatVector
 
 
 class EmbeddingRow(Table):
@@ -22,11 +24,12 @@ class EmbeddingRow(Table):
     vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-def embedding_row(estimate: int, model_sha256: str, vector: FloatVector) -> EmbeddingRow:
-    """Return the row of an embedding (D,)."""
-    return EmbeddingRow(
-        estimate=estimate, model_sha256=model_sha256, vector=np.asarray(vector, dtype="<f4").tobytes()
-    )
+def embedding_values(estimate: Estimate) -> dict[str, Any] | None:
+    """Return the values of an estimate's row but its number, or None where nothing was judged."""
+    if estimate.embedding is None or estimate.model_sha256 is None:
+        return None
+    vector = np.asarray(estimate.embedding, dtype="<f4").tobytes()
+    return {"model_sha256": estimate.model_sha256, "vector": vector}
 
 
 def vector_of(data: bytes) -> FloatVector:

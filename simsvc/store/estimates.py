@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import cast
 
 from sqlalchemy import select
@@ -15,15 +12,13 @@ from sqlalchemy.orm import Session, selectinload
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.steps.logged import estimate_content
-from simsvc.steps.picture import to_png
 from simsvc.store.database import Database
-from simsvc.store.embeddings import embedding_row
 from simsvc.store.events import append
-from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow, NeighbourRow, PhotoRow
+from simsvc.store.new_estimate import NewRows
+from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
-PHOTO_NAME_CHARACTERS = 255
 Beside = Callable[[Session, str], None]
 
 
@@ -45,18 +40,14 @@ class EstimateStore:
         Raises:
             StoreError: the database cannot be written.
         """
-        row = _row(estimate)
-        if estimate.photo is not None and self._cipher is not None:
-            row.photo = PhotoRow(kept_at=row.created_at, token=self._cipher.encrypt(estimate.photo))
+        new = NewRows.of(estimate, self._cipher)
         with self._database.transaction() as session:
-            session.add(row)
-            session.flush()
-            if estimate.embedding is not None and estimate.model_sha256 is not None:
-                session.add(embedding_row(row.sequence, estimate.model_sha256, estimate.embedding))
+            number = new.insert(session.connection())
             if beside is not None:
-                beside(session, row.public_id)
-            append(session, _event(row))
-        return RecordedEstimate(row.public_id, row.sequence, row.created_at, estimate)
+                beside(session, new.public_id)
+            recorded = RecordedEstimate(new.public_id, number, new.created_at, new.kept)
+            append(session, _event(recorded, new.crop_sha256))
+        return replace(recorded, estimate=estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
@@ -109,10 +100,9 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def _event(row: EstimateRow) -> NewEvent:
-    crop_sha256 = hashlib.sha256(row.crop.png).hexdigest() if row.crop else None
-    content = estimate_content(recorded_of(row), crop_sha256)
-    return NewEvent(EventKind.ESTIMATE, actor_of(row.asked_by), f"estimate:{row.public_id}", content)
+def _event(recorded: RecordedEstimate, crop_sha256: str | None) -> NewEvent:
+    content, subject = estimate_content(recorded, crop_sha256), f"estimate:{recorded.id}"
+    return NewEvent(EventKind.ESTIMATE, actor_of(recorded.estimate.asked_by), subject, content)
 
 
 def _not_found() -> EstimateNotFound:
@@ -121,47 +111,6 @@ def _not_found() -> EstimateNotFound:
 
 def _erased() -> EstimateErased:
     return EstimateErased("This estimate was erased. Nothing of it is kept but a receipt in the log.")
-
-
-def _row(estimate: Estimate) -> EstimateRow:
-    low, high = estimate.interval_years or (None, None)
-    evidence = estimate.evidence
-    return EstimateRow(
-        public_id=uuid.uuid4().hex,
-        created_at=datetime.now(UTC),
-        status=estimate.status,
-        code=estimate.code,
-        sentence=estimate.sentence,
-        photo_name=estimate.photo_name[:PHOTO_NAME_CHARACTERS],
-        photo_sha256=estimate.photo_sha256,
-        age_years=estimate.age_years,
-        interval_low_years=low,
-        interval_high_years=high,
-        coverage=estimate.coverage,
-        neighbours_age_years=evidence.neighbours_age_years if evidence else None,
-        neighbours_close=evidence.close if evidence else None,
-        neighbours_count=evidence.count if evidence else None,
-        support=estimate.support,
-        refer_reason=estimate.refer_reason,
-        quality=asdict(estimate.quality) if estimate.quality else None,
-        flags=list(estimate.flags),
-        model_version=estimate.model,
-        model_sha256=estimate.model_sha256,
-        index_label=estimate.index,
-        face_changes=estimate.face_changes,
-        bundle_sha256=estimate.bundle_sha256,
-        ms=dict(estimate.ms),
-        asked_by=estimate.asked_by,
-        case_reference=estimate.declared.case,
-        birth_date=estimate.declared.birth_date,
-        photo_date=estimate.declared.photo_date,
-        neighbours=[_neighbour_row(rank, near) for rank, near in enumerate(estimate.neighbours, 1)],
-        crop=CropRow(png=to_png(estimate.crop.rgb)) if estimate.crop else None,
-    )
-
-
-def _neighbour_row(rank: int, near: Neighbour) -> NeighbourRow:
-    return NeighbourRow(rank=rank, face_id=near.face_id, age_years=near.age_years, distance=near.distance)
 
 
 def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 RgbImage = NDArray[np.uint8]
 """uint8 (H, W, 3), red-green-blue, upright."""
@@ -21,30 +22,56 @@ def _check_rgb(rgb: RgbImage, what: str) -> None:
 class Photo:
     """A decoded photo, upright, at most `steps.decode.MAX_SIDE_PX` on its longer side.
 
+    Pillow and NumPy lay pixels out differently, and a copy costs as much as a crop: each form is made when it
+    is first asked for, once.
+
     Attributes:
-        rgb: uint8 (H, W, 3), RGB.
+        pixels: as they were decoded: Pillow's, in mode RGB, or an array as `rgb` is.
         original_width_px: width of the upload after turning upright.
         original_height_px: height of the upload after turning upright.
         format: the upload's format as Pillow names it, such as "JPEG".
     """
 
-    rgb: RgbImage
+    pixels: RgbImage | Image.Image
     original_width_px: int
     original_height_px: int
     format: str
+    _rgb: list[RgbImage] = field(default_factory=list, init=False, repr=False)
+    _picture: list[Image.Image] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_rgb(self.rgb, "a photo")
+        if isinstance(self.pixels, np.ndarray):
+            _check_rgb(self.pixels, "a photo")
+        elif self.pixels.mode != "RGB" or 0 in self.pixels.size:
+            raise ValueError(f"a photo is a picture in RGB, not {self.pixels.mode} {self.pixels.size}")
+
+    @property
+    def rgb(self) -> RgbImage:
+        """The pixels as uint8 (H, W, 3), RGB; nobody may write to them."""
+        if isinstance(self.pixels, np.ndarray):
+            return self.pixels
+        if not self._rgb:
+            self._rgb.append(np.asarray(self.pixels))
+        return self._rgb[0]
+
+    @property
+    def picture(self) -> Image.Image:
+        """The pixels as Pillow holds them."""
+        if not isinstance(self.pixels, np.ndarray):
+            return self.pixels
+        if not self._picture:
+            self._picture.append(Image.fromarray(self.pixels))
+        return self._picture[0]
 
     @property
     def height_px(self) -> int:
         """Rows of `rgb`."""
-        return int(self.rgb.shape[0])
+        return int(self.pixels.shape[0] if isinstance(self.pixels, np.ndarray) else self.pixels.height)
 
     @property
     def width_px(self) -> int:
         """Columns of `rgb`."""
-        return int(self.rgb.shape[1])
+        return int(self.pixels.shape[1] if isinstance(self.pixels, np.ndarray) else self.pixels.width)
 
 
 @dataclass(frozen=True, slots=True)

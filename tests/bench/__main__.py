@@ -1,118 +1,124 @@
-"""`make bench`: the corridor, its model and the server; prints a table and writes docs/bench.json.
+"""`make bench`: model, corridor, detector and server; prints a table and writes docs/bench.json.
 
-Ratios compare between machines, milliseconds do not. `--bundle FOLDER` measures another model bundle.
+Every figure stands beside a peer or a limit of the same run: ratios compare between machines, milliseconds do
+not. With `--data` it is measured on an index of those faces, else on the demo gallery.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import importlib
+import importlib.util
 import json
 import os
-import platform
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
-import numpy as np
-from PIL import Image
-
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.flows.estimate import answered, estimate
 from simsvc.settings import Settings, load_settings
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop
-from simsvc.steps.decode import decode
 from simsvc.store.migrate import upgrade
-from simsvc.values import Crop
 from simsvc.wiring import Services
-from tests.bench import server
-from tests.bench.timing import Figures, timed
-from trainer.corpus import cores
+from tests.bench import corridor, model, server
+from tests.bench.claims import SMALL, Claim, Parts, claims
+from tests.bench.machine import environment_mb, machine
+from tests.bench.photos import photos
+from tests.bench.timing import Figures
 
 OUT = Path("docs/bench.json")
-PHOTOS = {"640 px": (640, 480, 300), "12 megapixels": (4000, 3000, 1400)}
-"""Width, height and side of the face's picture, pixels."""
-
-
-def photo(composite: Path, width_px: int, height_px: int, side_px: int) -> bytes:
-    """Return a JPEG of a composite face before a soft ground."""
-    ground = Image.effect_noise((width_px // 40, height_px // 40), 25).resize((width_px, height_px))
-    canvas, face = ground.convert("RGB"), Image.open(composite).resize((side_px, side_px))
-    canvas.paste(face, ((width_px - side_px) // 2, (height_px - side_px) // 2))
-    buffer = io.BytesIO()
-    canvas.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def corridor_figures(services: Services, data: bytes) -> Figures:
-    """Return milliseconds of the whole answer, of what is around detector and model, and of these two."""
-    corridor = services.corridor()
-    seen = decode(data)
-    face = pick(corridor.detector.detect(seen)).face
-    made = crop(seen.rgb, face, corridor.model.input_px, corridor.model.crop_margin)
-    figures = {
-        "answer, recorded": timed(lambda: estimate(data, "bench.jpg", corridor)),
-        "answer, in memory": timed(lambda: answered(data, "bench.jpg", corridor)),
-        "decode": timed(lambda: decode(data)),
-        "detector": timed(lambda: corridor.detector.detect(seen)),
-        "model": timed(lambda: corridor.model.predict([made])),
-    }
-    bare = figures["detector"]["cpu_ms"] + figures["model"]["cpu_ms"]
-    figures["answer over detector and model"] = {
-        "in_memory": round(figures["answer, in memory"]["cpu_ms"] / bare, 2),
-        "recorded": round(figures["answer, recorded"]["cpu_ms"] / bare, 2),
-    }
-    return figures
-
-
-def model_figures(settings: Settings) -> Figures:
-    """Return milliseconds a face of fp32 and of the served graph, alone and in batches of 32 on all cores."""
-    bundle = load_bundle(settings.bundle_dir)
-    generator = np.random.default_rng(0)
-    shape = (32, bundle.size_px, bundle.size_px, 3)
-    crops = [Crop(rgb) for rgb in generator.integers(0, 256, shape, dtype=np.uint8)]
-    figures: Figures = {}
-    for name, graph in (("fp32", bundle.graph_path), (bundle.served_path.name, bundle.served_path)):
-        for threads, batch in ((1, 1), (cores(), 32)):
-            predict = OnnxModel(bundle, threads, graph=graph).predict
-            one = timed(partial(predict, crops[:batch]), rounds=20 if batch == 1 else 4)
-            figures[f"{name}, {threads} threads, batch {batch}"] = {
-                "ms_a_face": round(one["p50_ms"] / batch, 2)
-            }
-    return figures
+INDEXES = Path("work/bench/indexes")
+"""Where the index of `--data` is kept between runs."""
+OTHERS = ("bulk", "search")
+"""Modules beside this one with `figures(settings, services, folder)`, measured where they are there."""
+QUICK = server.Load(requests=60, sustained_s=5.0, sustained_requests=200)
+Part = Callable[[], Figures]
 
 
 def main() -> int:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path)
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--requests", type=int, default=300)
-    args = parser.parse_args()
+    """Measure, print and write; return 0 also where a limit is not kept: the table says so."""
+    args = _arguments()
     settings = load_settings()
     settings = replace(settings, bundle_dir=args.bundle or settings.bundle_dir)
-    composite = sorted(settings.gallery_dir.glob("*.jpg"))[500]
-    photos = {name: photo(composite, *shape) for name, shape in PHOTOS.items()}
-    report: dict[str, Figures] = {"model": model_figures(settings)}
-    with TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
-        own = replace(settings, database_url=url, model_root=Path(folder) / "models")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite:///{folder / 'bench.sqlite3'}"
+        own = replace(settings, database_url=url, model_root=folder / "models")
+        own = replace(own, index_root=args.index or _index(own, args.data, folder))
         services = Services(own)
         upgrade(services.database.engine)
-        for name, data in photos.items():
-            report[name] = corridor_figures(services, data)
-        report["server"] = server.figures(own, services, photos["640 px"], args.requests, Path(folder))
-    machine = f"{platform.processor() or platform.machine()}, {cores()} cores, load {os.getloadavg()[0]:.1f}"
-    for part, lines in report.items():
-        print(part)
-        for name, values in lines.items():
-            print(f"  {name:34}" + "  ".join(f"{key} {value}" for key, value in values.items()))
-    args.out.write_text(json.dumps({"machine": machine, **report}, indent=1) + "\n", encoding="utf-8")
+        parts = _parts(own, services, args, folder)
+        found: Parts = {"index": {"in service": {"faces": float(services.corridor().index().count)}}}
+        facts = machine()
+        for part in args.only.split(",") if args.only else parts:
+            print(f"measuring {part} ...", file=sys.stderr, flush=True)
+            found[part] = parts[part]()
+    told = claims(found, environment_mb(args.environment))
+    print("\n".join(lines(found, told, model.missing())))
+    if args.out:
+        document = {"machine": facts, "claims": [claim.described() for claim in told], **found}
+        args.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def lines(found: Parts, told: list[Claim], missing: list[str]) -> list[str]:
+    """Return the table: every claim with its limit, every part with its rows, and what was left out."""
+    table = ["what is promised" + " " * 43 + "measured     limit   holds"]
+    for claim in told:
+        sign, unit = (">=" if claim.at_least else "<="), f" {claim.unit}" if claim.unit else ""
+        kept = "yes" if claim.holds else "NO"
+        table.append(f"  {claim.what:52} {claim.value:10.5g}{unit:3} {sign} {claim.limit:g}{unit}  {kept}")
+    for part, rows in found.items():
+        table.append(part)
+        table += [
+            f"  {name:38}" + "  ".join(f"{k} {v:g}" for k, v in row.items()) for name, row in rows.items()
+        ]
+    return [*table, *missing]
+
+
+def _parts(settings: Settings, services: Services, args: argparse.Namespace, folder: Path) -> dict[str, Part]:
+    """Return what can be measured, in the order in which it is: what needs a quiet machine first."""
+    made = photos(settings.gallery_dir)
+    small, asked = made[SMALL], QUICK if args.quick else server.Load()
+    others = [name for name in OTHERS if importlib.util.find_spec(f"tests.bench.{name}")]
+    return {
+        "model": partial(model.figures, settings),
+        **{name: partial(corridor.figures, services, data) for name, data in made.items()},
+        "detector": partial(corridor.detector_sizes, services, small),
+        "server": partial(server.figures, settings, services, small, asked, folder),
+        **{name: partial(_other, name, settings, services, folder) for name in others},
+    }
+
+
+def _other(name: str, settings: Settings, services: Services, folder: Path) -> Figures:
+    module: Any = importlib.import_module(f"tests.bench.{name}")
+    return cast("Figures", module.figures(settings, services, folder))
+
+
+def _index(settings: Settings, data: Path | None, folder: Path) -> Path:
+    """Return the folder of an index of the data, or else of the demo gallery; built where none fits."""
+    source = ["--source", "utkface", "--path", str(data)] if data and data.is_dir() else []
+    root = INDEXES.resolve() if source else folder / "indexes"
+    environment = os.environ | server.environment_of(replace(settings, index_root=root))
+    for command in (["db", "upgrade"], ["index", "build", "--if-needed", *source]):
+        done = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", *command]
+        subprocess.run(done, env=environment, check=True, stdout=sys.stderr)
+    return root
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, help="another model bundle than the shipped one")
+    parser.add_argument("--data", type=Path, help="UTKFace, to be indexed first and kept in work/bench")
+    parser.add_argument("--index", type=Path, help="a folder of index builds, instead of building one")
+    parser.add_argument("--environment", type=Path, help="environment whose size is told; default .venv")
+    parser.add_argument("--only", help="parts to measure, with commas: model,640 px,detector,server,...")
+    parser.add_argument("--quick", action="store_true", help="a light load: to see that it runs")
+    parser.add_argument("--out", type=Path, default=OUT, help="the JSON")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,116 +1,183 @@
-"""gunicorn under load: time to ready, latencies at 1, 8 and 32 clients, refusals, memory of a worker."""
+"""gunicorn under load: time to ready, latencies at 1, 8 and 32 clients, minutes of it, memory, restarts."""
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from simsvc.settings import Settings
 from simsvc.values.tokens import TokenDraft
 from simsvc.wiring import Services
-from tests.bench.timing import Figures, percentiles
+from tests.bench.timing import Figures, Row
 
 PORT = 8765
 CLIENTS = (1, 8, 32)
 BOUNDARY = "bench-boundary"
+WARMED_UP = 2_000
+"""Requests after which memory is looked at for the first time."""
+OPTIONS = {
+    "SIMSVC_BATCH_WORKER": "0",
+    "SIMSVC_UPLOAD_RATE": "1000000 per minute",
+    "SIMSVC_API_RATE": "1000000 per minute",
+}
 
 
-def figures(settings: Settings, services: Services, data: bytes, requests: int, folder: Path) -> Figures:
-    """Start the server with these settings, load it, and return what was measured."""
-    token = services.tokens.create(TokenDraft("bench", ("estimate",), 1)).text
-    environment = os.environ | {
-        "DATABASE_URL": settings.database_url,
-        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
-        "SIMSVC_MODEL_ROOT": str(settings.model_root),
-        "SIMSVC_INDEX_ROOT": str(settings.index_root),
-        "SIMSVC_BIND": f"127.0.0.1:{PORT}",
-        "SIMSVC_BATCH_WORKER": "0",
-        "SIMSVC_UPLOAD_RATE": "1000000 per minute",
-        "SIMSVC_API_RATE": "1000000 per minute",
-    }
-    command = (sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf")
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is asked.
+
+    Attributes:
+        requests: at each number of clients.
+        sustained_s: how long by 32 clients.
+        sustained_requests: how many at least, meanwhile.
+    """
+
+    requests: int = 400
+    sustained_s: float = 120.0
+    sustained_requests: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs, and a request for it in a file."""
+
+    pid: int
+    ready_s: float
+    request: Path
+
+    def load(self, clients: int, requests: int, seconds: float = 0.0) -> Row:
+        """Let a process of its own send the request; return what it saw."""
+        command = [sys.executable, "-m", "tests.bench.client", str(self.request), f"--port={PORT}"]
+        asked = [f"--clients={clients}", f"--requests={requests}", f"--seconds={seconds}"]
+        used = self.cpu_s()
+        done = subprocess.run([*command, *asked], check=True, capture_output=True, text=True)
+        told = cast("Row", json.loads(done.stdout))
+        return {**told, "server_cpu_ms": round((self.cpu_s() - used) * 1e3 / told["requests"], 2)}
+
+    def workers(self) -> list[int]:
+        """Return the processes that gunicorn's master started."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(child) for child in children.read_text().split()]
+
+    def resident_mb(self) -> float:
+        """Return the resident memory of the largest worker in MB, pages that workers share included."""
+        return max(_resident_mb(pid) for pid in self.workers())
+
+    def cpu_s(self) -> float:
+        """Return the processor time that the workers of now have taken."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.workers()]
+        return sum(int(stat[11]) + int(stat[12]) for stat in stats) / ticks
+
+
+def figures(settings: Settings, services: Services, data: bytes, asked: Load, folder: Path) -> Figures:
+    """Load servers of these settings, and return what was measured."""
+    request = folder / "request"
+    request.write_bytes(request_of(data, services.tokens.create(TokenDraft("bench", ("estimate",), 1)).text))
+    with running(settings, request, folder) as server:
+        count = float(len(server.workers()))
+        found: Figures = {"workers": {"count": count, "mb_at_rest": server.resident_mb()}}
+        found["start to ready"] = {"s": server.ready_s}
+        server.load(2, 100)
+        for clients in CLIENTS:
+            found[f"{clients} clients" if clients > 1 else "1 client"] = server.load(clients, asked.requests)
+    steady = ("--max-requests=0",)  # one life of a worker: a new one would hide what the old one kept
+    with running(settings, request, folder, steady) as server:
+        found.update(sustained(server, asked))
+    often = ("--max-requests=150", "--max-requests-jitter=50")
+    with running(settings, request, folder, often) as server:
+        found["workers that end often"] = server.load(8, min(asked.requests * 4, 1_600))
+        found["workers that end often"].pop("server_cpu_ms")  # the ended ones took theirs along
+    return found
+
+
+def sustained(server: Server, asked: Load) -> Figures:
+    """Load a server for minutes; return how it went, and how its memory grew after it had warmed up."""
+    server.load(max(CLIENTS), min(WARMED_UP, asked.sustained_requests))
+    warm_mb = server.resident_mb()
+    row = server.load(max(CLIENTS), asked.sustained_requests, asked.sustained_s)
+    end_mb = server.resident_mb()
+    memory = {"warm_mb": warm_mb, "end_mb": end_mb, "growth": round(end_mb / warm_mb - 1.0, 3)}
+    return {"32 clients, sustained": row, "memory of a worker": {**memory, "requests": row["requests"]}}
+
+
+def request_of(data: bytes, token: str) -> bytes:
+    """Return the bytes of a request that asks for an estimate."""
+    part = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    body = part.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+    head = (
+        f"POST /api/v1/estimates HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+@contextmanager
+def running(
+    settings: Settings, request: Path, folder: Path, options: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """Run a server of these settings; its log is left in the folder.
+
+    Raises:
+        TimeoutError: it does not get ready.
+    """
+    environment = os.environ | OPTIONS | environment_of(settings)
+    command = (sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf", *options)
     started = time.perf_counter()
-    with (folder / "gunicorn.log").open("wb") as log:
+    with (folder / "gunicorn.log").open("ab") as log:
         process = subprocess.Popen(
             (*command, "simsvc.web.app:create_app()"), env=environment, stdout=log, stderr=log
         )
         try:
             wait_until_ready()
-            report: Figures = {"ready": {"s": round(time.perf_counter() - started, 2)}}
-            for clients in CLIENTS:
-                report[f"{clients} clients"] = load(token, data, clients, requests)
-            report["memory"] = {"largest_worker_mb": max(map(resident_mb, workers_of(process.pid)))}
-            return report
+            yield Server(process.pid, round(time.perf_counter() - started, 2), request)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the variables that give another process these settings."""
+    return {
+        "DATABASE_URL": settings.database_url,
+        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
+        "SIMSVC_MODEL_ROOT": str(settings.model_root),
+        "SIMSVC_INDEX_ROOT": str(settings.index_root),
+        "SIMSVC_WORKERS": str(settings.workers),
+        "SIMSVC_BIND": f"127.0.0.1:{PORT}",
+    }
 
 
 def wait_until_ready(patience_s: float = 60.0) -> None:
-    """Wait until /healthz answers 200."""
+    """Wait until /readyz answers 200.
+
+    Raises:
+        TimeoutError: it does not.
+    """
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
         with suppress(OSError):
             connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
-            connection.request("GET", "/healthz")
+            connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return
-        time.sleep(0.02)
-    raise TimeoutError("the server does not answer")
+        time.sleep(0.01)
+    raise TimeoutError("the server does not get ready: look at gunicorn.log")
 
 
-def load(token: str, data: bytes, clients: int, requests: int) -> dict[str, float]:
-    """Send so many photos by so many clients; return latencies, rate, and answers other than 201."""
-    body = (
-        (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n'
-            "Content-Type: image/jpeg\r\n\r\n"
-        ).encode()
-        + data
-        + f"\r\n--{BOUNDARY}--\r\n".encode()
-    )
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
-    }
-
-    def client(count: int) -> list[tuple[float, int]]:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-        told = []
-        for _ in range(count):
-            start = time.perf_counter()
-            connection.request("POST", "/api/v1/estimates", body, headers)
-            response = connection.getresponse()
-            response.read()
-            told.append(((time.perf_counter() - start) * 1e3, response.status))
-        return told
-
-    client(2)
-    started = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        told = [one for part in pool.map(client, [requests // clients] * clients) for one in part]
-    taken = time.perf_counter() - started
-    return {
-        **percentiles([ms for ms, _ in told]),
-        "a_second": round(len(told) / taken, 1),
-        "refused_503": sum(status == 503 for _, status in told),
-        "other_errors": sum(status not in {200, 201, 503} for _, status in told),
-    }
-
-
-def workers_of(pid: int) -> list[int]:
-    """Return the processes that gunicorn's master started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def resident_mb(pid: int) -> float:
-    """Return a process's resident memory in MB."""
+def _resident_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
     return round(int(kilobytes) * 1024 / 1e6, 1)

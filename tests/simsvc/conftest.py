@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -25,9 +25,9 @@ def tiny_model(tiny_bundle_folder: Path) -> OnnxModel:
 
 
 @pytest.fixture(scope="session")
-def detector() -> SlimDetector:
+def detector() -> OnnxDetector:
     """Return the real detector."""
-    return SlimDetector()
+    return OnnxDetector()
 
 
 @pytest.fixture

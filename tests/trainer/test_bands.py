@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import LabelsUnreadable, SourceEmpty
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop
@@ -105,7 +105,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     bundle, figures_path = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "bands.json"
     arguments = ["bands", "--path", str(folder), "--bundle", str(bundle), "--threads", "1"]
     assert main([*arguments, "--json", str(figures_path)]) == 0
-    detector, model = SlimDetector(), OnnxModel(load_bundle(bundle))
+    detector, model = OnnxDetector(), OnnxModel(load_bundle(bundle))
     inside = []
     for name, low, high in (("00.png", 30, 39), ("01.png", 40, 49), ("02.png", 3, 9)):
         taken = decode((folder / name).read_bytes())

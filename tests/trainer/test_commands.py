@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop
@@ -60,7 +60,7 @@ def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--source", "folder", "--path", str(photos), "--bundle", str(bundle), "--json", str(figures)]
     assert main(["evaluate", *arguments, "--threads", "1"]) == 0
 
-    detector, model = SlimDetector(), OnnxModel(load_bundle(bundle))
+    detector, model = OnnxDetector(), OnnxModel(load_bundle(bundle))
     errors = []
     for number in range(8):
         photo = decode((photos / f"{number:02}.png").read_bytes())

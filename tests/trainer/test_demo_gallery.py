@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from tests.trainer.datasets.drawn_photos import drawn
@@ -75,7 +75,7 @@ def test_gallery(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         len(set(members)) == 6 and set(members) <= train for members in manifest["members_sha256_12"].values()
     )
 
-    detector = SlimDetector()
+    detector = OnnxDetector()
     for name in names:
         image = Image.open(out / name)
         assert (image.size, image.mode) == ((GALLERY_PX, GALLERY_PX), "RGB")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import SourceEmpty
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop, square_px
@@ -39,7 +39,7 @@ def test_middle_is_the_crop(tmp_path: Path) -> None:
     """The middle of a packed square is the service's own crop of the same photo."""
     rows = photos(tmp_path)
     pack = open_pack(rows, tmp_path / "packs", workers=1)
-    detector = SlimDetector()
+    detector = OnnxDetector()
     assert pack.crops.shape == (3, PACK_PX, PACK_PX, 3)
     assert pack.crops.dtype == np.uint8
     for index in (0, 2):
@@ -110,7 +110,7 @@ def test_no_face_takes_the_whole_photo(tmp_path: Path) -> None:
     path = tmp_path / "plain.png"
     Image.new("RGB", (120, 80), (90, 120, 150)).save(path)
     photo = decode(path.read_bytes())
-    face = labelled_face(photo, SlimDetector().detect(photo))
+    face = labelled_face(photo, OnnxDetector().detect(photo))
     assert face.confidence == 0
     assert square_px(face) == pytest.approx((20, 0, 80))
     pack = open_pack([Row(path, 40.0, "folder", path.name)], tmp_path / "packs", workers=1)
@@ -122,7 +122,7 @@ def test_context_is_real(tmp_path: Path) -> None:
     """Around the crop lie the photo's own pixels: an eighth of the crop's side more on every side."""
     draw_face(5).save(tmp_path / "a.png")
     photo = decode((tmp_path / "a.png").read_bytes())
-    face = labelled_face(photo, SlimDetector().detect(photo))
+    face = labelled_face(photo, OnnxDetector().detect(photo))
     left, top, side = square_px(face)
     square = packed_square(photo, face)
     x, y = 4, 80

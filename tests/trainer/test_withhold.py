@@ -10,8 +10,8 @@ from PIL import Image
 
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.exact_index import ExactIndex
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import SourceEmpty
 from simsvc.steps import quality, support
 from simsvc.steps.boxes import pick
@@ -76,7 +76,7 @@ def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.
 def test_a_face_is_judged_as_the_service_judges_it(bundle: Path, corpus: Corpus) -> None:
     """Estimate, quality, embedding and refusal are those of the service's steps, view by view."""
     loaded = load_bundle(bundle)
-    detector, model = SlimDetector(), OnnxModel(loaded)
+    detector, model = OnnxDetector(), OnnxModel(loaded)
     grey = Path("grey.png")
     Image.new("RGB", (90, 90), (120, 120, 120)).save(grey)
     paths = [corpus.data.rows[0].path, grey, corpus.data.rows[1].path]
@@ -99,7 +99,7 @@ def test_the_gallery_is_embedded_as_an_index_build_does(bundle: Path, corpus: Co
     raw["crop"]["margin"] = 1.3
     (bundle / "model.json").write_text(json.dumps(raw))
     loaded = load_bundle(bundle)
-    detector, model = SlimDetector(), OnnxModel(loaded)
+    detector, model = OnnxDetector(), OnnxModel(loaded)
     found = Judge(loaded, 1).embeddings(corpus, "train", None)
     assert found.shape == (24, 16)
     for row, embedding in zip(corpus.data.rows[:24:6], found[::6], strict=True):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.steps.flags import FLAGS
 from simsvc.steps.quality import LIMITS, measure, pose, quality_flags, sharpness
 from simsvc.values import Face, Photo, Quality
@@ -125,7 +125,7 @@ def test_an_unknown_pose_raises_no_flag() -> None:
     assert quality_flags(Quality(1, 1, 0, 0, 1), thresholds) == ()
 
 
-def test_the_detectors_landmarks_are_measured(detector: SlimDetector) -> None:
+def test_the_detectors_landmarks_are_measured(detector: OnnxDetector) -> None:
     """A face drawn from the front has small yaw and roll and its nose between eyes and mouth."""
     photo = Photo(np.asarray(draw_face(3).resize((400, 400), Image.Resampling.BILINEAR)), 400, 400, "PNG")
     found = measure(photo, detector.detect(photo)[0])

@@ -182,3 +182,10 @@ def test_a_reload_answers_everything_and_counts_go_on(site: Settings, app: Flask
         assert not workers_of(master) & before
         assert counted(bind, token, 'simsvc_estimates_total{status="refused"}') == len(statuses)
     assert set(statuses) == {201}
+
+
+def test_the_master_never_loads_what_does_not_survive_a_fork() -> None:
+    """ONNX Runtime starts threads when it is imported; a worker forked after that would crash as it ends."""
+    told = "import sys, simsvc.web.gunicorn_conf; print('onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

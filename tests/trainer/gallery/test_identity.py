@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.engines.slim_detector import SlimDetector
+from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from trainer.gallery import identity
@@ -14,7 +14,7 @@ from trainer.gallery.sets import SAME_PERSON
 def chip_of(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Detect the face of a drawing and return its chip."""
     rgb = np.asarray(image)
-    (face, *_) = SlimDetector().detect(Photo(rgb, image.width, image.height, "PNG"))
+    (face, *_) = OnnxDetector().detect(Photo(rgb, image.width, image.height, "PNG"))
     return identity.chip(rgb, np.array(face.landmarks_px))
 
 

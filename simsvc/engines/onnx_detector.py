@@ -1,0 +1,109 @@
+"""libfacedetection's network, run by ONNX Runtime: the same weights, the same faces, in less time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from simsvc.engines.bundle import Bundle
+from simsvc.engines.durable_files import difference
+from simsvc.errors import DetectorDamaged
+from simsvc.steps.face_maps import CHANNELS, cells, faces_of, padded
+from simsvc.steps.looks import WORKING_SIDE_PX, faces_seen
+from simsvc.steps.manifest import Fingerprint
+from simsvc.values import Face, Photo, RgbImage
+
+DETECTOR_DIR = Path(__file__).resolve().parents[1] / "bundle" / "detector"
+"""Where the shipped one lies; `python -m trainer detector-export` writes it."""
+DOCUMENT, GRAPH = "manifest.json", "detector.onnx"
+INPUT, OUTPUT = "rgb", "maps"
+FORMAT = 1
+
+
+class OnnxDetector:
+    """Detector port. Make it after the worker forked; several threads may use it at once."""
+
+    def __init__(
+        self,
+        working_side_px: int = WORKING_SIDE_PX,
+        first_look_px: int | None = None,
+        folder: Path = DETECTOR_DIR,
+    ) -> None:
+        """Look at photos as `steps.looks.faces_seen` does.
+
+        Raises:
+            DetectorDamaged: the files in the folder are missing, or not as its manifest states.
+        """
+        self._session = _session(whole_graph(folder))
+        self._sides_px = working_side_px, first_look_px
+
+    def detect(self, photo: Photo) -> tuple[Face, ...]:
+        """Return every face found, largest first, in pixels of `photo.rgb`."""
+        return faces_seen(photo, self.look, *self._sides_px)
+
+    def look(self, rgb: RgbImage) -> list[Face]:
+        """Return the faces of one picture, looked at in its own pixels.
+
+        Raises:
+            DetectorDamaged: the network's answer makes no sense.
+        """
+        picture = padded(rgb)
+        height_px, width_px = picture.shape[:2]
+        (maps,) = self._session.run([OUTPUT], {INPUT: picture})
+        if maps.shape != (CHANNELS, cells(height_px, width_px)):
+            raise _damaged("it does not answer with the maps of a face detector")
+        return faces_of(maps, height_px, width_px)
+
+
+def detector_of(bundle: Bundle) -> OnnxDetector:
+    """Return the detector, looking at photos as a model's crops are to be found.
+
+    Raises:
+        DetectorDamaged: it cannot be used.
+    """
+    return OnnxDetector(bundle.working_side_px, bundle.first_look_px)
+
+
+def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
+    """Return the graph's file, checked against its manifest.
+
+    Raises:
+        DetectorDamaged: a file is missing, or not as the manifest states.
+    """
+    try:
+        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        stated = document["files"][GRAPH]
+        files = {GRAPH: Fingerprint(stated["sha256"], stated["bytes"])}
+    except (KeyError, OSError, TypeError, ValueError):
+        raise _damaged(f"its {DOCUMENT} is missing or cannot be understood") from None
+    problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
+    if problem:
+        raise _damaged(problem)
+    return folder / GRAPH
+
+
+def _session(graph: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # photos share the cores, a photo does not spread over them
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = (
+        True  # keeps a look's memory for the next one; no look is larger than 640 px
+    )
+    options.enable_mem_pattern = False  # plans memory for one shape of input; photos have many
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
+        raise _damaged(f"it cannot be loaded ({error})") from None
+    ports = [port.name for port in (*session.get_inputs(), *session.get_outputs())]
+    if ports != [INPUT, OUTPUT]:
+        raise _damaged(f"its graph must take `{INPUT}` and give `{OUTPUT}`")
+    return session
+
+
+def _damaged(problem: str) -> DetectorDamaged:
+    return DetectorDamaged(f"The face detector cannot be used: {problem}. Install simsvc again.")

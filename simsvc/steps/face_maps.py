@@ -1,0 +1,119 @@
+"""What libfacedetection's network says of a picture, decoded to faces: scores, boxes, landmarks, overlaps.
+
+Source of every step and constant: libfacedetection (S. Yu et al.), src/facedetectcnn.cpp and
+src/facedetectcnn-model.cpp of 4 June 2023; Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector",
+Machine Intelligence Research 20, 2023.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.values import Face, RgbImage
+
+STRIDES = (8, 16, 32)
+"""Pixels of the picture to a cell of each of the three maps."""
+MULTIPLE_PX = STRIDES[-1]
+"""Pictures are padded with black, right and below, to a multiple of it."""
+CLASS, BOX, OBJECT, MARKS = 0, slice(1, 5), 5, slice(6, 16)
+"""Rows of the maps: score of the class; centre and logarithm of the size, in strides; score of there being an
+object; five landmarks (x, y) in strides."""
+CHANNELS = 16
+LEAST_SCORE, MOST_OVERLAP, MOST_CANDIDATES, MOST_FACES = 0.2, 0.45, 1000, 512
+"""Source: what objectdetect_cnn passes to detection_output."""
+SURE, HUGE = 88.0, 20.0
+"""Where scores and logarithms of sizes are cut: exp() of more is no float32 for the first (the library cuts
+there, too), and larger than any picture for the second."""
+
+Maps = NDArray[np.float32]
+
+
+def padded(rgb: RgbImage) -> RgbImage:
+    """Return uint8 (H, W, 3) with H and W multiples of `MULTIPLE_PX`, contiguous; a copy where needed."""
+    height, width = rgb.shape[:2]
+    wanted = (-(-height // MULTIPLE_PX) * MULTIPLE_PX, -(-width // MULTIPLE_PX) * MULTIPLE_PX, 3)
+    if rgb.shape == wanted:
+        return np.ascontiguousarray(rgb)
+    canvas = np.zeros(wanted, dtype=np.uint8)
+    canvas[:height, :width] = rgb
+    return canvas
+
+
+def cells(height_px: int, width_px: int) -> int:
+    """Return N, the number of cells of all maps of a padded picture."""
+    return sum((height_px // stride) * (width_px // stride) for stride in STRIDES)
+
+
+def faces_of(maps: Maps, height_px: int, width_px: int) -> list[Face]:
+    """Return the faces that the maps tell of, best first, in pixels of the picture.
+
+    Boxes, landmarks and hundredths of confidence are cut to whole numbers, as the library does: models were
+    trained, indexes built and estimates recorded with its boxes, and these stay the same to the pixel.
+
+    Args:
+        maps: float32 (16, N); the cells of each stride row by row, strides ascending.
+        height_px: of the padded picture.
+        width_px: of the padded picture.
+    """
+    scores = np.sqrt(_sigmoid(maps[CLASS]) * _sigmoid(maps[OBJECT]))
+    chosen = np.flatnonzero(scores >= LEAST_SCORE)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")][:MOST_CANDIDATES]
+    places, strides = _places(chosen, height_px, width_px)
+    corners = _corners(maps[BOX, chosen], places, strides)
+    kept = distinct(corners)[:MOST_FACES]
+    marks = maps[MARKS, chosen[kept]].reshape(5, 2, -1) * strides[kept] + places[:, kept]
+    records = zip(scores[chosen[kept]], corners[:, kept].T, marks.transpose(2, 0, 1), strict=True)
+    faces = (_face(*record) for record in records)
+    return [face for face in faces if face is not None]
+
+
+def _sigmoid(values: Maps) -> Maps:
+    return np.reciprocal(np.exp(-np.clip(values, -SURE, SURE)) + np.float32(1))
+
+
+def _places(chosen: NDArray[np.intp], height_px: int, width_px: int) -> tuple[Maps, Maps]:
+    """Return where each cell lies, float32 (2, C) of x and y in pixels, and its stride, float32 (C,)."""
+    counts = [(height_px // stride) * (width_px // stride) for stride in STRIDES]
+    starts = np.cumsum([0, *counts[:-1]])
+    level = np.searchsorted(starts, chosen, side="right") - 1
+    strides = np.asarray(STRIDES)[level]
+    rows, columns = np.divmod(chosen - starts[level], width_px // strides)
+    return (np.stack([columns, rows]) * strides).astype(np.float32), strides.astype(np.float32)
+
+
+def _corners(boxes: Maps, places: Maps, strides: Maps) -> Maps:
+    """Return left, top, right and bottom, float32 (4, C) in pixels."""
+    centres = boxes[:2] * strides + places
+    halves = np.exp(np.minimum(boxes[2:], HUGE)) * strides / 2
+    return np.concatenate([centres - halves, centres + halves])
+
+
+def distinct(corners: Maps) -> list[int]:
+    """Return which boxes stay, best first: one that overlaps a better one too much is the same face.
+
+    Args:
+        corners: float32 (4, C) left, top, right and bottom, best first.
+    """
+    left, top, right, bottom = corners
+    areas = (right - left) * (bottom - top)
+    rest, kept = np.arange(corners.shape[1]), []
+    while rest.size:
+        best, rest = int(rest[0]), rest[1:]
+        kept.append(best)
+        width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
+        height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        rest = rest[shared <= MOST_OVERLAP * (areas[rest] + areas[best] - shared)]
+    return kept
+
+
+def _face(score: np.float32, corners: Maps, marks: Maps) -> Face | None:
+    """Return one face, cut to whole numbers; None where its box has no whole pixel."""
+    left, top, right, bottom = corners
+    width, height = int(right - left), int(bottom - top)
+    if width <= 0 or height <= 0:
+        return None
+    confidence = min(1.0, int(score * np.float32(100)) / 100)
+    points = tuple((float(int(x)), float(int(y))) for x, y in marks)
+    return Face(int(left), int(top), width, height, confidence, points)

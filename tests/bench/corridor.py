@@ -1,0 +1,91 @@
+"""One photo's way: every step of it, and the whole beside its bare detector and model calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from simsvc.engines.slim_detector import SlimDetector
+from simsvc.flows.estimate import Corridor, answered, estimate
+from simsvc.ports import Detector
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop_of
+from simsvc.steps.decode import decode
+from simsvc.values import Face, Photo
+from simsvc.wiring import Services
+from tests.bench.timing import Figures, Row, compared
+
+WORKING_SIDES_PX = (320, 480, 640)
+PEER = "libfacedetection's own, 640 px"
+SETTLED = 60
+"""Answers before anything is timed: SQLite's write-ahead log, 1,000 pages of which a record takes some 30,
+has then been folded in once and grows no more."""
+BARE = ("detector", "model")
+
+
+def figures(services: Services, data: bytes) -> Figures:
+    """Return milliseconds of the answer, of detector and model alone, their ratios, and every step."""
+    corridor = services.corridor()
+    seen = decode(data)
+    face = pick(corridor.detector.detect(seen)).face
+    made = crop_of(seen, face, corridor.model.input_px, corridor.model.crop_margin)
+    for _ in range(SETTLED):
+        estimate(data, "bench.jpg", corridor)
+    found = compared(
+        {
+            "answer, recorded": lambda: estimate(data, "bench.jpg", corridor),
+            "answer, in memory": lambda: answered(data, "bench.jpg", corridor),
+            "detector": _looking(corridor.detector, data),
+            "model": lambda: corridor.model.predict([made]),
+        }
+    )
+    found["over detector and model"] = _ratios(found)
+    return {**found, **_steps(corridor, data)}
+
+
+def detector_sizes(services: Services, data: bytes) -> Figures:
+    """Return milliseconds of the detector in service, at single sizes, and of libfacedetection's own."""
+    serving = services.corridor().detector
+    kind = cast("Any", type(serving))  # every detector takes its working size first, then the first look's
+    detectors: dict[str, Detector] = {"in service": serving, PEER: SlimDetector(640)}
+    for side_px in WORKING_SIDES_PX:
+        detectors[f"{side_px} px"] = kind(side_px, None)
+    found = compared({name: _looking(detector, data) for name, detector in detectors.items()}, rounds=30)
+    return {
+        name: {**row, "of_libfacedetection": round(row["p50_ms"] / found[PEER]["p50_ms"], 2)}
+        for name, row in found.items()
+    }
+
+
+def _looking(detector: Detector, data: bytes) -> Callable[[], tuple[Face, ...]]:
+    """Return a call of a detector on a photo as the corridor hands it over."""
+    photo = decode(data)
+    return lambda: detector.detect(_fresh(photo))
+
+
+def _fresh(photo: Photo) -> Photo:
+    """Return the photo as it comes from decoding: what an earlier look laid out for itself is not kept."""
+    return Photo(photo.pixels, photo.original_width_px, photo.original_height_px, photo.format)
+
+
+def _ratios(found: Figures) -> Row:
+    """Return the answer over its detector and model calls, by wall-clock and by processor time."""
+    ratios = {}
+    for key in ("p50_ms", "cpu_ms"):
+        bare = sum(found[name][key] for name in BARE)
+        for where in ("recorded", "in memory"):
+            name = f"{where.replace(' ', '_')}_{key.removesuffix('_ms')}"
+            ratios[name] = round(found[f"answer, {where}"][key] / bare, 2)
+    return ratios
+
+
+def _steps(corridor: Corridor, data: bytes, rounds: int = 60) -> Figures:
+    """Return the steps as answers tell them, and the share of the whole that they add up to."""
+    told = [answered(data, "bench.jpg", corridor).ms for _ in range(rounds)]
+    medians = {name: float(np.median([ms[name] for ms in told])) for name in told[0]}
+    shares = [sum(ms.values()) / ms["total"] - 1.0 for ms in told]
+    steps = {f"step {name}": {"p50_ms": round(ms, 2)} for name, ms in medians.items()}
+    steps["step total"]["told_share"] = round(float(np.median(shares)), 3)
+    return steps

@@ -61,8 +61,8 @@ def run(module: str, *arguments: str) -> Report:
     return found
 
 
-def of_libraries(names: list[str], folder: Path, report: Report, size: str) -> None:
-    """Build with and search each library in turn."""
+def of_libraries(names: list[str], folder: Path, report: Report, size: str, keep: Path) -> None:
+    """Build with and search each library in turn; the file is written after each."""
     with tqdm(names, desc=f"{size} vectors", unit="library") as bar:
         for name in bar:
             bar.set_postfix_str(name)
@@ -75,6 +75,7 @@ def of_libraries(names: list[str], folder: Path, report: Report, size: str) -> N
                 tqdm.write(f"{name} did not get through {size} vectors, so it is left out: {error}.")
                 continue
             report.setdefault("libraries", {}).setdefault(name, {})[size] = found
+            write_report(keep, report)
             tqdm.write(table.row(int(size), name, found, report["shapes"][size]["kind"]))
 
 
@@ -132,7 +133,7 @@ def write_sample(folder: Path, sample: Sample) -> None:
 
 
 def measure(args: argparse.Namespace, report: Report, keep: Path) -> None:
-    """Measure what was asked for; the file is written after each size."""
+    """Measure what was asked for."""
     label, embeddings = embeddings_in_service()
     source = Source(embeddings)
     report |= {"index": label, "dims": embeddings.shape[1], "questions_held_out": len(source.questions)}
@@ -150,10 +151,15 @@ def measure(args: argparse.Namespace, report: Report, keep: Path) -> None:
             folder, sample = Path(name), source.sample(size)
             write_sample(folder, sample)
             report.setdefault("shapes", {})[str(size)] = {"kind": sample.kind, **shape(sample.rows)}
-            of_libraries(args.only or list(PEERS), folder, report, str(size))
+            of_libraries(args.only or list(PEERS), folder, report, str(size), keep)
             if not args.only or "annoy" in args.only:
                 of_port(folder, report, str(size))
-        keep.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            write_report(keep, report)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write what is known so far."""
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def machine() -> str:

@@ -1,8 +1,8 @@
 """`make bench-index`: Annoy beside exact search, hnswlib, faiss and usearch, from 10^4 to 10^6 vectors.
 
 Vectors are the embeddings of the index in service and draws around them (`vectors.py` says how). Prints what
-it measures, writes docs/bench-index.json and the plots beside it. With --sizes or --only it measures that
-part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two cores.
+it measures, writes docs/bench-index.json, and page and plots beside it. With --sizes or --only it measures
+that part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -184,6 +184,8 @@ def main() -> int:
     report: Report = json.loads(args.out.read_text()) if args.out.exists() else {}
     measure(args, report, args.out)
     plots.write(report, args.out.parent)
+    if {"service", "questions"} <= report.keys():
+        args.out.with_suffix(".md").write_text(table.document(report), encoding="utf-8")
     print(table.rows(report))
     print(f"{args.out} and its plots are written; it took {time.perf_counter() - start:.0f} s.")
     return 0

@@ -43,14 +43,16 @@ def figures(settings: Settings, services: Services, folder: Path) -> Figures:
     Args:
         settings: of the bench's own installation, with an index in service.
         services: of the same.
-        folder: empty, for what is written.
+        folder: for what is written, in a folder of its own.
     """
+    folder = folder / "bulk"
+    folder.mkdir()
     source = photos(settings, folder)
     crops = _crops(source, load_bundle(settings.bundle_dir).size_px)
     found: Figures = {"photos": {"count": len(source.photos), "cores": cores()}}
     ways: list[dict[str, float]] = [_bare(settings, crops)]
     steps: dict[str, Callable[[], dict[str, float]]] = {
-        "index build": lambda: _built(settings, services, source, folder / "indexes"),
+        "index build": lambda: _built(services, source, folder / "indexes"),
         "estimates, on record": lambda: _estimated(services, source, folder / "recorded.csv", recorded=True),
         "estimates, not recorded": lambda: _estimated(services, source, folder / "bare.csv", recorded=False),
     }
@@ -125,7 +127,7 @@ def _by_threads(model: Model, crops: Sequence[Crop], threads: int | None = None)
     return sum(done) / (time.perf_counter() - start)
 
 
-def _built(settings: Settings, services: Services, source: LabelledSource, root: Path) -> dict[str, float]:
+def _built(services: Services, source: LabelledSource, root: Path) -> dict[str, float]:
     """Build an index of the photos; return rates with and without what follows the last photo."""
     corridor, last = services.corridor(), [0.0]
     shelf = IndexShelf(root)

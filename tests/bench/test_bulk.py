@@ -24,6 +24,7 @@ def test_builds_and_estimates_are_held_against_the_bare_model(
     for name in ("index build", "estimates, on record", "estimates, not recorded"):
         row = found[name]
         assert row["of_bare_model"] == pytest.approx(row["a_second"] / row["bare_model_a_second"], abs=0.01)
+        assert 0.0 < row["of_bare_model_by_cpu"] < 2.0
     assert found["estimates, on record"]["kb_a_record"] > 1
     assert found["index build"]["thumbnail_kb_a_face"] > 1
     assert services.corridor().index().label == label, "the bench's own index stays in service"

@@ -18,7 +18,7 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser postgres lint stress fuzz bench measure clean
+.PHONY: help run test browser postgres lint stress fuzz bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -27,6 +27,7 @@ help:
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make bench            measure, print a table and write docs/bench.json; some 12 minutes'
+	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
@@ -108,6 +109,17 @@ fuzz: $(TESTING)/.ready
 # some 12 minutes on two cores: on an index of DATA's UTKFace where it is there, else of the demo gallery
 bench: $(TESTING)/.ready $(SERVICE)/.ready
 	$(TESTING)/bin/python -m tests.bench --data $(DATA)/utkface
+
+# the embeddings of UTKFace where DATA has it, else those of the demo gallery; about 25 minutes up to 10^6 vectors
+SIZES ?=
+bench-index: $(TESTING)/.ready
+	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check '.[bench]' --editable .
+	mkdir -p work/bench-index
+	export SIMSVC_INDEX_ROOT=work/bench-index/indexes DATABASE_URL="sqlite:///$(CURDIR)/work/bench-index/simsvc.sqlite3"
+	$(TESTING)/bin/flask db upgrade
+	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
+	SIMSVC_THREADS=$$(nproc) $(TESTING)/bin/flask index build --if-needed "$${what[@]}"
+	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder work/bench-index
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

@@ -25,7 +25,9 @@ SimsvcError
 │   ├── IndexModelMismatch     index_model_mismatch
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
-│   └── IndexUnwritable        index_unwritable
+│   ├── IndexUnwritable        index_unwritable
+│   ├── IndexTooLarge          index_too_large
+│   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
@@ -260,6 +262,18 @@ class IndexUnwritable(IndexError_):
     """The index folder cannot be written to."""
 
     code = "index_unwritable"
+
+
+class IndexTooLarge(IndexError_):
+    """The process may not map the build's files, or has no memory to make them."""
+
+    code = "index_too_large"
+
+
+class IndexEngineUnfit(IndexError_):
+    """The index library was compiled for another processor."""
+
+    code = "index_engine_unfit"
 
 
 class SourceError(SimsvcError):

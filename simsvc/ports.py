@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Protocol
 
 from simsvc.values import (
+    EVERY_FACE,
     Credentials,
     Crop,
     Estimate,
     Face,
+    FaceFilter,
     FloatVector,
     Neighbour,
     Photo,
@@ -86,8 +88,10 @@ class Index(Protocol):
         """Tell how far apart its own faces are, or None where that was never measured."""
         ...
 
-    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Return the k nearest faces of a unit vector (D,), nearest first."""
+    def search(
+        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
+    ) -> tuple[Neighbour, ...]:
+        """Return the k nearest faces of a unit vector (D,) among those wanted, nearest first."""
         ...
 
     def thumbnail(self, face_id: str) -> bytes:

@@ -32,13 +32,14 @@ from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
 from simsvc.flows.log_start import log_start
+from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
-from simsvc.steps.recall import Recall, recall
+from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
@@ -54,7 +55,7 @@ from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
-from simsvc.values import Crop, LabelledFace, Photo
+from simsvc.values import Crop, LabelledFace, Photo, Recall
 
 _log = logging.getLogger(__name__)
 EngineName = Literal["onnx", "torch"]
@@ -97,7 +98,7 @@ class Services:
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self.models = ModelShelf(settings.model_root)
-        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self._measured_recall)
+        self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
 
@@ -198,13 +199,19 @@ class Services:
     def recall(self, label: str) -> Recall | None:
         """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
         try:
-            return self._recall(label)
+            return self._recall(label).recall
         except IndexError_:
             return None
 
-    def _measured_recall(self, label: str) -> Recall | None:
-        index = AnnoyIndex(self.settings.index_root / label, self.model_document().sha256)
-        return recall(index.embeddings(), index.search)
+    def timed_recall(self, label: str, queries: int = QUERIES, k: int = K) -> TimedRecall:
+        """Hold the build "name/build" against an exact search.
+
+        Raises:
+            IndexError_: it cannot be used.
+            BundleError: the model cannot be read.
+        """
+        index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
+        return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:
         """Return what is known about the model in service.

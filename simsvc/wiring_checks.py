@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.engines.onnx_detector import whole_graph
@@ -126,6 +127,7 @@ def _kept_models(services: Services) -> str:
 
 
 def _whole_index(services: Services) -> str:
+    check_engine()
     label = services.shelf.current()
     if label is None:
         raise IndexMissing("There is no index yet. Build one: `flask index build`.")

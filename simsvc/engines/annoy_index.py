@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-import annoy
 import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
+from simsvc.engines.annoy_forest import load_forest, rows_of
+from simsvc.engines.face_columns import FaceColumns
 from simsvc.engines.gallery import Gallery
+from simsvc.engines.mapping import mapping
 from simsvc.errors import IndexDamaged, IndexModelMismatch
-from simsvc.steps.manifest import METRIC, Manifest
-from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
+from simsvc.steps.manifest import Manifest
+from simsvc.steps.search_effort import search_k_for
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, Neighbour, SupportScale
 
 FILE = "faces.annoy"
-TREES = 50
-SEARCH_K = 20_000
-"""Candidates a search inspects. On 21,332 synthetic unit vectors (256 numbers, 24 intrinsic dimensions) 50
-trees find 0.993 of the 12 nearest with 10,000 candidates and 0.9996 with 20,000, in 0.8 and 1.5 ms. Detector
-and model take several times that, so the neighbours shown may as well be the true ones."""
-SEED = 20_170_112
-"""Of the splits; any fixed number would do."""
-RECALL_K, RECALL_QUERIES = 12, 200
-"""Recall is measured of as many faces as an answer shows, with so many of the gallery's own as questions."""
-TIE = 1e-6
-"""Cosines of float32 rows that differ by less are the same."""
+EVERY_LEAF = 1_000
+"""A search that would have to go so deep at most is Annoy's alone: it then inspects every leaf."""
+ITEMS_A_BLOCK = 65_536
+"""Rows compared at once by the exact search: a copy of 17 MB at 64 numbers."""
+FILTERS_KEPT = 8
 
 
-def write_forest(path: Path, embeddings: FloatVector) -> None:
-    """Grow a forest over float32 (N, D) by one thread and a fixed seed: same rows, same bytes."""
-    forest = annoy.AnnoyIndex(embeddings.shape[1], METRIC)
-    for item, row in enumerate(embeddings):
-        forest.add_item(item, row.tolist())
-    forest.set_seed(SEED)
-    forest.build(TREES, 1)
-    forest.save(str(path))
-    forest.unload()
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """Which items an answer may have.
 
-
-def measure_recall(path: Path, embeddings: FloatVector) -> float:
-    """Return the share of the truly nearest rows that a forest over float32 (N, D) finds, 0..1.
-
-    The questions are rows themselves, spread evenly; the truth is an exact search over all of them.
+    Attributes:
+        mask: (N,).
     """
-    forest = annoy.AnnoyIndex(embeddings.shape[1], METRIC)
-    forest.load(str(path))
-    asked = np.unique(np.linspace(0, len(embeddings) - 1, RECALL_QUERIES).round().astype(int))
-    k = min(RECALL_K, len(embeddings))
-    rows = embeddings.astype(np.float64)  # the same figures on every machine
-    found = [_found_share(forest, rows, row, k) for row in asked]
-    forest.unload()
-    return round(float(np.mean(found)), 4)
 
+    mask: NDArray[np.bool_]
 
-def _found_share(forest: annoy.AnnoyIndex, rows: NDArray[np.float64], row: int, k: int) -> float:
-    cosines = rows @ rows[row]
-    least = np.partition(cosines, -k)[-k] - TIE
-    items = forest.get_nns_by_vector(rows[row].tolist(), k, SEARCH_K)
-    return float(np.sum(cosines[items] >= least)) / k
+    @cached_property
+    def items(self) -> NDArray[np.intp]:
+        """The allowed items, ascending."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
+    def count(self) -> int:
+        """How many they are."""
+        return int(np.count_nonzero(self.mask))
 
 
 class AnnoyIndex:
@@ -70,21 +58,30 @@ class AnnoyIndex:
         Raises:
             IndexDamaged: a file is not as its manifest states.
             IndexModelMismatch: the build holds embeddings of another model.
+            IndexTooLarge: this process may not map its files.
         """
         self.manifest = _fitting(folder, model_sha256)
         self.gallery = Gallery(folder)
-        self._forest = annoy.AnnoyIndex(self.manifest.dims, METRIC)
         try:
-            self._forest.load(str(folder / FILE))
-        except OSError:
+            with mapping(folder):
+                self._forest = load_forest(folder / FILE, self.manifest.dims)
+        except (OSError, ValueError):
             raise _damaged(self.manifest) from None
         if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:
             raise _damaged(self.manifest)
+        with mapping(folder):
+            self._rows = rows_of(folder / FILE, self._forest, self.count, self.manifest.dims)
+        self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
 
     @property
     def label(self) -> str:
         """Name the build as records do: name/build."""
         return self.manifest.label
+
+    @property
+    def face_changes(self) -> int:
+        """None: what a build holds is as it was built."""
+        return 0
 
     @property
     def count(self) -> int:
@@ -97,23 +94,37 @@ class AnnoyIndex:
         return self.manifest.support
 
     @property
-    def faces(self) -> tuple[LabelledFace, ...]:
+    def faces(self) -> FaceColumns:
         """The labelled faces in item order."""
         return self.gallery.faces
 
     def embeddings(self) -> FloatVector:
-        """Return every embedding, float32 (N, D), in item order."""
-        rows = [self._forest.get_item_vector(item) for item in range(self.count)]
-        return np.asarray(rows, dtype=np.float32)
+        """Return every embedding, float32 (N, D), in item order; mapped, not to be written to."""
+        return self._rows
 
-    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Return the k nearest faces of a unit vector (D,), nearest first; all of them where k is larger."""
-        search_k = max(self.manifest.search_k, k * self.manifest.trees)
-        items, distances = self._forest.get_nns_by_vector(embedding.tolist(), k, search_k, True)
-        return tuple(
-            Neighbour(self.faces[item].face_id, self.faces[item].age_years, distance)
-            for item, distance in zip(items, distances, strict=True)
-        )
+    def search(
+        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
+    ) -> tuple[Neighbour, ...]:
+        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
+        if wanted == EVERY_FACE:
+            return self._named(self._inspected(embedding, k))
+        return self.among(embedding, k, self._allowed(wanted))
+
+    def among(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
+        """Return the k nearest allowed faces of a unit vector (D,), nearest first; all where k is larger.
+
+        The forest is asked for more and more, until k of what it found are allowed. Where it would inspect
+        more candidates than there are allowed rows, all of these are read instead: a row costs as much as a
+        candidate, some 100 ns in a million faces. So a filter costs time and no recall.
+        """
+        deepest = min(k + self.count - allowed.count, self.count)
+        asked = min(deepest, -(-k * self.count // max(allowed.count, 1)) + k)
+        while deepest <= EVERY_LEAF or self._search_k(asked) <= allowed.count:
+            found = [(item, far) for item, far in self._inspected(embedding, asked) if allowed.mask[item]]
+            if len(found) >= k or asked >= deepest:
+                return self._named(iter(found[:k]))
+            asked = min(2 * asked, deepest)
+        return self._named(self._read(embedding, k, allowed))
 
     def thumbnail(self, face_id: str) -> bytes:
         """Return the face's thumbnail as JPEG bytes.
@@ -122,6 +133,31 @@ class AnnoyIndex:
             FaceNotFound: no such face in this build.
         """
         return self.gallery.thumbnail(face_id)
+
+    def _search_k(self, k: int) -> int:
+        """Return how many candidates a search for k inspects; builds of before have a fixed number."""
+        trees, search_k = self.manifest.trees, self.manifest.search_k
+        return search_k_for(search_k, trees, k) if self.manifest.measured else max(search_k, k * trees)
+
+    def _inspected(self, embedding: FloatVector, k: int) -> Iterator[tuple[int, float]]:
+        """Return items and distances that the forest finds."""
+        return zip(
+            *self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True), strict=True
+        )
+
+    def _read(self, embedding: FloatVector, k: int, allowed: Allowed) -> Iterator[tuple[int, float]]:
+        """Return items and distances of an exact search over every allowed row."""
+        vector = embedding.astype(np.float32)
+        blocks = range(0, allowed.count, ITEMS_A_BLOCK)
+        cosines = [self._rows[allowed.items[start : start + ITEMS_A_BLOCK]] @ vector for start in blocks]
+        joined = np.concatenate(cosines) if cosines else np.empty(0, dtype=np.float32)
+        places = np.argpartition(-joined, k - 1)[:k] if k < len(joined) else np.arange(len(joined))
+        places = places[np.argsort(-joined[places], kind="stable")]
+        distances = np.sqrt(np.maximum(2.0 - 2.0 * joined[places].astype(np.float64), 0.0))
+        return zip(allowed.items[places].tolist(), distances.tolist(), strict=True)
+
+    def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
+        return tuple(Neighbour(*self.faces.label(item), distance) for item, distance in found)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

@@ -9,7 +9,7 @@ import numpy as np
 
 from simsvc.errors import FaceNotFound
 from simsvc.steps.support import measure
-from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, LabelledFace, Neighbour, SupportScale
 
 
 class ExactIndex:
@@ -54,10 +54,13 @@ class ExactIndex:
         """Measure how far apart its own faces are; None where they are too few."""
         return measure(self._embeddings)
 
-    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Return the k nearest faces of a unit vector (D,), nearest first; equal ones in item order."""
+    def search(
+        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
+    ) -> tuple[Neighbour, ...]:
+        """Return the k nearest wanted faces of a unit vector (D,), nearest first; ties in item order."""
         distances = np.linalg.norm(self._embeddings - embedding, axis=1)
-        nearest = np.argsort(distances, kind="stable")[:k]
+        order = np.argsort(distances, kind="stable")
+        nearest = [item for item in order if wanted.admits(self._faces[item])][:k]
         return tuple(
             Neighbour(self._faces[item].face_id, self._faces[item].age_years, float(distances[item]))
             for item in nearest

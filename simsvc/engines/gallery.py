@@ -1,23 +1,23 @@
-"""Faces and thumbnails of a build, beside its embeddings: plain JSON columns, and JPEGs packed in one file.
+"""Faces and thumbnails of a build, beside its embeddings: columns, and JPEGs packed in one file.
 
-Item i of the index is entry i of every column of faces.json, and bytes offsets[i] to offsets[i + 1] of
-thumbnails.bin; the offsets are little-endian uint64 in thumbnails.idx, N + 1 of them.
+Item i of the index is record i of the columns (`face_columns`), and bytes offsets[i] to offsets[i + 1] of
+thumbnails.bin; the offsets are little-endian uint64 in thumbnails.idx, N + 1 of them. All of it is mapped:
+workers share one copy in memory, and only what is asked for is read.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
-from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
+from simsvc.engines.face_columns import read_columns, write_columns
+from simsvc.engines.mapping import mapping
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace
 
-FACES = "faces.json"
 THUMBNAILS = "thumbnails.bin"
 OFFSETS = "thumbnails.idx"
 
@@ -26,19 +26,20 @@ class Gallery:
     """The labelled faces of one build, in item order, with their thumbnails memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the three files.
+        """Open the files.
 
         Raises:
             IndexDamaged: they cannot be read, or disagree.
+            IndexTooLarge: this process may not map them.
         """
         try:
-            self.faces = _read_faces(folder / FACES)
-            self._offsets = np.fromfile(folder / OFFSETS, dtype="<u8").astype(np.int64).tolist()
-            with (folder / THUMBNAILS).open("rb") as file:
-                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (KeyError, OSError, TypeError, ValueError):
+            with mapping(folder):
+                self.faces = read_columns(folder)
+                self._offsets = np.memmap(folder / OFFSETS, dtype="<u8", mode="r")
+                with (folder / THUMBNAILS).open("rb") as file:
+                    self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (EOFError, KeyError, OSError, TypeError, ValueError):
             raise _damaged(folder) from None
-        self._item = {face.face_id: item for item, face in enumerate(self.faces)}
         if len(self._offsets) != len(self.faces) + 1 or self._offsets[-1] != len(self._bytes):
             raise _damaged(folder)
 
@@ -49,7 +50,7 @@ class Gallery:
             FaceNotFound: no such face in this build.
         """
         item = self._place(face_id)
-        return self._bytes[self._offsets[item] : self._offsets[item + 1]]
+        return self._bytes[int(self._offsets[item]) : int(self._offsets[item + 1])]
 
     def face(self, face_id: str) -> LabelledFace:
         """Return a face with its label and source.
@@ -61,10 +62,10 @@ class Gallery:
 
     def has(self, face_id: str) -> bool:
         """Say whether the build holds a face of that id."""
-        return face_id in self._item
+        return self.faces.item(face_id) is not None
 
     def _place(self, face_id: str) -> int:
-        item = self._item.get(face_id)
+        item = self.faces.item(face_id)
         if item is None:
             raise FaceNotFound(
                 "This index build holds no face of that id. Take an id from an estimate's list."
@@ -91,28 +92,7 @@ class GalleryWriter:
         """Write the columns and the offsets."""
         self._bytes.close()
         np.asarray(self._offsets, dtype="<u8").tofile(self._folder / OFFSETS)
-        text = json.dumps(_columns(self.faces), separators=(",", ":"))
-        (self._folder / FACES).write_text(text + "\n", encoding="utf-8")
-
-
-def _columns(faces: Sequence[LabelledFace]) -> dict[str, list[Any]]:
-    names = sorted({face.source for face in faces})
-    return {
-        "source_names": names,
-        "sources": [names.index(face.source) for face in faces],
-        "face_ids": [face.face_id for face in faces],
-        "ages_years": [face.age_years for face in faces],
-        "references": [face.reference for face in faces],
-    }
-
-
-def _read_faces(path: Path) -> tuple[LabelledFace, ...]:
-    columns = json.loads(path.read_text(encoding="utf-8"))
-    names = columns["source_names"]
-    rows = zip(
-        columns["face_ids"], columns["ages_years"], columns["sources"], columns["references"], strict=True
-    )
-    return tuple(LabelledFace(face, age, names[source], reference) for face, age, source, reference in rows)
+        write_columns(self._folder, self.faces)
 
 
 def _damaged(folder: Path) -> IndexDamaged:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 
 import annoy
 
-from simsvc.engines.annoy_index import AnnoyIndex
+from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.engines.gallery import Gallery
 from simsvc.errors import FaceNotFound
 from simsvc.steps.face_changes import FaceChanges, LiveFace
 from simsvc.steps.manifest import METRIC
-from simsvc.values import FloatVector, LabelledFace, Neighbour, SupportScale
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, LabelledFace, Neighbour, SupportScale
 
 
 class FreshSegment:
@@ -29,15 +31,15 @@ class FreshSegment:
             self._forest.add_item(item, live.embedding.tolist())
         self._forest.build(1, 1)
 
-    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Return the k nearest faces of a unit vector (D,), nearest first; all of them where k is larger."""
+    def search(
+        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
+    ) -> tuple[Neighbour, ...]:
+        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
         every = len(self.faces) + 1
-        items, distances = self._forest.get_nns_by_vector(embedding.tolist(), k, every, True)
-        found = (self.faces[item].face for item in items)
-        return tuple(
-            Neighbour(face.face_id, face.age_years, distance)
-            for face, distance in zip(found, distances, strict=True)
-        )
+        items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
+        found = ((self.faces[item].face, far) for item, far in zip(items, distances, strict=True))
+        near = (Neighbour(face.face_id, face.age_years, far) for face, far in found if wanted.admits(face))
+        return tuple(islice(near, k))
 
 
 class LiveGallery:
@@ -93,9 +95,10 @@ class LiveIndex:
         self._changes = changes
         name, model = base.manifest.name, base.manifest.model.sha256
         self._gallery = LiveGallery(base.gallery, name, changes)
-        self._hidden = sum(base.gallery.has(face_id) for face_id in changes.removed)
+        self._kept = self._allowed(EVERY_FACE) if changes.removed else None
         fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
         self._fresh = FreshSegment(fresh, base.manifest.dims) if fresh else None
+        self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
     def label(self) -> str:
@@ -110,7 +113,8 @@ class LiveIndex:
     @property
     def count(self) -> int:
         """How many faces may be in an answer."""
-        return self.base.count - self._hidden + (len(self._fresh.faces) if self._fresh else 0)
+        kept = self._kept.count if self._kept else self.base.count
+        return kept + (len(self._fresh.faces) if self._fresh else 0)
 
     @property
     def support_scale(self) -> SupportScale | None:
@@ -122,12 +126,17 @@ class LiveIndex:
         """The faces that answers may have."""
         return self._gallery.faces
 
-    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Return the k nearest faces of a unit vector (D,), nearest first; all of them where k is larger."""
-        kept = self._kept(embedding, k)
+    def search(
+        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
+    ) -> tuple[Neighbour, ...]:
+        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
+        allowed = self._kept if wanted == EVERY_FACE else self._filtered(wanted)
+        base = self.base
+        found = base.among(embedding, k, allowed) if allowed else base.search(embedding, k)
+        kept = tuple(self._labelled(near) for near in found)
         if self._fresh is None:
             return kept
-        both = (*kept, *self._fresh.search(embedding, k))
+        both = (*kept, *self._fresh.search(embedding, k, wanted))
         return tuple(sorted(both, key=lambda near: near.distance)[:k])
 
     def thumbnail(self, face_id: str) -> bytes:
@@ -138,16 +147,16 @@ class LiveIndex:
         """
         return self._gallery.thumbnail(face_id)
 
-    def _kept(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        """Search the build for more and more, until k faces are left without the removed ones."""
-        most = min(k + self._hidden, self.base.count)
-        asked = min(k + min(k, self._hidden), most)
-        while True:
-            found = self.base.search(embedding, asked)
-            kept = [self._labelled(near) for near in found if near.face_id not in self._changes.removed]
-            if len(kept) >= k or asked >= most:
-                return tuple(kept[:k])
-            asked = min(2 * asked, most)
+    def _allowed(self, wanted: FaceFilter) -> Allowed:
+        """Return the items of the build that are wanted by their latest labels, and were not removed."""
+        faces = self.base.faces
+        mask = faces.mask(wanted)
+        for face_id in self._changes.ages_years:
+            item = faces.item(face_id)
+            if item is not None:
+                mask[item] = wanted.admits(self._changes.relabelled(faces[item]))
+        mask[[item for item in map(faces.item, self._changes.removed) if item is not None]] = False
+        return Allowed(mask)
 
     def _labelled(self, near: Neighbour) -> Neighbour:
         age_years = self._changes.ages_years.get(near.face_id)

@@ -20,16 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from simsvc.engines import annoy_index
+from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
-from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexUnwritable
+from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace
 
@@ -61,22 +62,22 @@ class IndexDraft:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
         embeddings = np.stack(self._embeddings)
-        forest = self._folder / annoy_index.FILE
-        annoy_index.write_forest(forest, embeddings)
-        recall = annoy_index.measure_recall(forest, embeddings)
-        manifest = replace(self._manifest(facts), support=measure(embeddings), recall=recall)
+        effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
+        manifest = replace(self._manifest(facts, effort), support=measure(embeddings))
         manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
 
-    def _manifest(self, facts: BuildFacts) -> Manifest:
+    def _manifest(self, facts: BuildFacts, effort: Effort) -> Manifest:
         libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
         return Manifest(
             name=self._folder.parent.name,
             dims=len(self._embeddings[0]),
-            trees=annoy_index.TREES,
-            search_k=annoy_index.SEARCH_K,
-            seed=annoy_index.SEED,
+            trees=effort.trees,
+            search_k=effort.search_k,
+            recall=effort.measured.share,
+            measured=effort.measured,
+            seed=annoy_forest.SEED,
             count=len(self.faces),
             facts=facts,
             labels_sha256=labels_sha256(self.faces),
@@ -100,6 +101,7 @@ class IndexShelf:
             BuildNotFound: the name cannot be used.
             BuildRunning: another build is being made.
             IndexUnwritable: the disk is full, or the folder may not be written to.
+            IndexTooLarge: the memory does not hold what is to be built.
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound(
@@ -217,8 +219,13 @@ def _written() -> Iterator[None]:
         yield
     except OSError as error:
         raise IndexUnwritable(
-            f"The index folder cannot be written to ({error.strerror}). "
+            f"The index folder cannot be written to ({error.strerror or error}). "
             "Free some space, or correct its permissions, then start again."
+        ) from None
+    except MemoryError:
+        raise IndexTooLarge(
+            "There is too little memory to build an index of so many faces. "
+            "End other programs, or build it on a larger machine."
         ) from None
 
 

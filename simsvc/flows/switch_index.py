@@ -16,7 +16,10 @@ from simsvc.values import LabelledFace
 class Faces(Protocol):
     """The labelled faces of a build."""
 
-    faces: tuple[LabelledFace, ...]
+    @property
+    def faces(self) -> Sequence[LabelledFace]:
+        """The labelled faces in item order."""
+        ...
 
 
 class Shelf(Protocol):

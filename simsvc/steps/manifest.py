@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from simsvc.errors import BuildNotFound, IndexDamaged
-from simsvc.values import SupportScale
+from simsvc.values import Recall, SupportScale
 
 FORMAT = 1
 """Number of the folder's layout; another number is refused."""
@@ -100,6 +100,7 @@ class Manifest:
         libraries: distribution name to version, of those that shape the bytes.
         files: name to fingerprint, of every other file of the folder.
         recall: share of the truly nearest faces that a search finds, 0..1; None where it was never measured.
+        measured: how it was measured; None in a build of before, whose trees and search_k were fixed.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Manifest:
     build: str = ""
     support: SupportScale | None = None
     recall: float | None = None
+    measured: Recall | None = None
 
     @property
     def label(self) -> str:
@@ -183,7 +185,7 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
-    for later in ("support", "recall"):
+    for later in ("support", "recall", "measured"):
         if fields[later] is None:
             del fields[later]  # so that the id of an older build stays that of its content
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
@@ -202,6 +204,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         support = fields.pop("support")
         fields["support"] = SupportScale(support["k"], tuple(support["percentiles"]))
     fields["files"] = {name: Fingerprint(**entry) for name, entry in fields["files"].items()}
+    if "measured" in fields:
+        fields["measured"] = Recall(**fields.pop("measured"))
     if "recall" in fields and not 0.0 <= fields["recall"] <= 1.0:
         raise ValueError("no share")
     manifest = Manifest(**fields)

@@ -13,12 +13,15 @@ from simsvc.values.faces import (
     Photo,
     PickedFace,
     Prediction,
+    Recall,
     RgbImage,
     SupportScale,
 )
+from simsvc.values.filtering import EVERY_FACE, FaceFilter
 
 __all__ = [
     "DECISION_KINDS",
+    "EVERY_FACE",
     "ROLES",
     "Batch",
     "BatchPhoto",
@@ -31,6 +34,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Face",
+    "FaceFilter",
     "FloatVector",
     "IndexSwitch",
     "Invitation",
@@ -42,6 +46,7 @@ __all__ = [
     "PickedFace",
     "Prediction",
     "Quality",
+    "Recall",
     "RecordedEstimate",
     "Refusal",
     "RgbImage",

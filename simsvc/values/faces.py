@@ -227,3 +227,29 @@ class SupportScale:
             raise ValueError("angular distances lie in 0..2")
         if list(self.percentiles) != sorted(self.percentiles):
             raise ValueError("percentiles ascend")
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Shares of the true nearest faces that an index finds.
+
+    Attributes:
+        k: nearest faces asked for.
+        queries: how many questions of either kind.
+        of_rows: share for faces of the index itself, 0..1.
+        of_others: share for vectors beside them, as those of new photos lie, 0..1.
+    """
+
+    k: int
+    queries: int
+    of_rows: float
+    of_others: float
+
+    def __post_init__(self) -> None:
+        if not all(0.0 <= share <= 1.0 for share in (self.of_rows, self.of_others)):
+            raise ValueError(f"{self.of_rows} and {self.of_others} are no shares")
+
+    @property
+    def share(self) -> float:
+        """The lower of the two."""
+        return min(self.of_rows, self.of_others)

@@ -12,6 +12,7 @@ from simsvc.errors import BuildNotFound, IndexError_
 from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
+from simsvc.values import Recall
 from simsvc.web.api.inventory_schemas import Build, Builds
 from simsvc.web.api.models import used
 from simsvc.web.api.resource import Resource
@@ -110,8 +111,12 @@ def _made_of(label: str) -> dict[str, Any]:
         "faces_by_source": {source.name: source.faces for source in manifest.sources},
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
-        "recall": asdict(measured) if measured else None,
+        "recall": _shares(measured) if measured else None,
     }
+
+
+def _shares(measured: Recall) -> dict[str, Any]:
+    return {"k": measured.k, "queries": measured.queries, "share": measured.share}
 
 
 def _time(time: Service) -> dict[str, str | None]:

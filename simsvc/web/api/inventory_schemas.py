@@ -73,8 +73,8 @@ class Recall(Strict):
     """How many of the true nearest faces the index finds."""
 
     k = needed(fields.Integer, "Nearest faces asked for.")
-    queries = needed(fields.Integer, "Faces of the build that were asked about.")
-    share = needed(fields.Float, "Share found, 0 to 1.")
+    queries = needed(fields.Integer, "Faces of the build asked about, and as many vectors beside them.")
+    share = needed(fields.Float, "Share found of the kind that is harder, 0 to 1.")
 
 
 class Build(BuildSummary):

@@ -77,6 +77,12 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     ]
 
 
+def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What kills the process that tries it is named, with the remedy, by one that lives on."""
+    monkeypatch.setattr("simsvc.engines.annoy_forest.PROBE", "import os; os.abort()")
+    assert "--no-binary annoy" in checked(site, 1)["index"]
+
+
 def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk with less room than one upload is wrong, and readiness says so with 503."""
     monkeypatch.setattr("simsvc.wiring_checks.least_free_bytes", lambda _folders: 1_000)

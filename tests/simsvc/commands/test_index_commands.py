@@ -173,6 +173,27 @@ def test_verify_refuses_an_index_of_another_model(index: Index, settings: Settin
     assert "flask index build" in output
 
 
+def test_recall_is_measured_and_timed(index: Index, settings: Settings) -> None:
+    """The command says what the build finds of either kind of questions, and how long a search takes."""
+    assert "no index yet" in index("recall", exit_code=1)
+    index("build")
+    for arguments in ((), (in_service(settings), "--queries", "3", "--k", "2")):
+        said = index("recall", *arguments)
+        assert "Recall of faces of the build: 1.0000." in said
+        assert "Recall of vectors beside them, as new photos lie: 1.0000." in said
+        assert " ms (median, one thread), an exact one " in said
+    assert "2 nearest of 5 faces, 3 questions of either kind" in said
+    assert "no such index build" in index("recall", "b-ffffffffffff", exit_code=1)
+
+
+def test_build_with_annoy_of_another_processor_is_a_sentence(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any photo is read, an Annoy that cannot run here is named with its remedy."""
+    monkeypatch.setattr("simsvc.engines.annoy_forest.PROBE", "raise SystemExit(1)")
+    assert "--no-binary annoy" in index("build", exit_code=1)
+
+
 def test_use_switches_back(index: Index, settings: Settings, labelled_folder: LabelledFolder) -> None:
     """An older build, named by the beginning of its id, goes back into service."""
     index("build")

@@ -19,7 +19,7 @@ from simsvc.steps.manifest import (
     split_label,
     to_json,
 )
-from simsvc.values import SupportScale
+from simsvc.values import Recall, SupportScale
 
 MANIFEST = Manifest(
     name="demo",
@@ -133,6 +133,15 @@ def test_a_manifest_of_before_support_still_opens() -> None:
     assert "support" not in json.loads(text)
     assert from_json(text).support is None
     assert json.loads(text)["build"] == "b-e968baec9272"  # as the version before support sealed it
+
+
+def test_how_recall_was_measured_is_part_of_the_build() -> None:
+    """The shares are read back exactly and change the id; what is no share is damage."""
+    manifest = sealed(replace(MANIFEST, recall=0.98, measured=Recall(10, 400, 0.99, 0.98)))
+    assert from_json(to_json(manifest)) == manifest
+    assert manifest.build != sealed(replace(MANIFEST, recall=0.98)).build
+    with pytest.raises(IndexDamaged):
+        from_json(to_json(manifest).replace("0.99", "1.99"))
 
 
 def test_the_recall_is_part_of_the_build() -> None:

@@ -1,50 +1,62 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from simsvc.engines.exact_index import ExactIndex
-from simsvc.steps.recall import K, recall
-from simsvc.values import FloatVector, LabelledFace, Neighbour
+from simsvc.steps.recall import K, Questions, Search, questions, recall
+from simsvc.values import FloatVector, LabelledFace
 
 COUNT = 50
 
 
-def rows() -> FloatVector:
-    found = np.random.default_rng(3).normal(size=(COUNT, 6))
+def rows(count: int = COUNT, dims: int = 6) -> FloatVector:
+    found = np.random.default_rng(3).normal(size=(count, dims))
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
-def exact(embeddings: FloatVector) -> ExactIndex:
+def exact(embeddings: FloatVector) -> Search:
     faces = [LabelledFace(f"f{place}", 30.0, "demo", str(place)) for place in range(len(embeddings))]
-    return ExactIndex(faces, embeddings)
+    index = ExactIndex(faces, embeddings)
+    return lambda vector, k: [near.similarity for near in index.search(vector, k)]
 
 
 def test_brute_force_finds_everything() -> None:
-    """The oracle's own recall is 1, over every face of a small build."""
+    """The oracle's own recall is 1 for either kind of questions, over every face of a small build."""
     embeddings = rows()
-    found = recall(embeddings, exact(embeddings).search)
-    assert found is not None
-    assert (found.k, found.queries, found.share) == (K, COUNT, 1.0)
+    found = recall(questions(embeddings), exact(embeddings))
+    assert (found.k, found.queries, found.of_rows, found.of_others) == (K, COUNT, 1.0, 1.0)
 
 
-def test_a_search_that_misses_every_third_is_found_out() -> None:
-    """A search that leaves out one of three of the true nearest has a recall of two thirds."""
+def test_a_search_that_misses_every_fifth_is_found_out() -> None:
+    """A search that leaves out one of five of the true nearest has a recall of four fifths."""
     embeddings = rows()
-    index = exact(embeddings)
+    whole = exact(embeddings)
 
-    def careless(query: FloatVector, k: int) -> tuple[Neighbour, ...]:
-        near = index.search(query, COUNT)
-        return tuple(one for place, one in enumerate(near[:k]) if place % 3) + near[-k // 3 :]
+    def careless(vector: FloatVector, k: int) -> list[float]:
+        near = whole(vector, COUNT)
+        return [one for place, one in enumerate(near[:k]) if place % 5] + list(near[-k // 5 :])
 
-    found = recall(embeddings, careless)
-    assert found is not None
-    assert found.share == round(2 / 3, 4)
+    found = recall(questions(embeddings), careless)
+    assert (found.of_rows, found.of_others, found.share) == (0.8, 0.8, 0.8)
 
 
 def test_a_small_build_is_asked_for_all_it_has() -> None:
-    """Fewer faces than neighbours wanted are no miss, and no face is no figure."""
-    embeddings = rows()[:5]
-    found = recall(embeddings, exact(embeddings).search)
-    assert found is not None
-    assert (found.k, found.share) == (5, 1.0)
-    assert recall(rows()[:0], exact(embeddings).search) is None
+    """Fewer faces than neighbours wanted are no miss, be it one face only."""
+    for count in (5, 1):
+        embeddings = rows(count)
+        found = recall(questions(embeddings), exact(embeddings))
+        assert (found.k, found.queries, found.share) == (count, count, 1.0)
+
+
+def test_the_other_questions_lie_as_far_from_a_face_as_its_nearest() -> None:
+    """They are no faces of the build: sideways by the own nearest neighbour's distance, to first order."""
+    embeddings = rows(2_000, 64)
+    asked: tuple[Questions, Questions] = questions(embeddings, 100)
+    own = (asked[0].vectors * asked[1].vectors).sum(axis=1)
+    places = np.linspace(0, 1_999, 100).round().astype(int)
+    cosines = embeddings[places].astype(np.float64) @ embeddings.T
+    cosines[np.arange(100), places] = -1
+    ratio = np.tan(np.arccos(own)) / np.sqrt(2 - 2 * cosines.max(axis=1))
+    assert ratio == pytest.approx(1.0, abs=0.6)
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)

@@ -314,7 +314,7 @@ def test_models_and_builds_are_listed_with_what_they_are_made_of(client: FlaskCl
     assert (build["label"], build["in_service"], build["faces"]) == (record["index"], True, FACES)
     made_of = client.get(f"/api/v1/indexes/{build['label']}").get_json()
     assert made_of["faces_by_source"] == {"demo": FACES}
-    assert made_of["recall"] == {"k": 12, "queries": FACES, "share": 1.0}
+    assert made_of["recall"] == {"k": 10, "queries": FACES, "share": 1.0}
 
 
 def test_fairness_of_a_model_without_a_card_is_what_it_states(client: FlaskClient) -> None:

@@ -1,0 +1,162 @@
+"""The labelled faces of a build as columns on the disk, memory-mapped; a face is made when it is asked for.
+
+faces.npy holds one record a face in item order, references.bin the UTF-8 references one after the other,
+faces.json the names of the sources. Python objects for a million faces take some 400 MB in every worker
+(`python -m tests.bench.index` measures it); these columns take what was touched of 50 MB that all share.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.values import FaceFilter, FloatVector, LabelledFace
+
+FACES = "faces.json"
+RECORDS = "faces.npy"
+REFERENCES = "references.bin"
+
+
+class FaceColumns(Sequence[LabelledFace]):
+    """Labelled faces in item order.
+
+    Args:
+        records: one structured record a face: face_id (bytes), age_years, source, reference_end, by_id; the
+            last is the item of the i-th smallest face id.
+        references: the references' bytes.
+        names: of the sources.
+    """
+
+    def __init__(
+        self, records: NDArray[np.void], references: bytes | mmap.mmap, names: Sequence[str]
+    ) -> None:
+        self._records = records
+        self._ids = records["face_id"]
+        self._by_id = records["by_id"]
+        self._ends = records["reference_end"]
+        self._references = references
+        self._names = tuple(names)
+        if len(records) and int(self._ends[-1]) != len(references):
+            raise ValueError("references and records disagree")
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, item: int) -> LabelledFace: ...
+
+    @overload
+    def __getitem__(self, item: slice) -> Sequence[LabelledFace]: ...
+
+    def __getitem__(self, item: int | slice) -> LabelledFace | Sequence[LabelledFace]:
+        if isinstance(item, slice):
+            return tuple(self._face(place) for place in range(*item.indices(len(self))))
+        return self._face(range(len(self))[item])
+
+    def __iter__(self) -> Iterator[LabelledFace]:
+        return (self._face(item) for item in range(len(self)))
+
+    def label(self, item: int) -> tuple[str, float]:
+        """Return the face id and the age in years of one item."""
+        return self._ids[item].decode(), float(self._records["age_years"][item])
+
+    def item(self, face_id: str) -> int | None:
+        """Return the item of a face id, or None: a binary search, no table of all ids is held."""
+        wanted = face_id.encode()
+        place = bisect_left(self._by_id, wanted, key=lambda item: bytes(self._ids[item]))
+        item = int(self._by_id[place]) if place < len(self) else -1
+        return item if item >= 0 and bytes(self._ids[item]) == wanted else None
+
+    def mask(self, wanted: FaceFilter) -> NDArray[np.bool_]:
+        """Return which items a filter lets through, (N,); it does not know which ids are left out."""
+        passing = np.ones(len(self), dtype=np.bool_)
+        if wanted.sources is not None:
+            passing &= np.isin(self._records["source"], self._numbers(wanted.sources))
+        if wanted.ages_years is not None:
+            low, high = wanted.ages_years
+            ages: FloatVector = self._records["age_years"]
+            passing &= (ages >= low) & (ages <= high)
+        return passing
+
+    def _numbers(self, sources: frozenset[str]) -> list[int]:
+        return [number for number, name in enumerate(self._names) if name in sources]
+
+    def _face(self, item: int) -> LabelledFace:
+        face_id, age_years = self.label(item)
+        start, end = int(self._ends[item - 1]) if item else 0, int(self._ends[item])
+        reference = self._references[start:end].decode()
+        return LabelledFace(face_id, age_years, self._names[self._records["source"][item]], reference)
+
+
+def columns_of(faces: Sequence[LabelledFace]) -> FaceColumns:
+    """Return faces as columns in memory."""
+    names = sorted({face.source for face in faces})
+    references = [face.reference.encode() for face in faces]
+    return FaceColumns(_records(faces, names, references), b"".join(references), names)
+
+
+def write_columns(folder: Path, faces: Sequence[LabelledFace]) -> None:
+    """Write the three files; the same faces give the same bytes."""
+    names = sorted({face.source for face in faces})
+    references = [face.reference.encode() for face in faces]
+    np.save(folder / RECORDS, _records(faces, names, references), allow_pickle=False)
+    (folder / REFERENCES).write_bytes(b"".join(references))
+    document = json.dumps({"source_names": names}, separators=(",", ":"))
+    (folder / FACES).write_text(document + "\n", encoding="utf-8")
+
+
+def read_columns(folder: Path) -> FaceColumns:
+    """Open the columns of a build; one of before them has all in faces.json, and is read into memory.
+
+    Raises:
+        EOFError, KeyError, OSError, TypeError, ValueError: they cannot be read, or disagree.
+    """
+    document = json.loads((folder / FACES).read_text(encoding="utf-8"))
+    if "face_ids" in document:
+        return columns_of(_listed(document))
+    records = np.load(folder / RECORDS, mmap_mode="r", allow_pickle=False)
+    return FaceColumns(np.asarray(records), mapped(folder / REFERENCES), document["source_names"])
+
+
+def mapped(path: Path) -> mmap.mmap | bytes:
+    """Map a file for reading; an empty one, which cannot be mapped, is no bytes."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+
+
+def _records(
+    faces: Sequence[LabelledFace], names: Sequence[str], references: Sequence[bytes]
+) -> NDArray[np.void]:
+    ids = np.array([face.face_id.encode() for face in faces], dtype=np.bytes_)
+    records = np.zeros(
+        len(faces),
+        dtype=[
+            ("face_id", ids.dtype if len(faces) else "S1"),
+            ("age_years", "<f8"),
+            ("source", "<u2"),
+            ("reference_end", "<u8"),
+            ("by_id", "<u4"),
+        ],
+    )
+    number = {name: place for place, name in enumerate(names)}
+    records["face_id"] = ids
+    records["age_years"] = [face.age_years for face in faces]
+    records["source"] = [number[face.source] for face in faces]
+    records["reference_end"] = np.cumsum([len(text) for text in references])
+    records["by_id"] = np.argsort(ids, kind="stable")
+    return records
+
+
+def _listed(columns: dict[str, Any]) -> tuple[LabelledFace, ...]:
+    names = columns["source_names"]
+    rows = zip(
+        columns["face_ids"], columns["ages_years"], columns["sources"], columns["references"], strict=True
+    )
+    return tuple(LabelledFace(face, age, names[source], reference) for face, age, source, reference in rows)

@@ -1,0 +1,67 @@
+"""Holding an index build against an exact search, and both against the clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from simsvc.steps.recall import QUERIES, K, Questions, questions, recall
+from simsvc.values import FloatVector, Neighbour, Recall
+
+EXACT_ROUNDS = 20
+"""Exact searches that are timed: enough for a median, a second at a million faces."""
+
+
+class Searched(Protocol):
+    """A build as it was made."""
+
+    def embeddings(self) -> FloatVector:
+        """Return every embedding, float32 (N, D)."""
+        ...
+
+    def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        """Return the k nearest faces of a unit vector (D,), nearest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TimedRecall:
+    """What a build finds, and how long it takes on one thread.
+
+    Attributes:
+        recall: the shares found.
+        p50_ms: median time of a search.
+        exact_ms: median time of an exact one, by numpy.
+    """
+
+    recall: Recall
+    p50_ms: float
+    exact_ms: float
+
+
+def measure_recall(index: Searched, queries: int = QUERIES, k: int = K) -> TimedRecall:
+    """Ask a build both kinds of questions (`steps.recall`)."""
+    rows = index.embeddings()
+    asked, times_s = questions(rows, queries, k), list[float]()
+
+    def search(vector: FloatVector, k: int) -> list[float]:
+        start = time.perf_counter()
+        found = index.search(vector, k)
+        times_s.append(time.perf_counter() - start)
+        return [near.similarity for near in found]
+
+    shares = recall(asked, search)
+    return TimedRecall(shares, 1e3 * float(np.median(times_s)), _exact_ms(rows, asked[1]))
+
+
+def _exact_ms(rows: FloatVector, asked: Questions) -> float:
+    times_s = []
+    for vector in asked.vectors[:EXACT_ROUNDS].astype(np.float32):
+        start = time.perf_counter()
+        cosines = rows @ vector
+        np.argsort(-cosines[np.argpartition(-cosines, asked.k - 1)[: asked.k]])
+        times_s.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times_s))

@@ -118,7 +118,7 @@ bench-index: $(TESTING)/.ready
 	export SIMSVC_INDEX_ROOT=work/bench-index/indexes DATABASE_URL="sqlite:///$(CURDIR)/work/bench-index/simsvc.sqlite3"
 	$(TESTING)/bin/flask db upgrade
 	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
-	SIMSVC_THREADS=$$(nproc) $(TESTING)/bin/flask index build --if-needed "$${what[@]}"
+	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
 	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder work/bench-index
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model

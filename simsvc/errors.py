@@ -95,6 +95,7 @@ SimsvcError
 │   └── BatchNotFound          batch_not_found
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   └── CheckpointRefused      checkpoint_refused
+├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 └── SettingsError              settings_invalid
 """
 
@@ -696,6 +697,12 @@ class BackupRefused(SimsvcError):
     """A back-up cannot be made, or not be put back."""
 
     code = "backup_refused"
+
+
+class ResultsRefused(SimsvcError):
+    """The table of many photos' results cannot be written."""
+
+    code = "results_refused"
 
 
 class SettingsError(SimsvcError):

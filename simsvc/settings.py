@@ -125,7 +125,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_upload_bytes=_whole(env, "SIMSVC_MAX_UPLOAD_BYTES", MAX_BYTES, 1_000, 1_000_000_000),
         neighbours=_whole(env, "SIMSVC_NEIGHBOURS", 12, 1, 100),
         threads=_whole(env, "SIMSVC_THREADS", 1, 1, 64),
-        workers=_whole(env, "SIMSVC_WORKERS", _cores(), 1, 256),
+        workers=_whole(env, "SIMSVC_WORKERS", cores(), 1, 256),
         bind=env.get("SIMSVC_BIND") or "127.0.0.1:8000",
         secret_key=_secret_key(env),
         secret_key_file=home / "var" / "secret-key",
@@ -159,7 +159,7 @@ def _templates_dir() -> Path:
     return packaged if packaged.is_dir() else PACKAGE_DIR.parent / "templates"
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use; containers and taskset allow fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

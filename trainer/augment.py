@@ -42,7 +42,7 @@ _ERASE_AREA = (0.02, 0.2)
 
 
 def batch(
-    squares: NDArray[np.uint8],
+    squares: NDArray[np.uint8] | Tensor,
     size_px: int,
     mean: Sequence[float],
     std: Sequence[float],
@@ -52,27 +52,39 @@ def batch(
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
 
     Args:
-        squares: uint8 (N, P, P, 3), packed crops with their context.
+        squares: uint8 (N, P, P, 3), packed crops with their context; a tensor is worked on where it lies.
         size_px: input size.
         mean: channel mean in 0..1.
         std: channel deviation in 0..1.
         strength: of the augmentation with horizontal flips; None for the plain crop.
         generator: source of randomness.
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(squares)).permute(0, 3, 1, 2).float()
+    given = squares if isinstance(squares, Tensor) else torch.from_numpy(np.ascontiguousarray(squares))
+    pixels = given.permute(0, 3, 1, 2).float()
     framed = _framed(pixels, strength, generator)
     sized = functional.interpolate(
         framed, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
     )
     if strength is not None:
         sized = _erased(_coloured(sized, strength, generator), strength, generator)
-    scale = 255.0 * torch.tensor(list(std)).view(1, 3, 1, 1)
-    shift = 255.0 * torch.tensor(list(mean)).view(1, 3, 1, 1)
+    scale = 255.0 * torch.tensor(list(std), device=sized.device).view(1, 3, 1, 1)
+    shift = 255.0 * torch.tensor(list(mean), device=sized.device).view(1, 3, 1, 1)
     return ((sized - shift) / scale).contiguous(memory_format=torch.channels_last)
 
 
-def _uniform(n: int, width: float, generator: torch.Generator | None) -> Tensor:
-    return (torch.rand(n, generator=generator) * 2 - 1) * width
+class _Draws:
+    """Random numbers of N faces, drawn on the CPU, so that every device gets the same, and moved over."""
+
+    def __init__(self, pixels: Tensor, generator: torch.Generator | None) -> None:
+        self._count, self._device, self._generator = len(pixels), pixels.device, generator
+
+    def unit(self, *shape: int) -> Tensor:
+        """Return float32 (N, *shape), uniform in 0..1."""
+        return torch.rand(self._count, *shape, generator=self._generator).to(self._device)
+
+    def within(self, width: float) -> Tensor:
+        """Return float32 (N,), uniform in +- width."""
+        return (self.unit() * 2 - 1) * width
 
 
 def _framed(pixels: Tensor, strength: Strength | None, generator: torch.Generator | None) -> Tensor:
@@ -80,26 +92,27 @@ def _framed(pixels: Tensor, strength: Strength | None, generator: torch.Generato
     if strength is None:
         edge = (pixels.shape[-1] - CROP_PX) // 2
         return pixels[:, :, edge : edge + CROP_PX, edge : edge + CROP_PX]
-    n = pixels.shape[0]
-    scale = torch.exp(_uniform(n, strength.scale, generator)) / CONTEXT
-    angle = _uniform(n, math.radians(strength.rotate_deg), generator)
-    dx = _uniform(n, 2 * strength.shift / CONTEXT, generator)
-    dy = _uniform(n, 2 * strength.shift / CONTEXT, generator)
-    flip = 1.0 - 2.0 * (torch.rand(n, generator=generator) < 0.5).float()
+    draws = _Draws(pixels, generator)
+    scale = torch.exp(draws.within(strength.scale)) / CONTEXT
+    angle = draws.within(math.radians(strength.rotate_deg))
+    dx = draws.within(2 * strength.shift / CONTEXT)
+    dy = draws.within(2 * strength.shift / CONTEXT)
+    flip = 1.0 - 2.0 * (draws.unit() < 0.5).float()
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     rows = [torch.stack([cos * flip, -sin, dx], 1), torch.stack([sin * flip, cos, dy], 1)]
-    grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, CROP_PX, CROP_PX], align_corners=False)
+    sides = [len(pixels), 3, CROP_PX, CROP_PX]
+    grid = functional.affine_grid(torch.stack(rows, 1), sides, align_corners=False)
     return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
 
 def _coloured(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
     if strength.colour == 0:
         return pixels
-    n = pixels.shape[0]
+    draws = _Draws(pixels, generator)
     gain, contrast, saturation = (
-        torch.exp(_uniform(n, strength.colour, generator)).view(n, 1, 1, 1) for _ in range(3)
+        torch.exp(draws.within(strength.colour)).view(-1, 1, 1, 1) for _ in range(3)
     )
-    saturation = saturation * (torch.rand(n, generator=generator) >= _GREY_SHARE).view(n, 1, 1, 1)
+    saturation = saturation * (draws.unit() >= _GREY_SHARE).view(-1, 1, 1, 1)
     middle = pixels.mean((1, 2, 3), keepdim=True)
     pixels = ((pixels - middle) * contrast + middle) * gain
     grey = pixels.mean(1, keepdim=True)
@@ -107,17 +120,18 @@ def _coloured(pixels: Tensor, strength: Strength, generator: torch.Generator | N
 
 
 def _erased(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
+    """Replace a rectangle of some faces by one colour; all at once, with masks."""
     if strength.erase == 0:
         return pixels
-    size = pixels.shape[-1]
-    chosen = torch.nonzero(torch.rand(pixels.shape[0], generator=generator) < strength.erase)[:, 0]
-    for index in chosen.tolist():
-        draw = torch.rand(7, generator=generator)
-        low, high = _ERASE_AREA
-        area = (low + (high - low) * float(draw[0])) * size * size
-        ratio = math.exp((float(draw[1]) * 2 - 1) * math.log(3.0))
-        height = min(size, max(1, round(math.sqrt(area * ratio))))
-        width = min(size, max(1, round(math.sqrt(area / ratio))))
-        top, left = int(float(draw[2]) * (size - height)), int(float(draw[3]) * (size - width))
-        pixels[index, :, top : top + height, left : left + width] = draw[4:7].view(3, 1, 1) * 255
-    return pixels
+    draws, size = _Draws(pixels, generator), pixels.shape[-1]
+    chosen, draw = draws.unit() < strength.erase, draws.unit(7)
+    low, high = _ERASE_AREA
+    area = (low + (high - low) * draw[:, 0]) * size * size
+    ratio = torch.exp((draw[:, 1] * 2 - 1) * math.log(3.0))
+    height, width = (side.sqrt().round().clamp(1, size) for side in (area * ratio, area / ratio))
+    top, left = (draw[:, 2] * (size - height)).floor(), (draw[:, 3] * (size - width)).floor()
+    at = torch.arange(size, device=pixels.device)
+    rows = (at >= top[:, None]) & (at < (top + height)[:, None]) & chosen[:, None]
+    columns = (at >= left[:, None]) & (at < (left + width)[:, None])
+    hidden = (rows[:, :, None] & columns[:, None, :])[:, None]
+    return torch.where(hidden, draw[:, 4:7].view(-1, 3, 1, 1) * 255, pixels)

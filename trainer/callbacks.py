@@ -16,6 +16,10 @@ from torch import Tensor
 from trainer import plots
 from trainer.recipe import Recipe
 
+KEEP_S = 20.0
+"""On a GPU, checkpoints and plots are so far apart, but for a cycle's last: an epoch takes less time than
+they do. What a killed run loses is at most that and an epoch."""
+
 
 class Bf16(Callback):  # type: ignore[misc]  # fastai has no type information
     """bfloat16 autocast on CPU and CUDA alike; fastai's own MixedPrecision does CUDA only."""
@@ -83,11 +87,12 @@ class Average(Callback):  # type: ignore[misc]  # fastai has no type information
             return
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for key, value in self.model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.shadow[key].lerp_(value.detach(), 1 - decay)
-            else:
-                self.shadow[key].copy_(value)
+        live = {key: value.detach() for key, value in self.model.state_dict().items()}
+        floats = [key for key, value in live.items() if value.dtype.is_floating_point]
+        shadows, values = ([side[key] for key in floats] for side in (self.shadow, live))
+        torch._foreach_lerp_(shadows, values, 1 - decay)  # one call for all: a GPU waits for none
+        for key in live.keys() - set(floats):
+            self.shadow[key].copy_(live[key])
 
     def before_validate(self) -> None:
         """Put the average in."""
@@ -105,10 +110,16 @@ class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
     order = 70
 
     def __init__(
-        self, folder: Path, first_epoch: int, history: list[dict[str, Any]], average: Average | None
+        self,
+        folder: Path,
+        first_epoch: int,
+        history: list[dict[str, Any]],
+        average: Average | None,
+        every_s: float = 0.0,
     ):
         self.folder, self.first_epoch, self.history, self.average = folder, first_epoch, history, average
-        self.started = time.monotonic()
+        self.every_s = every_s
+        self.started = self.checkpointed = time.monotonic()
 
     def after_epoch(self) -> None:
         """Write everything, the checkpoint last and atomically."""
@@ -134,8 +145,11 @@ class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
             kept = {k: v.contiguous() for k, v in weights.items() if not k.startswith("traits.")}
             save_file(kept, self.folder / "best.safetensors")
         (self.folder / "history.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
+        if self.epoch + 1 < self.n_epoch and self.started - self.checkpointed < self.every_s:
+            return
         plots.training(self.history, self.folder / "loss.png")
         self._checkpoint(epoch + 1)
+        self.checkpointed = time.monotonic()
 
     def _checkpoint(self, next_epoch: int) -> None:
         state = self.opt.state_dict()

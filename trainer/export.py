@@ -14,6 +14,7 @@ import onnx
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
@@ -24,6 +25,7 @@ from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies
 from trainer.model import AgeModel, extract
+from trainer.pack import CROP_PX
 from trainer.projection import Projection
 
 WEIGHTS = "model.safetensors"
@@ -35,6 +37,27 @@ AGE_TOLERANCE_YEARS = 0.01
 COSINE_TOLERANCE = 1e-4
 
 
+def served_px(final_px: int) -> int:
+    """Return the side of the crops that a graph takes whose network sees `final_px`.
+
+    The network learnt from packed crops of `CROP_PX`, enlarged where it sees more: the graph then takes crops
+    of that side and enlarges them alike. A crop cut at once to the larger side is sharper than what was
+    learnt from; on the validation part that cost 0.05 years (model face-taught-on).
+    """
+    return min(final_px, CROP_PX)
+
+
+def _enlarging(seen_px: int) -> Tensor | None:
+    """Return float32 (seen_px, CROP_PX), which enlarges a column as `trainer.augment` does, or None.
+
+    Two products with it take a fifth of the time of ONNX Runtime's Resize.
+    """
+    if served_px(seen_px) == seen_px:
+        return None
+    unit = torch.eye(CROP_PX)[None, None]
+    return functional.interpolate(unit, (seen_px, CROP_PX), mode="bilinear", align_corners=False)[0, 0]
+
+
 class ServedGraph(nn.Module):
     """What is exported: crops to (age_years (N,), embedding (N, D) of unit length), through the hook.
 
@@ -43,18 +66,28 @@ class ServedGraph(nn.Module):
         layer: one or several, see `trainer.model.extract`.
         projection: of the layer's activations.
         flip_average: average both answers over the crop and its mirror.
+        seen_px: side that the network sees, where crops of `served_px` are to be enlarged to it.
     """
 
     def __init__(
-        self, model: AgeModel, layer: str, projection: Projection, flip_average: bool = False
+        self,
+        model: AgeModel,
+        layer: str,
+        projection: Projection,
+        flip_average: bool = False,
+        seen_px: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self.layer, self.flip_average = model, layer, flip_average
+        self.enlarge: Tensor | None
+        self.register_buffer("enlarge", _enlarging(seen_px) if seen_px else None, persistent=False)
         self.register_buffer("mean", torch.from_numpy(projection.mean))
         self.register_buffer("matrix", torch.from_numpy(projection.matrix))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Return age in years and embedding."""
+        if self.enlarge is not None:
+            crops = self.enlarge @ (crops @ self.enlarge.T)
         ages, activations = extract(
             self.model, self.layer, with_mirror(crops) if self.flip_average else crops
         )

@@ -71,12 +71,14 @@ def run(args: argparse.Namespace) -> int:
             f"An embedding has at most {MOST_DIMS} numbers, not {projection.matrix.shape[1]}. Give --dims "
             "and a --transform that keeps to it, such as pca."
         )
-    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average).eval()
+    seen_px = recipe.final_px
+    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average, seen_px).eval()
+    size_px = export.served_px(seen_px)
     valid = corpus.positions("valid")
     about = _about(recipe, model, corpus, folder, args.layer)
     about |= {"age_prior": prior} if prior else {}
     age_gap, cosine = export.write_bundle(
-        graph, recipe.final_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], recipe.final_px)
+        graph, size_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], size_px)
     )
     print(f"{args.out}: torch and ONNX differ by at most {age_gap:.5f} years, cosine at least {cosine:.7f}")
     return 0

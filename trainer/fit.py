@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from simsvc.errors import SettingsError
 from trainer import augment, bodies, dlib_resnet
 from trainer import recipe as recipes
-from trainer.callbacks import Average, Bf16, Keeper, Schedule
+from trainer.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
 from trainer.loader import FaceLoader, TrainingData
 from trainer.losses import TRAITS, AgeLoss, traits_loss
 from trainer.model import AGE_BINS, AgeModel
@@ -103,9 +103,13 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     model = prepare(recipe, data, folder.parent)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = torch.cuda.is_available()
+    resident = torch.from_numpy(data.squares).cuda() if on_gpu else None
+    torch.backends.cudnn.benchmark = on_gpu
     loaders = DataLoaders(
-        FaceLoader(data, data.train, recipe, True), FaceLoader(data, data.valid, recipe, False), device=device
+        FaceLoader(data, data.train, recipe, True, resident),
+        FaceLoader(data, data.valid, recipe, False, resident),
+        device=torch.device("cuda" if on_gpu else "cpu"),
     )
     average = Average(recipe.ema) if recipe.ema else None
     learner = _learner(model, recipe, loaders, average)
@@ -118,7 +122,10 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
             lr_max=list(recipe.lr),
             wd=list(recipe.weight_decay),
             start_epoch=max(0, start - first),
-            cbs=[Schedule(recipe, first), Keeper(folder, first, history, average)],
+            cbs=[
+                Schedule(recipe, first),
+                Keeper(folder, first, history, average, KEEP_S if on_gpu else 0.0),
+            ],
         )
     return history
 
@@ -155,11 +162,14 @@ def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | N
         wanted = targets[:, 2 : 2 + TRAITS]
         return of_age + recipe.traits * traits_loss(scores[:, model.outputs :], wanted).mean()
 
+    def errors(scores: Tensor, targets: Tensor) -> Tensor:  # fastai gathers them on the CPU
+        return model.ages(scores.to(model.bins.device)) - targets[:, 0].to(model.bins.device)
+
     def mae(scores: Tensor, targets: Tensor) -> Tensor:
-        return (model.ages(scores) - targets[:, 0]).abs().mean()
+        return errors(scores, targets).abs().mean()
 
     def rmse(scores: Tensor, targets: Tensor) -> Tensor:
-        return ((model.ages(scores) - targets[:, 0]) ** 2).mean().sqrt()
+        return (errors(scores, targets) ** 2).mean().sqrt()
 
     callbacks: list[Any] = [Bf16()]
     callbacks += [average] if average else []

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer import fit, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.loader import TrainingData
-from trainer.runs import RUNS
+from trainer.runs import RUNS, load_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,13 +80,26 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     ages_years = corpus.ages_years
     train = selection.share(corpus.positions("train"), recipe.fraction, recipe.seed)
     train = selection.cleaned(train, ages_years, corpus.data.pairs, recipe.clean)
+    fold = recipes.parse_fold(recipe.fold)
+    if fold:
+        train = train[~selection.in_fold(corpus.data.groups, corpus.data.rows, *fold)[train]]
     groups = [row.group for row in corpus.data.rows]
     weights = selection.loss_weights(train, ages_years, groups, recipe.balance)
     traits = selection.one_hots([row.gender for row in corpus.data.rows], groups) if recipe.traits else None
     squares = np.array(corpus.pack.crops)  # into memory: mapped pages are read from disk again and again
     folders = [runs / name for name in recipe.taught_by]
-    taught = teachers.taught(folders, squares, train) if folders else None
+    taught = teachers.taught(folders, squares, _tells(corpus, folders, train)) if folders else None
     return TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
+
+
+def _tells(corpus: Corpus, folders: list[Path], train: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the positions that each teacher tells of: a fold's, those that it was not trained on."""
+    told = []
+    for folder in folders:
+        fold = recipes.parse_fold(load_recipe(folder).fold)
+        mine = selection.in_fold(corpus.data.groups, corpus.data.rows, *fold)[train] if fold else slice(None)
+        told.append(train[mine])
+    return told
 
 
 def _result(

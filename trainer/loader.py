@@ -41,10 +41,20 @@ class TrainingData:
 
 
 class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
-    """fastai's loader over positions in a pack; a batch is cut, varied and normalised at once."""
+    """fastai's loader over positions in a pack; a batch is cut, varied and normalised at once.
 
-    def __init__(self, data: TrainingData, positions: NDArray[np.int64], recipe: Recipe, train: bool) -> None:
-        self.data, self.recipe, self.training = data, recipe, train
+    Where the pack is given as a tensor on a GPU too, that is done there: a CPU could not keep up.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        positions: NDArray[np.int64],
+        recipe: Recipe,
+        train: bool,
+        resident: Tensor | None = None,
+    ) -> None:
+        self.data, self.recipe, self.training, self.resident = data, recipe, train, resident
         self.size_px = recipe.schedule[0].size_px
         spec = bodies.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
@@ -61,7 +71,8 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         They are age, loss weight, and, where the recipe has them, traits and the teachers' distribution.
         """
         at = np.asarray(positions)
-        crops = augment.batch(self.data.squares[at], self.size_px, self.mean, self.std, self.strength)
+        squares = self.data.squares[at] if self.resident is None else self.resident[torch.from_numpy(at)]
+        crops = augment.batch(squares, self.size_px, self.mean, self.std, self.strength)
         weights = np.ones(len(at), np.float32)
         if self.training and self.data.weights is not None:
             weights = self.data.weights[at]

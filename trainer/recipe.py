@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,10 @@ class Recipe:
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
         drop_path: rate at which training skips the last block, see `trainer.dlib_resnet.drop_paths`.
+        fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
+            tells of just the faces that it never saw: of others it has learnt the label by heart, and its
+            noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
+            section 4.1 (cross-fitting).
     """
 
     name: str
@@ -126,6 +131,7 @@ class Recipe:
     teachers: str = ""
     distil: float = 0.0
     drop_path: float = 0.0
+    fold: str = ""
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +154,7 @@ class Recipe:
         least = BODIES[self.body].min_px
         if any(stage.size_px < least for stage in self.schedule):
             raise SettingsError(f"schedule: {self.body} needs at least {least} pixels.")
+        parse_fold(self.fold)
         for key, limits in _LIMITS.items():
             _within(key, getattr(self, key), *limits)
 
@@ -207,6 +214,21 @@ def parse_schedule(text: str) -> tuple[Stage, ...]:
     if any(stage.size_px < 32 or stage.size_px > 256 or stage.epochs < 1 for stage in stages):
         raise SettingsError("A stage has 32 to 256 pixels and at least one epoch.")
     return stages
+
+
+def parse_fold(text: str) -> tuple[int, int] | None:
+    """Return (1, 4) for "1/4", None for "".
+
+    Raises:
+        SettingsError: not of that form.
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text)
+    part, parts = (int(number) for number in found.groups()) if found else (0, 0)
+    if not 1 <= part <= parts or parts < 2:
+        raise SettingsError(f'fold = "{text}" is not of the form "1/4".')
+    return part, parts
 
 
 def parse(name: str, text: str) -> Recipe:

@@ -14,8 +14,8 @@ RUNS = Path("work/runs")
 """Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
 
 
-def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
-    """Return the recipe and the best weights of a finished run, in evaluation mode.
+def load_recipe(folder: Path) -> recipes.Recipe:
+    """Return the recipe of a finished run.
 
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
@@ -25,7 +25,16 @@ def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
             f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
             "call it again for one that was stopped."
         )
-    recipe = recipes.parse(folder.name, (folder / "recipe.toml").read_text(encoding="utf-8"))
+    return recipes.parse(folder.name, (folder / "recipe.toml").read_text(encoding="utf-8"))
+
+
+def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
+    """Return the recipe and the best weights of a finished run, in evaluation mode.
+
+    Raises:
+        SettingsError: the folder holds no run, or one that is not finished.
+    """
+    recipe = load_recipe(folder)
     model = AgeModel(recipe.architecture)
     model.load_state_dict(load_file(folder / "best.safetensors"))
     return recipe, model.eval()

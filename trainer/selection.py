@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from simsvc.steps.labels import GENDERS, GROUPS
+from trainer.datasets import splits
 from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.rows import Row
 
 LEAST_COUNT = 5
 """Rarer ages count as if there were so many faces of them. Source: Yang et al., "Delving into Deep Imbalanced
@@ -58,6 +60,20 @@ def share(positions: NDArray[np.int64], fraction: float, seed: int) -> NDArray[n
         return positions
     count = max(1, round(fraction * len(positions)))
     return np.sort(np.random.default_rng(seed).permutation(positions)[:count])
+
+
+def in_fold(groups: NDArray[np.int64], rows: Sequence[Row], part: int, parts: int) -> NDArray[np.bool_]:
+    """Return bool (N,): which faces lie in the part-th of `parts` folds; a group is never parted.
+
+    Args:
+        groups: int64 (N,), position of the leader of each face's group.
+        rows: N rows; the leader's hash says which fold, so that it is the same on every machine.
+        part: 1 to `parts`.
+        parts: how many folds.
+    """
+    numbers = np.array([int.from_bytes(digest[:8], "big") % parts for digest in splits.digests(rows)])
+    inside: NDArray[np.bool_] = numbers[groups] == part - 1
+    return inside
 
 
 def one_hots(genders: Sequence[str | None], groups: Sequence[str | None]) -> NDArray[np.float32]:

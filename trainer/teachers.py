@@ -19,36 +19,39 @@ _BATCH = 128
 
 
 def taught(
-    runs: Sequence[Path], squares: NDArray[np.uint8], positions: NDArray[np.int64]
+    runs: Sequence[Path], squares: NDArray[np.uint8], tells: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.float32]:
-    """Return the teachers' mean distributions: float32 (N, AGE_BINS), zeros off `positions`.
+    """Return the mean distributions of the teachers that tell of a face: float32 (N, AGE_BINS), else zeros.
 
     Each teacher sees crop and mirror at its own size.
 
     Args:
         runs: folders of finished runs.
         squares: uint8 (N, P, P, 3), packed faces.
-        positions: int64, the faces to teach.
+        tells: for each run, int64, the faces that it tells of.
 
     Raises:
         SettingsError: a folder holds no finished run, or one that tells no distribution.
     """
     shares = np.zeros((len(squares), AGE_BINS), np.float32)
-    for folder in runs:
-        shares[positions] += _told(folder, squares, positions) / len(runs)
-    return shares
+    voices = np.zeros((len(squares), 1), np.float32)
+    for folder, positions in zip(runs, tells, strict=True):
+        shares[positions] += _told(folder, squares, positions)
+        voices[positions] += 1
+    return shares / np.maximum(voices, 1)
 
 
 def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
     recipe, model = load_run(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
-    model = model.to(memory_format=torch.channels_last)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to(device, memory_format=torch.channels_last)
     spec, found = bodies.BODIES[recipe.body], []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"taught by {folder.name}", unit="batch"):
-            some = squares[positions[start : start + _BATCH]]
+            some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std)
             scores = model(export.with_mirror(crops)).float().softmax(dim=1)
-            found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).numpy())
+            found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

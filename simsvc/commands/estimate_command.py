@@ -12,7 +12,9 @@ from flask import current_app
 from flask.cli import with_appcontext
 from tqdm import tqdm
 
-from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
+from simsvc.commands.bulk_estimates import estimate_all
+from simsvc.engines.photo_files import read_photo
+from simsvc.errors import SimsvcError
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.steps.describe import describe, describe_unrecorded
 from simsvc.values import Estimate
@@ -26,12 +28,28 @@ Row = dict[str, object]
 @click.command("estimate")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a table, .csv or .parquet, and take folders with all photos in them as well.",
+)
+@click.option("--no-record", is_flag=True, help="With --out: put nothing on record.")
 @with_appcontext
-def estimate_command(photos: tuple[Path, ...], as_json: bool) -> None:
+def estimate_command(photos: tuple[Path, ...], as_json: bool, out: Path | None, no_record: bool) -> None:
     """Estimate the age of the face in each PHOTO, and put each answer on record.
 
     A photo that is refused is an answer too: the exit status is 1 only where no photo could be read at all.
     """
+    if out is not None and as_json:
+        raise click.UsageError("Choose --json or --out: a table has no JSON lines.")
+    if out is None and no_record:
+        raise click.UsageError("--no-record goes with --out only: single estimates are always on record.")
+    if out is not None:
+        return estimate_all(photos, out, recorded=not no_record)
+    return _estimate_each(photos, as_json)
+
+
+def _estimate_each(photos: Sequence[Path], as_json: bool) -> None:
     read = 0
     try:
         corridor = current_app.extensions["simsvc"].corridor()
@@ -53,25 +71,11 @@ def _rows(photos: Sequence[Path], corridor: Corridor) -> Iterator[Row]:
 
 def _row(photo: Path, corridor: Corridor) -> Row:
     try:
-        data = _read(photo, corridor.max_bytes)
+        data = read_photo(photo, corridor.max_bytes)
     except SimsvcError as error:
         unread = Estimate(str(photo), "", "refused", error.code, error.sentence)
         return {**describe_unrecorded(unread), "photo_sha256": None}
     return {**describe(estimate(data, photo.name, corridor)), "photo": str(photo)}
-
-
-def _read(photo: Path, max_bytes: int) -> bytes:
-    if not photo.is_file():
-        raise PhotoMissing("There is no such file. Check the path and try again.")
-    try:
-        if photo.stat().st_size > max_bytes:
-            raise PhotoTooManyBytes(
-                f"The file has more than {max_bytes / 1e6:.0f} MB. "
-                "Save a smaller copy, or crop it to the face, and try again."
-            )
-        return photo.read_bytes()
-    except OSError:
-        raise PhotoMissing("The file cannot be read. Check its permissions and try again.") from None
 
 
 def _line(row: Row) -> str:

@@ -19,7 +19,7 @@ from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.accounts import utc_now
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
-from simsvc.settings import Settings
+from simsvc.settings import Settings, cores
 from simsvc.steps.gallery import LabelledSource
 from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.steps.recall import QUERIES, K
@@ -49,7 +49,7 @@ def build_command(
         photos = _photos(source, path)
         check_engine()
         previous = _current(services)
-        manifest = _built(services, BuildRequest(name or source, (photos,), engine))
+        manifest = _built(services, BuildRequest(name or source, (photos,), engine, cores()))
         with services.switches.recording(manifest.label, previous, None, utc_now()):
             pass
         click.echo(_summary(manifest))

@@ -3,18 +3,18 @@
 <root>/current.json                 which build is in service
 <root>/.lock                        held while a build is made
 <root>/<name>/.building-<pid>-<random>/  a build in the making; swept by the next one if it died
+<root>/<name>/.embedded             what builds that were cut off had done; see `engines.embedded_journal`
 <root>/<name>/<build id>/           a finished build
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,17 +24,19 @@ from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
+from simsvc.engines.embedded_journal import EmbeddedJournal
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
-from simsvc.errors import BuildNotFound, BuildRunning, IndexDamaged, IndexTooLarge, IndexUnwritable
+from simsvc.engines.one_builder import alone
+from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
-from simsvc.values import FloatVector, LabelledFace
+from simsvc.values import FloatVector, LabelledFace, SupportScale
 
-DRAFT_PREFIX = ".building-"
+DRAFT_PREFIX, JOURNAL = ".building-", ".embedded"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
@@ -46,7 +48,8 @@ class IndexDraft:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._gallery = GalleryWriter(folder)
-        self._embeddings: list[FloatVector] = []
+        self.journal = EmbeddedJournal(folder.parent / JOURNAL, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
+        self._rows = bytearray()
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
@@ -56,27 +59,29 @@ class IndexDraft:
     def add(self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes) -> None:
         """Append one face with its unit vector, float32 (D,), and its JPEG."""
         self._gallery.add(face, thumbnail)
-        self._embeddings.append(embedding)
+        self._rows += embedding.astype(np.float32).tobytes()
 
     def finish(self, facts: BuildFacts) -> Manifest:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
-        embeddings = np.stack(self._embeddings)
-        effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
-        manifest = replace(self._manifest(facts, effort), support=measure(embeddings))
-        manifest = manifests.write(self._folder, manifest)
+        embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
+        with ThreadPoolExecutor(1) as beside:  # the forest grows by one thread
+            support = beside.submit(measure, embeddings)
+            effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
+        manifest = manifests.write(self._folder, self._manifest(facts, effort, support.result()))
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
 
-    def _manifest(self, facts: BuildFacts, effort: Effort) -> Manifest:
+    def _manifest(self, facts: BuildFacts, effort: Effort, support: SupportScale | None) -> Manifest:
         libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
         return Manifest(
             name=self._folder.parent.name,
-            dims=len(self._embeddings[0]),
+            dims=len(self._rows) // np.dtype(np.float32).itemsize // len(self.faces),
             trees=effort.trees,
             search_k=effort.search_k,
             recall=effort.measured.share,
             measured=effort.measured,
+            support=support,
             seed=annoy_forest.SEED,
             count=len(self.faces),
             facts=facts,
@@ -107,13 +112,16 @@ class IndexShelf:
             raise BuildNotFound(
                 f"{name!r} cannot name an index. Use 1 to 40 lower-case letters, digits, '-' and '_'."
             )
-        with _written(), _alone(self.root, name):
+        with _written(), alone(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
             folder.chmod(0o755)
+            draft = IndexDraft(folder)
             try:
-                yield IndexDraft(folder)
+                yield draft
+                draft.journal.drop()
             finally:
+                draft.journal.close()
                 shutil.rmtree(folder, ignore_errors=True)
 
     def labels(self) -> tuple[str, ...]:
@@ -227,20 +235,6 @@ def _written() -> Iterator[None]:
             "There is too little memory to build an index of so many faces. "
             "End other programs, or build it on a larger machine."
         ) from None
-
-
-@contextmanager
-def _alone(root: Path, name: str) -> Iterator[None]:
-    """Hold the root's lock, which dies with the process."""
-    (root / name).mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BuildRunning(
-                "Another index build is at work in this folder. Wait until it has finished, then start again."
-            ) from None
-        yield
 
 
 def _place(draft: Path, home: Path) -> None:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from simsvc.errors import SourceEmpty
-from simsvc.flows.prepare_face import PreparedFace, prepare
+from simsvc.flows.embed_faces import embed, key_of
+from simsvc.flows.side_by_side import CHUNK, chunks_of, in_order
 from simsvc.ports import Detector, Model
+from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, labelled_face
 from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
-BATCH = 64
-"""Faces embedded in one pass. Fixed: another batch size may round the last bits otherwise."""
-AHEAD = 4 * BATCH
-"""Photos read ahead of the batch that is being embedded; bounds the memory."""
-
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
 
 
+class Journal(Protocol):
+    """What builds that were cut off have embedded already."""
+
+    def find(self, key: bytes) -> Sequence[Outcome] | None:
+        """Return what was kept under a key, or None."""
+        ...
+
+    def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes for a build that goes on after this one was cut off."""
+        ...
+
+
 class Draft(Protocol):
     """A build in the making."""
+
+    @property
+    def journal(self) -> Journal:
+        """What was embedded before, and is kept as it is embedded."""
+        ...
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
@@ -67,20 +81,13 @@ class BuildRequest:
         name: of the index.
         sources: whose photos go in.
         engine: what runs the model: "onnx" or "torch".
-        workers: threads that decode, detect and crop.
+        workers: threads, each of which takes a few photos at a time through all steps.
     """
 
     name: str
     sources: tuple[LabelledSource, ...]
     engine: str = "onnx"
     workers: int = 2
-
-
-@dataclass(slots=True)
-class _Tally:
-    skipped: list[Skipped]
-    whole_picture: int = 0
-    ready: list[PreparedFace] = field(default_factory=list)
 
 
 def build(
@@ -132,27 +139,61 @@ def _fill(
     changes: FaceChanges,
     progress: Progress,
 ) -> BuildFacts:
-    total, done = sum(len(source.photos) for source in request.sources), 0
+    told = _Told(progress, sum(len(source.photos) for source in request.sources))
     summaries: list[SourceSummary] = []
     skipped: list[Skipped] = []
-    with ThreadPoolExecutor(request.workers) as pool:
-        for source in sorted(request.sources, key=lambda source: source.name):
-            tally, before = _Tally(list(source.skipped)), len(draft.faces)
-
-            def prepared(photo: LabelledPhoto, source: LabelledSource = source) -> PreparedFace | Skipped:
-                left_out = _left_out(source, photo, changes)
-                return left_out or prepare(source, photo, detector, model)
-
-            for outcome in _in_order(pool, prepared, source.photos):
-                _take(outcome, tally, draft, model, changes)
-                done += 1
-                progress(done, total)
-            _embed(tally, draft, model)
-            summaries.append(SourceSummary(source.name, len(draft.faces) - before, tally.whole_picture))
-            skipped += sorted(tally.skipped, key=lambda entry: entry.reference)
+    for source in sorted(request.sources, key=lambda source: source.name):
+        left_out = [_left_out(source, photo, changes) for photo in source.photos]
+        wanted = [photo for photo, out in zip(source.photos, left_out, strict=True) if out is None]
+        out = [*source.skipped, *(entry for entry in left_out if entry is not None)]
+        told.more(len(source.photos) - len(wanted))
+        before, whole_picture = len(draft.faces), 0
+        work = partial(_embedded, draft.journal, source, detector, model, request.engine)
+        for chunk, outcomes in in_order(work, chunks_of(wanted, CHUNK), request.workers):
+            for photo, outcome in zip(chunk, outcomes, strict=True):
+                told.more(1)
+                if isinstance(outcome, str):
+                    out.append(Skipped(photo.reference, outcome))
+                    continue
+                face = changes.relabelled(labelled_face(source.name, photo))
+                draft.add(face, outcome.embedding, outcome.thumbnail)
+                whole_picture += outcome.whole_picture
+        summaries.append(SourceSummary(source.name, len(draft.faces) - before, whole_picture))
+        skipped += sorted(out, key=lambda entry: entry.reference)
     summary = ModelSummary(model.version, model.sha256, request.engine, model.crop_margin)
     added = _fold_in(draft, request.name, model, changes)
     return BuildFacts(summary, _with_added(summaries, added), tuple(skipped))
+
+
+class _Told:
+    """Counts photos and tells of each."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def more(self, photos: int) -> None:
+        """Tell that so many more are done."""
+        for _ in range(photos):
+            self._done += 1
+            self._progress(self._done, self._total)
+
+
+def _embedded(
+    journal: Journal,
+    source: LabelledSource,
+    detector: Detector,
+    model: Model,
+    engine: str,
+    photos: Sequence[LabelledPhoto],
+) -> tuple[Sequence[LabelledPhoto], Sequence[Outcome]]:
+    """Return what came of a few photos, from the journal where it has them, or kept there."""
+    key = key_of(source, photos, detector, model, engine)
+    outcomes = journal.find(key)
+    if outcomes is None:
+        outcomes = embed(source, photos, detector, model)
+        if any(not isinstance(outcome, str) for outcome in outcomes):
+            journal.keep(key, outcomes)
+    return photos, outcomes
 
 
 def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges) -> Skipped | None:
@@ -181,44 +222,3 @@ def _with_added(summaries: Sequence[SourceSummary], added: Mapping[str, int]) ->
         known = by_name.get(name, SourceSummary(name, 0, 0))
         by_name[name] = replace(known, faces=known.faces + faces)
     return tuple(by_name[name] for name in sorted(by_name))
-
-
-def _in_order(
-    pool: ThreadPoolExecutor,
-    work: Callable[[LabelledPhoto], PreparedFace | Skipped],
-    photos: Iterable[LabelledPhoto],
-) -> Iterator[PreparedFace | Skipped]:
-    """Yield the outcomes in the photos' order, at most `AHEAD` of them prepared and not yet taken."""
-    pending: deque[Future[PreparedFace | Skipped]] = deque()
-    try:
-        for photo in photos:
-            pending.append(pool.submit(work, photo))
-            if len(pending) >= AHEAD:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for future in pending:
-            future.cancel()
-
-
-def _take(
-    outcome: PreparedFace | Skipped, tally: _Tally, draft: Draft, model: Model, changes: FaceChanges
-) -> None:
-    if isinstance(outcome, Skipped):
-        tally.skipped.append(outcome)
-        return
-    tally.ready.append(replace(outcome, face=changes.relabelled(outcome.face)))
-    if len(tally.ready) == BATCH:
-        _embed(tally, draft, model)
-
-
-def _embed(tally: _Tally, draft: Draft, model: Model) -> None:
-    """Embed the faces that are ready, and add them to the draft."""
-    if not tally.ready:
-        return
-    prediction = model.predict([entry.crop for entry in tally.ready])
-    for entry, embedding in zip(tally.ready, prediction.embeddings, strict=True):
-        draft.add(entry.face, embedding, entry.thumbnail)
-        tally.whole_picture += entry.whole_picture
-    tally.ready.clear()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simsvc.errors import FaceNotFound, FacesRefused
-from simsvc.flows.build_index import BATCH
 from simsvc.flows.prepare_face import PreparedFace, prepare
+from simsvc.flows.side_by_side import CHUNK
 from simsvc.ports import Detector, Model
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace
 from simsvc.steps.gallery import LabelledSource, labelled_face
@@ -174,8 +174,8 @@ class LiveFaces:
 
     def _embedded(self, ready: Sequence[PreparedFace], index_name: str) -> list[LiveFace]:
         added: list[LiveFace] = []
-        for start in range(0, len(ready), BATCH):
-            batch = ready[start : start + BATCH]
+        for start in range(0, len(ready), CHUNK):
+            batch = ready[start : start + CHUNK]
             embeddings = self.model.predict([entry.crop for entry in batch]).embeddings
             added += [
                 LiveFace(entry.face, index_name, self.model.sha256, embedding, entry.thumbnail)

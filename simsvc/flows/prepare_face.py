@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simsvc.errors import PhotoError
 from simsvc.ports import Detector, Model
-from simsvc.steps.crop import crop_of
+from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import decode
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
 from simsvc.steps.manifest import Skipped
@@ -48,10 +48,10 @@ def prepare(
     box = box_of(picture, faces, aligned=source.aligned, margin=model.crop_margin)
     if box is None:
         return Skipped(photo.reference, "no_face")
-    thumbnail = crop_of(picture, box, THUMBNAIL_PX, model.crop_margin)
+    judged, thumbnail = crops_of(picture, box, (model.input_px, THUMBNAIL_PX), model.crop_margin)
     return PreparedFace(
         labelled_face(source.name, photo),
-        crop_of(picture, box, model.input_px, model.crop_margin),
+        judged,
         to_jpeg(thumbnail.rgb, THUMBNAIL_QUALITY),
         whole_picture=not faces,
     )

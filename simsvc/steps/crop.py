@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -41,25 +42,24 @@ def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -
 
 def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
     """Return what `crop` makes of the photo's `rgb`, from its picture where the square lies inside it."""
+    return crops_of(photo, face, (size_px,), margin)[0]
+
+
+def crops_of(
+    photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
+) -> tuple[Crop, ...]:
+    """Return the same in several sizes, cut out once."""
     left, top, side = square_px(face, margin)
     edges = _edges_px(left, top, side)
-    if not _inside(edges, photo.width_px, photo.height_px):
-        return crop(photo.rgb, face, size_px, margin)
-    return Crop(_resized(photo.picture.crop(edges), edges, (left, top, side), size_px))
+    inside = _inside(edges, photo.width_px, photo.height_px)
+    picture = photo.picture.crop(edges) if inside else Image.fromarray(_region(photo.rgb, edges))
+    return tuple(Crop(_resized(picture, edges, (left, top, side), size_px)) for size_px in sizes_px)
 
 
 def cut(rgb: RgbImage, left: float, top: float, side: float, size_px: int) -> RgbImage:
     """Cut a square with fractional corner and side (pixels of `rgb`) and resize it to `size_px`."""
-    edges = x0, y0, x1, y1 = _edges_px(left, top, side)
-    height, width = rgb.shape[:2]
-    if _inside(edges, width, height):
-        region = rgb[y0:y1, x0:x1]
-    else:
-        rows = np.arange(y0, y1).clip(0, height - 1)
-        columns = np.arange(x0, x1).clip(0, width - 1)
-        region = rgb[rows[:, None], columns[None, :]]
-    picture = Image.fromarray(np.ascontiguousarray(region))
-    return _resized(picture, edges, (left, top, side), size_px)
+    edges = _edges_px(left, top, side)
+    return _resized(Image.fromarray(_region(rgb, edges)), edges, (left, top, side), size_px)
 
 
 Edges = tuple[int, int, int, int]
@@ -73,6 +73,15 @@ def _edges_px(left: float, top: float, side: float) -> Edges:
 
 def _inside(edges: Edges, width_px: int, height_px: int) -> bool:
     return edges[0] >= 0 and edges[1] >= 0 and edges[2] <= width_px and edges[3] <= height_px
+
+
+def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
+    """Return a copy of the pixels within the edges; beyond the photo its border is replicated."""
+    (x0, y0, x1, y1), (height, width) = edges, rgb.shape[:2]
+    if _inside(edges, width, height):
+        return np.ascontiguousarray(rgb[y0:y1, x0:x1])
+    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+    return rgb.take(rows, axis=0).take(columns, axis=1)  # a quarter of indexing's time
 
 
 def _resized(

@@ -59,6 +59,7 @@ from simsvc.errors import (
     PhotoTooManyBytes,
     PlotNotFound,
     RequestError,
+    ResultsRefused,
     RetireRefused,
     ScopeMissing,
     SettingsError,
@@ -130,6 +131,7 @@ STATUS: dict[type[SimsvcError], int] = {
     SettingsError: 500,
     DiskUnfit: 503,
     BackupRefused: 500,
+    ResultsRefused: 500,
     SimsvcError: 500,
 }
 """The nearest class in an error's ancestry decides."""

@@ -20,9 +20,10 @@ from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer import bodies, export
+from trainer import augment, bodies, export
 from trainer.model import AgeModel, Architecture, extract
-from trainer.projection import principal
+from trainer.pack import CROP_PX, PACK_PX
+from trainer.projection import Projection, principal
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"
@@ -44,6 +45,21 @@ def graph(body: str, head: str, size_px: int, dims: int = 8) -> export.ServedGra
         model(x)  # gives the batch norms statistics that are not 0 and 1
         _, activations = extract(model.eval(), LAYER, x)
     return export.ServedGraph(model, LAYER, principal(activations.numpy(), dims)).eval()
+
+
+def test_a_graph_enlarges_crops_as_training_does() -> None:
+    """A network that sees more pixels than a packed crop has gets them from the graph, as it learnt them."""
+    assert (export.served_px(48), export.served_px(176)) == (48, CROP_PX)
+    plain = graph("resnet18", "regression", 176)
+    model, projection = plain.model, Projection(plain.mean.numpy(), plain.matrix.numpy())
+    served = export.ServedGraph(model, LAYER, projection, seen_px=176).eval()
+    packed = np.stack([np.asarray(draw_face(seed, PACK_PX)) for seed in range(3)])
+    spec = bodies.BODIES["resnet18"]
+    with torch.no_grad():
+        learnt = plain(augment.batch(packed, 176, spec.mean, spec.std))
+        told = served(augment.batch(packed, CROP_PX, spec.mean, spec.std))
+    for one, other in zip(learnt, told, strict=True):
+        assert other.numpy() == pytest.approx(one.numpy(), abs=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -314,6 +314,23 @@ def test_average(tmp_path: Path) -> None:
     assert not torch.equal(best["head.linear_3.weight"], kept["model"]["head.linear_3.weight"])
 
 
+def test_checkpoints_keep_their_distance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where epochs are shorter than the distance between checkpoints, the last one alone is written."""
+    written: list[int] = []
+    whole = callbacks.Keeper._checkpoint
+
+    def checkpoint(self: callbacks.Keeper, next_epoch: int) -> None:
+        written.append(next_epoch)
+        whole(self, next_epoch)
+
+    monkeypatch.setattr(callbacks.Keeper, "_checkpoint", checkpoint)
+    monkeypatch.setattr(fit, "Keeper", lambda *given: callbacks.Keeper(*given[:4], every_s=3600))
+    history = fit.fit(recipe(schedule="32x3"), brightness(16, 8), tmp_path)
+    assert written == [3]
+    assert json.loads((tmp_path / "history.json").read_text()) == history
+    assert len(history) == 3
+
+
 def test_average_by_hand() -> None:
     """After n steps the average moves by 1 - (1 + n) / (10 + n) until the recipe's decay is reached."""
     average = callbacks.Average(0.25)
@@ -347,6 +364,18 @@ def test_cycles(cycle: str, spans: list[tuple[int, int]]) -> None:
     chosen = Recipe("x", schedule=(Stage(32, 3), Stage(40, 2), Stage(48, 1)), cycle=cycle)
     assert fit.cycles(chosen) == spans
     assert [callbacks.size_at(chosen, epoch) for epoch in range(6)] == [32, 32, 32, 40, 40, 48]
+
+
+def test_a_pack_on_the_device_gives_the_same_batches() -> None:
+    """A batch is the same whether it is cut from an array or from a tensor that lies where the network is."""
+    data = brightness(8, 4)
+    batches = []
+    for resident in (None, torch.from_numpy(data.squares)):
+        torch.manual_seed(5)
+        loader = FaceLoader(data, data.train, recipe(erase=0.5, colour=0.2), True, resident)
+        batches.append(loader.create_batch([3, 1, 4]))
+    assert torch.equal(batches[0][0], batches[1][0])
+    assert torch.equal(batches[0][1], batches[1][1])
 
 
 def test_targets() -> None:

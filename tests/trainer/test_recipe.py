@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.errors import SettingsError
-from trainer.recipe import RECIPES, Stage, load, parse, parse_schedule
+from trainer.recipe import RECIPES, Stage, load, parse, parse_fold, parse_schedule
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
 
@@ -113,3 +113,16 @@ def test_no_such_recipe() -> None:
     """A name without a recipe gives a sentence with the names that there are."""
     with pytest.raises(SettingsError, match=r"no recipe 'orign'; there are: .*origin"):
         load("orign")
+
+
+@pytest.mark.parametrize("text", ["4", "0/4", "5/4", "1/1", "1/4/2", "a/b", "-1/4"])
+def test_no_fold(text: str) -> None:
+    """What is no part of at least two is refused before any work."""
+    with pytest.raises(SettingsError, match='not of the form "1/4"'):
+        parse("x", f'fold = "{text}"')
+
+
+def test_fold() -> None:
+    """A fold is a part of so many; none where nothing is said."""
+    assert parse_fold("2/4") == (2, 4)
+    assert parse_fold("") is None

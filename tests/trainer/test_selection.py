@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 from simsvc.errors import SettingsError
 from simsvc.steps.labels import GENDERS, GROUPS
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.selection import cleaned, loss_weights, one_hots, share
+from trainer.datasets.rows import Row
+from trainer.selection import cleaned, in_fold, loss_weights, one_hots, share
 
 
 def pairs(*both: tuple[int, int]) -> DuplicatePairs:
@@ -106,3 +109,14 @@ def test_one_hots() -> None:
     rows = one_hots([GENDERS[1], None], [None, GROUPS[2]])
     assert rows.dtype == np.float32
     assert rows.tolist() == [[0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0]]
+
+
+def test_folds_share_everyone_out() -> None:
+    """Every face lies in one fold, each holds about a fourth, and those who belong together share one."""
+    rows = [Row(Path("x"), 30.0, "utkface", f"{at}.jpg") for at in range(2000)]
+    groups = np.arange(2000)
+    groups[1000:1100] = np.arange(100)
+    folds = np.array([in_fold(groups, rows, part, 4) for part in range(1, 5)])
+    assert (folds.sum(axis=0) == 1).all()
+    assert folds.mean(axis=1) == pytest.approx(0.25, abs=0.04)
+    assert (folds[:, 1000:1100] == folds[:, :100]).all()

@@ -39,7 +39,7 @@ def test_taught(tmp_path: Path) -> None:
     models = [finished(tmp_path / name, seed, **TOLD) for seed, name in enumerate(("one", "two"))]
     positions = np.array([1, 4, 5])
     runs = [tmp_path / "one", tmp_path / "two"]
-    found = teachers.taught(runs, data.squares, positions)
+    found = teachers.taught(runs, data.squares, [positions, positions])
     spec = bodies.BODIES["resnet18"]
     crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
     with torch.no_grad():
@@ -49,13 +49,27 @@ def test_taught(tmp_path: Path) -> None:
     assert not found[[0, 2, 3, 6, 7]].any()
 
 
+def test_teachers_of_folds_tell_of_what_they_never_saw(tmp_path: Path) -> None:
+    """A face is told of by the teachers that tell of it alone, and their mean is a distribution."""
+    data = brightness(6, 2)
+    for seed, name in enumerate(("one", "two", "all")):
+        finished(tmp_path / name, seed, **TOLD)
+    runs = [tmp_path / name for name in ("one", "two", "all")]
+    alone = [teachers.taught([run], data.squares, [np.arange(6)]) for run in runs]
+    tells = [np.array([0, 1]), np.array([2, 3]), np.array([0, 2])]
+    found = teachers.taught(runs, data.squares, tells)
+    wanted = [(alone[0] + alone[2])[0] / 2, alone[0][1], (alone[1] + alone[2])[2] / 2, alone[1][3]]
+    assert found[:4] == pytest.approx(np.stack(wanted), abs=2e-3)  # bfloat16, in batches of other sizes
+    assert not found[4:].any()
+
+
 def test_a_regression_cannot_teach(tmp_path: Path) -> None:
     """A run that tells ages but no distribution is refused, and so is one that is not there."""
     finished(tmp_path / "plain", 0)
     data = brightness(3, 1)
     for name, sentence in (("plain", "cannot teach"), ("gone", "no finished run")):
         with pytest.raises(SettingsError, match=sentence):
-            teachers.taught([tmp_path / name], data.squares, np.array([0]))
+            teachers.taught([tmp_path / name], data.squares, [np.array([0])])
 
 
 def test_learns_from_a_teacher(tmp_path: Path) -> None:

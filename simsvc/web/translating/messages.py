@@ -24,6 +24,8 @@ ONLY_COMMANDS = (
     "commands",
     "engines/fernet_cipher.py",
     "engines/model_shelf.py",
+    "engines/photo_files.py",
+    "engines/results_",
     "engines/secret_key.py",
     "engines/sources.py",
     "engines/torch_",
@@ -40,6 +42,7 @@ ONLY_COMMANDS = (
     "store/migrate.py",
     "store/photos.py",
     "wiring.py",
+    "wiring_bulk.py",
     "wiring_keep.py",
 )
 """Whose errors reach the command line, and programs, only: there simsvc speaks English."""

@@ -25,6 +25,7 @@ from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
+from simsvc.ports import Detector
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.crop import crop
 from simsvc.steps.decode import decode
@@ -194,12 +195,11 @@ def test_progress_counts_every_photo_once(builder: Builder, labelled_folder: Lab
     assert builder.progress == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_more_photos_than_are_read_ahead(
+def test_more_photos_than_one_chunk_holds(
     builder: Builder, labelled_folder: LabelledFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Batches and the read-ahead, smaller than the folder, lose no face and change no order."""
-    monkeypatch.setattr(build_index, "BATCH", 3)
-    monkeypatch.setattr(build_index, "AHEAD", 4)
+    """Chunks smaller than the folder lose no face and change no order."""
+    monkeypatch.setattr(build_index, "CHUNK", 3)
     assert builder(labelled_folder(count=10)).count == 10
     assert [face.age_years for face in builder.index().faces] == [20.0 + number for number in range(10)]
 
@@ -255,6 +255,50 @@ def test_a_failing_model_leaves_the_old_index(builder: Builder, labelled_folder:
         )
     assert builder.shelf.current() == old.label
     assert [path.name for path in (builder.shelf.root / "demo").iterdir()] == [old.build]
+
+
+class _Counting:
+    """A detector that counts, and ends the build at a photo, as a kill does for the files that it leaves."""
+
+    def __init__(self, inner: Detector, most: int) -> None:
+        self.inner, self.most, self.asked = inner, most, 0
+
+    def detect(self, photo: Photo) -> tuple[Face, ...]:
+        self.asked += 1
+        if self.asked > self.most:
+            raise KeyboardInterrupt
+        return self.inner.detect(photo)
+
+
+def test_a_build_that_was_cut_off_goes_on(builder: Builder, labelled_folder: LabelledFolder) -> None:
+    """The photos of whole chunks are not looked at again, and the build has the bytes of one in one go."""
+    folder = labelled_folder(count=20)
+    whole = builder(folder, workers=1)
+    expected = files_of(builder.shelf.root / whole.label)
+    shutil.rmtree(builder.shelf.root)
+    builder.detector = first = _Counting(builder.detector, most=17)  # type: ignore[assignment] # behind the same port
+    with pytest.raises(KeyboardInterrupt):
+        builder(folder, workers=1)
+    builder.detector = second = _Counting(first.inner, most=99)  # type: ignore[assignment] # behind the same port
+    again = builder(folder, workers=1)
+    assert second.asked == 20 - 2 * build_index.CHUNK
+    assert files_of(builder.shelf.root / again.label) == expected
+    assert [path.name for path in (builder.shelf.root / "demo").iterdir()] == [again.build]
+
+
+def test_a_photo_that_changed_meanwhile_is_embedded_anew(
+    builder: Builder, labelled_folder: LabelledFolder
+) -> None:
+    """What was embedded before a build was cut off is not taken for another file of the same name."""
+    folder = labelled_folder(count=20)
+    builder.detector = first = _Counting(builder.detector, most=17)  # type: ignore[assignment] # behind the same port
+    with pytest.raises(KeyboardInterrupt):
+        builder(folder, workers=1)
+    draw_face(77).save(folder / "003.png")
+    builder.detector = first.inner
+    changed = files_of(builder.shelf.root / builder(folder).label)
+    shutil.rmtree(builder.shelf.root)
+    assert files_of(builder.shelf.root / builder(folder).label) == changed
 
 
 class _FarOff:

@@ -1,0 +1,111 @@
+"""What an index build has embedded so far, in a file beside it that outlives the build's process.
+
+A line of JSON that says with which libraries, then records: key (32 bytes), length of the content (8 bytes,
+little-endian), sha256 of the content (32 bytes), content. A record is good or it is not there: what follows
+the last good one, because the process or the machine went down while it was written, is cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import threading
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO
+
+from simsvc.steps.embedded import Outcome, from_bytes, to_bytes
+
+FORMAT = 1
+_HEAD = struct.Struct("<32sQ32s")
+
+
+class EmbeddedJournal:
+    """Outcomes of embedding by key, for any thread."""
+
+    def __init__(self, path: Path, libraries: Iterable[str]) -> None:
+        """Read what an earlier build of the same libraries left in the file, if anything."""
+        self._path = path
+        self._beginning = (json.dumps({"format": FORMAT, "libraries": _versions(libraries)}) + "\n").encode()
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        if path.exists():
+            self._reopen()
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self._places)
+
+    def find(self, key: bytes) -> tuple[Outcome, ...] | None:
+        """Return what was kept under a key (32 bytes), or None."""
+        place = self._places.get(key)
+        if place is None or self._file is None:
+            return None
+        with self._lock:
+            self._file.seek(place[0])
+            data = self._file.read(place[1])
+        return from_bytes(data)
+
+    def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
+        """Append a record; the file is made with the first one."""
+        data = to_bytes(outcomes)
+        with self._lock:
+            file = self._file = self._file or self._fresh()
+            start = file.seek(0, 2)
+            file.write(_HEAD.pack(key, len(data), hashlib.sha256(data).digest()) + data)
+            self._places[key] = (start + _HEAD.size, len(data))
+
+    def close(self) -> None:
+        """Write out what is buffered and let go of the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        self._places.clear()
+
+    def drop(self) -> None:
+        """Delete the file: its build is finished."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+    def _fresh(self) -> IO[bytes]:
+        file = self._path.open("w+b", buffering=0)
+        file.write(self._beginning)
+        return file
+
+    def _reopen(self) -> None:
+        """Note where the good records lie and cut off the rest; begin anew after other libraries."""
+        file = self._path.open("r+b", buffering=0)
+        if file.readline() != self._beginning:
+            file.close()
+            self._path.unlink()
+            return
+        self._file, end = file, file.tell()
+        while (record := _good(file)) is not None:
+            key, size = record
+            self._places[key] = (file.tell() - size, size)
+            end = file.tell()
+        file.truncate(end)
+
+
+def _good(file: IO[bytes]) -> tuple[bytes, int] | None:
+    """Read one record, and return its key and the length of its content; None where it is not whole."""
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    key, size, digest = _HEAD.unpack(head)
+    data = file.read(size)
+    return (key, size) if hashlib.sha256(data).digest() == digest else None
+
+
+def _versions(libraries: Iterable[str]) -> dict[str, str | None]:
+    return {name: _version(name) for name in sorted(libraries)}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

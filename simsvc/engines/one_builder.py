@@ -1,0 +1,28 @@
+"""One build at a time under one root."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simsvc.errors import BuildRunning
+
+
+@contextmanager
+def alone(root: Path, name: str) -> Iterator[None]:
+    """Hold the root's lock, which dies with the process.
+
+    Raises:
+        BuildRunning: another process holds it.
+    """
+    (root / name).mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildRunning(
+                "Another index build is at work in this folder. Wait until it has finished, then start again."
+            ) from None
+        yield

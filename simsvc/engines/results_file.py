@@ -1,0 +1,97 @@
+"""The finished table of results: CSV, or Parquet where PyArrow is installed; whole or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from simsvc.engines.durable_files import sync
+from simsvc.errors import ResultsRefused
+from simsvc.steps.results import COLUMNS, Row
+from simsvc.steps.spreadsheet import csv_line
+
+ROWS_A_GROUP = 50_000
+"""Rows of a Parquet file's row group: held in memory at once. Ours."""
+BYTE_ORDER_MARK = "\ufeff"
+"""By which spreadsheet programs tell UTF-8."""
+
+
+def check_kind(path: Path) -> None:
+    """See before any work that a table of this name can be written.
+
+    Raises:
+        ResultsRefused: its ending names no kind of table, or PyArrow is missing.
+    """
+    if path.suffix not in _WRITERS:
+        raise ResultsRefused(
+            "Results are written as .csv or .parquet. End the name of --out with one of them."
+        )
+    if path.suffix == ".parquet":
+        _pyarrow()
+
+
+def write_results(path: Path, rows: Iterable[Row]) -> None:
+    """Write a table and put it in place in one step.
+
+    Raises:
+        ResultsRefused: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _WRITERS[path.suffix](fresh, rows)
+        sync(fresh)
+        fresh.replace(path)
+        sync(path.absolute().parent)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise ResultsRefused(
+            f"The results cannot be written ({error.strerror}). "
+            "Free some space, then run the same command again: nothing is judged twice."
+        ) from None
+
+
+def _write_csv(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(BYTE_ORDER_MARK + csv_line(COLUMNS))
+        file.writelines(csv_line(_cell(row[name]) for name in COLUMNS) for row in rows)
+
+
+def _cell(value: str | float | bool | None) -> str | float | None:
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
+    arrow = _pyarrow()
+    from pyarrow import parquet  # noqa: PLC0415 - optional, see pyproject's extra "parquet"
+
+    types = {"text": arrow.string(), "number": arrow.float64(), "yes or no": arrow.bool_()}
+    schema = arrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for group in _groups(rows):
+            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+
+
+def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while group := list(islice(rows, ROWS_A_GROUP)):
+        yield group
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow  # noqa: PLC0415, ICN001 - optional, see pyproject's extra "parquet"
+    except ImportError:
+        raise ResultsRefused(
+            "Parquet needs PyArrow, which is not installed here. Install it with "
+            "`pip install 'simsvc[parquet]'`, or end the name of --out with .csv."
+        ) from None
+    return pyarrow
+
+
+_WRITERS: Mapping[str, Callable[[Path, Iterable[Row]], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}

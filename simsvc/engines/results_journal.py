@@ -1,0 +1,141 @@
+"""The results of a run that is under way: FILE.part beside FILE, added to by batches, one JSON line each.
+
+The first line says what the run is; each other one holds the rows of a batch. A line is whole or it is not
+there: one that was cut off with the process is cut off the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simsvc.errors import ResultsRefused
+from simsvc.steps.results import Row
+
+FORMAT = 1
+Key = tuple[str, int, int]
+
+
+class ResultsJournal:
+    """Rows by batch, for one process at a time."""
+
+    def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
+        """Go on with the run in this file, or begin it.
+
+        Args:
+            path: of the file.
+            run: what must be the same for the rows to belong together, as JSON holds it.
+
+        Raises:
+            ResultsRefused: another process is at work on it, it belongs to another run, or cannot be written.
+        """
+        self._path = path
+        self._header = json.dumps({"format": FORMAT, **run}, sort_keys=True)
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise ResultsRefused(
+                f"The results cannot be written to {path.parent} ({error.strerror}). "
+                "Name another folder with --out, or correct its permissions."
+            ) from None
+        self._hold()
+        self._begin()
+        self._ends = list(self._line_ends())
+
+    def append(self, done: Sequence[tuple[Key, Row]]) -> None:
+        """Add a batch; it is on the disk when this returns.
+
+        Raises:
+            ResultsRefused: the disk is full, or gone.
+        """
+        rows = [[size, changed, row] for (_, size, changed), row in done]
+        try:
+            self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise ResultsRefused(
+                f"The results cannot be written ({error.strerror}). "
+                "Free some space, then run the same command again: it goes on."
+            ) from None
+        self._ends.append(self._file.tell())
+
+    def last_records(self) -> tuple[str, ...]:
+        """Return the records that the last batch names: the one that may not have gone on record."""
+        last = list(self._batches(-1))
+        return tuple(str(row["record"]) for _, row in last[0] if row["record"]) if last else ()
+
+    def forget_last(self) -> None:
+        """Cut the last batch off: it did not go on record, so that its photos are judged again."""
+        self._ends.pop()
+        self._file.truncate(self._ends[-1])
+
+    def done(self) -> dict[Key, str]:
+        """Return which photos have a row, and its status."""
+        return {key: str(row["status"]) for batch in self._batches() for key, row in batch}
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every photo's row once: the last one of a photo that changed between two runs."""
+        latest = {row["photo"]: key for batch in self._batches() for key, row in batch}
+        for batch in self._batches():
+            for key, row in batch:
+                if latest.get(row["photo"]) == key:
+                    del latest[row["photo"]]
+                    yield row
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._file.close()
+
+    def drop(self) -> None:
+        """Delete it: the run is finished."""
+        self._path.unlink(missing_ok=True)
+        self.close()
+
+    def _batches(self, start: int = 0) -> Iterator[list[tuple[Key, Row]]]:
+        """Yield batches from one of them on; -1 is the last one."""
+        beginnings, ends = self._ends[:-1], self._ends[1:]
+        with self._path.open("rb") as file:
+            for begin, end in list(zip(beginnings, ends, strict=True))[start:]:
+                file.seek(begin)
+                entries = json.loads(file.read(end - begin))
+                yield [((row["photo"], size, changed), row) for size, changed, row in entries]
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ResultsRefused(
+                f"Another run is at work on {self._path.name}. Wait for it, or name another file with --out."
+            ) from None
+
+    def _begin(self) -> None:
+        """Write the first line, or hold it against this run."""
+        self._file.seek(0)
+        line = self._file.readline()
+        if not line.endswith(b"\n"):
+            self._file.truncate(0)
+            self._file.write(self._header.encode() + b"\n")
+            self._file.flush()
+        elif line.decode("utf-8", "replace").strip() != self._header:
+            self._file.close()
+            raise ResultsRefused(
+                f"{self._path.name} is of a run with another model, or recorded otherwise, so that going on "
+                "with it would mix the two. Delete it to begin anew, or name another file with --out."
+            )
+
+    def _line_ends(self) -> Iterator[int]:
+        """Yield where each whole line ends, and cut off what follows the last."""
+        self._file.seek(0)
+        end = 0
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            end += len(line)
+            yield end
+        self._file.truncate(end)

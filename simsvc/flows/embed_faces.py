@@ -1,0 +1,52 @@
+"""A few labelled photos to their embeddings and thumbnails, and what tells them from others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from simsvc.flows.prepare_face import prepare
+from simsvc.ports import Detector, Model
+from simsvc.steps.embedded import Embedded, Outcome
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource
+from simsvc.steps.manifest import Skipped
+
+
+def embed(
+    source: LabelledSource, photos: Sequence[LabelledPhoto], detector: Detector, model: Model
+) -> tuple[Outcome, ...]:
+    """Decode, detect and crop photos, embed the crops in one pass, and return what came of each photo.
+
+    Raises:
+        BundleDamaged: the model's answer makes no sense.
+    """
+    prepared = [prepare(source, photo, detector, model) for photo in photos]
+    crops = [face.crop for face in prepared if not isinstance(face, Skipped)]
+    rows = iter(model.predict(crops).embeddings if crops else ())
+    return tuple(
+        face.reason if isinstance(face, Skipped) else Embedded(next(rows), face.thumbnail, face.whole_picture)
+        for face in prepared
+    )
+
+
+def key_of(
+    source: LabelledSource, photos: Sequence[LabelledPhoto], detector: Detector, model: Model, engine: str
+) -> bytes:
+    """Return 32 bytes that differ where `embed` might give something else; labels do not matter to it.
+
+    A photo is told by its place, name, length and time of change: reading it would take as long as judging.
+    """
+    made_with = [model.sha256, engine, model.crop_margin, type(detector).__qualname__]
+    files = [(str(photo.path.absolute()), photo.reference, *_stamp(photo)) for photo in photos]
+    said = json.dumps([made_with, source.name, source.aligned, files])
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).digest()
+
+
+def _stamp(photo: LabelledPhoto) -> tuple[int, int]:
+    """Return length in bytes and time of change in ns, zeros where the file cannot be looked at."""
+    try:
+        stat = photo.path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,54 @@
+"""Work in chunks, by several threads, its outcomes in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+CHUNK = 8
+"""Photos that one thread takes through all steps, the model judging them in one pass. By one thread of a Xeon
+the int8 model takes 5.5 ms a face alone, 4.8 by eights, and 6.5 by 64, for which memory is fetched anew."""
+AHEAD = 8
+"""Chunks that may be done or under way and not taken yet; never fewer than twice the threads."""
+
+
+def chunks_of(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
+    """Yield the jobs in tuples of `size`, the last one shorter."""
+    jobs = iter(jobs)
+    while chunk := tuple(islice(jobs, size)):
+        yield chunk
+
+
+def in_order(
+    work: Callable[[Job], Done], jobs: Iterable[Job], threads: int, ahead: int = AHEAD
+) -> Iterator[Done]:
+    """Do the work by so many threads, and yield what comes of it in the jobs' order.
+
+    Where the caller stops early, or a job raises, what has not begun is left undone.
+
+    Args:
+        work: is called with each job, by any thread.
+        jobs: read as they are begun.
+        threads: how many jobs are under way at one time.
+        ahead: how many may be done or under way and not taken yet, which bounds the memory; at least twice
+            the threads.
+    """
+    most = max(ahead, 2 * threads)
+    pending: deque[Future[Done]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for job in jobs:
+                pending.append(pool.submit(work, job))
+                if len(pending) >= most:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,67 @@
+"""What embedding a labelled photo gave, and its bytes: what a killed build need not do again."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsvc.values import FloatVector
+
+_SKIPPED, _FACE, _WHOLE = 0, 1, 2
+_HEAD = struct.Struct("<BHI")
+"""Kind of outcome; D or, of what was skipped, 0; bytes of the thumbnail or of the reason."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A labelled photo's face.
+
+    Attributes:
+        embedding: float32 (D,), unit length.
+        thumbnail: what the model saw, for people, as JPEG.
+        whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
+    """
+
+    embedding: FloatVector
+    thumbnail: bytes
+    whole_picture: bool
+
+
+Outcome = Embedded | str
+"""A face, or why the photo gave none."""
+
+
+def to_bytes(outcomes: Sequence[Outcome]) -> bytes:
+    """Return outcomes as bytes, little-endian, each with its lengths before it."""
+    return b"".join(_packed(outcome) for outcome in outcomes)
+
+
+def from_bytes(data: bytes) -> tuple[Outcome, ...]:
+    """Return what `to_bytes` was given, to the last bit."""
+    outcomes: list[Outcome] = []
+    at = 0
+    while at < len(data):
+        kind, dims, size = _HEAD.unpack_from(data, at)
+        vector = at + _HEAD.size
+        text = vector + 4 * dims
+        said = data[text : text + size]
+        if kind == _SKIPPED:
+            outcomes.append(said.decode())
+        else:
+            embedding = np.frombuffer(data, dtype="<f4", count=dims, offset=vector).astype(np.float32)
+            outcomes.append(Embedded(embedding, said, whole_picture=kind == _WHOLE))
+        at = text + size
+    return tuple(outcomes)
+
+
+def _packed(outcome: Outcome) -> bytes:
+    if isinstance(outcome, str):
+        reason = outcome.encode()
+        return _HEAD.pack(_SKIPPED, 0, len(reason)) + reason
+    vector = outcome.embedding.astype("<f4").tobytes()
+    kind = _WHOLE if outcome.whole_picture else _FACE
+    head = _HEAD.pack(kind, len(outcome.embedding), len(outcome.thumbnail))
+    return head + vector + outcome.thumbnail

@@ -1,0 +1,56 @@
+"""Several estimates on record in one transaction: all of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from simsvc.ports import Cipher, Recorder
+from simsvc.store.database import Database
+from simsvc.store.estimates import EstimateStore
+from simsvc.store.tables import ErasedEstimateRow, EstimateRow
+
+
+class TogetherStore:
+    """Puts estimates on record by batches."""
+
+    def __init__(self, database: Database, cipher: Cipher | None = None) -> None:
+        """Keep estimates in the database, and photos encrypted by the cipher: none of them without one."""
+        self._database = database
+        self._cipher = cipher
+
+    @contextmanager
+    def together(self) -> Iterator[Recorder]:
+        """Give a recorder whose estimates go on record when the block ends, each as if it came alone.
+
+        Raises:
+            StoreError: the database cannot be written; nothing of the block is on record.
+        """
+        with self._database.transaction() as session:
+            yield EstimateStore(_OneTransaction(session), self._cipher)
+
+    def have(self, records: Collection[str]) -> bool:
+        """Say whether all of these public ids are or were on record.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            kept = select(EstimateRow.public_id).where(EstimateRow.public_id.in_(list(records)))
+            gone = select(ErasedEstimateRow.public_id).where(ErasedEstimateRow.public_id.in_(list(records)))
+            return {*session.scalars(kept), *session.scalars(gone)} == set(records)
+
+
+class _OneTransaction(Database):
+    """A database whose every transaction is the one that is under way; its owner commits it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give the session that is under way."""
+        yield self._session

@@ -1,0 +1,50 @@
+"""What judging many photos of this machine needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simsvc.engines.photo_files import read_photo
+from simsvc.engines.results_file import check_kind, write_results
+from simsvc.engines.results_journal import ResultsJournal
+from simsvc.errors import ResultsRefused
+from simsvc.flows.bulk import Bulk
+from simsvc.settings import cores
+from simsvc.store.together import TogetherStore
+from simsvc.wiring import Services
+
+PART = ".part"
+"""Follows the table's name in the name of its journal."""
+
+
+@contextmanager
+def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk]:
+    """Give what judges many photos, and write the table when the block ends; another such run goes on.
+
+    Args:
+        services: of this process.
+        out: the table that is to be.
+        recorded: whether the answers go on record.
+
+    Raises:
+        ResultsRefused: the table is there already, or cannot be written, or its beginnings do not fit.
+        BundleError: the model cannot be used.
+    """
+    check_kind(out)
+    part = out.with_name(out.name + PART)
+    if out.exists() and not part.exists():
+        raise ResultsRefused(
+            f"{out.name} is there already, and nothing of it is left to do. "
+            "Move it away to judge the photos once more, or name another file with --out."
+        )
+    corridor = services.corridor()
+    journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
+    book = TogetherStore(services.database, services.cipher) if recorded else None
+    try:
+        yield Bulk(corridor, journal, book, read_photo, cores())
+        write_results(out, journal.rows())
+        journal.drop()
+    finally:
+        journal.close()

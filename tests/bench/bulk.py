@@ -1,0 +1,167 @@
+"""Many faces at once: index build and `flask estimate --out`, each beside the bare model."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.gallery import THUMBNAILS
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.photo_files import photo_file
+from simsvc.engines.shelf import IndexShelf
+from simsvc.engines.sources import read_source
+from simsvc.flows.build_index import BuildRequest, build
+from simsvc.ports import Model
+from simsvc.settings import Settings, cores
+from simsvc.steps.crop import crop
+from simsvc.steps.gallery import LabelledSource
+from simsvc.values import Crop, Face
+from simsvc.wiring import Services
+from simsvc.wiring_bulk import bulk_into
+from tests.bench.timing import Figures
+
+UTKFACE = Path("../shared/data/utkface")
+MOST = 2_000
+BARE_S = 3.0
+BATCHES = {"by single faces": 1, "by eights": 8, "by 32": 32}
+
+
+def figures(settings: Settings, services: Services, folder: Path) -> Figures:
+    """Return photos a second of the bare model, of a build and of bulk estimates, and what they leave behind.
+
+    The bare model is given finished crops by all cores, in several ways, of which the fastest counts; it is
+    asked before and after each of the others, because machines are slower in some minutes.
+
+    Args:
+        settings: of the bench's own installation, with an index in service.
+        services: of the same.
+        folder: empty, for what is written.
+    """
+    source = photos(settings, folder)
+    crops = _crops(source, load_bundle(settings.bundle_dir).size_px)
+    found: Figures = {"photos": {"count": len(source.photos), "cores": cores()}}
+    ways: list[dict[str, float]] = [_bare(settings, crops)]
+    steps: dict[str, Callable[[], dict[str, float]]] = {
+        "index build": lambda: _built(settings, services, source, folder / "indexes"),
+        "estimates, on record": lambda: _estimated(services, source, folder / "recorded.csv", recorded=True),
+        "estimates, not recorded": lambda: _estimated(services, source, folder / "bare.csv", recorded=False),
+    }
+    for name, step in steps.items():
+        row = step()
+        ways.append(_bare(settings, crops))
+        bare = statistics.mean(max(way.values()) for way in ways[-2:])
+        found[name] = {**row, "bare_model_a_second": round(bare, 1)}
+        found[name]["of_bare_model"] = round(row["a_second"] / bare, 3)
+    found["bare model, a second"] = {
+        name: round(statistics.median(way[name] for way in ways), 1) for name in ways[0]
+    }
+    return found
+
+
+def photos(settings: Settings, folder: Path) -> LabelledSource:
+    """Return up to `MOST` photos of UTKFace, evenly spread, or links to the composites."""
+    if UTKFACE.is_dir():
+        source = read_source("utkface", UTKFACE)
+        step = max(1, len(source.photos) // MOST)
+        return replace(source, photos=source.photos[::step][:MOST], skipped=())
+    source = read_source("demo", settings.gallery_dir)
+    links = folder / "composites"
+    links.mkdir()
+    repeated = [
+        replace(photo, path=links / f"{round_}-{photo.path.name}", reference=f"{round_}-{photo.reference}")
+        for round_ in range(-(-MOST // len(source.photos)))
+        for photo in source.photos
+    ][:MOST]
+    for photo in repeated:
+        photo.path.symlink_to((settings.gallery_dir / photo.path.name.partition("-")[2]).absolute())
+    return replace(source, photos=tuple(repeated), skipped=())
+
+
+def _crops(source: LabelledSource, side_px: int) -> list[Crop]:
+    """Return the middle of 32 photos as crops."""
+    crops = []
+    for photo in source.photos[:32]:
+        with Image.open(photo.path) as image:
+            side = min(image.size)
+            whole = Face((image.width - side) / 2, (image.height - side) / 2, side, side, 1.0)
+            crops.append(crop(np.asarray(image.convert("RGB")), whole, side_px, 1.0))
+    return crops
+
+
+def _bare(settings: Settings, crops: Sequence[Crop]) -> dict[str, float]:
+    """Return faces a second of the model alone: a thread for each pass, or all for one."""
+    bundle = load_bundle(settings.bundle_dir)
+    alone, wide = OnnxModel(bundle, 1), OnnxModel(bundle, cores())
+    ways = {f"{name}, a thread each": _by_threads(alone, crops[:size]) for name, size in BATCHES.items()}
+    ways[f"by {len(crops)}, all threads on each"] = _by_threads(wide, crops, 1)
+    return ways
+
+
+def _by_threads(model: Model, crops: Sequence[Crop], threads: int | None = None) -> float:
+    """Return faces a second that so many threads, or as many as cores, put through one model."""
+    callers = threads or cores()
+    done = [0] * callers
+    model.predict(crops)
+    start = time.perf_counter()
+
+    def call(place: int) -> None:
+        while time.perf_counter() - start < BARE_S / len(BATCHES):
+            model.predict(crops)
+            done[place] += len(crops)
+
+    running = [threading.Thread(target=call, args=(place,)) for place in range(callers)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return sum(done) / (time.perf_counter() - start)
+
+
+def _built(settings: Settings, services: Services, source: LabelledSource, root: Path) -> dict[str, float]:
+    """Build an index of the photos; return rates with and without what follows the last photo."""
+    corridor, last = services.corridor(), [0.0]
+    shelf = IndexShelf(root)
+
+    def progress(_done: int, _total: int) -> None:
+        last[0] = time.perf_counter()
+
+    request = BuildRequest("bench", (source,), workers=cores())
+    start = time.perf_counter()
+    manifest = build(
+        request, corridor.detector, corridor.model, shelf, on_built=lambda *_: None, progress=progress
+    )
+    whole_s = time.perf_counter() - start
+    return {
+        "a_second": round(len(source.photos) / whole_s, 1),
+        "photos_alone_a_second": round(len(source.photos) / (last[0] - start), 1),
+        "finish_s": round(start + whole_s - last[0], 2),
+        "thumbnail_kb_a_face": round(manifest.files[THUMBNAILS].bytes / manifest.count / 1e3, 2),
+    }
+
+
+def _estimated(services: Services, source: LabelledSource, out: Path, *, recorded: bool) -> dict[str, float]:
+    """Judge the photos into a table; return the rate, and what a record takes in SQLite."""
+    files = [photo_file(photo.path) for photo in source.photos]
+    before, start = _database_bytes(services), time.perf_counter()
+    with bulk_into(services, out, recorded=recorded) as bulk:
+        bulk.judge(bulk.waiting(files), lambda: None)
+    row = {"a_second": round(len(files) / (time.perf_counter() - start), 1)}
+    grown = _database_bytes(services) - before
+    return {**row, "kb_a_record": round(grown / len(files) / 1e3, 2)} if recorded and grown > 0 else row
+
+
+def _database_bytes(services: Services) -> int:
+    """Return the size of SQLite's file with its log folded in; 0 for another database."""
+    name = services.database.engine.url.database
+    if services.database.engine.dialect.name != "sqlite" or not name:
+        return 0
+    services.database.scrub()
+    return Path(name).stat().st_size

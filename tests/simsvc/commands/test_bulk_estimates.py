@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import func, select
+
+from simsvc.engines import photo_files
+from simsvc.engines.results_journal import ResultsJournal
+from simsvc.flows import bulk, estimate
+from simsvc.settings import Settings
+from simsvc.store.database import Database
+from simsvc.store.tables import EstimateRow
+from simsvc.store.together import TogetherStore
+from simsvc.wiring import Services
+from simsvc.wiring_bulk import bulk_into
+from tests.drawn_faces import draw_face
+from tests.simsvc.commands.test_estimate_command import command_app
+from tests.small_site import make_small_site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_small_site(tmp_path_factory.mktemp("site"), faces=15)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of four faces in two folders, a bad photo, a hidden one, and a text."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for number in range(4):
+        draw_face(500 + number, 300).save(folder / ("more" if number % 2 else "") / f"{number}.jpg")
+    (folder / "bad.png").write_bytes(b"no photo")
+    (folder / "more" / ".hidden.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def run(settings: Settings, *words: object) -> Result:
+    return command_app(settings).test_cli_runner().invoke(args=["estimate", *map(str, words)])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def on_record(settings: Settings) -> int:
+    with Database(settings.database_url).reading() as session:
+        return session.scalar(select(func.count()).select_from(EstimateRow)) or 0
+
+
+def test_every_photo_of_a_folder_has_its_row(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """Photos of all folders have a row in order of name; a bad one has its code and sentence."""
+    out = tmp_path / "results.csv"
+    result = run(site, folder, tmp_path / "gone.jpg", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "6 photos, 4 estimated, 2 refused" in result.output
+    rows = table(out)
+    names = ["0.jpg", "2.jpg", "bad.png", "more/1.jpg", "more/3.jpg"]
+    assert [row["photo"] for row in rows] == [
+        *(str(folder / name) for name in names),
+        str(tmp_path / "gone.jpg"),
+    ]
+    assert [row["code"] for row in rows] == ["", "", "not_an_image", "", "", "photo_missing"]
+    assert "Choose a JPEG" in rows[2]["sentence"]
+    assert rows[5]["record"] == rows[5]["photo_sha256"] == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "results.csv"]
+
+
+def test_the_estimates_are_those_of_single_photos(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """A row says what `flask estimate --json` says of the photo alone, and so does its record."""
+    out = tmp_path / "results.csv"
+    run(site, folder, "--out", out)
+    services = Services(site)
+    for row in table(out):
+        single = json.loads(run(site, "--json", row["photo"]).stdout)
+        low, high = single["interval_years"] or ("", "")
+        evidence = single["evidence"] or {"neighbours_age_years": ""}
+        expected = {
+            **{
+                name: single[name]
+                for name in ("photo", "status", "code", "sentence", "age_years", "coverage")
+            },
+            **{name: single[name] for name in ("support", "model", "index", "photo_sha256", "refer_reason")},
+            "flags": " ".join(single["flags"]),
+            "refer": "yes" if single["refer"] else "no",
+            "interval_low_years": low,
+            "interval_high_years": high,
+            "neighbours_age_years": evidence["neighbours_age_years"],
+        }
+        said = {name: "" if value is None else str(value) for name, value in expected.items()}
+        assert {name: row[name] for name in said} == said
+        recorded = services.estimates.find(row["record"]).estimate
+        alone = services.estimates.find(single["id"]).estimate
+        assert replace(recorded, ms={}) == replace(alone, ms={})
+
+
+def test_the_log_fits_after_many_at_once(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that go on record by batches are chained as single ones are."""
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    before = on_record(site)
+    run(site, folder, "--out", tmp_path / "results.csv")
+    assert on_record(site) == before + 5
+    result = command_app(site).test_cli_runner().invoke(args=["audit", "verify"])
+    assert result.exit_code == 0, result.output
+
+
+def test_nothing_goes_on_record_where_that_is_asked(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """With --no-record the rows name no record, the database has none, and a sentence says so."""
+    before = on_record(site)
+    result = run(site, folder, "--out", tmp_path / "results.csv", "--no-record")
+    assert "no auditor will find these estimates" in result.stderr
+    assert {row["record"] for row in table(tmp_path / "results.csv")} == {""}
+    assert on_record(site) == before
+
+
+def test_a_finished_table_is_not_made_again(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """The same command once more judges nothing and says what to do."""
+    out = tmp_path / "results.csv"
+    run(site, folder, "--out", out)
+    before, data = on_record(site), out.read_bytes()
+    result = run(site, folder, "--out", out)
+    assert (result.exit_code, on_record(site), out.read_bytes()) == (1, before, data)
+    assert "there already" in result.output
+
+
+@pytest.mark.parametrize(
+    "cut", ["before the journal", "in the journal", "before the commit", "after the commit"]
+)
+def test_a_run_that_was_cut_off_goes_on(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """Wherever a batch breaks off, each photo ends up with one row and one record."""
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    out, before = tmp_path / "results.csv", on_record(site)
+    with monkeypatch.context() as patch:
+        _cut_off_in_second_batch(patch, cut)
+        assert run(site, folder, "--out", out).exception
+    part = out.with_name("results.csv.part")
+    if cut == "in the journal":
+        with part.open("ab") as file:
+            file.write(b'[[1,2,{"photo"')
+    assert not out.exists()
+    result = run(site, folder, "--out", out)
+    assert result.exit_code == 0, result.output
+    judged = 1 if cut == "after the commit" else 3
+    assert f"{judged} of them judged now" in result.output
+    rows = table(out)
+    assert len({row["photo"] for row in rows}) == len(rows) == 5
+    assert on_record(site) == before + 5
+    assert not part.exists()
+    services = Services(site)
+    for row in rows:
+        assert services.estimates.find(row["record"]).estimate.photo_sha256 == row["photo_sha256"]
+
+
+def _cut_off_in_second_batch(patch: pytest.MonkeyPatch, cut: str) -> None:
+    """Raise what nothing catches, as a kill leaves things, at one moment of the second batch."""
+    append, together, calls = ResultsJournal.append, TogetherStore.together, []
+
+    def cut_append(self: ResultsJournal, done: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2 and cut in {"before the journal", "in the journal"}:
+            raise KeyboardInterrupt
+        append(self, done)
+        if len(calls) == 2 and cut == "before the commit":
+            raise KeyboardInterrupt
+
+    def cut_together(self: TogetherStore) -> Any:
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return together(self)
+
+    patch.setattr(ResultsJournal, "append", cut_append)
+    if cut == "after the commit":
+        patch.setattr(TogetherStore, "together", cut_together)
+
+
+def test_a_photo_that_changed_between_two_runs_is_judged_again(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row of an unfinished run is not taken for another photo of the same name."""
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    out = tmp_path / "results.csv"
+    with monkeypatch.context() as patch:
+        _cut_off_in_second_batch(patch, "before the journal")
+        run(site, folder, "--out", out)
+    (folder / "0.jpg").write_bytes(b"no photo any more")
+    run(site, folder, "--out", out)
+    rows = {Path(row["photo"]).name: row for row in table(out)}
+    assert (len(rows), rows["0.jpg"]["code"]) == (5, "not_an_image")
+
+
+def test_an_unfinished_run_does_not_mix(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows on record and rows that are not, or of two models, do not come into one table."""
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    out = tmp_path / "results.csv"
+    with monkeypatch.context() as patch:
+        _cut_off_in_second_batch(patch, "before the journal")
+        run(site, folder, "--out", out)
+    result = run(site, folder, "--out", out, "--no-record")
+    assert result.exit_code == 1
+    assert "would mix the two" in result.output
+
+
+def test_a_defect_costs_one_row(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo on which a library fails as nobody foresaw is a row, and the others are judged."""
+
+    def fails_on_one(data: bytes, **limits: Any) -> Any:
+        if data == b"no photo":
+            raise RuntimeError("a defect")
+        return decode(data, **limits)
+
+    decode = estimate.decode
+    monkeypatch.setattr(estimate, "decode", fails_on_one)
+    run(site, folder, "--out", tmp_path / "results.csv")
+    rows = {Path(row["photo"]).name: row for row in table(tmp_path / "results.csv")}
+    assert (len(rows), rows["bad.png"]["code"], rows["bad.png"]["record"]) == (5, "not_judged", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--out", "results.xlsx"], 1, ".csv or .parquet"),
+        (["--out", "no/such/folder/results.csv"], 1, "cannot be written"),
+        (["--out", "results.csv", "--json"], 2, "--json or --out"),
+        (["--no-record"], 2, "goes with --out only"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(
+    site: Settings, folder: Path, words: list[str], code: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another kind of table, a folder that is not there, and words that do not go together."""
+    monkeypatch.chdir(folder)
+    result = run(site, folder, *words)
+    assert (result.exit_code, says in result.output) == (code, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_parquet_without_pyarrow_is_a_sentence(
+    site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is installed without PyArrow; asked for Parquet, it says how to get it, before any work."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    before = on_record(site)
+    result = run(site, folder, "--out", tmp_path / "results.parquet")
+    assert "pip install 'simsvc[parquet]'" in result.output
+    assert (result.exit_code, on_record(site)) == (1, before)
+
+
+def test_parquet_holds_what_csv_holds(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """The same rows, with numbers as numbers and what is missing as null."""
+    reason = "PyArrow is not installed; it belongs to the parquet extra"
+    parquet = pytest.importorskip("pyarrow.parquet", reason=reason)
+    run(site, folder, "--out", tmp_path / "results.csv")
+    run(site, folder, "--out", tmp_path / "results.parquet")
+    rows, told = table(tmp_path / "results.csv"), parquet.read_table(tmp_path / "results.parquet").to_pylist()
+    for row, one in zip(rows, told, strict=True):
+        assert list(one) == list(row)
+        for name in ("photo", "age_years", "neighbours_age_years", "support", "photo_sha256", "code"):
+            assert row[name] == ("" if one[name] is None else str(one[name]))
+        assert one["refer"] is (row["refer"] == "yes")
+
+
+def test_a_table_is_safe_for_spreadsheets(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file name that a spreadsheet program would run as a formula is neutralised."""
+    monkeypatch.chdir(tmp_path)
+    Path("=1+1.jpg").write_bytes(b"no photo")
+    run(site, "=1+1.jpg", "--out", "results.csv")
+    assert table(Path("results.csv"))[0]["photo"] == "'=1+1.jpg"
+
+
+def test_names_that_are_no_text_have_rows(site: Settings, tmp_path: Path) -> None:
+    """A file name that is not UTF-8 is shown with its bytes escaped."""
+    name = os.fsencode(tmp_path) + b"/\xff.jpg"
+    Path(os.fsdecode(name)).write_bytes(b"no photo")
+    (shown,) = {file.shown for file in photo_files.list_photos([tmp_path])}
+    assert shown.endswith("/\\xff.jpg")
+    result = run(site, tmp_path, "--out", tmp_path / "results.csv")
+    assert (result.exit_code, table(tmp_path / "results.csv")[0]["code"]) == (0, "not_an_image")
+
+
+def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """While a run is at work on a table, another one is told to wait."""
+    with bulk_into(Services(site), tmp_path / "results.csv", recorded=True):
+        assert "Another run is at work" in run(site, folder, "--out", tmp_path / "results.csv").output
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_with_every_photo_once(site: Settings, tmp_path: Path) -> None:
+    """Killed (-9) at three moments then run to its end: one row and one record a photo, and the log fits."""
+    folder, out, before = tmp_path / "photos", tmp_path / "results.csv", on_record(site)
+    folder.mkdir()
+    for number in range(150):
+        draw_face(number, 120).save(folder / f"{number:03}.png")
+    environment = os.environ | {
+        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
+        "SIMSVC_INDEX_ROOT": str(site.index_root),
+        "DATABASE_URL": site.database_url,
+        "SIMSVC_MODEL_ROOT": str(site.model_root),
+        "SECRET_KEY": site.secret_key or "",
+    }
+    command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "estimate", folder, "--out", out]
+    part, seen = out.with_name("results.csv.part"), 0
+    for _ in range(3):
+        process = subprocess.Popen([*map(str, command)], env=environment, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None:
+            if part.exists() and part.stat().st_size > seen + 200:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+        seen = part.stat().st_size if part.exists() else seen
+    assert run(site, folder, "--out", out).exit_code == 0 or out.exists()
+    rows = table(out)
+    assert len({row["photo"] for row in rows}) == len(rows) == 150
+    assert on_record(site) == before + 150
+    assert len({row["record"] for row in rows}) == 150
+    assert command_app(site).test_cli_runner().invoke(args=["audit", "verify"]).exit_code == 0

@@ -107,7 +107,7 @@ def forget_unfinished(root: Path) -> None:
     except OSError as error:
         raise IndexUnwritable(
             f"The index folder cannot be written to ({error.strerror}). "
-            "Correct its permissions, then try again."
+            "Free some space, or correct its permissions, then start again."
         ) from None
 
 

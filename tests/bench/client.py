@@ -70,7 +70,7 @@ class Connection:
 
 
 MOST_S = 300.0
-"""When a load ends, however few requests it got through: `make bench` is to take 15 minutes, on any machine."""
+"""When a load ends, however few requests it got through: `make bench` takes 15 minutes on any machine."""
 
 
 def load(port: int, request: bytes, clients: int, requests: int, seconds: float) -> dict[str, object]:

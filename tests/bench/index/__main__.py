@@ -1,8 +1,8 @@
 """`make bench-index`: Annoy beside exact search, hnswlib, faiss and usearch, from 10^4 to 10^6 vectors.
 
 Vectors are the embeddings of the index in service and draws around them (`vectors.py` says how). Prints what
-it measures, writes docs/bench-index.json and the plots beside it. With --sizes or --only it measures that
-part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two cores.
+it measures, writes docs/bench-index.json, and page and plots beside it. With --sizes or --only it measures
+that part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -61,16 +61,21 @@ def run(module: str, *arguments: str) -> Report:
     return found
 
 
-def of_libraries(names: list[str], folder: Path, report: Report, size: str) -> None:
-    """Build with and search each library in turn."""
+def of_libraries(names: list[str], folder: Path, report: Report, size: str, keep: Path) -> None:
+    """Build with and search each library in turn; the file is written after each."""
     with tqdm(names, desc=f"{size} vectors", unit="library") as bar:
         for name in bar:
             bar.set_postfix_str(name)
             if importlib.util.find_spec(name) is None and name != "exact":
                 tqdm.write(f"{name} is not installed, so it is left out: pip install 'simsvc[bench]'.")
                 continue
-            found = run("one", "build", name, str(folder)) | run("one", "search", name, str(folder))
+            try:
+                found = run("one", "build", name, str(folder)) | run("one", "search", name, str(folder))
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                tqdm.write(f"{name} did not get through {size} vectors, so it is left out: {error}.")
+                continue
             report.setdefault("libraries", {}).setdefault(name, {})[size] = found
+            write_report(keep, report)
             tqdm.write(table.row(int(size), name, found, report["shapes"][size]["kind"]))
 
 
@@ -128,7 +133,7 @@ def write_sample(folder: Path, sample: Sample) -> None:
 
 
 def measure(args: argparse.Namespace, report: Report, keep: Path) -> None:
-    """Measure what was asked for; the file is written after each size."""
+    """Measure what was asked for."""
     label, embeddings = embeddings_in_service()
     source = Source(embeddings)
     report |= {"index": label, "dims": embeddings.shape[1], "questions_held_out": len(source.questions)}
@@ -146,10 +151,15 @@ def measure(args: argparse.Namespace, report: Report, keep: Path) -> None:
             folder, sample = Path(name), source.sample(size)
             write_sample(folder, sample)
             report.setdefault("shapes", {})[str(size)] = {"kind": sample.kind, **shape(sample.rows)}
-            of_libraries(args.only or list(PEERS), folder, report, str(size))
+            of_libraries(args.only or list(PEERS), folder, report, str(size), keep)
             if not args.only or "annoy" in args.only:
                 of_port(folder, report, str(size))
-        keep.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            write_report(keep, report)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write what is known so far."""
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
@@ -174,6 +184,8 @@ def main() -> int:
     report: Report = json.loads(args.out.read_text()) if args.out.exists() else {}
     measure(args, report, args.out)
     plots.write(report, args.out.parent)
+    if {"service", "questions"} <= report.keys():
+        args.out.with_suffix(".md").write_text(table.document(report), encoding="utf-8")
     print(table.rows(report))
     print(f"{args.out} and its plots are written; it took {time.perf_counter() - start:.0f} s.")
     return 0

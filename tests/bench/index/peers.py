@@ -81,15 +81,15 @@ class Exact:
 
 
 class Hnswlib:
-    """A navigable graph; M and ef_construction as in its README."""
+    """A navigable graph; M as in its README, ef_construction half of that: a million take half the time."""
 
-    efforts, settings = (10, 20, 40, 80, 160, 320), "M 16, ef_construction 200"
+    efforts, settings = (10, 20, 40, 80, 160, 320), "M 16, ef_construction 100"
 
     def build(self, rows: Vectors, path: Path) -> None:
         import hnswlib  # noqa: PLC0415 - may be missing, and is measured alone
 
         index = hnswlib.Index("ip", rows.shape[1])
-        index.init_index(len(rows), M=16, ef_construction=200, random_seed=1)
+        index.init_index(len(rows), M=16, ef_construction=100, random_seed=1)
         index.add_items(rows, num_threads=CORES)
         index.save_index(str(path))
 

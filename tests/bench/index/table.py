@@ -38,3 +38,110 @@ def at(found: dict[str, Any]) -> dict[str, float]:
     if "chosen" in found:
         return next(point for point in curve if point["effort"] == found["chosen"])
     return next((point for point in curve if point["recall"] >= TARGET), curve[-1])
+
+
+def document(report: dict[str, Any]) -> str:
+    """Return docs/bench-index.md: what was measured, how, and the pictures."""
+    return "\n".join(
+        (
+            "# The index beside its peers",
+            "",
+            f"Written by `make bench-index`: {report['machine']}; embeddings of {report['index']} "
+            f"({report['dims']} numbers), {report['questions_held_out']} of them held out as questions; "
+            "beyond their number, vectors drawn around them (`tests/bench/index/vectors.py` says how). "
+            "Searches on one thread; graphs and lists are built on all cores, Annoy on one.",
+            "",
+            rows(report),
+            "",
+            "Annoy as the rule chose (`simsvc/steps/search_effort.py`, ringed below), the others with the "
+            "least effort that finds 0.98. A worker's own memory is beside what is mapped and shared.",
+            "",
+            "![Recall against time, by size](bench-index-recall.png)",
+            "",
+            "![Growth with the number of vectors](bench-index-growth.png)",
+            "",
+            *_service(report),
+            *_vectors(report),
+            *_rule(report),
+        )
+    )
+
+
+def _service(report: dict[str, Any]) -> list[str]:
+    """Return what the service's own index does at each size."""
+    head = (
+        "trees",
+        "candidates",
+        "recall",
+        "finish, s",
+        "peak, MB",
+        "open, s",
+        "10 nearest, ms",
+        "24 nearest, ms",
+    )
+    lines = [
+        "## Through the service",
+        "",
+        "From the last embedding to the finished folder, and a worker that opens it.",
+        "",
+        "| vectors | " + " | ".join(head) + " | its own memory, MB | the same labels as objects, MB |",
+        "| --- " * (len(head) + 3) + "|",
+    ]
+    for size, found in sorted(report["service"].items(), key=lambda entry: int(entry[0])):
+        build, serve, objects = found["build"], found["serve"], found["objects"]
+        times = f"{serve['10 nearest']['p50_ms']} | {serve['24 nearest']['p50_ms']}"
+        chosen = f"{build['trees']} | {build['search_k']} | {build['recall']}"
+        lines.append(
+            f"| {int(size):,} | {chosen} | {build['finish_s']} | {build['build_peak_mb']:.0f} | "
+            f"{serve['open_s']} | {times} | {serve['private_mb']} | {objects['labels_as_objects_mb']:.0f} |"
+        )
+    lines += ["", "Limited by a filter, recall@10 and ms:", "", "| vectors | filter | pass | recall | ms |"]
+    lines.append("| --- " * 5 + "|")
+    for size, found in sorted(report["service"].items(), key=lambda entry: int(entry[0])):
+        for name, part in found["serve"].items():
+            if isinstance(part, dict) and "passing" in part:
+                row = f"{part['passing']:,} | {part['recall']} | {part['p50_ms']}"
+                lines.append(f"| {int(size):,} | {name} | {row} |")
+    return [*lines, ""]
+
+
+def _vectors(report: dict[str, Any]) -> list[str]:
+    """Return how the drawn vectors compare with real ones."""
+    found = [(int(size), "real", values) for size, values in report["real_shapes"].items()]
+    found += [(int(size), v["kind"], v) for size, v in report["shapes"].items() if v["kind"] == "drawn"]
+    lines = [
+        "## The vectors",
+        "",
+        "Median distance to the first and tenth other vector, and intrinsic dimension.",
+        "",
+        "| vectors | first | tenth | dimension |",
+        "| --- " * 4 + "|",
+    ]
+    for size, kind, values in sorted(found, key=lambda entry: entry[0]):
+        near = f"{values['first_distance']} | {values['tenth_distance']}"
+        lines.append(f"| {size:,} {kind} | {near} | {values['intrinsic_dimension']} |")
+    return [*lines, ""]
+
+
+def _rule(report: dict[str, Any]) -> list[str]:
+    """Return what the questions of the rule are worth, and why no number of a vector is left out."""
+    asked = report["questions"]
+    kinds = list(next(iter(asked["recall_by_candidates"].values())))
+    fewer = ", ".join(f"{dims}: {share}" for dims, share in report["recall_of_fewer_dims"].items())
+    lines = [
+        "## What the rule asks",
+        "",
+        f"Recall@10 of real faces by kind of question, {asked['trees']} trees.",
+        "",
+        "| candidates | " + " | ".join(kinds) + " |",
+        "| --- " * (len(kinds) + 1) + "|",
+    ]
+    for candidates, shares in asked["recall_by_candidates"].items():
+        lines.append(f"| {candidates} | " + " | ".join(str(shares[kind]) for kind in kinds) + " |")
+    return [
+        *lines,
+        "",
+        f"An exact search over fewer numbers a vector (principal components) finds {fewer}: with fewer than "
+        f"the model's {report['dims']} no index could find 0.98, so the dimension stays.",
+        "",
+    ]

@@ -113,7 +113,7 @@ bench: $(TESTING)/.ready $(SERVICE)/.ready
 # the embeddings of UTKFace where DATA has it, else those of the demo gallery; about 25 minutes up to 10^6 vectors
 SIZES ?=
 bench-index: $(TESTING)/.ready
-	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check '.[bench]' --editable .
+	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	mkdir -p work/bench-index
 	export SIMSVC_INDEX_ROOT=work/bench-index/indexes DATABASE_URL="sqlite:///$(CURDIR)/work/bench-index/simsvc.sqlite3"
 	$(TESTING)/bin/flask db upgrade

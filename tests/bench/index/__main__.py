@@ -169,7 +169,7 @@ def machine() -> str:
         (row.split(": ")[1] for row in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in row),
         platform.machine(),
     )
-    return f"{model}, {cores} cores"
+    return f"{model}, {cores} cores, load {os.getloadavg()[0]:.1f} when it began"
 
 
 def main() -> int:

@@ -118,7 +118,7 @@ class Faiss:
         index = faiss.IndexIVFFlat(
             faiss.IndexFlatIP(rows.shape[1]), rows.shape[1], lists, faiss.METRIC_INNER_PRODUCT
         )
-        index.cp.max_points_per_centroid = 64
+        index.cp.max_points_per_centroid = 39  # the fewest it wants
         index.train(rows)
         index.add(rows)
         faiss.write_index(index, str(path))

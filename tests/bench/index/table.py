@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 TARGET = 0.98
 HEAD = (
     "| vectors | library | recall@10 | ms a search, p50 | build, s | file, MB | a worker's own memory, MB |",
@@ -120,7 +122,17 @@ def _vectors(report: dict[str, Any]) -> list[str]:
     for size, kind, values in sorted(found, key=lambda entry: entry[0]):
         near = f"{values['first_distance']} | {values['tenth_distance']}"
         lines.append(f"| {size:,} {kind} | {near} | {values['intrinsic_dimension']} |")
+    sizes = sorted(size for size, kind, _ in found if kind == "drawn")
+    expected = ", ".join(f"{_trend(report['real_shapes'], size):.3f} at {size:,}" for size in sizes)
+    lines += ["", f"The real parts' trend (a power of their number) would lead to a tenth of {expected}."]
     return [*lines, ""]
+
+
+def _trend(shapes: dict[str, dict[str, float]], size: int) -> float:
+    """Return the tenth distance that a power law through the real parts' gives for a number of vectors."""
+    counts = np.log([float(part) for part in shapes])
+    slope, start = np.polyfit(counts, np.log([values["tenth_distance"] for values in shapes.values()]), 1)
+    return float(np.exp(start + slope * np.log(size)))
 
 
 def _rule(report: dict[str, Any]) -> list[str]:

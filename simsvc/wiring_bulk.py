@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from simsvc.engines.in_flight import InFlight
 from simsvc.engines.photo_files import read_photo
 from simsvc.engines.results_file import check_kind, write_results
 from simsvc.engines.results_journal import ResultsJournal
@@ -15,8 +16,8 @@ from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
 from simsvc.wiring import Services
 
-PART = ".part"
-"""Follows the table's name in the name of its journal."""
+PART, TRYING = ".part", ".trying"
+"""Follow the table's name in the names of its journal, and of the note of what is in hand."""
 
 
 @contextmanager
@@ -42,9 +43,12 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
     corridor = services.corridor()
     journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
     book = TogetherStore(services.database, services.cipher) if recorded else None
+    watch = InFlight(out.with_name(out.name + TRYING))
     try:
-        yield Bulk(corridor, journal, book, read_photo, cores())
+        yield Bulk(corridor, journal, book, read_photo, watch, cores())
         write_results(out, journal.rows())
+        watch.drop()
         journal.drop()
     finally:
+        watch.close()
         journal.close()

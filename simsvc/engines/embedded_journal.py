@@ -16,9 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
 
+from simsvc.errors import IndexUnwritable
 from simsvc.steps.embedded import Outcome, from_bytes, to_bytes
 
 FORMAT = 1
+FILE = ".embedded"
+"""Its name, in the folder of an index's builds."""
 _HEAD = struct.Struct("<32sQ32s")
 
 
@@ -88,6 +91,24 @@ class EmbeddedJournal:
             self._places[key] = (file.tell() - size, size)
             end = file.tell()
         file.truncate(end)
+
+
+def forget_unfinished(root: Path) -> None:
+    """Delete what every build under the root that is not finished has embedded: an erased face may be in it.
+
+    A build that is under way has the file open and goes on.
+
+    Raises:
+        IndexUnwritable: it cannot be deleted.
+    """
+    try:
+        for path in root.glob(f"*/{FILE}"):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise IndexUnwritable(
+            f"The index folder cannot be written to ({error.strerror}). "
+            "Free some space, or correct its permissions, then start again."
+        ) from None
 
 
 def _good(file: IO[bytes]) -> tuple[bytes, int] | None:

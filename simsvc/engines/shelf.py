@@ -24,7 +24,7 @@ from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
-from simsvc.engines.embedded_journal import EmbeddedJournal
+from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
@@ -36,7 +36,7 @@ from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 
-DRAFT_PREFIX, JOURNAL = ".building-", ".embedded"
+DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
@@ -48,7 +48,7 @@ class IndexDraft:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._gallery = GalleryWriter(folder)
-        self.journal = EmbeddedJournal(folder.parent / JOURNAL, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
+        self.journal = EmbeddedJournal(folder.parent / FILE, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
         self._rows = bytearray()
 
     @property

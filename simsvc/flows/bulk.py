@@ -6,16 +6,17 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.batch import ENDLESS
+from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.flows.side_by_side import chunks_of, in_order
 from simsvc.ports import Recorder
 from simsvc.steps.results import Row, result_row
-from simsvc.values import Estimate
+from simsvc.values import Estimate, Refusal
 
 BATCH = 64
 """Photos recorded in one transaction and added to the journal in one line. Others who write to SQLite wait
@@ -79,6 +80,18 @@ class Book(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Knows which photos processes died with."""
+
+    def deaths(self, photo: str) -> int:
+        """Return how many died with this photo in hand."""
+        ...
+
+    def over(self, photo: str) -> AbstractContextManager[None]:
+        """Note a photo for as long as it is in hand."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """What came of a photo, and whether it is an answer that belongs on record."""
@@ -97,6 +110,7 @@ class Bulk:
         journal: keeps the rows until the table is written.
         book: puts the answers on record, or None where nothing is to be.
         read: returns a photo's bytes, of which there may be so many; raises PhotoMissing, PhotoTooManyBytes.
+        watch: remembers what was in hand when a process died: a photo that ends it is given up in the end.
         threads: photos under way at one time.
     """
 
@@ -104,6 +118,7 @@ class Bulk:
     journal: Journal
     book: Book | None
     read: Callable[[Path, int], bytes]
+    watch: Watch
     threads: int
 
     def waiting(self, files: Iterable[File]) -> list[File]:
@@ -122,7 +137,8 @@ class Bulk:
         """Judge files by batches: a batch is in the journal and on record, or neither, when the process dies.
 
         Its line in the journal is on the disk before its transaction is committed, so that `waiting` can tell
-        by the records that it names.
+        by the records that it names. Photos that a process died with come last and alone, so that a death
+        counts against no other.
 
         Args:
             files: that have no row yet.
@@ -134,7 +150,12 @@ class Bulk:
             StoreError: the answers cannot be put on record.
             ResultsRefused: the journal cannot be written.
         """
-        judged = in_order(self._judged, files, self.threads, PHOTOS_AHEAD)
+        files = list(files)
+        suspects = [file for file in files if self.watch.deaths(file.shown)]
+        others = (file for file in files if not self.watch.deaths(file.shown))
+        judged = chain(
+            in_order(self._judged, others, self.threads, PHOTOS_AHEAD), in_order(self._judged, suspects, 1)
+        )
         for batch in chunks_of(_told(judged, progress), BATCH):
             with self.book.together() if self.book else nullcontext() as recorder:
                 self.journal.append([self._row(one, recorder) for one in batch])
@@ -143,24 +164,34 @@ class Bulk:
                     self.corridor.recorded(one.estimate)
 
     def _judged(self, file: File) -> _Judged:
-        corridor, name = self.corridor, PurePath(file.shown).name
+        if self.watch.deaths(file.shown) >= MOST_ATTEMPTS:
+            return _refused(file, ENDLESS)
+        with self.watch.over(file.shown):
+            return self._answered(file)
+
+    def _answered(self, file: File) -> _Judged:
+        corridor = self.corridor
         try:
             data = self.read(file.path, corridor.max_bytes)
-            answer = answered(data, name, corridor)
+            answer = answered(data, PurePath(file.shown).name, corridor)
         except (PhotoMissing, PhotoTooManyBytes) as error:
-            return _Judged(file, Estimate(name, "", "refused", error.code, error.sentence), answer=False)
+            return _refused(file, Refusal(error.code, error.sentence))
         except SimsvcError:
             raise
-        except (
-            Exception
-        ):  # a defect of ours or of a library's: the other photos must not wait for its mending
+        except Exception:  # a defect of ours or of a library's: the other photos must not wait for it
             _log.exception("%s could not be judged", file.shown)
-            return _Judged(file, Estimate(name, "", "refused", ENDLESS.code, ENDLESS.sentence), answer=False)
+            return _refused(file, ENDLESS)
         return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)
 
     def _row(self, judged: _Judged, recorder: Recorder | None) -> tuple[Key, Row]:
         record = recorder.record(judged.estimate).id if recorder and judged.answer else None
         return judged.file.key, result_row(judged.file.shown, judged.estimate, record)
+
+
+def _refused(file: File, refusal: Refusal) -> _Judged:
+    """Return a row's answer for a photo of which there is nothing to put on record."""
+    name = PurePath(file.shown).name
+    return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.sentence), answer=False)
 
 
 def _told(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:

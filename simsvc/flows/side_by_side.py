@@ -12,8 +12,8 @@ Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 CHUNK = 8
-"""Photos that one thread takes through all steps, the model judging them in one pass. By one thread of a Xeon
-the int8 model takes 5.5 ms a face alone, 4.8 by eights, and 6.5 by 64, for which memory is fetched anew."""
+"""Photos that one thread takes at a time. Handing over takes some 50 us, a photo some 8 ms: more would not be
+faster, and less is lost when a process is killed."""
 AHEAD = 8
 """Chunks that may be done or under way and not taken yet; never fewer than twice the threads."""
 

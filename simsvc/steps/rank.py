@@ -26,7 +26,9 @@ def rank(found: Sequence[Neighbour], count: int) -> tuple[Neighbour, ...]:
 
 
 def _same_photo(near: Neighbour, ranked: Sequence[Neighbour]) -> bool:
-    return any(
-        other.age_years == near.age_years and near.distance - other.distance < SAME_PHOTO_DISTANCE
-        for other in reversed(ranked)
-    )
+    for other in reversed(ranked):
+        if near.distance - other.distance >= SAME_PHOTO_DISTANCE:
+            return False  # those before it lie further away still
+        if other.age_years == near.age_years:
+            return True
+    return False

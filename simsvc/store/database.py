@@ -215,6 +215,11 @@ def _typed(error: SQLAlchemyError) -> StoreError:
             "The disk of the database is full, so nothing new can go on record. What is on record is kept. "
             "Try again when the operator has made room."
         )
+    if "readonly database" in text or "unable to open database file" in text:
+        return StoreError(
+            "The file of the database cannot be written, as on a read-only disk, so nothing new can go on "
+            "record. What is on record is kept. Try again when the operator has made it writable."
+        )
     return StoreError(
         "The database cannot be used just now. What is on record is kept. "
         "Try again; if it persists, tell the operator."

@@ -21,6 +21,10 @@ from simsvc.web.turns import AT_ONCE, THREADS
 
 _settings = load_settings()
 
+MEMORY_DIR = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - made with names of their own
+"""Where files live in memory; without it, where temporary files do. Source: gunicorn's FAQ, "How do I avoid
+Gunicorn excessively blocking in os.fchmod?"."""
+
 bind = _settings.bind
 workers = _settings.workers
 worker_class = "gthread"
@@ -31,6 +35,7 @@ graceful_timeout = 30
 keepalive = 5
 raw_env = ["OMP_NUM_THREADS=1"]  # the detector's threads would fight over the cores that the workers share
 control_socket_disable = True  # gunicorn 25 and later would put one into the home folder
+worker_tmp_dir = MEMORY_DIR  # workers tell there that they live; a slow or read-only disk must not end them
 max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
 accesslog = None  # web.metering writes a line for every request, which says less about people
@@ -115,9 +120,13 @@ _batch_worker = BatchWorker()
 
 
 def on_starting(server: Any) -> None:
-    """Make the folder in which the workers count, before there are any."""
-    del server
-    os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-")
+    """Make the folder in which the workers count, before there are any; without it each counts for itself."""
+    try:
+        os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-", dir=MEMORY_DIR)
+    except OSError as error:
+        server.log.warning(
+            "nothing temporary can be written, so /metrics tells of one worker only: %s", error
+        )
 
 
 def when_ready(server: Any) -> None:
@@ -135,6 +144,8 @@ def on_reload(server: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a worker has counted, and forget what it was just measuring."""
     del server
+    if COUNTS_DIR not in os.environ:
+        return
     from prometheus_client import multiprocess  # noqa: PLC0415 - reads the folder's name when it is imported
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has none here
@@ -144,7 +155,7 @@ def on_exit(server: Any) -> None:
     """End the process that judges batches, and forget what was counted."""
     del server
     _batch_worker.end(graceful_timeout)
-    shutil.rmtree(os.environ[COUNTS_DIR], ignore_errors=True)
+    shutil.rmtree(os.environ.get(COUNTS_DIR, ""), ignore_errors=True)
 
 
 def share_arenas(library: str | None = None) -> bool:

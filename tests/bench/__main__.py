@@ -34,7 +34,7 @@ INDEXES = Path("work/bench/indexes")
 """Where the index of `--data` is kept between runs."""
 OTHERS = ("bulk", "search")
 """Modules beside this one with `figures(settings, services, folder)`, measured where they are there."""
-QUICK = server.Load(requests=60, sustained_s=5.0, sustained_requests=200)
+QUICK = server.Load(requests=60, warming_up=100, sustained_s=5.0, sustained_requests=300)
 Part = Callable[[], Figures]
 
 

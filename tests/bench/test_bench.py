@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from tests.bench.__main__ import lines
 from tests.bench.claims import Claim, Parts, claims
 from tests.bench.client import load
-from tests.bench.readme import BEGIN, END, table, with_table
+from tests.bench.readme import BEGIN, BENCH, END, README, table, with_table
 
 CORRIDOR = {
     "answer, recorded": {"p50_ms": 12.0, "cpu_ms": 11.0},
@@ -101,3 +102,11 @@ def test_the_client_counts_every_answer(port: int) -> None:
     told = load(port, b"ping", clients=3, requests=30, seconds=0.0)
     assert (told["requests"], told["other_errors"]) == (30, 0)
     assert 6 <= int(str(told["refused_503"])) <= 9
+
+
+def test_readme_shows_what_was_measured() -> None:
+    """README's table is docs/bench.json's: neither is changed without the other."""
+    readme = README.read_text(encoding="utf-8")
+    document = json.loads(BENCH.read_text(encoding="utf-8")) if BENCH.is_file() else None
+    assert BEGIN in readme
+    assert document is None or with_table(readme, document) == readme

@@ -112,30 +112,6 @@ def test_a_rare_decade_is_seen_to() -> None:
     assert everyone >= 0.9
 
 
-def test_seeing_to_decades_promises_no_more() -> None:
-    """With rare decades seen to, faces to come are covered as often as promised, not more."""
-
-    def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng(seed)
-        labels = np.concatenate([random.uniform(20, 70, 3600), random.uniform(10, 20, 400)])
-        spread = np.concatenate([np.full(3600, 5.0), np.full(400, 9.0)])
-        return np.maximum(labels, 18) + random.normal(0, spread), labels
-
-    estimates, labels = drawn(0)
-    fresh, wanted = drawn(1)
-    shares = {}
-    for name, nominal in (("fitted", conformal.LEAST_NOMINAL), ("fixed", 0.9)):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(conformal, "LEAST_NOMINAL", nominal)
-            made = conformal.bands(estimates, labels)
-        calibration = Calibration("m", 0.9, "s", "u", "valid", 4000, made)
-        inside = conformal.covered(np.array([interval(float(age), calibration) for age in fresh]), wanted)
-        shares[name] = float(inside.mean()), float(inside[wanted < 20].mean())
-    assert 0.885 < shares["fitted"][0] < 0.915
-    assert shares["fitted"][0] < shares["fixed"][0]
-    assert shares["fitted"][1] > 0.84
-
-
 def test_rounding_never_narrows() -> None:
     """Stored ends have two decimals and lie outside the ones that were found."""
     estimates, labels = people(300, 3)

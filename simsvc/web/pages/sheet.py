@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask_babel import gettext
 
-from simsvc.engines.pdf_sheet import Sheet
 from simsvc.steps.flags import flag_sentence
 from simsvc.values import Decision, RecordedEstimate
 from simsvc.web.current import services
@@ -12,9 +13,14 @@ from simsvc.web.language import at_utc, translated
 from simsvc.web.pages.plot import range_words
 from simsvc.web.pages.result import declared_words
 
+if TYPE_CHECKING:
+    from simsvc.engines.pdf_sheet import Sheet
+
 
 def sheet_of(recorded: RecordedEstimate) -> Sheet:
     """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
+    from simsvc.engines.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
     people = services().names([answer.asked_by, *(made.decided_by for made in decisions)])
     rows = [*_answer_rows(recorded), *_decision_rows(decisions, people), *_origin_rows(recorded, people)]

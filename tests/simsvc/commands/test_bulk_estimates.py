@@ -306,24 +306,52 @@ def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path:
         assert "Another run is at work" in run(site, folder, "--out", tmp_path / "results.csv").output
 
 
+_ENDS = """
+import os, sys
+from simsvc.flows import estimate
+decode = estimate.decode
+estimate.decode = lambda data, **limits: os._exit(9) if data == b"no photo" else decode(data, **limits)
+from flask.cli import cli
+cli(["--app", "simsvc.flask_app", "estimate", *sys.argv[1:]])
+"""
+
+
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_with_every_photo_once(site: Settings, tmp_path: Path) -> None:
-    """Killed (-9) at three moments then run to its end: one row and one record a photo, and the log fits."""
-    folder, out, before = tmp_path / "photos", tmp_path / "results.csv", on_record(site)
-    folder.mkdir()
-    for number in range(150):
-        draw_face(number, 120).save(folder / f"{number:03}.png")
-    environment = os.environ | {
+def test_a_photo_that_ends_the_process_is_given_up(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """A photo with which three processes died becomes a row, and the run comes to its end."""
+    out = tmp_path / "results.csv"
+    command = [sys.executable, "-c", _ENDS, str(folder), "--out", str(out)]
+    twice_before = json.dumps({str(folder / "bad.png"): 2})
+    out.with_name("results.csv.trying").write_text(twice_before + "\n")
+    ended = [subprocess.run(command, env=environment(site), check=False).returncode for _ in range(2)]
+    assert ended == [9, 0]
+    rows = {Path(row["photo"]).name: row for row in table(out)}
+    assert {name: row["code"] for name, row in rows.items() if row["code"]} == {"bad.png": "not_judged"}
+    assert len(rows) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "results.csv"]
+
+
+def environment(site: Settings) -> dict[str, str]:
+    return os.environ | {
         "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
         "SIMSVC_INDEX_ROOT": str(site.index_root),
         "DATABASE_URL": site.database_url,
         "SIMSVC_MODEL_ROOT": str(site.model_root),
         "SECRET_KEY": site.secret_key or "",
     }
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_with_every_photo_once(site: Settings, tmp_path: Path) -> None:
+    """Killed (-9) at two moments then run to its end: one row and one record a photo, and the log fits."""
+    folder, out, before = tmp_path / "photos", tmp_path / "results.csv", on_record(site)
+    folder.mkdir()
+    for number in range(150):
+        draw_face(number, 120).save(folder / f"{number:03}.png")
     command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "estimate", folder, "--out", out]
     part, seen = out.with_name("results.csv.part"), 0
-    for _ in range(3):
-        process = subprocess.Popen([*map(str, command)], env=environment, stderr=subprocess.DEVNULL)
+    for _ in range(2):
+        process = subprocess.Popen([*map(str, command)], env=environment(site), stderr=subprocess.DEVNULL)
         end = time.monotonic() + 60
         while time.monotonic() < end and process.poll() is None:
             if part.exists() and part.stat().st_size > seen + 200:

@@ -112,7 +112,10 @@ def test_replay_knows_the_faces_added_before_the_estimate(site: Settings, photo:
     assert (before.estimate.face_changes, after.estimate.face_changes) == (0, 1)
     for record in (before, after):
         assert "agrees" in run("replay", record.id, "--photo", photo)
+    unfinished = site.index_root / "demo" / ".embedded"
+    unfinished.write_bytes(b"what a killed build left")
     run("erase", "face", face_id, "--yes")
+    assert not unfinished.exists()
     assert "agrees" in run("replay", before.id, "--photo", photo)
     said = run("replay", after.id, "--photo", photo, status=1)
     assert face_id in said

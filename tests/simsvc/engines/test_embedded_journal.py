@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.embedded_journal import EmbeddedJournal
+from simsvc.engines.embedded_journal import FILE, EmbeddedJournal, forget_unfinished
 
 LIBRARIES = ("numpy", "pillow", "no-such-library")
 KEYS = [bytes([number]) * 32 for number in range(4)]
@@ -67,3 +67,16 @@ def test_there_is_no_file_before_the_first_record(tmp_path: Path) -> None:
     fresh.keep(KEYS[0], ("reason",))
     fresh.drop()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_unfinished_builds_keep_is_forgotten(tmp_path: Path) -> None:
+    """Every journal under the root goes; the build that has it open goes on and keeps no other file."""
+    (tmp_path / "demo").mkdir()
+    open_one = journal(tmp_path / "demo" / FILE)
+    open_one.keep(KEYS[0], ("reason",))
+    forget_unfinished(tmp_path)
+    assert not (tmp_path / "demo" / FILE).exists()
+    open_one.keep(KEYS[1], ("another",))
+    assert open_one.find(KEYS[1]) == ("another",)
+    open_one.drop()
+    assert list((tmp_path / "demo").iterdir()) == []

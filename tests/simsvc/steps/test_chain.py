@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,28 @@ def test_canonical_text_is_read_back_as_what_was_written(content: dict[str, obje
     text = canonical(content)
     assert json.loads(text) == content
     assert canonical(json.loads(text)) == text
+
+
+@given(
+    st.dictionaries(
+        st.text("ab\xe9\U0001f600\ufb33"),
+        JSON
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.sampled_from([-0.0, 1e-4, 9.9e-5, 1e-6, 1e-7, 1e15, 1e16, 123456789012345680.0, 1e21, 0.1 + 0.2])
+        | st.text(st.characters(max_codepoint=0x9F)),
+        max_size=4,
+    )
+)
+def test_canonical_text_is_that_of_the_slow_library(content: dict[str, object]) -> None:
+    """Whoever writes it, Python's encoder or rfc8785, every number, name and character is the same."""
+    assert canonical(content) == rfc8785.dumps(content).decode()  # type: ignore[arg-type]  # any JSON
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), NOW, "half a pair \ud83d", 2**53 + 1, b"x"])
+def test_what_is_no_json_is_refused(value: object) -> None:
+    """Numbers that are none, times, half a surrogate pair, integers that no double holds, and bytes."""
+    with pytest.raises(ValueError, match="must be JSON"):
+        canonical({"a": [value]})
 
 
 def test_canonical_text_is_that_of_rfc_8785() -> None:

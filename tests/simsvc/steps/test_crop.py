@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simsvc.steps.crop import crop, cut, square_px
-from simsvc.values import Face, RgbImage
+from simsvc.steps.crop import crop, crop_of, cut, square_px
+from simsvc.values import Face, Photo, RgbImage
 
 PAD = 400
 """More than any box in these tests reaches over the border."""
@@ -83,3 +83,26 @@ def test_the_crop_follows_fractions_of_a_pixel(shift: float) -> None:
     wide = cut(ramp, 32 + 4 * shift, 32, 64, 16).astype(float)
     base = cut(ramp, 32, 32, 64, 16).astype(float)
     assert math.isclose((wide - base)[2:-2, 2:-2].mean(), 4 * shift, abs_tol=0.6)
+
+
+@given(x=st.floats(-60, 100), y=st.floats(-60, 80), side=st.floats(8, 120))
+@settings(max_examples=80)
+def test_a_photo_gives_the_crop_of_its_array(x: float, y: float, side: float) -> None:
+    """Decoded by Pillow or given as an array, within the photo or over its border: the same pixels."""
+    rgb, face = noise(), Face(x, y, side, side, 1.0)
+    expected = crop(rgb, face, 32).rgb
+    for pixels in (rgb, Image.fromarray(rgb)):
+        np.testing.assert_array_equal(crop_of(Photo(pixels, 120, 90, "PNG"), face, 32).rgb, expected)
+
+
+def test_a_photo_has_both_layouts() -> None:
+    """Pillow's picture and NumPy's array are made once from each other and agree; other modes are refused."""
+    rgb = noise()
+    for photo in (Photo(rgb, 120, 90, "PNG"), Photo(Image.fromarray(rgb), 120, 90, "PNG")):
+        assert (photo.width_px, photo.height_px) == (120, 90)
+        np.testing.assert_array_equal(photo.rgb, np.asarray(photo.picture))
+        assert photo.rgb is photo.rgb
+        assert photo.picture is photo.picture
+    for pixels in (Image.new("L", (4, 4)), Image.new("RGB", (0, 4)), rgb[:, :, :2]):
+        with pytest.raises(ValueError, match="photo"):
+            Photo(pixels, 4, 4, "PNG")

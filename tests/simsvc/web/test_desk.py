@@ -317,6 +317,18 @@ def test_a_full_disk_loses_nothing(site: Settings, tmp_path: Path) -> None:
     assert 'href="/estimates/' in client.get("/history").text
 
 
+def test_a_database_that_cannot_be_written_says_so(site: Settings) -> None:
+    """On a read-only disk nothing new goes on record, in one sentence; what is there is still shown."""
+    app = create_app(site)
+    client, engine = signed_in(app), app.extensions["simsvc"].database.engine
+    path = upload(client, drawn_photo())
+    engine.dispose()
+    event.listen(engine, "connect", lambda made, _record: made.execute("PRAGMA query_only=ON"))
+    assert_kept(sent_typed(client), 503, "The file of the database cannot be written")
+    assert client.get(path).status_code == 200
+    engine.dispose()
+
+
 @pytest.mark.parametrize("photo", [drawn_photo(), b"no photo"])
 def test_a_record_is_a_pdf_whatever_its_note(client: FlaskClient, photo: bytes) -> None:
     """A note in Chinese, Arabic and with markup gives a PDF of the record."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -189,3 +191,32 @@ def test_the_master_never_loads_what_does_not_survive_a_fork() -> None:
     told = "import sys, simsvc.web.gunicorn_conf; print('onnxruntime' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_on_one_core_there_is_one_worker() -> None:
+    """As many workers as this process may use cores, whatever the machine has; one is a server too."""
+    told = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "import simsvc.web.gunicorn_conf as conf; print(conf.workers)"
+    )
+    bare = {name: value for name, value in os.environ.items() if name != "SIMSVC_WORKERS"}
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=ROOT, env=bare, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"
+
+
+def test_where_nothing_temporary_can_be_written_each_worker_counts_for_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server starts and ends without the folder of counts, and says what that costs."""
+    from simsvc.web import gunicorn_conf as conf  # noqa: PLC0415 - reads the settings when it is imported
+
+    server = SimpleNamespace(log=logging.getLogger("simsvc"))
+    monkeypatch.delenv(conf.COUNTS_DIR, raising=False)
+    monkeypatch.setattr(conf, "MEMORY_DIR", "/proc/nowhere")
+    conf.on_starting(server)
+    assert "one worker only" in caplog.text
+    assert conf.COUNTS_DIR not in os.environ
+    conf.child_exit(server, SimpleNamespace(pid=1))
+    conf.on_exit(server)

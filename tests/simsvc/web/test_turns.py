@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 
 import pytest
 from flask import Flask
@@ -53,6 +54,30 @@ def test_patience_ends() -> None:
         for _ in range(3):
             with pytest.raises(Busy, match="Try again"), turns.turn():
                 pass
+
+
+def test_turns_come_in_order_and_nobody_slips_in() -> None:
+    """Whoever comes back at once waits behind those that waited before; every turn is given back."""
+    turns, order, here = Turns(at_once=1, waiting=3), [], threading.Semaphore(0)
+
+    def wait(name: str) -> None:
+        here.release()
+        with turns.turn():
+            order.append(name)
+
+    waiting = [threading.Thread(target=wait, args=(name,)) for name in "abc"]
+    with turns.turn():
+        for place, thread in enumerate(waiting, 1):
+            thread.start()
+            here.acquire(timeout=5)
+            while len(turns._queue) < place:
+                time.sleep(0.001)
+    with turns.turn():
+        order.append("again")
+    for thread in waiting:
+        thread.join(5)
+    assert order == ["a", "b", "c", "again"]
+    assert turns._free == 1
 
 
 def test_every_upload_that_is_judged_takes_turns() -> None:

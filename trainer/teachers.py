@@ -38,7 +38,8 @@ def taught(
     for folder, positions in zip(runs, tells, strict=True):
         shares[positions] += _told(folder, squares, positions)
         voices[positions] += 1
-    return shares / np.maximum(voices, 1)
+    mean: NDArray[np.float32] = shares / np.maximum(voices, np.float32(1))
+    return mean
 
 
 def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:

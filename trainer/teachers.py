@@ -38,8 +38,7 @@ def taught(
     for folder, positions in zip(runs, tells, strict=True):
         shares[positions] += _told(folder, squares, positions)
         voices[positions] += 1
-    mean: NDArray[np.float32] = shares / np.maximum(voices, np.float32(1))
-    return mean
+    return np.divide(shares, voices, out=shares, where=voices > 0)
 
 
 def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:

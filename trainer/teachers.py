@@ -38,7 +38,7 @@ def taught(
     for folder, positions in zip(runs, tells, strict=True):
         shares[positions] += _told(folder, squares, positions)
         voices[positions] += 1
-    return shares / np.maximum(voices, 1)
+    return np.divide(shares, voices, out=shares, where=voices > 0)
 
 
 def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     spec, found = bodies.BODIES[recipe.body], []
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"taught by {folder.name}", unit="batch"):

@@ -130,7 +130,7 @@ def _by_threads(model: Model, crops: Sequence[Crop], threads: int | None = None)
     start, used = time.perf_counter(), time.process_time()
 
     def call(place: int) -> None:
-        while time.perf_counter() - start < BARE_S / len(BATCHES):
+        while not done[place] or time.perf_counter() - start < BARE_S / len(BATCHES):
             model.predict(crops)
             done[place] += len(crops)
 

@@ -8,11 +8,11 @@ import numpy as np
 
 TARGET = 0.98
 GROWTH = (
-    "Why it grows so: exact search reads every row. A tree of Annoy is descended in the logarithm of their "
-    "number, and more leaves must be looked into for the same share, because neighbours crowd: the rule takes "
-    "more candidates. Building a tree splits every row once a level, so time grows a little faster than the "
-    "number; the file holds each row once and its splits, by tree. Annoy's file and the exact rows are mapped, "
-    "one copy for all workers; hnswlib and faiss read theirs into each."
+    "Why it grows so: exact search reads every row. A tree of Annoy is descended in the logarithm of "
+    "their number, and more leaves must be looked into for the same share, because neighbours crowd: the "
+    "rule takes more candidates. Building a tree splits every row once a level, so time grows a little "
+    "faster than the number; the file holds each row once and its splits, by tree. Annoy's file and the "
+    "exact rows are mapped, one copy for all workers; hnswlib and faiss read theirs into each."
 )
 HEAD = (
     "| vectors | library | recall@10 | ms a search, p50 | build, s | file, MB | a worker's own memory, MB |",

@@ -48,12 +48,14 @@ def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN)
 def crops_of(
     photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
 ) -> tuple[Crop, ...]:
-    """Return the same in several sizes, cut out once."""
+    """Return the same in several sizes, cut out once; a size that is asked for twice is made once."""
     left, top, side = square_px(face, margin)
     edges = _edges_px(left, top, side)
     inside = _inside(edges, photo.width_px, photo.height_px)
     picture = photo.picture.crop(edges) if inside else Image.fromarray(_region(photo.rgb, edges))
-    return tuple(Crop(_resized(picture, edges, (left, top, side), size_px)) for size_px in sizes_px)
+    square = left, top, side
+    made = {size_px: Crop(_resized(picture, edges, square, size_px)) for size_px in set(sizes_px)}
+    return tuple(made[size_px] for size_px in sizes_px)
 
 
 def cut(rgb: RgbImage, left: float, top: float, side: float, size_px: int) -> RgbImage:

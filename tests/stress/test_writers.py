@@ -20,7 +20,7 @@ def test_killed_workers_lose_nothing_that_was_answered(tmp_path: Path, database_
     settings = replace(make_small_site(tmp_path / "site"), database_url=database_url)
     database = Database(database_url)
     migrate.upgrade(database.engine)
-    outcome = press(settings, Load(estimates=200, kill_every_s=2.0), tmp_path)
+    outcome = press(settings, Load(estimates=200, kill_every_s=0.05, kill_after=50), tmp_path)
     findings = find(database, outcome)
     assert outcome.refused == []
     assert len(outcome.answers) == 200

@@ -44,7 +44,7 @@ class Load:
         estimates: answers to wait for.
         clients: that ask at the same time.
         workers: processes that answer.
-        kill_every_s: after so long one is killed with -9, if at least `kill_after` answers came since.
+        kill_every_s: every so often one is killed with -9, if `kill_after` answers came since the last.
         kill_after: see there; a slow machine needs the time to start a worker anew.
     """
 

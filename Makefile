@@ -67,8 +67,15 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
+# the trainer's tests, which need nothing but a core, beside all others; what they say comes last
 test: $(TESTING)/.ready browser postgres
-	$(TESTING)/bin/pytest
+	@said="$$(mktemp)"; failed=0
+	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
+	$(TESTING)/bin/pytest -p no:cacheprovider tests/trainer >"$$said" 2>&1 & trainer=$$!
+	$(TESTING)/bin/pytest --ignore=tests/trainer || failed=1
+	wait $$trainer || failed=1
+	cat "$$said"
+	exit $$failed
 
 # Chromium of the system for the browser tests, installed where it is missing: they are never skipped
 browser:

@@ -119,14 +119,15 @@ bench: $(TESTING)/.ready $(SERVICE)/.ready
 
 # the embeddings of UTKFace where DATA has it, else those of the demo gallery; about 25 minutes up to 10^6 vectors
 SIZES ?=
+BENCH_INDEX ?= work/bench-index
 bench-index: $(TESTING)/.ready
 	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	mkdir -p work/bench-index
-	export SIMSVC_INDEX_ROOT=work/bench-index/indexes DATABASE_URL="sqlite:///$(CURDIR)/work/bench-index/simsvc.sqlite3"
+	mkdir -p $(BENCH_INDEX)
+	export SIMSVC_INDEX_ROOT=$(BENCH_INDEX)/indexes DATABASE_URL="sqlite:///$(abspath $(BENCH_INDEX))/simsvc.sqlite3"
 	$(TESTING)/bin/flask db upgrade
 	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
 	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
-	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder work/bench-index
+	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_INDEX)
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

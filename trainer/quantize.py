@@ -18,6 +18,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from simsvc.steps.nearest import spread
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, FloatVector
 
@@ -106,7 +107,7 @@ def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVER
         queries: as many of the faces, spread evenly, are asked with; none finds itself.
         k: how many neighbours are compared.
     """
-    asked = np.unique(np.linspace(0, len(first) - 1, min(queries, len(first))).round().astype(int))
+    asked = spread(len(first), queries)
     near = [_nearest(rows, asked, k) for rows in (first, second)]
     shared = [len(set(one) & set(other)) for one, other in zip(*near, strict=True)]
     return float(np.mean(shared)) / k

@@ -19,6 +19,7 @@ from simsvc.engines.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
 from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
+from simsvc.steps.nearest import spread
 from simsvc.values import Crop, FloatVector
 from trainer import quantize
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
@@ -89,7 +90,7 @@ def faces_of(corpus: Corpus, split: str, most: int, size_px: int) -> tuple[list[
     if not len(positions):
         raise SourceEmpty(f"The {split} part is empty: add faces, or name other data with --source.")
     if most and most < len(positions):
-        positions = positions[np.linspace(0, len(positions) - 1, most).round().astype(int)]
+        positions = positions[spread(len(positions), most)]
     return packed_crops(corpus, positions, size_px), corpus.ages_years[positions]
 
 

@@ -17,6 +17,7 @@ from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.nearest import distances
 from simsvc.steps.search_effort import search_k_for
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, Neighbour, SupportScale
 
@@ -153,8 +154,8 @@ class AnnoyIndex:
         joined = np.concatenate(cosines) if cosines else np.empty(0, dtype=np.float32)
         places = np.argpartition(-joined, k - 1)[:k] if k < len(joined) else np.arange(len(joined))
         places = places[np.argsort(-joined[places], kind="stable")]
-        distances = np.sqrt(np.maximum(2.0 - 2.0 * joined[places].astype(np.float64), 0.0))
-        return zip(allowed.items[places].tolist(), distances.tolist(), strict=True)
+        far = distances(joined[places].astype(np.float64))
+        return zip(allowed.items[places].tolist(), far.tolist(), strict=True)
 
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         return tuple(Neighbour(*self.faces.label(item), distance) for item, distance in found)

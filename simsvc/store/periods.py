@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import ColumnElement, func, select
 
+from simsvc.steps.nearest import spread
 from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow, vector_of
 from simsvc.store.tables import EstimateRow
@@ -88,7 +88,8 @@ class PeriodStore:
             .limit(MOST_ESTIMATES)
         )
         with self._database.reading() as session:
-            wanted = _spread(session.scalars(numbers).all())
+            every = session.scalars(numbers).all()
+            wanted = [every[place] for place in spread(len(every), MOST_EMBEDDINGS)]
             rows = select(EmbeddingRow.vector).where(EmbeddingRow.estimate.in_(wanted))
             vectors = [vector_of(data) for data in session.scalars(rows)]
         return np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
@@ -96,13 +97,6 @@ class PeriodStore:
 
 def _within(period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return EstimateRow.created_at >= period.since, EstimateRow.created_at < period.before
-
-
-def _spread(numbers: Sequence[int]) -> list[int]:
-    if len(numbers) <= MOST_EMBEDDINGS:
-        return list(numbers)
-    places = np.linspace(0, len(numbers) - 1, MOST_EMBEDDINGS).round().astype(int)
-    return [numbers[place] for place in places]
 
 
 def _outcome(status: str, code: str | None, refer_reason: str | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simsvc.engines.sources import PHOTO_SUFFIXES
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes
+from simsvc.steps.results import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class PhotoFile:
     changed_ns: int
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> Key:
         """Tell it from another file, also from one that came to its place."""
         return self.shown, self.size_bytes, self.changed_ns
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from simsvc.engines.durable_files import sync
 from simsvc.errors import ResultsRefused
+from simsvc.steps.chunks import chunks_of
 from simsvc.steps.results import COLUMNS, Row
 from simsvc.steps.spreadsheet import csv_line
 
@@ -70,14 +70,8 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     types = {"text": arrow.string(), "number": arrow.float64(), "yes or no": arrow.bool_()}
     schema = arrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
     with parquet.ParquetWriter(path, schema) as writer:
-        for group in _groups(rows):
-            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-
-
-def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    rows = iter(rows)
-    while group := list(islice(rows, ROWS_A_GROUP)):
-        yield group
+        for group in chunks_of(rows, ROWS_A_GROUP):
+            writer.write_table(arrow.Table.from_pylist(list(group), schema=schema))
 
 
 def _pyarrow() -> Any:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from simsvc.errors import ResultsRefused
-from simsvc.steps.results import Row
+from simsvc.steps.results import Key, Row
 
 FORMAT = 1
-Key = tuple[str, int, int]
 
 
 class ResultsJournal:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from simsvc.errors import SourceEmpty
 from simsvc.flows.embed_faces import embed, key_of
-from simsvc.flows.side_by_side import CHUNK, chunks_of, in_order
+from simsvc.flows.side_by_side import CHUNK, in_order
 from simsvc.ports import Detector, Model
+from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, labelled_face

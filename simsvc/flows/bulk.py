@@ -13,9 +13,10 @@ from typing import Protocol
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
 from simsvc.flows.estimate import Corridor, answered
-from simsvc.flows.side_by_side import chunks_of, in_order
+from simsvc.flows.side_by_side import in_order
 from simsvc.ports import Recorder
-from simsvc.steps.results import Row, result_row
+from simsvc.steps.chunks import chunks_of
+from simsvc.steps.results import Key, Row, result_row
 from simsvc.values import Estimate, Refusal
 
 BATCH = 64
@@ -25,8 +26,6 @@ PHOTOS_AHEAD = 2 * BATCH
 """Photos that are judged while a batch is recorded. Ours."""
 
 _log = logging.getLogger(__name__)
-Key = tuple[str, int, int]
-"""A photo as it is shown, its length in bytes, and the time of its last change in ns."""
 
 
 class File(Protocol):

@@ -10,6 +10,7 @@ from simsvc.errors import FaceNotFound, FacesRefused
 from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.flows.side_by_side import CHUNK
 from simsvc.ports import Detector, Model
+from simsvc.steps.chunks import chunks_of
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace
 from simsvc.steps.gallery import LabelledSource, labelled_face
 from simsvc.steps.labels import MAX_AGE_YEARS
@@ -174,8 +175,7 @@ class LiveFaces:
 
     def _embedded(self, ready: Sequence[PreparedFace], index_name: str) -> list[LiveFace]:
         added: list[LiveFace] = []
-        for start in range(0, len(ready), CHUNK):
-            batch = ready[start : start + CHUNK]
+        for batch in chunks_of(ready, CHUNK):
             embeddings = self.model.predict([entry.crop for entry in batch]).embeddings
             added += [
                 LiveFace(entry.face, index_name, self.model.sha256, embedding, entry.thumbnail)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -16,13 +15,6 @@ CHUNK = 8
 faster, and less is lost when a process is killed."""
 AHEAD = 8
 """Chunks that may be done or under way and not taken yet; never fewer than twice the threads."""
-
-
-def chunks_of(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
-    """Yield the jobs in tuples of `size`, the last one shorter."""
-    jobs = iter(jobs)
-    while chunk := tuple(islice(jobs, size)):
-        yield chunk
 
 
 def in_order(

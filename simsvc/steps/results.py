@@ -9,6 +9,8 @@ from simsvc.values import Estimate
 
 Kind = Literal["text", "number", "yes or no"]
 Row = dict[str, str | float | bool | None]
+Key = tuple[str, int, int]
+"""A photo as it is shown, its length in bytes, and the time of its last change in ns."""
 
 COLUMNS: Mapping[str, Kind] = {
     "photo": "text",

@@ -190,15 +190,20 @@ def _cut_off_in_second_batch(patch: pytest.MonkeyPatch, cut: str) -> None:
         patch.setattr(TogetherStore, "together", cut_together)
 
 
+def _begin_only(patch: pytest.MonkeyPatch, site: Settings, folder: Path, out: Path) -> None:
+    """Leave what a run leaves that was killed after its first batch of two."""
+    patch.setattr(bulk, "BATCH", 2)
+    with patch.context() as cut:
+        _cut_off_in_second_batch(cut, "before the journal")
+        run(site, folder, "--out", out)
+
+
 def test_a_photo_that_changed_between_two_runs_is_judged_again(
     site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row of an unfinished run is not taken for another photo of the same name."""
-    monkeypatch.setattr(bulk, "BATCH", 2)
     out = tmp_path / "results.csv"
-    with monkeypatch.context() as patch:
-        _cut_off_in_second_batch(patch, "before the journal")
-        run(site, folder, "--out", out)
+    _begin_only(monkeypatch, site, folder, out)
     (folder / "0.jpg").write_bytes(b"no photo any more")
     run(site, folder, "--out", out)
     rows = {Path(row["photo"]).name: row for row in table(out)}
@@ -209,11 +214,8 @@ def test_an_unfinished_run_does_not_mix(
     site: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows on record and rows that are not, or of two models, do not come into one table."""
-    monkeypatch.setattr(bulk, "BATCH", 2)
     out = tmp_path / "results.csv"
-    with monkeypatch.context() as patch:
-        _cut_off_in_second_batch(patch, "before the journal")
-        run(site, folder, "--out", out)
+    _begin_only(monkeypatch, site, folder, out)
     result = run(site, folder, "--out", out, "--no-record")
     assert result.exit_code == 1
     assert "would mix the two" in result.output

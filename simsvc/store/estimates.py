@@ -42,11 +42,7 @@ class EstimateStore:
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.transaction() as session:
-            number = new.insert(session.connection())
-            if beside is not None:
-                beside(session, new.public_id)
-            recorded = RecordedEstimate(new.public_id, number, new.created_at, new.kept)
-            append(session, _event(recorded, new.crop_sha256))
+            recorded = add(session, new, beside)
         return replace(recorded, estimate=estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
@@ -98,6 +94,16 @@ class EstimateStore:
 def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     """Return a row as it was recorded, without its crop, and without neighbours where they are not wanted."""
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
+
+
+def add(session: Session, new: NewRows, beside: Beside | None = None) -> RecordedEstimate:
+    """Put an estimate's rows and its event into a transaction; return it as it will be read back."""
+    number = new.insert(session.connection())
+    if beside is not None:
+        beside(session, new.public_id)
+    recorded = RecordedEstimate(new.public_id, number, new.created_at, new.kept)
+    append(session, _event(recorded, new.crop_sha256))
+    return recorded
 
 
 def _event(recorded: RecordedEstimate, crop_sha256: str | None) -> NewEvent:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from simsvc.ports import Cipher, Recorder
 from simsvc.store.database import Database
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.estimates import add
+from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import ErasedEstimateRow, EstimateRow
+from simsvc.values import Estimate, RecordedEstimate
 
 
 class TogetherStore:
@@ -30,7 +33,7 @@ class TogetherStore:
             StoreError: the database cannot be written; nothing of the block is on record.
         """
         with self._database.transaction() as session:
-            yield EstimateStore(_OneTransaction(session), self._cipher)
+            yield _Joined(session, self._cipher)
 
     def have(self, records: Collection[str]) -> bool:
         """Say whether all of these public ids are or were on record.
@@ -44,13 +47,12 @@ class TogetherStore:
             return {*session.scalars(kept), *session.scalars(gone)} == set(records)
 
 
-class _OneTransaction(Database):
-    """A database whose every transaction is the one that is under way; its owner commits it."""
+class _Joined:
+    """Recorder port: everything goes into the transaction that is under way; its owner commits it."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, cipher: Cipher | None) -> None:
+        self._session, self._cipher = session, cipher
 
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Give the session that is under way."""
-        yield self._session
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Add the estimate to the transaction and return it as recorded."""
+        return replace(add(self._session, NewRows.of(estimate, self._cipher)), estimate=estimate)

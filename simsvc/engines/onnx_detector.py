@@ -8,6 +8,7 @@ from typing import Any
 
 from simsvc.engines.bundle import Bundle
 from simsvc.engines.durable_files import difference
+from simsvc.engines.onnx_options import session_options
 from simsvc.errors import DetectorDamaged
 from simsvc.steps.face_maps import CHANNELS, cells, faces_of, padded
 from simsvc.steps.looks import WORKING_SIDE_PX, faces_seen
@@ -91,12 +92,8 @@ def _session(graph: Path) -> Any:
     """
     import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # photos share the cores, a photo does not spread over them
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
+    options = session_options(1)  # photos share the cores, a photo does not spread over them
     options.enable_mem_pattern = False  # plans memory for one shape of input; photos have many
-    options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simsvc.engines.bundle import Bundle, BundledModel, checked
+from simsvc.engines.onnx_options import session_options
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
@@ -71,13 +72,7 @@ def _run_options(name: str, value: str) -> Any:
 def _session(graph: Path, threads: int) -> Any:
     import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.enable_cpu_mem_arena = True  # else every run leaves holes in the heaps; see AFTER_A_BATCH
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(threads)
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception

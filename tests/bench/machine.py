@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.settings import cores
+
 PACKAGES = ("annoy", "gunicorn", "numpy", "onnxruntime", "pillow", "sqlalchemy")
 SIDE = 2048
 """Of the matrices: 17 GFLOP a product, far beyond any cache."""
@@ -29,11 +31,6 @@ def machine() -> dict[str, Any]:
         "measured_at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         **{name: version(name) for name in PACKAGES},
     }
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def peak_gflops(rounds: int = 5) -> float:

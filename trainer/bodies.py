@@ -16,7 +16,7 @@ from torchvision import models
 
 from simsvc.errors import SettingsError
 from simsvc.steps.tensor import IMAGENET_MEAN, IMAGENET_STD
-from trainer import dlib_resnet
+from trainer import dinov2, dlib_resnet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class BodySpec:
         early: names of the children that form the first, slowest-learning parameter group.
         pretrained: gives it published initial weights, or None where there are none to be had.
         min_px: smallest input side that it can halve as often as it does.
+        drop_paths: lets training skip its blocks at random at most at this rate, or None where it cannot.
     """
 
     make: Callable[[], nn.Module]
@@ -40,6 +41,7 @@ class BodySpec:
     early: tuple[str, ...] = ()
     pretrained: Callable[[nn.Module], None] | None = None
     min_px: int = 32
+    drop_paths: Callable[[nn.Module, float], None] | None = None
 
 
 def _resnet(name: str) -> Callable[[], nn.Module]:
@@ -140,6 +142,14 @@ BODIES: dict[str, BodySpec] = {
         early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks.6"),
         pretrained=dlib_resnet.load_identity_weights,
         min_px=dlib_resnet.MIN_PX,
+        drop_paths=dlib_resnet.drop_paths,
+    ),
+    "dinov2_small": BodySpec(
+        dinov2.DinoBody,
+        dinov2.CHANNELS,
+        early=("net.cls_token", "net.pos_embed", "net.patch_embed", *(f"net.blocks.{n}" for n in range(6))),
+        pretrained=dinov2.load_weights,
+        drop_paths=dinov2.drop_paths,
     ),
 }
 
@@ -155,8 +165,8 @@ def initialise(body: nn.Module, name: str, weights: str) -> None:
     Args:
         body: made by `build(name)`; changed in place.
         name: key of `BODIES`.
-        weights: "none", "pretrained" (ImageNet, or identity for dlib_resnet), or the path of a .safetensors
-            file of a body's state dict.
+        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, DINOv2's own for dinov2_small), or
+            the path of a .safetensors file of a body's state dict.
 
     Raises:
         SettingsError: the weights are not to be had, or of another network.

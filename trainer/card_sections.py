@@ -6,11 +6,13 @@ Layout: Model Card Toolkit, model card schema v0.0.2 (github.com/tensorflow/mode
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 from simsvc.engines.bundle import Bundle
+from simsvc.errors import SettingsError
 from trainer import recipe as recipes
 from trainer.card_analysis import Measured, quantitative
 from trainer.card_measured import MEASUREMENTS
@@ -99,7 +101,19 @@ def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
         for key, value in recipe.items()
         if "teach" in key and value not in ("", "none", 0, None, [])
     ]
+    teachers += _teachers_began(str(recipe.get("teachers", "")))
     return [f"initial weights: {begun}", *(teachers or ["no teacher"])]
+
+
+def _teachers_began(names: str) -> list[str]:
+    """Return what the teachers that have a shipped recipe began from, each body once."""
+    began: dict[str, None] = {}
+    for name in filter(None, names.split(",")):
+        with contextlib.suppress(SettingsError):
+            teacher = recipes.load(name.strip())
+            if teacher.weights == "pretrained":
+                began[INITIAL.get(teacher.body, f"published weights of {teacher.body}")] = None
+    return [f"initial weights of teachers: {words}" for words in began]
 
 
 def _named(value: object) -> object:

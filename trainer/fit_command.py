@@ -89,6 +89,9 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     squares = np.array(corpus.pack.crops)  # into memory: mapped pages are read from disk again and again
     folders = [runs / name for name in recipe.taught_by]
     taught = teachers.taught(folders, squares, _tells(corpus, folders, train)) if folders else None
+    if taught is not None and recipe.doubt:
+        labels, ages_years = ages_years, teachers.corrected(ages_years, taught, recipe.doubt)
+        print(f"{recipe.name}: {np.count_nonzero(ages_years != labels)} labels taken for mistakes")
     return TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
 
 

@@ -39,6 +39,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "traits": (0, 100),
     "distil": (0, 1),
     "drop_path": (0, 0.9),
+    "doubt": (0, 130),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -91,11 +92,13 @@ class Recipe:
             trained first. Labels are noisy, and what earlier models make of a face tells where.
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
-        drop_path: rate at which training skips the last block, see `trainer.dlib_resnet.drop_paths`.
+        drop_path: rate at which training skips the last block, see `drop_paths` of `trainer.bodies.BodySpec`.
         fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
             tells of just the faces that it never saw: of others it has learnt the label by heart, and its
             noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
             section 4.1 (cross-fitting).
+        doubt: a label more than so many years from what the teachers expect is taken for a mistake, and their
+            expectation learnt instead, 0 to believe every label; see `trainer.teachers.corrected`.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Recipe:
     distil: float = 0.0
     drop_path: float = 0.0
     fold: str = ""
+    doubt: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -145,8 +149,11 @@ class Recipe:
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
         if bool(self.teachers) != (self.distil > 0) or (self.teachers and self.head != "distribution"):
             raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
-        if self.drop_path and self.body != "dlib_resnet":
-            raise SettingsError('drop_path needs body = "dlib_resnet"; leave it out.')
+        if self.doubt and not self.teachers:
+            raise SettingsError("doubt needs teachers, whose word is believed instead; leave it out.")
+        if self.drop_path and not BODIES[self.body].drop_paths:
+            can = " or ".join(f'"{name}"' for name, spec in BODIES.items() if spec.drop_paths)
+            raise SettingsError(f"drop_path needs body = {can}; leave it out.")
         if self.goes_on and self.weights != "none":
             raise SettingsError("A recipe that goes on from another has its weights; leave weights out.")
         if not self.schedule:

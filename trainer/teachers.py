@@ -41,6 +41,24 @@ def taught(
     return np.divide(shares, voices, out=shares, where=voices > 0)
 
 
+def corrected(
+    ages_years: NDArray[np.float32], told: NDArray[np.float32], most_years: float
+) -> NDArray[np.float32]:
+    """Return float32 (N,): labels, but the teachers' expected value where a label lies too far from it.
+
+    Source: Han, Luo and Wang, "Deep Self-Learning From Noisy Labels", ICCV 2019, section 3, correct labels by
+    what the network makes of the pictures; here the teachers never saw the faces that they correct.
+
+    Args:
+        ages_years: labels, float32 (N,).
+        told: what `taught` returns; a row of zeros leaves the label as it is.
+        most_years: how far a label may lie from the expected value.
+    """
+    expected = told @ np.arange(AGE_BINS, dtype=np.float32)
+    wrong = told.any(axis=1) & (np.abs(ages_years - expected) > most_years)
+    return np.where(wrong, expected, ages_years).astype(np.float32)
+
+
 def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
     recipe, model = load_run(folder)
     if recipe.head != "distribution":

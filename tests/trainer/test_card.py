@@ -140,6 +140,17 @@ def test_initial_weights(recipe: dict[str, str], words: str) -> None:
     assert teacher == "no teacher"
 
 
+def test_what_teachers_began_from() -> None:
+    """Every kind of published weights that a teacher began from is named once; a teacher unknown has none."""
+    names = "fold-1,fold-dino-1,fold-2,gone"
+    words = initial_weights({"weights": "none", "body": "resnet34", "teachers": names})
+    assert [line.split(" trained")[0][:40] for line in words[2:]] == [
+        "initial weights of teachers: dlib's face",
+        "initial weights of teachers: DINOv2's Vi",
+    ]
+    assert words[1] == f"teachers: {names}"
+
+
 def test_plots(folders: Folders) -> None:
     """Every plot of the page is a PNG of under 80 kB, wide enough and on white, the same when drawn again."""
     assert call(folders) == 0

@@ -73,7 +73,9 @@ def test_origin() -> None:
         ("lr = [1e-3, -1e-3, 1e-3]", "lr = .* lies outside"),
         ("weight_decay = [0, inf, 0]", "weight_decay = .* lies outside"),
         ("seed = -1", "seed = -1 lies outside"),
-        ("drop_path = 0.1", "drop_path needs body"),
+        ("drop_path = 0.1", 'drop_path needs body = "dlib_resnet" or "dinov2_small"'),
+        ("doubt = 30", "doubt needs teachers"),
+        ("doubt = 131", "doubt"),
     ],
 )
 def test_refused(text: str, why: str) -> None:

@@ -63,6 +63,15 @@ def test_teachers_of_folds_tell_of_what_they_never_saw(tmp_path: Path) -> None:
     assert not found[4:].any()
 
 
+def test_corrected() -> None:
+    """A label goes where the teachers expect it if it lies too far from there; untold faces keep theirs."""
+    told = np.zeros((4, AGE_BINS), np.float32)
+    told[0, 40] = told[1, 40] = 1.0
+    told[2, [30, 50]] = 0.5
+    labels = np.array([70.5, 69.5, 5.0, 90.0], np.float32)
+    assert teachers.corrected(labels, told, 30.0).tolist() == [40.0, 69.5, 40.0, 90.0]
+
+
 def test_a_regression_cannot_teach(tmp_path: Path) -> None:
     """A run that tells ages but no distribution is refused, and so is one that is not there."""
     finished(tmp_path / "plain", 0)

@@ -29,11 +29,9 @@ from trainer.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.export_command import BUNDLE
-from trainer.metrics import ErrorTable, as_text, breakdown, decade
+from trainer.metrics import ErrorTable, as_text, breakdown, decade, old
 from trainer.pack import labelled_face
 
-OLD_YEARS = 80
-"""From here on labels are few and worst: one part. Source: issue 3, which bounds the error of 80+."""
 _BATCH = 64
 
 
@@ -161,7 +159,7 @@ def tabled(scored: Scored, calibration: Calibration | None = None) -> list[Error
         inside = conformal.covered(ends, labels)
     parts: list[list[str | None]] = [
         [decade(age) for age in labels],
-        ["age 80+" if age >= OLD_YEARS else None for age in labels],
+        [old(age) for age in labels],
         *_kinds(scored).values(),
     ]
     return breakdown(scored.estimates_years - labels, parts, inside=inside)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 """Bootstrap resamples. Source: Efron and Tibshirani, 1993, chapter 13: 1000 for percentile intervals."""
 LEVEL = 0.95
+OLD_YEARS = 80
 CLOSE_YEARS = 5.0
 """CS@5: share of estimates at most 5 years off, as the age literature reports it."""
 
@@ -103,6 +104,14 @@ def decade(age_years: float) -> str:
     """Return "age 20-29" for 23; everything from 90 up is "age 90+"."""
     start = min(90, int(age_years // 10) * 10)
     return "age 90+" if start == 90 else f"age {start}-{start + 9}"
+
+
+def old(age_years: float) -> str | None:
+    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a part of its own.
+
+    Source: issue 3, which bounds the error of 80+.
+    """
+    return "age 80+" if age_years >= OLD_YEARS else None
 
 
 def breakdown(

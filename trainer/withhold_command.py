@@ -29,7 +29,7 @@ from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, pars
 from trainer.datasets.rows import Row
 from trainer.degrade import DEGRADATIONS, Degradation, encoded
 from trainer.export_command import BUNDLE
-from trainer.metrics import decade
+from trainer.metrics import decade, old
 from trainer.pack import labelled_face
 from trainer.withhold_faces import Judge, Judged, drawn, supports
 from trainer.withhold_plot import plot
@@ -203,7 +203,9 @@ def _shown(
 
 def _kinds(rows: Sequence[Row]) -> list[list[str]]:
     return [
+        ["all"] * len(rows),
         [decade(row.age_years) for row in rows],
+        [old(row.age_years) or "" for row in rows],
         [f"group {row.group}" if row.group else "" for row in rows],
         [f"gender {row.gender}" if row.gender else "" for row in rows],
     ]

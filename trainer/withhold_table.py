@@ -86,10 +86,18 @@ def _degraded(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _parts(rows: list[dict[str, Any]]) -> list[str]:
-    lines = [f"{'test part':16}{'photos':>8}{'flagged':>10}{'withheld':>10}"]
-    return lines + [
-        f"{row['part']:16}{row['photos']:>8}{row['flagged']:>10.1%}{row['withheld']:>10.1%}" for row in rows
+    lines = [
+        f"{'test part':16}{'photos':>8}{'flagged':>10}{'withheld':>10}{'answered':>10}"
+        f"{'their MAE':>11}{'bias':>8}{'coverage':>10}"
     ]
+    for row in rows:
+        told = row["answered_figures"] or {}
+        lines.append(
+            f"{row['part']:16}{row['photos']:>8}{row['flagged']:>10.1%}{row['withheld']:>10.1%}"
+            f"{row['answered']:>10}{_value(told, 'mae', '.2f'):>11}{_value(told, 'bias', '+.2f'):>8}"
+            f"{_value(told, 'coverage', '.1%'):>10}"
+        )
+    return lines
 
 
 def _value(figures: dict[str, Any], name: str, style: str) -> str:

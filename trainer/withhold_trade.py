@@ -65,11 +65,12 @@ def trade(order: NDArray[np.intp], figures: Figures) -> list[dict[str, Any]]:
 
 
 def errors(faces: Measured) -> Figures:
-    """Report MAE in years and coverage of the ranges, with 95% intervals."""
+    """Report MAE and bias in years and coverage of the ranges, with 95% intervals."""
 
     def figures(kept: NDArray[np.intp]) -> dict[str, Any]:
         return {
             "mae": asdict(bootstrapped(np.abs(faces.errors_years[kept]))),
+            "bias": asdict(bootstrapped(faces.errors_years[kept])),
             "coverage": asdict(bootstrapped(faces.covered[kept].astype(np.float64))),
         }
 
@@ -132,19 +133,23 @@ def degraded_table(
 def by_part(faces: Measured, rules: Rules, kinds: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Return the shares flagged and withheld of each part, so that no group bears them unseen.
 
+    Beside them stand the figures of what is answered, which is all that people get to read.
+
     Args:
         faces: N.
         rules: the chosen bounds.
         kinds: for each kind (decade, group, gender) the part each of the N faces belongs to, or "".
     """
     flagged, withheld = raised(faces, rules)
-    rows = []
+    answered, figures, rows = faces.judged.estimated & ~withheld, errors(faces), []
     for kind in kinds:
         names = np.array(kind)
         for name in sorted(set(kind) - {""}):
             mine = names == name
             shares = {"flagged": float(flagged[mine].mean()), "withheld": float(withheld[mine].mean())}
+            told = np.flatnonzero(mine & answered)
             rows.append(
                 {"part": name, "photos": int(mine.sum()), **{k: round(v, 4) for k, v in shares.items()}}
+                | {"answered": len(told), "answered_figures": figures(told) if len(told) else None}
             )
     return rows

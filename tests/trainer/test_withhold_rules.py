@@ -165,7 +165,12 @@ def test_what_becomes_of_photos_under_the_bounds() -> None:
     assert row["withheld_figures"]["mae"]["value"] == 20.0
     assert row["withheld_figures"]["coverage"]["value"] == 0.0
     shares = withhold_trade.by_part(faces, rules, [["a", "a", "b", ""]])
-    assert [(entry["part"], entry["withheld"], entry["flagged"]) for entry in shares] == [
-        ("a", 0.5, 0.5),
-        ("b", 0.0, 1.0),
+    assert [(entry["part"], entry["withheld"], entry["flagged"], entry["answered"]) for entry in shares] == [
+        ("a", 0.5, 0.5, 0),
+        ("b", 0.0, 1.0, 1),
     ]
+    assert shares[0]["answered_figures"] is None
+    assert {name: shares[1]["answered_figures"][name]["value"] for name in ("mae", "bias")} == {
+        "mae": 6.0,
+        "bias": 6.0,
+    }

@@ -128,7 +128,7 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
         BundleError: the model cannot be used.
         StoreError: an answer cannot be put on record.
     """
-    key = request_key([[hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads] + [declared])
+    key = request_key(lambda: [*([hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads), declared])
     corridor = services().corridor()
     return [_judged(upload, declared, corridor, key, place) for place, upload in enumerate(uploads)]
 

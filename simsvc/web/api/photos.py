@@ -41,6 +41,10 @@ class Declared(Strict):
     )
 
 
+_DECLARED = Declared()
+"""Made once: each one copies all of its fields."""
+
+
 class PhotoForm(Declared):
     """One photo."""
 
@@ -110,7 +114,7 @@ def declaration() -> Declaration:
         DatesRefused: the dates cannot be right.
     """
     try:
-        sent = Declared().load(request.form.to_dict())
+        sent = _DECLARED.load(request.form.to_dict())
     except ValidationError as error:
         raise refused(error) from None
     born, taken = checked_dates(

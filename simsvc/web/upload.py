@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from typing import IO
 
-from flask import Flask, request
+from flask import Flask, Request, request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.formparser import FormDataParser
 
 from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
@@ -28,15 +32,49 @@ class Upload:
     name: str
 
 
-def uploaded_photo() -> Upload:
+class BareParser(FormDataParser):
+    """Reads a body that is a photo as a form of this one file, under the same limits."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        """Return what is left of the body, its fields and its files."""
+        if not _is_photo(mimetype):
+            return super().parse(stream, mimetype, content_length, options)
+        photo = self.stream_factory(content_length, mimetype, FIELD)
+        shutil.copyfileobj(stream, photo)
+        photo.seek(0)
+        return stream, self.cls(), self.cls([(FIELD, FileStorage(photo, FIELD, FIELD))])
+
+
+class PhotoRequest(Request):
+    """A request whose body may be a photo; whether a view takes such a one is for the view to say."""
+
+    form_data_parser_class = BareParser
+
+
+def uploaded_photo(*, bare: bool = False) -> Upload:
     """Return the photo that came with the form at hand.
+
+    Args:
+        bare: whether the body may be the photo itself, too.
 
     Raises:
         NotMultipart: the request is no form with files.
         PhotoMissing: the form has no photo.
     """
-    if request.mimetype != "multipart/form-data":
+    form = request.mimetype == "multipart/form-data"
+    if not form and not bare:
         raise NotMultipart("Send the photo as the file `photo` of a multipart/form-data request.")
+    if not form and not _is_photo(request.mimetype):
+        raise NotMultipart(
+            "Send the photo as the file `photo` of a multipart/form-data request, "
+            "or as the whole body with its own type, such as image/jpeg."
+        )
     part = request.files.get(FIELD)
     if part is None or not part.filename:
         raise PhotoMissing("No photo came with the request. Choose a photo and send it again.")
@@ -64,6 +102,7 @@ def uploaded_photos(case: str | None) -> list[Upload]:
 
 def register(app: Flask) -> None:
     """Let the desk's form be as long as several photos; call it before anything reads forms."""
+    app.request_class = PhotoRequest
     app.before_request(_allow_several)
 
 
@@ -71,6 +110,10 @@ def _allow_several() -> None:
     if request.endpoint in SEVERAL and request.max_content_length is not None:
         request.max_content_length *= MOST_PHOTOS
         request.max_form_parts = MOST_PARTS
+
+
+def _is_photo(mimetype: str) -> bool:
+    return mimetype.startswith("image/")
 
 
 def drain() -> None:

@@ -42,7 +42,7 @@ def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
             raise DecisionRefused("The decision that this request made is gone. Read the list of decisions.")
         return found[0]
 
-    made = once(request_key(sent), make, again)
+    made = once(request_key(lambda: sent), make, again)
     location = url_for("api_decisions.list_all", public_id=public_id)
     return jsonify(describe_decision(made)), 201, {"Location": location}
 

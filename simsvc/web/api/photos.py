@@ -41,6 +41,10 @@ class Declared(Strict):
     )
 
 
+_DECLARED = Declared()
+"""Made once: each one copies all of its fields."""
+
+
 class PhotoForm(Declared):
     """One photo."""
 
@@ -58,13 +62,27 @@ class PhotosForm(Declared):
     )
 
 
-def form_of(schema: type[Strict]) -> dict[str, object]:
-    """Describe a form with files for the document."""
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+BARE = {
+    f"image/{name}": {"schema": {"type": "string", "format": "binary"}}
+    for name in ("jpeg", "png", "webp", "heic", "avif", "tiff", "bmp")
+}
+"""Bodies that are a photo, for the document. What a photo is, its bytes say."""
 
 
-def sent_photos(most: int) -> list[Upload]:
+def form_of(schema: type[Strict], *, bare: bool = False) -> dict[str, object]:
+    """Describe a form with files for the document; `bare`: or the photo itself in its place."""
+    return {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": schema}, **(BARE if bare else {})},
+    }
+
+
+def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
     """Return the photos of the form at hand, in its order.
+
+    Args:
+        most: how many there may be.
+        bare: whether the body may be the photo itself, too.
 
     Raises:
         NotMultipart: the request is no form with files.
@@ -72,7 +90,7 @@ def sent_photos(most: int) -> list[Upload]:
         PhotosRefused: it has too many.
         InputRefused: it has files under other names.
     """
-    first = uploaded_photo()
+    first = uploaded_photo(bare=bare)
     parts = request.files.getlist(FIELD)
     others = set(request.files) - {FIELD}
     if others:
@@ -96,7 +114,7 @@ def declaration() -> Declaration:
         DatesRefused: the dates cannot be right.
     """
     try:
-        sent = Declared().load(request.form.to_dict())
+        sent = _DECLARED.load(request.form.to_dict())
     except ValidationError as error:
         raise refused(error) from None
     born, taken = checked_dates(
@@ -114,7 +132,7 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
         BundleError: the model cannot be used.
         StoreError: an answer cannot be put on record.
     """
-    key = request_key([[hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads] + [declared])
+    key = request_key(lambda: [*([hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads), declared])
     corridor = services().corridor()
     return [_judged(upload, declared, corridor, key, place) for place, upload in enumerate(uploads)]
 

@@ -33,11 +33,12 @@ Made = TypeVar("Made")
 Beside = Callable[[Session, str], None]
 
 
-def request_key(asked: object) -> RequestKey | None:
+def request_key(asked: Callable[[], object]) -> RequestKey | None:
     """Return the key of the request at hand, bound to what is asked, or None where it brings none.
 
     Args:
-        asked: what the request asks, as JSON could hold it: the same however it was sent.
+        asked: says what the request asks, as JSON could hold it: the same however it was sent. It is not
+            called where there is no key.
 
     Raises:
         InputRefused: the key cannot be one.
@@ -50,7 +51,7 @@ def request_key(asked: object) -> RequestKey | None:
             "An Idempotency-Key has 1 to 128 visible ASCII characters and no blank. Send another one.",
             {HEADER: "1 to 128 visible ASCII characters"},
         )
-    text = json.dumps([request.path, asked], sort_keys=True, default=str)
+    text = json.dumps([request.path, asked()], sort_keys=True, default=str)
     return RequestKey(program().id, key, hashlib.sha256(text.encode()).hexdigest())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -168,11 +169,69 @@ def test_a_request_over_the_limit_is_413(site: Settings) -> None:
     assert response.get_json()["code"] == "photo_too_many_bytes"
 
 
-def test_a_body_that_is_no_form_is_415(client: FlaskClient) -> None:
-    """Raw image bytes as the body are refused with what to send instead."""
-    response = client.post(URL, data=drawn_photo(), content_type="image/jpeg")
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_no_form_and_no_photo_is_415(client: FlaskClient, kind: str) -> None:
+    """A body of another type is refused with what to send instead, whatever its bytes are."""
+    response = client.post(URL, data=drawn_photo(), content_type=kind)
     assert response.status_code == 415
     assert "multipart/form-data" in response.get_json()["detail"]
+    assert "image/jpeg" in response.get_json()["detail"]
+
+
+def send_bare(client: FlaskClient, data: bytes, path: str = URL, **more: Any) -> TestResponse:
+    return client.post(path, data=data, content_type="image/jpeg", **more)
+
+
+def test_a_body_that_is_the_photo_is_judged_like_a_form(client: FlaskClient) -> None:
+    """The answer is the same but for what a form says beside the photo."""
+    photo = drawn_photo()
+    bare, form = send_bare(client, photo), send(client, photo)
+    assert bare.status_code == 201
+    assert client.get(bare.headers["Location"]).get_json() == bare.get_json()
+    of_form = form.get_json() | {"photo": "photo"}
+    own = {"id", "number", "created_at", "ms"}
+    assert {key: value for key, value in bare.get_json().items() if key not in own} == {
+        key: value for key, value in of_form.items() if key not in own
+    }
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"", "empty_photo"), (b"%PDF-1.7", "unsupported_format")])
+def test_a_bare_body_that_is_no_photo_is_refused_by_code(client: FlaskClient, data: bytes, code: str) -> None:
+    """What the type says is not believed: refused, on record, with the codes of a form."""
+    response = send_bare(client, data)
+    assert response.status_code == 201
+    assert (response.get_json()["status"], response.get_json()["code"]) == ("refused", code)
+
+
+def test_a_bare_photo_has_the_limits_of_a_form(site: Settings) -> None:
+    """Just over the limit it is refused on record; far over it, its length told or not, it gets 413."""
+    client = program(create_app(replace(site, max_upload_bytes=2_000)))
+    assert send_bare(client, b"x" * 2_001).get_json()["code"] == "photo_too_many_bytes"
+    streamed = {"input_stream": io.BytesIO(b"x" * 200_000), "environ_base": {"wsgi.input_terminated": True}}
+    for response in (
+        send_bare(client, b"x" * 200_000),
+        client.post(URL, content_type="image/jpeg", **streamed),
+    ):
+        assert response.status_code == 413
+        assert response.get_json()["code"] == "photo_too_many_bytes"
+
+
+def test_a_bare_photo_needs_a_token_and_takes_a_key(app: Flask, client: FlaskClient) -> None:
+    """Without a token it is not read; with an Idempotency-Key it is judged once."""
+    photo = drawn_photo(7)
+    assert send_bare(app.test_client(), photo).status_code == 401
+    first, again, other = (
+        send_bare(client, data, headers={"Idempotency-Key": "bare-7"})
+        for data in (photo, photo, drawn_photo(8))
+    )
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert other.get_json()["code"] == "key_reused"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/estimate-batches", "/api/v1/faces"])
+def test_what_needs_a_form_takes_no_bare_photo(app: Flask, path: str) -> None:
+    """Where fields come with the photo, or several photos, only a form will do."""
+    assert send_bare(program(app), drawn_photo(), path).get_json()["code"] == "not_multipart"
 
 
 @pytest.mark.parametrize("field", ["photo", "picture"])

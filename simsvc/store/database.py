@@ -61,6 +61,20 @@ class Database:
             yield session
 
     @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give the connection of such a transaction, without a session: for rows written past the mapper.
+
+        Raises:
+            StoreNotMigrated: tables are missing.
+            StoreError: the database cannot be used.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _typed(error) from error
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that only reads, sees one instant throughout, and waits for nobody.
 

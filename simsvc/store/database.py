@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
+from simsvc.store.prepared import driver_cursor
 from simsvc.store.tables import EstimateRow
 
 BUSY_TIMEOUT_MS = 15_000
@@ -210,7 +211,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+    sql = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    with driver_cursor(connection, sql) as cursor:
+        cursor.execute(sql)
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:

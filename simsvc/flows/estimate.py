@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector, Index, Model, Recorder
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
+from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
-from simsvc.steps.quality import measure
+from simsvc.steps.quality import SIDE_PX, measured
 from simsvc.steps.rank import rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
@@ -155,9 +155,9 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("pick"):
         picked = pick(faces)
     with times.step("crop"):
-        judged = crop_of(photo, picked.face, model.input_px, model.crop_margin)
+        judged, sized = crops_of(photo, picked.face, (model.input_px, SIDE_PX), model.crop_margin)
     with times.step("quality"):
-        quality = measure(photo, picked.face, model.crop_margin)
+        quality = measured(sized, photo, picked.face)
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.steps.crop import CROP_MARGIN, crop_of
-from simsvc.values import Face, Photo, Quality, RgbImage
+from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
 SIDE_PX = 128
 """Side of the crop that sharpness and exposure are measured on: one size, so that figures compare."""
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601."""
+_LUMA = np.asarray(LUMA, dtype=np.float32)
 BLACK, WHITE = 5.5, 249.5
 """Luminance up to and from which a pixel counts as clipped: JPEG leaves few at exactly 0 or 255.
 Between whole levels, so that rounding decides nothing."""
@@ -57,13 +59,18 @@ LIMITS: Mapping[str, Limit] = {
 
 def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> Quality:
     """Measure the face's crop, cut as the model's but `SIDE_PX` wide, its box, and its landmarks."""
-    grey = luminance(crop_of(photo, face, SIDE_PX, margin).rgb)
+    return measured(crop_of(photo, face, SIDE_PX, margin), photo, face)
+
+
+def measured(crop: Crop, photo: Photo, face: Face) -> Quality:
+    """Return what `measure` does of a crop that is cut already."""
+    grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
     return Quality(
         sharpness=round(sharpness(grey), 2),
         luminance=round(float(grey.mean()), 2),
-        dark_share=round(float((grey <= BLACK).mean()), 4),
-        bright_share=round(float((grey >= WHITE).mean()), 4),
+        dark_share=round(int(np.count_nonzero(grey <= BLACK)) / grey.size, 4),
+        bright_share=round(int(np.count_nonzero(grey >= WHITE)) / grey.size, 4),
         face_px=round(face.side_px * photo.original_width_px / photo.width_px, 1),
         yaw=yaw,
         roll_deg=roll_deg,
@@ -73,7 +80,7 @@ def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> Quality:
 
 def luminance(rgb: RgbImage) -> NDArray[np.float32]:
     """Return float32 (H, W), 0..255."""
-    return rgb.astype(np.float32) @ np.asarray(LUMA, dtype=np.float32)
+    return rgb.astype(np.float32) @ _LUMA
 
 
 def sharpness(grey: NDArray[np.float32]) -> float:
@@ -81,31 +88,33 @@ def sharpness(grey: NDArray[np.float32]) -> float:
 
     Source: Pech-Pacheco et al., "Diatom Autofocusing in Brightfield Microscopy", ICPR 2000.
     """
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4.0 * grey[1:-1, 1:-1]).var())
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1]
+    laplacian += grey[1:-1, :-2]
+    laplacian += grey[1:-1, 2:]
+    laplacian -= 4.0 * grey[1:-1, 1:-1]
+    return float(laplacian.var())
 
 
 def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None]:
     """Return (yaw, roll in degrees, pitch) as `Quality` defines them, or None where landmarks do not tell.
 
-    They are ratios in the picture's plane: hints, no angles in space.
+    They are ratios in the picture's plane: hints, no angles in space. A point is x + y i here: the face is
+    turned upright by one multiplication.
     Source: Gee and Cipolla, "Determining the Gaze of Faces in Images", Image and Vision Computing 12(10),
     1994, who read the head's direction off the ratios of such distances.
     """
     if len(landmarks_px) != 5:
         return None, None, None
-    right, left, nose, *mouth = np.asarray(landmarks_px, dtype=np.float64)
-    eyes = left - right
-    apart = float(np.hypot(*eyes))
+    right, left, nose, *mouth = (complex(*point) for point in landmarks_px)
+    eyes, middle = left - right, (left + right) / 2
+    apart = abs(eyes)
     if apart == 0.0:
         return None, None, None
-    along = eyes / apart
-    down = np.array([-along[1], along[0]])
-    off, chin_wards = nose - (left + right) / 2, (mouth[0] + mouth[1] - left - right) / 2
-    depth = float(chin_wards @ down)
-    roll_deg = math.degrees(math.atan2(eyes[1], eyes[0]))
-    pitch = round(float(off @ down) / depth, 3) if depth > 0.0 else None
-    return round(float(off @ along) / apart, 3), round(roll_deg, 1), pitch
+    upright = (eyes / apart).conjugate()
+    off, chin_wards = (nose - middle) * upright, (sum(mouth) / 2 - middle) * upright
+    roll_deg = math.degrees(cmath.phase(eyes))
+    pitch = round(off.imag / chin_wards.imag, 3) if chin_wards.imag > 0.0 else None
+    return round(off.real / apart, 3), round(roll_deg, 1), pitch
 
 
 def quality_flags(quality: Quality, thresholds: Mapping[str, float]) -> tuple[str, ...]:

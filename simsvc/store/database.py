@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
+from simsvc.store.prepared import driver_cursor
 from simsvc.store.tables import EstimateRow
 
 BUSY_TIMEOUT_MS = 15_000
@@ -59,6 +60,20 @@ class Database:
         """
         with _session(self.engine) as session:
             yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give the connection of such a transaction, without a session: for rows written past the mapper.
+
+        Raises:
+            StoreNotMigrated: tables are missing.
+            StoreError: the database cannot be used.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _typed(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -196,7 +211,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+    sql = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    with driver_cursor(connection, sql) as cursor:
+        cursor.execute(sql)
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:

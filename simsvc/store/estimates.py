@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
 
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.steps.logged import estimate_content
 from simsvc.store.database import Database
-from simsvc.store.events import append
+from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
@@ -41,8 +41,8 @@ class EstimateStore:
             StoreError: the database cannot be written.
         """
         new = NewRows.of(estimate, self._cipher)
-        with self._database.transaction() as session:
-            recorded = add(session, new, beside)
+        with self._database.writing() as connection:
+            recorded = add(connection, new, beside)
         return replace(recorded, estimate=estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
@@ -96,13 +96,15 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def add(session: Session, new: NewRows, beside: Beside | None = None) -> RecordedEstimate:
+def add(connection: Connection, new: NewRows, beside: Beside | None = None) -> RecordedEstimate:
     """Put an estimate's rows and its event into a transaction; return it as it will be read back."""
-    number = new.insert(session.connection())
+    number = new.insert(connection)
     if beside is not None:
-        beside(session, new.public_id)
+        with Session(connection) as session:  # within the same transaction, which its owner ends
+            beside(session, new.public_id)
+            session.flush()
     recorded = RecordedEstimate(new.public_id, number, new.created_at, new.kept)
-    append(session, _event(recorded, new.crop_sha256))
+    chain(connection, _event(recorded, new.crop_sha256))
     return recorded
 
 

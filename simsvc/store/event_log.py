@@ -37,7 +37,7 @@ class EventLog:
             StoreError: the database cannot be used.
         """
         with self._database.transaction() as session:
-            lock_log(session)
+            lock_log(session.connection())
             same = select(EventContentRow.content).join(EventRow, EventRow.seq == EventContentRow.seq)
             latest = same.where(EventRow.kind == str(event.kind), EventRow.subject == event.subject)
             if session.scalar(latest.order_by(EventRow.seq.desc()).limit(1)) == canonical(event.content):

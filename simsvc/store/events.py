@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.orm import Session
 
 from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
-from simsvc.store.tables import EventContentRow, EventRow, Table
+from simsvc.store.prepared import Prepared, insertion
+from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Event, EventKind, NewEvent
 
 LOCK = 0x5153_5643
@@ -28,24 +29,33 @@ def append(session: Session, event: NewEvent) -> Event:
         ValueError: the content is nothing that JSON can hold.
     """
     session.flush()
+    return chain(session.connection(), event)
+
+
+def chain(connection: Connection, event: NewEvent) -> Event:
+    """Append an event like `append`, within the caller's transaction on a bare connection.
+
+    Raises:
+        ValueError: the content is nothing that JSON can hold.
+    """
     content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
-    lock_log(session)
-    chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last_event(session))
-    connection = session.connection()  # past the mapper, which costs more than the database
-    connection.execute(_ADD_EVENT, _values(chained))
-    connection.execute(_ADD_CONTENT, {"seq": chained.seq, "salt": salt, "content": content})
+    lock_log(connection)
+    last = last_event(connection)
+    chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last)
+    _ADD_EVENT.insert(connection, _values(chained))
+    _ADD_CONTENT.insert(connection, {"seq": chained.seq, "salt": salt, "content": content})
     return chained
 
 
-def lock_log(session: Session) -> None:
+def lock_log(connection: Connection) -> None:
     """Keep every other writer out of the log until the transaction ends; SQLite does so by itself."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
 
 
-def last_event(session: Session) -> Event | None:
+def last_event(connection: Connection) -> Event | None:
     """Return the last event, or None where nothing is logged yet."""
-    row = session.connection().execute(_LAST).first()
+    row = _LAST.first(connection)
     return Event(*row) if row else None
 
 
@@ -68,10 +78,10 @@ KEPT = (str(EventKind.ERASURE), str(EventKind.RETENTION), str(EventKind.SETTINGS
 
 
 _FIELDS = tuple(part.name for part in fields(Event))
-_ADD_EVENT, _ADD_CONTENT = (
-    insert(Table.metadata.tables[row.__tablename__]) for row in (EventRow, EventContentRow)
+_ADD_EVENT, _ADD_CONTENT = map(insertion, (EventRow, EventContentRow))
+_LAST = Prepared(
+    select(*(EventRow.__table__.c[name] for name in _FIELDS)).order_by(EventRow.seq.desc()).limit(1)
 )
-_LAST = select(*(EventRow.__table__.c[name] for name in _FIELDS)).order_by(EventRow.seq.desc()).limit(1)
 
 
 def _values(event: Event) -> dict[str, int | str]:

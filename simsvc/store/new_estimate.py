@@ -8,19 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from simsvc.ports import Cipher
 from simsvc.steps.picture import to_png
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Table
+from simsvc.store.prepared import insertion
+from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow
 from simsvc.values import Estimate
 
 PHOTO_NAME_CHARACTERS = 255
-_ESTIMATE, _NEIGHBOURS, _CROP, _PHOTO, _EMBEDDING = (
-    insert(Table.metadata.tables[row.__tablename__])
-    for row in (EstimateRow, NeighbourRow, CropRow, PhotoRow, EmbeddingRow)
-)
+_ESTIMATE = insertion(EstimateRow, made="sequence")
+_NEIGHBOURS, _CROP, _PHOTO, _EMBEDDING = map(insertion, (NeighbourRow, CropRow, PhotoRow, EmbeddingRow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +61,16 @@ class NewRows:
 
     def insert(self, connection: Connection) -> int:
         """Insert the rows and return the record's running number."""
-        added = connection.execute(_ESTIMATE, self._values())
-        (number,) = added.inserted_primary_key or (0,)
+        number = _ESTIMATE.insert(connection, self._values()) or 0
         if self.kept.neighbours:
-            connection.execute(_NEIGHBOURS, _neighbours(number, self.kept))
+            _NEIGHBOURS.insert_all(connection, _neighbours(number, self.kept))
         if self.png is not None:
-            connection.execute(_CROP, {"estimate": number, "png": self.png})
+            _CROP.insert(connection, {"estimate": number, "png": self.png})
         if self.token is not None:
-            connection.execute(_PHOTO, {"estimate": number, "kept_at": self.created_at, "token": self.token})
+            _PHOTO.insert(connection, {"estimate": number, "kept_at": self.created_at, "token": self.token})
         if self.embedding is not None:
-            connection.execute(_EMBEDDING, {"estimate": number, **self.embedding})
-        return int(number)
+            _EMBEDDING.insert(connection, {"estimate": number, **self.embedding})
+        return number
 
     def _values(self) -> dict[str, Any]:
         kept = self.kept

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from simsvc.ports import Cipher, Recorder
 from simsvc.store.database import Database
@@ -32,8 +31,8 @@ class TogetherStore:
         Raises:
             StoreError: the database cannot be written; nothing of the block is on record.
         """
-        with self._database.transaction() as session:
-            yield _Joined(session, self._cipher)
+        with self._database.writing() as connection:
+            yield _Joined(connection, self._cipher)
 
     def have(self, records: Collection[str]) -> bool:
         """Say whether all of these public ids are or were on record.
@@ -50,9 +49,9 @@ class TogetherStore:
 class _Joined:
     """Recorder port: everything goes into the transaction that is under way; its owner commits it."""
 
-    def __init__(self, session: Session, cipher: Cipher | None) -> None:
-        self._session, self._cipher = session, cipher
+    def __init__(self, connection: Connection, cipher: Cipher | None) -> None:
+        self._connection, self._cipher = connection, cipher
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Add the estimate to the transaction and return it as recorded."""
-        return replace(add(self._session, NewRows.of(estimate, self._cipher)), estimate=estimate)
+        return replace(add(self._connection, NewRows.of(estimate, self._cipher)), estimate=estimate)

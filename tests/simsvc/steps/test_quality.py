@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -59,6 +60,12 @@ def test_exposure_of_an_even_grey(level: int, dark: float, bright: float) -> Non
     found = measure(grey(level), FACE)
     assert found.luminance == pytest.approx(level, abs=0.01)
     assert (found.dark_share, found.bright_share, found.sharpness) == (dark, bright, 0)
+
+
+def test_figures_are_plain_floats() -> None:
+    """NumPy's own would be logged by the slow way of writing JSON."""
+    found = measure(drawn(), Face(50, 50, 100, 100, 0.99, turned(FRONTAL, 5.0)))
+    assert {type(figure) for figure in astuple(found)} == {float}
 
 
 def test_green_counts_most_and_blue_least() -> None:

@@ -27,7 +27,7 @@ def test_an_event_follows_the_last_one(database: Database) -> None:
     assert (second.seq, second.previous_sha256) == (first.seq + 1, first.sha256)
     assert second.sha256 == event_sha256(second)
     with database.transaction() as session:
-        assert last_event(session) == second
+        assert last_event(session.connection()) == second
         kept = session.get_one(EventContentRow, second.seq)
         assert json.loads(kept.content) == {"rows": 3}
         assert second.content_sha256 == content_sha256(kept.salt, kept.content)

@@ -69,11 +69,8 @@ class Database:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise _typed(error) from error
+        with _connected(self.engine) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -85,6 +82,17 @@ class Database:
         """
         with _session(self._reader) as session:
             yield session
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """Give the connection of such a transaction, without a session: for what every request asks.
+
+        Raises:
+            StoreNotMigrated: tables are missing.
+            StoreError: the database cannot be used.
+        """
+        with _connected(self._reader) as connection:
+            yield connection
 
     def check(self) -> None:
         """Ask the estimates table for nothing, to see that it answers.
@@ -169,6 +177,15 @@ def _session(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
+    except SQLAlchemyError as error:
+        raise _typed(error) from error
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.begin() as connection:
+            yield connection
     except SQLAlchemyError as error:
         raise _typed(error) from error
 

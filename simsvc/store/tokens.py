@@ -61,8 +61,8 @@ class TokenStore:
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
-        with self._database.reading() as session:  # with every request: past the mapper
-            row = session.connection().execute(_BY_ID, {"asked": token_id}).first()
+        with self._database.asking() as connection:  # with every request: past the mapper
+            row = connection.execute(_BY_ID, {"asked": token_id}).first()
         return (_token(row), row.secret_sha256) if row else None
 
     def all(self) -> tuple[Token, ...]:

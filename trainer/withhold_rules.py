@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.steps.interval import Calibration, interval
-from simsvc.steps.quality import LIMITS
-from simsvc.steps.rules import GALLERY_FACES, SUPPORT_AT_LEAST
+from simsvc.steps.quality import LIMITS, SIDE_PX
+from simsvc.steps.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
 from simsvc.steps.support import LEAST_SUPPORT
 from trainer import withhold_faces
 from trainer.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
@@ -225,6 +225,7 @@ def entries(
     found: dict[str, dict[str, Any]] = {
         level.name: {"source": source, "model_sha256": model_sha256} for level in LEVELS
     }
+    found["quality"][QUALITY_SIDE] = SIDE_PX
     for entry in chosen:
         found[entry["level"]][entry["name"]] = entry["bound"]
         if entry["name"] == SUPPORT_AT_LEAST:

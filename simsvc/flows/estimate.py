@@ -14,7 +14,7 @@ from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
-from simsvc.steps.quality import SIDE_PX, measured
+from simsvc.steps.quality import measured
 from simsvc.steps.rank import rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
@@ -155,7 +155,8 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("pick"):
         picked = pick(faces)
     with times.step("crop"):
-        judged, sized = crops_of(photo, picked.face, (model.input_px, SIDE_PX), model.crop_margin)
+        sides_px = model.input_px, corridor.rules.quality_px
+        judged, sized = crops_of(photo, picked.face, sides_px, model.crop_margin)
     with times.step("quality"):
         quality = measured(sized, photo, picked.face)
     with times.step("predict"):

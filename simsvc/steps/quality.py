@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from simsvc.steps.crop import CROP_MARGIN, crop_of
 from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
-SIDE_PX = 128
-"""Side of the crop that sharpness and exposure are measured on: one size, so that figures compare."""
+SIDE_PX = 160
+"""Side of the crop that sharpness and exposure are measured on: one size, so that figures compare, and the
+shipped model's own, so that one crop serves both. Bounds say which size they are of."""
+FORMER_SIDE_PX = 128
+"""Size that the bounds of models are of that do not say so; their estimates are replayed with it."""
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601."""
 _LUMA = np.asarray(LUMA, dtype=np.float32)
@@ -57,9 +60,9 @@ LIMITS: Mapping[str, Limit] = {
 """Name in model.json to what it limits."""
 
 
-def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> Quality:
-    """Measure the face's crop, cut as the model's but `SIDE_PX` wide, its box, and its landmarks."""
-    return measured(crop_of(photo, face, SIDE_PX, margin), photo, face)
+def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN, side_px: int = SIDE_PX) -> Quality:
+    """Measure the face's crop, cut as the model's but `side_px` wide, its box, and its landmarks."""
+    return measured(crop_of(photo, face, side_px, margin), photo, face)
 
 
 def measured(crop: Crop, photo: Photo, face: Face) -> Quality:

@@ -9,15 +9,21 @@ from dataclasses import dataclass, field, replace
 from simsvc.errors import BundleDamaged
 from simsvc.steps.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
 from simsvc.steps.interval import Calibration, parse_calibration
-from simsvc.steps.quality import LIMITS, quality_flags
+from simsvc.steps.quality import FORMER_SIDE_PX, LIMITS, SIDE_PX, quality_flags
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
 """Name, beside those of `steps.quality.LIMITS`, of the least support of a face whose estimate may stand."""
 GALLERY_FACES = "gallery_faces"
 """Name of the number of labelled faces that `SUPPORT_AT_LEAST` was measured against."""
-_ABOUT = ("source", "model_sha256", GALLERY_FACES)
+QUALITY_SIDE = "side_px"
+"""Name of the side of the crops on which the bounds of sharpness and exposure were measured."""
+_ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
 """What a table of bounds says of itself."""
+
+
+LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
+"""Sides on which quality can be measured at all; a choice: a face of fewer pixels shows no sharpness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Rules:
         withhold_beyond: name of `steps.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second level
             of `thresholds`, beyond which the flag is raised and a person should judge instead.
         gallery_faces: how many labelled faces the least support was measured against.
+        quality_px: side of the crops on which quality is measured, as it was for the bounds.
     """
 
     calibration: Calibration | None = None
@@ -38,6 +45,7 @@ class Rules:
     withhold: tuple[str, ...] = ()
     withhold_beyond: Mapping[str, float] = field(default_factory=dict)
     gallery_faces: int = 0
+    quality_px: int = SIDE_PX
 
     def for_gallery(self, faces: int) -> Rules:
         """Return the rules where the index has so many faces.
@@ -83,12 +91,13 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     """
     calibration = parse_calibration(raw["calibration"], model_sha256) if "calibration" in raw else None
     thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)
+    side_px = _side_px(raw.get("quality"))
     withhold = raw.get("withhold")
     if isinstance(withhold, dict):
         beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)
-        faces = _faces(withhold.get(GALLERY_FACES, 0))
-        return Rules(calibration, thresholds, withhold_beyond=beyond, gallery_faces=faces)
-    return Rules(calibration, thresholds, _flags(withhold))
+        faces = _whole(GALLERY_FACES, withhold.get(GALLERY_FACES, 0))
+        return Rules(calibration, thresholds, (), beyond, faces, side_px)
+    return Rules(calibration, thresholds, _flags(withhold), quality_px=side_px)
 
 
 def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str, float]:
@@ -112,9 +121,18 @@ def _bound(name: str, value: object, known: Collection[str]) -> float:
     return float(value)
 
 
-def _faces(raw: object) -> int:
+def _side_px(raw: object) -> int:
+    if not isinstance(raw, dict):
+        return SIDE_PX
+    side_px = _whole(QUALITY_SIDE, raw.get(QUALITY_SIDE, FORMER_SIDE_PX))
+    if not LEAST_SIDE_PX <= side_px <= MOST_SIDE_PX:
+        raise _damaged(f"{QUALITY_SIDE!r} does not lie from {LEAST_SIDE_PX} to {MOST_SIDE_PX}")
+    return side_px
+
+
+def _whole(name: str, raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
-        raise _damaged(f"{GALLERY_FACES!r} is no whole number from 0 on")
+        raise _damaged(f"{name!r} is no whole number from 0 on")
     return raw
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.quality import LIMITS, quality_flags
+from simsvc.steps.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.values import Quality
 from trainer import withhold_trade
@@ -130,6 +130,7 @@ def test_the_entries_are_what_the_service_reads() -> None:
     assert set(rules.thresholds) == {"sharpness_at_least"}
     assert set(rules.withhold_beyond) == {"sharpness_at_least", "support_at_least"}
     assert rules.gallery_faces == 1234
+    assert raw["quality"]["side_px"] == rules.quality_px == SIDE_PX
     assert raw["withhold"]["model_sha256"] == SHA
 
 

@@ -13,7 +13,9 @@ from PIL import Image
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, StoreError
 from simsvc.flows.estimate import Corridor, StepTimes, estimate
 from simsvc.ports import Index
+from simsvc.steps.decode import decode
 from simsvc.steps.interval import Band, Calibration
+from simsvc.steps.quality import measure
 from simsvc.steps.rules import Rules
 from simsvc.values import (
     Crop,
@@ -108,6 +110,14 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
+def noisy() -> bytes:
+    """Return noise, 200 x 200: its sharpness depends on the size that it is measured at."""
+    buffer = io.BytesIO()
+    rgb = np.random.default_rng(7).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def corridor(**changes: object) -> Corridor:
     index = changes.pop("index", FixedIndex(NEIGHBOURS))
     parts: dict[str, object] = {
@@ -187,6 +197,16 @@ def test_the_photos_quality_is_on_record() -> None:
     quality = estimate(photo(), "me.png", corridor()).estimate.quality
     assert quality is not None
     assert (quality.luminance, quality.face_px, quality.yaw) == (pytest.approx(60, abs=0.5), 100.0, None)
+
+
+def test_quality_is_measured_at_the_size_of_its_bounds() -> None:
+    """The crop that is measured has the side that the model's bounds name, whatever the model takes."""
+    data, face, found = noisy(), OneFace().faces[0], []
+    for side_px in (32, 96):
+        at = corridor(rules=Rules(quality_px=side_px))
+        found.append(estimate(data, "me.png", at).estimate.quality)
+        assert found[-1] == measure(decode(data), face, at.model.crop_margin, side_px)
+    assert found[0] != found[1]
 
 
 def test_an_empty_index_still_gives_an_estimate() -> None:

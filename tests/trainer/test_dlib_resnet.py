@@ -207,9 +207,9 @@ def test_package_with_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     info = tmp_path / "face_recognition_models-0.3.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: face-recognition-models\nVersion: 0.3.0\n")
-    (info / "RECORD").write_text(f"models/{dlib_resnet.WEIGHTS_FILE},,\n")
+    (info / "RECORD").write_text(f"models/{dlib_resnet.WEIGHTS.name},,\n")
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / dlib_resnet.WEIGHTS_FILE).write_bytes(tensor([1.0]))
+    (tmp_path / "models" / dlib_resnet.WEIGHTS.name).write_bytes(tensor([1.0]))
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     with pytest.raises(BundleDamaged, match="not the published file"):
         dlib_resnet.load_identity_weights(DlibResNet())

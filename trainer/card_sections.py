@@ -93,7 +93,7 @@ def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
     elif weights == "none":
         begun = "random"
     elif weights == "pretrained":
-        begun = INITIAL.get(body, f"published weights of {body}")
+        begun = _published(body)
     else:
         begun = f"an earlier run of this trainer, {_named(weights)}"
     teachers = [
@@ -112,8 +112,13 @@ def _teachers_began(names: str) -> list[str]:
         with contextlib.suppress(SettingsError):
             teacher = recipes.load(name.strip())
             if teacher.weights == "pretrained":
-                began[INITIAL.get(teacher.body, f"published weights of {teacher.body}")] = None
+                began[_published(teacher.body)] = None
     return [f"initial weights of teachers: {words}" for words in began]
+
+
+def _published(body: str) -> str:
+    """Return what `weights = "pretrained"` is of a body."""
+    return INITIAL.get(body, f"published weights of {body}")
 
 
 def _named(value: object) -> object:

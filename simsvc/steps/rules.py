@@ -20,8 +20,6 @@ QUALITY_SIDE = "side_px"
 """Name of the side of the crops on which the bounds of sharpness and exposure were measured."""
 _ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
 """What a table of bounds says of itself."""
-
-
 LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
 """Sides on which quality can be measured at all; a choice: a face of fewer pixels shows no sharpness."""
 

@@ -60,6 +60,11 @@ class Model(Protocol):
         """Side of the crop over the longer side of the detector's box."""
         ...
 
+    @property
+    def first_decode_px(self) -> int | None:
+        """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
+        ...
+
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age and embedding of N >= 1 crops of side `input_px`."""
         ...

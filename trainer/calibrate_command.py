@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simsvc.engines.bundle import DOCUMENT, load_bundle
 from simsvc.engines.durable_files import replace_text
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.steps.interval import FORMAT, Calibration, interval, parse_calibration
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     reported = bool(args.report or args.json)
     rows, test_rows = _some(data.of(SPLIT), SPLIT), _some(data.of("test"), "test") if reported else ()
     model = OnnxModel(bundle, args.threads)
-    scored = score(rows, model, args.threads)
+    scored = score(rows, model, detector_of(bundle), args.threads)
     document = calibrated(scored, bundle.sha256, "+".join(sorted(sources)), args.decade_coverage)
     calibration = parse_calibration(document, bundle.sha256)
     raw = bundle.raw | {"calibration": document}
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         ends = f"{band.below_years:+7.2f} {band.above_years:+7.2f}"
         print(f"  from {band.from_years:3.0f}  {ends}  {band.faces:5}")
     if reported:
-        figures = report(score(test_rows, model, args.threads), calibration)
+        figures = report(score(test_rows, model, detector_of(bundle), args.threads), calibration)
         print(as_text(figures))
         if args.json:
             content = {

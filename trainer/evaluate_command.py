@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_detector import OnnxDetector
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
+from simsvc.ports import Detector
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop
+from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import decode
 from simsvc.steps.interval import Calibration, interval, parse_calibration
 from simsvc.values import Crop
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise SourceEmpty(f"The {split} part of {args.source} is empty.")
     bundle = load_bundle(args.bundle)
     earlier = _earlier(args.before, rows, (args.source, split), args.threads)
-    scored = score(rows, OnnxModel(bundle, args.threads), args.threads)
+    scored = score(rows, OnnxModel(bundle, args.threads), detector_of(bundle), args.threads)
     document = measured(bundle, (args.source, split), scored)
     print(
         f"{bundle.version} on {args.source}, {split} part, {len(scored.rows)} faces; 95% bootstrap intervals"
@@ -107,16 +108,15 @@ def _earlier(
     if path is None or not path.is_dir():
         return fairness_before.read(path, *part) if path else None
     bundle = load_bundle(path)
-    return measured(bundle, part, score(rows, OnnxModel(bundle, threads), threads))
+    return measured(bundle, part, score(rows, OnnxModel(bundle, threads), detector_of(bundle), threads))
 
 
-def score(rows: Sequence[Row], model: OnnxModel, threads: int) -> Scored:
+def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:
     """Detect, crop and estimate every row: the labelled face, even where the service would refuse."""
-    detector = OnnxDetector()
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:
-            photo = decode(row.path.read_bytes())
+            photo = decode(row.path.read_bytes(), first_px=model.first_decode_px)
         except PhotoError as error:
             return None, error.code
         faces = detector.detect(photo)
@@ -126,7 +126,7 @@ def score(rows: Sequence[Row], model: OnnxModel, threads: int) -> Scored:
             outcome = "estimated"
         except FaceError as error:
             outcome = error.code
-        return crop(photo.rgb, face, model.input_px, model.crop_margin), outcome
+        return crop_of(photo, face, model.input_px, model.crop_margin), outcome
 
     with ThreadPoolExecutor(threads) as pool:
         prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))

@@ -178,6 +178,7 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
             "detector": "libfacedetection",
             "working_side_px": WORKING_SIDE_PX,
             "first_look_px": FIRST_LOOK_PX,
+            "first_decode_px": FIRST_LOOK_PX,
         },
         "layer": graph.layer,
         "flip_average": graph.flip_average,

@@ -40,6 +40,7 @@ class Bundle:
         margin: side of the crop over the longer side of the detector's box.
         working_side_px: longer side at which the detector looks.
         first_look_px: longer side at which it looks before, or None.
+        first_decode_px: longer side that a JPEG keeps at least when it is first decoded, or None.
         files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
         document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
@@ -56,6 +57,7 @@ class Bundle:
     margin: float
     working_side_px: int
     first_look_px: int | None
+    first_decode_px: int | None
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
     document_sha256: str
@@ -101,6 +103,11 @@ class BundledModel:
     def crop_margin(self) -> float:
         """Side of the crop over the longer side of the detector's box."""
         return self._bundle.margin
+
+    @property
+    def first_decode_px(self) -> int | None:
+        """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
+        return self._bundle.first_decode_px
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -166,6 +173,7 @@ def _bundle(folder: Path, raw: dict[str, Any], document_sha256: str) -> Bundle:
         margin=float(crop["margin"]),
         working_side_px=_positive(crop["working_side_px"]),
         first_look_px=_positive(crop["first_look_px"]) if "first_look_px" in crop else None,
+        first_decode_px=_positive(crop["first_decode_px"]) if "first_decode_px" in crop else None,
         files=_files(raw),
         raw=raw,
         document_sha256=document_sha256,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector, Index, Model, Recorder
@@ -59,28 +60,32 @@ class Corridor:
 
 
 class StepTimes:
-    """Milliseconds by step, in the order the steps were taken."""
+    """Milliseconds by step, in the order the steps were taken.
+
+    A step within another one is not counted to it, and one that is taken again is counted on.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._start = clock()
+        self._within_s = 0.0
         self.ms: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time one step, also where it fails."""
-        start = self._clock()
+        start, outside_s = self._clock(), self._within_s
+        self._within_s = 0.0
         try:
             yield
         finally:
-            self.ms[name] = self._ms_since(start)
+            taken_s = self._clock() - start
+            self.ms[name] = round(self.ms.get(name, 0.0) + (taken_s - self._within_s) * 1000.0, 2)
+            self._within_s = outside_s + taken_s
 
     def with_total(self) -> dict[str, float]:
         """Return the times with "total", from the first step's start to now."""
-        return {**self.ms, "total": self._ms_since(self._start)}
-
-    def _ms_since(self, start: float) -> float:
-        return round((self._clock() - start) * 1000.0, 2)
+        return {**self.ms, "total": round((self._clock() - self._start) * 1000.0, 2)}
 
 
 def estimate(
@@ -149,7 +154,8 @@ def answered(
 def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
     model = corridor.model
     with times.step("decode"):
-        photo = decode(data, max_bytes=corridor.max_bytes)
+        again = partial(times.step, "decode")
+        photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px, within=again)
     with times.step("detect"):
         faces = corridor.detector.detect(photo)
     with times.step("pick"):

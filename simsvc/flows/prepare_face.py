@@ -39,7 +39,7 @@ def prepare(
 ) -> PreparedFace | Skipped:
     """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal."""
     try:
-        picture = decode(photo.path.read_bytes())
+        picture = decode(photo.path.read_bytes(), first_px=model.first_decode_px)
     except PhotoError as error:
         return Skipped(photo.reference, error.code)
     except OSError:

@@ -16,6 +16,7 @@ def preview_png(data: bytes, corridor: Corridor) -> bytes:
         PhotoError: the photo cannot be judged.
         FaceError: it has no face that can be judged.
     """
-    photo = decode(data, max_bytes=corridor.max_bytes)
+    model = corridor.model
+    photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px)
     face = pick(corridor.detector.detect(photo)).face
-    return to_png(crop_of(photo, face, corridor.model.input_px, corridor.model.crop_margin).rgb)
+    return to_png(crop_of(photo, face, model.input_px, model.crop_margin).rgb)

@@ -54,8 +54,17 @@ def _white_level(grey: NDArray[np.generic], mode: str) -> float:
 
 
 def _shrunk(image: Image.Image, max_side_px: int) -> Image.Image:
-    longer = max(image.size)
-    if longer <= max_side_px:
+    size_px = shrunk_px(*image.size, max_side_px)
+    if size_px == image.size:
         return image
-    width_px, height_px = (max(1, round(side * max_side_px / longer)) for side in image.size)
-    return image.resize((width_px, height_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return image.resize(size_px, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def shrunk_px(width_px: int, height_px: int, max_side_px: int) -> tuple[int, int]:
+    """Return width and height of the picture whose longer side is at most `max_side_px`."""
+    longer_px = max(width_px, height_px)
+    if longer_px <= max_side_px:
+        return width_px, height_px
+    return max(1, round(width_px * max_side_px / longer_px)), max(
+        1, round(height_px * max_side_px / longer_px)
+    )

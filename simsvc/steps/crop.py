@@ -48,12 +48,16 @@ def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN)
 def crops_of(
     photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
 ) -> tuple[Crop, ...]:
-    """Return the same in several sizes, cut out once; a size that is asked for twice is made once."""
-    left, top, side = square_px(face, margin)
-    edges = _edges_px(left, top, side)
-    inside = _inside(edges, photo.width_px, photo.height_px)
-    picture = photo.picture.crop(edges) if inside else Image.fromarray(_region(photo.rgb, edges))
-    square = left, top, side
+    """Return the same in several sizes, cut out once; a size that is asked for twice is made once.
+
+    A photo that has levels is cut where it shows at least as many pixels as the largest size.
+    """
+    side = square_px(face, margin)[2]
+    shown, scale = photo.at_least(max(sizes_px) / side)
+    square = square_px(face.scaled(scale) if scale < 1.0 else face, margin)
+    edges = _edges_px(*square)
+    inside = _inside(edges, shown.width_px, shown.height_px)
+    picture = shown.picture.crop(edges) if inside else Image.fromarray(_region(shown.rgb, edges))
     made = {size_px: Crop(_resized(picture, edges, square, size_px)) for size_px in set(sizes_px)}
     return tuple(made[size_px] for size_px in sizes_px)
 

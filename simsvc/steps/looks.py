@@ -69,22 +69,28 @@ class _Seen:
 
     def at(self, side_px: int, gap: float) -> tuple[Face, ...]:
         """Return the faces seen in a copy of at most this longer side, in the photo's own pixels."""
-        scale = side_px / max(self._photo.height_px, self._photo.width_px)
-        if scale >= 1.0:
-            return _largest_first(self._look(self._photo.rgb))
-        found = self._look(_resized(self._photo.picture, scale, gap))
-        return _largest_first(face.scaled(1.0 / scale) for face in found)
+        scale = min(1.0, side_px / max(self._photo.height_px, self._photo.width_px))
+        shown, shown_scale = self._photo.at_least(scale)
+        whole = scale >= shown_scale
+        found = self._look(shown.rgb if whole else _resized(shown.picture, scale / shown_scale, gap))
+        return _largest_first(face.scaled(1.0 / (shown_scale if whole else scale)) for face in found)
 
     def close_up(self, face: Face) -> Face | None:
         """Return the same face as seen in the square around it, or None where it is no longer sure."""
-        side = round(face.side_px * CLOSE_UP)
-        left, top = (max(0, round(centre - side / 2)) for centre in face.centre_px)
-        box = (left, top, min(left + side, self._photo.width_px), min(top + side, self._photo.height_px))
-        scale = min(1.0, CLOSE_UP_PX / max(box[2] - left, box[3] - top))
-        around = self._photo.picture.crop(box)
-        near = self._look(_resized(around, scale, COARSE) if scale < 1.0 else np.asarray(around))
-        sure = _largest_first(found for found in near if found.confidence >= MIN_CONFIDENCE)
-        return _moved(sure[0].scaled(1.0 / scale), left, top) if sure else None
+        shown, scale = self._photo.at_least(min(1.0, CLOSE_UP_PX / (face.side_px * CLOSE_UP)))
+        exact = _close_up(shown.picture, face.scaled(scale), self._look)
+        return exact.scaled(1.0 / scale) if exact else None
+
+
+def _close_up(picture: Image.Image, face: Face, look: Look) -> Face | None:
+    side = round(face.side_px * CLOSE_UP)
+    left, top = (max(0, round(centre - side / 2)) for centre in face.centre_px)
+    box = (left, top, min(left + side, picture.width), min(top + side, picture.height))
+    scale = min(1.0, CLOSE_UP_PX / max(box[2] - left, box[3] - top))
+    around = picture.crop(box)
+    near = look(_resized(around, scale, COARSE) if scale < 1.0 else np.asarray(around))
+    sure = _largest_first(found for found in near if found.confidence >= MIN_CONFIDENCE)
+    return _moved(sure[0].scaled(1.0 / scale), left, top) if sure else None
 
 
 def _largest_first(faces: Iterable[Face]) -> tuple[Face, ...]:

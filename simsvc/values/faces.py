@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,22 @@ def _check_rgb(rgb: RgbImage, what: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Pixels that are decoded as finely as they are asked for, as JPEG allows at halves of its size.
+
+    Attributes:
+        width_px: of the whole picture.
+        height_px: of the whole picture.
+        load: decodes at least so many pixels for each of the whole picture's along a side, and says how many
+            they are: 0..1 each. Raises `PhotoError`.
+    """
+
+    width_px: int
+    height_px: int
+    load: Callable[[float], tuple[Image.Image, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """A decoded photo, upright, at most `steps.decode.MAX_SIDE_PX` on its longer side.
 
@@ -26,23 +43,25 @@ class Photo:
     is first asked for, once.
 
     Attributes:
-        pixels: as they were decoded: Pillow's, in mode RGB, or an array as `rgb` is.
+        pixels: as they were decoded: Pillow's, in mode RGB, an array as `rgb` is, or levels that are decoded
+            when they are first asked for, once.
         original_width_px: width of the upload after turning upright.
         original_height_px: height of the upload after turning upright.
         format: the upload's format as Pillow names it, such as "JPEG".
     """
 
-    pixels: RgbImage | Image.Image
+    pixels: RgbImage | Image.Image | Levels
     original_width_px: int
     original_height_px: int
     format: str
     _rgb: list[RgbImage] = field(default_factory=list, init=False, repr=False)
     _picture: list[Image.Image] = field(default_factory=list, init=False, repr=False)
+    _coarse: list[tuple[Photo, float]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.pixels, np.ndarray):
             _check_rgb(self.pixels, "a photo")
-        elif self.pixels.mode != "RGB" or 0 in self.pixels.size:
+        elif isinstance(self.pixels, Image.Image) and (self.pixels.mode != "RGB" or 0 in self.pixels.size):
             raise ValueError(f"a photo is a picture in RGB, not {self.pixels.mode} {self.pixels.size}")
 
     @property
@@ -51,27 +70,53 @@ class Photo:
         if isinstance(self.pixels, np.ndarray):
             return self.pixels
         if not self._rgb:
-            self._rgb.append(np.asarray(self.pixels))
+            self._rgb.append(np.asarray(self.picture))
         return self._rgb[0]
 
     @property
     def picture(self) -> Image.Image:
         """The pixels as Pillow holds them."""
-        if not isinstance(self.pixels, np.ndarray):
+        if isinstance(self.pixels, Image.Image):
             return self.pixels
         if not self._picture:
-            self._picture.append(Image.fromarray(self.pixels))
+            self._picture.append(
+                self.pixels.load(1.0)[0] if isinstance(self.pixels, Levels) else Image.fromarray(self.pixels)
+            )
         return self._picture[0]
 
     @property
     def height_px(self) -> int:
         """Rows of `rgb`."""
-        return int(self.pixels.shape[0] if isinstance(self.pixels, np.ndarray) else self.pixels.height)
+        if isinstance(self.pixels, np.ndarray):
+            return int(self.pixels.shape[0])
+        return self.pixels.height_px if isinstance(self.pixels, Levels) else self.pixels.height
 
     @property
     def width_px(self) -> int:
         """Columns of `rgb`."""
-        return int(self.pixels.shape[1] if isinstance(self.pixels, np.ndarray) else self.pixels.width)
+        if isinstance(self.pixels, np.ndarray):
+            return int(self.pixels.shape[1])
+        return self.pixels.width_px if isinstance(self.pixels, Levels) else self.pixels.width
+
+    def at_least(self, scale: float) -> tuple[Photo, float]:
+        """Return the coarsest copy that shows so many pixels for each of this photo's along a side.
+
+        Returns:
+            The copy, and its own scale, `scale`..1: a place in this photo times it is the place in the copy.
+            A photo that has no levels is its own copy, at 1.
+        """
+        if not isinstance(self.pixels, Levels) or scale > 1.0:
+            return self, 1.0
+        fine_enough = [copy for copy in self._coarse if copy[1] >= scale]
+        if fine_enough:
+            return min(fine_enough, key=lambda copy: copy[1])
+        picture, shown = (self._picture[0], 1.0) if self._picture else self.pixels.load(scale)
+        if shown >= 1.0:
+            self._picture[:] = [picture]
+            return self, 1.0
+        copy = Photo(picture, self.original_width_px, self.original_height_px, self.format)
+        self._coarse.append((copy, shown))
+        return copy, shown
 
 
 @dataclass(frozen=True, slots=True)

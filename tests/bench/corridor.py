@@ -28,7 +28,7 @@ BARE = ("detector", "model")
 def figures(services: Services, data: bytes) -> Figures:
     """Return milliseconds of the answer, of detector and model alone, their ratios, and every step."""
     corridor = services.corridor()
-    seen = decode(data)
+    seen = decode(data, first_px=corridor.model.first_decode_px)
     face = pick(corridor.detector.detect(seen)).face
     made = crop_of(seen, face, corridor.model.input_px, corridor.model.crop_margin)
     for _ in range(SETTLED):
@@ -37,7 +37,7 @@ def figures(services: Services, data: bytes) -> Figures:
         {
             "answer, recorded": lambda: estimate(data, "bench.jpg", corridor),
             "answer, in memory": lambda: answered(data, "bench.jpg", corridor),
-            "detector": _looking(corridor.detector, data),
+            "detector": _looking(corridor.detector, seen),
             "model": lambda: corridor.model.predict([made]),
         }
     )
@@ -52,16 +52,16 @@ def detector_sizes(services: Services, data: bytes) -> Figures:
     detectors: dict[str, Detector] = {"in service": serving, PEER: SlimDetector(640)}
     for side_px in WORKING_SIDES_PX:
         detectors[f"{side_px} px"] = kind(side_px, None)
-    found = compared({name: _looking(detector, data) for name, detector in detectors.items()}, rounds=30)
+    whole = decode(data)
+    found = compared({name: _looking(detector, whole) for name, detector in detectors.items()}, rounds=30)
     return {
         name: {**row, "of_libfacedetection": round(row["p50_ms"] / found[PEER]["p50_ms"], 2)}
         for name, row in found.items()
     }
 
 
-def _looking(detector: Detector, data: bytes) -> Callable[[], tuple[Face, ...]]:
-    """Return a call of a detector on a photo as the corridor hands it over."""
-    photo = decode(data)
+def _looking(detector: Detector, photo: Photo) -> Callable[[], tuple[Face, ...]]:
+    """Return a call of a detector on a decoded photo."""
     return lambda: detector.detect(_fresh(photo))
 
 

@@ -48,6 +48,7 @@ class MeanBrightness:
     dims: int = 2
     input_px: int = 32
     crop_margin: float = 1.0
+    first_decode_px: int | None = None
     seen: list[Crop] = field(default_factory=list)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
@@ -295,3 +296,14 @@ def test_times_are_milliseconds_of_the_clock() -> None:
     with times.step("decode"):
         pass
     assert times.with_total() == {"decode": 2500.0, "total": 4000.0}
+
+
+def test_a_step_within_a_step_is_counted_to_itself() -> None:
+    """What is decoded again while faces are sought counts as decoding, and once."""
+    ticks = iter([0.0, 0.0, 1.0, 1.0, 2.0, 5.0, 6.0, 6.0])
+    times = StepTimes(lambda: next(ticks))
+    with times.step("decode"):
+        pass
+    with times.step("detect"), times.step("decode"):
+        pass
+    assert times.with_total() == {"decode": 4000.0, "detect": 2000.0, "total": 6000.0}

@@ -224,15 +224,14 @@ def test_random_bytes_are_a_typed_refusal(data: bytes) -> None:
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_flipped_bytes_are_a_photo_or_a_typed_refusal(kind: str, flips: list[tuple[float, int]]) -> None:
-    """A damaged file gives a photo of sane shape or a PhotoError."""
+    """A damaged file gives a photo of sane shape or a PhotoError, decoded whole or a part of it at first."""
     data = bytearray(saved(gradient(), kind))
     for place, value in flips:
         data[int(place * (len(data) - 1))] = value
-    try:
-        photo = decode(bytes(data))
-    except PhotoError:
-        return
-    assert max(photo.rgb.shape[:2]) <= MAX_SIDE_PX
+    for first_px in (None, 16):
+        with suppress(PhotoError):
+            photo = decode(bytes(data), first_px=first_px)
+            assert max(photo.rgb.shape[:2]) <= MAX_SIDE_PX
 
 
 def test_zero_bytes_have_their_own_refusal() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -10,11 +10,9 @@ import numpy as np
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.flows.estimate import Corridor, answered, estimate
 from simsvc.ports import Detector
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import decode
-from simsvc.values import Face, Photo
 from simsvc.wiring import Services
+from tests.bench.bare import bare_calls, looked
 from tests.bench.timing import Figures, Row, compared
 
 WORKING_SIDES_PX = (320, 480, 640)
@@ -28,17 +26,15 @@ BARE = ("detector", "model")
 def figures(services: Services, data: bytes) -> Figures:
     """Return milliseconds of the answer, of detector and model alone, their ratios, and every step."""
     corridor = services.corridor()
-    seen = decode(data, first_px=corridor.model.first_decode_px)
-    face = pick(corridor.detector.detect(seen)).face
-    made = crop_of(seen, face, corridor.model.input_px, corridor.model.crop_margin)
+    detector, model = bare_calls(corridor, data)
     for _ in range(SETTLED):
         estimate(data, "bench.jpg", corridor)
     found = compared(
         {
             "answer, recorded": lambda: estimate(data, "bench.jpg", corridor),
             "answer, in memory": lambda: answered(data, "bench.jpg", corridor),
-            "detector": _looking(corridor.detector, seen),
-            "model": lambda: corridor.model.predict([made]),
+            "detector": detector,
+            "model": model,
         }
     )
     found["over detector and model"] = _ratios(found)
@@ -53,21 +49,12 @@ def detector_sizes(services: Services, data: bytes) -> Figures:
     for side_px in WORKING_SIDES_PX:
         detectors[f"{side_px} px"] = kind(side_px, None)
     whole = decode(data)
-    found = compared({name: _looking(detector, whole) for name, detector in detectors.items()}, rounds=30)
+    calls = {name: partial(looked, detector, whole) for name, detector in detectors.items()}
+    found = compared(calls, rounds=30)
     return {
         name: {**row, "of_libfacedetection": round(row["p50_ms"] / found[PEER]["p50_ms"], 2)}
         for name, row in found.items()
     }
-
-
-def _looking(detector: Detector, photo: Photo) -> Callable[[], tuple[Face, ...]]:
-    """Return a call of a detector on a decoded photo."""
-    return lambda: detector.detect(_fresh(photo))
-
-
-def _fresh(photo: Photo) -> Photo:
-    """Return the photo as it comes from decoding: what an earlier look laid out for itself is not kept."""
-    return Photo(photo.pixels, photo.original_width_px, photo.original_height_px, photo.format)
 
 
 def _ratios(found: Figures) -> Row:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.claims import LARGE, SMALL
+from tests.bench.server import BARE
+from tests.bench.timing import Figures
 
 BENCH, README = Path("docs/bench.json"), Path("README.md")
 BEGIN, END = "<!-- from docs/bench.json: python -m tests.bench.readme --write -->", "<!-- end -->"
@@ -104,7 +106,15 @@ def _server(document: Document) -> list[str]:
             times = " | ".join(f"{row[f'p{share}_ms']:.0f}" for share in (50, 95, 99))
             told = f"{row['refused_503']:.0f} | {row['other_errors']:.0f}"
             rows.append(f"| {name} | {row['a_second']:.1f} | {times} | {told} |")
-    return rows if found else []
+    return [*rows, *_bare(found)] if found else []
+
+
+def _bare(found: Figures) -> list[str]:
+    """Say what processes do that call detector and model and do nothing else."""
+    rates = [
+        f"{name}: {row['a_second']:.0f} a second" for name, row in found.items() if name.startswith(BARE)
+    ]
+    return ["", f"For comparison, {'; '.join(rates)}."] if rates else []
 
 
 def main() -> int:

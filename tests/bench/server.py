@@ -17,9 +17,12 @@ from typing import cast
 from simsvc.settings import Settings
 from simsvc.values.tokens import TokenDraft
 from simsvc.wiring import Services
+from tests.bench.bare import bare
 from tests.bench.timing import Figures, Row
 
 PORT = 8765
+BARE = "detector and model alone"
+"""Row of what a process does that does nothing else, before and after the load that lasts."""
 CLIENTS = (1, 8, 32)
 BOUNDARY = "bench-boundary"
 OPTIONS = {
@@ -82,6 +85,8 @@ class Server:
 def figures(settings: Settings, services: Services, data: bytes, asked: Load, folder: Path) -> Figures:
     """Load servers of these settings, and return what was measured."""
     request = folder / "request"
+    photo = folder / "photo.jpg"
+    photo.write_bytes(data)
     request.write_bytes(request_of(data, services.tokens.create(TokenDraft("bench", ("estimate",), 1)).text))
     with running(settings, request, folder) as server:
         count = float(len(server.workers()))
@@ -91,8 +96,13 @@ def figures(settings: Settings, services: Services, data: bytes, asked: Load, fo
         for clients in CLIENTS:
             found[f"{clients} clients" if clients > 1 else "1 client"] = server.load(clients, asked.requests)
     steady = ("--max-requests=0",)  # one life of a worker: a new one would hide what the old one kept
+    environment = environment_of(settings)
+    before = bare(photo, environment)
     with running(settings, request, folder, steady) as server:
         found.update(sustained(server, asked))
+    after, at_once = bare(photo, environment), bare(photo, environment, round(count))
+    found[BARE] = {"ms": round((before["ms"] + after["ms"]) / 2, 2), "a_second": after["a_second"]}
+    found[f"{BARE}, {count:.0f} processes"] = at_once
     often = ("--max-requests=150", "--max-requests-jitter=50")
     with running(settings, request, folder, often) as server:
         found["workers that end often"] = server.load(8, min(asked.requests * 4, 1_600))

@@ -35,6 +35,7 @@ PARTS: Parts = {
         "start to ready": {"s": 1.5},
         "1 client": LOADED,
         "32 clients, sustained": LOADED,
+        "detector and model alone": {"ms": 10.0, "a_second": 100.0},
         "memory of a worker": {"warm_mb": 200.0, "end_mb": 204.0, "growth": 0.02},
     },
 }

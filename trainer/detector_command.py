@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--first-look",
         type=Path,
         metavar="BUNDLE",
-        help=f"only state in this bundle's model.json that the detector looks at {FIRST_LOOK_PX} px first",
+        help=f"only state in this bundle's model.json that photos are decoded to {FIRST_LOOK_PX} px or more "
+        "first, and looked at so small",
     )
 
 
@@ -98,7 +100,8 @@ def _best(paths: list[Path], detector: Detector) -> NDArray[np.float64]:
 
 def _state_first_look(folder: Path) -> int:
     raw = load_bundle(folder).raw
-    document = raw | {"crop": raw["crop"] | {"first_look_px": FIRST_LOOK_PX}}
+    first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
+    document = raw | {"crop": raw["crop"] | first}
     replace_text(folder / DOCUMENT, json.dumps(document, indent=1) + "\n")
     return 0
 
@@ -106,18 +109,27 @@ def _state_first_look(folder: Path) -> int:
 def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = OnnxDetector) -> int:
     """Print which share of faces each working size finds, by the face's share of the photo's height.
 
-    The last column is of the first look and what follows it, as the service looks.
+    The last column is of JPEGs as the service looks at them: decoded in part, a first look, what follows it.
     """
     faces = faces[:: max(1, len(faces) // SIZE_FACES)]
-    columns = [*(f"{size} px" for size in SIZES), f"{FIRST_LOOK_PX} first"]
+    columns = [*(f"{size} px" for size in SIZES), "served"]
     behind = [Image.open(path).convert("RGB").resize(CANVAS_PX) for path in backgrounds[:40]]
-    detectors = [*(engine(size) for size in SIZES), engine(WORKING_SIDE_PX, FIRST_LOOK_PX)]
+    detectors = [engine(size) for size in SIZES]
+    serving = engine(WORKING_SIDE_PX, FIRST_LOOK_PX)
     print(f"{'height':>8}" + "".join(f"{column:>10}" for column in columns))
     for share in SHARES:
         placed = [_placed(path, behind[at % len(behind)], share, at) for at, path in enumerate(faces)]
         found = [np.mean([_finds(detector, *one) for one in placed]) for detector in detectors]
+        found.append(np.mean([_finds(serving, _sent(photo), centre, side) for photo, centre, side in placed]))
         print(f"{share:>8.0%}" + "".join(f"{value:>10.1%}" for value in found))
     return 0
+
+
+def _sent(photo: Photo) -> Photo:
+    """Return a photo as it is decoded that came as a JPEG."""
+    buffer = io.BytesIO()
+    photo.picture.save(buffer, "JPEG", quality=90)
+    return decode(buffer.getvalue(), first_px=FIRST_LOOK_PX)
 
 
 def _placed(path: Path, behind: Image.Image, share: float, seed: int) -> tuple[Photo, tuple[int, int], int]:

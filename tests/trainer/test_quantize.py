@@ -12,8 +12,9 @@ from simsvc.engines.onnx_model import OnnxModel
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.mirrored_graphs import Front, float_model
 from trainer.quantize import left_alone, name_nodes, overlap, write_int8
-from trainer.quantize_command import Answers, compared, write
+from trainer.quantize_command import Answers, answer_alike, compared, fold, write
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -69,3 +70,64 @@ def test_int8_goes_into_the_bundle_only_within_the_bounds(
     assert (INT8_GRAPH in after.files) is holds
     assert after.served_path.name == (INT8_GRAPH if holds else "model.onnx")
     assert after.sha256 == bundle.sha256
+
+
+def quantised(folder: Path, front: Front, spared: int = 0) -> Path:
+    """Write the int8 form of a small model that takes what the tiny bundle takes, and return where it is."""
+    bundle = load_bundle(make_tiny_bundle(folder / "model"))
+    onnx.save(float_model(front, bundle.dims), folder / "float.onnx")
+    crops = [Crop(np.asarray(draw_face(seed, 32))) for seed in range(20)]
+    write_int8(folder / "float.onnx", folder / "draft.onnx", crops, bundle.mean, bundle.std, spared)
+    return folder / "draft.onnx"
+
+
+def test_the_front_is_folded_where_no_answer_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the quantiser makes of a mirrored model is recognised, and answers bit for bit as before."""
+    draft = quantised(tmp_path, Front(side_px=32, seen_px=39))
+    bundle, before = load_bundle(tmp_path / "model"), tmp_path / "before.onnx"
+    before.write_bytes(draft.read_bytes())
+    crops = [Crop(np.asarray(draw_face(seed, 32))) for seed in range(20, 60)]
+    assert fold(bundle, draft, crops, 1)
+    assert capsys.readouterr().out.count("is folded: no answer changes") == 1
+    assert "Gather" not in {node.op_type for node in onnx.load(draft).graph.node}
+    first, second = (OnnxModel(bundle, graph=path) for path in (before, draft))
+    assert answer_alike(first, second, crops)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "before.onnx",
+        "draft.onnx",
+        "float.onnx",
+        "model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("front", "spared"),
+    [(Front(side_px=32, seen_px=39), 1), (Front(side_px=32, seen_px=39, mirrored=False), 0)],
+    ids=["the first convolution is spared", "no mirror"],
+)
+def test_other_fronts_are_quantised_as_ever(
+    tmp_path: Path, front: Front, spared: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A graph that cannot be folded stays byte for byte as the quantiser wrote it, and nothing is said."""
+    draft = quantised(tmp_path, front, spared)
+    before = draft.read_bytes()
+    assert not fold(load_bundle(tmp_path / "model"), draft, [], 1)
+    assert draft.read_bytes() == before
+    assert not capsys.readouterr().out
+
+
+def test_a_front_that_answers_otherwise_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If folding changed an answer by a bit, the graph would stay as it was quantised, and that is said."""
+    draft = quantised(tmp_path, Front(side_px=32, seen_px=39))
+    before = draft.read_bytes()
+    (tmp_path / "other").mkdir()
+    other = onnx.load(quantised(tmp_path / "other", Front(side_px=32, seen_px=39, seed=1)))
+    monkeypatch.setattr("trainer.fold_stem.folded", lambda _: other)
+    assert not fold(load_bundle(tmp_path / "model"), draft, [Crop(np.asarray(draw_face(1, 32)))], 1)
+    assert draft.read_bytes() == before
+    assert "stays as it was quantised" in capsys.readouterr().out
+    assert not (tmp_path / "draft.onnx.folded").exists()

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_options import session_options
 from tests.trainer.mirrored_graphs import FILTERS, Front, quantised_front
+from trainer.export_command import BUNDLE
 from trainer.fold_stem import folded, kernels_by_parity, rows_by_parity
 
 
@@ -121,6 +123,15 @@ def test_leaves_nothing_behind() -> None:
     assert {tensor.name for tensor in after.graph.initializer} <= taken
     assert not after.graph.value_info
     assert folded(after) is after
+
+
+def test_the_shipped_model_is_folded() -> None:
+    """The graph in service mirrors no picture: its first convolution takes 4 x 3 channels."""
+    shipped = onnx.load(load_bundle(BUNDLE).served_path)
+    sides = {tensor.name: tuple(tensor.dims) for tensor in shipped.graph.initializer}
+    assert "Gather" not in {node.op_type for node in shipped.graph.node}
+    assert (64, 12, 4, 4) in sides.values()
+    assert folded(shipped) is shipped
 
 
 def test_kernels_and_rows_by_parity() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -13,6 +13,7 @@ from werkzeug.formparser import FormDataParser
 from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"
+FORM = "multipart/form-data"
 LONGEST_NAME = 120
 SEVERAL = ("pages.create", "api_estimates.create_batch")
 MOST_PARTS = 48
@@ -23,6 +24,10 @@ DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""
 
+TAIL_BYTES = 512
+"""How much of a form is read last, by itself: the end of its last part, and fields that come behind a photo.
+A choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -30,6 +35,24 @@ class Upload:
 
     data: bytes
     name: str
+
+
+class TailLast:
+    """A body of known length whose last piece is short.
+
+    Werkzeug looks for the end of a part by `find`, and once it has come, by a pattern that takes thirty times
+    as long, in all that it holds: that had better be little.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream = stream
+        self._left = length - TAIL_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Return up to so many bytes; none that belong to the tail together with any before it."""
+        piece = self._stream.read(min(size, self._left) if self._left > 0 else size)
+        self._left -= len(piece)
+        return piece
 
 
 class BareParser(FormDataParser):
@@ -43,6 +66,9 @@ class BareParser(FormDataParser):
         options: dict[str, str] | None = None,
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
         """Return what is left of the body, its fields and its files."""
+        if mimetype == FORM and content_length:
+            tailed = cast("IO[bytes]", TailLast(stream, content_length))  # the parser only reads
+            return stream, *super().parse(tailed, mimetype, content_length, options)[1:]
         if not _is_photo(mimetype):
             return super().parse(stream, mimetype, content_length, options)
         photo = self.stream_factory(content_length, mimetype, FIELD)
@@ -67,7 +93,7 @@ def uploaded_photo(*, bare: bool = False) -> Upload:
         NotMultipart: the request is no form with files.
         PhotoMissing: the form has no photo.
     """
-    form = request.mimetype == "multipart/form-data"
+    form = request.mimetype == FORM
     if not form and not bare:
         raise NotMultipart("Send the photo as the file `photo` of a multipart/form-data request.")
     if not form and not _is_photo(request.mimetype):

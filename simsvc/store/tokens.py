@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import JSON, Row, String, bindparam, select, update
+from sqlalchemy import JSON, String, bindparam, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from simsvc.errors import TokenNotFound
 from simsvc.store.database import Database
 from simsvc.store.events import append
+from simsvc.store.lookup import Lookup
 from simsvc.store.tables import Table, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
@@ -61,8 +63,8 @@ class TokenStore:
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
-        with self._database.asking() as connection:  # with every request: past the mapper
-            row = connection.execute(_BY_ID, {"asked": token_id}).first()
+        with self._database.asking() as connection:
+            row = _BY_ID.first(connection, token_id)
         return (_token(row), row.secret_sha256) if row else None
 
     def all(self) -> tuple[Token, ...]:
@@ -105,10 +107,11 @@ def _event(token_id: str, by: str | None, said: dict[str, Any]) -> NewEvent:
 
 
 _NEWEST = TokenRow.sequence.desc()
-_BY_ID = select(Table.metadata.tables[TokenRow.__tablename__]).where(TokenRow.public_id == bindparam("asked"))
+_TOKENS = Table.metadata.tables[TokenRow.__tablename__]
+_BY_ID = Lookup(select(_TOKENS).where(_TOKENS.c.public_id == bindparam("asked")), "asked")
 
 
-def _token(row: TokenRow | Row[Any]) -> Token:
+def _token(row: TokenRow | SimpleNamespace) -> Token:
     return Token(
         id=row.public_id,
         name=row.name,

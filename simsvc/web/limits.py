@@ -62,6 +62,7 @@ def register(app: Flask) -> None:
         headers_enabled=True,  # Retry-After
         in_memory_fallback_enabled=True,
     )
+    _only_at_views(app, limiter)
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
@@ -79,6 +80,12 @@ def register(app: Flask) -> None:
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
 
 
+def _only_at_views(app: Flask, limiter: Limiter) -> None:
+    """Spare the limiter its look before every request: for limits of all routes, of which there are none."""
+    hooks = app.before_request_funcs[None]
+    hooks[:] = [hook for hook in hooks if getattr(hook, "__self__", None) is not limiter]
+
+
 def _photos() -> int:
     """Count the photos of a request: a batch costs as much as they would one by one."""
     return max(1, len(request.files.getlist(FIELD)))
@@ -86,7 +93,8 @@ def _photos() -> int:
 
 def _asker() -> str:
     """Name who asks: a token, an account, or else an address."""
-    if g.get("token") is not None:
-        return f"token {g.token.id}"
+    token = g.get("token")
+    if token is not None:
+        return f"token {token.id}"
     user = visitor()
     return f"user {user.id}" if user else f"address {get_remote_address()}"

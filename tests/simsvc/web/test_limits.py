@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+from flask import Flask
+from flask_limiter import Limiter
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
@@ -30,3 +32,10 @@ def test_what_no_longer_counts_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
     storage.acquire_entry("now", 9, 60)
     storage.acquire_entry("now", 9, 60)
     assert {key: len(entries) for key, entries in storage.events.items()} == {"past": 0, "now": 2}
+
+
+def test_limits_are_looked_at_where_a_view_has_them(app: Flask) -> None:
+    """Before other requests the limiter does nothing; it still writes the headers afterwards."""
+    hooks = [getattr(hook, "__self__", None) for hook in app.before_request_funcs[None]]
+    assert not [hook for hook in hooks if isinstance(hook, Limiter)]
+    assert len(app.before_request_funcs[None]) > 5

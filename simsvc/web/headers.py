@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from collections.abc import Mapping
+from functools import partial
 
-from simsvc.web.current import services
+from flask import Flask, Response, g
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -35,14 +36,14 @@ HEADERS = {
 
 def register(app: Flask) -> None:
     """Set the headers on every answer of the application."""
-    app.after_request(_set)
+    tls = app.extensions["simsvc"].settings.tls
+    secured = {"Strict-Transport-Security": TRANSPORT_SECURITY} if tls else {}
+    app.after_request(partial(_set, {**HEADERS, "Cache-Control": "no-store", **secured}))
 
 
-def _set(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
-    if services().settings.tls:
-        response.headers.setdefault("Strict-Transport-Security", TRANSPORT_SECURITY)
+def _set(always: Mapping[str, str], response: Response) -> Response:
+    """Add what the answer does not have yet: its names are read once, and not for every one of these."""
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in always.items() if name.lower() not in given])
     response.headers["X-Request-Id"] = str(g.get("request_id", "none"))
     return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
@@ -76,6 +77,14 @@ BLUEPRINTS = (
 """Every one of their routes stands in the table of `web.access`."""
 
 
+class Application(Flask):
+    """An application whose views and hooks are plain functions: Flask need not ask each, every time."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
 
@@ -88,7 +97,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         StoreError: the database URL cannot be used.
     """
     settings = settings or load_settings()
-    app = Flask(
+    app = Application(
         "simsvc",
         template_folder=str(settings.templates_dir),
         static_folder=str(Path(__file__).resolve().parent / "static"),

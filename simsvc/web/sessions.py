@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, g, session
+from flask import Flask, Request, g, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from simsvc.values import User
@@ -16,6 +17,16 @@ LONGEST = timedelta(hours=12)
 SEEN_EVERY_S = 60
 """How stale the time of last use in the cookie may get: not every picture needs a new cookie."""
 SINCE, SEEN = "since", "seen"
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's own sessions; for a request without the cookie, as of any program, no signer is made."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of the cookie, or an empty one."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
@@ -39,6 +50,7 @@ def register(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.tls,
     )
+    app.session_interface = CookieSessions()
     manager = LoginManager()
     manager.session_protection = None  # it ties sessions to an address, and phones change theirs
     manager.user_loader(_load)

@@ -59,14 +59,36 @@ def _made() -> _Meters:
     )
 
 
+# The library keeps every series, and looks it up by its labels under a lock: here, that is done once.
+
+
+@cache
+def _estimates(status: str) -> Counter:
+    return _meters().estimates.labels(status)
+
+
+@cache
+def _step_seconds(step: str) -> Histogram:
+    return _meters().step_seconds.labels(step)
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    return _meters().requests.labels(method, route, str(status))
+
+
+@cache
+def _request_seconds(route: str) -> Histogram:
+    return _meters().request_seconds.labels(route)
+
+
 def note_estimate(estimate: Estimate) -> None:
     """Count an estimate that was put on record."""
-    meters = _meters()
-    meters.estimates.labels(estimate.status).inc()
+    _estimates(estimate.status).inc()
     if estimate.code:
-        meters.refusals.labels(estimate.code).inc()
+        _meters().refusals.labels(estimate.code).inc()
     for step, ms in estimate.ms.items():
-        meters.step_seconds.labels(step).observe(ms / 1000)
+        _step_seconds(step).observe(ms / 1000)
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -78,8 +100,8 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
         status: of the answer.
         seconds: it took.
     """
-    _meters().requests.labels(method, route, str(status)).inc()
-    _meters().request_seconds.labels(route).observe(seconds)
+    _requests(method, route, status).inc()
+    _request_seconds(route).observe(seconds)
 
 
 def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:

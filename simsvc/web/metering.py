@@ -57,9 +57,10 @@ def _begin() -> None:
 
 
 def _note(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else UNKNOWN
+    rule, method = request.url_rule, request.method
+    route = rule.rule if rule else UNKNOWN
     seconds = time.perf_counter() - g.get("began", time.perf_counter())
-    method = request.method if request.method in METHODS else "other"
+    method = method if method in METHODS else "other"
     note_request(method, route, response.status_code, seconds)
     _log.info(
         "answered",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 
-from simsvc.values import Decision, Estimate, Evidence, Neighbour, RecordedEstimate
+from simsvc.values import Decision, Estimate, Evidence, Neighbour, Quality, RecordedEstimate
+
+_MEASURES = tuple(field.name for field in fields(Quality))
 
 
 def describe(recorded: RecordedEstimate) -> dict[str, object]:
@@ -41,7 +43,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "support": None if estimate.support is None else round(estimate.support, 4),
         "neighbours": [_neighbour(near) for near in estimate.neighbours],
         "flags": list(estimate.flags),
-        "quality": asdict(estimate.quality) if estimate.quality else None,
+        "quality": _quality(estimate.quality) if estimate.quality else None,
         "model": estimate.model,
         "model_sha256": estimate.model_sha256,
         "index": estimate.index,
@@ -68,6 +70,10 @@ def _evidence(evidence: Evidence) -> dict[str, object]:
         "close": evidence.close,
         "count": evidence.count,
     }
+
+
+def _quality(quality: Quality) -> dict[str, object]:
+    return {name: getattr(quality, name) for name in _MEASURES}
 
 
 def _neighbour(near: Neighbour) -> dict[str, object]:

@@ -113,6 +113,8 @@ def declaration() -> Declaration:
         CaseRefused: the reference cannot be one.
         DatesRefused: the dates cannot be right.
     """
+    if not request.form:
+        return Declaration()
     try:
         sent = _DECLARED.load(request.form.to_dict())
     except ValidationError as error:

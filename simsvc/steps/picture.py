@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 
 import numpy as np
+from isal import isal_zlib
 from PIL import Image
 
 from simsvc.values import RgbImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PACKING = 1
+"""ISA-L's level: of 60 crops, 0 leaves 17% more bytes, while 2 saves 1% and 3 nothing; all take as long."""
 
 
 def to_png(rgb: RgbImage) -> bytes:
     """Return uint8 (H, W, 3) as PNG bytes: lossless, so that a recorded crop can be judged again.
 
     Every row is filtered by the one above, which NumPy does at once: Pillow tries five filters on each row.
+    ISA-L packs a crop in a third of zlib's time. The same pixels are read back from every file of them, but
+    its bytes may differ by version and kind of processor: what is compared later is a stored file's hash.
     Source: PNG (Third Edition), W3C 2025, sections 9.2 ("Up"), 10 and 11.
     """
     height, width, _ = rgb.shape
@@ -26,14 +30,13 @@ def to_png(rgb: RgbImage) -> bytes:
     rows[:, 0] = 2
     rows[0, 1:] = values[0]
     np.subtract(values[1:], values[:-1], out=rows[1:, 1:])
-    packer = zlib.compressobj(level=1, strategy=zlib.Z_HUFFMAN_ONLY)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = packer.compress(rows.data) + packer.flush()
+    pixels = isal_zlib.compress(rows.data, PACKING)
     return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
-    check = zlib.crc32(data, zlib.crc32(name))
+    check = isal_zlib.crc32(data, isal_zlib.crc32(name))
     return b"".join((struct.pack(">I", len(data)), name, data, struct.pack(">I", check)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,9 +29,14 @@ _WRITE = json.JSONEncoder(
 ).encode
 _EXACT_INTEGERS = 2**53
 """Below it every whole number is a double of its own. Source: RFC 8785, section 3.2.2.3, and IEEE 754."""
-_PLAIN_DECIMALS = 1e-4, 1e15
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
 """Between these, Python and ECMAScript write a double alike: fewest digits, no exponent. Source: Python's
 `repr` (exponents below 1e-4 and from 1e16 on); ECMA-262, Number::toString (below 1e-6, from 1e21)."""
+
+
+_SAID = tuple(part.name for part in fields(Event) if part.name != "sha256")
+_STRINGS = frozenset({str})
+_WRITTEN_ALIKE = frozenset({str, bool, type(None)})
 
 
 class _Unusual(Exception):
@@ -66,22 +71,23 @@ def _canonical_slowly(content: Mapping[str, Any]) -> str:
 def _usual(value: Any) -> Any:
     """Return what Python's encoder writes as RFC 8785 asks: the value, its whole doubles as integers."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is float:
+        return _usual_double(value)
+    if kind in _WRITTEN_ALIKE or (kind is int and abs(value) < _EXACT_INTEGERS):
         return value
-    if kind is float or kind is int:
-        return _usual_number(value)
-    if kind is dict and all(type(name) is str and name.isascii() for name in value):
-        return {name: _usual(one) for name, one in value.items()}
+    if kind is dict and _STRINGS.issuperset(map(type, value)) and "".join(value).isascii():
+        return {name: one if type(one) in _WRITTEN_ALIKE else _usual(one) for name, one in value.items()}
     if kind is list or kind is tuple:
         return [_usual(one) for one in value]
     raise _Unusual
 
 
-def _usual_number(value: float) -> float:
+def _usual_double(value: float) -> float:
     size = abs(value)
-    if size < _EXACT_INTEGERS and value == int(value):
-        return int(value)
-    if _PLAIN_DECIMALS[0] <= size < _PLAIN_DECIMALS[1]:
+    if value.is_integer():
+        if size < _EXACT_INTEGERS:
+            return int(value)
+    elif _LEAST_PLAIN <= size < _MOST_PLAIN:
         return value
     raise _Unusual
 
@@ -102,7 +108,10 @@ def event_sha256(event: Event) -> str:
     Raises:
         ValueError: it says what no event can, such as text that is no Unicode.
     """
-    said = {part.name: getattr(event, part.name) for part in fields(event) if part.name != "sha256"}
+    return _said_sha256({name: getattr(event, name) for name in _SAID})
+
+
+def _said_sha256(said: Mapping[str, int | str]) -> str:
     return hashlib.sha256(canonical(said).encode()).hexdigest()
 
 
@@ -116,9 +125,9 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
         last: the last event of the chain, or None where there is none.
     """
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
-    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    event = Event(seq, at, str(new.kind), new.actor, new.subject, digest, previous, sha256="")
-    return replace(event, sha256=event_sha256(event))
+    at = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    said = (seq, at, str(new.kind), new.actor, new.subject, digest, previous)
+    return Event(*said, sha256=_said_sha256(dict(zip(_SAID, said, strict=True))))
 
 
 def chain_fault(event: Event, last: Event | None) -> str | None:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from simsvc.values import Decision, RecordedEstimate
+from simsvc.values import Decision, Estimate, RecordedEstimate
 
-_PIXELS = ("crop", "photo")
+_NEVER_READ_BACK = {"embedding": None}
+_APART = frozenset({"crop", "photo", *_NEVER_READ_BACK})
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
     """Return what the log keeps of an estimate, as JSON holds it.
 
     Args:
-        recorded: the estimate, as it is read back; its own crop and photo are left out.
+        recorded: the estimate; its own crop, embedding and photo are left out.
         crop_sha256: of the crop's PNG, or None where nothing was judged.
     """
+    return record_content(
+        recorded.number, recorded.created_at, crop_sha256, estimate_facts(recorded.estimate)
+    )
+
+
+def record_content(
+    number: int, created_at: datetime, crop_sha256: str | None, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the same of an estimate whose facts are told already."""
     return {
-        "number": recorded.number,
-        "created_at": recorded.created_at.isoformat(),
+        "number": number,
+        "created_at": created_at.isoformat(),
         "crop_sha256": crop_sha256,
-        **_facts(recorded.estimate, but=_PIXELS),
+        **facts,
     }
+
+
+def estimate_facts(estimate: Estimate) -> dict[str, Any]:
+    """Return the part of it that is known before the estimate is on record."""
+    return {**_facts(estimate, but=_APART), **_NEVER_READ_BACK}
 
 
 def decision_content(decision: Decision) -> dict[str, Any]:
@@ -32,13 +50,22 @@ def decision_content(decision: Decision) -> dict[str, Any]:
     return {**facts.pop("draft"), **facts}
 
 
-def _facts(value: Any, but: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {part.name: _plain(getattr(value, part.name)) for part in fields(value) if part.name not in but}
+@cache
+def _names(kind: type[Any], but: frozenset[str]) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields: asking for them takes longer than reading them."""
+    return tuple(part.name for part in fields(kind) if part.name not in but)
+
+
+def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
+    return {
+        name: fact if type(fact := getattr(value, name)) in _AS_THEY_ARE else _plain(fact)
+        for name in _names(type(value), but)
+    }
 
 
 def _plain(value: Any) -> Any:
     """Return a fact as it comes back from JSON: times as text, tuples as lists, values as tables."""
-    if value is None or isinstance(value, (str, int, float)):
+    if isinstance(value, (str, int, float)) or value is None:
         return value
     if isinstance(value, date):  # of which a datetime is one
         return value.isoformat()

@@ -59,7 +59,7 @@ def _names(kind: type[Any], but: frozenset[str]) -> tuple[str, ...]:
 def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
     return {
         name: fact if type(fact := getattr(value, name)) in _AS_THEY_ARE else _plain(fact)
-        for name in _names(type(value), but)
+        for name in _names(type(value), but)  # type: ignore[arg-type]  # mypy takes a class for no Hashable
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import cast
 
 from sqlalchemy import Connection, select
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
-from simsvc.steps.logged import estimate_content
+from simsvc.steps.logged import record_content
 from simsvc.store.database import Database
 from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
@@ -42,8 +41,8 @@ class EstimateStore:
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.writing() as connection:
-            recorded = add(connection, new, beside)
-        return replace(recorded, estimate=estimate)
+            number = add(connection, new, beside)
+        return RecordedEstimate(new.public_id, number, new.created_at, estimate)
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
@@ -96,21 +95,21 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def add(connection: Connection, new: NewRows, beside: Beside | None = None) -> RecordedEstimate:
-    """Put an estimate's rows and its event into a transaction; return it as it will be read back."""
+def add(connection: Connection, new: NewRows, beside: Beside | None = None) -> int:
+    """Put an estimate's rows and its event into a transaction; return the record's running number."""
     number = new.insert(connection)
     if beside is not None:
         with Session(connection) as session:  # within the same transaction, which its owner ends
             beside(session, new.public_id)
             session.flush()
-    recorded = RecordedEstimate(new.public_id, number, new.created_at, new.kept)
-    chain(connection, _event(recorded, new.crop_sha256))
-    return recorded
+    chain(connection, _event(new, number))
+    return number
 
 
-def _event(recorded: RecordedEstimate, crop_sha256: str | None) -> NewEvent:
-    content, subject = estimate_content(recorded, crop_sha256), f"estimate:{recorded.id}"
-    return NewEvent(EventKind.ESTIMATE, actor_of(recorded.estimate.asked_by), subject, content)
+def _event(new: NewRows, number: int) -> NewEvent:
+    content = record_content(number, new.created_at, new.crop_sha256, new.facts)
+    actor, subject = actor_of(new.values["asked_by"]), f"estimate:{new.public_id}"
+    return NewEvent(EventKind.ESTIMATE, actor, subject, content)
 
 
 def _not_found() -> EstimateNotFound:

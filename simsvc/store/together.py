@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
@@ -54,4 +53,6 @@ class _Joined:
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Add the estimate to the transaction and return it as recorded."""
-        return replace(add(self._connection, NewRows.of(estimate, self._cipher)), estimate=estimate)
+        new = NewRows.of(estimate, self._cipher)
+        number = add(self._connection, new)
+        return RecordedEstimate(new.public_id, number, new.created_at, estimate)

@@ -6,8 +6,8 @@ dialect: what it does for each execution takes several times as long as the data
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, Insert, Select, insert
@@ -87,18 +87,32 @@ def insertion(row: type[Table], made: str | None = None) -> Prepared:
     return Prepared(insert(table), [column.name for column in table.columns if column.name != made])
 
 
-@contextmanager
-def driver_cursor(connection: Connection, sql: str) -> Iterator[DBAPICursor]:
+def driver_cursor(connection: Connection, sql: str) -> AbstractContextManager[DBAPICursor]:
     """Give the driver's own cursor for one statement; its errors come as SQLAlchemy's do.
 
     Raises:
         DBAPIError: what the driver raised, without the values.
     """
-    cursor, dialect = connection.connection.cursor(), connection.dialect
-    try:
-        yield cursor
-    except dialect.loaded_dbapi.Error as error:
-        base = dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect) from error
-    finally:
-        cursor.close()
+    return _DriverCursor(connection, sql)
+
+
+class _DriverCursor:
+    """What `driver_cursor` gives: a class, because a generator takes as long as a statement."""
+
+    __slots__ = ("_cursor", "_dialect", "_sql")
+
+    def __init__(self, connection: Connection, sql: str) -> None:
+        self._cursor, self._dialect, self._sql = connection.connection.cursor(), connection.dialect, sql
+
+    def __enter__(self) -> DBAPICursor:
+        return self._cursor
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._cursor.close()
+        if error is None:
+            return
+        base = self._dialect.loaded_dbapi.Error
+        if isinstance(error, base):
+            raise DBAPIError.instance(
+                self._sql, None, error, base, hide_parameters=True, dialect=self._dialect
+            ) from error

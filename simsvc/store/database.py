@@ -20,6 +20,10 @@ from simsvc.store.tables import EstimateRow
 BUSY_TIMEOUT_MS = 15_000
 """How long a writer of SQLite waits for the others. Ours: writes take milliseconds, but SQLite does not queue
 those who wait, so that one of many may wait longer; a request has 60 s."""
+WAL_PAGES = 4_000
+"""Pages in SQLite's write-ahead log from which on it is folded in: 16 MB. Ours: a record writes some 45, over
+half of them of indexes, which the next records write again; folded in at SQLite's own 1,000, a record takes
+6% more processor time and 13% longer, measured over 1,500 records."""
 STATEMENT_TIMEOUT_MS = 15_000
 """How long a statement of PostgreSQL may take, waiting for others included; for the same reason."""
 POOL_SIZE = 5
@@ -216,6 +220,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # FULL: what is answered stays; secure_delete: what is erased is overwritten
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -158,7 +158,9 @@ class AnnoyIndex:
         return zip(allowed.items[places].tolist(), far.tolist(), strict=True)
 
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
-        return tuple(Neighbour(*self.faces.label(item), distance) for item, distance in found)
+        pairs = list(found)
+        labels = self.faces.labels([item for item, _ in pairs])
+        return tuple(Neighbour(*label, far) for label, (_, far) in zip(labels, pairs, strict=True))
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

@@ -60,6 +60,7 @@ class CurrentIndex:
 
     def __init__(self, root: Path, model_sha256: str) -> None:
         self._root = root
+        self._pointer = os.fspath(root / FILE)  # joined once, not with every request
         self._model_sha256 = model_sha256
         self._loading = threading.Lock()
         self._journal = FaceJournal(root)
@@ -115,7 +116,7 @@ class CurrentIndex:
 
     def _pointer_stamp(self) -> tuple[int, int, int] | None:
         try:
-            stat = os.stat(self._root / FILE)  # noqa: PTH116 - half the time of Path.stat, on every request
+            stat = os.stat(self._pointer)  # noqa: PTH116 - half the time of Path.stat, on every request
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -24,13 +24,14 @@ class FaceJournal:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / FILE
+        self._name = os.fspath(self._path)  # of a Path it is asked for anew with every request
         self._reading = threading.Lock()
         self._seen: tuple[Stamp | None, tuple[ChangeSet, ...]] = (None, ())
 
     def stamp(self) -> Stamp | None:
         """Return what differs after every change, at the cost of one stat; None where there never was one."""
         try:
-            stat = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat, on every request
+            stat = os.stat(self._name)  # noqa: PTH116 - half the time of Path.stat, on every request
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size

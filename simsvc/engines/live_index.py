@@ -133,7 +133,7 @@ class LiveIndex:
         allowed = self._kept if wanted == EVERY_FACE else self._filtered(wanted)
         base = self.base
         found = base.among(embedding, k, allowed) if allowed else base.search(embedding, k)
-        kept = tuple(self._labelled(near) for near in found)
+        kept = tuple(map(self._labelled, found)) if self._changes.ages_years else found
         if self._fresh is None:
             return kept
         both = (*kept, *self._fresh.search(embedding, k, wanted))

@@ -97,7 +97,7 @@ class EstimateRow(Table):
     code: Mapped[str | None] = mapped_column(String(64))
     sentence: Mapped[str | None]
     photo_name: Mapped[str] = mapped_column(String(255))
-    photo_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    photo_sha256: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float | None]
     interval_low_years: Mapped[float | None]
     interval_high_years: Mapped[float | None]
@@ -140,7 +140,7 @@ class NeighbourRow(Table):
         ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
     )
     rank: Mapped[int] = mapped_column(primary_key=True)
-    face_id: Mapped[str] = mapped_column(String(64), index=True)
+    face_id: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float]
     distance: Mapped[float]
 

@@ -17,8 +17,8 @@ from tests.bench.timing import Figures, Row, compared
 
 WORKING_SIDES_PX = (320, 480, 640)
 PEER = "libfacedetection's own, 640 px"
-SETTLED = 60
-"""Answers before anything is timed: SQLite's write-ahead log, 1,000 pages of which a record takes some 30,
+SETTLED = 160
+"""Answers before anything is timed: SQLite's write-ahead log, 4,000 pages of which a record takes some 30,
 has then been folded in once and grows no more."""
 BARE = ("detector", "model")
 

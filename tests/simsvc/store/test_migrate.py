@@ -55,12 +55,12 @@ def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
 
 
 def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None:
-    """Estimates are found by id, photo and time, neighbours by face, without reading the whole table."""
+    """Estimates are found by id, time, account and case; no index is kept that nothing searches by."""
     inspector = inspect(database.engine)
     columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
-    assert {("created_at",), ("photo_sha256",)} <= columns
+    assert columns - {("public_id",)} == {("created_at",), ("asked_by",), ("case_reference",)}
     assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
-    assert [i["column_names"] for i in inspector.get_indexes("neighbours")] == [["face_id"]]
+    assert inspector.get_indexes("neighbours") == []
 
 
 OLD_ROW = """INSERT INTO estimates

@@ -20,7 +20,8 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
-from simsvc.steps.colour import shrunk_px, to_rgb
+from simsvc.steps.colour import to_rgb
+from simsvc.steps.parts import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
 from simsvc.values import Levels, Photo
 
 MAX_BYTES = 25_000_000
@@ -38,8 +39,6 @@ made of millions of tiny blocks, pages or comments would keep Pillow's Python lo
 MAX_BYTES_IN_PYTHON = 2_000_000
 """Largest file for those of Pillow's decoders that are written in Python (plain PPM, run-length BMP): they
 take 0.2 to 0.3 s for each MB."""
-MAX_SIDE_PX = 1600
-"""Longer side of a decoded photo: a face of a tenth of it is still larger than the model's input."""
 MIN_SIDE_PX = 32
 """No face of a usable size (see `boxes.MIN_FACE_PX`) fits into less."""
 
@@ -102,7 +101,7 @@ def decode(
         _check_pixels(image)
         _check_decoder(image, len(data))
         size_px, kind = image.size, image.format or "unknown"
-        part = _coarsest(image, first_px) if first_px else 1
+        part = first_part(*size_px, first_px) if first_px and kind in {"JPEG", "MPO"} else 1
         picture, turned = _loaded(image, part)
     if turned:
         size_px = size_px[1], size_px[0]
@@ -126,14 +125,6 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             raise
 
 
-PARTS = (8, 4, 2)
-"""A JPEG's blocks of 8 x 8 pixels can be decoded to 1, 2 x 2 or 4 x 4 of them. Source: libjpeg's libjpeg.txt,
-"Decompression parameter selection", scale_num and scale_denom."""
-COARSEST = 4
-"""What is decoded first is no coarser part than that: an eighth of a 12-megapixel photo takes 4 ms less where
-the face is large enough in it, and 25 ms more, with the quarter that must follow, where it is not."""
-
-
 class _Loader:
     """Decodes a JPEG as finely as it is asked to; what it decoded first is at hand."""
 
@@ -145,42 +136,16 @@ class _Loader:
         within: Callable[[], AbstractContextManager[object]],
     ) -> None:
         self._data, self._first, self._within = data, first, within
-        self.whole_px = _whole_px(*original_px)
+        self.whole_px = whole_px(*original_px)
         self._whole_scale = max(self.whole_px) / max(original_px)
 
     def __call__(self, scale: float) -> tuple[Image.Image, float]:
         """Return the picture with at least `scale` pixels for each of the whole one's, and its own scale."""
-        enough = (part for part in PARTS if 1.0 / part >= scale * self._whole_scale * (1.0 - ROUNDING))
-        part = next(enough, 1)
-        shown = 1.0 / part / self._whole_scale
-        if shown >= 1.0:
-            part, shown = 1, 1.0
-        first, picture = self._first
-        if part != 1 and first <= part:
-            return picture, 1.0 / first / self._whole_scale
+        part, (first, picture) = part_for(scale, self._whole_scale), self._first
+        if part >= first:
+            return picture, scale_of(first, self._whole_scale)
         with self._within(), _opened(self._data) as image:
-            return _loaded(image, part)[0], shown
-
-
-ROUNDING = 1e-9
-"""Of a scale that was computed on two ways."""
-
-
-def _coarsest(image: Image.Image, least_px: int) -> int:
-    """Return the largest of `PARTS` that leaves a JPEG's longer side so many pixels, or 1."""
-    longer_px = max(image.size)
-    if image.format not in {"JPEG", "MPO"}:
-        return 1
-    fit = (part for part in PARTS if part <= COARSEST and least_px <= longer_px / part < MAX_SIDE_PX)
-    return next(fit, 1)
-
-
-def _whole_px(width_px: int, height_px: int) -> tuple[int, int]:
-    """Return width and height of what `_loaded` makes of a whole JPEG of this size."""
-    target_px = _target_px(width_px, height_px)
-    most = min(width_px // target_px[0], height_px // target_px[1])
-    part = next((part for part in PARTS if most >= part), 1)
-    return shrunk_px(-(-width_px // part), -(-height_px // part), MAX_SIDE_PX)
+            return _loaded(image, part)[0], scale_of(part, self._whole_scale)
 
 
 class _CountedBytes(io.BytesIO):
@@ -287,7 +252,7 @@ def _loaded(image: Image.Image, part: int) -> tuple[Image.Image, bool]:
     """
     width_px, height_px = image.size
     try:
-        image.draft("RGB", (width_px // part, height_px // part) if part > 1 else _target_px(*image.size))
+        image.draft("RGB", (width_px // part, height_px // part) if part > 1 else target_px(*image.size))
         image.load()
         orientation = _orientation(image)
         rgb = to_rgb(image, MAX_SIDE_PX)
@@ -299,12 +264,6 @@ def _loaded(image: Image.Image, part: int) -> tuple[Image.Image, bool]:
         ) from None
     upright = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
     return upright, orientation in _QUARTER_TURNS
-
-
-def _target_px(width_px: int, height_px: int) -> tuple[int, int]:
-    """Return the least width and height that decoding is to leave."""
-    scale = min(1.0, MAX_SIDE_PX / max(width_px, height_px))
-    return max(1, int(width_px * scale)), max(1, int(height_px * scale))
 
 
 _TURNS = {

@@ -9,16 +9,14 @@ from simsvc.values.faces import (
     Face,
     FloatVector,
     LabelledFace,
-    Levels,
     Neighbour,
-    Photo,
     PickedFace,
     Prediction,
     Recall,
-    RgbImage,
     SupportScale,
 )
 from simsvc.values.filtering import EVERY_FACE, FaceFilter
+from simsvc.values.photos import Levels, Photo, RgbImage
 
 __all__ = [
     "DECISION_KINDS",

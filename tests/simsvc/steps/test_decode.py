@@ -23,7 +23,8 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
-from simsvc.steps.decode import MAX_SIDE_PX, decode
+from simsvc.steps.decode import decode
+from simsvc.steps.parts import MAX_SIDE_PX
 
 ORIENTATION = 0x0112
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")

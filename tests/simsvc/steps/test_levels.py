@@ -14,8 +14,9 @@ from PIL import Image
 
 from simsvc.errors import TruncatedPhoto
 from simsvc.steps.crop import crop_of, crops_of
-from simsvc.steps.decode import MAX_SIDE_PX, decode
+from simsvc.steps.decode import decode
 from simsvc.steps.looks import faces_seen
+from simsvc.steps.parts import MAX_SIDE_PX
 from simsvc.values import Face, Photo, RgbImage
 
 FIRST_PX = 320

@@ -1,0 +1,119 @@
+"""A decoded photo: pixels that lie as they are asked for, as finely as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+RgbImage = NDArray[np.uint8]
+"""uint8 (H, W, 3), red-green-blue, upright."""
+
+
+def check_rgb(rgb: RgbImage, what: str) -> None:
+    """Raise ValueError unless it is a non-empty uint8 (H, W, 3) array; `what` says what it is to be."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"{what} must be a non-empty uint8 (H, W, 3) array, not {rgb.dtype} {rgb.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Pixels that are decoded as finely as they are asked for, as JPEG allows at halves of its size.
+
+    Attributes:
+        width_px: of the whole picture.
+        height_px: of the whole picture.
+        load: decodes at least so many pixels for each of the whole picture's along a side, and says how many
+            they are: 0..1 each. Raises `PhotoError`.
+    """
+
+    width_px: int
+    height_px: int
+    load: Callable[[float], tuple[Image.Image, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A decoded photo, upright, at most `steps.parts.MAX_SIDE_PX` on its longer side.
+
+    Pillow and NumPy lay pixels out differently, and a copy costs as much as a crop: each form is made when it
+    is first asked for, once.
+
+    Attributes:
+        pixels: as they were decoded: Pillow's, in mode RGB, an array as `rgb` is, or levels that are decoded
+            when they are first asked for, once.
+        original_width_px: width of the upload after turning upright.
+        original_height_px: height of the upload after turning upright.
+        format: the upload's format as Pillow names it, such as "JPEG".
+    """
+
+    pixels: RgbImage | Image.Image | Levels
+    original_width_px: int
+    original_height_px: int
+    format: str
+    _rgb: list[RgbImage] = field(default_factory=list, init=False, repr=False)
+    _picture: list[Image.Image] = field(default_factory=list, init=False, repr=False)
+    _coarse: list[tuple[Photo, float]] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.pixels, np.ndarray):
+            check_rgb(self.pixels, "a photo")
+        elif isinstance(self.pixels, Image.Image) and (self.pixels.mode != "RGB" or 0 in self.pixels.size):
+            raise ValueError(f"a photo is a picture in RGB, not {self.pixels.mode} {self.pixels.size}")
+
+    @property
+    def rgb(self) -> RgbImage:
+        """The pixels as uint8 (H, W, 3), RGB; nobody may write to them."""
+        if isinstance(self.pixels, np.ndarray):
+            return self.pixels
+        if not self._rgb:
+            self._rgb.append(np.asarray(self.picture))
+        return self._rgb[0]
+
+    @property
+    def picture(self) -> Image.Image:
+        """The pixels as Pillow holds them."""
+        if isinstance(self.pixels, Image.Image):
+            return self.pixels
+        if not self._picture:
+            self._picture.append(
+                self.pixels.load(1.0)[0] if isinstance(self.pixels, Levels) else Image.fromarray(self.pixels)
+            )
+        return self._picture[0]
+
+    @property
+    def height_px(self) -> int:
+        """Rows of `rgb`."""
+        if isinstance(self.pixels, np.ndarray):
+            return int(self.pixels.shape[0])
+        return self.pixels.height_px if isinstance(self.pixels, Levels) else self.pixels.height
+
+    @property
+    def width_px(self) -> int:
+        """Columns of `rgb`."""
+        if isinstance(self.pixels, np.ndarray):
+            return int(self.pixels.shape[1])
+        return self.pixels.width_px if isinstance(self.pixels, Levels) else self.pixels.width
+
+    def at_least(self, scale: float) -> tuple[Photo, float]:
+        """Return the coarsest copy that shows so many pixels for each of this photo's along a side.
+
+        Returns:
+            The copy, and its own scale, `scale`..1: a place in this photo times it is the place in the copy.
+            A photo that has no levels is its own copy, at 1.
+        """
+        if not isinstance(self.pixels, Levels) or scale > 1.0:
+            return self, 1.0
+        fine_enough = [copy for copy in self._coarse if copy[1] >= scale]
+        if fine_enough:
+            return min(fine_enough, key=lambda copy: copy[1])
+        picture, shown = (self._picture[0], 1.0) if self._picture else self.pixels.load(scale)
+        if shown >= 1.0:
+            self._picture[:] = [picture]
+            return self, 1.0
+        copy = Photo(picture, self.original_width_px, self.original_height_px, self.format)
+        self._coarse.append((copy, shown))
+        return copy, shown

@@ -11,6 +11,7 @@ import torch
 
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.ports import Detector
 from simsvc.steps.interval import interval, parse_calibration
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_commands import elsewhere, faces
@@ -25,7 +26,7 @@ from trainer.evaluate_command import Scored
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
 
 
-def as_scored(rows: Sequence[Row], _model: OnnxModel, _threads: int) -> Scored:
+def as_scored(rows: Sequence[Row], _model: OnnxModel, _detector: Detector, _threads: int) -> Scored:
     """Stand for scoring 400 faces, because drawing so many would take a minute."""
     random = np.random.default_rng(len(rows))
     labels = random.uniform(0, 80, 400)

@@ -13,7 +13,7 @@ from simsvc.ports import Detector
 from simsvc.steps.decode import decode
 from simsvc.wiring import Services
 from tests.bench.bare import bare_calls, looked
-from tests.bench.timing import Figures, Row, compared
+from tests.bench.timing import BUSY, WALL, Figures, Row, Times, compared, in_turns, summarised
 
 WORKING_SIDES_PX = (320, 480, 640)
 PEER = "libfacedetection's own, 640 px"
@@ -21,6 +21,7 @@ SETTLED = 160
 """Answers before anything is timed: SQLite's write-ahead log, 4,000 pages of which a record takes some 30,
 has then been folded in once and grows no more."""
 BARE = ("detector", "model")
+ROUNDS = 150
 
 
 def figures(services: Services, data: bytes) -> Figures:
@@ -29,16 +30,17 @@ def figures(services: Services, data: bytes) -> Figures:
     detector, model = bare_calls(corridor, data)
     for _ in range(SETTLED):
         estimate(data, "bench.jpg", corridor)
-    found = compared(
+    taken = in_turns(
         {
             "answer, recorded": lambda: estimate(data, "bench.jpg", corridor),
             "answer, in memory": lambda: answered(data, "bench.jpg", corridor),
             "detector": detector,
             "model": model,
-        }
+        },
+        ROUNDS,
     )
-    found["over detector and model"] = _ratios(found)
-    return {**found, **_steps(corridor, data)}
+    ratios = {"over detector and model": _ratios(taken)}
+    return {**summarised(taken), **ratios, **_steps(corridor, data)}
 
 
 def detector_sizes(services: Services, data: bytes) -> Figures:
@@ -57,15 +59,21 @@ def detector_sizes(services: Services, data: bytes) -> Figures:
     }
 
 
-def _ratios(found: Figures) -> Row:
-    """Return the answer over its detector and model calls, by wall-clock and by processor time."""
-    ratios = {}
-    for key in ("p50_ms", "cpu_ms"):
-        bare = sum(found[name][key] for name in BARE)
-        for where in ("recorded", "in memory"):
-            name = f"{where.replace(' ', '_')}_{key.removesuffix('_ms')}"
-            ratios[name] = round(found[f"answer, {where}"][key] / bare, 2)
-    return ratios
+def _ratios(taken: Times) -> Row:
+    """Return the answer over its detector and model calls, by wall-clock and by processor time.
+
+    Each is the median of the rounds' own ratios: a machine that is now fast, now slow, is so for a whole
+    round, while the median of one call may be of a fast round and that of another of a slow one.
+    """
+    bare = sum((taken[name] for name in BARE), np.zeros(2))
+    shares = {
+        where: np.median(taken[f"answer, {where}"] / bare, axis=0) for where in ("recorded", "in memory")
+    }
+    return {
+        f"{where.replace(' ', '_')}_{key}": round(float(share[column]), 2)
+        for key, column in (("p50", WALL), ("cpu", BUSY))
+        for where, share in shares.items()
+    }
 
 
 def _steps(corridor: Corridor, data: bytes, rounds: int = 60) -> Figures:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -36,12 +37,18 @@ class _Written:
         asked = compiled.positiontup or tuple(self.fixed)
         types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in asked}
         self._asked = [(name, types[name].bind_processor(dialect)) for name in asked]
+        found = statement.selected_columns if isinstance(statement, Select) else ()
+        self._found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in found]
 
     def arguments(self, values: Values) -> Any:
         """Return values by name as the driver takes them."""
         if self._in_order:
             return [convert(values[name]) if convert else values[name] for name, convert in self._asked]
         return {name: convert(values[name]) if convert else values[name] for name, convert in self._asked}
+
+    def found(self, row: Sequence[Any]) -> list[Any]:
+        """Return the values of a row that the driver gives, as SQLAlchemy would."""
+        return [convert(value) if convert else value for convert, value in zip(self._found, row, strict=True)]
 
 
 class Prepared:
@@ -68,12 +75,13 @@ class Prepared:
         with driver_cursor(connection, written.sql) as cursor:
             cursor.executemany(written.sql, [written.arguments(values) for values in rows])
 
-    def first(self, connection: Connection) -> Sequence[Any] | None:
-        """Return the first row of a query that has all its values, or None."""
+    def first(self, connection: Connection, values: Values = MappingProxyType({})) -> list[Any] | None:
+        """Return the first row of a query, given the values that it lacks by name, or None."""
         written = self._for(connection.dialect)
         with driver_cursor(connection, written.sql) as cursor:
-            cursor.execute(written.sql, written.arguments(written.fixed))
-            return cast("Sequence[Any] | None", cursor.fetchone())
+            cursor.execute(written.sql, written.arguments({**written.fixed, **values}))
+            row = cursor.fetchone()
+        return written.found(row) if row else None
 
     def _for(self, dialect: Dialect) -> _Written:
         if dialect.name not in self._written:

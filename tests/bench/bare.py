@@ -45,14 +45,15 @@ def looked(detector: Detector, photo: Photo) -> tuple[Face, ...]:
 def bare(photo: Path, environment: Mapping[str, str], processes: int = 1, seconds: float = SECONDS) -> Row:
     """Let processes call detector and model at once; return the median of both calls, and their rate."""
     command = (sys.executable, "-m", "tests.bench.bare", str(photo), f"--seconds={seconds}")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pipe, both = subprocess.PIPE, {**os.environ, **environment}
     started = [
-        subprocess.Popen(command, env={**os.environ, **environment}, **pipes)  # type: ignore[call-overload]
-        for _ in range(processes)
+        subprocess.Popen(command, env=both, stdin=pipe, stdout=pipe, text=True) for _ in range(processes)
     ]
     for process in started:
+        assert process.stdout  # told to mypy: it is a pipe
         process.stdout.readline()  # it has warmed up
     for process in started:
+        assert process.stdin
         process.stdin.write("begin\n")
         process.stdin.flush()
     rows = [json.loads(process.communicate(timeout=60.0 + seconds)[0]) for process in started]
@@ -60,7 +61,7 @@ def bare(photo: Path, environment: Mapping[str, str], processes: int = 1, second
     return {"ms": round(float(np.mean([row["ms"] for row in rows])), 2), "a_second": round(rate, 1)}
 
 
-def timed(calls: tuple[Call, Call], seconds: float) -> Row:
+def looped(calls: tuple[Call, Call], seconds: float) -> Row:
     """Call both for so long; return the median of both together in ms, and how often a second they ran."""
     times_ms = []
     began = time.perf_counter()
@@ -78,10 +79,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     args = parser.parse_args()
     calls = bare_calls(Services(load_settings()).corridor(), args.photo.read_bytes())
-    timed(calls, 0.5)
+    looped(calls, 0.5)
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps(timed(calls, args.seconds)))
+    print(json.dumps(looped(calls, args.seconds)))
     return 0
 
 

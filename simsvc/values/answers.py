@@ -45,6 +45,13 @@ class Quality:
             towards the picture's right. None, like the two below, where the detector gives no landmarks.
         roll_deg: how far the line through the eyes is tilted, -180..180 degrees; positive is clockwise.
         pitch: how far down from the eyes to the mouth the nose tip stands, 0..1 in a frontal face.
+        turned_deg: how far the photo was turned upright before anything was measured, counter-clockwise,
+            0..359 degrees. None, like the four below, in older records.
+        crop_outside: share of the crop that lies outside the photo, 0..1.
+        box_outside: share of the detector's box that lies outside the photo, 0..1.
+        border_gap: how far inside the photo the outermost eye, nose or mouth corner lies, over the longer
+            side of the detector's box; negative outside. None, too, where there are no landmarks.
+        confidence: the detector's own that this is a face, 0..1.
     """
 
     sharpness: float
@@ -55,6 +62,11 @@ class Quality:
     yaw: float | None = None
     roll_deg: float | None = None
     pitch: float | None = None
+    turned_deg: int | None = None
+    crop_outside: float | None = None
+    box_outside: float | None = None
+    border_gap: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,15 @@ class Photo:
         original_width_px: width of the upload after turning upright.
         original_height_px: height of the upload after turning upright.
         format: the upload's format as Pillow names it, such as "JPEG".
+        corners_px: where the upload's corners lie, clockwise, in a photo that was turned by other than
+            quarter turns and filled up around them; None where they are the photo's own.
     """
 
     pixels: RgbImage | Image.Image | Levels
     original_width_px: int
     original_height_px: int
     format: str
+    corners_px: tuple[tuple[float, float], ...] | None = None
     _rgb: list[RgbImage] = field(default_factory=list, init=False, repr=False)
     _picture: list[Image.Image] = field(default_factory=list, init=False, repr=False)
     _coarse: list[tuple[Photo, float]] = field(default_factory=list, init=False, repr=False)
@@ -97,6 +100,12 @@ class Photo:
         if isinstance(self.pixels, np.ndarray):
             return int(self.pixels.shape[1])
         return self.pixels.width_px if isinstance(self.pixels, Levels) else self.pixels.width
+
+    @property
+    def outline_px(self) -> tuple[tuple[float, float], ...]:
+        """The corners of what the upload shows, clockwise, in pixels of `rgb`."""
+        width, height = float(self.width_px), float(self.height_px)
+        return self.corners_px or ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
     def at_least(self, scale: float) -> tuple[Photo, float]:
         """Return the coarsest copy that shows so many pixels for each of this photo's along a side.

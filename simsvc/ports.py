@@ -65,6 +65,11 @@ class Model(Protocol):
         """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
         ...
 
+    @property
+    def reading(self) -> int:
+        """How photos are read for it: see `steps.decode.READING`."""
+        ...
+
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age and embedding of N >= 1 crops of side `input_px`."""
         ...

@@ -24,6 +24,7 @@ from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import decode
 from simsvc.steps.interval import Calibration, interval, parse_calibration
+from simsvc.steps.upright import looked_at
 from simsvc.values import Crop
 from trainer import conformal, fairness, fairness_before
 from trainer.corpus import DEFAULT_SOURCES, cores
@@ -119,14 +120,14 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
             photo = decode(row.path.read_bytes(), first_px=model.first_decode_px)
         except PhotoError as error:
             return None, error.code
-        faces = detector.detect(photo)
-        face = labelled_face(photo, faces)
+        right = looked_at(photo, detector.detect, model.reading)
+        face = labelled_face(right.photo, right.faces)
         try:
-            pick(faces)
+            pick(right.faces)
             outcome = "estimated"
         except FaceError as error:
             outcome = error.code
-        return crop_of(photo, face, model.input_px, model.crop_margin), outcome
+        return crop_of(right.photo, face, model.input_px, model.crop_margin), outcome
 
     with ThreadPoolExecutor(threads) as pool:
         prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))

@@ -20,6 +20,7 @@ from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
 from simsvc.steps.crop import CROP_MARGIN
+from simsvc.steps.decode import READING
 from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
@@ -179,6 +180,7 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
             "working_side_px": WORKING_SIDE_PX,
             "first_look_px": FIRST_LOOK_PX,
             "first_decode_px": FIRST_LOOK_PX,
+            "reading": READING,
         },
         "layer": graph.layer,
         "flip_average": graph.flip_average,

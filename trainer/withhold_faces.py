@@ -19,6 +19,7 @@ from simsvc.steps import quality, support
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import CROP_MARGIN, crop, cut
 from simsvc.steps.decode import decode
+from simsvc.steps.upright import looked_at
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
 from trainer.corpus import Corpus
 
@@ -130,8 +131,8 @@ class Judge:
 
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:
-            photo = decode(data)
-            face = pick(self._detector.detect(photo)).face
+            right = looked_at(decode(data), self._detector.detect, self._model.reading)
+            photo, face = right.photo, pick(right.faces).face
         except (PhotoError, FaceError) as refusal:
             return refusal.code
         margin = self._model.crop_margin

@@ -34,16 +34,47 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "sharpness_at_least": ("blur",),
     "luminance_at_least": ("dark",),
     "luminance_at_most": ("bright",),
-    "dark_share_at_most": ("dark",),
     "bright_share_at_most": ("bright",),
-    "face_px_at_least": ("small",),
     "yaw_at_most": (),
+    "crop_outside_at_most": (),
+    "box_outside_at_most": (),
+    "border_gap_at_least": (),
+    "confidence_at_least": (),
     "roll_deg_at_most": ("tilted",),
-    "pitch_at_least": (),
-    "pitch_at_most": (),
     SUPPORT_AT_LEAST: tuple(KINDS),
 }
 """Measure to the kinds of degradation it is there to notice; all else would be blamed on it by accident."""
+
+MANY_SOURCES: Mapping[str, Mapping[str, float]] = {
+    "quality": {
+        "sharpness_at_least": 4.0,
+        "luminance_at_least": 15.0,
+        "luminance_at_most": 200.0,
+        "bright_share_at_most": 0.4,
+        "yaw_at_most": 0.5,
+        "crop_outside_at_most": 0.25,
+        "box_outside_at_most": 0.06,
+        "border_gap_at_least": 0.18,
+        "confidence_at_least": 0.9,
+    },
+    "withhold": {
+        "sharpness_at_least": 4.0,
+        "luminance_at_least": 10.0,
+        "luminance_at_most": 220.0,
+        "bright_share_at_most": 0.5,
+        "yaw_at_most": 0.5,
+        "crop_outside_at_most": 0.25,
+        "box_outside_at_most": 0.06,
+        "border_gap_at_least": 0.18,
+        "confidence_at_least": 0.9,
+    },
+}
+"""Bounds of measures that one data set of aligned crops cannot tell, read off photos of many sources.
+
+Source: `python -m trainer bounds`. Flagged: where estimates of copies begin to move by years from those of the
+photos. Withheld: where one in ten moves by more than ten years or, for heads that are turned aside, where
+estimates lie three times as far outside their bands. They replace what is chosen here for the same measure.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +213,33 @@ def _bin_end(badness: NDArray[np.float64], start: int) -> int:
     return int(np.searchsorted(-badness, -badness[end - 1], side="right"))
 
 
-def choose(parts: Sequence[Measured]) -> list[dict[str, Any]]:
+def choose(
+    parts: Sequence[Measured], stated: Mapping[str, Mapping[str, float]] = MANY_SOURCES
+) -> list[dict[str, Any]]:
     """Return every bound that is called for, with what lies beyond it among the faces it was chosen on.
 
     Args:
         parts: undegraded validation faces (kind "clean") and degraded copies of some of them.
+        stated: by level and measure, bounds that are taken as they are.
     """
     chosen = []
     for name, kinds in CAUSES.items():
         clean = pool([part for part in parts if part.kind == CLEAN], name)
         faces = pool([part for part in parts if part.kind in (CLEAN, *kinds)], name)
         for level in LEVELS if len(clean.badness) else ():
-            found = (
-                None if (level.name, name) == ("quality", SUPPORT_AT_LEAST) else bound(faces, clean, level)
-            )
+            if name in stated.get(level.name, {}):
+                found: float | None = _badness(name, stated[level.name][name])
+            elif (level.name, name) == ("quality", SUPPORT_AT_LEAST):
+                found = None
+            else:
+                found = bound(faces, clean, level)
             if found is not None:
                 chosen.append(_entry(name, level, found, faces, clean))
     return chosen
+
+
+def _badness(name: str, value: float) -> float:
+    return -value if LIMITS[name].at_least else value
 
 
 def _entry(name: str, level: Level, badness: float, faces: _Pool, clean: _Pool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from simsvc.engines.durable_files import difference
 from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.steps.decode import AS_STORED
 from simsvc.steps.manifest import Fingerprint
 from simsvc.values import FloatVector, Prediction
 
@@ -41,6 +42,7 @@ class Bundle:
         working_side_px: longer side at which the detector looks.
         first_look_px: longer side at which it looks before, or None.
         first_decode_px: longer side that a JPEG keeps at least when it is first decoded, or None.
+        reading: how photos are read: see `steps.decode.READING`.
         files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
         document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
@@ -58,6 +60,7 @@ class Bundle:
     working_side_px: int
     first_look_px: int | None
     first_decode_px: int | None
+    reading: int
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
     document_sha256: str
@@ -108,6 +111,11 @@ class BundledModel:
     def first_decode_px(self) -> int | None:
         """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
         return self._bundle.first_decode_px
+
+    @property
+    def reading(self) -> int:
+        """How photos are read for it: see `steps.decode.READING`."""
+        return self._bundle.reading
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -174,6 +182,7 @@ def _bundle(folder: Path, raw: dict[str, Any], document_sha256: str) -> Bundle:
         working_side_px=_positive(crop["working_side_px"]),
         first_look_px=_positive(crop["first_look_px"]) if "first_look_px" in crop else None,
         first_decode_px=_positive(crop["first_decode_px"]) if "first_decode_px" in crop else None,
+        reading=_positive(crop.get("reading", AS_STORED)),
         files=_files(raw),
         raw=raw,
         document_sha256=document_sha256,

@@ -19,6 +19,7 @@ from simsvc.steps.quality import measured
 from simsvc.steps.rank import rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
+from simsvc.steps.upright import looked_at
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 
 OVERFETCH = 2
@@ -157,14 +158,14 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
         again = partial(times.step, "decode")
         photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px, within=again)
     with times.step("detect"):
-        faces = corridor.detector.detect(photo)
+        right = looked_at(photo, corridor.detector.detect, model.reading)
     with times.step("pick"):
-        picked = pick(faces)
+        photo, picked = right.photo, pick(right.faces)
     with times.step("crop"):
         sides_px = model.input_px, corridor.rules.quality_px
         judged, sized = crops_of(photo, picked.face, sides_px, model.crop_margin)
     with times.step("quality"):
-        quality = measured(sized, photo, picked.face)
+        quality = measured(sized, photo, picked.face, model.crop_margin, right.turned_deg)
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
@@ -177,7 +178,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             status="estimated",
             age_years=float(prediction.ages_years[0]),
             neighbours=neighbours,
-            flags=picked.flags,
+            flags=(*right.flags, *picked.flags),
             quality=quality,
             crop=judged,
             embedding=prediction.embeddings[0],

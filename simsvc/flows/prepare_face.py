@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from simsvc.errors import PhotoError
 from simsvc.ports import Detector, Model
 from simsvc.steps.crop import crops_of
-from simsvc.steps.decode import decode
+from simsvc.steps.decode import AS_STORED, decode
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
 from simsvc.steps.manifest import Skipped
 from simsvc.steps.picture import to_jpeg
+from simsvc.steps.upright import looked_at
 from simsvc.values import Crop, LabelledFace
 
 THUMBNAIL_PX = 160
@@ -44,14 +45,14 @@ def prepare(
         return Skipped(photo.reference, error.code)
     except OSError:
         return Skipped(photo.reference, "unreadable_file")
-    faces = detector.detect(picture)
-    box = box_of(picture, faces, aligned=source.aligned, margin=model.crop_margin)
+    right = looked_at(picture, detector.detect, AS_STORED if source.aligned else model.reading)
+    box = box_of(right.photo, right.faces, aligned=source.aligned, margin=model.crop_margin)
     if box is None:
         return Skipped(photo.reference, "no_face")
-    judged, thumbnail = crops_of(picture, box, (model.input_px, THUMBNAIL_PX), model.crop_margin)
+    judged, thumbnail = crops_of(right.photo, box, (model.input_px, THUMBNAIL_PX), model.crop_margin)
     return PreparedFace(
         labelled_face(source.name, photo),
         judged,
         to_jpeg(thumbnail.rgb, THUMBNAIL_QUALITY),
-        whole_picture=not faces,
+        whole_picture=not right.faces,
     )

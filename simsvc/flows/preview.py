@@ -7,6 +7,7 @@ from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crop_of
 from simsvc.steps.decode import decode
 from simsvc.steps.picture import to_png
+from simsvc.steps.upright import looked_at
 
 
 def preview_png(data: bytes, corridor: Corridor) -> bytes:
@@ -18,5 +19,6 @@ def preview_png(data: bytes, corridor: Corridor) -> bytes:
     """
     model = corridor.model
     photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px)
-    face = pick(corridor.detector.detect(photo)).face
-    return to_png(crop_of(photo, face, model.input_px, model.crop_margin).rgb)
+    right = looked_at(photo, corridor.detector.detect, model.reading)
+    face = pick(right.faces).face
+    return to_png(crop_of(right.photo, face, model.input_px, model.crop_margin).rgb)

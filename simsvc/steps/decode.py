@@ -24,6 +24,8 @@ from simsvc.steps.colour import to_rgb
 from simsvc.steps.parts import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
 from simsvc.values import Levels, Photo
 
+AS_STORED, IN_SRGB = 1, 2
+READING = IN_SRGB
 MAX_BYTES = 25_000_000
 """Largest upload. A 48-megapixel phone JPEG has 10 to 20 MB."""
 MAX_PIXELS = 50_000_000

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from simsvc.steps.boxes import OTHER_FACES
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
+TURNED_UPRIGHT = "turned_upright"
 
 FLAGS: Mapping[str, str] = {
     OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
@@ -14,14 +15,19 @@ FLAGS: Mapping[str, str] = {
         "This face is unlike the labelled faces: fewer than one in a hundred of them is as far from its own "
         "neighbours. The faces shown may say little about it."
     ),
+    TURNED_UPRIGHT: (
+        "The photo was turned upright before it was judged. Check that the face is shown the right way up."
+    ),
+    "cut_off": "Part of the face lies outside the photo. Use a photo that shows the whole face.",
+    "unclear_face": (
+        "The face was found with little certainty. "
+        "Use a photo that shows it clearly, upright and from the front."
+    ),
     "blurred": "The face is blurred. Use a sharper photo.",
     "too_dark": "The face is too dark. Use a photo taken in better light.",
     "too_bright": "The face is overexposed. Use a photo taken in softer light.",
-    "small_face": "The face has few pixels. Use a photo taken closer, or the original file.",
     "turned_aside": "The face is turned aside. Use a photo taken from the front.",
     "tilted": "The head is tilted. Use a photo with the head held upright.",
-    "turned_up": "The face is turned up. Use a photo taken at eye level.",
-    "turned_down": "The face is turned down. Use a photo taken at eye level.",
 }
 """Flag to sentence; every flag that simsvc raises is listed here."""
 

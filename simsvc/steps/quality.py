@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.steps.border import border_gap, box_outside, crop_outside
 from simsvc.steps.crop import CROP_MARGIN, crop_of
 from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
@@ -25,6 +26,8 @@ BLACK, WHITE = 5.5, 249.5
 """Luminance up to and from which a pixel counts as clipped: JPEG leaves few at exactly 0 or 255.
 Between whole levels, so that rounding decides nothing."""
 
+BLURRED, TURNED_ASIDE, TILTED, CUT_OFF = "blurred", "turned_aside", "tilted", "cut_off"
+UNCLEAR = "unclear_face"
 Points = tuple[tuple[float, float], ...]
 
 
@@ -46,29 +49,44 @@ class Limit:
 
 
 LIMITS: Mapping[str, Limit] = {
-    "sharpness_at_least": Limit("sharpness", "blurred", at_least=True),
+    "sharpness_at_least": Limit("sharpness", BLURRED, at_least=True),
     "luminance_at_least": Limit("luminance", "too_dark", at_least=True),
     "luminance_at_most": Limit("luminance", "too_bright", at_least=False),
-    "dark_share_at_most": Limit("dark_share", "too_dark", at_least=False),
     "bright_share_at_most": Limit("bright_share", "too_bright", at_least=False),
-    "face_px_at_least": Limit("face_px", "small_face", at_least=True),
-    "yaw_at_most": Limit("yaw", "turned_aside", at_least=False, either_side=True),
-    "roll_deg_at_most": Limit("roll_deg", "tilted", at_least=False, either_side=True),
-    "pitch_at_least": Limit("pitch", "turned_up", at_least=True),
-    "pitch_at_most": Limit("pitch", "turned_down", at_least=False),
+    "yaw_at_most": Limit("yaw", TURNED_ASIDE, at_least=False, either_side=True),
+    "roll_deg_at_most": Limit("roll_deg", TILTED, at_least=False, either_side=True),
+    "crop_outside_at_most": Limit("crop_outside", CUT_OFF, at_least=False),
+    "box_outside_at_most": Limit("box_outside", CUT_OFF, at_least=False),
+    "border_gap_at_least": Limit("border_gap", CUT_OFF, at_least=True),
+    "confidence_at_least": Limit("confidence", UNCLEAR, at_least=True),
 }
-"""Name in model.json to what it limits."""
+"""Name in model.json to what it limits.
+
+The share of black pixels, the size of the face (from the least that is judged at all) and how far it is
+turned up or down limit nothing: no value of them goes with larger errors (`python -m trainer bounds`).
+"""
 
 
 def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN, side_px: int = SIDE_PX) -> Quality:
     """Measure the face's crop, cut as the model's but `side_px` wide, its box, and its landmarks."""
-    return measured(crop_of(photo, face, side_px, margin), photo, face)
+    return measured(crop_of(photo, face, side_px, margin), photo, face, margin)
 
 
-def measured(crop: Crop, photo: Photo, face: Face) -> Quality:
-    """Return what `measure` does of a crop that is cut already."""
+def measured(
+    crop: Crop, photo: Photo, face: Face, margin: float = CROP_MARGIN, turned_deg: int = 0
+) -> Quality:
+    """Return what `measure` does of a crop that is cut already.
+
+    Args:
+        crop: of the face.
+        photo: that it was cut out of.
+        face: in pixels of the photo.
+        margin: side of the crop over the longer side of the face's box.
+        turned_deg: how far the photo was turned upright before.
+    """
     grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
+    gap = border_gap(photo, face)
     return Quality(
         sharpness=round(sharpness(grey), 2),
         luminance=round(float(grey.mean()), 2),
@@ -78,6 +96,11 @@ def measured(crop: Crop, photo: Photo, face: Face) -> Quality:
         yaw=yaw,
         roll_deg=roll_deg,
         pitch=pitch,
+        turned_deg=turned_deg,
+        crop_outside=round(crop_outside(photo, face, margin), 4),
+        box_outside=round(box_outside(photo, face), 4),
+        border_gap=None if gap is None else round(gap, 3),
+        confidence=face.confidence,
     )
 
 
@@ -121,11 +144,17 @@ def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None
 
 
 def quality_flags(quality: Quality, thresholds: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the flags of every threshold (name in `LIMITS` to value) that is not kept."""
-    raised = (
+    """Return the flags of every threshold (name in `LIMITS` to value) that is not kept.
+
+    A face that is turned aside is not called tilted as well: in profile its eyes lie so close together that
+    the line through them tells nothing.
+    """
+    raised = dict.fromkeys(
         LIMITS[name].flag for name, bound in thresholds.items() if _beyond(quality, LIMITS[name], bound)
     )
-    return tuple(dict.fromkeys(raised))
+    if TURNED_ASIDE in raised:
+        raised.pop(TILTED, None)
+    return tuple(raised)
 
 
 def _beyond(quality: Quality, limit: Limit, bound: float) -> bool:

@@ -17,7 +17,7 @@ from trainer.withhold_rules import CAUSES, CLEAN, Measured, choose, entries, joi
 
 SHA = "ab" * 32
 CALIBRATION = Calibration("m", 0.9, SHA, "s", "valid", 9, (Band(0.0, -10.0, 10.0, 9),))
-PLAIN = Quality(100.0, 120.0, 0.0, 0.0, 200.0, 0.0, 0.0, 0.5)
+PLAIN = Quality(100.0, 120.0, 0.0, 0.0, 200.0, 0.0, 0.0, 0.5, 0, 0.0, 0.0, 0.3, 0.95)
 
 
 def part(
@@ -52,7 +52,7 @@ def blurred(years: float, low: float = 1.0, high: float = 40.0, count: int = 300
 
 
 def by_level(parts: list[Measured]) -> dict[tuple[str, str], float]:
-    return {(entry["level"], entry["name"]): entry["bound"] for entry in choose(parts)}
+    return {(entry["level"], entry["name"]): entry["bound"] for entry in choose(parts, {})}
 
 
 def test_harmless_copies_call_for_no_bound() -> None:
@@ -75,7 +75,7 @@ def test_few_undegraded_faces_are_met() -> None:
     bad = everyone.errors_years.copy()
     bad[worst] *= 6
     harmed = part(CLEAN, list(everyone.judged.qualities), bad)
-    shares = {(entry["level"], entry["name"]): entry["clean_share"] for entry in choose([harmed])}
+    shares = {(entry["level"], entry["name"]): entry["clean_share"] for entry in choose([harmed], {})}
     assert shares == {("quality", "sharpness_at_least"): 0.02, ("withhold", "sharpness_at_least"): 0.01}
 
 
@@ -102,7 +102,7 @@ def test_equal_values_fall_on_one_side() -> None:
     """Faces of one and the same value are all met by a bound, or none is."""
     qualities: list[Quality | None] = [replace(PLAIN, sharpness=5.0)] * 150
     tied = part("blur", qualities, errors(150, 20))
-    (flag, withhold) = choose([clean(), tied])
+    (flag, withhold) = choose([clean(), tied], {})
     assert flag["faces"] == withhold["faces"] == 150
 
 
@@ -125,13 +125,21 @@ def test_every_measure_has_its_causes() -> None:
 def test_the_entries_are_what_the_service_reads() -> None:
     """The two entries of model.json load as rules of this model, and of no other."""
     far = replace(blurred(20, 60, 140), kind="occluded", support=np.zeros(300))
-    raw = entries(choose([clean(), blurred(20), far]), "somewhere", SHA, 1234)
+    raw = entries(choose([clean(), blurred(20), far], {}), "somewhere", SHA, 1234)
     rules = parse_rules(raw, SHA)
     assert set(rules.thresholds) == {"sharpness_at_least"}
     assert set(rules.withhold_beyond) == {"sharpness_at_least", "support_at_least"}
     assert rules.gallery_faces == 1234
     assert raw["quality"]["side_px"] == rules.quality_px == SIDE_PX
     assert raw["withhold"]["model_sha256"] == SHA
+
+
+def test_bounds_of_many_sources_are_taken_as_they_are() -> None:
+    """A stated bound replaces the one that these faces would call for, and its row says what it meets here."""
+    stated = {"quality": {"sharpness_at_least": 4.0}, "withhold": {"sharpness_at_least": 3.0}}
+    found = {(row["level"], row["name"]): row["bound"] for row in choose([clean(), blurred(20)], stated)}
+    assert found["quality", "sharpness_at_least"] == 4.0
+    assert found["withhold", "sharpness_at_least"] == 3.0
 
 
 def test_coverage_is_that_of_the_calibrated_range() -> None:

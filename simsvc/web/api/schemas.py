@@ -63,6 +63,11 @@ class Quality(Strict):
     yaw = maybe(fields.Float, "How far the nose stands off the middle of the eyes, over their distance.")
     roll_deg = maybe(fields.Float, "Tilt of the line through the eyes; positive is clockwise.")
     pitch = maybe(fields.Float, "How far down from the eyes to the mouth the nose tip stands.")
+    turned_deg = maybe(fields.Integer, "How far the photo was turned upright, counter-clockwise.")
+    crop_outside = maybe(fields.Float, "Share of the crop that lies outside the photo.")
+    box_outside = maybe(fields.Float, "Share of the face's box that lies outside the photo.")
+    confidence = maybe(fields.Float, "The detector's confidence that this is a face, 0 to 1.")
+    border_gap = maybe(fields.Float, "How far inside the photo the face's features lie, over its size.")
 
 
 class ShownNeighbour(Strict):

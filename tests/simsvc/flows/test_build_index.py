@@ -235,6 +235,7 @@ class _Confused:
 
     version, sha256, dims, input_px, crop_margin = "confused", "00" * 32, 16, 32, 1.1
     first_decode_px = None
+    reading = 1
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         raise BundleDamaged(f"The model cannot be used: it fails on {len(crops)} crops.")

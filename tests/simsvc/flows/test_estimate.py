@@ -13,7 +13,7 @@ from PIL import Image
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, StoreError
 from simsvc.flows.estimate import Corridor, StepTimes, estimate
 from simsvc.ports import Index
-from simsvc.steps.decode import decode
+from simsvc.steps.decode import IN_SRGB, decode
 from simsvc.steps.interval import Band, Calibration
 from simsvc.steps.quality import measure
 from simsvc.steps.rules import Rules
@@ -49,6 +49,7 @@ class MeanBrightness:
     input_px: int = 32
     crop_margin: float = 1.0
     first_decode_px: int | None = None
+    reading: int = IN_SRGB
     seen: list[Crop] = field(default_factory=list)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:

@@ -17,7 +17,7 @@ from tests.drawn_faces import draw_face
 
 FRONTAL = ((-30.0, 0.0), (30.0, 0.0), (0.0, 30.0), (-20.0, 60.0), (20.0, 60.0))
 FACE = Face(50, 50, 100, 100, 0.99)
-PLAIN = Quality(100.0, 120.0, 0.0, 0.0, 200.0, 0.0, 0.0, 0.5)
+PLAIN = Quality(100.0, 120.0, 0.0, 0.0, 200.0, 0.0, 0.0, 0.5, 0, 0.0, 0.0, 0.3, 0.95)
 
 
 def turned(points: tuple[tuple[float, float], ...], deg: float) -> tuple[tuple[float, float], ...]:
@@ -65,7 +65,7 @@ def test_exposure_of_an_even_grey(level: int, dark: float, bright: float) -> Non
 def test_figures_are_plain_floats() -> None:
     """NumPy's own would be logged by the slow way of writing JSON."""
     found = measure(drawn(), Face(50, 50, 100, 100, 0.99, turned(FRONTAL, 5.0)))
-    assert {type(figure) for figure in astuple(found)} == {float}
+    assert {type(figure) for figure in astuple(found)} == {float, int}
 
 
 def test_green_counts_most_and_blue_least() -> None:
@@ -117,18 +117,25 @@ def test_every_threshold_raises_its_flag_on_its_wrong_side_only(name: str) -> No
 def test_turning_to_either_side_counts() -> None:
     """Yaw and roll are limited by size, whatever their sign."""
     left = Quality(100.0, 120.0, 0.0, 0.0, 200.0, -0.5, -20.0, 0.5)
-    assert quality_flags(left, {"yaw_at_most": 0.4, "roll_deg_at_most": 15.0}) == ("turned_aside", "tilted")
+    assert quality_flags(left, {"yaw_at_most": 0.4}) == ("turned_aside",)
+    assert quality_flags(left, {"roll_deg_at_most": 15.0}) == ("tilted",)
+
+
+def test_a_profile_is_not_called_tilted() -> None:
+    """In profile the line through the eyes tells nothing: the head is turned aside, and that is all."""
+    profile = Quality(100.0, 120.0, 0.0, 0.0, 200.0, -1.2, -40.0, 0.5)
+    assert quality_flags(profile, {"roll_deg_at_most": 15.0, "yaw_at_most": 0.5}) == ("turned_aside",)
 
 
 def test_a_flag_is_raised_once() -> None:
     """Two thresholds of one flag give it once."""
-    dark = Quality(100.0, 10.0, 0.9, 0.0, 200.0)
-    assert quality_flags(dark, {"luminance_at_least": 40, "dark_share_at_most": 0.5}) == ("too_dark",)
+    bright = Quality(100.0, 240.0, 0.0, 0.9, 200.0)
+    assert quality_flags(bright, {"luminance_at_most": 200, "bright_share_at_most": 0.5}) == ("too_bright",)
 
 
 def test_an_unknown_pose_raises_no_flag() -> None:
     """Where the detector gives no landmarks, no pose threshold is broken."""
-    thresholds = {"yaw_at_most": 0.0, "roll_deg_at_most": 0.0, "pitch_at_least": 1.0}
+    thresholds = {"yaw_at_most": 0.0, "roll_deg_at_most": 0.0, "border_gap_at_least": 1.0}
     assert quality_flags(Quality(1, 1, 0, 0, 1), thresholds) == ()
 
 

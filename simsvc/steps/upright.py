@@ -1,0 +1,247 @@
+"""Which way up a photo is: where the upright look is not sure, turned copies are looked at as well."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from simsvc.steps.boxes import MIN_CONFIDENCE
+from simsvc.steps.decode import AS_STORED
+from simsvc.steps.flags import TURNED_UPRIGHT
+from simsvc.steps.looks import COARSE, FIRST_LOOK_PX, WORKING_SIDE_PX
+from simsvc.steps.quality import pose
+from simsvc.values import Face, Levels, Photo
+
+Detect = Callable[[Photo], tuple[Face, ...]]
+
+SURE_CONFIDENCE = 0.92
+"""From this confidence on the upright look is believed, and no other is taken. Of upright photos 2% lie below
+it (us_congress, bundestag, UTKFace), 6% (fgnet) or 21% (faces of 65 px), of photos upside down almost none
+above. Source, like that of every constant here: photos turned by every angle, `python -m trainer bounds`."""
+SURE_ROLL_DEG = 10.0
+"""Up to this tilt of the eyes' line; at 20 degrees the landmarks read 10 or less."""
+QUARTER_DEG, COARSE_DEG, FINE_DEG = 90, 45, 15
+"""Turns that are tried: of the whole circle by quarters, then by eighths, then around the best of those."""
+CLEAR = 0.15
+"""By so much the best quarter turn must beat the two beside it to be taken as it is. Upright faces do by 0.2
+to 0.9; a face that is 45 degrees off looks alike from both sides."""
+WEIGHED = 0.06
+"""Looks within so much of the best one tell where the middle is, weighed by how much is left."""
+SNAP_DEG = 5
+"""A turn so near to a quarter is that quarter, which keeps every pixel."""
+FACE_PX = 240.0
+"""Longer side of the face in a copy that is turned by other angles: 1.5 times a crop of 160 px."""
+LOOK_FACE_PX = 80.0
+"""And in the copies that are only looked at: see `looks.FIRST_LOOK_FACE_PX`."""
+GREY = (127, 127, 127)
+"""What fills the corners of a copy that is only looked at."""
+_QUARTERS = {
+    90: Image.Transpose.ROTATE_90,
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_270,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upright:
+    """A photo the right way up.
+
+    Attributes:
+        photo: turned, where it had to be.
+        faces: found in it, largest first.
+        turned_deg: how far it was turned, counter-clockwise, 0..359.
+    """
+
+    photo: Photo
+    faces: tuple[Face, ...]
+    turned_deg: int = 0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        return (TURNED_UPRIGHT,) if self.turned_deg else ()
+
+
+def looked_at(photo: Photo, detect: Detect, reading: int) -> Upright:
+    """Return a photo and the faces in it, set upright where the model's reading asks for that."""
+    return upright(photo, detect) if reading > AS_STORED else Upright(photo, detect(photo))
+
+
+def upright(photo: Photo, detect: Detect) -> Upright:
+    """Return the photo turned so that the detector is surest of its main face.
+
+    One look is all where it is sure. Else quarter turns are tried, and where none of them is clearly the
+    best, turns between them: the middle of those that look alike is the upright one. A photo stays as it came
+    where no turn shows a face better.
+    """
+    faces = detect(photo)
+    if _is_sure(faces):
+        return Upright(photo, faces)
+    looks = _Looks(photo, faces, detect)
+    deg = looks.turn()
+    if deg == 0:
+        return Upright(photo, faces)
+    right = turned(photo, deg, looks.face_px(deg))
+    found = detect(right)
+    if confidence(found) < MIN_CONFIDENCE or confidence(found) < confidence(faces):
+        return Upright(photo, faces)
+    return Upright(right, found, deg)
+
+
+class _Looks:
+    """Turned copies of a photo, each looked at once."""
+
+    def __init__(self, photo: Photo, faces: Sequence[Face], detect: Detect) -> None:
+        self._small = _small(photo, _look_px(photo, faces))
+        self._scale = self._small.width_px / photo.width_px
+        self._detect = detect
+        self._seen: dict[int, tuple[Face, ...]] = {}
+
+    def score(self, deg: int) -> float:
+        """Return how sure the detector is of the main face after this turn."""
+        if deg % 360 not in self._seen:
+            self._seen[deg % 360] = self._detect(_look_turned(self._small, deg))
+        return confidence(self._seen[deg % 360])
+
+    def turn(self) -> int:
+        """Return the turn that sets the photo upright, 0..359 degrees counter-clockwise."""
+        best = self._best(range(0, 360, QUARTER_DEG))
+        aside = max(self.score(best - QUARTER_DEG), self.score(best + QUARTER_DEG))
+        if self.score(best) >= max(MIN_CONFIDENCE, aside + CLEAR):
+            return best
+        best = self._best(range(0, 360, COARSE_DEG))
+        if self.score(best) < MIN_CONFIDENCE - WEIGHED:
+            return 0
+        around = [best + step * FINE_DEG for step in range(-3, 4)]
+        most = max(self.score(deg) for deg in around)
+        weights = [max(0.0, self.score(deg) - most + WEIGHED) for deg in around]
+        middle = sum(deg * weight for deg, weight in zip(around, weights, strict=True)) / sum(weights)
+        nearest = round(middle / QUARTER_DEG) * QUARTER_DEG
+        return (nearest if abs(middle - nearest) <= SNAP_DEG else round(middle)) % 360
+
+    def _best(self, angles: Iterable[int]) -> int:
+        return max(angles, key=self.score)
+
+    def face_px(self, deg: int) -> float:
+        """Return the longer side of the main face in pixels of the photo."""
+        self.score(deg)
+        face = main_face(self._seen[deg % 360])
+        return (face.side_px if face else 1.0) / self._scale
+
+
+def main_face(faces: Sequence[Face]) -> Face | None:
+    """Return the largest face that is one for sure, or else the likeliest, or None."""
+    sure = [face for face in faces if face.confidence >= MIN_CONFIDENCE]
+    if sure:
+        return max(sure, key=lambda face: face.area_px)
+    return max(faces, key=lambda face: face.confidence, default=None)
+
+
+def confidence(faces: Sequence[Face]) -> float:
+    """Return how sure the detector is of the main face, 0..1; 0 where there is none."""
+    face = main_face(faces)
+    return face.confidence if face else 0.0
+
+
+def _is_sure(faces: Sequence[Face]) -> bool:
+    face = main_face(faces)
+    if face is None or face.confidence < SURE_CONFIDENCE:
+        return False
+    roll_deg = pose(face.landmarks_px)[1]
+    return roll_deg is None or abs(roll_deg) <= SURE_ROLL_DEG
+
+
+def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
+    """Return the longer side of the copies: the face has `LOOK_FACE_PX` there, where one is seen at all."""
+    face = main_face(faces)
+    if face is None:
+        return WORKING_SIDE_PX
+    wanted = LOOK_FACE_PX / face.side_px * max(photo.width_px, photo.height_px)
+    return round(min(max(wanted, FIRST_LOOK_PX), WORKING_SIDE_PX))
+
+
+def _small(photo: Photo, side_px: int) -> Photo:
+    """Return a copy of at most this longer side."""
+    scale = side_px / max(photo.width_px, photo.height_px)
+    if scale >= 1.0:
+        return photo
+    picture = _reduced(photo, scale)
+    return Photo(picture, *picture.size, photo.format)
+
+
+def _look_turned(photo: Photo, deg: int) -> Photo:
+    """Return a copy to look at; beyond its border it is grey."""
+    if deg % QUARTER_DEG == 0:
+        return turned(photo, deg)
+    picture = photo.picture.rotate(deg, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
+    return Photo(picture, *picture.size, photo.format)
+
+
+def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
+    """Return the photo turned counter-clockwise; where it shows nothing its border is replicated.
+
+    Quarter turns keep every pixel, and levels that are yet to be decoded. Other turns are made of a copy in
+    which the face keeps `FACE_PX` pixels, where it has as many: the crop needs no more.
+
+    Args:
+        photo: what is turned.
+        deg: whole degrees.
+        face_px: longer side of the face in it.
+    """
+    deg %= 360
+    if deg == 0:
+        return photo
+    if deg in _QUARTERS:
+        return _quarter_turned(photo, deg)
+    scale = min(1.0, FACE_PX / face_px)
+    picture = _reduced(photo, scale)
+    upload_px = photo.original_width_px / picture.width
+    rotated, corners = _rotated(picture, deg)
+    width, height = (round(side * upload_px) for side in rotated.size)
+    return Photo(rotated, width, height, photo.format, corners)
+
+
+def _reduced(photo: Photo, scale: float) -> Image.Image:
+    """Return the photo's picture with `scale` pixels for each of its own along a side."""
+    shown, at = photo.at_least(scale)
+    if scale >= at:
+        return shown.picture
+    size = (max(1, round(photo.width_px * scale)), max(1, round(photo.height_px * scale)))
+    return shown.picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=COARSE)
+
+
+def _quarter_turned(photo: Photo, deg: int) -> Photo:
+    turn, aside = _QUARTERS[deg], deg != 180
+    original = photo.original_width_px, photo.original_height_px
+    if aside:
+        original = original[1], original[0]
+    if not isinstance(photo.pixels, Levels):
+        return Photo(photo.picture.transpose(turn), *original, photo.format)
+
+    def load(scale: float) -> tuple[Image.Image, float]:
+        shown, at = photo.at_least(scale)
+        return shown.picture.transpose(turn), at
+
+    size = photo.width_px, photo.height_px
+    return Photo(Levels(*(size[::-1] if aside else size), load), *original, photo.format)
+
+
+def _rotated(picture: Image.Image, deg: int) -> tuple[Image.Image, tuple[tuple[float, float], ...]]:
+    """Return the picture turned counter-clockwise, as large as it must be, and where its corners lie."""
+    width, height = picture.size
+    cos, sin = math.cos(math.radians(deg)), math.sin(math.radians(deg))
+    sides = [math.ceil(abs(a * cos) + abs(b * sin)) for a, b in ((width, height), (height, width))]
+    across = math.hypot(*sides)
+    x, y = (max(0, math.ceil((across - side) / 2)) for side in (width, height))
+    padded = np.pad(np.asarray(picture), ((y, y), (x, x), (0, 0)), mode="edge")
+    whole = Image.fromarray(padded).rotate(deg, Image.Resampling.BILINEAR)
+    left, top = (whole.width - sides[0]) // 2, (whole.height - sides[1]) // 2
+    corners = []
+    for dx, dy in ((-width, -height), (width, -height), (width, height), (-width, height)):
+        at_x, at_y = cos * dx + sin * dy, cos * dy - sin * dx
+        corners.append((at_x / 2 + whole.width / 2 - left, at_y / 2 + whole.height / 2 - top))
+    return whole.crop((left, top, left + sides[0], top + sides[1])), tuple(corners)

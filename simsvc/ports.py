@@ -189,7 +189,7 @@ class AccountBook(Protocol):
         ...
 
     def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
-        """Count one attempt before it is judged; None where the account is closed or the client has to wait."""
+        """Count one attempt before it is judged; None for a closed account or a client that has to wait."""
         ...
 
     def refuse(self, name_key: str, slowed_until: datetime | None) -> None:

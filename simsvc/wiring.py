@@ -53,6 +53,7 @@ from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
+from simsvc.store.scrubbing import Scrubber
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
@@ -151,6 +152,7 @@ class Services:
         waiting = self.batch_book.unfinished
 
         def take_up() -> tuple[str, ...]:
+            Scrubber(self.database).finish()
             self.waiting_room.sweep(waiting(), self.now())
             return waiting()
 

@@ -11,11 +11,12 @@ from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.engines.onnx_detector import whole_graph
-from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreNotMigrated
+from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
 from simsvc.flows.look_over import look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
+from simsvc.store.scrubbing import Scrubber
 from simsvc.values.findings import Finding
 from simsvc.wiring import Services
 
@@ -53,6 +54,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
             ("detector", lambda: f"{whole_graph().name} is whole."),
             ("kept models", lambda: _kept_models(services)),
+            ("erasures", lambda: _erasures(services)),
             ("index", lambda: _whole_index(services)),
             ("photo keys", lambda: _photo_keys(settings)),
         )
@@ -117,6 +119,16 @@ def _log(services: Services, progress: Progress) -> str:
     if verdict.broken:
         raise AuditError(verdict.broken.sentence)
     return f"All {verdict.events} events fit."
+
+
+def _erasures(services: Services) -> str:
+    left = Scrubber(services.database).unfinished()
+    if left:
+        raise StoreError(
+            f"The files of the database may hold copies of what was erased, by {left} receipts of the log. "
+            "Run `flask erase finish`."
+        )
+    return "Nothing of what was erased is left in the files of the database."
 
 
 def _kept_models(services: Services) -> str:

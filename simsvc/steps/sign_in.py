@@ -2,18 +2,19 @@
 
 Failed attempts are counted for each account and each client. A client is a browser that opened the account
 before, known by a cookie, or else the network that an attempt comes from. Each client waits longer after each
-failure, and only that client: a guesser at one address does not hold up the owner at another, and nobody holds
-up a browser that the owner uses.
+failure, and only that client: a guesser at one address does not hold up the owner at another, and nobody
+holds up a browser that the owner uses.
 
-Guesses from many networks are bounded together. Clients that never opened the account share
-`SHARED_MOST` failures, of which `SHARED_AN_HOUR` come back each hour: at most 80 guesses in any hour, which
-with those of the few known clients stays below 100. Beyond the first `SHARED_OPEN`, a network that failed before
-is refused: what is left is for networks that come for the first time, such as the owner's. Every count decays,
-so that nobody has to lift anything. An owner who is refused nevertheless gets in with a new one-time link.
+Guesses from many networks are bounded together. Clients that never opened the account share `SHARED_MOST`
+failures, of which `SHARED_AN_HOUR` come back each hour: at most 80 guesses in any hour. A known client has at
+most 11 in its first hour, so that all together stay below 100. Beyond the first `SHARED_OPEN`, a network that
+failed before is refused: what is left is for networks that come for the first time, such as the owner's.
+Every count decays, so that nobody has to lift anything. An owner who is refused nevertheless, by somebody with
+dozens of fresh networks an hour, gets in with a new one-time link.
 
-Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies"; NIST SP 800-63B, section 5.2.2: at most
-100 consecutive failed attempts on one account, waiting times that grow, and a list of networks that the owner
-signed in from, so that an attacker does not lock the owner out.
+Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies"; NIST SP 800-63B, section 5.2.2: at
+most 100 consecutive failed attempts on one account, waiting times that grow, and a list of networks that the
+owner signed in from, so that an attacker does not lock the owner out.
 """
 
 from __future__ import annotations

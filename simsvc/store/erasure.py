@@ -14,6 +14,7 @@ from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.events import append, erase_contents
 from simsvc.store.request_keys import RequestKeyRow
+from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import (
     BatchPhotoRow,
     BatchRow,
@@ -50,7 +51,7 @@ _COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
 
 
 class ErasureStore:
-    """Finds and deletes everything of an estimate or a case."""
+    """Finds and deletes everything of an estimate or a case; see `store.scrubbing` for what files keep of it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -74,9 +75,7 @@ class ErasureStore:
         """
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
-            receipt = _erase(session, found, f"estimate:{public_id}", None, actor, now)
-        self._database.scrub(*TABLES)
-        return receipt
+            return _erase(session, found, f"estimate:{public_id}", None, actor, now)
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase every estimate of a case, and the reference wherever it stands.
@@ -87,9 +86,7 @@ class ErasureStore:
         """
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)
-            receipt = _erase(session, found, "case", reference, actor, now)
-        self._database.scrub(*TABLES)
-        return receipt
+            return _erase(session, found, "case", reference, actor, now)
 
 
 def _estimate(public_id: str) -> ColumnElement[bool]:
@@ -142,6 +139,7 @@ def _erase(
         "events": list(events),
     }
     event = append(session, NewEvent(EventKind.ERASURE, actor, subject, content))
+    note_remains(session, event.seq, TABLES, now)
     return Receipt(event.seq, found)
 
 

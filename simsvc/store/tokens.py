@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, Select, String, bindparam, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from simsvc.errors import NotPermitted, TokenNotFound
+from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.database import Database
 from simsvc.store.events import append
 from simsvc.store.lookup import Lookup
@@ -103,9 +104,10 @@ class TokenStore:
             return _token(row)
 
     def used(self, token_id: str, now: datetime) -> None:
-        """Note when it was last used."""
-        with self._database.transaction() as session:
-            session.execute(update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now))
+        """Note when it was last used, if that can be done at once: a full or locked disk stops no reader."""
+        noted = update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now)
+        with suppress(StoreError), self._database.hurried() as session:
+            session.execute(noted)
 
 
 def revoke_made_by(session: Session, account: str, now: datetime) -> tuple[str, ...]:

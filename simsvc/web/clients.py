@@ -1,7 +1,7 @@
 """Where an attempt to sign in comes from: a network, and a browser that may have signed in before.
 
-The browser is known by a cookie of 256 random bits, set when it opened an account and worth nothing but a count
-of failures of its own; see `steps.sign_in`. Of cookie and address only digests go into the database.
+The browser is known by a cookie of 256 random bits, set when it opened an account and worth nothing but its
+own count of failures; see `steps.sign_in`. Of cookie and address only digests go into the database.
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
@@ -25,7 +25,7 @@ COOKIE_BYTES = 32
 PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 """A cookie as `secrets.token_urlsafe` writes it."""
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that name a network: one machine has all addresses of its. Source: RFC 4291, 2.5.1."""
+"""Bits of an IPv6 address that name a network, of which a machine may take any address. Source: RFC 4291."""
 
 
 class Visit:

@@ -1,4 +1,4 @@
-"""Failed sign-ins by client, tokens of closed accounts revoked, and erasures whose remains are in the files."""
+"""Failed sign-ins by client, tokens of closed accounts revoked, and erasures that are not finished."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ OF_ONE_MODEL = "no-cache"
 @blueprint.get("/estimates/<public_id>/crop.png")
 def crop(public_id: str) -> Response:
     """Return the crop that was judged, pixel for pixel."""
-    return _picture(services().estimates.crop_png(public_id), "image/png", OF_PEOPLE)
+    return _of_people(services().estimates.crop_png(public_id), "image/png")
 
 
 @blueprint.get("/estimates/<public_id>/saliency.png")
@@ -29,20 +29,25 @@ def saliency(public_id: str) -> Response:
     kept, model = services().estimates, services().corridor().model
     check_same_model(kept.find(public_id), model)
     crop_png = kept.crop_png(public_id)
-    return _picture(saliency_png(crop_png, model), "image/png", OF_PEOPLE)
+    return _of_people(saliency_png(crop_png, model), "image/png")
 
 
 @blueprint.get("/model/<name>.png")
 def plot(name: str) -> Response:
     """Return a plot of the model card; only the names that a card may have lead to a file."""
-    return _picture(services().card_plot(name), "image/png", OF_ONE_MODEL)
+    data = services().card_plot(name)
+    response = Response(data, mimetype="image/png")
+    response.headers["Cache-Control"] = OF_ONE_MODEL
+    response.set_etag(hashlib.sha256(data).hexdigest()[:32])
+    response.make_conditional(request.environ)  # in place: 304 where the client has it already
+    return response
 
 
 @blueprint.get("/faces/<index_name>/<build_id>/<face_id>.jpg")
 def face(index_name: str, build_id: str, face_id: str) -> Response:
     """Return the thumbnail of a labelled face as it was in that build."""
     thumbnail = services().gallery(f"{index_name}/{build_id}").thumbnail(face_id)
-    return _picture(thumbnail, "image/jpeg", OF_PEOPLE)
+    return _of_people(thumbnail, "image/jpeg")
 
 
 def face_url(label: str, face_id: str) -> str:
@@ -51,15 +56,7 @@ def face_url(label: str, face_id: str) -> str:
     return url_for("pictures.face", index_name=index_name, build_id=build_id, face_id=face_id)
 
 
-def _picture(data: bytes, mimetype: str, cache_control: str) -> Response:
-    response = _tagged(
-        Response(data, mimetype=mimetype), hashlib.sha256(data).hexdigest()[:32], cache_control
-    )
-    response.make_conditional(request.environ)  # in place: 304 where the client has it already
-    return response
-
-
-def _tagged(response: Response, tag: str, cache_control: str) -> Response:
-    response.headers["Cache-Control"] = cache_control
-    response.set_etag(tag)
+def _of_people(data: bytes, mimetype: str) -> Response:
+    response = Response(data, mimetype=mimetype)
+    response.headers["Cache-Control"] = OF_PEOPLE
     return response

@@ -18,9 +18,11 @@ from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values.findings import Finding
-from simsvc.wiring import Services
+from simsvc.wiring import Services, private_places
 
 Progress = Callable[[int, int], None]
+MOST_NAMED = 5
+"""Files that a finding names."""
 
 
 def readiness(services: Services) -> tuple[Finding, ...]:
@@ -48,6 +50,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("settings", lambda: "All of them can be used."),
             ("session key", lambda: _secret_key(services)),
             ("folders", lambda: _folders(settings)),
+            ("file modes", lambda: _private(settings)),
             ("disk", lambda: _room(settings, settings.max_batch_bytes)),
             ("database", lambda: _up_to_date(services)),
             ("log", lambda: _log(services, progress)),
@@ -104,6 +107,18 @@ def _folders(settings: Settings) -> str:
         names = ", ".join(str(folder) for folder in closed)
         raise DiskUnfit(f"The service may not write to {names}. Give its account the right to.")
     return "All of them can be written to."
+
+
+def _private(settings: Settings) -> str:
+    found = private_places(settings).open_to_others()
+    if found:
+        names = ", ".join(str(path) for path in found[:MOST_NAMED])
+        others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise SettingsError(
+            f"Other accounts of this machine have access to {names}{others}. Run `flask db upgrade`, which "
+            "closes them; for those of another owner, run `chmod go= PATH` as that one."
+        )
+    return "Database, indexes, models, photos that wait and keys are closed to other accounts."
 
 
 def _secret_key(services: Services) -> str:

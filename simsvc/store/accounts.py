@@ -20,7 +20,6 @@ from simsvc.store.tokens import revoke_made_by, token_revoked
 from simsvc.values import Client, Credentials, Role, User
 from simsvc.values.events import COMMAND, VISITOR, EventKind, NewEvent
 
-
 SHARED = "unknown"
 """The client that stands for all unknown ones together."""
 NOBODY = Client()

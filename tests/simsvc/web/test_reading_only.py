@@ -64,7 +64,9 @@ def reads(app: Flask, record: str) -> list[str]:
 
 
 @pytest.mark.parametrize("how", [locked, read_only])
-def test_programs_and_people_read_where_nothing_can_be_written(site: Settings, app: Flask, how: object) -> None:
+def test_programs_and_people_read_where_nothing_can_be_written(
+    site: Settings, app: Flask, how: object
+) -> None:
     """Every route of the API that reads, and the pages, answer at once; a used token's time is left out."""
     token, admin = token_text(app), account(app, "admin")
     headers = {"Authorization": f"Bearer {token}"}

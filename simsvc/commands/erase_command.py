@@ -69,9 +69,9 @@ def finish_command() -> None:
 
 
 LEFT = (
-    "Of what was erased, copies are still in the files of the database: somebody reads it just now, or a large "
-    "table has to be written anew. The service tries again by itself every minute; `flask erase finish` does "
-    "so at once, and writes large tables anew."
+    "The files of the database still hold copies: somebody reads it just now, or a large table has to be "
+    "written anew. The service tries again by itself, mostly within a minute; `flask erase finish` does it "
+    "at once, and writes large tables anew."
 )
 
 

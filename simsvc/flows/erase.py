@@ -126,7 +126,7 @@ class Eraser:
         return self.remains.unfinished()
 
     def _dropped(self, receipt: Receipt) -> Receipt:
-        """Delete the files of photos that waited, which never will be judged, and what the database's keep."""
+        """Delete the files of photos that waited, and what the database's own files keep."""
         for batch_id, position in receipt.erased.waiting:
             self.room.drop(batch_id, position)
         self.remains.finish()

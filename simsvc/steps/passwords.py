@@ -19,7 +19,8 @@ and sequential characters among what should be refused; the figure is a choice, 
 NAME_CHARACTERS = 64
 ALLOWED_ATTEMPTS = 5
 """Failed attempts of one client before it has to wait. Source: OWASP Authentication Cheat Sheet, "Account
-Lockout", asks for a threshold and a duration that grows; NIST SP 800-63B, section 5.2.2, allows at most 100."""
+Lockout", asks for a threshold and a duration that grows; NIST SP 800-63B, section 5.2.2, allows at most
+100."""
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
 """The wait doubles with each further failure, and ends by itself."""

@@ -9,8 +9,8 @@ Guesses from many networks are bounded together. Clients that never opened the a
 failures, of which `SHARED_AN_HOUR` come back each hour: at most 80 guesses in any hour. A known client has at
 most 11 in its first hour, so that all together stay below 100. Beyond the first `SHARED_OPEN`, a network that
 failed before is refused: what is left is for networks that come for the first time, such as the owner's.
-Every count decays, so that nobody has to lift anything. An owner who is refused nevertheless, by somebody with
-dozens of fresh networks an hour, gets in with a new one-time link.
+Every count decays, so that nobody has to lift anything. An owner who is refused all the same, because
+somebody has dozens of fresh networks an hour, gets in with a new one-time link.
 
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies"; NIST SP 800-63B, section 5.2.2: at
 most 100 consecutive failed attempts on one account, waiting times that grow, and a list of networks that the

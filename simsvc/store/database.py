@@ -98,7 +98,7 @@ class Database:
 
     @contextmanager
     def hurried(self) -> Iterator[Session]:
-        """Give a session that may write, and fails at once where it would have to wait: for what can be left out.
+        """Give a session that may write and never waits: for what can be left out.
 
         Raises:
             StoreError: another one writes just now, or the database cannot be used.

@@ -51,7 +51,7 @@ _COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
 
 
 class ErasureStore:
-    """Finds and deletes everything of an estimate or a case; see `store.scrubbing` for what files keep of it."""
+    """Finds and deletes everything of an estimate or a case; for what files keep, see `store.scrubbing`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,7 +1,7 @@
 """What erased rows leave in the files of the database, and overwriting it.
 
-That remains are to be overwritten is put on record in the transaction that erases, and stays there until it is
-done: a reader that still sees the rows, or a crash, delays it and is not forgotten.
+What is to be overwritten is put on record in the transaction that erases, and stays there until it is done: a
+crash, or a reader that still sees the rows, only delays it.
 """
 
 from __future__ import annotations

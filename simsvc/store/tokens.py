@@ -128,7 +128,7 @@ def _event(token_id: str, by: str | None, said: dict[str, Any]) -> NewEvent:
     return NewEvent(EventKind.TOKEN, f"user:{by}" if by else COMMAND, f"token:{token_id}", said)
 
 
-def _may_make(account: str) -> Select[tuple[bool]]:
+def _may_make(account: str) -> Select[bool]:
     """Select whether an account may make tokens, and keep it from being changed until that is done."""
     able = (UserRow.role == "admin") & UserRow.disabled_at.is_(None)
     return select(able).where(UserRow.public_id == account).with_for_update(read=True)

@@ -59,7 +59,7 @@ def site_in(home: Path, made: Path) -> Settings:
 
 
 def test_whatever_is_made_is_private(tmp_path: Path, careless: int) -> None:
-    """Database, log, queue, waiting photos, models, index, table of results and back-up, whatever the mask."""
+    """Database, queue, waiting photos, models, index, table of results and back-up, whatever the mask."""
     del careless
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
@@ -115,7 +115,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_process_of_its_own_makes_private_files(tmp_path: Path) -> None:
-    """Started as operators do, under an open mask, a command's database and the server's files are private."""
+    """Under an open mask, a command's database and the server's files are private."""
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
     environment = {

@@ -22,8 +22,8 @@ ASK_AGAIN = "private, no-cache"
 def register(app: Flask) -> None:
     """Tag every answer of the API that is whole in memory.
 
-    No cache may keep what tells of a person, since it may be erased. A program that keeps such an answer itself
-    can ask by its tag whether it still stands.
+    No cache may keep what tells of a person, since it may be erased. A program that keeps such an answer
+    itself can ask by its tag whether it still stands.
     """
     app.after_request(_tagged)
 

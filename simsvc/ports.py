@@ -8,6 +8,7 @@ from typing import Protocol
 
 from simsvc.values import (
     EVERY_FACE,
+    Client,
     Credentials,
     Crop,
     Estimate,
@@ -188,24 +189,20 @@ class AccountBook(Protocol):
         """Return the account that an unused link in force belongs to."""
         ...
 
-    def accept(self, link_sha256: str, password_hash: str, now: datetime) -> User | None:
+    def accept(self, link_sha256: str, password_hash: str, now: datetime, client: Client) -> User | None:
         """Use the link up and set the password; None where it is not in force, also by an instant."""
         ...
 
-    def attempt(self, name_key: str, now: datetime) -> Credentials | None:
-        """Count one attempt on an account that is neither locked nor closed, before it is judged."""
+    def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
+        """Count one attempt before it is judged; None for a closed account or a client that has to wait."""
         ...
 
-    def lock(self, user_id: str, until: datetime) -> None:
-        """Refuse sign-in until then."""
-        ...
-
-    def refuse(self, name_key: str) -> None:
+    def refuse(self, name_key: str, slowed_until: datetime | None) -> None:
         """Log that a sign-in with this name was refused, whether or not there is such an account."""
         ...
 
-    def succeed(self, user_id: str, now: datetime, fresh_hash: str | None) -> None:
-        """Forget failed attempts, note the sign-in, and keep a stronger hash where there is one."""
+    def succeed(self, user_id: str, now: datetime, client: Client, fresh_hash: str | None) -> None:
+        """Forget the client's failures, note the sign-in, and keep a stronger hash where there is one."""
         ...
 
     def set_password(self, user_id: str, password_hash: str) -> User:
@@ -217,9 +214,13 @@ class AccountBook(Protocol):
         ...
 
     def disable(self, user_id: str, now: datetime) -> User:
-        """Close the account and end its sessions; raises LastAdmin."""
+        """Close the account, end its sessions and revoke its tokens; raises LastAdmin."""
+        ...
+
+    def change_role(self, user_id: str, role: Role, now: datetime) -> User:
+        """Give the account another role, end its sessions, and revoke its tokens; raises LastAdmin."""
         ...
 
     def enable(self, user_id: str) -> User:
-        """Open the account again and lift its lock."""
+        """Open the account again and forget failed sign-ins."""
         ...

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from sqlalchemy import make_url
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
@@ -24,6 +26,7 @@ from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.waiting_room import WaitingRoom
@@ -53,6 +56,7 @@ from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
+from simsvc.store.scrubbing import Scrubber
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
@@ -151,6 +155,7 @@ class Services:
         waiting = self.batch_book.unfinished
 
         def take_up() -> tuple[str, ...]:
+            Scrubber(self.database).finish()
             self.waiting_room.sweep(waiting(), self.now())
             return waiting()
 
@@ -358,6 +363,17 @@ def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callab
         store.record(manifest, shelf.face_changes().kept(faces))
 
     return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
+
+
+def private_places(settings: Settings) -> PrivatePlaces:
+    """Return where the service keeps what nobody else may read."""
+    url = make_url(settings.database_url)
+    sqlite = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    database = sqlite_files(Path(str(url.database))) if sqlite else ()
+    folders = (settings.index_root, settings.model_root, settings.batch_dir)
+    home = settings.secret_key_file.parent  # of an installation, unless it is run in the root of the machine
+    homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
+    return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))
 
 
 def open_shelf(settings: Settings | None = None) -> IndexShelf:

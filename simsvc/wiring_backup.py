@@ -10,13 +10,15 @@ from pathlib import Path
 
 from simsvc.engines import backup
 from simsvc.engines.backup import Places
+from simsvc.engines.durable_files import fingerprint
 from simsvc.errors import BackupRefused
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.event_log import EventLog
-from simsvc.wiring import Services
+from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring import Services, open_database, private_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def create(services: Services, out: Path) -> int:
 
 
 def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
-    """Check a back-up, then put it back.
+    """Check a back-up, put it back, bring its tables to this version, and log that.
 
     Args:
         services: of the process; its database is not used again.
@@ -60,6 +62,7 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
 
     Raises:
         BackupRefused: it is not whole, of a newer version, or there is something and `replace` is not set.
+        StoreError: it was put back, but the restored database cannot be written.
     """
     about, places = backup.opened(folder), _places(services.settings)
     if about.get("revision") not in migrate.revisions():
@@ -74,7 +77,25 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
             "what is there is moved aside."
         )
     aside = backup.put_back(folder, places, services.now().strftime("%Y%m%dT%H%M%S"))
+    _log_restore(services.settings, folder, about)
     return Restored(about.get("made_at", ""), events, aside)
+
+
+def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> None:
+    """Log in the restored log that it was restored, from what, and by whom."""
+    content = {
+        "backup": folder.name,
+        "made_at": about.get("made_at", ""),
+        "manifest_sha256": fingerprint(folder / backup.MANIFEST).sha256,
+        "by": backup.operator(),
+    }
+    database = open_database(settings)
+    try:
+        migrate.upgrade(database.engine)
+        EventLog(database).note(NewEvent(EventKind.RESTORE, COMMAND, "backup", content))
+        private_places(settings).close()
+    finally:
+        database.close()
 
 
 def _places(settings: Settings) -> Places:

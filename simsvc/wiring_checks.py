@@ -11,15 +11,18 @@ from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.engines.onnx_detector import whole_graph
-from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreNotMigrated
+from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
 from simsvc.flows.look_over import look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
+from simsvc.store.scrubbing import Scrubber
 from simsvc.values.findings import Finding
-from simsvc.wiring import Services
+from simsvc.wiring import Services, private_places
 
 Progress = Callable[[int, int], None]
+MOST_NAMED = 5
+"""Files that a finding names."""
 
 
 def readiness(services: Services) -> tuple[Finding, ...]:
@@ -47,12 +50,14 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("settings", lambda: "All of them can be used."),
             ("session key", lambda: _secret_key(services)),
             ("folders", lambda: _folders(settings)),
+            ("file modes", lambda: _private(settings)),
             ("disk", lambda: _room(settings, settings.max_batch_bytes)),
             ("database", lambda: _up_to_date(services)),
             ("log", lambda: _log(services, progress)),
             ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
             ("detector", lambda: f"{whole_graph().name} is whole."),
             ("kept models", lambda: _kept_models(services)),
+            ("erasures", lambda: _erasures(services)),
             ("index", lambda: _whole_index(services)),
             ("photo keys", lambda: _photo_keys(settings)),
         )
@@ -104,6 +109,18 @@ def _folders(settings: Settings) -> str:
     return "All of them can be written to."
 
 
+def _private(settings: Settings) -> str:
+    found = private_places(settings).open_to_others()
+    if found:
+        names = ", ".join(str(path) for path in found[:MOST_NAMED])
+        others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        raise SettingsError(
+            f"Other accounts of this machine have access to {names}{others}. Run `flask db upgrade`, which "
+            "closes them; for those of another owner, run `chmod go= PATH` as that one."
+        )
+    return "Database, indexes, models, photos that wait and keys are closed to other accounts."
+
+
 def _secret_key(services: Services) -> str:
     services.secret_key()
     if not services.settings.secret_key and open_to_others(services.settings.secret_key_file):
@@ -117,6 +134,16 @@ def _log(services: Services, progress: Progress) -> str:
     if verdict.broken:
         raise AuditError(verdict.broken.sentence)
     return f"All {verdict.events} events fit."
+
+
+def _erasures(services: Services) -> str:
+    left = Scrubber(services.database).unfinished()
+    if left:
+        raise StoreError(
+            f"The files of the database may hold copies of what was erased, by {left} receipts of the log. "
+            "Run `flask erase finish`."
+        )
+    return "Nothing of what was erased is left in the files of the database."
 
 
 def _kept_models(services: Services) -> str:

@@ -27,8 +27,12 @@ from simsvc.store.erasure import ErasureStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.keeping import KeepingStore
 from simsvc.store.photos import PhotoStore
+from simsvc.store.scrubbing import Scrubber
 from simsvc.values import Estimate, RecordedEstimate
 from simsvc.wiring import IndexServices, Services, open_database
+
+FINISH_PATIENCE_S = 60.0
+"""How long `flask erase finish` waits for readers; a page or an export is read well within a minute."""
 
 
 def live_faces(services: IndexServices) -> LiveFaces:
@@ -199,7 +203,8 @@ def _in_service(services: Services) -> str | None:
 def retention(services: Services) -> Retention:
     """Return what deletes photos in time and changes their key."""
     photos = PhotoStore(services.database, services.cipher)
-    return Retention(photos, services.settings.photo_days, services.now)
+    finish = Scrubber(services.database).finish
+    return Retention(photos, services.settings.photo_days, finish, services.now)
 
 
 def eraser(services: Services) -> Eraser:
@@ -210,8 +215,14 @@ def eraser(services: Services) -> Eraser:
         FaceStore(services.database),
         lambda face_ids: _forget(services, face_ids),
         lambda face_id: _holding(services, face_id),
+        Scrubber(services.database),
         services.now,
     )
+
+
+def finish_erasures(services: Services) -> int:
+    """Overwrite what erased rows left in files, however long it takes; return of how many it is not done."""
+    return Scrubber(services.database).finish(FINISH_PATIENCE_S, all_sizes=True)
 
 
 def _forget(services: Services, face_ids: frozenset[str]) -> int:

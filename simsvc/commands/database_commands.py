@@ -8,17 +8,19 @@ from flask.cli import AppGroup
 
 from simsvc.errors import SimsvcError
 from simsvc.store import migrate
-from simsvc.wiring import open_database
+from simsvc.wiring import open_database, private_places
 
 database_group = AppGroup("db", help="Create and upgrade the database's tables.")
 
 
 @database_group.command("upgrade")
 def upgrade_command() -> None:
-    """Bring the database to this version's tables; does nothing where they are there."""
+    """Bring the database to this version's tables, and close the service's files to other accounts."""
     try:
-        database = open_database(current_app.extensions["simsvc"].settings)
+        settings = current_app.extensions["simsvc"].settings
+        database = open_database(settings)
         revision = migrate.upgrade(database.engine)
+        private_places(settings).close()
     except SimsvcError as error:
         raise click.ClickException(error.sentence) from None
     click.echo(f"The database is at revision {revision}.")

@@ -10,7 +10,7 @@ from simsvc.commands.sentences import sentences
 from simsvc.flows.erase import Eraser
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import COMMAND
-from simsvc.wiring_keep import eraser
+from simsvc.wiring_keep import eraser, finish_erasures
 
 erase_group = AppGroup("erase", help="Erase an estimate, a case or a labelled face for good.")
 
@@ -46,13 +46,33 @@ def face_command(face_id: str, yes: bool) -> None:
         click.confirm("This cannot be undone. Erase the labelled face?", abort=True)
     with sentences():
         event, builds = _eraser().face(face_id, COMMAND)
-    click.echo(f"Erased. The receipt is event {event} of the log.")
+    _done(event)
     if builds:
         click.echo(
             "Its picture is shown nowhere, but the files of these builds hold it until they are retired:"
         )
         for label in builds:
             click.echo(label)
+
+
+@erase_group.command("finish")
+def finish_command() -> None:
+    """Overwrite what erased rows left in the files of the database; the service does so by itself, too.
+
+    Large tables of PostgreSQL are written anew by this command only: nobody can use them meanwhile.
+    """
+    with sentences():
+        left = finish_erasures(current_app.extensions["simsvc"])
+    if left:
+        raise click.ClickException(LEFT)
+    click.echo("The files of the database hold nothing of what was erased.")
+
+
+LEFT = (
+    "The files of the database still hold copies: somebody reads it just now, or a large table has to be "
+    "written anew. The service tries again by itself, mostly within a minute; `flask erase finish` does it "
+    "at once, and writes large tables anew."
+)
 
 
 def _eraser() -> Eraser:
@@ -66,4 +86,10 @@ def _confirm(found: Erasable, yes: bool) -> None:
 
 
 def _print(receipt: Receipt) -> None:
-    click.echo(f"Erased. The receipt is event {receipt.event} of the log.")
+    _done(receipt.event)
+
+
+def _done(event: int) -> None:
+    click.echo(f"Erased. The receipt is event {event} of the log.")
+    if _eraser().unfinished():
+        click.echo(LEFT)

@@ -14,7 +14,7 @@ from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
 from simsvc.wiring import Services
 
-user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts.")
+user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts; change their roles.")
 
 _url = click.option("--url", help="Where people reach the service; SIMSVC_PUBLIC_URL where it is left out.")
 
@@ -41,7 +41,7 @@ def list_command() -> None:
 @user_group.command("disable")
 @click.argument("name")
 def disable_command(name: str) -> None:
-    """Close the account NAME and end its sessions; what it did stays on record."""
+    """Close the account NAME, end its sessions and revoke its API tokens; what it did stays on record."""
     with _sentences():
         user = _accounts().disable(_accounts().named(name).id)
         click.echo(f"{user.name} can no longer sign in.")
@@ -50,10 +50,21 @@ def disable_command(name: str) -> None:
 @user_group.command("enable")
 @click.argument("name")
 def enable_command(name: str) -> None:
-    """Open the account NAME again and lift its lock."""
+    """Open the account NAME again. Its API tokens stay revoked: make new ones where they are needed."""
     with _sentences():
         user = _accounts().enable(_accounts().named(name).id)
         click.echo(f"{user.name} can sign in again{'' if user.has_password else ' once a password is set'}.")
+
+
+@user_group.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+def role_command(name: str, role: str) -> None:
+    """Give the account NAME another ROLE; its sessions end, and its API tokens unless it is an admin."""
+    with _sentences():
+        wanted = next(known for known in ROLES if known == role)
+        user = _accounts().change_role(_accounts().named(name).id, wanted)
+        click.echo(f"{user.name} is {user.role} now and has to sign in again.")
 
 
 @user_group.command("reset")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 
 from simsvc.engines.durable_files import difference, fingerprint, sync
+from simsvc.engines.private_files import PrivatePlaces
 from simsvc.errors import BackupRefused
 from simsvc.steps.manifest import Fingerprint
 
@@ -57,7 +59,8 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
         raise BackupRefused("There is something of that name already. Name a folder that is not there yet.")
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        draft.mkdir(parents=True, mode=0o700)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
         _copy_database(make_url(places.database_url), draft)
         for name, folder in places.folders.items():
             _copy_children(folder, draft / name)
@@ -66,6 +69,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
         files = {str(path.relative_to(draft)): fingerprint(path) for path in _files(draft)}
         stated = {"format": FORMAT, **about, "files": {name: asdict(one) for name, one in files.items()}}
         (draft / MANIFEST).write_text(json.dumps(stated, indent=1))
+        PrivatePlaces((draft,), ()).close()
         for path in _files(draft):
             sync(path)
         draft.rename(out)
@@ -126,10 +130,20 @@ def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
         if (folder / "secret-key").is_file():
             aside += _exchange_file(folder / "secret-key", places.secret_key_file, stamp)
         aside += _put_database_back(make_url(places.database_url), folder, stamp)
+        moved = tuple(path for path in aside if path.is_dir())
+        PrivatePlaces((*places.folders.values(), *moved), (places.secret_key_file, *aside)).close()
     except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         left = f" What was there lies in {', '.join(map(str, aside))}." if aside else ""
         raise BackupRefused(f"The back-up could not be put back: {_words(error)}{left}") from error
     return tuple(aside)
+
+
+def operator() -> str:
+    """Return the name of the operating system's account that this process runs under, or its number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _copy_database(url: URL, draft: Path) -> None:

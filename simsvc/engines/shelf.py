@@ -115,7 +115,6 @@ class IndexShelf:
         with _written(), alone(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
-            folder.chmod(0o755)
             draft = IndexDraft(folder)
             try:
                 yield draft

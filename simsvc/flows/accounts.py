@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 from simsvc.errors import LinkSpent, SignInRefused, UserNotFound
 from simsvc.ports import AccountBook, Hasher
-from simsvc.steps.passwords import MOST_CHARACTERS, check_password, checked_name, lock_after, name_key
-from simsvc.values import Invitation, Role, User
+from simsvc.steps.passwords import MOST_CHARACTERS, check_password, checked_name, name_key
+from simsvc.values import Client, Invitation, Role, User
 
 TOKEN_BYTES = 32
 """256 bits. Source: OWASP Forgot Password Cheat Sheet asks for a long token of a secure generator."""
 LINK_LIFETIME = timedelta(hours=24)
 """A link may wait for the next morning. OWASP Forgot Password Cheat Sheet: it must expire; a day is ours."""
 FIRST_ADMIN = "admin"
+NOWHERE = Client()
+"""What attempts count as that come from no browser and no network, as in a program of the operator's."""
 
 
 def utc_now() -> datetime:
@@ -43,36 +45,33 @@ class Accounts:
         """Return the same, what is done with accounts logged as done by this actor, such as "user:<id>"."""
         return replace(self, book=self.book.acting(actor))
 
-    def sign_in(self, name: str, password: str) -> User:
+    def sign_in(self, name: str, password: str, client: Client = NOWHERE) -> User:
         """Return the account that name and password open.
 
-        An attempt is counted, and locks, before it is judged, so that parallel ones cannot outrun the lock.
-        The answer and the work are the same for a wrong password, an unknown name, and an account that is
-        locked or closed.
+        An attempt counts as failed before it is judged, so that parallel ones cannot outrun the waiting time;
+        see `steps.sign_in` for who has to wait. The answer and the work are the same for a wrong password, an
+        unknown name, a closed account, and a client that has to wait.
         Source: OWASP Authentication Cheat Sheet.
 
         Raises:
             SignInRefused: they open none now.
             StoreError: the database cannot be used.
         """
-        tried = self.book.attempt(name_key(name), self.now())
-        pause = lock_after(tried.failed) if tried else None
-        if tried and pause:
-            self.book.lock(tried.user.id, self.now() + pause)  # before it is judged; success lifts it
+        tried = self.book.attempt(name_key(name), self.now(), client)
         known = tried.password_hash if tried else None
         right = self.hasher.verify(known, password[: MOST_CHARACTERS + 1])
         if tried is not None and right and known is not None:
             fresh = self.hasher.hash(password) if self.hasher.outdated(known) else None
-            self.book.succeed(tried.user.id, self.now(), fresh)
+            self.book.succeed(tried.user.id, self.now(), client, fresh)
             return tried.user
-        self.book.refuse(name_key(name))
+        self.book.refuse(name_key(name), tried.slowed_until if tried else None)
         raise SignInRefused(
-            "Name and password do not open an account. Check both and try again. After several failed "
-            "attempts an account is locked for some minutes; if it persists, ask an administrator "
-            "for a new link."
+            "This name and password do not match an account. Check both and try again. After several failed "
+            "attempts you have to wait, for up to an hour, before you can try again from the same place; if "
+            "you cannot wait, ask an administrator for a new link."
         )
 
-    def change_password(self, user: User, old: str, new: str) -> User:
+    def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
         """Replace the password of a person who knows the old one; every session of the account ends.
 
         Raises:
@@ -80,7 +79,7 @@ class Accounts:
             PasswordRefused: the new one is too easy to guess.
         """
         check_password(new, user.name)
-        self.sign_in(user.name, old)
+        self.sign_in(user.name, old, client)
         return self.book.set_password(user.id, self.hasher.hash(new))
 
     def add(self, name: str, role: Role) -> Invitation:
@@ -119,15 +118,15 @@ class Accounts:
             raise _spent()
         return user
 
-    def accept(self, token: str, password: str) -> User:
-        """Use a link up: set the password and return the account.
+    def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
+        """Use a link up: set the password and return the account; the client is known from now on.
 
         Raises:
             LinkSpent: it is not in force.
             PasswordRefused: the password is too easy to guess; the link still counts.
         """
         check_password(password, self.invited(token).name)
-        user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now())
+        user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
         if user is None:
             raise _spent()
         return user
@@ -149,7 +148,9 @@ class Accounts:
         return _found(self.book.named(name_key(name)))
 
     def disable(self, user_id: str) -> User:
-        """Close an account and end its sessions; what it did stays on record.
+        """Close an account, end its sessions and revoke its tokens; what it did stays on record.
+
+        Photos that it sent as a batch are still judged: they were taken in while it was open.
 
         Raises:
             UserNotFound: there is no such account.
@@ -157,8 +158,19 @@ class Accounts:
         """
         return self.book.disable(self.find(user_id).id, self.now())
 
+    def change_role(self, user_id: str, role: Role) -> User:
+        """Give an account another role and end its sessions.
+
+        Only administrators make tokens: those of an account that ceases to be one are revoked.
+
+        Raises:
+            UserNotFound: there is no such account.
+            LastAdmin: nobody could keep the accounts any more.
+        """
+        return self.book.change_role(self.find(user_id).id, role, self.now())
+
     def enable(self, user_id: str) -> User:
-        """Open an account again and lift its lock.
+        """Open an account again and forget failed sign-ins. Its tokens stay revoked: make new ones.
 
         Raises:
             UserNotFound: there is no such account.

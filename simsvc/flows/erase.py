@@ -34,8 +34,20 @@ class Records(Protocol):
 class Faces(Protocol):
     """Rows of labelled faces."""
 
-    def erase(self, face_id: str, actor: str, write: Callable[[], int]) -> int:
+    def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
         """Delete a face's row together with what `write` does; return the number of the receipt."""
+        ...
+
+
+class Remains(Protocol):
+    """What erased rows leave in the files of the database."""
+
+    def finish(self) -> int:
+        """Overwrite it and return of how many erasures it is not overwritten yet."""
+        ...
+
+    def unfinished(self) -> int:
+        """Count the erasures of which the files may hold remains."""
         ...
 
 
@@ -59,6 +71,7 @@ class Eraser:
             number of the change.
         holding: labels of the index builds whose files hold the face of that id; None where there is no such
             face, in a build or added.
+        remains: what is left in files.
         now: the clock.
     """
 
@@ -67,6 +80,7 @@ class Eraser:
     faces: Faces
     forget: Callable[[frozenset[str]], int]
     holding: Callable[[str], tuple[str, ...] | None]
+    remains: Remains
     now: Callable[[], datetime]
 
     def estimate(self, public_id: str, actor: str) -> Receipt:
@@ -103,10 +117,17 @@ class Eraser:
             raise FaceNotFound(
                 "There is no labelled face of that id. Take an id from an estimate's list of faces."
             )
-        return self.faces.erase(face_id, actor, lambda: self.forget(frozenset({face_id}))), holding
+        event = self.faces.erase(face_id, actor, lambda: self.forget(frozenset({face_id})), self.now())
+        self.remains.finish()
+        return event, holding
+
+    def unfinished(self) -> int:
+        """Count the erasures of which the files of the database may still hold remains."""
+        return self.remains.unfinished()
 
     def _dropped(self, receipt: Receipt) -> Receipt:
-        """Delete the files of photos that waited; their rows say already that they never will be judged."""
+        """Delete the files of photos that waited, and what the database's own files keep."""
         for batch_id, position in receipt.erased.waiting:
             self.room.drop(batch_id, position)
+        self.remains.finish()
         return receipt

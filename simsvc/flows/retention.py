@@ -13,11 +13,11 @@ Progress = Callable[[int, int], None]
 class Photos(Protocol):
     """Photos that are kept. Every method raises StoreError where the database fails."""
 
-    def purge(self, before: datetime, actor: str) -> int:
+    def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete photos kept before a moment; return how many."""
         ...
 
-    def rotate(self, actor: str, progress: Progress) -> tuple[int, int]:
+    def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
         """Encrypt every photo with the first key; return how many were, and how many no key opens."""
         ...
 
@@ -33,16 +33,21 @@ class Retention:
     Attributes:
         photos: that are kept.
         days: for how long; 0 keeps none.
+        finish: overwrites what deleted photos left in files; returns of how many erasures it is not done.
         now: the clock.
     """
 
     photos: Photos
     days: int
+    finish: Callable[[], int]
     now: Callable[[], datetime]
 
     def run(self, actor: str) -> int:
         """Delete the photos whose time is over and return how many; every one where none are to be kept."""
-        return self.photos.purge(self.now() - timedelta(days=self.days), actor)
+        now = self.now()
+        count = self.photos.purge(now - timedelta(days=self.days), actor, now)
+        self.finish()
+        return count
 
     def rotate(self, actor: str, progress: Progress) -> tuple[int, int]:
         """Encrypt every kept photo with the first key.
@@ -50,7 +55,9 @@ class Retention:
         Raises:
             PhotoLocked: there is no key at all.
         """
-        return self.photos.rotate(actor, progress)
+        done = self.photos.rotate(actor, progress, self.now())
+        self.finish()
+        return done
 
     def count(self) -> int:
         """Return how many photos are kept."""

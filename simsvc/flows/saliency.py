@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +12,6 @@ from simsvc.steps.picture import from_png, to_png
 from simsvc.steps.saliency import overlay, saliency
 from simsvc.values import Crop, FloatVector, RecordedEstimate
 
-VERSION = 1
-"""Of the way the picture is drawn: another one makes another picture of the same crop."""
 BATCH = 27
 """Crops judged in one pass: a third of them, so that memory stays that of a small batch."""
 
@@ -30,11 +27,6 @@ def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
             "This estimate was made with another model than the one now in service, so where it came from "
             "can no longer be shown. Upload the photo again to see it for the present model."
         )
-
-
-def saliency_tag(crop_png: bytes, model: Model) -> str:
-    """Return what identifies the picture without drawing it: the same crop and model give the same tag."""
-    return hashlib.sha256(crop_png + f"{model.sha256} {VERSION}".encode()).hexdigest()[:32]
 
 
 def saliency_png(crop_png: bytes, model: Model) -> bytes:

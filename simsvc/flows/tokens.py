@@ -13,8 +13,8 @@ from simsvc.flows.accounts import utc_now
 from simsvc.steps.tokens import ID_BYTES, SECRET_BYTES, read_token, same_secret, secret_sha256, token_text
 from simsvc.values.tokens import NewToken, Token, TokenDraft
 
-USED_EVERY = timedelta(minutes=1)
-"""How stale the time of last use may get: not every request needs a write."""
+USED_EVERY = timedelta(hours=1)
+"""How stale the time of last use may get: a request that reads needs no write, and hardly ever makes one."""
 
 
 class TokenBook(Protocol):
@@ -33,7 +33,7 @@ class TokenBook(Protocol):
         ...
 
     def used(self, token_id: str, now: datetime) -> None:
-        """Note when it was last used."""
+        """Note when it was last used, if that can be done at once; never fails, and never waits."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a name, a password and a run of failed attempts are worth."""
+"""What a name and a password are worth, and how long a client waits after failed attempts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ LEAST_DIFFERENT = 5
 and sequential characters among what should be refused; the figure is a choice, as no source gives one."""
 NAME_CHARACTERS = 64
 ALLOWED_ATTEMPTS = 5
-"""Failed attempts before the account is locked. Source: OWASP Authentication Cheat Sheet, "Account Lockout",
-asks for a threshold and for a duration that grows; NIST SP 800-63B, section 5.2.2, allows at most 100."""
+"""Failed attempts of one client before it has to wait. Source: OWASP Authentication Cheat Sheet, "Account
+Lockout", asks for a threshold and a duration that grows; NIST SP 800-63B, section 5.2.2, allows at most
+100."""
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
-"""The lock doubles with each further failure, and ends by itself: nobody can lock an account for good."""
+"""The wait doubles with each further failure, and ends by itself."""
 
 COMMON = frozenset(
     """
@@ -98,7 +99,7 @@ def _runs(folded: str) -> bool:
 
 
 def lock_after(failed: int) -> timedelta | None:
-    """Return how long an account is locked after so many failed attempts in a row, or None for not."""
+    """Return how long a client is refused after so many failed attempts, or None for not."""
     if failed < ALLOWED_ATTEMPTS:
         return None
     doublings = min(failed - ALLOWED_ATTEMPTS, 10)

@@ -7,16 +7,22 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
+from simsvc.steps.sign_in import SHARED_AN_HOUR, Tally, may_try
 from simsvc.store.database import Database
 from simsvc.store.events import append
-from simsvc.store.tables import UserRow
-from simsvc.values import Credentials, Role, User
+from simsvc.store.tables import SignInClientRow, UserRow
+from simsvc.store.tokens import revoke_made_by, token_revoked
+from simsvc.values import Client, Credentials, Role, User
 from simsvc.values.events import COMMAND, VISITOR, EventKind, NewEvent
+
+SHARED = "unknown"
+"""The client that stands for all unknown ones together."""
+NOBODY = Client()
 
 
 class AccountStore:
@@ -42,7 +48,6 @@ class AccountStore:
             name_key=name_key,
             role=role,
             created_at=now,
-            failed=0,
             epoch=0,
         )
         try:
@@ -76,66 +81,83 @@ class AccountStore:
             return {row.public_id: row.name for row in session.execute(query)}
 
     def invite(self, user_id: str, link_sha256: str, expires_at: datetime) -> User:
-        """Replace the account's link, forget its password and lock, and end its sessions."""
-        return self._change(
-            user_id,
-            self._actor,
-            {"change": "invited"},
-            link_sha256=link_sha256,
-            link_expires_at=expires_at,
-            password_hash=None,
-            failed=0,
-            locked_until=None,
-            epoch=UserRow.epoch + 1,
-        )
+        """Replace the account's link, forget its password and its clients, and end its sessions."""
+        fresh: dict[str, Any] = {
+            "link_sha256": link_sha256,
+            "link_expires_at": expires_at,
+            "password_hash": None,
+            "epoch": UserRow.epoch + 1,
+        }
+        with self._database.transaction() as session:
+            row = _updated(session, UserRow.public_id == user_id, **fresh)
+            user = _found(row)
+            _forget_clients(session, user_id)
+            append(session, _event(user, self._actor, change="invited"))
+            return user
 
     def invited(self, link_sha256: str, now: datetime) -> User | None:
         """Return the account that an unused link in force belongs to."""
         return self._one(_in_force(link_sha256, now))
 
-    def accept(self, link_sha256: str, password_hash: str, now: datetime) -> User | None:
-        """Use the link up and set the password, once."""
+    def accept(
+        self, link_sha256: str, password_hash: str, now: datetime, client: Client = NOBODY
+    ) -> User | None:
+        """Use the link up and set the password, once; failures with an older password are forgotten."""
         fresh: dict[str, Any] = {
             "password_hash": password_hash,
             "link_sha256": None,
             "link_expires_at": None,
             "last_sign_in_at": now,
-            "failed": 0,
-            "locked_until": None,
             "epoch": UserRow.epoch + 1,
         }
         with self._database.transaction() as session:
             row = _updated(session, _in_force(link_sha256, now), **fresh)
-            if row is not None:
-                append(session, _event(_user(row), f"user:{row.public_id}", change="link_used"))
-            return _user(row) if row else None
+            if row is None:
+                return None
+            _forget_clients(session, row.public_id)
+            _welcome(session, row.sequence, client, now)
+            append(session, _event(_user(row), f"user:{row.public_id}", change="link_used"))
+            return _user(row)
 
-    def attempt(self, name_key: str, now: datetime) -> Credentials | None:
-        """Count one attempt on an account that is neither locked nor closed."""
-        may_try = (UserRow.name_key == name_key) & UserRow.disabled_at.is_(None)
-        unlocked = or_(UserRow.locked_until.is_(None), UserRow.locked_until <= now)
+    def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
+        """Count one failed attempt by a client that need not wait, on an account that is not closed."""
+        open_account = (UserRow.name_key == name_key) & UserRow.disabled_at.is_(None)
         with self._database.transaction() as session:
-            row = _updated(session, may_try & unlocked, failed=UserRow.failed + 1)
-            return Credentials(_user(row), row.password_hash, row.failed) if row else None
+            row = session.scalar(select(UserRow).where(open_account).with_for_update())  # one at a time
+            if row is None:
+                return None
+            kept = _Clients(session, row.sequence)
+            name, tally = kept.of(client, now)
+            shared = kept.tally(SHARED)
+            if not may_try(tally, shared, now):
+                return None
+            counted = tally.counted(now)
+            kept.put(name, counted)
+            if not tally.known(now):
+                kept.put(SHARED, shared.counted(now, SHARED_AN_HOUR))
+            kept.sweep(now)
+            return Credentials(_user(row), row.password_hash, counted.waits_until())
 
-    def lock(self, user_id: str, until: datetime) -> None:
-        """Refuse sign-in until then."""
-        self._change(user_id, VISITOR, {"outcome": "locked", "until": until.isoformat()}, locked_until=until)
-
-    def refuse(self, name_key: str) -> None:
+    def refuse(self, name_key: str, slowed_until: datetime | None) -> None:
         """Log that a sign-in was refused; never the name, which may be a password in the wrong field."""
+        said = {"outcome": "refused"} | ({"slowed_until": slowed_until.isoformat()} if slowed_until else {})
         with self._database.transaction() as session:
             known = session.scalar(select(UserRow.public_id).where(UserRow.name_key == name_key))
             subject = f"user:{known}" if known else VISITOR
-            append(session, NewEvent(EventKind.SIGN_IN, VISITOR, subject, {"outcome": "refused"}))
+            append(session, NewEvent(EventKind.SIGN_IN, VISITOR, subject, said))
 
-    def succeed(self, user_id: str, now: datetime, fresh_hash: str | None) -> None:
-        """Forget failed attempts, note the sign-in, and keep a stronger hash where there is one."""
+    def succeed(self, user_id: str, now: datetime, client: Client, fresh_hash: str | None) -> None:
+        """Forget the client's failures, note the sign-in, and keep a stronger hash where there is one."""
         hashed = {"password_hash": fresh_hash} if fresh_hash else {}
-        said = {"outcome": "succeeded"}
-        self._change(
-            user_id, f"user:{user_id}", said, failed=0, locked_until=None, last_sign_in_at=now, **hashed
-        )
+        with self._database.transaction() as session:
+            row = _updated(session, UserRow.public_id == user_id, last_sign_in_at=now, **hashed)
+            user = _found(row)
+            if row is not None:
+                kept = _Clients(session, row.sequence)
+                if not kept.of(client, now)[1].known(now):
+                    kept.put(SHARED, kept.tally(SHARED).uncounted())
+                _welcome(session, row.sequence, client, now)
+            append(session, _event(user, f"user:{user_id}", outcome="succeeded"))
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
@@ -149,37 +171,49 @@ class AccountStore:
         self._change(user_id, f"user:{user_id}", {"outcome": "signed_out"}, epoch=UserRow.epoch + 1)
 
     def disable(self, user_id: str, now: datetime) -> User:
-        """Close the account and end its sessions; its link counts no more.
+        """Close the account, end its sessions and revoke its tokens; its link counts no more.
 
         Raises:
             LastAdmin: no other admin could sign in.
         """
+        closed: dict[str, Any] = {"disabled_at": now, "link_sha256": None, "link_expires_at": None}
+        return self._take_away(user_id, now, {"change": "disabled"}, **closed)
+
+    def change_role(self, user_id: str, role: Role, now: datetime) -> User:
+        """Give the account another role and end its sessions; one that is no admin has no tokens.
+
+        Raises:
+            LastAdmin: no other admin could sign in.
+        """
+        return self._take_away(user_id, now, {"change": "role", "role": role}, role=role)
+
+    def enable(self, user_id: str) -> User:
+        """Open the account again and forget failed sign-ins; its tokens stay revoked."""
+        with self._database.transaction() as session:
+            user = _found(_updated(session, UserRow.public_id == user_id, disabled_at=None))
+            _forget_clients(session, user_id)
+            append(session, _event(user, self._actor, change="enabled"))
+            return user
+
+    def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
+        """Change what an account may do, and end what it could do before."""
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
-            row = _updated(
-                session,
-                UserRow.public_id == user_id,
-                disabled_at=now,
-                epoch=UserRow.epoch + 1,
-                link_sha256=None,
-                link_expires_at=None,
-            )
-            if (
-                row
-                and row.role == "admin"
-                and not session.scalar(select(UserRow.sequence).where(_ABLE_ADMIN))
-            ):
+            before = session.scalar(select(UserRow.role).where(UserRow.public_id == user_id))
+            row = _updated(session, UserRow.public_id == user_id, epoch=UserRow.epoch + 1, **values)
+            user = _found(row)
+            able = session.scalar(select(UserRow.sequence).where(_ABLE_ADMIN))
+            if before == "admin" and not able:
                 raise LastAdmin(
                     "This is the only administrator who can sign in. "
                     "Add another one, let that one set a password, and try again."
                 )
-            append(session, _event(_found(row), self._actor, change="disabled"))
-            return _found(row)
-
-    def enable(self, user_id: str) -> User:
-        """Open the account again and lift its lock."""
-        said = {"change": "enabled"}
-        return self._change(user_id, self._actor, said, disabled_at=None, failed=0, locked_until=None)
+            allowed = user.role == "admin" and not user.disabled
+            revoked = () if allowed else revoke_made_by(session, user_id, now)
+            append(session, _event(user, self._actor, **said))
+            for token_id in revoked:
+                append(session, token_revoked(token_id, self._actor))
+            return user
 
     def _one(self, which: ColumnElement[bool]) -> User | None:
         with self._database.reading() as session:
@@ -193,6 +227,70 @@ class AccountStore:
             user = _found(row)
             append(session, _event(user, actor, **said))
             return user
+
+
+class _Clients:
+    """The clients of one account, within a transaction."""
+
+    def __init__(self, session: Session, account: int) -> None:
+        self._session = session
+        self._account = account
+
+    def of(self, client: Client, now: datetime) -> tuple[str, Tally]:
+        """Return under which name a client counts, and how: its browser where that is known."""
+        device = self.tally(_device(client)) if client.device else Tally()
+        if device.known(now):
+            return _device(client), device
+        return _network(client), self.tally(_network(client))
+
+    def tally(self, name: str) -> Tally:
+        """Return how a client stands."""
+        row = self._session.get(SignInClientRow, (self._account, name))
+        return Tally(row.failed, row.failed_at, row.succeeded_at) if row else Tally()
+
+    def put(self, name: str, tally: Tally) -> None:
+        """Keep how a client stands."""
+        row = SignInClientRow(
+            account=self._account,
+            client=name,
+            failed=tally.failed,
+            failed_at=tally.failed_at,
+            succeeded_at=tally.succeeded_at,
+        )
+        self._session.merge(row)
+
+    def sweep(self, now: datetime) -> None:
+        """Delete clients of which nothing counts any more."""
+        self._session.flush()
+        rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
+        for row in rows:
+            if Tally(row.failed, row.failed_at, row.succeeded_at).worthless(now):
+                self._session.delete(row)
+
+
+def _device(client: Client) -> str:
+    return f"device:{client.device}"
+
+
+def _network(client: Client) -> str:
+    return f"network:{client.network}"
+
+
+def _welcome(session: Session, account: int, client: Client, now: datetime) -> None:
+    """Note that a client opened the account: its browser and its network are known from now on."""
+    kept = _Clients(session, account)
+    opened = Tally(succeeded_at=now)
+    kept.put(_network(client), opened)
+    if client.device:
+        kept.put(_device(client), opened)
+
+
+def _forget_clients(session: Session, user_id: str) -> None:
+    account = select(UserRow.sequence).where(UserRow.public_id == user_id).scalar_subquery()
+    session.execute(
+        delete(SignInClientRow).where(SignInClientRow.account == account),
+        execution_options={"synchronize_session": False},
+    )
 
 
 _ADMINS_IN_TURN = (
@@ -232,6 +330,5 @@ def _user(row: UserRow) -> User:
         has_password=row.password_hash is not None,
         disabled_at=row.disabled_at,
         last_sign_in_at=row.last_sign_in_at,
-        locked_until=row.locked_until,
         link_expires_at=row.link_expires_at,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -31,14 +30,11 @@ POOL_SIZE = 5
 IDLE_TRANSACTION_MS = 60_000
 """After which PostgreSQL ends a transaction that nobody goes on with: a stopped process must let go."""
 CONNECT_TIMEOUT_S = 10
-_BEGIN = "simsvc_begin"
+_BEGIN, _WAIT_MS = "simsvc_begin", "simsvc_wait_ms"
 READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 """Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
-
-
-_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -100,29 +96,33 @@ class Database:
         with self.reading() as session:
             session.execute(select(EstimateRow.sequence).limit(1))
 
-    def scrub(self, *tables: str) -> None:
-        """Overwrite what deleted rows left in the database's own files, as far as it lets itself be asked to.
+    @contextmanager
+    def hurried(self) -> Iterator[Session]:
+        """Give a session that may write and never waits: for what can be left out.
 
-        SQLite overwrites them when they are deleted (secure_delete) and keeps copies in its write-ahead log
-        until that is folded in. PostgreSQL frees their place in the tables. Neither reaches back-ups, nor
-        PostgreSQL's own write-ahead log. The rows are gone already: where this fails, that is only logged.
+        Raises:
+            StoreError: another one writes just now, or the database cannot be used.
         """
-        try:
-            if self.engine.dialect.name == "sqlite":
-                self._fold_in()
-                return
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
-        except (SQLAlchemyError, sqlite3.Error):
-            _log.exception("what was deleted is gone from the tables, but may be left in the files")
+        with _session(self.engine.execution_options(**{_WAIT_MS: 0})) as session:
+            if self.engine.dialect.name == "postgresql":
+                session.execute(text("SET LOCAL lock_timeout = 1"))
+            yield session
 
-    def _fold_in(self) -> None:
-        """Fold SQLite's write-ahead log in, outside of any transaction."""
-        connection = self.engine.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        finally:
-            connection.close()
+    def fold_in(self, patience_s: float) -> bool:
+        """Fold SQLite's write-ahead log into the database and empty it; say whether no reader held that up.
+
+        Raises:
+            sqlite3.Error: the files cannot be written.
+        """
+        with closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                found = cursor.fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return found is not None and found[0] == 0
 
     def close(self) -> None:
         """Close every connection."""
@@ -225,9 +225,17 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
-    sql = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    sql = options.get(_BEGIN, "BEGIN IMMEDIATE")
     with driver_cursor(connection, sql) as cursor:
-        cursor.execute(sql)
+        if _WAIT_MS not in options:
+            cursor.execute(sql)
+            return
+        cursor.execute(f"PRAGMA busy_timeout={options[_WAIT_MS]}")
+        try:
+            cursor.execute(sql)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:

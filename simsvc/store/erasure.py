@@ -14,6 +14,7 @@ from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.events import append, erase_contents
 from simsvc.store.request_keys import RequestKeyRow
+from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import (
     BatchPhotoRow,
     BatchRow,
@@ -24,11 +25,9 @@ from simsvc.store.tables import (
     NeighbourRow,
     PhotoRow,
 )
-from simsvc.values.erasure import Erasable, Receipt
+from simsvc.values.erasure import ERASED, Erasable, Receipt
 from simsvc.values.events import EventKind, NewEvent
 
-ERASED = "erased"
-"""What stands where a name stood, and the code of a photo that was erased before it was judged."""
 PUBLIC_ID_CHARACTERS = 32
 """Of an estimate's public id, with which the result of a request begins."""
 TABLES = (
@@ -52,7 +51,7 @@ _COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
 
 
 class ErasureStore:
-    """Finds and deletes everything of an estimate or a case."""
+    """Finds and deletes everything of an estimate or a case; for what files keep, see `store.scrubbing`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,9 +75,7 @@ class ErasureStore:
         """
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
-            receipt = _erase(session, found, f"estimate:{public_id}", None, actor, now)
-        self._database.scrub(*TABLES)
-        return receipt
+            return _erase(session, found, f"estimate:{public_id}", None, actor, now)
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase every estimate of a case, and the reference wherever it stands.
@@ -89,9 +86,7 @@ class ErasureStore:
         """
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)
-            receipt = _erase(session, found, "case", reference, actor, now)
-        self._database.scrub(*TABLES)
-        return receipt
+            return _erase(session, found, "case", reference, actor, now)
 
 
 def _estimate(public_id: str) -> ColumnElement[bool]:
@@ -144,11 +139,16 @@ def _erase(
         "events": list(events),
     }
     event = append(session, NewEvent(EventKind.ERASURE, actor, subject, content))
+    note_remains(session, event.seq, TABLES, now)
     return Receipt(event.seq, found)
 
 
 def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) -> None:
-    """Take names and references out of batches; what was not judged yet never will be."""
+    """Take names and references out of batches; what was not judged yet never will be.
+
+    A batch is called after its first photo, its folder or its ZIP file, each of which may name the person
+    whose photo is erased: the batch loses its name with the first of its photos that is erased.
+    """
     which = _in_batches(ids, reference)
     batches = list(session.scalars(select(BatchPhotoRow.batch).where(which).distinct()))
     photos = update(BatchPhotoRow)
@@ -156,9 +156,7 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
     blank = photos.values(photo_name=ERASED, sentence=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None))
-    named = select(BatchPhotoRow.batch).where(BatchPhotoRow.photo_name != ERASED)
-    nameless = BatchRow.sequence.in_(batches) & BatchRow.sequence.not_in(named)
-    _run(session, update(BatchRow).where(nameless).values(name=ERASED))
+    _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED))
 
 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:

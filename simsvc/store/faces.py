@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy import delete
 
 from simsvc.store.builds import face_rows
 from simsvc.store.database import Database
 from simsvc.store.events import append, erase_contents
+from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import FaceRow
 from simsvc.values import LabelledFace
 from simsvc.values.events import EventKind, NewEvent
@@ -46,7 +48,7 @@ class FaceStore:
             append(session, NewEvent(EventKind.FACE, actor, subject, content))
         return number
 
-    def erase(self, face_id: str, actor: str, write: Callable[[], int]) -> int:
+    def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
         """Delete a face's row and what the log says of it, with a receipt, together with what `write` does.
 
         Returns:
@@ -61,4 +63,6 @@ class FaceStore:
             number = write()
             events = erase_contents(session, [subject])
             content = {"face_changes": number, "events": list(events)}
-            return append(session, NewEvent(EventKind.ERASURE, actor, subject, content)).seq
+            seq = append(session, NewEvent(EventKind.ERASURE, actor, subject, content)).seq
+            note_remains(session, seq, ("faces", "event_contents"), now)
+            return seq

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy.orm import Session
 
 from simsvc.errors import PhotoLocked
 from simsvc.ports import Cipher
 from simsvc.store.database import Database
 from simsvc.store.events import append
+from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import EstimateRow, PhotoRow
 from simsvc.values.events import EventKind, NewEvent
 
@@ -37,7 +39,7 @@ class PhotoStore:
             token = session.scalar(query.where(EstimateRow.public_id == public_id))
         return None if token is None else self._opened().decrypt(token)
 
-    def purge(self, before: datetime, actor: str) -> int:
+    def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete every photo kept before a moment, log that where there were any, and return how many.
 
         Raises:
@@ -48,12 +50,10 @@ class PhotoStore:
             count = cast("CursorResult[Any]", deleted).rowcount
             if count:
                 content = {"what": "purge", "photos": count, "kept_before": before.isoformat()}
-                append(session, NewEvent(EventKind.RETENTION, actor, "photos", content))
-        if count:
-            self._database.scrub("photos")
+                self._log(session, actor, content, now)
         return count
 
-    def rotate(self, actor: str, progress: Progress) -> tuple[int, int]:
+    def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
         """Encrypt every kept photo with the first key, one transaction each, and log that.
 
         Returns:
@@ -71,14 +71,17 @@ class PhotoStore:
             progress(done, len(kept))
         content = {"what": "rotate", "photos": len(kept) - locked, "locked": locked}
         with self._database.transaction() as session:
-            append(session, NewEvent(EventKind.RETENTION, actor, "photos", content))
-        self._database.scrub("photos")
+            self._log(session, actor, content, now)
         return len(kept) - locked, locked
 
     def count(self) -> int:
         """Return how many photos are kept."""
         with self._database.reading() as session:
             return session.scalar(select(func.count()).select_from(PhotoRow)) or 0
+
+    def _log(self, session: Session, actor: str, content: dict[str, Any], now: datetime) -> None:
+        event = append(session, NewEvent(EventKind.RETENTION, actor, "photos", content))
+        note_remains(session, event.seq, ("photos",), now)
 
     def _rotate(self, estimate: int, cipher: Cipher) -> bool:
         with self._database.transaction() as session:

@@ -212,11 +212,33 @@ class UserRow(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    failed: Mapped[int]
-    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     epoch: Mapped[int]
     link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SignInClientRow(Table):
+    """How often a client failed to open an account, and whether it ever did; see `steps.sign_in.Tally`."""
+
+    __tablename__ = "sign_in_clients"
+
+    account: Mapped[int] = mapped_column(ForeignKey("users.sequence"), primary_key=True, autoincrement=False)
+    client: Mapped[str] = mapped_column(String(80), primary_key=True)
+    """A digest of a browser's cookie or of a network, or what stands for all unknown clients together."""
+    failed: Mapped[float]
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    succeeded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UnfinishedErasureRow(Table):
+    """That the files of the database may still hold what was erased; gone once they no longer do."""
+
+    __tablename__ = "unfinished_erasures"
+
+    event: Mapped[int] = mapped_column(ForeignKey("events.seq"), primary_key=True, autoincrement=False)
+    """Number of the receipt."""
+    tables: Mapped[list[str]] = mapped_column(JSON)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class BatchRow(Table):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import JSON, String, bindparam, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Select, String, bindparam, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from simsvc.errors import TokenNotFound
+from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.database import Database
 from simsvc.store.events import append
 from simsvc.store.lookup import Lookup
-from simsvc.store.tables import Table, UtcDateTime
+from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
 
@@ -46,7 +47,11 @@ class TokenStore:
         self._database = database
 
     def add(self, token: Token, sha256: str) -> None:
-        """Put a token on record."""
+        """Put a token on record.
+
+        Raises:
+            NotPermitted: the account was closed, or ceased to be an administrator, a moment ago.
+        """
         row = TokenRow(
             public_id=token.id,
             name=token.name,
@@ -58,6 +63,8 @@ class TokenStore:
         )
         said = {"what": "made", "scopes": list(token.scopes), "expires_at": token.expires_at.isoformat()}
         with self._database.transaction() as session:
+            if token.created_by and not session.scalar(_may_make(token.created_by)):
+                raise NotPermitted("Your role does not allow this. Ask an administrator if you need it.")
             session.add(row)
             append(session, _event(token.id, token.created_by, said))
 
@@ -97,13 +104,34 @@ class TokenStore:
             return _token(row)
 
     def used(self, token_id: str, now: datetime) -> None:
-        """Note when it was last used."""
-        with self._database.transaction() as session:
-            session.execute(update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now))
+        """Note when it was last used, if that can be done at once: a full or locked disk stops no reader."""
+        noted = update(TokenRow).where(TokenRow.public_id == token_id).values(last_used_at=now)
+        with suppress(StoreError), self._database.hurried() as session:
+            session.execute(noted)
+
+
+def revoke_made_by(session: Session, account: str, now: datetime) -> tuple[str, ...]:
+    """Revoke the tokens that an account made, within the caller's transaction, and return their ids."""
+    made = (TokenRow.created_by == account) & TokenRow.revoked_at.is_(None)
+    statement = update(TokenRow).where(made).values(revoked_at=now).returning(TokenRow.public_id)
+    found = session.scalars(statement, execution_options={"synchronize_session": False})
+    return tuple(sorted(found))
+
+
+def token_revoked(token_id: str, actor: str) -> NewEvent:
+    """Return the event that a token was revoked with the rights of the account that made it."""
+    said = {"what": "revoked", "because": "account"}
+    return NewEvent(EventKind.TOKEN, actor, f"token:{token_id}", said)
 
 
 def _event(token_id: str, by: str | None, said: dict[str, Any]) -> NewEvent:
     return NewEvent(EventKind.TOKEN, f"user:{by}" if by else COMMAND, f"token:{token_id}", said)
+
+
+def _may_make(account: str) -> Select[bool]:
+    """Select whether an account may make tokens, and keep it from being changed until that is done."""
+    able = (UserRow.role == "admin") & UserRow.disabled_at.is_(None)
+    return select(able).where(UserRow.public_id == account).with_for_update(read=True)
 
 
 _NEWEST = TokenRow.sequence.desc()

@@ -1,6 +1,6 @@
 """The nouns of the corridor: frozen values that validate themselves."""
 
-from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
+from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
 from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
 from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
@@ -24,6 +24,7 @@ __all__ = [
     "ROLES",
     "Batch",
     "BatchPhoto",
+    "Client",
     "Credentials",
     "Crop",
     "Decision",

@@ -24,7 +24,6 @@ class User:
         has_password: whether a password was ever set and still counts.
         disabled_at: since when the account is closed, UTC, or None.
         last_sign_in_at: UTC, or None.
-        locked_until: until when sign-in is refused after failed attempts, UTC, or None.
         link_expires_at: until when the account's unused one-time link counts, UTC, or None.
     """
 
@@ -36,7 +35,6 @@ class User:
     has_password: bool = False
     disabled_at: datetime | None = None
     last_sign_in_at: datetime | None = None
-    locked_until: datetime | None = None
     link_expires_at: datetime | None = None
 
     @property
@@ -52,12 +50,25 @@ class Credentials:
     Attributes:
         user: whose they are.
         password_hash: in argon2's own encoding, or None where no password counts.
-        failed: attempts since the last success, this one included.
+        slowed_until: until when this client has to wait should the password be wrong, UTC, or None.
     """
 
     user: User
     password_hash: str | None
-    failed: int
+    slowed_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where an attempt to sign in comes from, as digests: no address is kept.
+
+    Attributes:
+        network: of the network address.
+        device: of the browser's cookie.
+    """
+
+    network: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

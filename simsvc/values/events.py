@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     RETENTION = "retention"
     RETIREMENT = "retirement"
     BATCH = "batch"
+    RESTORE = "restore"
 
 
 COMMAND = "command"

@@ -25,7 +25,7 @@ class Token:
         created_by: public id of the account, or None on the command line.
         expires_at: UTC.
         revoked_at: since when it counts no more, UTC, or None.
-        last_used_at: UTC, within a minute, or None.
+        last_used_at: UTC, within an hour or so, or None.
     """
 
     id: str

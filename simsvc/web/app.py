@@ -13,6 +13,7 @@ from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from simsvc.engines.private_files import keep_private
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
@@ -88,6 +89,8 @@ class Application(Flask):
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
 
+    From here on this process makes files that only its own account can read.
+
     Args:
         settings: the environment's when None.
         now: the clock, aware and in UTC.
@@ -96,6 +99,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         SettingsError: a setting cannot be used.
         StoreError: the database URL cannot be used.
     """
+    keep_private()
     settings = settings or load_settings()
     app = Application(
         "simsvc",

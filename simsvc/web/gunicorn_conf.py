@@ -15,11 +15,14 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from simsvc.engines import logs
+from simsvc.engines.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.turns import AT_ONCE, THREADS
+from simsvc.wiring import private_places
 
 _settings = load_settings()
+keep_private()  # before anything is made; a Unix socket's mode is gunicorn's own affair
 
 MEMORY_DIR = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - made with names of their own
 """Where files live in memory; without it, where temporary files do. Source: gunicorn's FAQ, "How do I avoid
@@ -120,7 +123,11 @@ _batch_worker = BatchWorker()
 
 
 def on_starting(server: Any) -> None:
-    """Make the folder in which the workers count, before there are any; without it each counts for itself."""
+    """Close files to others, and make the folder in which the workers count, before there are any workers.
+
+    Without that folder each counts for itself.
+    """
+    private_places(_settings).close()
     try:
         os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-", dir=MEMORY_DIR)
     except OSError as error:

@@ -181,5 +181,5 @@ def _database_bytes(services: Services) -> int:
     name = services.database.engine.url.database
     if services.database.engine.dialect.name != "sqlite" or not name:
         return 0
-    services.database.scrub()
+    services.database.fold_in(15)
     return Path(name).stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import jsonify
@@ -41,6 +42,11 @@ class Erasure(Strict):
         "Index builds whose files hold an erased face until they are retired.",
         cls_or_instance=fields.String(),
     )
+    finished = needed(
+        fields.Boolean,
+        "Whether the files of the database hold no copies of erased rows; where they do, the service "
+        "overwrites them by itself, and an event of the log says when.",
+    )
 
 
 @resource.post("/estimates/<public_id>/erasure", parameters=[IN_PATH])
@@ -63,8 +69,13 @@ def case(sent: dict[str, Any]) -> ResponseReturnValue:
 def face(face_id: str) -> ResponseReturnValue:
     """Erase a labelled face from every answer at once, and from every later index build."""
     event, builds = eraser(services()).face(face_id, program().actor)
-    return jsonify(event=event, counts={"faces": 1}, builds=list(builds))
+    return _answer(event, {"faces": 1}, builds)
 
 
 def _described(receipt: MadeReceipt) -> ResponseReturnValue:
-    return jsonify(event=receipt.event, counts=receipt.erased.counts, builds=[])
+    return _answer(receipt.event, receipt.erased.counts, ())
+
+
+def _answer(event: int, counts: dict[str, int], builds: Sequence[str]) -> ResponseReturnValue:
+    finished = not eraser(services()).unfinished()
+    return jsonify(event=event, counts=counts, builds=list(builds), finished=finished)

@@ -11,6 +11,7 @@ from flask_babel import gettext
 from simsvc.errors import PasswordRefused, SignInRefused
 from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
+from simsvc.web.clients import Visit
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.forms import typed_twice
@@ -30,12 +31,13 @@ def show() -> ResponseReturnValue:
 def change() -> ResponseReturnValue:
     """Change the password, end every other session and go on in a new one."""
     try:
-        user = services().accounts.change_password(person(), request.form.get("old", ""), typed_twice())
+        old, new = request.form.get("old", ""), typed_twice()
+        user = services().accounts.change_password(person(), old, new, Visit().client)
     except PasswordRefused as refusal:
         return _again(refusal.sentence), status_of(refusal)
     except SignInRefused as refusal:
         _log.warning("user %s gave a wrong old password", person().id)
-        return _again("The old password is wrong, or the account is locked for some minutes."), status_of(
+        return _again("The old password is wrong, or you have to wait after several wrong ones."), status_of(
             refusal
         )
     sessions.begin(user)

@@ -6,18 +6,13 @@ import hashlib
 
 from flask import Blueprint, Response, request, url_for
 
-from simsvc.flows.saliency import check_same_model, saliency_png, saliency_tag
+from simsvc.flows.saliency import check_same_model, saliency_png
 from simsvc.web.current import services
 
 blueprint = Blueprint("pictures", __name__)
 
-OF_ONE_FACE = "private, max-age=3600, immutable"
-"""A build is never edited in place, but a face may be erased: an hour, as for a record's crop. Private: faces
-stay out of shared caches."""
-OF_ONE_RECORD = "private, max-age=3600"
-"""A record may be erased, and its crop with it."""
-DRAWN_OF_ONE_RECORD = f"{OF_ONE_RECORD}, immutable"
-"""The same crop and model give the same picture. An hour, as for the crop: the record may be erased."""
+OF_PEOPLE = "no-store"
+"""A face may be erased, and no copy of it may outlive that: in no browser, and in no cache on the way."""
 OF_ONE_MODEL = "no-cache"
 """The model may be replaced while its card's address stays: the browser asks, and its tag mostly answers."""
 
@@ -25,32 +20,34 @@ OF_ONE_MODEL = "no-cache"
 @blueprint.get("/estimates/<public_id>/crop.png")
 def crop(public_id: str) -> Response:
     """Return the crop that was judged, pixel for pixel."""
-    return _picture(services().estimates.crop_png(public_id), "image/png", OF_ONE_RECORD)
+    return _of_people(services().estimates.crop_png(public_id), "image/png")
 
 
 @blueprint.get("/estimates/<public_id>/saliency.png")
 def saliency(public_id: str) -> Response:
-    """Return where the estimate came from, drawn on demand unless the client has the picture already."""
+    """Return where the estimate came from, drawn on demand."""
     kept, model = services().estimates, services().corridor().model
     check_same_model(kept.find(public_id), model)
     crop_png = kept.crop_png(public_id)
-    tag = saliency_tag(crop_png, model)
-    if request.if_none_match.contains(tag):
-        return _tagged(Response(status=304), tag, DRAWN_OF_ONE_RECORD)
-    return _tagged(Response(saliency_png(crop_png, model), mimetype="image/png"), tag, DRAWN_OF_ONE_RECORD)
+    return _of_people(saliency_png(crop_png, model), "image/png")
 
 
 @blueprint.get("/model/<name>.png")
 def plot(name: str) -> Response:
     """Return a plot of the model card; only the names that a card may have lead to a file."""
-    return _picture(services().card_plot(name), "image/png", OF_ONE_MODEL)
+    data = services().card_plot(name)
+    response = Response(data, mimetype="image/png")
+    response.headers["Cache-Control"] = OF_ONE_MODEL
+    response.set_etag(hashlib.sha256(data).hexdigest()[:32])
+    response.make_conditional(request.environ)  # in place: 304 where the client has it already
+    return response
 
 
 @blueprint.get("/faces/<index_name>/<build_id>/<face_id>.jpg")
 def face(index_name: str, build_id: str, face_id: str) -> Response:
     """Return the thumbnail of a labelled face as it was in that build."""
     thumbnail = services().gallery(f"{index_name}/{build_id}").thumbnail(face_id)
-    return _picture(thumbnail, "image/jpeg", OF_ONE_FACE)
+    return _of_people(thumbnail, "image/jpeg")
 
 
 def face_url(label: str, face_id: str) -> str:
@@ -59,15 +56,7 @@ def face_url(label: str, face_id: str) -> str:
     return url_for("pictures.face", index_name=index_name, build_id=build_id, face_id=face_id)
 
 
-def _picture(data: bytes, mimetype: str, cache_control: str) -> Response:
-    response = _tagged(
-        Response(data, mimetype=mimetype), hashlib.sha256(data).hexdigest()[:32], cache_control
-    )
-    response.make_conditional(request.environ)  # in place: 304 where the client has it already
-    return response
-
-
-def _tagged(response: Response, tag: str, cache_control: str) -> Response:
-    response.headers["Cache-Control"] = cache_control
-    response.set_etag(tag)
+def _of_people(data: bytes, mimetype: str) -> Response:
+    response = Response(data, mimetype=mimetype)
+    response.headers["Cache-Control"] = OF_PEOPLE
     return response

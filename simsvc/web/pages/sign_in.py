@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.errors import PasswordRefused, SignInRefused
 from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
+from simsvc.web.clients import Visit
 from simsvc.web.current import person, services, visitor
 from simsvc.web.errors import status_of
 from simsvc.web.forms import local_path, typed_twice
@@ -32,15 +33,16 @@ def form() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Sign in and lead to where the visitor wanted to go."""
     name, target = request.form.get("name", ""), local_path(request.form.get("next"))
+    visit = Visit()
     try:
-        user = services().accounts.sign_in(name, request.form.get("password", ""))
+        user = services().accounts.sign_in(name, request.form.get("password", ""), visit.client)
     except SignInRefused as refusal:
         _log.warning("sign-in refused")
         problem = {"next": target, "name": name, "problem": refusal.sentence}
         return render_template("sign_in.html", **problem), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s signed in", user.id)
-    return redirect(target, 303)
+    return _led_on(target, visit)
 
 
 @blueprint.post("/sign-out")
@@ -61,12 +63,18 @@ def welcome(token: str) -> ResponseReturnValue:
 @blueprint.post("/welcome/<token>")
 def accept(token: str) -> ResponseReturnValue:
     """Set the password, use the link up and sign in."""
-    user = services().accounts.invited(token)
+    user, visit = services().accounts.invited(token), Visit()
     try:
-        user = services().accounts.accept(token, typed_twice())
+        user = services().accounts.accept(token, typed_twice(), visit.client)
     except PasswordRefused as refusal:
         problem = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problem": refusal.sentence}
         return render_template("welcome.html", **problem), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s used a one-time link", user.id)
-    return redirect(url_for("pages.start"), 303)
+    return _led_on(url_for("pages.start"), visit)
+
+
+def _led_on(target: str, visit: Visit) -> ResponseReturnValue:
+    response = make_response(redirect(target, 303))
+    visit.remember(response)
+    return response

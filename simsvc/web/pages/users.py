@@ -53,7 +53,7 @@ def disable(user_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/<user_id>/enable")
 def enable(user_id: str) -> ResponseReturnValue:
-    """Open an account again and lift its lock."""
+    """Open an account again; its tokens stay revoked."""
     user = _accounts().enable(user_id)
     _log.info("user %s enabled user %s", person().id, user.id)
     flash(gettext("%(name)s can sign in again.", name=user.name))

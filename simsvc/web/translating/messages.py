@@ -60,7 +60,7 @@ COMPOSED = (
     "Flag: {0}.",
     "The upload is too large: at most {0} MB are accepted. "
     "Save a smaller copy of the photo, or crop it to the face, and try again.",
-    "The old password is wrong, or the account is locked for some minutes.",
+    "The old password is wrong, or you have to wait after several wrong ones.",
 )
 """Sentences that the pure code composes; `tests/simsvc/web/test_language.py` holds them against it."""
 

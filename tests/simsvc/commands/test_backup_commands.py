@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import pwd
 import shutil
 import threading
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from simsvc import commands
 from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
-from simsvc.store.tables import EstimateRow
+from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.web import create_app
 from simsvc.wiring import Services
 from tests.small_site import drawn_photo, make_small_site
@@ -93,6 +96,14 @@ def test_a_backup_made_under_writing_is_whole_and_restores(settings: Settings, t
         assert (session.scalar(select(func.count()).select_from(EstimateRow)) or 0) >= 3
     with back.log.snapshot() as snapshot:
         assert verify(snapshot, lambda _done, _total: None).broken is None
+        assert snapshot.count() > 3
+    with back.database.reading() as session:
+        event = session.scalars(select(EventRow).order_by(EventRow.seq.desc()).limit(1)).one()
+        content = session.get_one(EventContentRow, event.seq).content
+    assert (event.kind, event.actor, event.subject) == ("restore", "command", "backup")
+    said, stated = json.loads(content), json.loads((tmp_path / "kept" / "manifest.json").read_text())
+    assert (said["backup"], said["made_at"]) == ("kept", stated["made_at"])
+    assert said["by"] == pwd.getpwuid(os.getuid()).pw_name
     assert back.secret_key() == desk.secret_key()
     assert estimate(drawn_photo(), "again.jpg", back.corridor()).estimate.status == "estimated"
     back.database.close()

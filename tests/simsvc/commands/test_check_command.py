@@ -41,7 +41,7 @@ def checked(settings: Settings, exit_code: int) -> dict[str, str]:
 def test_a_whole_installation_is_well(site: Settings) -> None:
     """Every part is looked at, none is wrong, and the exit status is 0."""
     said = checked(site, 0)
-    assert len(said) == 11
+    assert len(said) == 13
     assert {words.split()[0] for words in said.values()} == {"ok"}
 
 
@@ -53,6 +53,8 @@ def _harm(site: Settings, part: str) -> None:
             file.write(b"x")
     elif part == "session key":
         site.secret_key_file.chmod(0o644)
+    elif part == "file modes":
+        next(site.index_root.rglob("faces.annoy")).chmod(0o640)
     else:
         desk: Services = create_app(site).extensions["simsvc"]
         statements = {
@@ -65,7 +67,7 @@ def _harm(site: Settings, part: str) -> None:
         desk.database.close()
 
 
-@pytest.mark.parametrize("part", ["index", "model", "session key", "log", "database"])
+@pytest.mark.parametrize("part", ["index", "model", "session key", "file modes", "log", "database"])
 def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     """A damaged file, a key that others read, a forged log, old tables: named, with exit status 1."""
     checked(site, 0)
@@ -73,7 +75,7 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     said = checked(site, 1)
     assert said[part].startswith("WRONG")
     assert [name for name, words in said.items() if words.startswith("WRONG") and name != "kept models"] == [
-        part
+        *(["session key", "file modes"] if part == "session key" else [part])
     ]
 
 

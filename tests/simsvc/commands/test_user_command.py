@@ -107,3 +107,12 @@ def test_no_command_takes_a_password(app: Flask) -> None:
     group = app.cli.commands["user"]
     names = {parameter.name for command in group.commands.values() for parameter in command.params}  # type: ignore[attr-defined]  # click's group
     assert names <= {"name", "role", "url", "help"}
+
+
+def test_a_role_is_changed(user: Run, accounts: Accounts) -> None:
+    """The account has the new role at once; the only admin who can sign in cannot give hers up."""
+    accounts.accept(token_in(user("add", "Anna", "--role", "admin")), GOOD)
+    assert "only administrator" in user("role", "Anna", "auditor", exit_code=1)
+    accounts.accept(token_in(user("add", "Bo", "--role", "admin")), GOOD)
+    assert "Anna is auditor now" in user("role", "anna", "auditor")
+    assert accounts.named("Anna").role == "auditor"

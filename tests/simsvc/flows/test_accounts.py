@@ -19,14 +19,15 @@ from simsvc.errors import (
     SimsvcError,
     UserNotFound,
 )
-from simsvc.flows.accounts import LINK_LIFETIME, Accounts
+from simsvc.flows.accounts import LINK_LIFETIME, NOWHERE, Accounts
 from simsvc.store import migrate
 from simsvc.store.accounts import AccountStore
 from simsvc.store.database import Database
-from simsvc.store.tables import UserRow
-from simsvc.values import Role, User
+from simsvc.store.tables import SignInClientRow, UserRow
+from simsvc.values import Client, Role, User
 
 GOOD, OTHER = "seven grey herons wade", "nine brown otters dive"
+THERE = Client("there", "")
 
 
 class QuickHasher:
@@ -85,9 +86,9 @@ def opened(accounts: Accounts, name: str = "Anna", role: Role = "underwriter") -
     return accounts.accept(accounts.add(name, role).token, GOOD)
 
 
-def refused(accounts: Accounts, name: str, password: str) -> str:
+def refused(accounts: Accounts, name: str, password: str, client: Client = NOWHERE) -> str:
     with pytest.raises(SignInRefused) as caught:
-        accounts.sign_in(name, password)
+        accounts.sign_in(name, password, client)
     return caught.value.sentence
 
 
@@ -178,38 +179,119 @@ def test_a_reset_ends_password_sessions_and_older_links(accounts: Accounts) -> N
     assert accounts.sign_in("Anna", OTHER)
 
 
-def test_five_failures_lock_for_a_minute_and_the_next_for_two(accounts: Accounts, clock: Clock) -> None:
-    """A locked account refuses the right password too; after the lock it opens and the count starts anew."""
+def test_five_failures_slow_a_client_for_a_minute_and_the_next_for_two(
+    accounts: Accounts, clock: Clock
+) -> None:
+    """A slowed client is refused with the right password too; success starts its count anew."""
     opened(accounts)
     for _ in range(5):
-        refused(accounts, "Anna", OTHER)
-    refused(accounts, "Anna", GOOD)
+        refused(accounts, "Anna", OTHER, THERE)
+    refused(accounts, "Anna", GOOD, THERE)
     clock.time += timedelta(seconds=61)
-    refused(accounts, "Anna", OTHER)
+    refused(accounts, "Anna", OTHER, THERE)
     clock.time += timedelta(seconds=61)
-    refused(accounts, "Anna", GOOD)
+    refused(accounts, "Anna", GOOD, THERE)
     clock.time += timedelta(seconds=61)
-    assert accounts.sign_in("Anna", GOOD)
+    assert accounts.sign_in("Anna", GOOD, THERE)
     for _ in range(4):
-        refused(accounts, "Anna", OTHER)
-    assert accounts.sign_in("Anna", GOOD)
+        refused(accounts, "Anna", OTHER, THERE)
+    assert accounts.sign_in("Anna", GOOD, THERE)
 
 
-def test_parallel_guesses_do_not_outrun_the_lock(accounts: Accounts) -> None:
-    """While the fifth guess is still being judged, the account is locked already."""
-    locked = []
+def test_parallel_guesses_do_not_outrun_the_wait(accounts: Accounts) -> None:
+    """While the fifth guess is still being judged, the client has to wait already."""
+    slowed = []
 
     class Watching(QuickHasher):
         def verify(self, password_hash: str | None, password: str) -> bool:
             """Note whether a guess that came now would be refused."""
-            locked.append(accounts.book.attempt("anna", accounts.now()) is None)
+            slowed.append(accounts.book.attempt("anna", accounts.now(), THERE) is None)
             return super().verify(password_hash, password)
 
     opened(accounts)
     watched = replace(accounts, hasher=Watching())
     for _ in range(3):  # each counts twice: once by itself, once by the guess that came meanwhile
-        refused(watched, "Anna", OTHER)
-    assert locked == [False, False, True]
+        refused(watched, "Anna", OTHER, THERE)
+    assert slowed == [False, False, True]
+
+
+def test_many_that_guess_at_once_are_counted_one_by_one(database_url: str, clock: Clock) -> None:
+    """Of twenty parallel guesses of one client, on either database, five are judged."""
+    database = Database(database_url)
+    migrate.upgrade(database.engine)
+    accounts = Accounts(AccountStore(database), QuickHasher(), clock)
+    opened(accounts)
+    with ThreadPoolExecutor(8) as pool:
+        tried = list(pool.map(lambda _: accounts.book.attempt("anna", clock(), THERE), range(20)))
+    database.close()
+    assert sum(credentials is not None for credentials in tried) == 5
+
+
+def test_guesses_from_elsewhere_do_not_hold_the_owner_up(accounts: Accounts, clock: Clock) -> None:
+    """Hammered from thirty networks for a day, the account opens by known browser, known and new network."""
+    home, browser = Client("home", "a"), Client("cafe", "a")
+    accounts.accept(accounts.add("Anna", "underwriter").token, GOOD, home)
+    for hour in range(24):
+        for network in range(30):
+            for _ in range(10):
+                refused(accounts, "Anna", OTHER, Client(f"n{network}", f"d{hour}"))
+        assert accounts.sign_in("Anna", GOOD, browser)
+        assert accounts.sign_in("Anna", GOOD, Client("home", "another"))
+        assert accounts.sign_in("Anna", GOOD, Client(f"hotel {hour}", "yet another"))
+        clock.time += timedelta(hours=1)
+
+
+@pytest.mark.parametrize("networks", [1, 10, 1_000])
+def test_judged_guesses_of_an_hour_are_bounded(accounts: Accounts, clock: Clock, networks: int) -> None:
+    """However many networks guess, at most 100 guesses at one account are judged in any hour."""
+    opened(accounts)
+    judged: list[int] = []
+    for minute in range(180):
+        for attempt in range(20):
+            network = Client(f"n{(minute * 20 + attempt) % networks}", "")
+            if accounts.book.attempt("anna", clock(), network) is not None:
+                judged.append(minute)
+        clock.time += timedelta(minutes=1)
+    for start in range(120):
+        assert sum(start <= minute < start + 60 for minute in judged) <= 100
+    assert judged[-1] > 120, "none is kept out for good"
+
+
+def test_a_browser_that_guesses_is_slowed_like_any_other(accounts: Accounts, clock: Clock) -> None:
+    """The cookie of a browser that signed in before is worth eleven guesses in the first hour, not more."""
+    browser = Client("home", "a")
+    accounts.accept(accounts.add("Anna", "underwriter").token, GOOD, browser)
+    judged = 0
+    for _ in range(60):
+        judged += sum(accounts.book.attempt("anna", clock(), browser) is not None for _ in range(9))
+        clock.time += timedelta(minutes=1)
+    assert judged == 11
+
+
+def test_failures_are_forgotten_with_time(accounts: Accounts, clock: Clock, database: Database) -> None:
+    """After some hours a client has all its attempts again, and nothing of it is kept."""
+    opened(accounts)
+    for _ in range(5):
+        refused(accounts, "Anna", OTHER, THERE)
+    clock.time += timedelta(hours=6)
+    for _ in range(4):
+        refused(accounts, "Anna", OTHER, THERE)
+    assert accounts.sign_in("Anna", GOOD, THERE)
+    clock.time += timedelta(days=91)
+    refused(accounts, "Anna", OTHER, Client("new", ""))
+    with database.reading() as session:
+        kept = set(session.scalars(select(SignInClientRow.client)))
+    assert kept == {"network:new", "unknown"}
+
+
+def test_a_new_link_ends_every_wait(accounts: Accounts) -> None:
+    """Whoever was slowed, the link of an administrator leads in, and the right password after it."""
+    anna = opened(accounts)
+    for network in range(100):
+        refused(accounts, "Anna", OTHER, Client(f"n{network}", ""))
+    refused(accounts, "Anna", GOOD, Client("last", ""))
+    accounts.accept(accounts.reset(anna.id).token, OTHER, Client("last", ""))
+    assert accounts.sign_in("Anna", OTHER, Client("last", ""))
 
 
 def test_every_refusal_is_alike(accounts: Accounts) -> None:
@@ -277,6 +359,17 @@ def test_an_unknown_account_is_a_sentence(accounts: Accounts, method: str) -> No
     """Nothing is done to an account that is not there."""
     with pytest.raises(UserNotFound, match="no such account"):
         getattr(accounts, method)("0" * 32)
+
+
+def test_a_role_that_is_taken_away_ends_sessions_and_the_last_admin_keeps_hers(accounts: Accounts) -> None:
+    """The epoch passes with any change of role; the only admin who can sign in stays one."""
+    first = opened(accounts, "First", "admin")
+    with pytest.raises(LastAdmin):
+        accounts.change_role(first.id, "auditor")
+    opened(accounts, "Second", "admin")
+    changed = accounts.change_role(first.id, "auditor")
+    assert (changed.role, changed.epoch > first.epoch) == ("auditor", True)
+    assert accounts.change_role(first.id, "admin").role == "admin"
 
 
 def test_a_closed_account_has_no_link(accounts: Accounts) -> None:

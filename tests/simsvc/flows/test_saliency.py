@@ -9,7 +9,7 @@ from PIL import Image
 
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import ModelChanged
-from simsvc.flows.saliency import BATCH, check_same_model, saliency_png, saliency_tag
+from simsvc.flows.saliency import BATCH, check_same_model, saliency_png
 from simsvc.steps.picture import from_png, to_png
 from simsvc.steps.saliency import SHOWN_PX, overlay, saliency
 from simsvc.values import Crop, Estimate, RecordedEstimate
@@ -25,13 +25,6 @@ def test_the_picture_is_that_of_one_pass_over_all_crops(tiny_model: OnnxModel) -
     assert drawn.shape == (SHOWN_PX, SHOWN_PX, 3)
     assert np.abs(drawn.astype(int) - whole.astype(int)).max() <= 1
     assert 82 % BATCH == 1  # the last batch is of one crop: no batch is ever empty
-
-
-def test_the_tag_tells_crops_and_models_apart(tiny_model: OnnxModel) -> None:
-    """The same crop and model give the same tag, another crop another one."""
-    one, other = to_png(CROP.rgb), to_png(CROP.rgb[::-1])
-    assert saliency_tag(one, tiny_model) == saliency_tag(one, tiny_model)
-    assert saliency_tag(one, tiny_model) != saliency_tag(other, tiny_model)
 
 
 def test_an_estimate_of_another_model_is_not_explained(tiny_model: OnnxModel) -> None:

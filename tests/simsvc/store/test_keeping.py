@@ -92,17 +92,17 @@ def test_old_photos_are_purged_and_keys_rotate(
     """Only what is older goes; a rotated photo opens with the new key alone; the files are scrubbed."""
     store = EstimateStore(database, cipher)
     kept = store.record(SHOWN)
-    assert PhotoStore(database, cipher).purge(kept.created_at, "command") == 0
+    assert PhotoStore(database, cipher).purge(kept.created_at, "command", NOW) == 0
     fresh = FernetCipher([key := new_key()])
     with database.reading() as session:
         token = session.scalars(select(PhotoRow.token)).one()
     both = _Both(fresh, cipher)
-    assert PhotoStore(database, both).rotate("command", lambda _done, _total: None) == (1, 0)
+    assert PhotoStore(database, both).rotate("command", lambda _done, _total: None, NOW) == (1, 0)
     assert PhotoStore(database, FernetCipher([key])).find(kept.id) == b"the photo"
     with pytest.raises(PhotoLocked):
         fresh.decrypt(token)
     later = kept.created_at + timedelta(days=1)
-    assert PhotoStore(database, cipher).purge(later, "command") == 1
+    assert PhotoStore(database, cipher).purge(later, "command", NOW) == 1
     assert [entry for entry in caplog.records if entry.levelno >= logging.ERROR] == []
 
 
@@ -148,5 +148,5 @@ def test_a_face_and_its_event_come_together(database: Database) -> None:
     assert count(database, EventRow) == before
     assert faces.put([face], "add", "command", lambda: 7) == 7
     assert faces.find("f1") == face
-    faces.erase("f1", "command", lambda: 8)
+    faces.erase("f1", "command", lambda: 8, NOW)
     assert faces.find("f1") is None

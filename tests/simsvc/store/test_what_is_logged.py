@@ -18,7 +18,7 @@ from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
 from simsvc.store.switches import SwitchStore
-from simsvc.values import DecisionDraft, NewPhoto, Refusal
+from simsvc.values import Client, DecisionDraft, NewPhoto, Refusal
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
 
@@ -73,21 +73,21 @@ def test_changes_of_accounts_are_logged_with_who_made_them(database: Database) -
     ]
 
 
-def test_sign_ins_failures_and_locks_are_logged(database: Database) -> None:
+def test_sign_ins_and_failures_are_logged(database: Database) -> None:
     """A refused name that no account has is logged without it: it may be a password in the wrong field."""
     store = AccountStore(database)
     user = store.add("Anna", "anna", "auditor", NOW)
-    store.succeed(user.id, NOW, None)
-    store.refuse("anna")
-    store.refuse("my secret password")
-    store.lock(user.id, NOW)
+    store.succeed(user.id, NOW, Client("a", "b"), None)
+    store.refuse("anna", None)
+    store.refuse("my secret password", None)
+    store.refuse("anna", NOW)
     store.end_sessions(user.id)
     own = f"user:{user.id}"
     assert logged(database)[1:] == [
         ("sign_in", own, own, {"outcome": "succeeded"}),
         ("sign_in", "visitor", own, {"outcome": "refused"}),
         ("sign_in", "visitor", "visitor", {"outcome": "refused"}),
-        ("sign_in", "visitor", own, {"outcome": "locked", "until": NOW.isoformat()}),
+        ("sign_in", "visitor", own, {"outcome": "refused", "slowed_until": NOW.isoformat()}),
         ("sign_in", own, own, {"outcome": "signed_out"}),
     ]
 

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from simsvc.settings import Settings
 from simsvc.store.cases import HistoryFilter
+from simsvc.store.tables import SignInClientRow
 from simsvc.web import create_app
+from simsvc.web.clients import network_of
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of, signed_in
 from tests.simsvc.web.test_pages import checked, upload
@@ -185,20 +188,75 @@ def test_a_token_of_another_session_is_worth_nothing(desk: Flask) -> None:
     assert victim.post("/users", data={"name": "Mallory", "role": "admin"}).status_code == 400
 
 
-def test_guessing_one_account_locks_it_and_tells_nothing(desk: Flask) -> None:
+def at(desk: Flask, address: str) -> FlaskClient:
+    """Return the browser of nobody at a network address."""
+    client = client_of(desk, None)
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def test_guessing_one_account_slows_the_guesser_and_tells_nothing(desk: Flask) -> None:
     """Six guesses: then the right password is refused with the very page that an unknown name gets."""
     account(desk, "underwriter", "Guessed")
-    client = client_of(desk, None)
+    client = at(desk, "203.0.113.7")
     for _ in range(5):
         assert enter(client, "Guessed", "a wrong password") == 403
-    locked = client.post("/sign-in", data={"name": "Guessed", "password": PASSWORD})
+    slowed = client.post("/sign-in", data={"name": "Guessed", "password": PASSWORD})
     unknown = client.post("/sign-in", data={"name": "Unknown", "password": PASSWORD})
-    assert (locked.status_code, unknown.status_code) == (403, 403)
+    assert (slowed.status_code, unknown.status_code) == (403, 403)
 
     def shown(html: str) -> str:
         return re.sub(r'value="[^"]*"', "", html)
 
-    assert shown(locked.text) == shown(unknown.text)
+    assert shown(slowed.text) == shown(unknown.text)
+    assert enter(at(desk, "203.0.113.8"), "Guessed", PASSWORD) == 303
+
+
+def test_a_browser_that_signed_in_before_is_not_held_up_at_a_guessers_address(desk: Flask) -> None:
+    """Behind one address with the guesser, her own browser opens; the cookie alone opens nothing."""
+    account(desk, "underwriter", "Neighbour")
+    hers, guesser = at(desk, "203.0.113.9"), at(desk, "203.0.113.9")
+    response = hers.post("/sign-in", data={"name": "Neighbour", "password": PASSWORD})
+    cookie = next(one for one in response.headers.getlist("Set-Cookie") if one.startswith("simsvc-browser="))
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=Lax", "Max-Age=7776000"))
+    for _ in range(8):
+        enter(guesser, "Neighbour", "a wrong password")
+    kept = hers.get_cookie("simsvc-browser")
+    assert kept
+    for value, status in ((None, 403), ("A" * 43, 403), (kept.value, 303)):
+        browser = at(desk, "203.0.113.9")
+        if value:
+            browser.set_cookie("simsvc-browser", value)
+        assert enter(browser, "Neighbour", PASSWORD) == status
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        (None, "unknown"),
+        ("no address", "unknown"),
+    ],
+)
+def test_what_counts_as_one_network(address: str | None, network: str) -> None:
+    """An IPv4 address, in either notation; of IPv6 the half that one machine may have all addresses of."""
+    assert network_of(address) == network
+
+
+def test_no_address_and_no_cookie_is_kept(desk: Flask) -> None:
+    """What is kept of clients are digests."""
+    account(desk, "underwriter", "Digested")
+    client = at(desk, "203.0.113.77")
+    enter(client, "Digested", PASSWORD)
+    with desk.extensions["simsvc"].database.reading() as session:
+        kept = "".join(session.scalars(select(SignInClientRow.client)))
+    cookie = client.get_cookie("simsvc-browser")
+    assert cookie
+    assert "203.0.113.77" not in kept
+    assert cookie.value not in kept
 
 
 def test_guessing_many_accounts_meets_the_rate(site: Settings) -> None:

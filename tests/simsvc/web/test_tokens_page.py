@@ -6,7 +6,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.simsvc.web.signed_in import signed_in
+from simsvc.errors import NotPermitted
+from simsvc.values import Role, User
+from simsvc.values.tokens import SCOPES, Scope, TokenDraft
+from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_pages import checked
 
 FORM = {"name": "audit tool", "scope": "audit", "days": "30"}
@@ -77,3 +80,48 @@ def test_the_reference_lists_every_operation_object_and_code(app: Flask) -> None
     asked = set(re.findall(r'/api-reference/objects#(object-\w+)"', page.text))
     assert "object-EstimatePage" in asked
     assert [name for name in asked if f'id="{name}"' not in objects.text] == []
+
+
+def tokens_of(app: Flask, user: User, *scopes: Scope) -> str:
+    draft = TokenDraft("hers", scopes or SCOPES, 30)
+    return str(app.extensions["simsvc"].tokens.create(draft, user.id).text)
+
+
+def opens(app: Flask, text: str) -> int:
+    headers = {"Authorization": f"Bearer {text}"}
+    return app.test_client().get("/api/v1/estimates", headers=headers).status_code
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_tokens_of_a_closed_account_die_with_it(app: Flask, scope: Scope) -> None:
+    """Closed by page, every token that she made is refused at once, others' are not; opened, it stays so."""
+    hers, other = account(app, "admin", f"closing {scope}"), account(app, "admin", "staying")
+    text, kept = tokens_of(app, hers, scope), tokens_of(app, other, scope)
+    admin = client_of(app, other)
+    assert [opens(app, one) for one in (text, kept)] == [200, 200]
+    assert admin.post(f"/users/{hers.id}/disable").status_code == 303
+    assert [opens(app, one) for one in (text, kept)] == [401, 200]
+    assert admin.post(f"/users/{hers.id}/enable").status_code == 303
+    assert [opens(app, one) for one in (text, kept)] == [401, 200]
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 200), ("auditor", 401), ("underwriter", 401)])
+def test_the_tokens_of_one_who_is_no_admin_any_more_die(app: Flask, role: Role, status: int) -> None:
+    """Only administrators make tokens: with another role, all of hers are refused, and her session ends."""
+    hers = account(app, "admin", f"changing to {role}")
+    account(app, "admin", "staying")
+    texts, browser = [tokens_of(app, hers, scope) for scope in SCOPES], client_of(app, hers)
+    app.extensions["simsvc"].accounts.change_role(hers.id, role)
+    assert [opens(app, text) for text in texts] == [status] * 3
+    assert browser.get("/").status_code == 303
+    app.extensions["simsvc"].accounts.change_role(hers.id, "admin")
+    assert [opens(app, text) for text in texts] == [status] * 3
+
+
+def test_a_token_made_while_the_account_is_closed_is_not_made(app: Flask) -> None:
+    """A request that was under way when the account was closed makes no token."""
+    hers = account(app, "admin", "hurried")
+    account(app, "admin", "staying")
+    app.extensions["simsvc"].accounts.disable(hers.id)
+    with pytest.raises(NotPermitted):
+        tokens_of(app, hers)

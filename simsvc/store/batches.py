@@ -15,6 +15,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.events import append
 from simsvc.store.tables import BatchPhotoRow, BatchRow
 from simsvc.values import Batch, BatchPhoto, Estimate, NewPhoto, PhotoStatus, RecordedEstimate, Refusal
+from simsvc.values.erasure import ERASED
 from simsvc.values.events import PROGRAM, EventKind, NewEvent, actor_of
 
 NAME_CHARACTERS = 255
@@ -224,4 +225,5 @@ def _photo(row: BatchPhotoRow) -> BatchPhoto:
 
 
 def _batch(row: BatchRow, counts: dict[str, int]) -> Batch:
-    return Batch(row.public_id, row.sequence, row.name, row.created_at, row.asked_by, row.problem, counts)
+    name = "" if row.name == ERASED else row.name
+    return Batch(row.public_id, row.sequence, name, row.created_at, row.asked_by, row.problem, counts)

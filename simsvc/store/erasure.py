@@ -24,11 +24,9 @@ from simsvc.store.tables import (
     NeighbourRow,
     PhotoRow,
 )
-from simsvc.values.erasure import Erasable, Receipt
+from simsvc.values.erasure import ERASED, Erasable, Receipt
 from simsvc.values.events import EventKind, NewEvent
 
-ERASED = "erased"
-"""What stands where a name stood, and the code of a photo that was erased before it was judged."""
 PUBLIC_ID_CHARACTERS = 32
 """Of an estimate's public id, with which the result of a request begins."""
 TABLES = (
@@ -148,7 +146,11 @@ def _erase(
 
 
 def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) -> None:
-    """Take names and references out of batches; what was not judged yet never will be."""
+    """Take names and references out of batches; what was not judged yet never will be.
+
+    A batch is called after its first photo, its folder or its ZIP file, each of which may name the person
+    whose photo is erased: the batch loses its name with the first of its photos that is erased.
+    """
     which = _in_batches(ids, reference)
     batches = list(session.scalars(select(BatchPhotoRow.batch).where(which).distinct()))
     photos = update(BatchPhotoRow)
@@ -156,9 +158,7 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
     blank = photos.values(photo_name=ERASED, sentence=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None))
-    named = select(BatchPhotoRow.batch).where(BatchPhotoRow.photo_name != ERASED)
-    nameless = BatchRow.sequence.in_(batches) & BatchRow.sequence.not_in(named)
-    _run(session, update(BatchRow).where(nameless).values(name=ERASED))
+    _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED))
 
 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:

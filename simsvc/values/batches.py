@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from simsvc.values.erasure import ERASED
+
 PhotoStatus = Literal["waiting", "estimated", "refused", "failed"]
 """Not yet judged; answered with an age; answered with a refusal; given up, which is ours to mend."""
 
@@ -59,6 +61,11 @@ class BatchPhoto:
     estimate_id: str | None = None
     age_years: float | None = None
 
+    @property
+    def erased(self) -> bool:
+        """Say whether the photo and its record were erased; what is left is its place in the batch."""
+        return self.code == ERASED
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -67,7 +74,7 @@ class Batch:
     Attributes:
         id: public: 32 hex digits.
         number: running number, 1 and up.
-        name: what the client calls what was sent.
+        name: what the client calls what was sent; empty once one of the photos was erased.
         created_at: UTC.
         asked_by: public id of the account that sent them.
         problem: why it does not go on just now, as a sentence, or None.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ERASED = "erased"
+"""What stands in a batch where the name of an erased photo stood, and the photo's code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Erasable:

@@ -90,7 +90,9 @@ SimsvcError
 │   ├── ArchiveUnsafe          archive_unsafe
 │   ├── ArchiveBomb            archive_bomb
 │   ├── CasesUnreadable        cases_unreadable
+│   ├── BatchQuota             batch_quota
 │   ├── BatchUnwritable        batch_unwritable
+│   │   └── DiskReserve        disk_reserve
 │   ├── AlreadyJudged          already_judged
 │   └── BatchNotFound          batch_not_found
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
@@ -647,7 +649,7 @@ class ArchiveUnsafe(BatchError):
 
 
 class ArchiveBomb(BatchError):
-    """A file in the ZIP unpacks to far more than any photo would."""
+    """Files in the ZIP share bytes, so that far more would be unpacked than came."""
 
     code = "archive_bomb"
 
@@ -658,10 +660,22 @@ class CasesUnreadable(BatchError):
     code = "cases_unreadable"
 
 
+class BatchQuota(BatchError):
+    """More of an account's photos would wait than may."""
+
+    code = "batch_quota"
+
+
 class BatchUnwritable(BatchError):
     """The waiting photos cannot be kept."""
 
     code = "batch_unwritable"
+
+
+class DiskReserve(BatchUnwritable):
+    """Keeping the photos would take room that is kept free for the service's records."""
+
+    code = "disk_reserve"
 
 
 class AlreadyJudged(BatchError):

@@ -2,7 +2,17 @@
 
 from simsvc.values.accounts import ROLES, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
-from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
+from simsvc.values.batches import (
+    Batch,
+    BatchNotes,
+    BatchPhoto,
+    IndexSwitch,
+    LeftOut,
+    NewPhoto,
+    PhotoStatus,
+    Refusal,
+    Waiting,
+)
 from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
 from simsvc.values.faces import (
     Crop,
@@ -23,6 +33,7 @@ __all__ = [
     "EVERY_FACE",
     "ROLES",
     "Batch",
+    "BatchNotes",
     "BatchPhoto",
     "Credentials",
     "Crop",
@@ -38,6 +49,7 @@ __all__ = [
     "IndexSwitch",
     "Invitation",
     "LabelledFace",
+    "LeftOut",
     "Levels",
     "Neighbour",
     "NewPhoto",

@@ -31,7 +31,8 @@ NESTED = (SIGNATURE, b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh"
 MOST_DIRECTORY_BYTES = 1_000_000
 """The list of files is read as a whole; 46 bytes and a name for each. A batch has far fewer entries."""
 LOCAL_HEADER = struct.Struct("<4s22xHH")
-"""Signature, bytes of the name and of the extra fields, before a file's own bytes. Source: APPNOTE.TXT, 4.3.7."""
+"""Signature, bytes of the name and of the extra fields, before a file's own bytes. Source: APPNOTE.TXT,
+4.3.7."""
 UTF8_FLAG = 0x800
 """That a name is in UTF-8. Source: APPNOTE.TXT, 4.4.4, bit 11."""
 PIECE_BYTES = 1 << 16
@@ -107,10 +108,10 @@ class PhotoZip:
             ArchiveNested: a file is an archive.
         """
         entries = [entry for entry in self._archive.infolist() if not _is_folder(entry)]
-        tables = [entry for entry in entries if entry.filename.lower().endswith(".csv")]
+        tables = [entry for entry in entries if _is_table(entry)]
         for entry, path in zip(tables, self._paths(tables, ()), strict=True):
             yield self._unpacked(entry, path)
-        others = [entry for entry in entries if entry not in tables]
+        others = [entry for entry in entries if not _is_table(entry)]
         for entry, path in zip(others, self._paths(others, known()), strict=True):
             yield self._unpacked(entry, path)
 
@@ -154,7 +155,9 @@ class _ShortReads:
         Raises:
             BatchTooLarge: more are asked for than a list of files may have.
         """
-        data = self._stream.read(MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1))
+        data = self._stream.read(
+            MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
+        )
         if len(data) > MOST_DIRECTORY_BYTES:
             raise BatchTooLarge("The ZIP holds far too many files. Send the photos as several batches.")
         return data
@@ -163,14 +166,23 @@ class _ShortReads:
 class _damage_told:  # noqa: N801 - reads as a verb
     """Tells whatever unpacking raises as the damage that it is.
 
-    Of a ZIP whose stated sizes are lies, no more than the stated bytes are unpacked, and the CRC does not fit.
+    Of a ZIP whose stated sizes are lies, no more than the stated bytes are unpacked, and the CRC does not
+    fit.
     """
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        damage = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, ValueError)
+        damage = (
+            zipfile.BadZipFile,
+            zlib.error,
+            struct.error,
+            EOFError,
+            NotImplementedError,
+            OSError,
+            ValueError,
+        )
         if kind is not None and issubclass(kind, (*damage, RuntimeError)):
             raise _damaged() from None
 
@@ -178,12 +190,12 @@ class _damage_told:  # noqa: N801 - reads as a verb
 def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
     """Hold every file's bytes, with its header, against the next one's beginning and the list of files.
 
-    Source: CPython, gh-109858, "Protect zipfile from quoted-overlap zipbomb"; D. Fifield, "A better zip bomb",
-    WOOT 2019.
+    Source: CPython, gh-109858, "Protect zipfile from quoted-overlap zipbomb"; D. Fifield, "A better zip
+    bomb", WOOT 2019.
     """
     entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
-    limits = [*(entry.header_offset for entry in entries[1:]), archive.start_dir]
-    for entry, limit in zip(entries, limits, strict=bool(entries)):
+    limits = [*(entry.header_offset for entry in entries), archive.start_dir][1:]
+    for entry, limit in zip(entries, limits, strict=True):
         stream.seek(entry.header_offset)
         header = stream.read(LOCAL_HEADER.size)
         if len(header) < LOCAL_HEADER.size or not header.startswith(SIGNATURE):
@@ -191,13 +203,17 @@ def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
         _, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
         if entry.header_offset + len(header) + name_bytes + extra_bytes + entry.compress_size > limit:
             raise ArchiveBomb(
-                "Files in the ZIP share the same bytes, as in one that is made to fill a disk, so nothing was "
-                "taken from it. Pack the photos again and send the new ZIP."
+                "Files in the ZIP share the same bytes, as in one that is made to fill a disk, "
+                "so nothing was taken from it. Pack the photos again and send the new ZIP."
             )
 
 
 def _is_folder(entry: zipfile.ZipInfo) -> bool:
     return entry.filename.endswith(("/", "\\"))
+
+
+def _is_table(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.lower().endswith(".csv")
 
 
 def _raw(entry: zipfile.ZipInfo) -> bytes:

@@ -1,4 +1,4 @@
-"""What a batch's table declares of its photos: case, birth date and date of the photo, by the photos' names."""
+"""What a batch's table declares of its photos by their names: case, birth date and date of the photo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ NAME_CHARACTERS = 80
 
 NO_FILE = "Line {0} of the CSV lacks its file."
 NOTHING_DECLARED = "Line {0} of the CSV lacks its case, or a date."
-TOO_MANY_CELLS = "Line {0} of the CSV has more cells than the first line names columns: put {1} in quotation marks."
+TOO_MANY_CELLS = (
+    "Line {0} of the CSV has more cells than the first line names columns: put {1} in quotation marks."
+)
 TWICE = "Line {0} of the CSV names a file a second time: {1}."
 NO_CASE = (
     "The case in line {0} of the CSV is no case reference: it has at most {1} characters that can be seen, "
@@ -95,7 +97,7 @@ class CaseTable:
     unread: tuple[str, ...] = ()
 
 
-class _RowRefused(Exception):  # noqa: N818 - never leaves this module
+class _RowRefused(Exception):
     """Why a row cannot be used: one of `SENTENCES`, and what stands in its gaps."""
 
     def __init__(self, form: str, *values: object, more: str = "") -> None:
@@ -181,8 +183,8 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
 def date_of(text: str) -> date | None:
     """Return the date of a cell as spreadsheets write it, None where it is empty.
 
-    Year first ("1990-02-28", "1990/2/28", "1990年2月28日"), day first with dots as in German ("28.2.1990"), or
-    slashed where only one reading is a date ("28/2/1990").
+    Year first ("1990-02-28", "1990/2/28", "1990年2月28日"), day first with dots as in German ("28.2.1990"),
+    or slashed where only one reading is a date ("28/2/1990").
 
     Raises:
         DatesRefused: it is no date; its sentence is one of `NO_DATE` and `AMBIGUOUS`.
@@ -264,7 +266,7 @@ def _dates_of(cells: Mapping[str, str], line: int, today: date) -> tuple[date | 
             raise _RowRefused(refused.sentence, said, line, _quoted(text)) from None
         iso.append(day.isoformat() if day else "")
     try:
-        return checked_dates(*iso, today)
+        return checked_dates(iso[0], iso[1], today)
     except DatesRefused as refused:
         raise _RowRefused(UNFIT_DATES, line, more=refused.sentence) from None
 

@@ -1,4 +1,4 @@
-"""What a file is: a photo to judge, the table beside them, or neither. Its content decides, not its ending."""
+"""What a file is: a photo to judge, the table beside them, or neither. Content decides, not the ending."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from simsvc.steps.file_names import UNWANTED, Unwanted, last_part, unwanted
 
 Sort = Literal["photo", "table", "not_a_photo"] | Unwanted
 
-LEFT_OUT = {**UNWANTED, "not_a_photo": "not a photo"}
+LEFT_OUT: dict[Sort, str] = {**UNWANTED, "not_a_photo": "not a photo"}
 """What people are told of each reason for leaving a file out."""
 HEAD_BYTES = 4096
 """How much of a file's beginning tells what it is."""
-ENDINGS = frozenset(
-    "jpg jpeg jpe jfif jfi jif mpo png apng webp heic heics heif heifs hif avif tif tiff bmp dib gif jp2 j2k "
-    "jpf jpx jpm ppm pgm pbm pnm jxl dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw x3f 3fr iiq "
-    "pdf psd svg".split()
-)
-"""Endings of pictures, and of PDF, as scanners write pages: such a file gets a row, and a refusal that says what
-is wrong with it. Source: IANA, media types image/*; ExifTool, "Supported File Types"."""
+PICTURES = "jpg jpeg jpe jfif jfi jif mpo png apng webp heic heics heif heifs hif avif tif tiff bmp dib gif"
+RARER = "jp2 j2k jpf jpx jpm ppm pgm pbm pnm jxl pdf psd svg"
+RAW = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw x3f 3fr iiq"
+ENDINGS = frozenset(f"{PICTURES} {RARER} {RAW}".split())
+"""Endings of pictures, and of PDF, as scanners write pages: such a file gets a row, and a refusal that says
+what is wrong with it. Source: IANA, media types image/*; ExifTool, "Supported File Types"."""
 SIGNATURES = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -42,12 +41,14 @@ SIGNATURES = (
     b"8BPS",
     b"%PDF-",
 )
-"""Of pictures, also of kinds that are refused by name, and of PDF. Source: ExifTool and the formats' standards."""
+"""Of pictures, also of kinds that are refused by name, and of PDF. Source: ExifTool and the formats'
+standards."""
 BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
-"""Of pictures among the files that begin like a film. Source: MP4 registration authority, brands; ISO/IEC 23008-12."""
+"""Of pictures among the files that begin like a film. Source: MP4 registration authority, brands; ISO/IEC
+23008-12."""
 OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/", b"_rels/.rels", b"docProps/")
-"""How the first file of an Office document is called, which is a ZIP. Source: ECMA-376 part 2; OpenDocument 1.3,
-part 2, "Packages"."""
+"""How the first file of an Office document is called, which is a ZIP. Source: ECMA-376 part 2; OpenDocument
+1.3, part 2, "Packages"."""
 ZIP_NAME_PLACE = 30
 """Where a ZIP's first name begins. Source: APPNOTE.TXT, 4.3.7."""
 

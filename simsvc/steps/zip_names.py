@@ -1,8 +1,8 @@
 """Names of files in a ZIP that does not say in which encoding they are: guessed, and the guess is said.
 
-A ZIP that says nothing has its names in whatever the packing machine uses: UTF-8 on macOS, the "OEM" code page on
-Windows. Each encoding that fits all names is weighed by how usual the characters are that it makes of them; the
-names of one ZIP are weighed together, as one machine packed them. Source: APPNOTE.TXT, appendix D.
+A ZIP that says nothing has its names in whatever the packing machine uses: UTF-8 on macOS, the "OEM" code
+page on Windows. Each encoding that fits all names is weighed by how usual the characters are that it makes of
+them; the names of one ZIP are weighed together, as one machine packed them. Source: APPNOTE.TXT, appendix D.
 """
 
 from __future__ import annotations
@@ -52,35 +52,34 @@ _HANGUL = frozenset(
 )
 _LATIN = frozenset("äöüßÄÖÜéèêëÉÈÊàâáãåæÀÁÂÅÆçÇñÑóòôõøÓÔÕØíìîïÍÎúùûÚÛýÿœŒšŠžŽ")
 _CYRILLIC = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
-"""Characters of people's names, of what such files are called, and the most frequent ones besides: written by hand
-for this purpose. `tests/simsvc/steps/test_zip_names.py` holds them against names of each language."""
+"""Characters of people's names, of what such files are called, and the most frequent ones besides: written by
+hand for this purpose. `tests/simsvc/steps/test_zip_names.py` holds them against names of each language."""
 
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30ff]")
-_IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
-_SYLLABLE = re.compile(r"[\uac00-\ud7a3]")
 _WORD = re.compile(r"[^\W\d_]+")
-SELDOM = 0.4
-"""Weight of a character of the right script that is not in the lists; one in them weighs 1."""
-SELDOM_SYLLABLE = 0.2
-"""The same of Hangul, of which far fewer are used than there are."""
+SELDOM, SELDOM_SYLLABLE, RARE = 0.4, 0.2, 0.1
+"""Weights of characters that are not in the lists, where one in them weighs 1: of the standard's first level,
+of Hangul, of which far fewer are used than there are, and of any other."""
 SHORTEST_WORD = 3
 """Letters; of fewer, any bytes are a word in some code page."""
 
 
-def _east_asian(usual: Collection[str], script: re.Pattern[str], seldom: float) -> Callable[[str], float]:
-    def weight(text: str) -> float:
-        return sum(1.0 if c in usual else seldom if script.match(c) else 0.0 for c in text)
+def _east_asian(
+    usual: Collection[str], codec: str, last_lead: int, seldom: float = SELDOM
+) -> Callable[[str], float]:
+    """Weigh ideographs or syllables; the first level has lead bytes up to `last_lead` in `codec`."""
 
-    return weight
+    def of(character: str) -> float:
+        if character in usual or _KANA.match(character):
+            return 1.0
+        code = character.encode(codec, "ignore")
+        return (seldom if code[0] <= last_lead else RARE) if len(code) == 2 and character.isalpha() else 0.0
 
-
-def _japanese(text: str) -> float:
-    weigh = _east_asian(_KANJI, _IDEOGRAPH, SELDOM)
-    return sum(1.0 if _KANA.match(c) else weigh(c) for c in text)
+    return lambda text: sum(of(character) for character in text if not character.isascii())
 
 
 def _alphabetic(usual: Collection[str], *, beside_ascii: bool) -> Callable[[str], float]:
-    """Weigh letters in words that are written as words are: not "ХЕИэ", and not "ÕÅÈý" without a plain letter."""
+    """Weigh letters in words as they are written: not "ХЕИэ", nor "ÕÅÈý" without a plain letter."""
 
     def weight(text: str) -> float:
         return sum(
@@ -95,17 +94,18 @@ def _alphabetic(usual: Collection[str], *, beside_ascii: bool) -> Callable[[str]
 
 
 ENCODINGS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
-    ("GBK", "gb18030", _east_asian(_HANZI, _IDEOGRAPH, SELDOM)),
-    ("Big5", "big5hkscs", _east_asian(_HANZI_TRADITIONAL, _IDEOGRAPH, SELDOM)),
-    ("Shift-JIS", "cp932", _japanese),
-    ("EUC-KR", "cp949", _east_asian(_HANGUL, _SYLLABLE, SELDOM_SYLLABLE)),
+    ("GBK", "gb18030", _east_asian(_HANZI, "gb2312", 0xD7)),
+    ("Big5", "big5hkscs", _east_asian(_HANZI_TRADITIONAL, "big5", 0xC6)),
+    ("Shift-JIS", "cp932", _east_asian(_KANJI, "shift_jis", 0x97)),
+    ("EUC-KR", "cp949", _east_asian(_HANGUL, "euc_kr", 0xC8, SELDOM_SYLLABLE)),
     (DEFAULT, "cp437", _alphabetic(_LATIN, beside_ascii=True)),
     ("CP850", "cp850", _alphabetic(_LATIN, beside_ascii=True)),
     ("CP1252", "cp1252", _alphabetic(_LATIN, beside_ascii=True)),
     ("CP866", "cp866", _alphabetic(_CYRILLIC, beside_ascii=False)),
     ("CP1251", "cp1251", _alphabetic(_CYRILLIC, beside_ascii=False)),
 )
-"""Name, Python's codec, and weight of a text's characters beyond ASCII; of two that weigh the same the first."""
+"""Name, Python's codec, and weight of a text's characters beyond ASCII; of two that weigh the same the first.
+First levels: GB 2312, rows 16 to 55; Big5, A4 to C6; JIS X 0208, rows 16 to 47; KS X 1001, rows 16 to 40."""
 
 
 def decoded(raws: Sequence[bytes], known: Collection[str] = ()) -> tuple[str, list[str]]:

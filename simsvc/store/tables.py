@@ -233,7 +233,8 @@ class BatchRow(Table):
     problem: Mapped[str | None]
     """Why its photos cannot be judged just now, as a sentence; gone with the next photo that is."""
     notes: Mapped[str | None] = mapped_column(Text)
-    """Of `values.BatchNotes`, as JSON; gone with the first photo that is erased: file names may name people."""
+    """Of `values.BatchNotes`, as JSON; gone with the first photo that is erased: file names may name
+    people."""
 
 
 class BatchPhotoRow(Table):

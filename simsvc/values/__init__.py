@@ -66,4 +66,5 @@ __all__ = [
     "Status",
     "SupportScale",
     "User",
+    "Waiting",
 ]

@@ -50,7 +50,7 @@ def test_single_names_are_read(codec: str, encoding: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Müller.jpg", "Mu\u0308ller.jpg", "张三.jpg", "Иванов.jpg"])
 def test_names_that_are_utf8_are_read_as_such(name: str) -> None:
-    """macOS writes UTF-8 without saying so."""
+    """UTF-8 is what macOS writes, without saying so."""
     assert decoded([name.encode(), b"a.jpg"]) == (UTF8, [name, "a.jpg"])
 
 

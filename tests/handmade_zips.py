@@ -92,7 +92,9 @@ def end(count: int, size: int, start: int, *, zip64: bool = False) -> bytes:
         return struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, size, start, 0)
     record = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, start + size, 1)
-    plain = struct.pack("<4s4H2IH", b"PK\x05\x06", NEVER & 0xFFFF, NEVER & 0xFFFF, 0xFFFF, 0xFFFF, NEVER, NEVER, 0)
+    plain = struct.pack(
+        "<4s4H2IH", b"PK\x05\x06", NEVER & 0xFFFF, NEVER & 0xFFFF, 0xFFFF, 0xFFFF, NEVER, NEVER, 0
+    )
     return record + locator + plain
 
 

@@ -9,7 +9,10 @@ from simsvc.steps.file_names import UNWANTED, Unwanted, last_part, unwanted
 
 Sort = Literal["photo", "table", "not_a_photo"] | Unwanted
 
-LEFT_OUT: dict[Sort, str] = {**UNWANTED, "not_a_photo": "not a photo"}
+LEFT_OUT: dict[str, str] = {
+    "not_a_photo": "not a photo",
+    **{str(why): words for why, words in UNWANTED.items()},
+}
 """What people are told of each reason for leaving a file out."""
 HEAD_BYTES = 4096
 """How much of a file's beginning tells what it is."""

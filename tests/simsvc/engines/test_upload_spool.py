@@ -58,8 +58,6 @@ def test_many_parts_take_one_open_file_without_a_name(tmp_path: Path) -> None:
 def test_the_reserve_is_looked_at_while_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk fills meanwhile, the rest is thrown away, the room given back and the reason kept."""
     free = iter([200_000_000, 90_000_000])
-    usage = os.statvfs(tmp_path)
-    del usage
     monkeypatch.setattr(
         "simsvc.engines.free_disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
     )

@@ -72,9 +72,14 @@ def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_an_upload_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """Whatever ends it."""
     room = WaitingRoom(tmp_path)
-    with pytest.raises(KeyboardInterrupt), room.filling(ID):
-        room.put(ID, 0, b"one")
-        raise KeyboardInterrupt
+
+    def upload() -> None:
+        with room.filling(ID):
+            room.put(ID, 0, b"one")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload()
     assert list(tmp_path.iterdir()) == []
 
 

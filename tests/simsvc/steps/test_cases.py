@@ -33,7 +33,7 @@ def rows(*paths: str) -> list[CaseRow]:
     ],
 )
 def test_tables_of_spreadsheets_are_read(data: bytes) -> None:
-    """Comma, semicolon and tab, `sep=`, marks, UTF-16, any order of columns; separators of paths of any kind."""
+    """Comma, semicolon and tab, `sep=`, marks, UTF-16, any order of columns, paths of either kind."""
     assert cases(data) == {"a.jpg": Declaration("L-1"), "x/b.jpg": Declaration("L-2")}
 
 

@@ -97,12 +97,18 @@ class SpooledPart(io.RawIOBase):
         self._size += self._spool.append(piece)
         return len(piece)
 
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to so many bytes from the current place on; all that are left for -1."""
+        left = max(0, self._size - self._place)
+        piece = self._spool.read(self._start + self._place, left if size < 0 else min(size, left))
+        self._place += len(piece)
+        return piece
+
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill a buffer from the current place on."""
         view = memoryview(buffer).cast("B")
-        piece = self._spool.read(self._start + self._place, min(len(view), max(0, self._size - self._place)))
+        piece = self.read(len(view))
         view[: len(piece)] = piece
-        self._place += len(piece)
         return len(piece)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:

@@ -50,16 +50,21 @@ _HANGUL = frozenset(
     "수영미희순자숙호준동재철훈혜아린윤서연지우민준하은채원시예다라태건혁규상병종광형석승환식일규열근범찬덕만복창"
     "사진증명서신분얼굴정면고객보험청약면허주민등록앞뒤원본사본파일새폴더년월일의는을를에과와로가고스트리니대그시한해"
 )
-_LATIN = frozenset("äöüßÄÖÜéèêëÉÈÊàâáãåæÀÁÂÅÆçÇñÑóòôõøÓÔÕØíìîïÍÎúùûÚÛýÿœŒšŠžŽ")
+_LATIN = frozenset("äöüßÄÖÜéèêëÉÈàâáÀçÇñÑóôíîïúùû")
+_LATIN_RARER = frozenset("ÊãåæÁÂÅÆòõøÓÔÕØìÍÎÚÛýÿœŒšŠžŽ")
 _CYRILLIC = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
+_CYRILLIC_VOWELS = frozenset("аеиоуыэюяёАЕИОУЫЭЮЯЁ")
 """Characters of people's names, of what such files are called, and the most frequent ones besides: written by
 hand for this purpose. `tests/simsvc/steps/test_zip_names.py` holds them against names of each language."""
 
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30ff]")
+_BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
 _WORD = re.compile(r"[^\W\d_]+")
 SELDOM, SELDOM_SYLLABLE, RARE = 0.4, 0.2, 0.1
 """Weights of characters that are not in the lists, where one in them weighs 1: of the standard's first level,
 of Hangul, of which far fewer are used than there are, and of any other."""
+SELDOM_LETTER = 0.5
+"""Weight of letters that few languages have, and of words in capitals."""
 SHORTEST_WORD = 3
 """Letters; of fewer, any bytes are a word in some code page."""
 
@@ -75,22 +80,34 @@ def _east_asian(
         code = character.encode(codec, "ignore")
         return (seldom if code[0] <= last_lead else RARE) if len(code) == 2 and character.isalpha() else 0.0
 
-    return lambda text: sum(of(character) for character in text if not character.isascii())
-
-
-def _alphabetic(usual: Collection[str], *, beside_ascii: bool) -> Callable[[str], float]:
-    """Weigh letters in words as they are written: not "ХЕИэ", nor "ÕÅÈý" without a plain letter."""
-
     def weight(text: str) -> float:
-        return sum(
-            sum(letter in usual for letter in word)
-            for word in _WORD.findall(text)
-            if len(word) >= SHORTEST_WORD
-            and (word.islower() or word.isupper() or word.istitle())
-            and (not beside_ascii or 2 * sum(letter.isascii() for letter in word) >= len(word))
-        )
+        """Weigh a text; half of it where letters follow at once, which half of a character may have eaten."""
+        alone = sum(of(character) for character in _BESIDE_LETTERS.sub("", text) if not character.isascii())
+        every = sum(of(character) for character in text if not character.isascii())
+        return (alone + every) / 2
 
     return weight
+
+
+def _latin(text: str) -> float:
+    """Weigh letters of words that are mostly plain ones."""
+    weights = {**dict.fromkeys(_LATIN, 1.0), **dict.fromkeys(_LATIN_RARER, SELDOM_LETTER)}
+    words = [word for word in _words(text) if 3 * sum(letter.isascii() for letter in word) >= len(word)]
+    return sum(weights.get(letter, 0.0) for word in words for letter in word)
+
+
+def _cyrillic(text: str) -> float:
+    """Weigh letters of words that are Russian from end to end and can be spoken; capitals alone weigh less."""
+    words = [
+        word for word in _words(text) if _CYRILLIC.issuperset(word) and not _CYRILLIC_VOWELS.isdisjoint(word)
+    ]
+    return sum(len(word) * (SELDOM_LETTER if word.isupper() else 1.0) for word in words)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text that are written as words are, unlike "ХЕИэ"."""
+    words = [word for word in _WORD.findall(text) if len(word) >= SHORTEST_WORD]
+    return [word for word in words if word.islower() or word.isupper() or word.istitle()]
 
 
 ENCODINGS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
@@ -98,11 +115,11 @@ ENCODINGS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
     ("Big5", "big5hkscs", _east_asian(_HANZI_TRADITIONAL, "big5", 0xC6)),
     ("Shift-JIS", "cp932", _east_asian(_KANJI, "shift_jis", 0x97)),
     ("EUC-KR", "cp949", _east_asian(_HANGUL, "euc_kr", 0xC8, SELDOM_SYLLABLE)),
-    (DEFAULT, "cp437", _alphabetic(_LATIN, beside_ascii=True)),
-    ("CP850", "cp850", _alphabetic(_LATIN, beside_ascii=True)),
-    ("CP1252", "cp1252", _alphabetic(_LATIN, beside_ascii=True)),
-    ("CP866", "cp866", _alphabetic(_CYRILLIC, beside_ascii=False)),
-    ("CP1251", "cp1251", _alphabetic(_CYRILLIC, beside_ascii=False)),
+    (DEFAULT, "cp437", _latin),
+    ("CP850", "cp850", _latin),
+    ("CP1252", "cp1252", _latin),
+    ("CP866", "cp866", _cyrillic),
+    ("CP1251", "cp1251", _cyrillic),
 )
 """Name, Python's codec, and weight of a text's characters beyond ASCII; of two that weigh the same the first.
 First levels: GB 2312, rows 16 to 55; Big5, A4 to C6; JIS X 0208, rows 16 to 47; KS X 1001, rows 16 to 40."""

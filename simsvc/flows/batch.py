@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 Incoming = Iterable[tuple[str, bytes | None]]
 """Names and bytes of photos; None for the bytes of one that has too many."""
+Table = Iterable[CaseRow] | Mapping[str, str]
+"""Rows of a table that came with photos, or cases by the photos' names."""
 
 
 class Room(Protocol):
@@ -118,7 +120,7 @@ class Batches:
         incoming: Incoming,
         name: str,
         asked_by: str,
-        read_cases: Callable[[], Iterable[CaseRow]],
+        read_cases: Callable[[], Table],
         read_notes: Callable[[], BatchNotes] = BatchNotes,
     ) -> str:
         """Keep the photos, put the batch on record, ask for work on it, and return its public id.
@@ -229,14 +231,21 @@ class Batches:
             _log.exception("batch %s waits until the worker looks for it", batch_id)
 
 
-def _declaring(photos: Sequence[NewPhoto], rows: Iterable[CaseRow]) -> list[NewPhoto]:
+def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:
     """Return the photos with what a table declares of them."""
+    rows = _rows(table.items()) if isinstance(table, Mapping) else table
     declared = declared_of(rows, [canonical_path(photo.name) for photo in photos])
     return [
         replace(photo, case_reference=found.case, birth_date=found.birth_date, photo_date=found.photo_date)
         if (found := declared.get(place))
         else photo
         for place, photo in enumerate(photos)
+    ]
+
+
+def _rows(cases: Iterable[tuple[str, str]]) -> list[CaseRow]:
+    return [
+        CaseRow(line, canonical_path(name), Declaration(case)) for line, (name, case) in enumerate(cases, 1)
     ]
 
 

@@ -144,12 +144,14 @@ class _Form:
         return BatchNotes(tuple(self._left_out), self._left_out_count, unread, tuple(self._guessed))
 
     def photos(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give every photo; tables are read on the way, and what is neither is noted."""
-        zips = [part for part in self._parts if is_zip(part.stream)]
-        for part in self._parts:
-            if part not in zips:
+        """Give every photo, those in ZIPs last; tables are read on the way, and what is neither is noted."""
+        packed = [is_zip(part.stream) for part in self._parts]
+        zips = [part for part, is_packed in zip(self._parts, packed, strict=True) if is_packed]
+        for part, is_packed in zip(self._parts, packed, strict=True):
+            if not is_packed:
                 yield from self._loose(part)
-            elif len(zips) > 1:  # names of several are told apart by their ZIPs
+        for part in zips:
+            if len(zips) > 1:  # names of several are told apart by their ZIPs
                 folder = _shown_path(part).removesuffix(".zip")
                 yield from ((f"{folder}/{path}", data) for path, data in self._packed(part))
             else:

@@ -31,8 +31,12 @@ NESTED = (SIGNATURE, b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh"
 MOST_DIRECTORY_BYTES = 1_000_000
 """The list of files is read as a whole; 46 bytes and a name for each. A batch has far fewer entries."""
 LOCAL_HEADER = struct.Struct("<4s22xHH")
-"""Signature, bytes of the name and of the extra fields, before a file's own bytes. Source: APPNOTE.TXT,
-4.3.7."""
+"""Of a file itself: signature, bytes of the name and of the extra fields. Source: APPNOTE.TXT, 4.3.7."""
+LOCAL_FLAGS_PLACE = 6
+LISTED = b"PK\x01\x02"
+LIST_HEADER, FLAGS_PLACE = struct.Struct("<8xH18x3H12x"), 8
+"""Of a file in the list: flags, bytes of the name, of the extra fields and of the comment. Source:
+APPNOTE.TXT, 4.3.12."""
 UTF8_FLAG = 0x800
 """That a name is in UTF-8. Source: APPNOTE.TXT, 4.4.4, bit 11."""
 PIECE_BYTES = 1 << 16
@@ -65,7 +69,7 @@ def files_stated(stream: IO[bytes]) -> int:
     if not is_zip(stream):
         return 1
     try:
-        with zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream))) as archive:
+        with _opened(stream) as archive:
             return max(1, len(archive.infolist()))
     except (zipfile.BadZipFile, BatchTooLarge, OSError, ValueError, NotImplementedError, struct.error):
         return 1  # whoever unpacks it says why it cannot be
@@ -92,7 +96,7 @@ class PhotoZip:
         self.guessed: str | None = None
         self._most_photo_bytes = most_photo_bytes
         with _damage_told():
-            self._archive = zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream)))
+            self._archive = _opened(stream)
             _check_overlaps(self._archive, stream)
             for entry in self._archive.infolist():
                 _check_entry(entry)
@@ -143,10 +147,16 @@ class PhotoZip:
 
 
 class _ShortReads:
-    """A stream of which `zipfile` may read a list of files, but not one without end."""
+    """A stream of which `zipfile` may read a list of files, but not one without end.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    Args:
+        stream: of a ZIP.
+        as_said: whether names are in UTF-8 where the list says so; else it says so of none.
+    """
+
+    def __init__(self, stream: IO[bytes], *, as_said: bool = True) -> None:
         self._stream = stream
+        self._as_said = as_said
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
@@ -160,7 +170,27 @@ class _ShortReads:
         )
         if len(data) > MOST_DIRECTORY_BYTES:
             raise BatchTooLarge("The ZIP holds far too many files. Send the photos as several batches.")
-        return data
+        return data if self._as_said else _unsaid(data)
+
+
+def _opened(stream: IO[bytes]) -> zipfile.ZipFile:
+    """Open a ZIP, also one whose names are not in UTF-8 though it says so."""
+    try:
+        return zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream)))
+    except UnicodeDecodeError:
+        return zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream, as_said=False)))
+
+
+def _unsaid(read: bytes) -> bytes:
+    """Return a list of files, or a file's own header, that says of no name that it is in UTF-8."""
+    changed, place = bytearray(read), 0
+    if len(read) == LOCAL_HEADER.size and read.startswith(SIGNATURE):
+        changed[LOCAL_FLAGS_PLACE + 1] &= ~(UTF8_FLAG >> 8)
+    while changed[place : place + len(LISTED)] == LISTED and place + LIST_HEADER.size <= len(changed):
+        flags, *lengths = LIST_HEADER.unpack_from(changed, place)
+        struct.pack_into("<H", changed, place + FLAGS_PLACE, flags & ~UTF8_FLAG)
+        place += LIST_HEADER.size + sum(lengths)
+    return bytes(changed)
 
 
 class _damage_told:  # noqa: N801 - reads as a verb

@@ -97,7 +97,7 @@ def _latin(text: str) -> float:
 
 
 def _cyrillic(text: str) -> float:
-    """Weigh letters of words that are Russian from end to end and can be spoken; capitals alone weigh less."""
+    """Weigh letters of words that are Russian and can be spoken; words in capitals weigh less."""
     russian = (word for word in _words(text) if _CYRILLIC.issuperset(word))
     words = [word for word in russian if _CYRILLIC_VOWELS & set(word)]
     return sum(len(word) * (SELDOM_LETTER if word.isupper() else 1.0) for word in words)

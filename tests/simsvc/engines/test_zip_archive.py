@@ -249,6 +249,15 @@ def test_guessed_names_are_said() -> None:
     assert paths(made_zip(said, legacy)) == (["Ωmega.jpg", "写真/田中.jpg"], "Shift-JIS")
 
 
+def test_names_wrongly_said_to_be_utf8_are_guessed() -> None:
+    """The flag is not believed of a ZIP that has other names; its photos are unpacked all the same."""
+    wrong, right = Made("张三.jpg".encode("gbk"), b"1", flags=UTF8), Made("李四.jpg".encode("gbk"), b"2")
+    data = made_zip(wrong, right)
+    assert paths(data) == (["张三.jpg", "李四.jpg"], "GBK")
+    assert unpacked(data) == [("张三.jpg", b"1"), ("李四.jpg", b"2")]
+    assert files_stated(io.BytesIO(data)) == 2
+
+
 def test_a_table_settles_how_names_are_meant() -> None:
     """It is read first, wherever it lies in the ZIP."""
     photo, table = Made("龘.jpg".encode("big5hkscs"), b"1"), Made(b"cases.csv", b"file,case\n")

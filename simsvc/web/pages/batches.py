@@ -158,9 +158,12 @@ class _Form:
                 yield from self._packed(part)
 
     def _loose(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
+        """Give a file that is in no ZIP; one that was chosen by itself gets a row, whatever it is."""
         path, most = _shown_path(part), services().settings.max_upload_bytes
         head = part.stream.read(HEAD_BYTES)
         sort = sort_of(path, head)
+        if sort == "not_a_photo" and "/" not in path:
+            sort = "photo"
         data = head + part.stream.read(most + 1 - len(head)) if sort in {"photo", "table"} else None
         yield from self._sorted(path, sort, data if data is not None and len(data) <= most else None)
 

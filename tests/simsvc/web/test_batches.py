@@ -136,8 +136,13 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
         ([(b"PK\x03\x04 cut", "a.zip")], None, 422, "damaged"),
         ([(zipped({"../a.jpg": b"1"}), "a.zip")], None, 422, "outside of it"),
         ([(named_nine_times(drawn_photo(1)), "a.zip")], None, 422, "share the same bytes"),
-        ([(b"see the file", "notes.txt")], None, 422, "No file that came with the request is a photo"),
-        ([(zipped({"[Content_Types].xml": b"x"}), "list.xlsx")], None, 422, "list.xlsx"),
+        (
+            [(zipped({"notes.txt": b"x"}), "a.zip")],
+            None,
+            422,
+            "No file that came with the request is a photo",
+        ),
+        ([(b"see the file", "trip/notes.txt")], None, 422, "“trip/notes.txt”"),
         ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "spreadsheet&#39;s own file"),
         ([(zipped({"a.jpg": zipped({"b": b"1"})}), "a.zip")], None, 422, "another archive"),
         ([(b"1", "a.jpg")], b"nonsense", 422, "must name the columns"),
@@ -162,6 +167,15 @@ def test_what_cannot_be_a_batch_is_told_and_leaves_nothing(
     assert 'name="photos"' in response.text
     assert len(desk.batch_book.page(0, 1000)) == before
     assert waiting_files(desk) == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "scan", "list.xlsx", "photos.rar"])
+def test_a_file_chosen_by_itself_gets_a_row(client: FlaskClient, desk: Services, name: str) -> None:
+    """Whoever picks a file learns why it is not judged; in folders and ZIPs it would be left out."""
+    data = zipped({"[Content_Types].xml": b"x"}) if name == "list.xlsx" else b"Rar!\x1a\x07\x00..."
+    batch_id = sent(client, [(data, name)])
+    judge_all(desk, batch_id)
+    assert [(row["file"], row["status"]) for row in table(client, batch_id)] == [(name, "refused")]
 
 
 def test_too_many_photos_are_told(client: FlaskClient, desk: Services) -> None:

@@ -90,9 +90,12 @@ SimsvcError
 │   ├── ArchiveUnsafe          archive_unsafe
 │   ├── ArchiveBomb            archive_bomb
 │   ├── CasesUnreadable        cases_unreadable
+│   ├── BatchQuota             batch_quota
 │   ├── BatchUnwritable        batch_unwritable
+│   │   └── DiskReserve        disk_reserve
 │   ├── AlreadyJudged          already_judged
 │   └── BatchNotFound          batch_not_found
+├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   └── CheckpointRefused      checkpoint_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
@@ -646,7 +649,7 @@ class ArchiveUnsafe(BatchError):
 
 
 class ArchiveBomb(BatchError):
-    """A file in the ZIP unpacks to far more than any photo would."""
+    """Files in the ZIP share bytes, so that far more would be unpacked than came."""
 
     code = "archive_bomb"
 
@@ -657,10 +660,22 @@ class CasesUnreadable(BatchError):
     code = "cases_unreadable"
 
 
+class BatchQuota(BatchError):
+    """More of an account's photos would wait than may."""
+
+    code = "batch_quota"
+
+
 class BatchUnwritable(BatchError):
     """The waiting photos cannot be kept."""
 
     code = "batch_unwritable"
+
+
+class DiskReserve(BatchUnwritable):
+    """Keeping the photos would take room that is kept free for the service's records."""
+
+    code = "disk_reserve"
 
 
 class AlreadyJudged(BatchError):
@@ -673,6 +688,12 @@ class BatchNotFound(BatchError):
     """No batch has that id."""
 
     code = "batch_not_found"
+
+
+class TableUnreadable(SimsvcError):
+    """What should be a CSV table is none, or is damaged."""
+
+    code = "table_unreadable"
 
 
 class AuditError(SimsvcError):

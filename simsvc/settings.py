@@ -27,6 +27,12 @@ FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 MAX_BATCH_BYTES = 1_000_000_000
 """Of one upload, and of its photos unpacked. Ours: several hundred photos as telephones make them, and a disk
 that a few such uploads do not fill."""
+MAX_WAITING_PHOTOS = 5_000
+"""Of one account: an hour's work for one process that judges five photos in four seconds on a busy core."""
+MAX_WAITING_BYTES = 5_000_000_000
+"""Of one account: so many photos of 1 MB each, or five uploads of the largest kind."""
+DISK_RESERVE_BYTES = 500_000_000
+"""Kept free by batches: some ten thousand records of 30 to 50 KB, and the database's write-ahead log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,9 @@ class Settings:
         rate_storage: where the rates are counted; `memory://` by each worker, or such as `redis://`.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
+        max_waiting_photos: photos of one account that may wait in batches.
+        max_waiting_bytes: bytes of these photos.
+        disk_reserve_bytes: room on the disk of `batch_dir` that batches leave free for everything else.
         batch_worker: `0` where `flask batch work` runs by itself instead of being started by the server.
         model_root: where a copy of every model that was in service is kept, so that its estimates can be
             replayed.
@@ -91,6 +100,9 @@ class Settings:
     rate_storage: str = "memory://"
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
+    max_waiting_photos: int = MAX_WAITING_PHOTOS
+    max_waiting_bytes: int = MAX_WAITING_BYTES
+    disk_reserve_bytes: int = DISK_RESERVE_BYTES
     batch_worker: bool = True
     model_root: Path = Path("var/models")
     photo_days: int = 0
@@ -139,6 +151,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
         batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
         max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),
+        max_waiting_photos=_whole(env, "SIMSVC_MAX_WAITING_PHOTOS", MAX_WAITING_PHOTOS, 1, 10_000_000),
+        max_waiting_bytes=_whole(
+            env, "SIMSVC_MAX_WAITING_BYTES", MAX_WAITING_BYTES, 1_000, 100_000_000_000_000
+        ),
+        disk_reserve_bytes=_whole(
+            env, "SIMSVC_DISK_RESERVE_BYTES", DISK_RESERVE_BYTES, 0, 100_000_000_000_000
+        ),
         batch_worker=_flag(env, "SIMSVC_BATCH_WORKER", default=True),
         model_root=_folder(env, "SIMSVC_MODEL_ROOT", home / "var" / "models"),
         photo_days=_whole(env, "SIMSVC_PHOTO_DAYS", 0, 0, 3_650),

@@ -42,6 +42,7 @@ from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.quota import Quota
 from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
@@ -89,10 +90,16 @@ class Services:
         self.token_book = TokenStore(self.database)
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
-        self.batch_book = BatchStore(self.database, self.estimates)
-        self.waiting_room = WaitingRoom(settings.batch_dir / "waiting")
+        quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
+        self.batch_book = BatchStore(self.database, self.estimates, quota)
+        self.waiting_room = WaitingRoom(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self.batches = Batches(
-            self.batch_book, self.waiting_room, lambda batch_id: self.queue().put(batch_id), now
+            self.batch_book,
+            self.waiting_room,
+            lambda batch_id: self.queue().put(batch_id),
+            now,
+            settings.max_batch_bytes,
+            quota,
         )
         self.builds = BuildStore(self.database)
         self.switches = SwitchStore(self.database)
@@ -156,7 +163,7 @@ class Services:
 
         def take_up() -> tuple[str, ...]:
             Scrubber(self.database).finish()
-            self.waiting_room.sweep(waiting(), self.now())
+            self.waiting_room.sweep(waiting, self.now())
             return waiting()
 
         self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.corridor), take_up)

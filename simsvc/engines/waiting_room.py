@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from simsvc.errors import BatchUnwritable
+from simsvc.engines.free_disk import FreeDisk, unwritable
 
 BATCH_PATTERN = re.compile(r"[0-9a-f]{32}")
-FORGOTTEN_AFTER = timedelta(days=1)
-"""A folder of no known batch belongs to an upload that was cut off, or still runs: none runs for a day."""
+FORGOTTEN_AFTER = timedelta(minutes=1)
+"""A folder of no known batch that no upload holds belongs to one that was cut off: making and holding it
+takes milliseconds."""
 
 
 class WaitingRoom:
-    """One folder a batch, one file a photo."""
+    """One folder a batch, one file a photo.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: of the folders.
+        reserve_bytes: room that is left free on the disk.
+    """
+
+    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
         self._root = root
+        self._reserve_bytes = reserve_bytes
+
+    @contextmanager
+    def filling(self, batch_id: str) -> Iterator[None]:
+        """Hold a batch's folder, new, while its photos come in; whatever ends the process lets go of it.
+
+        An upload that fails leaves nothing behind.
+
+        Raises:
+            BatchUnwritable: the folder cannot be made.
+        """
+        folder = self._folder(batch_id)
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise unwritable(error) from None
+        try:
+            with suppress(OSError):  # a file system without locks: see `_is_held`
+                fcntl.flock(held, fcntl.LOCK_SH)
+            yield
+        except BaseException:
+            self.clear(batch_id)
+            raise
+        finally:
+            os.close(held)
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
         """Keep a photo.
 
         Raises:
+            DiskReserve: the disk would be too full.
             BatchUnwritable: the disk is full, or the folder may not be written to.
         """
         path = self._path(batch_id, position)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            FreeDisk(path.parent, self._reserve_bytes).check(len(data))
+            path.touch(mode=0o600)
             path.write_bytes(data)
         except OSError as error:
-            raise BatchUnwritable(
-                f"The photos cannot be kept until they are judged ({error.strerror}). Nothing was taken in. "
-                "Try again later; if it persists, tell the operator."
-            ) from None
+            raise unwritable(error) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
         """Return a waiting photo, or None where it is gone."""
@@ -57,13 +92,22 @@ class WaitingRoom:
         """Delete all photos of a batch."""
         shutil.rmtree(self._folder(batch_id), ignore_errors=True)
 
-    def sweep(self, known: Collection[str], now: datetime) -> None:
-        """Delete the photos of uploads that never became a batch, and of batches that wait for nothing."""
-        for folder in self._root.glob("*"):
-            if BATCH_PATTERN.fullmatch(folder.name) and folder.name not in known:
-                changed_at = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-                if now - changed_at > FORGOTTEN_AFTER:
-                    self.clear(folder.name)
+    def sweep(self, known: Callable[[], Collection[str]], now: datetime) -> None:
+        """Delete the photos of uploads that never became a batch, and of batches that wait for nothing.
+
+        Args:
+            known: asked after it was seen that nobody holds them: gives the batches that wait for something.
+            now: the clock.
+        """
+        forgotten = [
+            folder.name
+            for folder in self._root.glob("*")
+            if BATCH_PATTERN.fullmatch(folder.name) and _is_old(folder, now) and not _is_held(folder)
+        ]
+        waiting = set(known()) if forgotten else set()
+        for batch_id in forgotten:
+            if batch_id not in waiting:
+                self.clear(batch_id)
 
     def _folder(self, batch_id: str) -> Path:
         if not BATCH_PATTERN.fullmatch(batch_id):
@@ -72,3 +116,25 @@ class WaitingRoom:
 
     def _path(self, batch_id: str, position: int) -> Path:
         return self._folder(batch_id) / f"{position:06d}"
+
+
+def _is_old(folder: Path, now: datetime) -> bool:
+    try:
+        return now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > FORGOTTEN_AFTER
+    except OSError:
+        return False  # gone meanwhile
+
+
+def _is_held(folder: Path) -> bool:
+    """Say whether an upload still fills a folder; one that cannot be looked at counts as held."""
+    try:
+        own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(own)
+    return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -12,8 +13,10 @@ from typing import Protocol
 from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.ports import Recorder
-from simsvc.steps.cases import check_named, last_part
-from simsvc.values import Batch, BatchPhoto, Declaration, NewPhoto, Refusal
+from simsvc.steps.cases import CaseRow, declared_of
+from simsvc.steps.file_names import canonical_path, last_part
+from simsvc.steps.quota import NO_QUOTA, Quota
+from simsvc.values import Batch, BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
 
 MOST_PHOTOS = 1_000
 """Photos of one batch. Ours: two cores judge them in minutes, and people can still read the results."""
@@ -24,10 +27,16 @@ _log = logging.getLogger(__name__)
 
 Incoming = Iterable[tuple[str, bytes | None]]
 """Names and bytes of photos; None for the bytes of one that has too many."""
+Table = Iterable[CaseRow] | Mapping[str, str]
+"""Rows of a table that came with photos, or cases by the photos' names."""
 
 
 class Room(Protocol):
     """Keeps the photos of a batch until they are judged."""
+
+    def filling(self, batch_id: str) -> AbstractContextManager[None]:
+        """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
+        ...
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
         """Keep a photo; raises BatchUnwritable."""
@@ -49,8 +58,20 @@ class Room(Protocol):
 class Book(Protocol):
     """Keeps batches. Every method is one transaction and raises StoreError where the database fails."""
 
-    def add(self, batch_id: str, name: str, photos: list[NewPhoto], asked_by: str, now: datetime) -> None:
-        """Put a batch on record."""
+    def add(
+        self,
+        batch_id: str,
+        name: str,
+        photos: Sequence[NewPhoto],
+        asked_by: str,
+        now: datetime,
+        notes: BatchNotes,
+    ) -> None:
+        """Put a batch on record; raises BatchQuota."""
+        ...
+
+    def waiting_of(self, asked_by: str) -> Waiting:
+        """Return what waits of an account's photos."""
         ...
 
     def find(self, batch_id: str) -> Batch:
@@ -83,15 +104,24 @@ class Batches:
         room: keeps the photos until they are judged.
         put: asks the queue for work on a batch.
         now: the clock.
+        most_bytes: of the photos of one batch, unpacked.
+        quota: of one account.
     """
 
     book: Book
     room: Room
     put: Callable[[str], None]
     now: Callable[[], datetime]
+    most_bytes: int = 1_000_000_000
+    quota: Quota = NO_QUOTA
 
     def take_in(
-        self, incoming: Incoming, name: str, asked_by: str, read_cases: Callable[[], dict[str, str]]
+        self,
+        incoming: Incoming,
+        name: str,
+        asked_by: str,
+        read_cases: Callable[[], Table],
+        read_notes: Callable[[], BatchNotes] = BatchNotes,
     ) -> str:
         """Keep the photos, put the batch on record, ask for work on it, and return its public id.
 
@@ -99,25 +129,25 @@ class Batches:
             incoming: read one by one; an error that it raises leaves nothing behind.
             name: what the client calls what was sent.
             asked_by: public id of the account.
-            read_cases: called after the photos; gives file names to case references.
+            read_cases: called after the photos; gives the rows of the table that came with them.
+            read_notes: called after that; gives what else is to be said.
 
         Raises:
             BatchEmpty: there is no photo.
-            BatchTooLarge: there are too many.
-            CasesUnreadable: the case references do not fit the photos.
+            BatchTooLarge: there are too many photos or bytes.
+            BatchQuota: more of the account's photos would wait than may.
+            CasesUnreadable: the table does not fit the photos.
             BatchUnwritable: the photos cannot be kept.
             StoreError: the batch cannot be put on record.
         """
         batch_id = uuid.uuid4().hex
-        try:
-            photos = self._kept(batch_id, incoming)
-            cases = read_cases()
-            check_named(cases, [last_part(photo.name) for photo in photos])
-            photos = [replace(photo, case_reference=cases.get(last_part(photo.name))) for photo in photos]
-            self.book.add(batch_id, name, photos, asked_by, self.now())
-        except BaseException:
-            self.room.clear(batch_id)
-            raise
+        with self.room.filling(batch_id):
+            photos = self._kept(batch_id, incoming, self.book.waiting_of(asked_by))
+            photos = _declaring(photos, read_cases())
+            notes = read_notes()
+            if not photos:
+                raise _empty(notes)
+            self.book.add(batch_id, name, _named(photos), asked_by, self.now(), notes)
         self._ask(batch_id)
         return batch_id
 
@@ -158,7 +188,8 @@ class Batches:
         self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: Corridor, asked_by: str
     ) -> None:
         try:
-            estimate(data, photo.name, corridor, asked_by, Declaration(case=photo.case_reference))
+            declared = Declaration(photo.case_reference, photo.birth_date, photo.photo_date)
+            estimate(data, photo.name, corridor, asked_by, declared)
         except SimsvcError:
             raise
         except (
@@ -170,20 +201,26 @@ class Batches:
     def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: Refusal) -> None:
         self.book.give_up(batch_id, photo.position, refusal)
 
-    def _kept(self, batch_id: str, incoming: Incoming) -> list[NewPhoto]:
+    def _kept(self, batch_id: str, incoming: Incoming, before: Waiting) -> list[NewPhoto]:
         photos: list[NewPhoto] = []
+        kept_photos = kept_bytes = 0
         for name, data in incoming:
             if len(photos) == MOST_PHOTOS:
                 raise BatchTooLarge(
                     f"There are more than {MOST_PHOTOS} photos. Send them as several batches."
                 )
+            size_bytes = len(data) if data is not None else 0
+            kept_photos, kept_bytes = kept_photos + (data is not None), kept_bytes + size_bytes
+            if kept_bytes > self.most_bytes:
+                raise BatchTooLarge(
+                    "The photos are too large for one batch once they are unpacked. "
+                    "Send them as several batches."
+                )
+            self.quota.check(before, Waiting(kept_photos, kept_bytes))
             if data is not None:
                 self.room.put(batch_id, len(photos), data)
-            photos.append(NewPhoto(name, refusal=None if data is not None else TOO_MANY_BYTES))
-        if not photos:
-            raise BatchEmpty(
-                "No photo came with the request. Choose photos, or a ZIP of photos, and send them again."
-            )
+            refusal = None if data is not None else TOO_MANY_BYTES
+            photos.append(NewPhoto(name, refusal=refusal, size_bytes=size_bytes))
         return photos
 
     def _ask(self, batch_id: str) -> None:
@@ -192,6 +229,44 @@ class Batches:
             self.put(batch_id)
         except Exception:  # whatever the queue's file does: see above
             _log.exception("batch %s waits until the worker looks for it", batch_id)
+
+
+def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:
+    """Return the photos with what a table declares of them."""
+    rows = _rows(table.items()) if isinstance(table, Mapping) else table
+    declared = declared_of(rows, [canonical_path(photo.name) for photo in photos])
+    return [
+        replace(photo, case_reference=found.case, birth_date=found.birth_date, photo_date=found.photo_date)
+        if (found := declared.get(place))
+        else photo
+        for place, photo in enumerate(photos)
+    ]
+
+
+def _rows(cases: Iterable[tuple[str, str]]) -> list[CaseRow]:
+    return [
+        CaseRow(line, canonical_path(name), Declaration(case)) for line, (name, case) in enumerate(cases, 1)
+    ]
+
+
+def _named(photos: Sequence[NewPhoto]) -> list[NewPhoto]:
+    """Return the photos called by the last part of their paths; by all of it where two share one."""
+    lasts = [last_part(photo.name) for photo in photos]
+    if len(set(lasts)) < len(lasts):
+        return list(photos)
+    return [replace(photo, name=last) for photo, last in zip(photos, lasts, strict=True)]
+
+
+def _empty(notes: BatchNotes) -> BatchEmpty:
+    if not notes.left_out_count:
+        return BatchEmpty(
+            "No photo came with the request. Choose photos, or a ZIP of photos, and send them again."
+        )
+    names = ", ".join(f"“{left.name}”" for left in notes.left_out[:3])
+    return BatchEmpty(
+        f"No file that came with the request is a photo: {names}. "
+        "Choose photos, or a ZIP of photos, and send them again."
+    )
 
 
 TOO_MANY_BYTES = Refusal(

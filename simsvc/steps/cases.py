@@ -1,118 +1,312 @@
-"""Which photo of a batch belongs to which case: a table with the columns file and case."""
+"""What a batch's table declares of its photos by their names: case, birth date and date of the photo."""
 
 from __future__ import annotations
 
-import csv
-import io
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from simsvc.errors import CaseRefused, CasesUnreadable
-from simsvc.steps.declared import CASE_CHARACTERS, checked_case
+from simsvc.errors import CaseRefused, CasesUnreadable, DatesRefused, TableUnreadable
+from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates
+from simsvc.steps.file_names import canonical_path
+from simsvc.steps.tables import DELIMITERS, Row, Table, read_table
+from simsvc.values import Declaration
 
-COLUMNS = ("file", "case")
+FILE = "file"
+DECLARING = ("case", "birth_date", "photo_date")
+COLUMNS = (FILE, *DECLARING)
+MOST_REASONS = 10
+"""How many rows' reasons are told at once: who has more of them corrects a column, not rows."""
+NAME_CHARACTERS = 80
+
+NO_FILE = "Line {0} of the CSV lacks its file."
+NOTHING_DECLARED = "Line {0} of the CSV lacks its case, or a date."
+TOO_MANY_CELLS = (
+    "Line {0} of the CSV has more cells than the first line names columns: put {1} in quotation marks."
+)
+TWICE = "Line {0} of the CSV names a file a second time: {1}."
+NO_CASE = (
+    "The case in line {0} of the CSV is no case reference: it has at most {1} characters that can be seen, "
+    "no backslash, and slashes with letters or digits on both sides."
+)
+NO_DATE = "The {0} in line {1} of the CSV is no date: {2}."
+AMBIGUOUS = "The {0} in line {1} of the CSV can be read in two ways: {2}."
+UNFIT_DATES = "The dates in line {0} of the CSV cannot be right."
+UNKNOWN_FILE = "Line {0} of the CSV names {1}, which is not among the photos."
+SEVERAL_FILES = "Line {0} of the CSV names {1}, but {2} photos have that name: {3}."
+HOW_TO_DATE = "Write dates as year-month-day, such as 1990-02-28."
+HOW_TO_NAME = "Name a photo with its folders, such as anna/1.jpg."
+MORE = "{0} more lines of the CSV cannot be used."
+CURE = "Correct the table and send it again."
+SENTENCES = (
+    NO_FILE,
+    NOTHING_DECLARED,
+    TOO_MANY_CELLS,
+    TWICE,
+    NO_CASE,
+    NO_DATE,
+    AMBIGUOUS,
+    UNFIT_DATES,
+    UNKNOWN_FILE,
+    SEVERAL_FILES,
+    HOW_TO_DATE,
+    HOW_TO_NAME,
+    MORE,
+    CURE,
+    "birth date",
+    "photo date",
+)
+"""What a refused table is told; composed, so that all bad rows are said at once."""
+_ADVICE = {NO_DATE: HOW_TO_DATE, AMBIGUOUS: HOW_TO_DATE, SEVERAL_FILES: HOW_TO_NAME}
+
+_MIDNIGHT = r"(?:[T ]+0?0:00(?::00(?:\.0+)?)?)?"
+"""Spreadsheets write a time beside a date."""
+_YEAR_FIRST = re.compile(r"(\d{4}) ?([-/.年]) ?(\d{1,2}) ?([-/.月]) ?(\d{1,2}) ?日?" + _MIDNIGHT)
+_DOTTED = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})" + _MIDNIGHT)
+_DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})" + _MIDNIGHT)
 
 
-def read_cases(data: bytes) -> dict[str, str]:
-    """Return the case reference of each file, by the last part of its name.
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One row of a batch's table.
+
+    Attributes:
+        line: of the file.
+        path: what it calls a photo, in canonical form.
+        declared: of that photo.
+    """
+
+    line: int
+    path: str
+    declared: Declaration
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTable:
+    """A batch's table.
+
+    Attributes:
+        rows: in its order; no path twice.
+        unread: names of columns that say nothing to simsvc.
+    """
+
+    rows: tuple[CaseRow, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+class _RowRefused(Exception):
+    """Why a row cannot be used: one of `SENTENCES`, and what stands in its gaps."""
+
+    def __init__(self, form: str, *values: object, more: str = "") -> None:
+        super().__init__(form, *values)
+        self.form = form
+        self.sentence = " ".join(filter(None, (form.format(*values), more)))
+
+
+def read_cases(data: bytes, today: date) -> CaseTable:
+    """Read a table with the column `file` and at least one of `case`, `birth_date` and `photo_date`.
 
     Args:
-        data: CSV in UTF-8, with or without a mark at its beginning; separated by comma, semicolon or tab, as
-            spreadsheets write it.
+        data: CSV as spreadsheets write it; see `steps.tables`.
+        today: no date may lie after it.
 
     Raises:
-        CasesUnreadable: it is no such table.
+        CasesUnreadable: it is no such table; every bad row is told, up to `MOST_REASONS`.
     """
-    text = _text(data)
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    cases: dict[str, str] = {}
+    rows: dict[str, CaseRow] = {}
+    problems: list[_RowRefused] = []
     try:
-        columns = _columns(next(table, []))
-        for row in table:
-            if any(cell.strip() for cell in row):
-                file, case = _cells(row, columns, table.line_num)
-                if file in cases:
-                    raise CasesUnreadable(
-                        f"Line {table.line_num} of the CSV names a file a second time. "
-                        "Name each file once, and photos of different folders differently, and send it again."
-                    )
-                cases[file] = case
-    except csv.Error:
-        raise CasesUnreadable(
-            f"Line {table.line_num} of the CSV cannot be read: a quotation mark is missing or a cell is too "
-            "long. Save the table as CSV again and send it again."
-        ) from None
-    return cases
+        table = read_table(data, COLUMNS)
+        places = _places(table)
+        for row in table.rows:
+            try:
+                found = _case_row(row, places, today)
+                if found.path in rows:
+                    raise _RowRefused(TWICE, row.line, _quoted(found.path))
+                rows[found.path] = found
+            except _RowRefused as refused:
+                problems.append(refused)
+    except TableUnreadable as error:
+        raise CasesUnreadable(error.sentence) from None
+    if problems:
+        raise _unreadable(problems)
+    return CaseTable(tuple(rows.values()), table.unknown(COLUMNS))
 
 
-def last_part(name: str) -> str:
-    """Return the last part of a name that may have folders of either kind before it."""
-    return name.replace("\\", "/").rpartition("/")[2].strip()
+def begins_like_cases(head: bytes) -> bool:
+    """Say whether a file that begins so may be such a table, whatever its ending."""
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    lines = head.decode(encoding, "ignore").splitlines()[:2]
+    cells = [{cell.strip(' "').lower() for cell in re.split(f"[{DELIMITERS}]", line)} for line in lines]
+    return any(FILE in names and names & set(DECLARING) for names in cells)
 
 
-def check_named(cases: dict[str, str], names: list[str]) -> None:
-    """Hold a table against the photos that came with it; photos without a row have no case.
+def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Declaration]:
+    """Hold a table against the photos that came with it; photos without a row declare nothing.
+
+    A row names a photo by its whole path, or by an end of it that no other photo has; where photos came
+    without the folders that a row names, the end of the row's path counts.
+
+    Args:
+        rows: of the table.
+        paths: what the photos are called, in canonical form.
+
+    Returns:
+        What is declared, by place in `paths`.
 
     Raises:
-        CasesUnreadable: a row names no photo of the batch, or several.
+        CasesUnreadable: rows name no photo of the batch, or several.
     """
-    for file in cases:
-        count = names.count(file)
-        if not count:
-            raise CasesUnreadable(
-                f"The CSV names {file[:80]!r}, which is not among the photos. "
-                "Correct the table and send it again."
-            )
-        if count > 1:
-            raise CasesUnreadable(
-                f"The CSV names {file[:80]!r}, but {count} photos have that name. "
-                "Give them different names and send them again."
-            )
+    places = _by_end(paths)
+    whole = _by_path(paths)
+    found: dict[int, Declaration] = {}
+    problems: list[_RowRefused] = []
+    for row in rows:
+        matches = whole.get(row.path) or places.get(row.path) or _by_longer(row.path, whole)
+        if not matches:
+            problems.append(_RowRefused(UNKNOWN_FILE, row.line, _quoted(row.path)))
+        elif len(matches) > 1:
+            names = ", ".join(_quoted(paths[place]) for place in matches[:3])
+            problems.append(_RowRefused(SEVERAL_FILES, row.line, _quoted(row.path), len(matches), names))
+        elif matches[0] in found:
+            problems.append(_RowRefused(TWICE, row.line, _quoted(paths[matches[0]])))
+        else:
+            found[matches[0]] = row.declared
+    if problems:
+        raise _unreadable(problems)
+    return found
 
 
-def _text(data: bytes) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise CasesUnreadable("The CSV is not text in UTF-8. Save it as CSV UTF-8 and send it again.")
-    return text
+def date_of(text: str) -> date | None:
+    """Return the date of a cell as spreadsheets write it, None where it is empty.
+
+    Year first ("1990-02-28", "1990/2/28", "1990年2月28日"), day first with dots as in German ("28.2.1990"),
+    or slashed where only one reading is a date ("28/2/1990").
+
+    Raises:
+        DatesRefused: it is no date; its sentence is one of `NO_DATE` and `AMBIGUOUS`.
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not plain:
+        return None
+    readings = _readings(plain)
+    if len(readings) > 1:
+        raise DatesRefused(AMBIGUOUS)
+    if not readings:
+        raise DatesRefused(NO_DATE)
+    return readings.pop()
 
 
-def _delimiter(text: str) -> str:
-    heading = text.partition("\n")[0]
-    return max(",;\t", key=heading.count)
+def _readings(text: str) -> set[date]:
+    if re.fullmatch(r"\d{8}", text):
+        return _dates((text[:4], text[4:6], text[6:]))
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, first, month, second, day = match.groups()
+        return _dates((year, month, day)) if first == second or (first, second) == ("年", "月") else set()
+    if match := _DOTTED.fullmatch(text):
+        return _dates(match.groups()[::-1])
+    if match := _DAY_OR_MONTH_FIRST.fullmatch(text):
+        one, other, year = match.groups()
+        return _dates((year, one, other), (year, other, one))
+    return set()
 
 
-def _columns(heading: list[str]) -> tuple[int, int]:
-    names = [cell.strip().lower() for cell in heading]
-    if sorted(name for name in names if name in COLUMNS) != sorted(COLUMNS):
+def _dates(*readings: Sequence[str]) -> set[date]:
+    found = set()
+    for year, month, day in readings:
+        try:
+            found.add(date(int(year), int(month), int(day)))
+        except ValueError:
+            continue
+    return found
+
+
+def _places(table: Table) -> Mapping[str, int]:
+    known = [name for name in table.columns if name in COLUMNS]
+    if FILE not in known or len(known) < 2 or len(known) != len(set(known)):
         raise CasesUnreadable(
-            "The first line of the CSV must name the columns file and case, each once. "
-            "Add it and send it again."
+            "The first line of the CSV must name the columns: file, and case, birth_date or photo_date, each "
+            "once. Add it and send it again."
         )
-    return names.index("file"), names.index("case")
+    return {name: table.columns.index(name) for name in known}
 
 
-def _cells(row: list[str], columns: tuple[int, int], line: int) -> tuple[str, str]:
-    file, case = (row[column].strip() if column < len(row) else "" for column in columns)
-    file = last_part(file)
-    if not file or not case:
-        raise CasesUnreadable(
-            f"Line {line} of the CSV lacks its file or its case. Fill it in and send it again."
-        )
-    return file, _reference(case, line)
+def _case_row(row: Row, places: Mapping[str, int], today: date) -> CaseRow:
+    cells = {name: row.cells[place] for name, place in places.items()}
+    path = canonical_path(cells[FILE])
+    if row.surplus:
+        raise _RowRefused(TOO_MANY_CELLS, row.line, _quoted(row.surplus[0]))
+    if not path:
+        raise _RowRefused(NO_FILE, row.line)
+    if not any(cells.get(name) for name in DECLARING):
+        raise _RowRefused(NOTHING_DECLARED, row.line)
+    case = _case(cells.get("case", ""), row.line)
+    return CaseRow(row.line, path, Declaration(case, *_dates_of(cells, row.line, today)))
 
 
-def _reference(case: str, line: int) -> str:
+def _case(text: str, line: int) -> str | None:
     """Return a case reference as the desk's form would keep it, so that its page is the same."""
     try:
-        reference = checked_case(case)
+        return checked_case(text)
     except CaseRefused:
-        reference = None
-    if reference is None:
-        raise CasesUnreadable(
-            f"The case in line {line} of the CSV is no case reference: it has at most {CASE_CHARACTERS} "
-            "characters that can be seen, no backslash, and slashes with letters or digits on both sides. "
-            "Correct it and send it again."
-        )
-    return reference
+        raise _RowRefused(NO_CASE, line, CASE_CHARACTERS) from None
+
+
+def _dates_of(cells: Mapping[str, str], line: int, today: date) -> tuple[date | None, date | None]:
+    iso = []
+    for name in ("birth_date", "photo_date"):
+        text = cells.get(name, "")
+        try:
+            day = date_of(text)
+        except DatesRefused as refused:
+            said = name.replace("_", " ")
+            raise _RowRefused(refused.sentence, said, line, _quoted(text)) from None
+        iso.append(day.isoformat() if day else "")
+    try:
+        return checked_dates(iso[0], iso[1], today)
+    except DatesRefused as refused:
+        raise _RowRefused(UNFIT_DATES, line, more=refused.sentence) from None
+
+
+def _by_path(paths: Sequence[str]) -> Mapping[str, list[int]]:
+    places = defaultdict(list)
+    for place, path in enumerate(paths):
+        places[path].append(place)
+    return places
+
+
+def _by_end(paths: Sequence[str]) -> Mapping[str, list[int]]:
+    """Return the places of paths by each of their ends, "1.jpg" and "anna/1.jpg"."""
+    places = defaultdict(list)
+    for place, path in enumerate(paths):
+        for end in _ends(path):
+            places[end].append(place)
+    return places
+
+
+def _by_longer(path: str, whole: Mapping[str, list[int]]) -> list[int]:
+    """Return the photos that are called as the longest end of a path with more folders than they have."""
+    return next((whole[end] for end in _ends(path) if end in whole), [])
+
+
+def _ends(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _quoted(text: str) -> str:
+    """Write a client's text so that its end is seen, and no character of it does anything."""
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return f"“{shown[:NAME_CHARACTERS]}”"
+
+
+def _unreadable(problems: Sequence[_RowRefused]) -> CasesUnreadable:
+    told = problems[:MOST_REASONS]
+    sentences = [problem.sentence for problem in told]
+    if len(problems) > MOST_REASONS:
+        sentences.append(MORE.format(len(problems) - MOST_REASONS))
+    sentences += dict.fromkeys(_ADVICE[problem.form] for problem in told if problem.form in _ADVICE)
+    return CasesUnreadable(" ".join((*sentences, CURE)))

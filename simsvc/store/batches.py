@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,31 +12,61 @@ from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from simsvc.errors import AlreadyJudged, BatchNotFound
+from simsvc.steps.quota import NO_QUOTA, Quota
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.events import append
 from simsvc.store.tables import BatchPhotoRow, BatchRow
-from simsvc.values import Batch, BatchPhoto, Estimate, NewPhoto, PhotoStatus, RecordedEstimate, Refusal
+from simsvc.values import (
+    Batch,
+    BatchNotes,
+    BatchPhoto,
+    Estimate,
+    LeftOut,
+    NewPhoto,
+    PhotoStatus,
+    RecordedEstimate,
+    Refusal,
+    Waiting,
+)
 from simsvc.values.erasure import ERASED
 from simsvc.values.events import PROGRAM, EventKind, NewEvent, actor_of
 
 NAME_CHARACTERS = 255
+NO_NOTES = BatchNotes()
 
 
 class BatchStore:
-    """Keeps batches and what became of their photos."""
+    """Keeps batches and what became of their photos.
 
-    def __init__(self, database: Database, estimates: EstimateStore) -> None:
+    Args:
+        database: with all tables.
+        estimates: puts the photos' estimates on record.
+        quota: of one account's waiting photos.
+    """
+
+    def __init__(self, database: Database, estimates: EstimateStore, quota: Quota = NO_QUOTA) -> None:
         self._database = database
+        self._quota = quota
         self._estimates = estimates
 
-    def add(self, batch_id: str, name: str, photos: Sequence[NewPhoto], asked_by: str, now: datetime) -> None:
+    def add(
+        self,
+        batch_id: str,
+        name: str,
+        photos: Sequence[NewPhoto],
+        asked_by: str,
+        now: datetime,
+        notes: BatchNotes = NO_NOTES,
+    ) -> None:
         """Put a batch on record, its photos waiting unless they are refused already.
 
         Raises:
+            BatchQuota: more of the account's photos would wait than may, those of its other uploads included.
             StoreError: the database cannot be written.
         """
         row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
+        row.notes = None if notes == NO_NOTES else json.dumps(asdict(notes), ensure_ascii=False)
         with self._database.transaction() as session:
             session.add(row)
             session.flush()
@@ -43,6 +75,16 @@ class BatchStore:
             )
             refused = sum(photo.refusal is not None for photo in photos)
             append(session, _event(batch_id, actor_of(asked_by), photos=len(photos), refused=refused))
+            self._quota.check(_waiting_of(session, asked_by), Waiting(0, 0))  # the log's writers take turns
+
+    def waiting_of(self, asked_by: str) -> Waiting:
+        """Return what waits of an account's photos.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            return _waiting_of(session, asked_by)
 
     def find(self, batch_id: str) -> Batch:
         """Return the batch of that public id.
@@ -184,6 +226,28 @@ def _change(session: Session, batch_id: str, position: int, **values: Any) -> No
         raise AlreadyJudged("The photo was judged already. Look at its batch.")
 
 
+def _waiting_of(session: Session, asked_by: str) -> Waiting:
+    query = (
+        select(func.count(), func.coalesce(func.sum(BatchPhotoRow.size_bytes), 0))
+        .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+        .where(BatchRow.asked_by == asked_by, BatchPhotoRow.status == "waiting")
+    )
+    photos, size_bytes = session.execute(query).one()
+    return Waiting(photos or 0, int(size_bytes or 0))
+
+
+def _notes(row: BatchRow) -> BatchNotes:
+    if row.notes is None:
+        return NO_NOTES
+    said = json.loads(row.notes)
+    return BatchNotes(
+        tuple(LeftOut(left["name"], left["why"]) for left in said["left_out"]),
+        said["left_out_count"],
+        tuple(said["unread_columns"]),
+        tuple(said["guessed"]),
+    )
+
+
 def _counts(session: Session, sequences: Iterable[int]) -> dict[int, dict[str, int]]:
     counts: dict[int, dict[str, int]] = {}
     query = (
@@ -201,12 +265,15 @@ def _photo_row(batch: int, position: int, photo: NewPhoto) -> BatchPhotoRow:
     return BatchPhotoRow(
         batch=batch,
         position=position,
-        photo_name=photo.name[:NAME_CHARACTERS],
+        photo_name=photo.name[-NAME_CHARACTERS:],
         case_reference=photo.case_reference,
         status="refused" if refusal else "waiting",
         attempts=0,
         code=refusal.code if refusal else None,
         sentence=refusal.sentence if refusal else None,
+        birth_date=photo.birth_date,
+        photo_date=photo.photo_date,
+        size_bytes=photo.size_bytes,
     )
 
 
@@ -221,9 +288,13 @@ def _photo(row: BatchPhotoRow) -> BatchPhoto:
         sentence=row.sentence,
         estimate_id=row.estimate_id,
         age_years=row.age_years,
+        birth_date=row.birth_date,
+        photo_date=row.photo_date,
     )
 
 
 def _batch(row: BatchRow, counts: dict[str, int]) -> Batch:
     name = "" if row.name == ERASED else row.name
-    return Batch(row.public_id, row.sequence, name, row.created_at, row.asked_by, row.problem, counts)
+    return Batch(
+        row.public_id, row.sequence, name, row.created_at, row.asked_by, row.problem, counts, _notes(row)
+    )

@@ -155,8 +155,8 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
     _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(status="failed"))
     blank = photos.values(photo_name=ERASED, sentence=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
-    _run(session, photos.where(which).values(case_reference=None))
-    _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED))
+    _run(session, photos.where(which).values(case_reference=None, birth_date=None, photo_date=None))
+    _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED, notes=None))
 
 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Double,
@@ -253,6 +254,9 @@ class BatchRow(Table):
     asked_by: Mapped[str] = mapped_column(String(32))
     problem: Mapped[str | None]
     """Why its photos cannot be judged just now, as a sentence; gone with the next photo that is."""
+    notes: Mapped[str | None] = mapped_column(Text)
+    """Of `values.BatchNotes`, as JSON; gone with the first photo that is erased: file names may name
+    people."""
 
 
 class BatchPhotoRow(Table):
@@ -272,6 +276,10 @@ class BatchPhotoRow(Table):
     estimate_id: Mapped[str | None] = mapped_column(String(32))
     """Public id of the record. No foreign key: a record may be erased."""
     age_years: Mapped[float | None]
+    birth_date: Mapped[date | None]
+    photo_date: Mapped[date | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """On the disk while it waits; empty in batches that were sent before it was counted."""
 
 
 class IndexSwitchRow(Table):

@@ -2,7 +2,17 @@
 
 from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
 from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
-from simsvc.values.batches import Batch, BatchPhoto, IndexSwitch, NewPhoto, PhotoStatus, Refusal
+from simsvc.values.batches import (
+    Batch,
+    BatchNotes,
+    BatchPhoto,
+    IndexSwitch,
+    LeftOut,
+    NewPhoto,
+    PhotoStatus,
+    Refusal,
+    Waiting,
+)
 from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
 from simsvc.values.faces import (
     Crop,
@@ -23,6 +33,7 @@ __all__ = [
     "EVERY_FACE",
     "ROLES",
     "Batch",
+    "BatchNotes",
     "BatchPhoto",
     "Client",
     "Credentials",
@@ -39,6 +50,7 @@ __all__ = [
     "IndexSwitch",
     "Invitation",
     "LabelledFace",
+    "LeftOut",
     "Levels",
     "Neighbour",
     "NewPhoto",
@@ -55,4 +67,5 @@ __all__ = [
     "Status",
     "SupportScale",
     "User",
+    "Waiting",
 ]

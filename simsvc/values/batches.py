@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from simsvc.values.erasure import ERASED
@@ -25,14 +25,58 @@ class NewPhoto:
     """A photo as it comes into a batch.
 
     Attributes:
-        name: what the client calls it; shown escaped, never a path.
+        name: what the client calls it; shown escaped, never opened.
         case_reference: whose application it belongs to, or None.
         refusal: why it is refused unjudged, or None: it waits.
+        birth_date: as declared, or None.
+        photo_date: as declared, or None.
+        size_bytes: on the disk while it waits.
     """
 
     name: str
     case_reference: str | None = None
     refusal: Refusal | None = None
+    birth_date: date | None = None
+    photo_date: date | None = None
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that came with a batch and is none of its photos.
+
+    Attributes:
+        name: what the client calls it.
+        why: of `steps.contents.LEFT_OUT`.
+    """
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNotes:
+    """What is said of a batch besides its photos.
+
+    Attributes:
+        left_out: the first of the files that were left out.
+        left_out_count: all of them.
+        unread_columns: of the table that came with it.
+        guessed: encodings as which names in its ZIPs were read, such as "GBK", where the ZIPs do not say.
+    """
+
+    left_out: tuple[LeftOut, ...] = ()
+    left_out_count: int = 0
+    unread_columns: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Photos that wait to be judged, and their bytes on the disk."""
+
+    photos: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +93,8 @@ class BatchPhoto:
         sentence: of a refusal or failure.
         estimate_id: public id of its record, or None.
         age_years: the estimate, or None.
+        birth_date: as declared, or None.
+        photo_date: as declared, or None.
     """
 
     position: int
@@ -60,6 +106,13 @@ class BatchPhoto:
     sentence: str | None = None
     estimate_id: str | None = None
     age_years: float | None = None
+    birth_date: date | None = None
+    photo_date: date | None = None
+
+    @property
+    def erased(self) -> bool:
+        """Say whether the photo and its record were erased; what is left is its place in the batch."""
+        return self.code == ERASED
 
     @property
     def erased(self) -> bool:
@@ -79,6 +132,7 @@ class Batch:
         asked_by: public id of the account that sent them.
         problem: why it does not go on just now, as a sentence, or None.
         counts: photos by status.
+        notes: what is said of it besides.
     """
 
     id: str
@@ -88,6 +142,7 @@ class Batch:
     asked_by: str
     problem: str | None
     counts: dict[str, int]
+    notes: BatchNotes = BatchNotes()
 
     @property
     def total(self) -> int:

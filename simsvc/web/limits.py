@@ -10,8 +10,9 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits.storage import MemoryStorage
 
+from simsvc.engines.zip_archive import files_stated
 from simsvc.web.api.scopes import SCOPES_OF
-from simsvc.web.current import visitor
+from simsvc.web.current import services, visitor
 from simsvc.web.upload import FIELD
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
@@ -27,6 +28,8 @@ UPLOADS = (
 )
 
 
+BATCH, BATCH_FIELD = "batches.create", "photos"
+"""Endpoint of batches, and the files of its form."""
 SWEPT_EVERY_S = 1.0
 """How often a worker forgets what no longer counts."""
 
@@ -73,8 +76,9 @@ def register(app: Flask) -> None:
                 view
             )
         else:
-            by_address: Any = limiter.limit(settings.upload_rate)(view)
-            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker)(by_address)
+            by_address: Any = limiter.limit(settings.upload_rate, cost=_photos)(view)
+            by_asker: Any = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)
+            app.view_functions[endpoint] = by_asker(by_address)
     of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
     for endpoint in SCOPES_OF:
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
@@ -87,8 +91,19 @@ def _only_at_views(app: Flask, limiter: Limiter) -> None:
 
 
 def _photos() -> int:
-    """Count the photos of a request: a batch costs as much as they would one by one."""
-    return max(1, len(request.files.getlist(FIELD)))
+    """Count the photos of a request: together they cost as much as they would one by one.
+
+    A batch may have more of them than the rate allows in all: it costs at most half of that, so that it
+    passes beside other work. How many of its photos may wait is another bound.
+    """
+    if request.endpoint != BATCH:
+        return max(1, len(request.files.getlist(FIELD)))
+    count: int | None = g.get("photo_count")
+    if count is None:
+        count = sum(files_stated(part.stream) for part in request.files.getlist(BATCH_FIELD))
+        g.photo_count = count
+    most = int(services().settings.upload_rate.split()[0]) // 2
+    return max(1, min(count, most))
 
 
 def _asker() -> str:

@@ -25,8 +25,8 @@ THREADS = AT_ONCE + WAITING + 6
 """Of a worker: who waits holds one, and pages and refusals need some besides."""
 PATIENCE_S = 20.0
 """After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
-JUDGING = tuple(endpoint for endpoint in UPLOADS if endpoint != "batches.create")
-"""Endpoints that decode photos and run the model."""
+JUDGING = UPLOADS
+"""Endpoints that decode photos and run the model, or unpack a ZIP of photos."""
 
 
 class Turns:

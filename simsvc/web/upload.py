@@ -10,6 +10,7 @@ from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
+from simsvc.engines.upload_spool import UploadSpool
 from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"
@@ -81,6 +82,20 @@ class PhotoRequest(Request):
     """A request whose body may be a photo; whether a view takes such a one is for the view to say."""
 
     form_data_parser_class = BareParser
+    spool: UploadSpool | None = None
+    """Takes the files of a form that has many of them; set before anything reads it."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        """Return where a file is written to as it comes in; Werkzeug keeps up to 500 kB of each in memory."""
+        if self.spool is not None:
+            return cast("IO[bytes]", self.spool.part())
+        return super()._get_file_stream(total_content_length, content_type, filename, content_length)
 
 
 def uploaded_photo(*, bare: bool = False) -> Upload:

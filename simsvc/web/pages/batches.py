@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import cast
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
-from simsvc.engines.zip_archive import is_junk, is_zip, photos_in_zip
+from simsvc.engines.upload_spool import UploadSpool
+from simsvc.engines.zip_archive import PhotoZip, is_zip
 from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
-from simsvc.steps.cases import last_part, read_cases
+from simsvc.steps.cases import CaseRow, CaseTable, read_cases
+from simsvc.steps.contents import HEAD_BYTES, LEFT_OUT, Sort, sort_of
+from simsvc.steps.file_names import canonical_path, last_part
 from simsvc.steps.spreadsheet import to_csv
-from simsvc.values import BatchPhoto
+from simsvc.values import BatchNotes, BatchPhoto, LeftOut
 from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
-from simsvc.web.upload import shown_name
+from simsvc.web.upload import PhotoRequest, shown_name
 
 blueprint = Blueprint("batches", __name__, url_prefix="/batches")
 
@@ -24,19 +28,46 @@ CREATE = "batches.create"
 BATCHES_A_PAGE = 25
 PHOTOS_A_PAGE = 100
 MOST_CASES_BYTES = 1_000_000
-"""Of the CSV: `MOST_PHOTOS` rows of a file name and a case are well below."""
-HEADING = ("position", "file", "case", "status", "age_years", "code", "sentence", "record")
+"""Of the CSV: `MOST_PHOTOS` rows of a file name, a case and two dates are well below."""
+MOST_NAMED = 100
+"""Files of a batch that are named where they were left out; the others are counted."""
+FIELD = "photos"
+HEADING = (
+    "position",
+    "file",
+    "case",
+    "status",
+    "age_years",
+    "code",
+    "sentence",
+    "record",
+    "birth_date",
+    "photo_date",
+)
 
 
 def register(app: Flask) -> None:
-    """Let the one form that may be larger be larger, before anything reads it."""
+    """Let the one form that may be larger be larger, and go to the disk, before anything reads it."""
     app.before_request(_allow_more)
+    app.teardown_request(_end_spool)
 
 
 def _allow_more() -> None:
     if request.endpoint == CREATE:
-        request.max_content_length = services().settings.max_batch_bytes
+        settings = services().settings
+        request.max_content_length = settings.max_batch_bytes
         request.max_form_parts = MOST_PHOTOS + 16
+        _request().spool = UploadSpool(settings.batch_dir / "incoming", settings.disk_reserve_bytes)
+
+
+def _end_spool(error: BaseException | None) -> None:
+    del error
+    if (spool := _request().spool) is not None:
+        spool.close()
+
+
+def _request() -> PhotoRequest:
+    return cast("PhotoRequest", request)
 
 
 @blueprint.get("")
@@ -50,10 +81,13 @@ def create() -> ResponseReturnValue:
     """Take photos in and lead to their batch."""
     if request.mimetype != "multipart/form-data":
         raise NotMultipart("Send the photos as the files `photos` of a multipart/form-data request.")
-    parts = [part for part in request.files.getlist("photos") if part.filename]
+    parts = [part for part in request.files.getlist(FIELD) if part.filename]
+    spool = _request().spool
     try:
+        if spool is not None and spool.problem is not None:
+            raise spool.problem
         form = _Form(parts, request.files.get("cases"))
-        batch_id = services().batches.take_in(form.photos(), form.name(), person().id, form.cases)
+        batch_id = services().batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes)
     except BatchError as refusal:
         return _list(problem=refusal.sentence), status_of(refusal)
     return redirect(url_for("batches.show", batch_id=batch_id), 303)
@@ -66,7 +100,7 @@ def show(batch_id: str) -> ResponseReturnValue:
     page = _page(last=max(1, -(-batch.total // PHOTOS_A_PAGE)))
     photos = services().batch_book.photos(batch_id, (page - 1) * PHOTOS_A_PAGE, PHOTOS_A_PAGE)
     asked_by = services().users.names([batch.asked_by]).get(batch.asked_by, batch.asked_by)
-    words = {"batch": batch, "photos": photos, "asked_by": asked_by, "page": page}
+    words = {"batch": batch, "photos": photos, "asked_by": asked_by, "page": page, "reasons": LEFT_OUT}
     return render_template("batch.html", pages=-(-batch.total // PHOTOS_A_PAGE), **words)
 
 
@@ -75,20 +109,24 @@ def results(batch_id: str) -> ResponseReturnValue:
     """Return what became of the photos as a table for spreadsheet programs, always in English."""
     batch = services().batch_book.find(batch_id)
     note_export(f"batch:{batch.id}", format="csv")
-    table = to_csv(HEADING, (_cells(photo) for photo in services().batch_book.photos(batch_id)))
+    photos = (_cells(photo) for photo in services().batch_book.photos(batch_id))
+    table = to_csv(HEADING, (*photos, *_left_out_cells(batch.notes)))
     response = Response(table, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")
     return response
 
 
 class _Form:
-    """What came with the request: photos, a folder, ZIPs; and a table of cases, by itself or among them."""
+    """What came with the request: photos, a folder, ZIPs; and a table, by itself or among them."""
 
     def __init__(self, parts: list[FileStorage], cases: FileStorage | None) -> None:
         self._parts = parts
-        self._cases = (
-            _cases_bytes(cases.stream.read(MOST_CASES_BYTES + 1)) if cases and cases.filename else None
-        )
+        self._left_out: list[LeftOut] = []
+        self._left_out_count = 0
+        self._guessed: dict[str, None] = {}
+        self._table: CaseTable | None = None
+        if cases and cases.filename:
+            self._read_table(_cases_bytes(cases))
 
     def name(self) -> str:
         """Return what the batch is called: its folder, or its first file."""
@@ -96,49 +134,84 @@ class _Form:
         folder, _, rest = first.partition("/")
         return shown_name(folder if rest and folder.strip(".") else first) if first else ""
 
-    def cases(self) -> dict[str, str]:
-        return read_cases(self._cases) if self._cases is not None else {}
+    def cases(self) -> tuple[CaseRow, ...]:
+        """Return the rows of the table, once the photos are read."""
+        return self._table.rows if self._table else ()
+
+    def notes(self) -> BatchNotes:
+        """Return what is to be said besides, once the photos are read."""
+        unread = self._table.unread if self._table else ()
+        return BatchNotes(tuple(self._left_out), self._left_out_count, unread, tuple(self._guessed))
 
     def photos(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give every photo; a table found in a ZIP is kept aside."""
-        settings = services().settings
-        for part in self._parts:
-            name = part.filename or ""
-            if is_junk(name):
-                continue
-            if _is_table(name):
-                self._keep_cases(part.stream.read(MOST_CASES_BYTES + 1))
-                continue
-            if not is_zip(part.stream):
-                yield shown_name(name), _photo_bytes(part, settings.max_upload_bytes)
-                continue
-            for name, data in photos_in_zip(part.stream, settings.max_upload_bytes, settings.max_batch_bytes):
-                if _is_table(name):
-                    self._keep_cases(data)
-                else:
-                    yield shown_name(name), data
+        """Give every photo, those in ZIPs last; tables are read on the way, and what is neither is noted."""
+        packed = [is_zip(part.stream) for part in self._parts]
+        zips = [part for part, is_packed in zip(self._parts, packed, strict=True) if is_packed]
+        for part, is_packed in zip(self._parts, packed, strict=True):
+            if not is_packed:
+                yield from self._loose(part)
+        for part in zips:
+            if len(zips) > 1:  # names of several are told apart by their ZIPs
+                folder = _shown_path(part).removesuffix(".zip")
+                yield from ((f"{folder}/{path}", data) for path, data in self._packed(part))
+            else:
+                yield from self._packed(part)
 
-    def _keep_cases(self, data: bytes | None) -> None:
-        if self._cases is not None:
+    def _loose(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
+        """Give a file that is in no ZIP; one that was chosen by itself gets a row, whatever it is."""
+        path, most = _shown_path(part), services().settings.max_upload_bytes
+        head = part.stream.read(HEAD_BYTES)
+        sort = sort_of(path, head)
+        if sort == "not_a_photo" and "/" not in path:
+            sort = "photo"
+        data = head + part.stream.read(most + 1 - len(head)) if sort in {"photo", "table"} else None
+        yield from self._sorted(path, sort, data if data is not None and len(data) <= most else None)
+
+    def _packed(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
+        archive = PhotoZip(part.stream, services().settings.max_upload_bytes)
+        for file in archive.files(self._known):
+            yield from self._sorted(file.path, file.sort, file.data)
+        if archive.guessed:
+            self._guessed[archive.guessed] = None
+
+    def _sorted(self, path: str, sort: Sort, data: bytes | None) -> Iterator[tuple[str, bytes | None]]:
+        if sort == "photo":
+            yield path, data
+        elif sort == "table":
+            if data is None or len(data) > MOST_CASES_BYTES:
+                raise _too_large_table()
+            self._read_table(data)
+        else:
+            self._left_out_count += 1
+            if len(self._left_out) < MOST_NAMED:
+                self._left_out.append(LeftOut(path, sort))
+
+    def _read_table(self, data: bytes) -> None:
+        if self._table is not None:
             raise CasesUnreadable(
-                "There is more than one CSV. Put all case references into one table and send it again."
+                "There is more than one CSV. Put all cases and dates into one table and send it again."
             )
-        self._cases = _cases_bytes(data or b"\0")
+        self._table = read_cases(data, services().now().date())
+
+    def _known(self) -> Collection[str]:
+        """Return the names that the table has for photos."""
+        return {last_part(row.path) for row in self.cases()}
 
 
-def _is_table(name: str) -> bool:
-    return last_part(name).lower().endswith(".csv")
+def _shown_path(part: FileStorage) -> str:
+    path = canonical_path(part.filename or "")
+    return "".join(character for character in path if character.isprintable()).strip() or "photo"
 
 
-def _cases_bytes(data: bytes) -> bytes:
+def _cases_bytes(part: FileStorage) -> bytes:
+    data = part.stream.read(MOST_CASES_BYTES + 1)
     if len(data) > MOST_CASES_BYTES:
-        raise CasesUnreadable("The CSV is far larger than a table of case references. Send the right file.")
+        raise _too_large_table()
     return data
 
 
-def _photo_bytes(part: FileStorage, most: int) -> bytes | None:
-    data = part.stream.read(most + 1)
-    return data if len(data) <= most else None
+def _too_large_table() -> CasesUnreadable:
+    return CasesUnreadable("The CSV is far larger than a table of case references. Send the right file.")
 
 
 def _cells(photo: BatchPhoto) -> tuple[str, ...]:
@@ -151,8 +224,19 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
         photo.code,
         photo.sentence,
         photo.estimate_id,
+        photo.birth_date.isoformat() if photo.birth_date else None,
+        photo.photo_date.isoformat() if photo.photo_date else None,
     )
     return (str(photo.position + 1), *(text or "" for text in texts))
+
+
+def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
+    """Give a row for every file that was left out, and one for those that are only counted."""
+    rest = len(HEADING) - 7
+    for left in notes.left_out:
+        yield "", left.name, "", "left_out", "", left.why, f"Left out: {LEFT_OUT[left.why]}.", *[""] * rest
+    if more := notes.left_out_count - len(notes.left_out):
+        yield "", "", "", "left_out", "", "", f"{more} more files were left out.", *[""] * rest
 
 
 def _list(problem: str = "") -> str:

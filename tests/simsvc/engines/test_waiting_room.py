@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import BatchUnwritable
+from simsvc.errors import BatchUnwritable, DiskReserve
 
 ID = "0123456789abcdef" * 2
+
+
+def grow_old(folder: Path) -> None:
+    old = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    os.utime(folder, (old, old))
 
 
 def test_a_photo_waits_until_it_is_dropped(tmp_path: Path) -> None:
@@ -25,9 +33,11 @@ def test_a_photo_waits_until_it_is_dropped(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_reads_waiting_photos(tmp_path: Path) -> None:
-    """The folder of a batch is closed to other accounts of the machine."""
-    WaitingRoom(tmp_path).put(ID, 0, b"one")
+    """Folder and file are closed to other accounts of the machine."""
+    with WaitingRoom(tmp_path).filling(ID):
+        WaitingRoom(tmp_path).put(ID, 0, b"one")
     assert (tmp_path / ID).stat().st_mode & 0o077 == 0
+    assert next((tmp_path / ID).iterdir()).stat().st_mode & 0o077 == 0
 
 
 def test_no_id_is_a_path(tmp_path: Path) -> None:
@@ -39,19 +49,78 @@ def test_no_id_is_a_path(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     """A file where the folder should be is told, not thrown."""
     (tmp_path / "waiting").write_bytes(b"")
+    room = WaitingRoom(tmp_path / "waiting")
     with pytest.raises(BatchUnwritable, match="Nothing was taken in"):
-        WaitingRoom(tmp_path / "waiting").put(ID, 0, b"one")
+        room.put(ID, 0, b"one")
+    with pytest.raises(BatchUnwritable, match="Nothing was taken in"), room.filling(ID):
+        pass
+
+
+def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each photo is held against it, so that an upload stops where it would be touched."""
+    free = iter([1_000_000, 600_000])
+    monkeypatch.setattr(
+        "simsvc.engines.free_disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
+    )
+    room = WaitingRoom(tmp_path, reserve_bytes=500_000)
+    room.put(ID, 0, bytes(400_000))
+    with pytest.raises(DiskReserve, match="MB are kept for its records"):
+        room.put(ID, 1, bytes(400_000))
+    assert room.get(ID, 1) is None
+
+
+def test_an_upload_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Whatever ends it."""
+    room = WaitingRoom(tmp_path)
+
+    def upload() -> None:
+        with room.filling(ID):
+            room.put(ID, 0, b"one")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_forgotten_photos_are_swept(tmp_path: Path) -> None:
     """Old folders of no unfinished batch go; fresh ones, known ones and other files stay."""
-    room, now = WaitingRoom(tmp_path), datetime.now(UTC)
+    room = WaitingRoom(tmp_path)
     names = [f"{n:032x}" for n in range(3)]
     for name in names:
         room.put(name, 0, b"x")
     (tmp_path / "other").mkdir()
     for name in (*names[:2], "other"):
-        old = (now - timedelta(days=2)).timestamp()
-        os.utime(tmp_path / name, (old, old))
-    room.sweep({names[0]}, now)
+        grow_old(tmp_path / name)
+    room.sweep(lambda: {names[0]}, datetime.now(UTC))
     assert sorted(path.name for path in tmp_path.iterdir()) == [names[0], names[2], "other"]
+
+
+def test_an_upload_that_still_runs_is_not_swept(tmp_path: Path) -> None:
+    """However long it takes; one whose process was killed is."""
+    room = WaitingRoom(tmp_path)
+    code = (
+        "import pathlib, sys, time; from simsvc.engines.waiting_room import WaitingRoom\n"
+        f"room = WaitingRoom(pathlib.Path({str(tmp_path)!r}))\n"
+        f"with room.filling({ID!r}):\n"
+        f"    room.put({ID!r}, 0, b'x'); print('held', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as upload:
+        assert upload.stdout is not None
+        assert upload.stdout.readline() == b"held\n"
+        grow_old(tmp_path / ID)
+        room.sweep(set, datetime.now(UTC))
+        assert room.get(ID, 0) == b"x"
+        upload.send_signal(signal.SIGKILL)
+        upload.wait(10)
+    room.sweep(set, datetime.now(UTC))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_that_is_recorded_meanwhile_is_not_swept(tmp_path: Path) -> None:
+    """What is known is asked after the folder was seen to be free."""
+    room = WaitingRoom(tmp_path)
+    room.put(ID, 0, b"x")
+    grow_old(tmp_path / ID)
+    room.sweep(lambda: {ID}, datetime.now(UTC))
+    assert room.get(ID, 0) == b"x"

@@ -17,6 +17,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring import Services
+from tests.handmade_zips import named_nine_times
 from tests.simsvc.engines.test_zip_archive import zipped
 from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_pages import checked
@@ -100,7 +101,7 @@ def test_several_files_and_a_table_of_their_own(client: FlaskClient, desk: Servi
 
 
 def test_a_folder_brings_its_own_table(client: FlaskClient, desk: Services) -> None:
-    """Names come with their folder; its table is no photo, and what systems put there is left out."""
+    """Names come with their folder; its table is no photo, and what systems put there is named."""
     folder = [
         (drawn_photo(1), "trip/a.jpg"),
         (b"file,case\na.jpg,L-4\n", "trip/cases.csv"),
@@ -108,9 +109,10 @@ def test_a_folder_brings_its_own_table(client: FlaskClient, desk: Services) -> N
         (drawn_photo(2), "trip/deep/b.jpg"),
     ]
     batch_id = sent(client, folder)
-    assert [(row["file"], row["case"]) for row in table(client, batch_id)] == [
-        ("a.jpg", "L-4"),
-        ("b.jpg", ""),
+    assert [(row["file"], row["case"], row["status"]) for row in table(client, batch_id)] == [
+        ("a.jpg", "L-4", "waiting"),
+        ("b.jpg", "", "waiting"),
+        ("trip/.DS_Store", "", "left_out"),
     ]
     assert desk.batch_book.find(batch_id).name == "trip"
 
@@ -133,7 +135,15 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
         ([(zipped({"x/": b""}), "a.zip")], None, 422, "No photo came"),
         ([(b"PK\x03\x04 cut", "a.zip")], None, 422, "damaged"),
         ([(zipped({"../a.jpg": b"1"}), "a.zip")], None, 422, "outside of it"),
-        ([(zipped({"a.jpg": bytes(9_000_000)}), "a.zip")], None, 422, "far more than any photo"),
+        ([(named_nine_times(drawn_photo(1)), "a.zip")], None, 422, "share the same bytes"),
+        (
+            [(zipped({"notes.txt": b"x"}), "a.zip")],
+            None,
+            422,
+            "No file that came with the request is a photo",
+        ),
+        ([(b"see the file", "trip/notes.txt")], None, 422, "“trip/notes.txt”"),
+        ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "spreadsheet&#39;s own file"),
         ([(zipped({"a.jpg": zipped({"b": b"1"})}), "a.zip")], None, 422, "another archive"),
         ([(b"1", "a.jpg")], b"nonsense", 422, "must name the columns"),
         ([(b"1", "a.jpg")], b"file,case\nz.jpg,L-1\n", 422, "not among the photos"),
@@ -157,6 +167,15 @@ def test_what_cannot_be_a_batch_is_told_and_leaves_nothing(
     assert 'name="photos"' in response.text
     assert len(desk.batch_book.page(0, 1000)) == before
     assert waiting_files(desk) == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "scan", "list.xlsx", "photos.rar"])
+def test_a_file_chosen_by_itself_gets_a_row(client: FlaskClient, desk: Services, name: str) -> None:
+    """Whoever picks a file learns why it is not judged; in folders and ZIPs it would be left out."""
+    data = zipped({"[Content_Types].xml": b"x"}) if name == "list.xlsx" else b"Rar!\x1a\x07\x00..."
+    batch_id = sent(client, [(data, name)])
+    judge_all(desk, batch_id)
+    assert [(row["file"], row["status"]) for row in table(client, batch_id)] == [(name, "refused")]
 
 
 def test_too_many_photos_are_told(client: FlaskClient, desk: Services) -> None:

@@ -71,8 +71,8 @@ MANY_SOURCES: Mapping[str, Mapping[str, float]] = {
 }
 """Bounds of measures that one data set of aligned crops cannot tell, read off photos of many sources.
 
-Source: `python -m trainer bounds`. Flagged: where estimates of copies begin to move by years from those of the
-photos. Withheld: where one in ten moves by more than ten years or, for heads that are turned aside, where
+Source: `python -m trainer bounds`. Flagged: where estimates of copies begin to move by years from those of
+the photos. Withheld: where one in ten moves by more than ten years or, for heads that are turned aside, where
 estimates lie three times as far outside their bands. They replace what is chosen here for the same measure.
 """
 

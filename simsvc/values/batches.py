@@ -114,11 +114,6 @@ class BatchPhoto:
         """Say whether the photo and its record were erased; what is left is its place in the batch."""
         return self.code == ERASED
 
-    @property
-    def erased(self) -> bool:
-        """Say whether the photo and its record were erased; what is left is its place in the batch."""
-        return self.code == ERASED
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

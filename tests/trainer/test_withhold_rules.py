@@ -135,7 +135,7 @@ def test_the_entries_are_what_the_service_reads() -> None:
 
 
 def test_bounds_of_many_sources_are_taken_as_they_are() -> None:
-    """A stated bound replaces the one that these faces would call for, and its row says what it meets here."""
+    """A stated bound replaces the one that these faces would call for."""
     stated = {"quality": {"sharpness_at_least": 4.0}, "withhold": {"sharpness_at_least": 3.0}}
     found = {(row["level"], row["name"]): row["bound"] for row in choose([clean(), blurred(20)], stated)}
     assert found["quality", "sharpness_at_least"] == 4.0

@@ -10,6 +10,8 @@ from simsvc.values import (
     EVERY_FACE,
     Credentials,
     Crop,
+    Decoded,
+    DecodeRequest,
     Estimate,
     Face,
     FaceFilter,
@@ -22,6 +24,14 @@ from simsvc.values import (
     SupportScale,
     User,
 )
+
+
+class PictureDecoder(Protocol):
+    """Turns a photo's bytes into pixels, in this process or in another one."""
+
+    def __call__(self, data: bytes, request: DecodeRequest) -> Decoded:
+        """Return the photo's pixels; raises PhotoError."""
+        ...
 
 
 class Detector(Protocol):

@@ -24,6 +24,7 @@ from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.waiting_room import WaitingRoom
@@ -36,7 +37,7 @@ from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
-from simsvc.settings import Settings, load_settings
+from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.recall import QUERIES, K
@@ -95,6 +96,7 @@ class Services:
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
         self.shelf = IndexShelf(settings.index_root)
+        self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self.models = ModelShelf(settings.model_root)
@@ -281,6 +283,7 @@ class Services:
             bundle_sha256=bundle.document_sha256,
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
+            decoder=self.decoder,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:
@@ -305,6 +308,7 @@ class IndexServices:
         on_built: puts a finished build and its faces on record.
         switcher: puts a build into service.
         switches: where switches are on record.
+        decoder: makes pixels of photos' bytes, as many at once as there are cores.
     """
 
     settings: Settings
@@ -314,6 +318,7 @@ class IndexServices:
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
     switches: SwitchStore
+    decoder: PhotoDecoder
 
     def model(self, engine: EngineName = "onnx") -> Model:
         """Return the bundle's model, run by ONNX Runtime or by PyTorch.
@@ -348,7 +353,8 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     detector = detector_of(bundle)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)
+    decoder = PhotoDecoder(cores())
+    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
 
 
 def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:

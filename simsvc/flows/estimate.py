@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from simsvc.errors import FaceError, PhotoError
-from simsvc.ports import Detector, Index, Model, Recorder
+from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
@@ -45,6 +45,7 @@ class Corridor:
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
+        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
     """
 
     detector: Detector
@@ -57,6 +58,7 @@ class Corridor:
     bundle_sha256: str | None = None
     keep_photos: bool = False
     recorded: Callable[[Estimate], None] = _untold
+    decoder: PictureDecoder | None = None
 
 
 class StepTimes:
@@ -155,7 +157,13 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     model = corridor.model
     with times.step("decode"):
         again = partial(times.step, "decode")
-        photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px, within=again)
+        photo = decode(
+            data,
+            max_bytes=corridor.max_bytes,
+            first_px=model.first_decode_px,
+            within=again,
+            decoder=corridor.decoder,
+        )
     with times.step("detect"):
         faces = corridor.detector.detect(photo)
     with times.step("pick"):

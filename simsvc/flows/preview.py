@@ -17,6 +17,8 @@ def preview_png(data: bytes, corridor: Corridor) -> bytes:
         FaceError: it has no face that can be judged.
     """
     model = corridor.model
-    photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px)
+    photo = decode(
+        data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px, decoder=corridor.decoder
+    )
     face = pick(corridor.detector.detect(photo)).face
     return to_png(crop_of(photo, face, model.input_px, model.crop_margin).rgb)

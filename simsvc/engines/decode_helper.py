@@ -25,6 +25,8 @@ from simsvc.values import DecodeRequest
 MEMORY_BYTES = 420_000_000
 """Address space that a photo may take beyond what the process has when it is idle. With the 40 MB that it
 holds then, that is less than 500 MB. The most that a photo needs is 374 MB, for a HEIC of 48 megapixels."""
+LEFT_BYTES = 48_000_000
+"""That photos may leave behind in a process before another one takes its place; an upload of 25 MB is one."""
 CPU_S = 1.9
 """Processor time of a photo, of all threads. Linux counts it by ticks of up to 4 ms, and reading the photo
 and sending its pixels take 50 ms of the 2 s at most."""
@@ -37,38 +39,44 @@ def main(descriptor: int) -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    idle_bytes = _address_space()
+    _limit_memory(idle_bytes)
     with socket.socket(fileno=descriptor) as connection:
-        _limit_memory()
         send(connection, b"{}")
         while (asked := receive(connection)) is not None:
             signal.setitimer(signal.ITIMER_PROF, CPU_S)  # whose signal ends the process, whatever it does
-            head, pixels = _answer(*asked)
-            send(connection, head, pixels)
+            said, pixels = _answer(*asked)
+            said["spent"] = _address_space() > idle_bytes + LEFT_BYTES
+            send(connection, json.dumps(said).encode(), pixels)
             signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
-def _answer(head: bytes, data: bytes) -> tuple[bytes, bytes]:
+def _answer(head: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         found = decode_picture(data, DecodeRequest(**json.loads(head)))
-        said: dict[str, Any] = {
-            "size_px": found.picture.size,
-            "part": found.part,
-            "original_px": [found.original_width_px, found.original_height_px],
-            "format": found.format,
-        }
-        return json.dumps(said).encode(), found.picture.tobytes()
     except PhotoError as error:
-        refusal: PhotoError = error
+        return {"code": error.code, "sentence": error.sentence}, b""
     except MemoryError:
-        refusal = too_costly()
-    return json.dumps({"code": refusal.code, "sentence": refusal.sentence}).encode(), b""
+        return {"code": (refusal := too_costly()).code, "sentence": refusal.sentence}, b""
+    said = {
+        "size_px": found.picture.size,
+        "part": found.part,
+        "original_px": [found.original_width_px, found.original_height_px],
+        "format": found.format,
+    }
+    return said, found.picture.tobytes()
 
 
-def _limit_memory() -> None:
+def _address_space() -> int:
+    """Return the bytes that this process has mapped, 0 where that cannot be told."""
     if sys.platform != "linux":
-        return  # other systems do not keep to this limit
-    idle = int(STATM.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (idle + MEMORY_BYTES, idle + MEMORY_BYTES))
+        return 0
+    return int(STATM.read_text().split()[0]) * resource.getpagesize()
+
+
+def _limit_memory(idle_bytes: int) -> None:
+    if sys.platform == "linux":  # other systems do not keep to this limit
+        resource.setrlimit(resource.RLIMIT_AS, (idle_bytes + MEMORY_BYTES, idle_bytes + MEMORY_BYTES))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -139,7 +140,10 @@ class _Helper:
         if answer is None:
             self.end()
             raise too_costly()
-        return _decoded(*answer)
+        said = json.loads(answer[0])
+        if said["spent"]:
+            self.end()
+        return _decoded(said, answer[1])
 
     def end(self) -> None:
         """End the process, whatever it is at."""
@@ -179,8 +183,7 @@ def _asked(request: DecodeRequest) -> dict[str, int | None]:
     return {"reading": request.reading, "first_px": request.first_px, "part": request.part}
 
 
-def _decoded(head: bytes, pixels: bytes) -> Decoded:
-    said = json.loads(head)
+def _decoded(said: dict[str, Any], pixels: bytes) -> Decoded:
     if "code" in said:
         raise _refusal(said["code"], said["sentence"])
     picture = Image.frombytes("RGB", tuple(said["size_px"]), pixels)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from simsvc.steps.ifd import declared_bytes
-from simsvc.steps.jpeg_header import ORDINARY, count_scans, jpeg_header
+from simsvc.steps.jpeg_header import ORDINARY, JpegHeader, count_scans, jpeg_header
 from simsvc.steps.png_chunks import SIGNATURE, chunks_of_png
 
 CHEAP_JPEG_PIXELS = 17_000_000
 """Of a JPEG: 12 megapixels take 0.06 s and 30 MB, and entropy coding cannot make that more than threefold."""
 CHEAP_SCANNED_PIXELS = 200_000_000
 """Pixels of a JPEG times its scans, of several: 12 megapixels by libjpeg's 10 scans take 0.11 s."""
+CHEAP_SCANNED_BYTES = 8_000_000
+"""Of such a JPEG: 18 MB of noise take 0.5 s."""
+CHEAP_SCANS = 64
+"""Of a JPEG of any size."""
 CHEAP_PNG_PIXELS = 4_200_000
 """Of a PNG without interlacing: 0.08 s and 25 MB."""
 CHEAP_PROFILE_BYTES = 8_192
@@ -28,17 +32,19 @@ def is_cheap(data: bytes) -> bool:
     if data.startswith(SIGNATURE):
         return _cheap_png(data)
     header = jpeg_header(data)
-    if header is None or header.frame not in ORDINARY or header.bits != 8:
-        return False
+    return header is not None and _cheap_jpeg(data, header)
+
+
+def _cheap_jpeg(data: bytes, header: JpegHeader) -> bool:
     pixels = header.width_px * header.height_px
-    if not 0 < pixels <= CHEAP_JPEG_PIXELS or header.icc_bytes > CHEAP_PROFILE_BYTES:
+    if header.frame not in ORDINARY or header.bits != 8 or not 0 < pixels <= CHEAP_JPEG_PIXELS:
         return False
-    if header.metadata_bytes > CHEAP_METADATA_BYTES:
+    if header.icc_bytes > CHEAP_PROFILE_BYTES or header.metadata_bytes > CHEAP_METADATA_BYTES:
         return False
     if not header.several_scans:
         return True
-    most = CHEAP_SCANNED_PIXELS // pixels
-    return count_scans(data, header.scans_at, most + 1) <= most
+    most = min(CHEAP_SCANS, CHEAP_SCANNED_PIXELS // pixels)
+    return len(data) <= CHEAP_SCANNED_BYTES and count_scans(data, header.scans_at, most + 1) <= most
 
 
 def _cheap_png(data: bytes) -> bool:

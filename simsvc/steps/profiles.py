@@ -54,6 +54,11 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return converted if isinstance(converted, Image.Image) else image.convert("RGB")
 
 
+def converts(profile: bytes | None, mode: str) -> bool:
+    """Say whether `in_srgb` changes the numbers of a picture of that mode."""
+    return bool(profile) and len(profile or b"") <= MOST_BYTES and _transform(profile, mode) is not None
+
+
 @lru_cache(maxsize=KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
     """Return what converts pixels of that mode to sRGB, or None where nothing does or need to."""

@@ -74,6 +74,18 @@ class PhotoDecoder:
         with self._helper() as helper:
             return helper.decode(data, request)
 
+    @property
+    def helpers(self) -> tuple[_Helper, ...]:
+        """The helpers that live and decode nothing just now."""
+        with self._free.mutex:
+            waiting = tuple(self._free.queue)
+        return tuple(helper for helper in waiting if helper is not None and helper.fit)
+
+    def close(self) -> None:
+        """End the helpers; the next photo that needs one starts another."""
+        for helper in self.helpers:
+            helper.end()
+
     @contextmanager
     def _helper(self) -> Iterator[_Helper]:
         """Give a helper that nobody else uses, as soon as there is one: within `DEADLINE_S` a photo ahead."""
@@ -120,6 +132,11 @@ class _Helper:
             raise _missing()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def fit(self) -> bool:
         """Whether it can be asked: it lives, is this process's own, and has not decoded too many photos."""
         return os.getpid() == self._owner and self._left > 0 and self._process.poll() is None
@@ -141,7 +158,7 @@ class _Helper:
             self.end()
             raise too_costly()
         said = json.loads(answer[0])
-        if said["spent"]:
+        if said["spent"] or not self._left:
             self.end()
         return _decoded(said, answer[1])
 

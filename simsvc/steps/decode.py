@@ -29,7 +29,7 @@ from simsvc.steps.jpeg_header import JpegHeader, count_scans, jpeg_header
 from simsvc.steps.parts import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
 from simsvc.steps.png_chunks import without_long_texts
 from simsvc.steps.profiles import converts, profile_of
-from simsvc.steps.signatures import new_format, other_format, raw_format
+from simsvc.steps.signatures import begun_format, new_format, other_format, raw_format
 from simsvc.steps.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
 from simsvc.values import Decoded, DecodeRequest, Levels, Photo
 
@@ -292,6 +292,12 @@ def _open(source: _CountedBytes) -> Image.Image:
 
 
 def _refusal(data: bytes) -> PhotoError:
+    begun = begun_format(data)
+    if begun is not None:
+        return TruncatedPhoto(
+            f"This file begins as a {begun} photo, but is damaged or of a rare form, so it cannot be read. "
+            f"{_ADVICE}"
+        )
     name = other_format(data)
     if name is not None:
         return UnsupportedFormat(f"This file is {name}, which is not accepted. {_ADVICE}")

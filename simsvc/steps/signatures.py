@@ -57,6 +57,16 @@ MAKERS = {
 """Raw files that are TIFFs, by how their Make begins."""
 OTHER_RAW = "a camera's raw file"
 
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
+"""Source: ISO/IEC 23008-12, annex B; AV1 Image File Format 1.1, section 6."""
+_BEGUN = (
+    (b"GIF8", "GIF"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+)
+
 OTHER_FORMATS = tuple(name for _, name in _OTHER)
 RAW_FORMATS = tuple(dict.fromkeys((*(name for _, name in _RAW), CR2, CR3, DNG, *MAKERS.values(), OTHER_RAW)))
 NEW_FORMATS = (_JPEG_XL, _JPEG_XR)
@@ -67,6 +77,15 @@ def other_format(data: bytes) -> str | None:
     """Return what a file is that no decoder here reads, or None where its beginning does not tell."""
     head = data[:16].lstrip()
     return next((name for signature, name in _OTHER if head.startswith(signature)), None)
+
+
+def begun_format(data: bytes) -> str | None:
+    """Return the name of the accepted format that a file begins as, or None; also for JPEG and PNG."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return "HEIC or AVIF"
+    return next((name for signature, name in _BEGUN if data.startswith(signature)), None)
 
 
 def new_format(data: bytes) -> str | None:

@@ -102,7 +102,7 @@ def profile_of(image: Image.Image, data: bytes) -> bytes | None:
         data: the file.
     """
     info = image.info
-    said = _cicp(data) if image.format in {"PNG", "HEIF", "AVIF"} else None
+    said = _coded(image, data)
     if said is not None and image.format == "PNG":
         return coded_profile(*said)
     embedded = info.get("icc_profile")
@@ -115,13 +115,21 @@ def profile_of(image: Image.Image, data: bytes) -> bytes | None:
     return None
 
 
+def _coded(image: Image.Image, data: bytes) -> tuple[int, int] | None:
+    """Return the code points of primaries and transfer that a photo names, or None."""
+    if image.format == "HEIF":
+        said = image.info.get("nclx_profile") or {}
+        return said.get("color_primaries", 2), said.get("transfer_characteristics", 2)
+    return _cicp(data) if image.format in {"PNG", "AVIF"} else None
+
+
 def _cicp(data: bytes) -> tuple[int, int] | None:
-    """Return the numbers of primaries and transfer that a PNG, HEIC or AVIF is coded with, or None.
+    """Return the code points of primaries and transfer in a PNG or AVIF, or None.
 
     Source: PNG (Third Edition), section 11.3.2.6, cICP; ISO/IEC 14496-12, ColourInformationBox, "nclx".
     """
     if data.startswith(b"\x89PNG"):
-        at = data.find(b"\x00\x00\x00\x04cICP", 0, 4096)
+        at = data.find(b"\x00\x00\x00\x04cICP", 0, 65_536)
         return (data[at + 8], data[at + 9]) if at >= 0 and len(data) > at + 9 else None
     at = data.find(b"colrnclx", 0, 1_000_000)
     return (

@@ -39,12 +39,13 @@ def test_a_tiff_with_its_thumbnail_is_read_from_its_full_page(how: Tag, thumbnai
     np.testing.assert_array_equal(photo.rgb, np.asarray(waves(640, 480)))
 
 
+@pytest.mark.parametrize("big_tiff", [False, True])
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_deflate", "jpeg"])
-def test_smaller_copies_are_passed_over(compression: str) -> None:
+def test_smaller_copies_are_passed_over(compression: str, big_tiff: bool) -> None:
     """The steps of a pyramid are the same photo, though none says so."""
     whole = waves(640, 480)
     for pages in ((whole, shrunk(whole, 2), shrunk(whole, 4)), (shrunk(whole, 4), whole)):
-        photo = decode(saved_pages(*pages, compression=compression))
+        photo = decode(saved_pages(*pages, compression=compression, big_tiff=big_tiff))
         assert (photo.original_width_px, photo.original_height_px) == (640, 480)
         assert np.abs(photo.rgb.astype(int) - np.asarray(whole)).mean() < 3
 

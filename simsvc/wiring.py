@@ -308,7 +308,7 @@ class IndexServices:
         on_built: puts a finished build and its faces on record.
         switcher: puts a build into service.
         switches: where switches are on record.
-        decoder: makes pixels of photos' bytes, as many at once as there are cores.
+        decoder: makes pixels of photos' bytes.
     """
 
     settings: Settings
@@ -353,7 +353,7 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     detector = detector_of(bundle)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
-    decoder = PhotoDecoder(cores())
+    decoder = PhotoDecoder(helpers_of_command())
     return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
 
 
@@ -364,6 +364,14 @@ def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callab
         store.record(manifest, shelf.face_changes().kept(faces))
 
     return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
+
+
+def helpers_of_command() -> int:
+    """Return how many helpers decode photos for a command that uses all cores; the others run the model.
+
+    On two cores that is one, so that a command stays below 1 GB, too.
+    """
+    return max(1, cores() // 2)
 
 
 def open_shelf(settings: Settings | None = None) -> IndexShelf:

@@ -16,7 +16,7 @@ from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
-from simsvc.wiring import Services
+from simsvc.wiring import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
 """Follow the table's name in the names of its journal, and of the note of what is in hand."""
@@ -42,7 +42,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
             f"{out.name} is there already, and nothing of it is left to do. "
             "Move it away to judge the photos once more, or name another file with --out."
         )
-    corridor = replace(services.corridor(), decoder=PhotoDecoder(cores()))
+    corridor = replace(services.corridor(), decoder=PhotoDecoder(helpers_of_command()))
     journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
     book = TogetherStore(services.database, services.cipher) if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))

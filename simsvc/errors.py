@@ -8,6 +8,7 @@ SimsvcError
 │   ├── TruncatedPhoto         truncated_photo
 │   ├── PhotoTooManyBytes      photo_too_many_bytes
 │   ├── PhotoTooManyPixels     photo_too_many_pixels
+│   ├── PhotoTooCostly         photo_too_costly
 │   ├── PhotoTooSmall          photo_too_small
 │   └── AnimatedPhoto          animated_photo
 ├── FaceError                  a photo, but not of one usable face
@@ -80,6 +81,7 @@ SimsvcError
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
 │   └── TokenNotFound          token_not_found
+├── DecoderMissing             no process can be started to decode a photo (decoder_missing)
 ├── Busy                       too many photos wait to be judged (busy)
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)
 │   ├── BatchEmpty             batch_empty
@@ -158,6 +160,12 @@ class PhotoTooManyPixels(PhotoError):
     """More pixels than the limit, whatever the file's size."""
 
     code = "photo_too_many_pixels"
+
+
+class PhotoTooCostly(PhotoError):
+    """Decoding would take more time or memory than the limit, whatever the number of pixels."""
+
+    code = "photo_too_costly"
 
 
 class PhotoTooSmall(PhotoError):
@@ -484,6 +492,12 @@ class CaseNotFound(RequestError):
     """No estimate belongs to that case."""
 
     code = "case_not_found"
+
+
+class DecoderMissing(SimsvcError):
+    """No process can be started that decodes photos within limits."""
+
+    code = "decoder_missing"
 
 
 class Busy(SimsvcError):

@@ -11,6 +11,8 @@ from simsvc.values import (
     Client,
     Credentials,
     Crop,
+    Decoded,
+    DecodeRequest,
     Estimate,
     Face,
     FaceFilter,
@@ -23,6 +25,14 @@ from simsvc.values import (
     SupportScale,
     User,
 )
+
+
+class PictureDecoder(Protocol):
+    """Turns a photo's bytes into pixels, in this process or in another one."""
+
+    def __call__(self, data: bytes, request: DecodeRequest) -> Decoded:
+        """Return the photo's pixels; raises PhotoError."""
+        ...
 
 
 class Detector(Protocol):

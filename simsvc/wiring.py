@@ -26,6 +26,7 @@ from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
@@ -39,7 +40,7 @@ from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
-from simsvc.settings import Settings, load_settings
+from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.quota import Quota
@@ -106,6 +107,7 @@ class Services:
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
         self.shelf = IndexShelf(settings.index_root)
+        self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
         self._corridor: Corridor | None = None
         self.models = ModelShelf(settings.model_root)
@@ -293,6 +295,7 @@ class Services:
             bundle_sha256=bundle.document_sha256,
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
+            decoder=self.decoder,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:
@@ -317,6 +320,7 @@ class IndexServices:
         on_built: puts a finished build and its faces on record.
         switcher: puts a build into service.
         switches: where switches are on record.
+        decoder: makes pixels of photos' bytes.
     """
 
     settings: Settings
@@ -326,6 +330,7 @@ class IndexServices:
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
     switches: SwitchStore
+    decoder: PhotoDecoder
 
     def model(self, engine: EngineName = "onnx") -> Model:
         """Return the bundle's model, run by ONNX Runtime or by PyTorch.
@@ -360,7 +365,8 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     detector = detector_of(bundle)
     switcher = _switcher(bundle, shelf, database, utc_now)
     switches = SwitchStore(database)
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches)
+    decoder = PhotoDecoder(helpers_of_command())
+    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
 
 
 def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:
@@ -381,6 +387,14 @@ def private_places(settings: Settings) -> PrivatePlaces:
     home = settings.secret_key_file.parent  # of an installation, unless it is run in the root of the machine
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))
+
+
+def helpers_of_command() -> int:
+    """Return how many helpers decode photos for a command that uses all cores; the others run the model.
+
+    On two cores that is one, so that a command stays below 1 GB, too.
+    """
+    return max(1, cores() // 2)
 
 
 def open_shelf(settings: Settings | None = None) -> IndexShelf:

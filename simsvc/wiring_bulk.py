@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from simsvc.engines.in_flight import InFlight
+from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.photo_files import read_photo
 from simsvc.engines.results_file import check_kind, write_results
 from simsvc.engines.results_journal import ResultsJournal
@@ -14,7 +16,7 @@ from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
-from simsvc.wiring import Services
+from simsvc.wiring import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
 """Follow the table's name in the names of its journal, and of the note of what is in hand."""
@@ -40,7 +42,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
             f"{out.name} is there already, and nothing of it is left to do. "
             "Move it away to judge the photos once more, or name another file with --out."
         )
-    corridor = services.corridor()
+    corridor = replace(services.corridor(), decoder=PhotoDecoder(helpers_of_command()))
     journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
     book = TogetherStore(services.database, services.cipher) if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))

@@ -11,7 +11,6 @@ from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
 from simsvc.flows.erase import Eraser
 from simsvc.flows.estimate import Corridor
@@ -42,7 +41,8 @@ def live_faces(services: IndexServices) -> LiveFaces:
         BundleError: the model cannot be used.
     """
     database, model = open_database(services.settings), services.model()
-    return _live_faces(services.shelf, services.switcher, FaceStore(database), services.detector, model)
+    book = FaceStore(database)
+    return _live_faces(services, services.switcher, book, services.detector, model)
 
 
 def live_faces_in_service(services: Services) -> LiveFaces:
@@ -52,12 +52,18 @@ def live_faces_in_service(services: Services) -> LiveFaces:
         BundleError: the model cannot be used.
     """
     corridor, book = services.corridor(), FaceStore(services.database)
-    return _live_faces(services.shelf, services.switcher(), book, corridor.detector, corridor.model)
+    return _live_faces(services, services.switcher(), book, corridor.detector, corridor.model)
 
 
 def _live_faces(
-    shelf: IndexShelf, switcher: Switcher, book: FaceStore, detector: Detector, model: Model
+    services: IndexServices | Services,
+    switcher: Switcher,
+    book: FaceStore,
+    detector: Detector,
+    model: Model,
 ) -> LiveFaces:
+    shelf = services.shelf
+
     def label() -> str:
         current = shelf.current()
         if current is None:
@@ -67,7 +73,7 @@ def _live_faces(
     def known() -> frozenset[str]:
         return frozenset(face.face_id for face in shelf.gallery(label()).faces)
 
-    return LiveFaces(label, known, shelf.journal, book, detector, model)
+    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder)
 
 
 def replayer(services: Services) -> Replayer:
@@ -105,6 +111,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
         max_bytes=services.settings.max_upload_bytes,
         rules=parse_rules(bundle.raw, bundle.sha256),
         bundle_sha256=bundle.document_sha256,
+        decoder=services.decoder,
     )
 
 

@@ -117,7 +117,7 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:
-            photo = decode(row.path.read_bytes(), first_px=model.first_decode_px)
+            photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
         except PhotoError as error:
             return None, error.code
         right = looked_at(photo, detector.detect, model.reading)

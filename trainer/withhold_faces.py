@@ -131,7 +131,9 @@ class Judge:
 
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:
-            right = looked_at(decode(data), self._detector.detect, self._model.reading)
+            right = looked_at(
+                decode(data, reading=self._model.reading), self._detector.detect, self._model.reading
+            )
             photo, face = right.photo, pick(right.faces).face
         except (PhotoError, FaceError) as refusal:
             return refusal.code

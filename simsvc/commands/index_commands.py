@@ -49,7 +49,9 @@ def build_command(
         photos = _photos(source, path)
         check_engine()
         previous = _current(services)
-        manifest = _built(services, BuildRequest(name or source, (photos,), engine, cores()))
+        manifest = _built(
+            services, BuildRequest(name or source, (photos,), engine, cores(), services.decoder)
+        )
         with services.switches.recording(manifest.label, previous, None, utc_now()):
             pass
         click.echo(_summary(manifest))

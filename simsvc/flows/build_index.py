@@ -12,7 +12,7 @@ from typing import Protocol
 from simsvc.errors import SourceEmpty
 from simsvc.flows.embed_faces import embed, key_of
 from simsvc.flows.side_by_side import CHUNK, in_order
-from simsvc.ports import Detector, Model
+from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
@@ -83,12 +83,14 @@ class BuildRequest:
         sources: whose photos go in.
         engine: what runs the model: "onnx" or "torch".
         workers: threads, each of which takes a few photos at a time through all steps.
+        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
     """
 
     name: str
     sources: tuple[LabelledSource, ...]
     engine: str = "onnx"
     workers: int = 2
+    decoder: PictureDecoder | None = None
 
 
 def build(
@@ -149,7 +151,7 @@ def _fill(
         out = [*source.skipped, *(entry for entry in left_out if entry is not None)]
         told.more(len(source.photos) - len(wanted))
         before, whole_picture = len(draft.faces), 0
-        work = partial(_embedded, draft.journal, source, detector, model, request.engine)
+        work = partial(_embedded, draft.journal, request, source, detector, model)
         for chunk, outcomes in in_order(work, chunks_of(wanted, CHUNK), request.workers):
             for photo, outcome in zip(chunk, outcomes, strict=True):
                 told.more(1)
@@ -181,17 +183,17 @@ class _Told:
 
 def _embedded(
     journal: Journal,
+    request: BuildRequest,
     source: LabelledSource,
     detector: Detector,
     model: Model,
-    engine: str,
     photos: Sequence[LabelledPhoto],
 ) -> tuple[Sequence[LabelledPhoto], Sequence[Outcome]]:
     """Return what came of a few photos, from the journal where it has them, or kept there."""
-    key = key_of(source, photos, detector, model, engine)
+    key = key_of(source, photos, detector, model, request.engine)
     outcomes = journal.find(key)
     if outcomes is None:
-        outcomes = embed(source, photos, detector, model)
+        outcomes = embed(source, photos, detector, model, request.decoder)
         if any(not isinstance(outcome, str) for outcome in outcomes):
             journal.keep(key, outcomes)
     return photos, outcomes

@@ -7,14 +7,18 @@ import json
 from collections.abc import Sequence
 
 from simsvc.flows.prepare_face import PreparedFace, prepare
-from simsvc.ports import Detector, Model
+from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.embedded import Embedded, Outcome
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource
 from simsvc.steps.manifest import Skipped
 
 
 def embed(
-    source: LabelledSource, photos: Sequence[LabelledPhoto], detector: Detector, model: Model
+    source: LabelledSource,
+    photos: Sequence[LabelledPhoto],
+    detector: Detector,
+    model: Model,
+    decoder: PictureDecoder | None = None,
 ) -> tuple[Outcome, ...]:
     """Decode, detect, crop and embed photos, and return what came of each of them.
 
@@ -24,7 +28,7 @@ def embed(
     Raises:
         BundleDamaged: the model's answer makes no sense.
     """
-    return tuple(_embedded(prepare(source, photo, detector, model), model) for photo in photos)
+    return tuple(_embedded(prepare(source, photo, detector, model, decoder), model) for photo in photos)
 
 
 def _embedded(face: PreparedFace | Skipped, model: Model) -> Outcome:
@@ -40,7 +44,7 @@ def key_of(
 
     A photo is told by its place, name, length and time of change: reading it would take as long as judging.
     """
-    made_with = [model.sha256, engine, model.crop_margin, type(detector).__qualname__]
+    made_with = [model.sha256, engine, model.crop_margin, model.reading, type(detector).__qualname__]
     files = [(str(photo.path.absolute()), photo.reference, *_stamp(photo)) for photo in photos]
     said = json.dumps([made_with, source.name, source.aligned, files])
     return hashlib.sha256(said.encode("utf-8", "surrogateescape")).digest()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from simsvc.errors import FaceError, PhotoError
-from simsvc.ports import Detector, Index, Model, Recorder
+from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
@@ -46,6 +46,7 @@ class Corridor:
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
+        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
     """
 
     detector: Detector
@@ -58,6 +59,7 @@ class Corridor:
     bundle_sha256: str | None = None
     keep_photos: bool = False
     recorded: Callable[[Estimate], None] = _untold
+    decoder: PictureDecoder | None = None
 
 
 class StepTimes:
@@ -156,7 +158,14 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     model = corridor.model
     with times.step("decode"):
         again = partial(times.step, "decode")
-        photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px, within=again)
+        photo = decode(
+            data,
+            max_bytes=corridor.max_bytes,
+            first_px=model.first_decode_px,
+            within=again,
+            reading=model.reading,
+            decoder=corridor.decoder,
+        )
     with times.step("detect"):
         right = looked_at(photo, corridor.detector.detect, model.reading)
     with times.step("pick"):

@@ -9,7 +9,7 @@ from typing import Protocol
 from simsvc.errors import FaceNotFound, FacesRefused
 from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.flows.side_by_side import CHUNK
-from simsvc.ports import Detector, Model
+from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.chunks import chunks_of
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace
 from simsvc.steps.gallery import LabelledSource, labelled_face
@@ -73,6 +73,7 @@ class LiveFaces:
         book: where they are on record.
         detector: finds the faces.
         model: embeds them.
+        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
     """
 
     label: Callable[[], str]
@@ -81,6 +82,7 @@ class LiveFaces:
     book: FaceBook
     detector: Detector
     model: Model
+    decoder: PictureDecoder | None = None
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
         """Add the labelled faces of a source to the index in service.
@@ -165,7 +167,7 @@ class LiveFaces:
             elif face_id in known or face_id in changes.live:
                 outcome = Skipped(photo.reference, "known")
             else:
-                outcome = prepare(source, photo, self.detector, self.model)
+                outcome = prepare(source, photo, self.detector, self.model, self.decoder)
             if isinstance(outcome, Skipped):
                 skipped.append(outcome)
             else:

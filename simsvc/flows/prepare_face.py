@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsvc.errors import PhotoError
-from simsvc.ports import Detector, Model
+from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import AS_STORED, decode
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
@@ -36,11 +36,26 @@ class PreparedFace:
 
 
 def prepare(
-    source: LabelledSource, photo: LabelledPhoto, detector: Detector, model: Model
+    source: LabelledSource,
+    photo: LabelledPhoto,
+    detector: Detector,
+    model: Model,
+    decoder: PictureDecoder | None = None,
 ) -> PreparedFace | Skipped:
-    """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal."""
+    """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal.
+
+    Args:
+        source: that the photo is of.
+        photo: with its label.
+        detector: finds the face.
+        model: whose crop is made.
+        decoder: makes pixels of the photo's bytes; None: this process does, without limits on time and
+            memory.
+    """
     try:
-        picture = decode(photo.path.read_bytes(), first_px=model.first_decode_px)
+        picture = decode(
+            photo.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading, decoder=decoder
+        )
     except PhotoError as error:
         return Skipped(photo.reference, error.code)
     except OSError:

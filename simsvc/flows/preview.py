@@ -18,7 +18,13 @@ def preview_png(data: bytes, corridor: Corridor) -> bytes:
         FaceError: it has no face that can be judged.
     """
     model = corridor.model
-    photo = decode(data, max_bytes=corridor.max_bytes, first_px=model.first_decode_px)
+    photo = decode(
+        data,
+        max_bytes=corridor.max_bytes,
+        first_px=model.first_decode_px,
+        reading=model.reading,
+        decoder=corridor.decoder,
+    )
     right = looked_at(photo, corridor.detector.detect, model.reading)
     face = pick(right.faces).face
     return to_png(crop_of(right.photo, face, model.input_px, model.crop_margin).rgb)

@@ -6,24 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from simsvc.steps.profiles import MODES, in_srgb
+
 ROWS_A_STRIP = 256
 """Wide grey is scaled in strips: float32 copies of a whole 25-megapixel photo would take 300 MB."""
 
 
-def to_rgb(image: Image.Image, max_side_px: int) -> Image.Image:
+def to_rgb(image: Image.Image, max_side_px: int, profile: bytes | None = None) -> Image.Image:
     """Return the picture in RGB, its longer side at most `max_side_px`; what is transparent becomes white.
 
     16-bit grey is scaled by its format's range. 32-bit and float grey have none, so the range is guessed from
     the brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up.
+
+    Args:
+        image: of any mode.
+        max_side_px: see above.
+        profile: what its colours are to be read by; None: by none. It is applied to what is left of the
+            pixels.
     """
+    return in_srgb(_flat(image, max_side_px), profile)
+
+
+def _flat(image: Image.Image, max_side_px: int) -> Image.Image:
+    """Return the shrunk picture without transparency, in RGB or a mode that a profile may be of."""
     if image.mode.startswith(("I", "F")):
-        return _shrunk(_narrowed(image), max_side_px).convert("RGB")
+        return _shrunk(_narrowed(image), max_side_px)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
-        return _on_white(_shrunk(image.convert("RGBA"), max_side_px))
+        white = _on_white(_shrunk(image.convert("RGBA"), max_side_px))
+        return white.convert("L") if image.mode in {"L", "LA", "La"} else white
     if image.mode in {"1", "P"}:
         image = image.convert("RGB")  # palette entries cannot be averaged
     shrunk = _shrunk(image, max_side_px)
-    return shrunk if shrunk.mode == "RGB" else shrunk.convert("RGB")  # which would copy it
+    return shrunk if shrunk.mode in MODES.values() else shrunk.convert("RGB")
 
 
 def _on_white(rgba: Image.Image) -> Image.Image:

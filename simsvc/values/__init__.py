@@ -26,7 +26,7 @@ from simsvc.values.faces import (
     SupportScale,
 )
 from simsvc.values.filtering import EVERY_FACE, FaceFilter
-from simsvc.values.photos import Levels, Photo, RgbImage
+from simsvc.values.photos import Decoded, DecodeRequest, Levels, Photo, RgbImage
 
 __all__ = [
     "DECISION_KINDS",
@@ -42,6 +42,8 @@ __all__ = [
     "DecisionDraft",
     "DecisionKind",
     "Declaration",
+    "DecodeRequest",
+    "Decoded",
     "Estimate",
     "Evidence",
     "Face",

@@ -19,6 +19,40 @@ def check_rgb(rgb: RgbImage, what: str) -> None:
         raise ValueError(f"{what} must be a non-empty uint8 (H, W, 3) array, not {rgb.dtype} {rgb.shape}")
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """How finely a photo is to be decoded, and how its colours are read.
+
+    Attributes:
+        reading: `steps.decode.AS_STORED` or `IN_SRGB`.
+        first_px: the longer side of a JPEG keeps at least so many pixels; None: all that is kept of a photo.
+        part: of `steps.parts.PARTS`, or 1: that part of a JPEG, whatever `first_px`; None: see there.
+    """
+
+    reading: int
+    first_px: int | None = None
+    part: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """What was decoded of a photo.
+
+    Attributes:
+        picture: upright, in RGB.
+        part: which part of its pixels on a side that is; 1: all that is kept of a photo.
+        original_width_px: width of the upload after turning upright.
+        original_height_px: height of the upload after turning upright.
+        format: the upload's format as Pillow names it.
+    """
+
+    picture: Image.Image
+    part: int
+    original_width_px: int
+    original_height_px: int
+    format: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
     """Pixels that are decoded as finely as they are asked for, as JPEG allows at halves of its size.

@@ -17,8 +17,8 @@ from simsvc.settings import PACKAGE_DIR
 from simsvc.steps.cases import SENTENCES as CASES
 from simsvc.steps.contents import LEFT_OUT
 from simsvc.steps.declared import SENTENCES as DECLARED
-from simsvc.steps.decode import OTHER_FORMATS
 from simsvc.steps.flags import FLAGS
+from simsvc.steps.signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
 from simsvc.values import ROLES
 from simsvc.web.errors import SENTENCES
 
@@ -88,7 +88,17 @@ def spoken() -> Iterator[str]:
     yield from DECLARED
     yield from (*CASES, *LEFT_OUT.values())
     yield from (*FLAGS.values(), *(flag.replace("_", " ") for flag in FLAGS))
-    yield from (*SENTENCES.values(), *OTHER_FORMATS, *PLOTS.values(), *REFUSALS, *ROLES, *STEPS, *COMPOSED)
+    yield from (
+        *SENTENCES.values(),
+        *OTHER_FORMATS,
+        *RAW_FORMATS,
+        *NEW_FORMATS,
+        *PLOTS.values(),
+        *REFUSALS,
+        *ROLES,
+        *STEPS,
+        *COMPOSED,
+    )
     for path in sorted(PACKAGE_DIR.rglob("*.py")):
         if not path.relative_to(PACKAGE_DIR).as_posix().startswith(ONLY_COMMANDS):
             yield from of_errors(path.read_text(encoding="utf-8"))

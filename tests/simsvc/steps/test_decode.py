@@ -283,6 +283,15 @@ def test_known_other_formats_are_named(data: bytes, name: str) -> None:
         decode(data)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("WEBP", "WebP"), ("HEIF", "HEIC"), ("AVIF", "AVIF"), ("TIFF", "TIFF"), ("GIF", "GIF")]
+)
+def test_the_beginning_of_a_photo_is_called_that(kind: str, name: str) -> None:
+    """What begins like a photo is called damaged, and not another format or no photo at all."""
+    with pytest.raises(TruncatedPhoto, match=rf"begins as a .*{name}.* but is damaged"):
+        decode(saved(gradient(), kind)[:12])
+
+
 def test_text_is_not_a_photo() -> None:
     """Plain text is refused with the formats that are accepted."""
     with pytest.raises(NotAnImage, match="JPEG, PNG"):

@@ -1,0 +1,264 @@
+"""The pictures in a TIFF: which one is the photo, what decoding it would take, whether it is a raw file."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simsvc.errors import AnimatedPhoto, PhotoTooCostly, TruncatedPhoto, UnsupportedFormat
+from simsvc.steps.ifd import Entry, Layout, directory, first_directory, layout_of, numbers
+from simsvc.steps.signatures import DNG, MAKERS, OTHER_RAW
+
+MOST_PAGES = 64
+"""Pictures that are looked at: a pyramid of a photo has some 8."""
+MOST_STRIPS = 50_000
+"""Strips or tiles of a picture. A photo of 25 megapixels in strips of one row has some 5,000."""
+MOST_BYTES = 320_000_000
+"""That decoding may take: 25 megapixels as Pillow keeps them, and 16-bit RGB of them in one strip, are 250
+MB. What the decoder may really take is bounded outside of it, see `engines.photo_decoder`."""
+MOST_UNPACKED_BYTES = 600_000_000
+"""That all strips or tiles may have unpacked: LZW takes some 2 ns a byte."""
+SMALLER = 0.75
+"""A copy of a photo in the same file, made smaller, has at most that share of its width."""
+
+_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+_MAKE, _STRIPS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 271, 273, 277, 278, 322, 323
+_TILES, _SUB_DIRECTORIES, _DNG = 324, 330, 50706
+"""Source: TIFF 6.0, appendix A; TIFF Technical Note 1; DNG 1.7, DNGVersion."""
+_SENSOR = frozenset({32803, 34892})
+"""PhotometricInterpretation of what a sensor saw: CFA, LinearRaw. Source: TIFF/EP; DNG 1.7."""
+_RAW_PACKING = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
+"""Compression of makers' own raw files: Sony, Epson, Samsung, Nikon, Kodak, Pentax. Source: LibRaw."""
+_ADVICE = "Save it as JPEG or PNG and try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A picture in a TIFF, by what its directory says.
+
+    Attributes:
+        at: where the directory stands.
+        width_px: of the picture.
+        height_px: of the picture.
+        bits: of a pixel, all samples together.
+        tile_px: width and height of a tile or strip.
+        strips: how many tiles or strips are listed.
+        reduced: whether it says that it is a smaller copy of another picture.
+        mask: whether it says that it is a mask of another one.
+        photometric: how its values are to be read.
+        compression: how they are packed.
+        value_bytes: of all its tags.
+    """
+
+    at: int
+    width_px: int
+    height_px: int
+    bits: int
+    tile_px: tuple[int, int]
+    strips: int
+    reduced: bool
+    mask: bool
+    photometric: int
+    compression: int
+    value_bytes: int
+
+    @property
+    def pixels(self) -> int:
+        """Of the picture."""
+        return self.width_px * self.height_px
+
+    @property
+    def of_sensor(self) -> bool:
+        """Whether it is what a camera's sensor saw, which is not a picture yet."""
+        return self.photometric in _SENSOR or self.compression in _RAW_PACKING
+
+    @property
+    def tile_bytes(self) -> int:
+        """Of a tile or strip, unpacked, all planes."""
+        return self.tile_px[0] * self.tile_px[1] * self.bits // 8
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of all tiles or strips."""
+        across, down = (-(-side // tile) for side, tile in zip(self._size, self.tile_px, strict=True))
+        return across * down * self.tile_bytes
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.width_px, self.height_px
+
+
+@dataclass(frozen=True, slots=True)
+class TiffPhoto:
+    """The picture of a TIFF that is the photo.
+
+    Attributes:
+        data: the file, so that the photo's directory is its first.
+        copies_at: where directories stand that seem to be of smaller copies; whether they are is for the
+            pixels
+            to tell.
+    """
+
+    data: bytes
+    copies_at: tuple[int, ...]
+
+
+def tiff_photo(data: bytes, most_pixels: int) -> TiffPhoto | None:
+    """Return the photo in a TIFF, judged before anything of it is decoded; None for anything else.
+
+    Args:
+        data: the file.
+        most_pixels: a photo of more is refused by who reads it, for that reason.
+
+    Raises:
+        UnsupportedFormat: a raw file, or one of too many pieces.
+        AnimatedPhoto: several pictures, none of which is a smaller copy of another.
+        PhotoTooCostly: decoding would take too much memory.
+        TruncatedPhoto: its directories contradict each other.
+    """
+    layout = layout_of(data)
+    if layout is None:
+        return None
+    pages, below, make, dng = _read(data, layout)
+    if not pages:
+        return None
+    _check_raw((*pages, *below), make, dng=dng)
+    page, copies = _photo_of(pages, below)
+    if page.pixels <= most_pixels:
+        _check_cost(page, len(data))
+    return TiffPhoto(starting_at(data, page.at, layout), copies)
+
+
+def starting_at(data: bytes, at: int, layout: Layout | None = None) -> bytes:
+    """Return a TIFF whose first directory is the one at that place."""
+    layout = layout or layout_of(data)
+    assert layout is not None  # noqa: S101 - told to mypy; who knows the place has read the file
+    start, size = layout.first
+    if first_directory(data, layout) == at:
+        return data
+    code = layout.order + ("Q" if layout.big else "I")
+    return data[:start] + struct.pack(code, at) + data[start + size :]
+
+
+def _read(data: bytes, layout: Layout) -> tuple[list[Page], list[Page], str, bool]:
+    """Return the pictures in a row, those below them, the camera's maker, and whether it is a DNG."""
+    pages: list[Page] = []
+    below: list[int] = []
+    make, dng, seen, at = "", False, set[int](), first_directory(data, layout)
+    while at and at not in seen and len(pages) < MOST_PAGES:
+        seen.add(at)
+        found = directory(data, at, layout)
+        if found is None:
+            break
+        entries, following = found
+        tags = {entry.tag: entry for entry in entries}
+        pages.append(_page(data, at, entries, layout))
+        make = make or _text(data, tags.get(_MAKE))
+        dng = dng or _DNG in tags
+        if _SUB_DIRECTORIES in tags:
+            below += numbers(data, tags[_SUB_DIRECTORIES], layout)
+        at = following
+    places = [place for place in dict.fromkeys(below) if place not in seen][:MOST_PAGES]
+    return pages, list(_pages_at(data, places, layout)), make, dng
+
+
+def _pages_at(data: bytes, places: list[int], layout: Layout) -> Iterator[Page]:
+    for at in places:
+        found = directory(data, at, layout)
+        if found is not None:
+            yield _page(data, at, found[0], layout)
+
+
+def _text(data: bytes, entry: Entry | None) -> str:
+    if entry is None or entry.kind != 2:
+        return ""
+    return data[entry.at : entry.at + min(entry.count, 64)].decode("ascii", "replace").strip("\0 ").lower()
+
+
+def _page(data: bytes, at: int, entries: list[Entry], layout: Layout) -> Page:
+    """Return what a directory says; where it says a thing twice, the larger number counts."""
+    said: dict[int, tuple[int, ...]] = {}
+    for entry in entries:
+        values = numbers(data, entry, layout)
+        said[entry.tag] = max(said.get(entry.tag, ()), values)
+
+    def one(tag: int, default: int) -> int:
+        return (said.get(tag) or (default,))[0]
+
+    width, height, samples = one(_WIDTH, 0), one(_HEIGHT, 0), max(1, one(_SAMPLES, 1))
+    bits = said.get(_BITS) or (1,)
+    tile_px = (max(1, width), max(1, min(one(_ROWS, height), height)))
+    if _TILE_WIDTH in said or _TILE_HEIGHT in said:
+        tile_px = (max(1, one(_TILE_WIDTH, width)), max(1, one(_TILE_HEIGHT, height)))
+    strips = max((entry.count for entry in entries if entry.tag in {_STRIPS, _TILES}), default=0)
+    return Page(
+        at,
+        width,
+        height,
+        bits=sum(bits) if len(bits) >= samples else max(bits) * samples,
+        tile_px=tile_px,
+        strips=strips,
+        reduced=bool(one(_SUBFILE, 0) & 1) or one(_OLD_SUBFILE, 1) == 2,
+        mask=bool(one(_SUBFILE, 0) & 4) or one(_PHOTOMETRIC, 0) == 4,
+        photometric=one(_PHOTOMETRIC, 0),
+        compression=one(_COMPRESSION, 1),
+        value_bytes=sum(entry.bytes for entry in entries),
+    )
+
+
+def _check_raw(pages: tuple[Page, ...], make: str, *, dng: bool) -> None:
+    if not dng and not any(page.of_sensor for page in pages):
+        return
+    name = DNG if dng else next((name for start, name in MAKERS.items() if make.startswith(start)), OTHER_RAW)
+    raise raw_refusal(name)
+
+
+def raw_refusal(name: str) -> UnsupportedFormat:
+    """Return the refusal of a raw file of that name."""
+    return UnsupportedFormat(
+        f"This file is {name}: what the camera's sensor saw, not a photo yet. "
+        "Export it as JPEG, or send the JPEG that the camera saved with it."
+    )
+
+
+def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ...]]:
+    """Return the one picture that is no copy and no mask, and where pictures stand that may be its copies."""
+    full = [page for page in pages if not page.reduced and not page.mask]
+    if not full:
+        full = [page for page in below if not page.reduced and not page.mask and page.pixels]
+    if not full:
+        return max(pages, key=lambda page: page.pixels), ()
+    photo = max(full, key=lambda page: page.pixels)
+    others = [page for page in full if page is not photo]
+    if not all(_may_be_copy(page, photo) for page in others) or len(pages) >= MOST_PAGES:
+        raise several_pictures()
+    return photo, tuple(page.at for page in others)
+
+
+def _may_be_copy(page: Page, photo: Page) -> bool:
+    """Say whether a picture is smaller and of the same proportions, to a pixel."""
+    expected_px = page.width_px * photo.height_px / max(1, photo.width_px)
+    return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
+
+
+def several_pictures() -> AnimatedPhoto:
+    """Return the refusal of a file of several pictures."""
+    return AnimatedPhoto(
+        "The file holds several pictures, so it is not clear which one is meant. "
+        "Save the one picture as JPEG or PNG and try again."
+    )
+
+
+def _check_cost(page: Page, file_bytes: int) -> None:
+    if page.strips > MOST_STRIPS:
+        raise UnsupportedFormat(f"This file is built of too many small pieces for a photo. {_ADVICE}")
+    if page.value_bytes > 2 * file_bytes:
+        raise TruncatedPhoto(f"The photo's beginning is damaged, so it cannot be read. {_ADVICE}")
+    needed = page.pixels * 4 + page.tile_bytes
+    if needed > MOST_BYTES or page.unpacked_bytes > MOST_UNPACKED_BYTES:
+        width, height = page.tile_px
+        raise PhotoTooCostly(
+            f"This TIFF is stored in pieces of {width} x {height} pixels of {page.bits} bits: decoding it "
+            f"would take {max(needed, page.unpacked_bytes) / 1e6:.0f} MB of memory. {_ADVICE}"
+        )

@@ -93,6 +93,7 @@ SimsvcError
 │   ├── BatchUnwritable        batch_unwritable
 │   ├── AlreadyJudged          already_judged
 │   └── BatchNotFound          batch_not_found
+├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   └── CheckpointRefused      checkpoint_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
@@ -673,6 +674,12 @@ class BatchNotFound(BatchError):
     """No batch has that id."""
 
     code = "batch_not_found"
+
+
+class TableUnreadable(SimsvcError):
+    """What should be a CSV table is none, or is damaged."""
+
+    code = "table_unreadable"
 
 
 class AuditError(SimsvcError):

@@ -74,7 +74,7 @@ _BEGINNINGS: dict[str, Unwanted] = {
     "synophoto_thumb_": "thumbnail",
     "synofile_thumb_": "thumbnail",
 }
-"""In lower case. Source: RFC 1740 (AppleDouble); freedesktop.org, Trash specification; Android, MediaStore."""
+"""In lower case. Source: RFC 1740; freedesktop.org, Trash specification; Android, MediaStore."""
 _ENDINGS: dict[str, Unwanted] = {
     ".xmp": "sidecar",
     ".aae": "sidecar",
@@ -82,7 +82,7 @@ _ENDINGS: dict[str, Unwanted] = {
     ".dop": "sidecar",
     ".thm": "thumbnail",
 }
-"""Source: Adobe, XMP specification, part 3; Apple Photos (.aae); RawTherapee (.pp3); DxO (.dop); JEITA CP-3461
+"""Source: Adobe, XMP specification, part 3; ExifTool, "Sidecar files" (.aae, .pp3, .dop); JEITA CP-3461
 (.thm)."""
 
 

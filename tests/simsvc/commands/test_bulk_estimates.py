@@ -359,7 +359,7 @@ def test_a_folder_without_out_is_told_as_that(site: Settings, folder: Path) -> N
 
 
 def test_names_are_shown_in_one_form(site: Settings, tmp_path: Path) -> None:
-    """The table and the records name a photo in composed form; files that only Unicode tells apart are said."""
+    """Table and records have composed names, and files that only Unicode tells apart are said."""
     folder = tmp_path / "p"
     folder.mkdir()
     for at, name in enumerate(["Mu\u0308ller.jpg", "a\u0308.jpg", "ä.jpg"]):

@@ -38,9 +38,18 @@ class WaitingRoom:
             ) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a waiting photo, or None where it is gone."""
+        """Return a waiting photo, or None where it is gone.
+
+        Raises:
+            BatchUnwritable: the account may not read it.
+        """
         try:
             return self._path(batch_id, position).read_bytes()
+        except PermissionError:
+            raise BatchUnwritable(
+                "The service's account may not read the waiting photos. "
+                "Make that account the owner of the batches' folder and of all in it (`chown -R`)."
+            ) from None
         except OSError:
             return None
 

@@ -48,7 +48,7 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
     files = [path] if path.is_file() else list(_photos_in(path, left_out))
     if not files:
         raise SourceEmpty(
-            f"There is no photo at {path.name!r}. Name a photo, or a folder that holds photos."
+            f"There is no photo at {_called(path)!r}. Name a photo, or a folder that holds photos."
             + _listed(left_out.lines())
         )
     photos, skipped = _told_apart(files, age_years)
@@ -74,9 +74,14 @@ def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
     _check_named(name)
     if not path.is_dir():
         raise SourceEmpty(
-            f"The source {name!r} has no folder {path.name!r}. Name an existing one with --path."
+            f"The source {name!r} has no folder {_called(path)!r}. Name an existing one with --path."
         )
     return read(name, path)
+
+
+def _called(path: Path) -> str:
+    """Return what a path is called, also where it is given as "."."""
+    return path.name or path.absolute().name
 
 
 def _check_named(name: str) -> None:
@@ -130,7 +135,7 @@ def _utkface(name: str, path: Path) -> LabelledSource:
             f" {len(skipped):,} photos there are named otherwise, such as {source.skipped[0].reference!r}."
         )
         raise SourceEmpty(
-            f"The folder {path.name!r} holds no photo named as UTKFace names them, "
+            f"The folder {_called(path)!r} holds no photo named as UTKFace names them, "
             f"age_gender_race_datetime.jpg.{named if skipped else ''} "
             "Check that --source and --path belong together." + _listed(source.notes)
         )
@@ -169,10 +174,10 @@ def _labels(path: Path) -> bytes:
     except FileNotFoundError:
         other = next((entry.name for entry in path.iterdir() if entry.name.lower() == LABELS), None)
         cure = f"Rename {other!r}: case counts." if other else "Put one there, with the columns file and age."
-        raise SourceEmpty(f"The folder {path.name!r} has no {LABELS}. {cure}") from None
+        raise SourceEmpty(f"The folder {_called(path)!r} has no {LABELS}. {cure}") from None
     except OSError as error:
         raise LabelsUnreadable(
-            f"The file {LABELS} in {path.name!r} cannot be read ({error.strerror}). "
+            f"The file {LABELS} in {_called(path)!r} cannot be read ({error.strerror}). "
             "Correct its permissions and try again."
         ) from None
 
@@ -215,7 +220,9 @@ def _existing(
 def _why_no_row(path: Path, source: LabelledSource) -> str:
     """Say why no row of a table gives a photo: each reason with its number and the first row that has it."""
     if not source.skipped:
-        return f"The file {LABELS} in {path.name!r} has no row below its first line. Add one for each photo."
+        return (
+            f"The file {LABELS} in {_called(path)!r} has no row below its first line. Add one for each photo."
+        )
     first: dict[str, str] = {}
     for entry in source.skipped:
         first.setdefault(entry.reason, entry.reference)
@@ -228,7 +235,7 @@ def _why_no_row(path: Path, source: LabelledSource) -> str:
     if more:
         told.append(f"and {more} other reasons")
     return (
-        f"None of the {len(source.skipped):,} rows of {LABELS} in {path.name!r} can be used: "
+        f"None of the {len(source.skipped):,} rows of {LABELS} in {_called(path)!r} can be used: "
         f"{'; '.join(told)}. Correct the table and try again." + _listed(source.notes)
     )
 

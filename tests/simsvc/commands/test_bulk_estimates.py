@@ -302,6 +302,8 @@ def test_names_that_are_no_text_have_rows(site: Settings, tmp_path: Path) -> Non
     assert shown.endswith("/\\xff.jpg")
     result = run(site, tmp_path, "--out", tmp_path / "results.csv")
     assert (result.exit_code, table(tmp_path / "results.csv")[0]["code"]) == (0, "not_an_image")
+    alone = json.loads(run(site, "--json", os.fsdecode(name)).stdout)
+    assert (alone["photo"], alone["code"]) == (shown, "not_an_image")
 
 
 def test_content_decides_what_is_a_photo(site: Settings, folder: Path, tmp_path: Path) -> None:

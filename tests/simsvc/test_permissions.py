@@ -154,14 +154,15 @@ def test_a_secret_key_that_may_not_be_read() -> None:
 
 def test_a_database_that_may_not_be_read(site: Settings) -> None:
     """A shut database, or one whose folder cannot be made, is told as that."""
-    file = Path(site.database_url.removeprefix("sqlite:///"))
-    for path in (file, file.parent):
-        database = Database(site.database_url)
-        with shut(path), pytest.raises(StoreError, match="service's account may not"):
-            database.check()
-        database.close()
     with open_folder() as folder:
         (folder / "shut").mkdir()
+        file = folder / "shut" / "copy.sqlite3"  # a file that this process has open would be opened again
+        shutil.copyfile(site.database_url.removeprefix("sqlite:///"), file)
+        for path in (file, file.parent):
+            database = Database(f"sqlite:///{file}")
+            with shut(path), pytest.raises(StoreError, match="service's account may not"):
+                database.check()
+            database.close()
         with (
             shut(folder / "shut"),
             pytest.raises(StoreError, match="The folder of the database, var, cannot be made"),

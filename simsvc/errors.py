@@ -18,11 +18,13 @@ SimsvcError
 ├── BundleError                the model cannot be used
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
+│   ├── BundleUnreadable       bundle_unreadable
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
 ├── IndexError_                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
+│   ├── IndexUnreadable        index_unreadable
 │   ├── IndexModelMismatch     index_model_mismatch
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
@@ -222,6 +224,12 @@ class BundleDamaged(BundleError):
     code = "bundle_damaged"
 
 
+class BundleUnreadable(BundleError):
+    """The account of this process may not read a file of the model."""
+
+    code = "bundle_unreadable"
+
+
 class EngineMissing(BundleError):
     """What should run the model is not installed."""
 
@@ -250,6 +258,12 @@ class IndexDamaged(IndexError_):
     """The build's files and its manifest disagree."""
 
     code = "index_damaged"
+
+
+class IndexUnreadable(IndexError_):
+    """The account of this process may not read a file of the index."""
+
+    code = "index_unreadable"
 
 
 class IndexModelMismatch(IndexError_):

@@ -5,12 +5,21 @@ from __future__ import annotations
 from flask import Flask
 
 from simsvc import commands, web
+from simsvc.errors import SimsvcError
 from simsvc.web.translating.command import translations_group
 
 
 def create_app() -> Flask:
-    """Return the application with every `flask ...` command of simsvc."""
-    app = web.create_app()
+    """Return the application with every `flask ...` command of simsvc.
+
+    Raises:
+        SystemExit: a setting, or the database's address, cannot be used; whichever command it is, its one
+            sentence is all that is printed.
+    """
+    try:
+        app = web.create_app()
+    except SimsvcError as error:
+        raise SystemExit(f"Error: {error.sentence}") from None
     commands.register(app)
     app.cli.add_command(translations_group)
     return app

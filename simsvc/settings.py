@@ -13,6 +13,8 @@ from simsvc.errors import SettingsError
 from simsvc.steps.decode import MAX_BYTES
 from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS, without_password
 
+MOST_PORT = 65_535
+"""Source: RFC 9293, section 3.1."""
 PACKAGE_DIR = Path(__file__).resolve().parent
 SIGN_IN_RATE = "20 per minute"
 """Of one address: an office behind one address signs in at nine; a guesser gets nowhere. Per account, see
@@ -138,7 +140,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         neighbours=_whole(env, "SIMSVC_NEIGHBOURS", 12, 1, 100),
         threads=_whole(env, "SIMSVC_THREADS", 1, 1, 64),
         workers=_whole(env, "SIMSVC_WORKERS", cores(), 1, 256),
-        bind=env.get("SIMSVC_BIND") or "127.0.0.1:8000",
+        bind=_bind(env),
         secret_key=_secret_key(env),
         secret_key_file=home / "var" / "secret-key",
         public_url=_public_url(env),
@@ -234,6 +236,19 @@ def _public_url(env: Mapping[str, str]) -> str:
             "Correct it in the environment and start again."
         )
     return url.rstrip("/")
+
+
+def _bind(env: Mapping[str, str]) -> str:
+    """Return an address as gunicorn takes it: host and port, or a socket of this machine."""
+    text = env.get("SIMSVC_BIND") or "127.0.0.1:8000"
+    _, separator, port = text.rpartition(":")
+    local = text.startswith(("unix:", "fd://"))
+    if not local and not (separator and port.isascii() and port.isdigit() and int(port) <= MOST_PORT):
+        raise SettingsError(
+            f"SIMSVC_BIND is {text!r}, but must be an address and a port, such as 127.0.0.1:8000. "
+            "Correct it in the environment and start again."
+        )
+    return text
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

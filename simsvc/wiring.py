@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import BundleError, EngineMissing, IndexError_, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import Corridor
@@ -153,10 +154,14 @@ class Services:
             return self._corridor
 
     def queue(self) -> BatchQueue:
-        """Return the queue of batches, opened on first use."""
+        """Return the queue of batches, opened on first use.
+
+        Raises:
+            BatchUnwritable: its folder cannot be made, or its file not be written.
+        """
         with self._lock:
             if self._queue is None:
-                self._queue = BatchQueue(self.settings.batch_dir / "queue.sqlite3")
+                self._queue = _open_queue(self.settings.batch_dir / "queue.sqlite3")
             return self._queue
 
     def work_batches(self) -> None:
@@ -349,6 +354,16 @@ class IndexServices:
                 "or use the other engine: `--engine onnx`."
             ) from None
         return TorchModel(self.bundle)
+
+
+def _open_queue(file: Path) -> BatchQueue:
+    try:
+        return BatchQueue(file)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise BatchUnwritable(
+            f"The queue of batches, {file.parent.name}/{file.name}, cannot be opened. "
+            "Make the service's account the owner of its folder and of all in it (`chown -R`), and try again."
+        ) from error
 
 
 def index_services(settings: Settings | None = None) -> IndexServices:

@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from tqdm import tqdm
 
-from simsvc.engines.photo_files import list_photos
+from simsvc.engines.photo_files import Listing, list_photos
 from simsvc.errors import SimsvcError
 from simsvc.wiring_bulk import bulk_into
 
@@ -29,10 +29,16 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
     The exit status is 1 where there was no photo at all, or something stopped the run; it goes on when the
     command is run again.
     """
-    files = list_photos(paths)
+    listing = list_photos(paths)
+    files = listing.files
     if not files:
         raise click.ClickException(
-            "There is no photo in what you named. Name photos, or folders that hold some."
+            "\n".join(
+                [
+                    "There is no photo in what you named. Name photos, or folders that hold some.",
+                    *listing.left_out.lines(),
+                ]
+            )
         )
     if not recorded:
         click.echo(NOT_RECORDED, err=True)
@@ -47,10 +53,23 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
     except SimsvcError as error:
         raise click.ClickException(error.sentence) from None
     click.echo(_summary(out, counts, len(waiting), time.monotonic() - started))
+    for line in _said_of(listing):
+        click.echo(line)
 
 
 def _advance(bar: tqdm[NoReturn]) -> None:
     bar.update()
+
+
+def _said_of(listing: Listing) -> list[str]:
+    """Say what was left out, and which files Unicode alone tells apart."""
+    if not listing.alike:
+        return listing.left_out.lines()
+    alike = (
+        f"{len(listing.alike)} names are those of several files, written by Unicode in several ways, such as "
+        f"{listing.alike[0]}: each file has its row. Rename or delete those that you do not mean."
+    )
+    return [alike, *listing.left_out.lines()]
 
 
 def _summary(out: Path, counts: Counter[str], judged: int, seconds: float) -> str:

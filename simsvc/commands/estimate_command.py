@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from tqdm import tqdm
 
 from simsvc.commands.bulk_estimates import estimate_all
-from simsvc.engines.photo_files import read_photo
+from simsvc.engines.photo_files import read_photo, shown_name
 from simsvc.errors import SimsvcError
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.steps.describe import describe, describe_unrecorded
@@ -70,12 +70,13 @@ def _rows(photos: Sequence[Path], corridor: Corridor) -> Iterator[Row]:
 
 
 def _row(photo: Path, corridor: Corridor) -> Row:
+    shown = shown_name(photo)
     try:
         data = read_photo(photo, corridor.max_bytes)
     except SimsvcError as error:
-        unread = Estimate(str(photo), "", "refused", error.code, error.sentence)
+        unread = Estimate(shown, "", "refused", error.code, error.sentence)
         return {**describe_unrecorded(unread), "photo_sha256": None}
-    return {**describe(estimate(data, photo.name, corridor)), "photo": str(photo)}
+    return {**describe(estimate(data, shown_name(photo.name), corridor)), "photo": shown}
 
 
 def _line(row: Row) -> str:

@@ -38,7 +38,7 @@ def add_command(path: Path, age: float | None, source: str) -> None:
         hidden = None if len(photos.photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
         with tqdm(total=len(photos.photos), unit="face", disable=hidden, file=sys.stderr) as bar:
             added = faces.add(photos, COMMAND, lambda done, _total: _advance(bar, done))
-        click.echo(_summary(added))
+        click.echo("\n".join([_summary(added), *photos.notes]))
 
 
 @face_group.command("relabel")

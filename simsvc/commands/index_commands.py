@@ -54,7 +54,7 @@ def build_command(
         )
         with services.switches.recording(manifest.label, previous, None, utc_now()):
             pass
-        click.echo(_summary(manifest))
+        click.echo("\n".join([_summary(manifest), *photos.notes]))
 
 
 @index_group.command("list")

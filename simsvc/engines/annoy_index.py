@@ -15,6 +15,7 @@ from simsvc.engines.annoy_forest import load_forest, rows_of
 from simsvc.engines.face_columns import FaceColumns
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
+from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.nearest import distances
@@ -60,12 +61,15 @@ class AnnoyIndex:
             IndexDamaged: a file is not as its manifest states.
             IndexModelMismatch: the build holds embeddings of another model.
             IndexTooLarge: this process may not map its files.
+            IndexUnreadable: its account may not read one of them.
         """
         self.manifest = _fitting(folder, model_sha256)
         self.gallery = Gallery(folder)
         try:
             with mapping(folder):
                 self._forest = load_forest(folder / FILE, self.manifest.dims)
+        except PermissionError as error:
+            raise index_unreadable(error) from None
         except (OSError, ValueError):
             raise _damaged(self.manifest) from None
         if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simsvc.engines.durable_files import difference
+from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import BundleDamaged, BundleMissing
 from simsvc.steps.decode import AS_STORED
 from simsvc.steps.manifest import Fingerprint
@@ -124,9 +125,11 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleMissing: there is no model.json.
         BundleDamaged: of another format, or a file is not as model.json states.
+        BundleUnreadable: the account may not read one of them.
     """
     bundle = load_document(folder)
-    problem = difference(folder, bundle.files)
+    with reading_bundle():
+        problem = difference(folder, bundle.files)
     if problem:
         raise _damaged(problem)
     return bundle
@@ -138,6 +141,7 @@ def load_document(folder: Path) -> Bundle:
     Raises:
         BundleMissing: there is no model.json.
         BundleDamaged: of another format.
+        BundleUnreadable: the account may not read it.
     """
     try:
         text = (folder / DOCUMENT).read_bytes()
@@ -147,6 +151,8 @@ def load_document(folder: Path) -> Bundle:
             "There is no model: the bundle folder holds no model.json. Install simsvc again, "
             "or write a bundle with `python -m trainer export`."
         ) from None
+    except PermissionError as error:
+        raise bundle_unreadable(error) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         raise _damaged("its model.json cannot be understood") from None
 

@@ -12,6 +12,7 @@ from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.durable_files import replace_text
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.live_index import LiveIndex
+from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
 from simsvc.steps.manifest import split_label
 
@@ -36,6 +37,7 @@ def read_current(root: Path) -> str | None:
 
     Raises:
         IndexDamaged: the file cannot be understood.
+        IndexUnreadable: the account may not read it.
     """
     try:
         document = json.loads((root / FILE).read_text(encoding="utf-8"))
@@ -43,6 +45,8 @@ def read_current(root: Path) -> str | None:
         split_label(label)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise index_unreadable(error) from None
     except (IndexError_, KeyError, OSError, TypeError, ValueError):
         raise IndexDamaged(
             f"{FILE} in the index folder cannot be understood. "

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simsvc.engines.durable_files import replace_bytes, sync
+from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexUnwritable
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
 
@@ -86,6 +87,8 @@ class FaceJournal:
             return self._path.read_bytes()
         except FileNotFoundError:
             return b""
+        except PermissionError as error:
+            raise index_unreadable(error) from None
         except OSError:
             raise IndexDamaged(
                 f"{FILE} in the index folder cannot be read. Correct its permissions, then try again."

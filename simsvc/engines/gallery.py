@@ -15,6 +15,7 @@ import numpy as np
 
 from simsvc.engines.face_columns import read_columns, write_columns
 from simsvc.engines.mapping import mapping
+from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace
 
@@ -31,6 +32,7 @@ class Gallery:
         Raises:
             IndexDamaged: they cannot be read, or disagree.
             IndexTooLarge: this process may not map them.
+            IndexUnreadable: its account may not read them.
         """
         try:
             with mapping(folder):
@@ -38,6 +40,8 @@ class Gallery:
                 self._offsets = np.memmap(folder / OFFSETS, dtype="<u8", mode="r")
                 with (folder / THUMBNAILS).open("rb") as file:
                     self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except PermissionError as error:
+            raise index_unreadable(error) from None
         except (EOFError, KeyError, OSError, TypeError, ValueError):
             raise _damaged(folder) from None
         if len(self._offsets) != len(self.faces) + 1 or self._offsets[-1] != len(self._bytes):

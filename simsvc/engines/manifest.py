@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.engines.durable_files import difference, fingerprint, sync
+from simsvc.engines.permissions import index_unreadable, reading_index
 from simsvc.errors import IndexDamaged
 from simsvc.steps.manifest import Manifest, from_json, sealed, to_json
 
@@ -28,9 +29,12 @@ def read(folder: Path) -> Manifest:
 
     Raises:
         IndexDamaged: it is missing, cannot be understood, or is that of another build.
+        IndexUnreadable: the account may not read it.
     """
     try:
         manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise index_unreadable(error) from None
     except (OSError, UnicodeDecodeError):
         raise IndexDamaged(
             f"The index build {folder.name} has no readable manifest.json. "
@@ -49,9 +53,11 @@ def verify(folder: Path) -> Manifest:
 
     Raises:
         IndexDamaged: the manifest cannot be used, or a file is not as it states.
+        IndexUnreadable: the account may not read one of them.
     """
     manifest = read(folder)
-    problem = difference(folder, manifest.files)
+    with reading_index():
+        problem = difference(folder, manifest.files)
     if problem:
         raise IndexDamaged(
             f"The index build {manifest.label} is damaged: {problem}. Choose another build with "

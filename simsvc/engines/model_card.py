@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simsvc.engines.permissions import bundle_unreadable
 from simsvc.errors import BundleDamaged, PlotNotFound
 
 DOCUMENT = "model_card.json"
@@ -30,11 +31,14 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
     Raises:
         BundleDamaged: it cannot be understood.
+        BundleUnreadable: the account may not read it.
     """
     try:
         card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise bundle_unreadable(error) from None
     except (OSError, ValueError):
         card = None
     if not isinstance(card, dict):
@@ -55,9 +59,12 @@ def read_plot(folder: Path, name: str) -> bytes:
 
     Raises:
         PlotNotFound: it is no plot of a card, or the bundle came without it.
+        BundleUnreadable: the account may not read it.
     """
     try:
         data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""
+    except PermissionError as error:
+        raise bundle_unreadable(error) from None
     except OSError:
         data = b""
     if not data.startswith(PNG_SIGNATURE):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle, load_document
 from simsvc.engines.durable_files import sync
-from simsvc.errors import BundleDamaged, BundleError, ModelGone
+from simsvc.engines.permissions import reading_bundle
+from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone
 
 PREFIX = ".keeping-"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -58,6 +59,7 @@ class ModelShelf:
         Raises:
             ModelGone: it is not kept, or was retired.
             BundleDamaged: a file is not as it was when the model was in service.
+            BundleUnreadable: the account may not read what is kept.
         """
         for found in self.kept():
             known = bundle_sha256 or (found.document_sha256 if found.sha256 == model_sha256 else None)
@@ -74,12 +76,20 @@ class ModelShelf:
         )
 
     def kept(self) -> tuple[Bundle, ...]:
-        """Return every kept model whose model.json can be read, files unchecked, in order of version."""
+        """Return every kept model whose model.json is whole, other files unchecked, in order of version.
+
+        Raises:
+            BundleUnreadable: the account may not read what is kept.
+        """
         found = []
-        for folder in self._root.glob("*"):
+        with reading_bundle():
+            folders = list(self._root.iterdir()) if self._root.is_dir() else []
+        for folder in folders:
             if SHA256.fullmatch(folder.name):
                 try:
                     found.append(load_document(folder))
+                except BundleUnreadable:
+                    raise
                 except BundleError:
                     continue  # shown nowhere; a record that needs it is told that the model is gone
         return tuple(sorted(found, key=lambda bundle: (bundle.version, bundle.folder.name)))

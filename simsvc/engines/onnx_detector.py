@@ -9,6 +9,7 @@ from typing import Any
 from simsvc.engines.bundle import Bundle
 from simsvc.engines.durable_files import difference
 from simsvc.engines.onnx_options import session_options
+from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import DetectorDamaged
 from simsvc.steps.face_maps import CHANNELS, cells, faces_of, padded
 from simsvc.steps.looks import WORKING_SIDE_PX, faces_seen
@@ -71,14 +72,18 @@ def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
 
     Raises:
         DetectorDamaged: a file is missing, or not as the manifest states.
+        BundleUnreadable: the account may not read one of them.
     """
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
         stated = document["files"][GRAPH]
         files = {GRAPH: Fingerprint(stated["sha256"], stated["bytes"])}
+    except PermissionError as error:
+        raise bundle_unreadable(error) from None
     except (KeyError, OSError, TypeError, ValueError):
         raise _damaged(f"its {DOCUMENT} is missing or cannot be understood") from None
-    problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
+    with reading_bundle():
+        problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
     if problem:
         raise _damaged(problem)
     return folder / GRAPH

@@ -22,6 +22,11 @@ def kept_secret_key(path: Path) -> str:
         if not path.exists():
             _make(path)
         key = path.read_text(encoding="ascii").strip()
+    except PermissionError as error:
+        raise SettingsError(
+            f"The service's account may not read or write the file of the session key, {path.parent.name}/"
+            f"{path.name}. Make that account its owner and that of its folder (`chown`), or set SECRET_KEY."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             "The file of the session key cannot be read or written. Let the service write to the folder var, "

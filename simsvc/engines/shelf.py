@@ -28,6 +28,7 @@ from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
+from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
@@ -124,8 +125,10 @@ class IndexShelf:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def labels(self) -> tuple[str, ...]:
-        """Return "name/build" of every build, in order."""
-        folders = self.root.glob("*/b-*")
+        """Return "name/build" of every build, in order; raises IndexUnreadable."""
+        with reading_index():
+            names = _folders(self.root)
+            folders = [folder for name in names for folder in _folders(name)]
         return tuple(
             sorted(
                 f"{folder.parent.name}/{folder.name}"
@@ -211,13 +214,20 @@ class IndexShelf:
     def folder(self, label: str) -> Path:
         """Return where a build lies; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
-        if not folder.is_dir():
+        with reading_index():
+            there = folder.is_dir()
+        if not there:
             raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
         return folder
 
     def _sweep(self) -> None:
         for folder in self.root.glob(f"*/{DRAFT_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(place: Path) -> list[Path]:
+    """Return the folders in a folder, or nothing where there is none; unlike a glob, say what is shut."""
+    return [entry for entry in place.iterdir() if entry.is_dir()] if place.is_dir() else []
 
 
 @contextmanager

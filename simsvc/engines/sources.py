@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from simsvc.errors import FacesRefused, SourceEmpty, SourceUnknown
+from simsvc.engines.named_files import Named, find_named
+from simsvc.engines.photo_files import shown_name, why_left_out
+from simsvc.errors import FacesRefused, LabelsUnreadable, SourceEmpty, SourceUnknown
+from simsvc.steps.file_names import UNWANTED, unwanted
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource
-from simsvc.steps.labels import MAX_AGE_YEARS, LabelRow, parse_label_table, parse_utkface_name
+from simsvc.steps.labels import COLUMNS, MAX_AGE_YEARS, LabelRow, parse_utkface_name, read_label_table
+from simsvc.steps.left_out import LeftOut
 from simsvc.steps.manifest import NAME_PATTERN, Skipped
 
 LABELS = "labels.csv"
 """Table of a plain folder: columns `file` and `age`."""
-
-
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jp2"}
-)
-"""Names by which photos are told from other files of a folder; what a file holds decides the decoder."""
+FOLDER, UNLABELLED = "folder", f"photo that {LABELS} does not name"
+MISSING, OTHER_CASE, TWO_FILES = "missing_file", "differs_in_case", "two_files_of_one_name"
+_WORDS = {
+    MISSING: "there is no such file in the folder",
+    OTHER_CASE: "the file's name differs in case",
+    TWO_FILES: "two files have this name, written by Unicode in two ways",
+}
+"""What the reasons of rows are called where people read them."""
+_MOST_REASONS = 3
 
 
 def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
@@ -36,15 +44,15 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
     _check_named(name)
     if not 0.0 <= age_years <= MAX_AGE_YEARS:
         raise FacesRefused(f"An age lies between 0 and {MAX_AGE_YEARS:.0f} years. Correct it and try again.")
-    files = [path] if path.is_file() else sorted(path.glob("*")) if path.is_dir() else []
-    photos = [
-        LabelledPhoto(file, file.name, age_years)
-        for file in files
-        if file.suffix.lower() in PHOTO_SUFFIXES and not file.name.startswith(".")
-    ]
-    if not photos:
-        raise SourceEmpty(f"There is no photo at {path.name!r}. Name a photo, or a folder that holds photos.")
-    return _sorted(name, photos, [], aligned=False)
+    left_out = LeftOut()
+    files = [path] if path.is_file() else list(_photos_in(path, left_out))
+    if not files:
+        raise SourceEmpty(
+            f"There is no photo at {_called(path)!r}. Name a photo, or a folder that holds photos."
+            + _listed(left_out.lines())
+        )
+    photos, skipped = _told_apart(files, age_years)
+    return _sorted(name, photos, skipped, aligned=False, notes=left_out.lines())
 
 
 def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
@@ -66,15 +74,14 @@ def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
     _check_named(name)
     if not path.is_dir():
         raise SourceEmpty(
-            f"The source {name!r} has no folder {path.name!r}. Name an existing one with --path."
+            f"The source {name!r} has no folder {_called(path)!r}. Name an existing one with --path."
         )
-    source = read(name, path)
-    if not source.photos:
-        raise SourceEmpty(
-            f"The folder {path.name!r} holds no labelled photo of the source {name!r}. "
-            "Check that --source and --path belong together."
-        )
-    return source
+    return read(name, path)
+
+
+def _called(path: Path) -> str:
+    """Return what a path is called, also where it is given as "."."""
+    return path.name or path.absolute().name
 
 
 def _check_named(name: str) -> None:
@@ -84,18 +91,55 @@ def _check_named(name: str) -> None:
         )
 
 
+def _photos_in(folder: Path, left_out: LeftOut) -> Iterable[Path]:
+    """Yield the photos of a folder, not of those in it, in no order; count everything else."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        reason = _why_left_out(path)
+        if reason is None:
+            yield path
+        else:
+            left_out.add(reason, shown_name(path.name))
+
+
+def _why_left_out(path: Path) -> str | None:
+    if not path.is_dir():
+        return why_left_out(path)
+    why = unwanted(f"{shown_name(path.name)}/photo")
+    return UNWANTED[why] if why else FOLDER
+
+
+def _told_apart(files: list[Path], age_years: float) -> tuple[list[LabelledPhoto], list[Skipped]]:
+    """Part the photos from those whose names are one but for the normal form."""
+    names = Counter(shown_name(file.name) for file in files)
+    photos = [
+        LabelledPhoto(file, shown_name(file.name), age_years)
+        for file in files
+        if names[shown_name(file.name)] == 1
+    ]
+    return photos, [Skipped(name, TWO_FILES) for name, count in names.items() if count > 1]
+
+
 def _utkface(name: str, path: Path) -> LabelledSource:
     photos: list[LabelledPhoto] = []
     skipped: list[Skipped] = []
-    for file in path.iterdir():
-        if file.suffix.lower() != ".jpg" or file.name.startswith("."):
-            continue
+    left_out = LeftOut()
+    for file in _photos_in(path, left_out):
         label = parse_utkface_name(file.name)
         if label is None:
-            skipped.append(Skipped(file.name, "malformed_name"))
+            skipped.append(Skipped(shown_name(file.name), "malformed_name"))
         else:
             photos.append(LabelledPhoto(file, file.name, float(label.age_years)))
-    return _sorted(name, photos, skipped, aligned=True)
+    source = _sorted(name, photos, skipped, aligned=True, notes=left_out.lines())
+    if not photos:
+        named = (
+            f" {len(skipped):,} photos there are named otherwise, such as {source.skipped[0].reference!r}."
+        )
+        raise SourceEmpty(
+            f"The folder {_called(path)!r} holds no photo named as UTKFace names them, "
+            f"age_gender_race_datetime.jpg.{named if skipped else ''} "
+            "Check that --source and --path belong together." + _listed(source.notes)
+        )
+    return source
 
 
 def _folder(name: str, path: Path) -> LabelledSource:
@@ -107,38 +151,110 @@ def _demo(name: str, path: Path) -> LabelledSource:
 
 
 def _table(name: str, path: Path, *, aligned: bool) -> LabelledSource:
+    table = read_label_table(_labels(path))
+    left_out = LeftOut()
+    found = find_named(path, (row.file for row in table.rows), _counter(path, left_out))
+    photos, missing, hints = _existing(table.rows, found)
+    skipped = [*(Skipped(reference, reason) for reference, reason in table.problems), *missing]
+    notes = [*hints, *left_out.lines()]
+    if table.unknown_columns:
+        notes.append(
+            f"Columns of {LABELS} that are not read: {', '.join(table.unknown_columns)} "
+            f"(those that are: {', '.join(COLUMNS)})"
+        )
+    source = _sorted(name, photos, skipped, aligned=aligned, notes=notes)
+    if not photos:
+        raise SourceEmpty(_why_no_row(path, source))
+    return source
+
+
+def _labels(path: Path) -> bytes:
     try:
-        text = (path / LABELS).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise SourceEmpty(
-            f"The folder {path.name!r} has no readable {LABELS}. "
-            "Put one there, as UTF-8, with the columns file and age."
+        return (path / LABELS).read_bytes()
+    except FileNotFoundError:
+        other = next((entry.name for entry in path.iterdir() if entry.name.lower() == LABELS), None)
+        cure = f"Rename {other!r}: case counts." if other else "Put one there, with the columns file and age."
+        raise SourceEmpty(f"The folder {_called(path)!r} has no {LABELS}. {cure}") from None
+    except OSError as error:
+        raise LabelsUnreadable(
+            f"The file {LABELS} in {_called(path)!r} cannot be read ({error.strerror}). "
+            "Correct its permissions and try again."
         ) from None
-    table = parse_label_table(text)
-    found, missing = _existing(path, table.rows)
-    skipped = [Skipped(reference, reason) for reference, reason in table.problems]
-    return _sorted(name, found, [*skipped, *missing], aligned=aligned)
 
 
-def _existing(path: Path, rows: Iterable[LabelRow]) -> tuple[list[LabelledPhoto], list[Skipped]]:
-    """Part the rows whose file lies in the folder from those whose file does not."""
+def _counter(root: Path, left_out: LeftOut) -> Callable[[Path], None]:
+    def count(path: Path) -> None:
+        if path != root / LABELS:
+            left_out.add(_why_left_out(path) or UNLABELLED, shown_name(path.relative_to(root)))
+
+    return count
+
+
+def _existing(
+    rows: Iterable[LabelRow], found: dict[str, Named]
+) -> tuple[list[LabelledPhoto], list[Skipped], list[str]]:
+    """Part the rows that have one file from those that have none or several, with what to do about those."""
     photos: list[LabelledPhoto] = []
     missing: list[Skipped] = []
+    cases = LeftOut()
     for row in rows:
-        file = path / row.file
-        if file.is_file():
-            photos.append(LabelledPhoto(file, row.file, row.age_years))
+        named = found[row.file]
+        if len(named.paths) == 1:
+            photos.append(LabelledPhoto(named.paths[0], row.file, row.age_years))
+        elif named.paths:
+            missing.append(Skipped(row.file, TWO_FILES))
+        elif named.other_case is not None:
+            missing.append(Skipped(row.file, OTHER_CASE))
+            cases.add(OTHER_CASE, f"{row.file} is {named.other_case}")
         else:
-            missing.append(Skipped(row.file, "missing_file"))
-    return photos, missing
+            missing.append(Skipped(row.file, MISSING))
+    hints = [
+        f"Case counts in names of files: in the folder, {', '.join(examples)}. Write them so in {LABELS}."
+        for examples in cases.examples.values()
+    ]
+    if any(entry.reason == TWO_FILES for entry in missing):
+        hints.append("Two files have one name, written by Unicode in two ways: rename or delete one of them.")
+    return photos, missing, hints
+
+
+def _why_no_row(path: Path, source: LabelledSource) -> str:
+    """Say why no row of a table gives a photo: each reason with its number and the first row that has it."""
+    if not source.skipped:
+        return (
+            f"The file {LABELS} in {_called(path)!r} has no row below its first line. Add one for each photo."
+        )
+    first: dict[str, str] = {}
+    for entry in source.skipped:
+        first.setdefault(entry.reason, entry.reference)
+    reasons = Counter(entry.reason for entry in source.skipped)
+    told = [
+        f"{count:,} x {_WORDS.get(reason, reason)} (first: {first[reason]})"
+        for reason, count in reasons.most_common(_MOST_REASONS)
+    ]
+    more = len(reasons) - len(told)
+    if more:
+        told.append(f"and {more} other reasons")
+    return (
+        f"None of the {len(source.skipped):,} rows of {LABELS} in {_called(path)!r} can be used: "
+        f"{'; '.join(told)}. Correct the table and try again." + _listed(source.notes)
+    )
+
+
+def _listed(notes: Iterable[str]) -> str:
+    return "".join(f"\n{note}" for note in notes)
 
 
 def _sorted(
-    name: str, photos: list[LabelledPhoto], skipped: list[Skipped], *, aligned: bool
+    name: str,
+    photos: list[LabelledPhoto],
+    skipped: list[Skipped],
+    *,
+    aligned: bool,
+    notes: Iterable[str],
 ) -> LabelledSource:
     photos.sort(key=lambda photo: photo.reference)
     skipped.sort(key=lambda entry: (entry.reference, entry.reason))
-    return LabelledSource(name, aligned, tuple(photos), tuple(skipped))
+    return LabelledSource(name, aligned, tuple(photos), tuple(skipped), tuple(notes))
 
 
 _READERS: dict[str, Callable[[str, Path], LabelledSource]] = {

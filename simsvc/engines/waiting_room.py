@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from simsvc.engines.free_disk import FreeDisk, unwritable
+from simsvc.errors import BatchUnwritable
 
 BATCH_PATTERN = re.compile(r"[0-9a-f]{32}")
 FORGOTTEN_AFTER = timedelta(minutes=1)
@@ -73,9 +74,18 @@ class WaitingRoom:
             raise unwritable(error) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a waiting photo, or None where it is gone."""
+        """Return a waiting photo, or None where it is gone.
+
+        Raises:
+            BatchUnwritable: the account may not read it.
+        """
         try:
             return self._path(batch_id, position).read_bytes()
+        except PermissionError:
+            raise BatchUnwritable(
+                "The service's account may not read the waiting photos. "
+                "Make that account the owner of the batches' folder and of all in it (`chown -R`)."
+            ) from None
         except OSError:
             return None
 

@@ -16,7 +16,7 @@ from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource, labelled_face
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource, known_ids, labelled_face
 from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
@@ -201,10 +201,10 @@ def _embedded(
 
 def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges) -> Skipped | None:
     """Say of a photo whose face was removed that it stays out; of an erased one not even its name is kept."""
-    face_id = labelled_face(source.name, photo).face_id
-    if face_id in changes.erased:
+    ids = known_ids(source.name, photo)
+    for face_id in sorted(ids & changes.erased):
         return Skipped(face_id, "erased")
-    return Skipped(photo.reference, "removed") if face_id in changes.removed else None
+    return Skipped(photo.reference, "removed") if ids & changes.removed else None
 
 
 def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) -> Counter[str]:

@@ -15,6 +15,7 @@ from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
+from simsvc.steps.file_names import canonical_name
 from simsvc.steps.quality import measured
 from simsvc.steps.rank import rank
 from simsvc.steps.rules import Rules
@@ -104,7 +105,7 @@ def estimate(
 
     Args:
         data: the upload's bytes.
-        photo_name: what the client calls the photo.
+        photo_name: what the client calls the photo; it is put on record in canonical form.
         corridor: what the steps need.
         asked_by: public id of the account that asks, or "token:<id>", if any.
         declared: what the applicant's file says, if anything.
@@ -135,7 +136,7 @@ def answered(
     """
     index = corridor.index()
     blank = Estimate(
-        photo_name=photo_name,
+        photo_name=canonical_name(photo_name),
         photo_sha256=hashlib.sha256(data).hexdigest(),
         status="refused",
         model=corridor.model.version,

@@ -12,7 +12,7 @@ from simsvc.flows.side_by_side import CHUNK
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.chunks import chunks_of
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace
-from simsvc.steps.gallery import LabelledSource, labelled_face
+from simsvc.steps.gallery import LabelledSource, known_ids
 from simsvc.steps.labels import MAX_AGE_YEARS
 from simsvc.steps.manifest import Skipped, split_label
 from simsvc.values import LabelledFace
@@ -161,10 +161,10 @@ class LiveFaces:
         ready: list[PreparedFace] = []
         skipped: list[Skipped] = []
         for done, photo in enumerate(source.photos, 1):
-            face_id = labelled_face(source.name, photo).face_id
-            if face_id in changes.removed:
+            ids = known_ids(source.name, photo)
+            if ids & changes.removed:
                 outcome: PreparedFace | Skipped = Skipped(photo.reference, "removed")
-            elif face_id in known or face_id in changes.live:
+            elif ids & known or ids & changes.live.keys():
                 outcome = Skipped(photo.reference, "known")
             else:
                 outcome = prepare(source, photo, self.detector, self.model, self.decoder)

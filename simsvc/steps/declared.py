@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 from simsvc.errors import CaseRefused, DatesRefused
 from simsvc.values import Declaration, Estimate
@@ -22,9 +22,12 @@ SENTENCES = (BELOW, ABOVE, WITHIN, NO_RANGE, WITHHELD)
 def age_on(birth_date: date, day: date) -> int:
     """Return completed years on a day; who was born on 29 February completes one on 1 March of other years.
 
+    The day before birth counts as 0: who was born today, east of UTC, is recorded on the day before.
+
     Source: Hong Kong, Age of Majority (Related Provisions) Ordinance, cap. 410, section 5.
     """
-    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+    years = day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+    return max(0, years)
 
 
 def declared_age(declared: Declaration, recorded_on: date) -> int | None:
@@ -71,8 +74,24 @@ def checked_case(text: str) -> str | None:
     return reference
 
 
+def latest_today(now: datetime) -> date:
+    """Return the day that it is where days begin first: whoever says "today" means no later one.
+
+    Args:
+        now: aware.
+
+    Source: IANA time zone database, Pacific/Kiritimati: UTC+14, the most that any zone is ahead.
+    """
+    return now.astimezone(timezone(timedelta(hours=14))).date()
+
+
 def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, date | None]:
     """Return birth date and photo date of ISO texts, each None where empty.
+
+    Args:
+        birth: as it was declared.
+        photo: likewise.
+        today: as `latest_today` has it, for nobody tells where the person who declares is.
 
     Raises:
         DatesRefused: a text is no date, or the dates cannot be right.

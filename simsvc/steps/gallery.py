@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simsvc.steps.boxes import pick_labelled
@@ -36,18 +37,30 @@ class LabelledSource:
         aligned: every photo is already cut to one face, which is there even where nothing is detected.
         photos: in order of reference.
         skipped: what the source lists but cannot be used.
+        notes: what people are told of the rest of the folder, a line each; no build holds it.
     """
 
     name: str
     aligned: bool
     photos: tuple[LabelledPhoto, ...]
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def labelled_face(source: str, photo: LabelledPhoto) -> LabelledFace:
     """Return the face of a photo; its id is "f" and 16 hexadecimal digits, and does not hang on the label."""
     digest = hashlib.sha256(f"{source}/{photo.reference}".encode()).hexdigest()
     return LabelledFace("f" + digest[:16], photo.age_years, source, photo.reference)
+
+
+def known_ids(source: str, photo: LabelledPhoto) -> frozenset[str]:
+    """Return every id that the face of a photo may have on record.
+
+    Earlier versions took names as tables wrote them: those that were typed or copied on macOS are decomposed
+    (NFD), and what was removed under such an id stays removed.
+    """
+    decomposed = replace(photo, reference=unicodedata.normalize("NFD", photo.reference))
+    return frozenset(labelled_face(source, one).face_id for one in (photo, decomposed))
 
 
 def box_of(photo: Photo, faces: tuple[Face, ...], *, aligned: bool, margin: float) -> Face | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from simsvc.errors import LabelsUnreadable
+from simsvc.errors import LabelsUnreadable, TableUnreadable
+from simsvc.steps.file_names import canonical_name
+from simsvc.steps.tables import Table, parse_table, table_text
 
 Gender = Literal["male", "female"]
 Group = Literal["white", "black", "asian", "indian", "other"]
@@ -24,7 +24,10 @@ MAX_AGE_YEARS = 130.0
 MAX_TEXT_CHARS = 255
 """Longest file name, as most file systems have it, and longest name of a person."""
 
-_UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}\.jpg(?:\.chip\.jpg)?")
+COLUMNS = ("file", "age", "age_years", "person", "gender", "group", "ethnicity")
+"""Columns of a label table that are read."""
+
+_UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}(?:\.[A-Za-z0-9]{1,5}){0,3}")
 _AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
 _GENDER_WORDS: Mapping[str, Gender] = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _GROUP_WORDS: Mapping[str, Group] = {
@@ -68,7 +71,7 @@ class LabelRow:
     """One good row of a label table.
 
     Attributes:
-        file: relative posix path inside the folder; never absolute, never with "..".
+        file: relative posix path inside the folder, in canonical form; never absolute, never with "..".
         age_years: 0..130.
         person: name that photos of one person share, or None.
         gender: or None where it is not given.
@@ -88,15 +91,19 @@ class LabelTable:
 
     Attributes:
         rows: every row that can be used; no file twice.
-        problems: (what the row names, or "line 7", made printable; why it is rejected).
+        problems: (what the row names, or "row 7", made printable; why it is rejected).
+        unknown_columns: names of columns that are not read, made printable.
     """
 
     rows: tuple[LabelRow, ...]
     problems: tuple[tuple[str, str], ...]
+    unknown_columns: tuple[str, ...] = ()
 
 
 def parse_utkface_name(name: str) -> UtkfaceLabel | None:
     """Read a bare name such as 25_1_2_20170116174525125.jpg.chip.jpg; None where it is malformed.
+
+    Any ending will do, also none: content decides what is a photo.
 
     Source: https://susanqq.github.io/UTKFace/, "Labels": [age]_[gender]_[race]_[date&time].jpg.
     """
@@ -106,28 +113,44 @@ def parse_utkface_name(name: str) -> UtkfaceLabel | None:
     return UtkfaceLabel(int(match[1]), GENDERS[int(match[2])], GROUPS[int(match[3])])
 
 
+def read_label_table(data: bytes) -> LabelTable:
+    """Read a label table as spreadsheets and editors write it; see `parse_label_table` and `tables`.
+
+    Raises:
+        LabelsUnreadable: a required column is missing, or the bytes are no CSV at all.
+    """
+    try:
+        return parse_label_table(table_text(data))
+    except TableUnreadable as error:
+        raise LabelsUnreadable(error.sentence) from None
+
+
 def parse_label_table(text: str) -> LabelTable:
     """Read CSV with a header: `file`, `age` (or `age_years`); optional person, gender, ethnicity (or group).
 
-    Comma, semicolon or tab; column names in any case; other columns are ignored.
+    Comma, semicolon or tab; a decimal comma or point; column names in any case; other columns are ignored.
 
     Raises:
         LabelsUnreadable: a required column is missing, or the text is no CSV at all.
     """
-    text = text.removeprefix("\ufeff")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     rows: dict[str, LabelRow] = {}
     problems: list[tuple[str, str]] = []
-    for where, cells in _records(reader):
-        try:
-            row = _label_row(cells)
-            if row.file in rows:
-                raise ValueError("this file is listed twice; the first row counts")
-        except ValueError as error:
-            problems.append((_printable(cells["file"]) or where, str(error)))
-        else:
-            rows[row.file] = row
-    return LabelTable(tuple(rows.values()), tuple(problems))
+    try:
+        table = parse_table(text, COLUMNS)
+        positions = _positions(table)
+        for entry in table.rows:
+            cells = {name: entry.cells[at] for name, at in positions.items()}
+            try:
+                row = _label_row(cells, entry.surplus)
+                if row.file in rows:
+                    raise ValueError("this file is listed twice; the first row counts")
+            except ValueError as error:
+                problems.append((_printable(cells["file"]) or f"row {entry.line}", str(error)))
+            else:
+                rows[row.file] = row
+    except TableUnreadable as error:
+        raise LabelsUnreadable(error.sentence) from None
+    return LabelTable(tuple(rows.values()), tuple(problems), table.unknown(COLUMNS))
 
 
 def safe_relative_path(text: str) -> str:
@@ -146,58 +169,42 @@ def safe_relative_path(text: str) -> str:
     return path.as_posix()
 
 
-def _delimiter(text: str) -> str:
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
-
-
-def _records(reader: Iterator[list[str]]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield ("line 2", cells by known column) for every row that is not blank."""
-    try:
-        columns = _columns(next(reader, []))
-        for number, cells in enumerate(reader, start=2):
-            if any(cell.strip() for cell in cells):
-                yield f"row {number}", _by_column(columns, cells)
-    except csv.Error as error:
-        raise LabelsUnreadable(f"The label table is no CSV file ({error}). Save it again as CSV.") from None
-
-
-def _columns(header: list[str]) -> dict[str, int]:
+def _positions(table: Table) -> dict[str, int]:
     """Return the position of each known column; of two with the same name the first counts."""
-    found: dict[str, int] = {}
-    for position, name in enumerate(header):
-        found.setdefault(name.strip().lower(), position)
-    columns = {
-        "file": found.get("file"),
-        "age": found.get("age_years", found.get("age")),
-        "person": found.get("person"),
-        "gender": found.get("gender"),
-        "group": found.get("group", found.get("ethnicity")),
+    found = {
+        "file": table.position("file"),
+        "age": table.position("age_years", "age"),
+        "person": table.position("person"),
+        "gender": table.position("gender"),
+        "group": table.position("group", "ethnicity"),
     }
-    for name in ("file", "age"):
-        if columns[name] is None:
-            raise LabelsUnreadable(
-                f"The label table has no column '{name}'. "
-                "Its first line must name the columns, at least: file,age."
-            )
-    return {name: position for name, position in columns.items() if position is not None}
+    missing = [f"'{name}'" for name in ("file", "age") if found[name] is None]
+    if missing:
+        named = ", ".join(table.unknown(())) or "nothing"
+        raise LabelsUnreadable(
+            f"The label table has no column {' and no column '.join(missing)}. "
+            f"Its first line must name the columns, at least: file,age. It names: {named}."
+        )
+    return {name: position for name, position in found.items() if position is not None}
 
 
-def _by_column(columns: Mapping[str, int], cells: list[str]) -> dict[str, str]:
-    return {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
-
-
-def _label_row(cells: Mapping[str, str]) -> LabelRow:
+def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
     """Return the row, or raise ValueError with the reason why it cannot be used."""
-    file = safe_relative_path(cells["file"])
-    if _AGE.fullmatch(cells["age"]) is None or float(cells["age"]) > MAX_AGE_YEARS:
-        raise ValueError(f"the age must be a number from 0 to {MAX_AGE_YEARS:.0f}, such as 42 or 42.5")
+    file = safe_relative_path(canonical_name(cells["file"]).replace("\\", "/"))
+    if surplus:
+        raise ValueError(
+            "the row has more cells than the first line has columns; between commas, "
+            "a decimal comma needs quotation marks around the age"
+        )
+    age = cells["age"].replace(",", ".")
+    if _AGE.fullmatch(age) is None or float(age) > MAX_AGE_YEARS:
+        raise ValueError(f"the age must be a number from 0 to {MAX_AGE_YEARS:.0f}, such as 42, 42.5 or 42,5")
     person = cells.get("person", "")
     if len(person) > MAX_TEXT_CHARS or not person.isprintable():
         raise ValueError("the person's name is too long or holds characters that do not print")
     return LabelRow(
         file,
-        float(cells["age"]),
+        float(age),
         person or None,
         _GENDER_WORDS.get(cells.get("gender", "").lower()),
         _group(cells.get("group", "")),

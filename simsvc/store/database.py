@@ -147,9 +147,9 @@ def open_engine(
         if parsed.get_backend_name() == "postgresql":
             return _postgresql(parsed, pool_size, statement_timeout_ms)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(str(parsed.database)).parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
-    except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
+    except (ArgumentError, ImportError, SQLAlchemyError, ValueError) as error:
         raise StoreError(
             "The database cannot be opened. Check DATABASE_URL, and that its driver is installed: "
             "for PostgreSQL, `pip install 'simsvc[postgres]'`."
@@ -160,11 +160,21 @@ def open_engine(
     return engine
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder of the database, {folder.name}, cannot be made ({error.strerror}). "
+            "Let the service's account write there, or name another place with DATABASE_URL."
+        ) from error
+
+
 def without_password(url: str) -> str:
     """Return an address with *** in the place of its password; nothing of one that cannot be read."""
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         return "***"
 
 
@@ -256,8 +266,9 @@ def _typed(error: SQLAlchemyError) -> StoreError:
         )
     if "readonly database" in text or "unable to open database file" in text:
         return StoreError(
-            "The file of the database cannot be written, as on a read-only disk, so nothing new can go on "
-            "record. What is on record is kept. Try again when the operator has made it writable."
+            "The file of the database, or its folder, cannot be read or written: the disk is read-only, or "
+            "the service's account may not. Nothing new can go on record, and what is on record is kept. Try "
+            "again when the operator has made that account their owner, or the disk writable."
         )
     return StoreError(
         "The database cannot be used just now. What is on record is kept. "

@@ -64,6 +64,14 @@ class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         for handler in self.error_log.handlers:
             handler.setFormatter(logs.formatter(form))
 
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Write what failed; an error of our own, such as a wrong setting, in its one sentence."""
+        error = sys.exc_info()[1]
+        if isinstance(error, SimsvcError):
+            self.error(error.sentence)
+        else:
+            super().exception(msg, *args, **kwargs)
+
 
 logger_class = LineLogger
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from babel.messages.mofile import read_mo
 from flask import Flask, request
 from flask_babel import Babel, format_datetime, gettext
+from markupsafe import Markup
 
 from simsvc.web.sentences import PhraseBook
 
@@ -21,12 +22,12 @@ _ASKED_FOR = {"en": "en", "zh": "zh_Hans", "zh-CN": "zh_Hans", "zh-Hans": "zh_Ha
 
 
 def register(app: Flask) -> None:
-    """Give templates `_`, `translated`, `at_utc`, and what the layout needs to know."""
+    """Give templates `_`, `translated`, `local_time`, and what the layout needs to know."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS_DIR)
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     Babel(app, locale_selector=language)
     app.add_template_filter(translated)
-    app.add_template_filter(at_utc)
+    app.add_template_filter(local_time)
     app.context_processor(_layout)
 
 
@@ -51,9 +52,16 @@ def translated(sentence: str | None) -> str:
     return phrase_book(language()).translate(sentence)
 
 
-def at_utc(moment: Any) -> str:
-    """Write an instant in the visitor's language."""
-    return str(format_datetime(moment, gettext("d MMMM y, HH:mm:ss 'UTC'"), rebase=False))
+def local_time(instant: datetime) -> Markup:
+    """Write an instant for a page: static/times.js turns UTC into the visitor's own time."""
+    utc = instant.astimezone(UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}">{}</time>').format(utc, at_utc(instant))
+
+
+def at_utc(instant: datetime) -> str:
+    """Write an instant in the visitor's language and in UTC, as exports have it."""
+    form = gettext("d MMMM y, HH:mm:ss 'UTC'")
+    return str(format_datetime(instant.astimezone(UTC), form, rebase=False))
 
 
 @cache

@@ -8,9 +8,11 @@ from typing import Any
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits.errors import ConfigurationError
 from limits.storage import MemoryStorage
 
 from simsvc.engines.zip_archive import files_stated
+from simsvc.errors import SettingsError
 from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.current import services, visitor
 from simsvc.web.upload import FIELD
@@ -55,16 +57,25 @@ def register(app: Flask) -> None:
     """Limit the rates of the endpoints above; call it when every blueprint is registered.
 
     Where the shared storage cannot be reached, each worker counts by itself.
+
+    Raises:
+        SettingsError: the storage is none.
     """
     settings = app.extensions["simsvc"].settings
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=settings.rate_storage.replace("memory://", "worker://"),
-        strategy="moving-window",
-        headers_enabled=True,  # Retry-After
-        in_memory_fallback_enabled=True,
-    )
+    try:
+        limiter = Limiter(
+            get_remote_address,
+            app=app,
+            storage_uri=settings.rate_storage.replace("memory://", "worker://"),
+            strategy="moving-window",
+            headers_enabled=True,  # Retry-After
+            in_memory_fallback_enabled=True,
+        )
+    except ConfigurationError as error:
+        raise SettingsError(
+            "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
+            "redis://host with its client installed, and start again."
+        ) from error
     _only_at_views(app, limiter)
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]

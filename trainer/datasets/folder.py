@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from simsvc.engines.named_files import Named, find_named
 from simsvc.errors import LabelsUnreadable
-from simsvc.steps.labels import LabelRow, parse_label_table
+from simsvc.steps.labels import LabelRow, read_label_table
 from trainer.datasets.rows import Row, SourceListing
-from trainer.datasets.text_file import read_text
+from trainer.datasets.text_file import read_bytes
 
 TABLE_NAME = "labels.csv"
 
@@ -20,18 +21,27 @@ def read(path: Path, source: str) -> SourceListing:
     """
     table_path = path if path.is_file() else _table_path(path)
     root = table_path.parent.resolve()
-    table = parse_label_table(read_text(table_path))
+    table = read_label_table(read_bytes(table_path))
+    found = find_named(root, (label.file for label in table.rows), lambda _: None)
     rows: list[Row] = []
     problems = list(table.problems)
     for label in table.rows:
-        photo = root / label.file
-        if not photo.resolve().is_relative_to(root):
+        named = found[label.file]
+        if len(named.paths) != 1:
+            problems.append((label.file, _why_none(named)))
+        elif not named.paths[0].resolve().is_relative_to(root):
             problems.append((label.file, "the file is a link that leaves the folder"))
-        elif not photo.is_file():
-            problems.append((label.file, "the photo is missing"))
         else:
-            rows.append(_row(photo, label, source))
+            rows.append(_row(named.paths[0], label, source))
     return SourceListing(tuple(rows), tuple(problems))
+
+
+def _why_none(named: Named) -> str:
+    if named.paths:
+        return "two files have this name, written by Unicode in two ways"
+    return (
+        f"in the folder it is {named.other_case}: case counts" if named.other_case else "the photo is missing"
+    )
 
 
 def _table_path(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validate
 
 from simsvc.errors import InputRefused, PhotosRefused
 from simsvc.flows.estimate import Corridor, estimate
-from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates
+from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
@@ -119,9 +119,8 @@ def declaration() -> Declaration:
         sent = _DECLARED.load(request.form.to_dict())
     except ValidationError as error:
         raise refused(error) from None
-    born, taken = checked_dates(
-        sent.get("birth_date", ""), sent.get("photo_date", ""), services().now().date()
-    )
+    today = latest_today(services().now())
+    born, taken = checked_dates(sent.get("birth_date", ""), sent.get("photo_date", ""), today)
     return Declaration(checked_case(sent.get("case", "")), born, taken)
 
 

@@ -15,6 +15,7 @@ from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.steps.cases import CaseRow, CaseTable, read_cases
 from simsvc.steps.contents import HEAD_BYTES, LEFT_OUT, Sort, sort_of
+from simsvc.steps.declared import latest_today
 from simsvc.steps.file_names import canonical_path, last_part
 from simsvc.steps.spreadsheet import to_csv
 from simsvc.values import BatchNotes, BatchPhoto, LeftOut
@@ -191,7 +192,7 @@ class _Form:
             raise CasesUnreadable(
                 "There is more than one CSV. Put all cases and dates into one table and send it again."
             )
-        self._table = read_cases(data, services().now().date())
+        self._table = read_cases(data, latest_today(services().now()))
 
     def _known(self) -> Collection[str]:
         """Return the names that the table has for photos."""

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
 from simsvc.flows.estimate import estimate
 from simsvc.flows.preview import preview_png
-from simsvc.steps.declared import checked_case, checked_dates
+from simsvc.steps.declared import checked_case, checked_dates, latest_today
 from simsvc.values import Declaration
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
@@ -67,7 +67,7 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
 def _declared() -> Declaration:
     form = request.form
     case = checked_case(form.get("case", ""))
-    born, taken = checked_dates(form.get("born", ""), form.get("taken", ""), services().now().date())
+    born, taken = checked_dates(form.get("born", ""), form.get("taken", ""), latest_today(services().now()))
     return Declaration(case, born, taken)
 
 

@@ -28,6 +28,8 @@ from tests.drawn_faces import draw_face
 from tests.simsvc.commands.test_estimate_command import command_app
 from tests.small_site import make_small_site
 
+CASES = Path(__file__).parents[4] / "shared" / "cases"
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
@@ -296,10 +298,100 @@ def test_names_that_are_no_text_have_rows(site: Settings, tmp_path: Path) -> Non
     """A file name that is not UTF-8 is shown with its bytes escaped."""
     name = os.fsencode(tmp_path) + b"/\xff.jpg"
     Path(os.fsdecode(name)).write_bytes(b"no photo")
-    (shown,) = {file.shown for file in photo_files.list_photos([tmp_path])}
+    (shown,) = {file.shown for file in photo_files.list_photos([tmp_path]).files}
     assert shown.endswith("/\\xff.jpg")
     result = run(site, tmp_path, "--out", tmp_path / "results.csv")
     assert (result.exit_code, table(tmp_path / "results.csv")[0]["code"]) == (0, "not_an_image")
+    alone = json.loads(run(site, "--json", os.fsdecode(name)).stdout)
+    assert (alone["photo"], alone["code"]) == (shown, "not_an_image")
+
+
+def test_content_decides_what_is_a_photo(site: Settings, folder: Path, tmp_path: Path) -> None:
+    """Photos of any ending and of none have rows, raw photos too; what is left out is counted and named."""
+    for name in ("a.jfif", "b.jpe", "c.mpo", "d", "e.txt", "f.JPG"):
+        draw_face(510, 300).save(folder / name, "JPEG")
+    (folder / "g.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
+    (folder / "h").write_bytes(b"\xff\x0a" + bytes(40))
+    left_out = [
+        "@eaDir/a.jfif/SYNOPHOTO_THUMB_M.jpg",
+        "more/@eaDir/1.jpg",
+        "__MACOSX/._a.jfif",
+        "._d",
+        "d.xmp",
+    ]
+    left_out += ["#recycle/1.jpg", "#recycle/2.jpg", "Thumbs.db", ".git/1.jpg", "film.mp4"]
+    for name in left_out:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"no photo")
+    (folder / "link").symlink_to(folder / "more")
+    result = run(site, folder, "--out", tmp_path / "results.csv")
+    rows = {Path(row["photo"]).name: row["code"] for row in table(tmp_path / "results.csv")}
+    assert {name for name, code in rows.items() if not code} == {
+        *(f"{number}.jpg" for number in range(4)),
+        *("a.jfif", "b.jpe", "c.mpo", "d", "e.txt", "f.JPG"),
+    }
+    assert rows.keys() - {name for name, code in rows.items() if not code} == {"bad.png", "g.cr3", "h"}
+    for line in (
+        "3 left out: thumbnail kept by a NAS or a photo program "
+        "(@eaDir/a.jfif/SYNOPHOTO_THUMB_M.jpg, Thumbs.db, more/@eaDir/1.jpg)",
+        "2 left out: hidden (.git/, more/.hidden.jpg)",
+        "2 left out: no photo by its first bytes (film.mp4, notes.txt)",
+        "2 left out: system file (._d, __MACOSX/._a.jfif)",
+        "1 left out: in a recycle bin or snapshot (#recycle/)",
+        "1 left out: link to a folder (link/)",
+        "1 left out: settings of a photo program (d.xmp)",
+    ):
+        assert line in result.output.splitlines()
+
+
+def test_a_folder_without_photos_says_what_it_holds(site: Settings, tmp_path: Path) -> None:
+    """Where everything is left out, the refusal counts and names it."""
+    (tmp_path / "notes.txt").write_text("no photo")
+    result = run(site, tmp_path, "--out", tmp_path / "results.csv")
+    assert result.exit_code == 1
+    assert "1 left out: no photo by its first bytes (notes.txt)" in result.output
+
+
+def test_a_folder_without_out_is_told_as_that(site: Settings, folder: Path) -> None:
+    """A folder among single photos is refused as a folder, with the option that takes it."""
+    result = run(site, folder)
+    assert result.exit_code == 1
+    assert "This is a folder" in result.output
+    assert "--out" in result.output
+
+
+def test_names_are_shown_in_one_form(site: Settings, tmp_path: Path) -> None:
+    """Table and records have composed names, and files that only Unicode tells apart are said."""
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for at, name in enumerate(["Mu\u0308ller.jpg", "a\u0308.jpg", "ä.jpg"]):
+        draw_face(520 + at, 300).save(folder / name)
+    result = run(site, folder, "--out", tmp_path / "results.csv")
+    rows = table(tmp_path / "results.csv")
+    assert [Path(row["photo"]).name for row in rows] == ["Müller.jpg", "a\u0308.jpg", "ä.jpg"]
+    names = {Services(site).estimates.find(row["record"]).estimate.photo_name for row in rows}
+    assert names == {"Müller.jpg", "ä.jpg"}
+    assert "1 names are those of several files" in result.output
+    assert str(folder / "ä.jpg") in result.output
+
+
+def test_a_named_file_is_judged_whatever_its_name(site: Settings, tmp_path: Path) -> None:
+    """Who names a file, or a folder, means it: only what lies in named folders is left out by its name."""
+    folder = tmp_path / "@eaDir"
+    folder.mkdir()
+    draw_face(530, 300).save(folder / "a.jpg")
+    draw_face(531, 300).save(tmp_path / ".b", "JPEG")
+    run(site, folder, tmp_path / ".b", "--out", tmp_path / "results.csv")
+    assert [row["code"] for row in table(tmp_path / "results.csv")] == ["", ""]
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is absent")
+def test_cases_of_endings(site: Settings, tmp_path: Path) -> None:
+    """The five photos of five endings have rows, and those of other formats are refused by what they are."""
+    run(site, CASES / "jfif", CASES / "jxl_raw", "--out", tmp_path / "results.csv")
+    rows = [row["photo"] for row in table(tmp_path / "results.csv")]
+    assert len(rows) == 9
 
 
 def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path: Path) -> None:

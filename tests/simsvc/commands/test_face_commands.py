@@ -10,6 +10,8 @@ from sqlalchemy import select
 from simsvc import commands
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
+from simsvc.steps.face_changes import ChangeSet
+from simsvc.steps.gallery import LabelledPhoto, labelled_face
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
 from simsvc.web.app import create_app
 from simsvc.wiring import Services
@@ -98,6 +100,48 @@ def test_a_folder_is_added_with_its_labels(site: Settings, worker: Services, run
     assert "1 skipped: not_an_image" in said
     ages = {face.age_years for face in worker.corridor().index().faces if face.source == "more"}  # type: ignore[attr-defined]
     assert ages == {20.0, 21.0}
+
+
+def test_content_decides_what_is_added(site: Settings, run: Run) -> None:
+    """Photos of any ending and of none are added; what is left out is counted and named."""
+    folder = site.batch_dir.parent / "any"
+    (folder / "@eaDir").mkdir(parents=True)
+    for at, name in enumerate(["a.jfif", "b.JPE", "c", "._d.jpg"]):
+        draw_face(3100 + at).save(folder / name, "JPEG")
+    (folder / "notes.txt").write_text("no photo")
+    said = run("face", "add", str(folder), "--age", "30", "--source", "any")
+    assert "3 faces added" in said
+    assert "1 left out: no photo by its first bytes (notes.txt)" in said
+    assert "1 left out: system file (._d.jpg)" in said
+    assert "1 left out: thumbnail kept by a NAS or a photo program (@eaDir)" in said
+    (folder / "@eaDir").rmdir()
+    for path in (folder / "a.jfif", folder / "b.JPE", folder / "c"):
+        path.unlink()
+    assert "(notes.txt)" in run("face", "add", str(folder), "--age", "30", "--source", "any", status=1)
+
+
+def test_a_face_removed_under_its_old_name_stays_out(site: Settings, worker: Services, run: Run) -> None:
+    """A face that an earlier version knew by a decomposed name does not come back by the composed one."""
+    folder = site.batch_dir.parent / "old"
+    folder.mkdir()
+    draw_face(3200).save(folder / "u\u0308.jpg")
+    old = LabelledPhoto(folder / "u\u0308.jpg", "u\u0308.jpg", 30.0)
+    removed = frozenset({labelled_face("old", old).face_id})
+    worker.shelf.journal.append(ChangeSet(removed=removed))
+    said = run("face", "add", str(folder), "--age", "30", "--source", "old", status=1)
+    assert "removed" in said
+
+
+def test_a_build_tells_what_it_left_out(site: Settings, run: Run) -> None:
+    """A build counts and names the files of the folder that no row names, and columns that are not read."""
+    folder = site.batch_dir.parent / "build"
+    folder.mkdir()
+    for at in range(4):
+        draw_face(3300 + at).save(folder / f"{at}.jfif", "JPEG")
+    (folder / "labels.csv").write_bytes("sep=;\nfile;age;sex\n0.jfif;30,5;m\n1.jfif;31;f\n".encode("utf-16"))
+    said = run("index", "build", "--source", "folder", "--path", str(folder))
+    assert "2 left out: photo that labels.csv does not name (2.jfif, 3.jfif)" in said
+    assert "not read: sex" in said
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
 from simsvc.steps.combine import combine
 from simsvc.steps.deciding import checked_decision
-from simsvc.steps.declared import age_on, checked_case, checked_dates, compare
+from simsvc.steps.declared import (
+    age_on,
+    checked_case,
+    checked_dates,
+    compare,
+    declared_age,
+    latest_today,
+)
 from simsvc.steps.spreadsheet import csv_line, neutral_cell
 from simsvc.values import DecisionDraft, Declaration, Estimate, RecordedEstimate
 
@@ -82,6 +89,31 @@ def test_dates_that_cannot_be_are_refused(birth: str, photo: str) -> None:
     """The future, a photo before birth, 130 years ago, and what is no date."""
     with pytest.raises(DatesRefused):
         checked_dates(birth, photo, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("now", "latest"),
+    [
+        ("2026-03-01T09:59:59+00:00", "2026-03-01"),
+        ("2026-03-01T10:00:00+00:00", "2026-03-02"),
+        ("2026-03-01T00:00:01+08:00", "2026-03-01"),
+        ("2026-03-01T00:00:01+14:00", "2026-03-01"),
+        ("2026-02-28T23:59:59-10:00", "2026-03-01"),
+        ("2026-02-28T23:59:59+14:00", "2026-02-28"),
+    ],
+)
+def test_today_is_the_latest_day_on_earth(now: str, latest: str) -> None:
+    """A day begins in Kiribati, fourteen hours before UTC; no later day is today anywhere."""
+    day = date.fromisoformat(latest)
+    assert latest_today(datetime.fromisoformat(now)) == day
+    assert checked_dates(latest, latest, day) == (day, day)
+    with pytest.raises(DatesRefused):
+        checked_dates("", str(day + timedelta(days=1)), day)
+
+
+def test_born_today_east_of_utc_is_no_age_below_zero() -> None:
+    """A birth date that is today for the user, and tomorrow in UTC, is an age of 0."""
+    assert declared_age(Declaration(birth_date=date(2026, 3, 2)), date(2026, 3, 1)) == 0
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from simsvc.steps.labels import (
     GENDERS,
     GROUPS,
     LabelRow,
+    LabelTable,
     UtkfaceLabel,
     parse_label_table,
     parse_utkface_name,
+    read_label_table,
     safe_relative_path,
 )
 
@@ -45,6 +47,12 @@ def test_utkface_name_round_trip(age: int, gender: int, race: int, moment: str) 
     """Every well-formed UTKFace name gives back the label it was made of."""
     label = parse_utkface_name(f"{age}_{gender}_{race}_{moment}.jpg.chip.jpg")
     assert label == UtkfaceLabel(age, GENDERS[gender], GROUPS[race])
+
+
+@pytest.mark.parametrize("ending", ["", ".jpg", ".JPG", ".jpeg", ".jfif", ".png", ".JPG.CHIP.JPG", ".webp"])
+def test_utkface_name_of_any_ending(ending: str) -> None:
+    """A UTKFace name is known by what it says; its ending does not matter."""
+    assert parse_utkface_name(f"25_1_2_20170116174525125{ending}") == UtkfaceLabel(25, "female", "asian")
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -119,6 +127,55 @@ def test_hostile_ages_are_rejected(age: str) -> None:
     table = parse_label_table(f"file,age\na.jpg,{age}\n")
     assert table.rows == ()
     assert table.problems[0][0] == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file;age\na.jpg;34,5\n",
+        "file;age\na.jpg;34.5\n",
+        "file\tage\na.jpg\t34,5\n",
+        'file,age\na.jpg,"34,5"\n',
+        "sep=;\nfile;age\na.jpg;34,5\n",
+        "file,age,,\na.jpg,34.5,,\n",
+    ],
+)
+def test_decimal_commas(text: str) -> None:
+    """An age has a decimal comma or point, with every delimiter; blank surplus cells are nothing."""
+    for data in (text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
+        assert read_label_table(data) == LabelTable((LabelRow("a.jpg", 34.5),), ())
+
+
+@pytest.mark.parametrize("row", ["a.jpg,34,5", "a.jpg,34,5,anna", "a.jpg,34,anna,5"])
+def test_a_bare_decimal_comma_between_commas(row: str) -> None:
+    """A row of more cells than columns is rejected with the cure, and never read as another age."""
+    table = parse_label_table(f"file,age,person\n{row},x\nb.jpg,30\n")
+    assert table.rows == (LabelRow("b.jpg", 30.0),)
+    assert "decimal comma needs quotation marks" in table.problems[0][1]
+
+
+@pytest.mark.parametrize("age", ["1.234,5", "1,234.5", "34,5,", ",5", "5,", "34, 5", "1.2.3"])
+def test_numbers_that_could_mean_two_things(age: str) -> None:
+    """A number with thousands, or with a sign out of place, is rejected."""
+    assert parse_label_table(f"file;age\na.jpg;{age}\n").rows == ()
+
+
+def test_names_have_one_form() -> None:
+    """Names are composed, and backslashes of Windows part folders; case is kept."""
+    table = parse_label_table("file,age\nMu\u0308ller\\A.JPG,30\nMüller/A.JPG,31\nMüller/a.jpg,32\n")
+    assert table.rows == (LabelRow("Müller/A.JPG", 30.0), LabelRow("Müller/a.jpg", 32.0))
+    assert "twice" in table.problems[0][1]
+
+
+def test_unknown_columns_are_told() -> None:
+    """The names of columns that are not read are told."""
+    assert parse_label_table("file,Age,Sex,\n").unknown_columns == ("sex",)
+
+
+def test_missing_columns_are_named() -> None:
+    """Each missing column is named, and what the first line names instead."""
+    with pytest.raises(LabelsUnreadable, match=r"no column 'file' and no column 'age'\. .* photo, years\."):
+        parse_label_table("photo;years\n")
 
 
 def test_duplicate_files_are_rejected() -> None:

@@ -46,10 +46,21 @@ def test_missing_photos_and_links_outside(tmp_path: Path) -> None:
 
 
 def test_table_of_other_encoding(tmp_path: Path) -> None:
-    """A table that is not UTF-8 is refused with a sentence that says how to save it."""
-    (tmp_path / "labels.csv").write_bytes("file,age\nä.jpg,3\n".encode("utf-16"))
+    """A table in an encoding that nothing tells is refused with a sentence that says how to save it."""
+    (tmp_path / "labels.csv").write_bytes("file,age\nä.jpg,3\n".encode("cp1252"))
     with pytest.raises(LabelsUnreadable, match="UTF-8"):
         read("folder", tmp_path)
+
+
+def test_tables_and_names_of_other_systems(tmp_path: Path) -> None:
+    """A table of a German Excel names a file that macOS wrote; a name in another case is a problem."""
+    photo = write_photo(tmp_path / "a\u0308.jpg", 0)
+    write_photo(tmp_path / "b.jpg", 1)
+    table = "sep=;\r\nFile;Age\r\nä.jpg;30,5\r\nB.jpg;31\r\n"
+    (tmp_path / "labels.csv").write_bytes(table.encode("utf-16"))
+    listing = read("folder", tmp_path)
+    assert listing.rows == (Row(photo, 30.5, "folder", "ä.jpg"),)
+    assert listing.problems == (("B.jpg", "in the folder it is b.jpg: case counts"),)
 
 
 @pytest.mark.parametrize("source", ["", "utk", "folder2"])

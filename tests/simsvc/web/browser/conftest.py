@@ -129,7 +129,7 @@ def open_page(chromium: Browser, live: Live) -> Iterator[Open]:
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda sent: complaints.append(sent.url) if is_foreign(sent.url, live) else None)
 
-    def make(role: Role | None = None, *, refused: bool = False, **options: bool) -> Page:
+    def make(role: Role | None = None, *, refused: bool = False, **options: Any) -> Page:
         context = chromium.new_context(base_url=live.url, **context_options(**options))
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
@@ -145,12 +145,15 @@ def open_page(chromium: Browser, live: Live) -> Iterator[Open]:
     assert complaints == []
 
 
-def context_options(*, phone: bool = False, dark: bool = False, script: bool = True) -> dict[str, Any]:
+def context_options(
+    *, phone: bool = False, dark: bool = False, script: bool = True, timezone: str = "UTC"
+) -> dict[str, Any]:
     return {
         "viewport": PHONE if phone else LAPTOP,
         "color_scheme": "dark" if dark else "light",
         "java_script_enabled": script,
         "locale": "en-GB",
+        "timezone_id": timezone,
         "reduced_motion": "reduce",  # nothing is looked at while it moves
     }
 

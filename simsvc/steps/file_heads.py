@@ -1,0 +1,95 @@
+"""Which files are photos by their first bytes: names and endings are a matter of taste, content is not."""
+
+from __future__ import annotations
+
+import re
+
+HEAD_BYTES = 32
+"""How much of a file is looked at; every signature below lies within."""
+
+_STARTS = (
+    b"\xff\xd8\xff",  # JPEG, MPO
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\x00",  # TIFF, and the raw formats made of it: DNG, NEF, CR2, ARW, PEF, SRW
+    b"MM\x00*",
+    b"II+\x00",  # BigTIFF
+    b"MM\x00+",
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000
+    b"\xff\x4f\xff\x51",
+    b"\xff\x0a",  # JPEG XL
+    b"\x00\x00\x00\x0cJXL \r\n\x87\n",
+    b"FUJIFILMCCD-RAW",
+    b"IIRO",  # Olympus ORF
+    b"IIRS",
+    b"MMOR",
+    b"IIU\x00",  # Panasonic RW2
+    b"II\x1a\x00\x00\x00HEAPCCDR",  # Canon CRW
+    b"\x00MRM",  # Minolta MRW
+    b"FOVb",  # Sigma X3F
+    b"8BPS",  # Photoshop
+    b"qoif",
+)
+"""Beginnings of pictures, those that are refused by name among them. Source: the formats' specifications, as
+libmagic (magic/Magdir/images, jpeg, canon) and ExifTool (lib/Image/ExifTool.pm, %magicNumber) list them."""
+_BRANDS = frozenset(
+    {
+        *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+        *(b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"avif", b"avis", b"jxl ", b"crx "),
+    }
+)
+"""Of ISO base media files that are pictures, no films. Source: https://mp4ra.org/registered-types/brands."""
+_BMP = re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
+"""Its reserved bytes and the length of its header tell it from a text that begins with BM.
+Source: Microsoft, BITMAPFILEHEADER and the headers after it."""
+_PNM = re.compile(rb"(?:P[1-6][ \t\r\n]+[0-9#]|P7\n|P[Ff]\n)")
+"""Source: https://netpbm.sourceforge.net/doc/ (pbm, pgm, ppm, pam), https://www.pauldebevec.com/Research/HDR/PFM/."""
+
+
+ENDINGS = frozenset(
+    {
+        *(
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".jif",
+            ".mpo",
+            ".png",
+            ".webp",
+            ".heic",
+            ".heif",
+            ".hif",
+            ".avif",
+        ),
+        *(".tif", ".tiff", ".bmp", ".dib", ".gif", ".jp2", ".j2k", ".jpx", ".jxl", ".dng", ".cr2", ".cr3"),
+        *(".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"),
+    }
+)
+"""Endings that promise a photo: such a file is never left out, and where it is none, that is said of it."""
+
+
+def promises_picture(name: str) -> bool:
+    """Say whether a file's name promises a picture, so that it is listed without a look at what it holds."""
+    return name[name.rfind(".") :].lower() in ENDINGS
+
+
+def is_picture(head: bytes) -> bool:
+    """Say whether a file is a picture, one of a format that is not accepted among them.
+
+    Args:
+        head: its first `HEAD_BYTES` bytes.
+    """
+    return (
+        head.startswith(_STARTS)
+        or (head[4:8] == b"ftyp" and _has_picture_brand(head))
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or _BMP.match(head) is not None
+        or _PNM.match(head) is not None
+    )
+
+
+def _has_picture_brand(head: bytes) -> bool:
+    """Say whether the major brand, or one of the compatible ones that are in sight, is a picture's."""
+    return head[8:12] in _BRANDS or any(head[at : at + 4] in _BRANDS for at in range(16, len(head), 4))

@@ -1,7 +1,7 @@
 """Nothing leaves the machine: libraries that report to their makers are switched off before they are loaded.
 
-`simsvc/__init__.py` calls `switch_off`, and so do `trainer` and `tests` by importing simsvc first. Python runs
-that file before any module of these packages, so no process can load such a library earlier.
+`simsvc/__init__.py` calls `switch_off`, and so do `trainer` and `tests` by importing simsvc first. Python
+runs that file before any module of these packages, so no process can load such a library earlier.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ https://donottrack.sh.
 WITHOUT_A_SWITCH: Final = ("openvino_telemetry",)
 """Packages that only report, and offer no switch but a file in the home folder or CI=true.
 
-OpenVINO sends an event when it is imported, and works without this package. Source: openvino/tools/ovc/__init__.py
-and telemetry_utils.py, which fall back to a stub.
+OpenVINO sends an event when it is imported, and works without this package. Source: telemetry_utils.py in
+openvino/tools/ovc, which falls back to a stub.
 """
 
 

@@ -15,29 +15,32 @@ import pytest
 
 INSTALL = "apt-get install -y --no-install-recommends strace"
 ROOT = Path(__file__).resolve().parents[1]
-CREATING = "open,openat,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,symlink,symlinkat,rename,renameat,renameat2"
-SENDING = "connect,sendto,sendmsg,sendmmsg"
+OPENING = ("open", "openat", "openat2", "creat")
+MAKING = ("mkdir", "mkdirat", "mknod", "mknodat")
+NAMING = ("link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2")
+SENDING = ("connect", "sendto", "sendmsg", "sendmmsg")
+CALLS = (*OPENING, *MAKING, *NAMING, *SENDING)
 WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT")
 OWN_MEMORY = ("/dev/", "/proc/")
-"""Devices, shared memory, and what the kernel tells a process about itself: none of it is a file on a disk."""
+"""Devices, shared memory, and what the kernel tells a process about itself: no file on a disk."""
 OWN_ADDRESSES = ("AF_INET 127.", "AF_INET6 ::1", "AF_UNIX /var/run/nscd/socket")
 """The loopback interface, and the C library's cache of this machine's accounts."""
 LOOK_UP = re.compile(r'"/etc/resolv\.conf"|htons\(53\)|/systemd/resolve/')
-"""What begins a DNS look-up: the C library reads which servers to ask, and asks one, or systemd's resolver."""
+"""What begins a DNS look-up: the C library reads which servers to ask, and asks one, or systemd does."""
 PATH = re.compile(r'(?:AT_FDCWD|\d+)<(?P<folder>[^>]*)>, "(?P<relative>[^"]*)"|"(?P<bare>[^"]*)"')
 ADDRESS = re.compile(r'sa_family=(?P<family>AF_\w+)(?:[^"}]*"(?P<host>[^"]*)")?')
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen: files created or written, addresses connected or sent to, and DNS look-ups begun."""
+    """What was seen: files created or written, addresses connected or sent to, DNS look-ups begun."""
 
     written: frozenset[str]
     addresses: frozenset[str]
     look_ups: frozenset[str]
 
     def outside(self, *folders: Path) -> set[str]:
-        """Return the files that lie in none of the folders; compiled Python beside its source is no finding."""
+        """Return the files that lie in none of the folders, but for compiled Python beside its source."""
         own = (*map(str, folders), *OWN_MEMORY)
         return {path for path in self.written if not path.startswith(own) and "__pycache__" not in path}
 
@@ -57,7 +60,7 @@ def traced(program: Sequence[str | Path], log: Path) -> list[str]:
             pytest.fail(said)
         pytest.skip(said)
     options = ["-ff", "-y", "-qq", "--seccomp-bpf", "-s", "300", "-o", str(log)]
-    return ["strace", *options, "-f", "-e", f"trace={CREATING},{SENDING}", *map(str, program)]
+    return ["strace", *options, "-f", "-e", f"trace={','.join(CALLS)}", *map(str, program)]
 
 
 def _trial() -> str:
@@ -88,9 +91,9 @@ def seen(log: Path, folder: Path) -> Seen:
         call = line.partition("(")[0]
         if LOOK_UP.search(line):
             look_ups.add(line)
-        if call in SENDING.split(","):
+        if call in SENDING:
             addresses.update(_addresses(line))
-        elif call in CREATING.split(",") and " = -1 " not in line and _writes(call, line):
+        elif call in CALLS and " = -1 " not in line and _writes(call, line):
             written.add(os.path.normpath(folder / _path(call, line)))
     return Seen(frozenset(written), frozenset(addresses), frozenset(look_ups))
 
@@ -113,12 +116,10 @@ def _addresses(line: str) -> Iterator[str]:
 def _path(call: str, line: str) -> Path:
     """Return the file that a call made: the last one that it names, or the only one."""
     found = list(PATH.finditer(line.rpartition(" = ")[0]))
-    named = found[-1 if call.startswith(("link", "symlink", "rename")) else 0]
+    named = found[-1 if call in NAMING else 0]
     return Path(named["bare"]) if named["bare"] is not None else Path(named["folder"]) / named["relative"]
 
 
 def new_files(folder: Path) -> list[str]:
     """Return all that lies under a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-

@@ -16,8 +16,10 @@ FOLDERS: Final = {
     "TORCH_HOME": "torch",
     "TRITON_HOME": "triton",
 }
-"""Environment variable to folder. Sources: the documentation of CUDA ("Environment Variables"), fastai, Hugging
-Face Hub, Matplotlib, PyTorch and Triton; else ~/.nv, ~/.fastai, ~/.cache, ~/.config, /tmp and ~/.triton."""
+"""Environment variable to folder; without it ~/.nv, ~/.fastai, ~/.cache, ~/.config, /tmp and ~/.triton.
+
+Sources: the documentation of CUDA ("Environment Variables"), fastai, Hugging Face Hub, Matplotlib, PyTorch
+and Triton."""
 
 
 def keep_in_work() -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from tests.drawn_faces import draw_face
 from tests.small_site import draw_gallery, drawn_photo
-from tests.tracing import ROOT, bare_environment, new_files, seen, traced
+from tests.tracing import bare_environment, new_files, seen, traced
 
 PATIENCE_S = 120.0
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of an account that lives as long as this test
@@ -62,7 +62,7 @@ class Place:
             self.home,
             FLASK_APP="simsvc.flask_app",
             DATABASE_URL=f"sqlite:///{self.service / 'simsvc.sqlite3'}",
-            SECRET_KEY="a key for tests, long enough to sign with",
+            SECRET_KEY="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
             SIMSVC_INDEX_ROOT=self.service / "indexes",
             SIMSVC_MODEL_ROOT=self.service / "models",
             SIMSVC_BATCH_DIR=self.service / "batches",
@@ -121,7 +121,7 @@ def test_the_commands_write_and_connect_nowhere_else(place: Place) -> None:
 
 
 def test_the_server_writes_and_connects_nowhere_else(place: Place) -> None:
-    """Server, workers and batch worker keep to themselves through a sign-in, pages, an estimate and a batch."""
+    """Server, workers and batch worker keep to themselves through sign-in, pages, an estimate, a batch."""
     log = place.folder / "server"
     with serving(place, log) as url:
         visitor = Visitor(url)
@@ -148,7 +148,7 @@ class Visitor:
         self._at = ""
 
     def get(self, path: str) -> str:
-        return self._open(Request(self._url + path if path.startswith("/") else path))
+        return self._open(path)
 
     def send(self, page: str, to: str, fields: dict[str, str], name: str = "", photo: bytes = b"") -> str:
         """Fill in the form on a page and return the address that sending it leads to."""
@@ -161,10 +161,12 @@ class Visitor:
             body = multipart(boundary, fields, name, photo)
         else:
             body = urlencode(fields).encode()
-        self._open(Request(self._url + to, body, headers))
+        self._open(to, body, headers)
         return self._at
 
-    def _open(self, request: Request) -> str:
+    def _open(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> str:
+        address = self._url + path.removeprefix(self._url)
+        request = Request(address, body, headers or {})  # noqa: S310 - the server just started
         with self._opener.open(request, timeout=PATIENCE_S) as answer:
             self._at = answer.url
             return str(answer.read().decode())
@@ -183,7 +185,7 @@ def serving(place: Place, log: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{free.getsockname()[1]}"
-    server = ["gunicorn", "-c", "python:simsvc.web.gunicorn_conf", "--bind", bind, "simsvc.web.app:create_app()"]
+    server = ["gunicorn", "-c", "python:simsvc.web.gunicorn_conf", "-b", bind, "simsvc.web.app:create_app()"]
     environment = {**place.environment, "SIMSVC_PUBLIC_URL": f"http://{bind}"}
     said = place.service / "log"
     with (

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.slow
 
 def test_the_trainer_writes_and_connects_nowhere_else(tmp_path: Path) -> None:
     """All of its modules with all of their libraries, and an evaluation, leave traces under work/ only."""
-    draw_gallery(tmp_path / "faces", 6)
     bundle = make_tiny_bundle(tmp_path / "bundle")
-    evaluation = ["evaluate", "--source", "folder", "--path", str(tmp_path / "faces"), "--bundle", str(bundle)]
+    folder = draw_gallery(tmp_path / "faces", 6)
+    evaluation = ["evaluate", "--source", "folder", "--path", str(folder), "--bundle", str(bundle)]
     everything = [
         module.name
         for module in pkgutil.walk_packages(trainer.__path__, "trainer.")

@@ -20,6 +20,7 @@ MAKING = ("mkdir", "mkdirat", "mknod", "mknodat")
 NAMING = ("link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2")
 SENDING = ("connect", "sendto", "sendmsg", "sendmmsg")
 CALLS = (*OPENING, *MAKING, *NAMING, *SENDING)
+"""What is traced. ARM64 lacks some of them; strace passes over a name with a question mark there."""
 WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT")
 OWN_MEMORY = ("/dev/", "/proc/")
 """Devices, shared memory, and what the kernel tells a process about itself: no file on a disk."""
@@ -59,8 +60,9 @@ def traced(program: Sequence[str | Path], log: Path) -> list[str]:
         if os.environ.get("CI"):
             pytest.fail(said)
         pytest.skip(said)
-    options = ["-ff", "-y", "-qq", "--seccomp-bpf", "-s", "300", "-o", str(log)]
-    return ["strace", *options, "-f", "-e", f"trace={','.join(CALLS)}", *map(str, program)]
+    options = ["-f", "-ff", "-y", "-qq", "--seccomp-bpf", "-s", "300", "-o", str(log)]
+    options += ["-e", "trace=" + ",".join(f"?{call}" for call in CALLS)]
+    return ["strace", *options, *map(str, program)]
 
 
 def _trial() -> str:

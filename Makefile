@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PORT ?= 8000
 SERVICE := .venv
 TESTING := .venv-test
+LOCKS := requirements
 # one thread a process: the detector, the model and NumPy would otherwise fight over the same cores
 export OMP_NUM_THREADS ?= 1
 
@@ -18,12 +19,13 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser postgres lint stress fuzz bench bench-index measure clean
+.PHONY: help run test browser postgres strace lint lock stress fuzz bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
+	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make bench            measure, print a table and write docs/bench.json; some 12 minutes'
@@ -43,18 +45,31 @@ define find_python
 	fi
 endef
 
-$(SERVICE)/.ready: pyproject.toml
+# install_locked ENVIRONMENT LOCK...: the versions of the locks and nothing else, each file checked against its hashes;
+# the tools that build Annoy and this project come first, since pip would fetch the newest of them
+define install_locked
+	install_locked() {
+	  pip="$$1/bin/pip"; quietly=(--quiet --disable-pip-version-check --no-build-isolation); shift
+	  "$$pip" install "$${quietly[@]}" --require-hashes -r $(LOCKS)/build.txt
+	  "$$pip" install "$${quietly[@]}" --require-hashes --use-pep517 $$(printf -- '-r $(LOCKS)/%s.txt ' "$$@")
+	  "$$pip" install "$${quietly[@]}" --no-deps --no-index --editable .
+	}
+endef
+
+$(SERVICE)/.ready: pyproject.toml $(LOCKS)/build.txt $(LOCKS)/service.txt
 	@$(find_python)
+	$(install_locked)
 	echo "installing the service into $(SERVICE) with $$("$$python" --version) ..."
 	"$$python" -m venv --clear $(SERVICE)
-	$(SERVICE)/bin/pip install --quiet --disable-pip-version-check --editable .
+	install_locked $(SERVICE) service
 	touch $@
 
-$(TESTING)/.ready: pyproject.toml
+$(TESTING)/.ready: pyproject.toml $(LOCKS)/build.txt $(LOCKS)/service.txt $(LOCKS)/test.txt
 	@$(find_python)
+	$(install_locked)
 	echo "installing service, trainer and test tools into $(TESTING) with $$("$$python" --version); PyTorch takes some minutes ..."
 	"$$python" -m venv --clear $(TESTING)
-	$(TESTING)/bin/pip install --quiet --disable-pip-version-check --editable '.[train,test]'
+	install_locked $(TESTING) service test
 	touch $@
 
 run: $(SERVICE)/.ready
@@ -68,7 +83,7 @@ run: $(SERVICE)/.ready
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
 # the trainer's tests, which need nothing but a core, beside all others; what they say comes last
-test: $(TESTING)/.ready browser postgres
+test: $(TESTING)/.ready browser postgres strace
 	@said="$$(mktemp)"; failed=0
 	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
 	$(TESTING)/bin/pytest -p no:cacheprovider tests/trainer >"$$said" 2>&1 & trainer=$$!
@@ -100,6 +115,13 @@ postgres:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
+# Debian's strace for the tests that nothing leaves the machine
+strace:
+	@if ! command -v strace >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo 'installing strace for the tests that nothing leaves the machine ...'
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends strace >/dev/null || true
+	fi
+
 lint: $(TESTING)/.ready
 	$(TESTING)/bin/ruff check .
 	$(TESTING)/bin/ruff format --check .
@@ -121,7 +143,7 @@ bench: $(TESTING)/.ready $(SERVICE)/.ready
 SIZES ?=
 BENCH_INDEX ?= work/bench-index
 bench-index: $(TESTING)/.ready
-	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(TESTING)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/bench.txt
 	mkdir -p $(BENCH_INDEX)
 	export SIMSVC_INDEX_ROOT=$(BENCH_INDEX)/indexes DATABASE_URL="sqlite:///$(abspath $(BENCH_INDEX))/simsvc.sqlite3"
 	$(TESTING)/bin/flask db upgrade
@@ -154,6 +176,34 @@ measure: $(TESTING)/.ready
 	$(TRAINER) data $(UTKFACE) --json "$$out/data_audit.json"
 	if [ -f "$$out/before.json" ]; then without=(); else without=(--without before); fi
 	$(TRAINER) card --measured "$$out" --run "$(RUN)" "$${without[@]}"
+
+# All extras are resolved together, so that tests run the very versions that the service runs; then each lock takes
+# its part. What is locked stays as it is where it may: UPGRADE=1 takes the newest. For Python 3.11 to 3.13.
+UV := uv==0.13.9
+UPGRADE ?=
+lock:
+	@$(find_python)
+	work=work/lock; mkdir -p "$$work"
+	[ -x "$$work/venv/bin/uv" ] || "$$python" -m venv "$$work/venv"
+	"$$work/venv/bin/pip" install --quiet --disable-pip-version-check '$(UV)'
+	resolve() {
+	  "$$work/venv/bin/uv" pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
+	    --no-header --no-emit-index-url "$$@"
+	}
+	needed() { "$$work/venv/bin/python" $(LOCKS)/needed.py "$$@"; }
+	lock() {
+	  { echo "# made by 'make lock'; install with: pip install --require-hashes -r $(LOCKS)/$$1.txt"
+	    resolve - --constraints "$$work/all.txt" --generate-hashes --no-annotate; } >"$$work/$$1.txt"
+	}
+	cat $(LOCKS)/*.txt >"$$work/all.txt" 2>/dev/null || true
+	needed build service postgres parquet bench train test | resolve - $(if $(UPGRADE),--upgrade) -o "$$work/all.txt"
+	needed build | lock build
+	needed service | lock service
+	needed postgres | lock postgres
+	needed parquet | lock parquet
+	needed train test | lock test
+	needed bench | lock bench
+	mv "$$work"/{build,service,postgres,parquet,test,bench}.txt $(LOCKS)/
 
 clean:
 	rm -rf $(SERVICE) $(TESTING) var work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

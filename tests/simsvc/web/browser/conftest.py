@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -100,8 +101,12 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     camera = ("device-for-media-stream", "ui-for-media-stream")
     arguments = ["--disable-dev-shm-usage", *(f"--use-fake-{part}" for part in camera)]
     arguments += [f"--use-file-for-fake-video-capture={film}", "--no-sandbox"]  # it sees our own pages only
+    arguments.append(
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    )  # nor does it look for its maker
+    home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, env=home)
         yield browser
         browser.close()
 

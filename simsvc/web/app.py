@@ -42,6 +42,7 @@ from simsvc.web.pages import (
     history,
     indexes,
     model,
+    opening,
     pictures,
     sign_in,
     tokens,
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     cases.blueprint,
     history.blueprint,
     erasing.blueprint,
+    opening.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
 

@@ -23,6 +23,7 @@ NO_PAGE = {
     "batches.results",
     "decisions.sheet",
     "history.export",
+    "opening.lead",
 }
 """What answers GET with something else than a page; so do pictures."""
 SETTLED = """async () => {

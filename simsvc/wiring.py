@@ -53,6 +53,7 @@ from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
+from simsvc.store.sent_forms import SentFormStore
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
@@ -85,6 +86,7 @@ class Services:
         self.token_book = TokenStore(self.database)
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
+        self.sent_forms = SentFormStore(self.database)
         self.batch_book = BatchStore(self.database, self.estimates)
         self.waiting_room = WaitingRoom(settings.batch_dir / "waiting")
         self.batches = Batches(

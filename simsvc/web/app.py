@@ -24,6 +24,7 @@ from simsvc.web import (
     language,
     limits,
     metering,
+    once,
     sessions,
     turns,
     upload,
@@ -123,6 +124,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         batches,
         upload,
         forms,
+        once,
         language,
         conditional,
     ):  # in this order before each request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +16,8 @@ from simsvc.steps.spreadsheet import to_csv
 from simsvc.values import BatchPhoto
 from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
+from simsvc.web.once import Made, once
 from simsvc.web.upload import shown_name
 
 blueprint = Blueprint("batches", __name__, url_prefix="/batches")
@@ -52,11 +54,11 @@ def create() -> ResponseReturnValue:
         raise NotMultipart("Send the photos as the files `photos` of a multipart/form-data request.")
     parts = [part for part in request.files.getlist("photos") if part.filename]
     try:
-        form = _Form(parts, request.files.get("cases"))
-        batch_id = services().batches.take_in(form.photos(), form.name(), person().id, form.cases)
+        batch = once(lambda: _taken_in(parts, request.files.get("cases")))
     except BatchError as refusal:
-        return _list(problem=refusal.sentence), status_of(refusal)
-    return redirect(url_for("batches.show", batch_id=batch_id), 303)
+        about = "cases" if isinstance(refusal, CasesUnreadable) else "photos"
+        return _list([Problem(refusal.sentence, (about,))]), status_of(refusal)
+    return redirect(url_for("batches.show", batch_id=batch.id), 303)
 
 
 @blueprint.get("/<batch_id>")
@@ -155,7 +157,12 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
     return (str(photo.position + 1), *(text or "" for text in texts))
 
 
-def _list(problem: str = "") -> str:
+def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
+    form = _Form(parts, cases)
+    return Made(services().batches.take_in(form.photos(), form.name(), person().id, form.cases))
+
+
+def _list(problems: Sequence[Problem] = ()) -> str:
     page = _page()
     found = services().batch_book.page((page - 1) * BATCHES_A_PAGE, BATCHES_A_PAGE + 1)
     batches, settings = found[:BATCHES_A_PAGE], services().settings
@@ -165,7 +172,7 @@ def _list(problem: str = "") -> str:
         names=services().users.names([batch.asked_by for batch in batches]),
         page=page,
         more=len(found) > BATCHES_A_PAGE,
-        problem=problem,
+        problems=problems,
         most_photos=MOST_PHOTOS,
         most_mb=round(settings.max_batch_bytes / 1e6),
     )

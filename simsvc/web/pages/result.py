@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import render_template, request
 
@@ -12,14 +12,17 @@ from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
 from simsvc.values import Decision, LabelledFace, RecordedEstimate
 from simsvc.web.current import services
+from simsvc.web.form_problems import Problem
 from simsvc.web.pages.plot import age_plot, range_words
 from simsvc.web.pages.scale import age_scale
 
 FIELDS = ("kind", "age", "reason", "note")
 
 
-def result_page(recorded: RecordedEstimate, typed: Mapping[str, str] | None = None, problem: str = "") -> str:
-    """Render a recorded answer; `typed` fills the decision form, `problem` stands above it.
+def result_page(
+    recorded: RecordedEstimate, typed: Mapping[str, str] | None = None, problems: Sequence[Problem] = ()
+) -> str:
+    """Render a recorded answer; `typed` fills the decision form, `problems` are what is wrong with it.
 
     Raises:
         ModelChanged: the heat map is asked for, and another model made the estimate.
@@ -33,7 +36,7 @@ def result_page(recorded: RecordedEstimate, typed: Mapping[str, str] | None = No
         "names": _names(recorded, decisions),
         "asked_by": _names(recorded, ()).get(answer.asked_by or "", answer.asked_by),
         "typed": typed or {},
-        "problem": problem,
+        "problems": problems,
         "text_characters": TEXT_CHARACTERS,
         "acceptable": acceptable(answer),
         "max_bytes": services().settings.max_upload_bytes,

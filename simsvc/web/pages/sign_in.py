@@ -12,6 +12,7 @@ from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
 from simsvc.web.current import person, services, visitor
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
 from simsvc.web.forms import local_path, typed_twice
 
 blueprint = Blueprint("sign_in", __name__)
@@ -31,13 +32,14 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
     """Sign in and lead to where the visitor wanted to go."""
-    name, target = request.form.get("name", ""), local_path(request.form.get("next"))
+    name, target = request.form.get("name", ""), local_path(request.values.get("next"))
     try:
         user = services().accounts.sign_in(name, request.form.get("password", ""))
     except SignInRefused as refusal:
         _log.warning("sign-in refused")
-        problem = {"next": target, "name": name, "problem": refusal.sentence}
-        return render_template("sign_in.html", **problem), status_of(refusal)
+        wrong = Problem(refusal.sentence, ("name", "password"))
+        shown = render_template("sign_in.html", next=target, name=name, problems=[wrong])
+        return shown, status_of(refusal)
     sessions.begin(user)
     _log.info("user %s signed in", user.id)
     return redirect(target, 303)
@@ -65,8 +67,9 @@ def accept(token: str) -> ResponseReturnValue:
     try:
         user = services().accounts.accept(token, typed_twice())
     except PasswordRefused as refusal:
-        problem = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problem": refusal.sentence}
-        return render_template("welcome.html", **problem), status_of(refusal)
+        wrong = [Problem(refusal.sentence, ("password", "again"))]
+        words = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problems": wrong}
+        return render_template("welcome.html", **words), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s used a one-time link", user.id)
     return redirect(url_for("pages.start"), 303)

@@ -100,7 +100,11 @@ def test_a_decision_is_recorded_and_superseded(client: FlaskClient) -> None:
     second = {"kind": "override", "age": "34", "reason": "passport", "after": "1"}
     assert client.post(path + "/decisions", data=second).status_code == 303
     html = client.get(path).text
-    assert html.index("overridden: 34 years") < html.index("Superseded decisions") < html.index("accepted")
+    assert (
+        html.index("not plausible: 34 years")
+        < html.index("Superseded decisions")
+        < html.index("<strong>plausible")
+    )
     assert HOSTILE not in html
     assert "&lt;script&gt;" in html
 
@@ -132,7 +136,7 @@ def test_a_lost_session_keeps_the_note_and_shows_no_record(app: Flask, client: F
     assert "note of an hour</textarea>" in response.text
     assert 'href="/sign-in"' in response.text
     assert "crop.png" not in response.text
-    assert "Nobody has decided" in client.get(path).text
+    assert "No decision yet" in client.get(path).text
 
 
 def test_an_expired_form_keeps_the_note(app: Flask, client: FlaskClient) -> None:
@@ -248,7 +252,7 @@ def sent_typed(client: FlaskClient) -> TestResponse:
 def test_a_lost_session_keeps_case_and_dates(app: Flask) -> None:
     """The form comes back filled in, with a way to sign in; nothing was judged."""
     response = sent_typed(client_of(app, None))
-    assert_kept(response, 400, "Your session has ended before the photo was judged")
+    assert_kept(response, 400, "Your session ended before the age was estimated")
     assert 'href="/sign-in"' in response.text
 
 

@@ -159,9 +159,9 @@ def test_the_choice_of_language_is_kept(client: FlaskClient) -> None:
     response = client.post("/display", data={"language": "zh_Hans", "next": "/gallery"})
     assert (response.status_code, response.headers["Location"]) == (303, "/gallery")
     assert "HttpOnly" in response.headers["Set-Cookie"]
-    assert "带标签人脸" in client.get("/gallery", headers={"Accept-Language": "en"}).text
+    assert "参考人脸" in client.get("/gallery", headers={"Accept-Language": "en"}).text
     client.post("/display", data={"language": "en"})
-    assert "The labelled faces" in client.get("/gallery").text
+    assert "Reference faces" in client.get("/gallery").text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

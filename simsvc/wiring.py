@@ -49,6 +49,7 @@ from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
+from simsvc.store.faces import FaceStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
@@ -93,6 +94,7 @@ class Services:
             self.batch_book, self.waiting_room, lambda batch_id: self.queue().put(batch_id), now
         )
         self.builds = BuildStore(self.database)
+        self.faces = FaceStore(self.database)
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
@@ -173,6 +175,7 @@ class Services:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
+        self.shelf.folder(label)  # its files stay readable here after they were retired elsewhere
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def model_document(self) -> Bundle:

@@ -1,4 +1,4 @@
-"""Forms of pages that were sent: what each made, so that one sent twice makes nothing twice.
+"""Forms of pages that were sent, and what each made: one sent twice makes nothing twice.
 
 A form carries a random key; with the account it names the row. What a form makes that may be shown only once,
 such as a token's text, waits here, encrypted, for the page that shows it.
@@ -18,7 +18,7 @@ from simsvc.store.database import Database
 from simsvc.store.tables import Table, UtcDateTime
 
 KEPT = timedelta(hours=12)
-"""How long a form is remembered: as long as a session lasts (`web.sessions.LONGEST`), and its page with it."""
+"""How long a form is remembered: as long as a session, and its page with it (`web.sessions.LONGEST`)."""
 SHOWN_WITHIN = timedelta(minutes=10)
 """How long a secret waits to be shown. Chosen: a browser follows the redirect within seconds."""
 ABANDONED = timedelta(minutes=5)

@@ -15,7 +15,7 @@ from simsvc.values import Declaration
 from simsvc.web.current import person, services
 from simsvc.web.form_problems import Problem, Problems
 from simsvc.web.once import Made, once
-from simsvc.web.pages.result import labelled_faces, result_page
+from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
 from simsvc.web.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
@@ -60,9 +60,16 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
     neighbours = recorded.estimate.neighbours
     if not 1 <= rank <= len(neighbours):
         raise FaceNotFound("This estimate has no labelled face of that rank. Go back to its list.")
-    near = neighbours[rank - 1]
-    face = labelled_faces(recorded).get(near.face_id)
-    return render_template("compare.html", recorded=recorded, near=near, rank=rank, face=face)
+    shown = shown_faces(recorded)[rank - 1]
+    return render_template(
+        "compare.html",
+        recorded=recorded,
+        near=shown.near,
+        rank=rank,
+        face=shown.face,
+        pictured=shown.pictured,
+        not_pictured=why_not_pictured(recorded, [shown]),
+    )
 
 
 def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -31,7 +33,11 @@ def lead(**values: str) -> ResponseReturnValue:
     rule = request.url_rule
     assert rule is not None  # noqa: S101 - told to mypy; the view was found by it
     endpoint, place = PAGE_OF[rule.rule]
-    taken = {n: v for n, v in values.items() if current_app.url_map.is_endpoint_expecting(endpoint, n)}
+    taken: dict[str, Any] = {
+        name: value
+        for name, value in values.items()
+        if current_app.url_map.is_endpoint_expecting(endpoint, name)
+    }
     return redirect(url_for(endpoint, _anchor=place, **taken), 303)
 
 

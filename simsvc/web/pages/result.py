@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from flask import render_template, request
+from flask_babel import gettext
 
-from simsvc.errors import FaceNotFound, IndexError_
+from simsvc.engines.live_index import LiveGallery
+from simsvc.errors import BuildNotFound, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
-from simsvc.values import Decision, LabelledFace, RecordedEstimate
+from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.form_problems import Problem
 from simsvc.web.pages.plot import age_plot, range_words
@@ -54,6 +57,73 @@ def declared_words(recorded: RecordedEstimate) -> dict[str, object]:
     return {"declared_years": years, "comparison": sentence}
 
 
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """A neighbour as pages show it.
+
+    Attributes:
+        near: as the record has it.
+        face: as the gallery knows it, or the record where its build is gone; None once it was erased.
+        pictured: whether there is a thumbnail that can be shown.
+    """
+
+    near: Neighbour
+    face: LabelledFace | None
+    pictured: bool
+
+
+def shown_faces(recorded: RecordedEstimate) -> list[ShownFace]:
+    """Return the neighbours, most alike first, and whether each can be pictured.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    answer = recorded.estimate
+    try:
+        gallery = services().gallery(answer.index or "")
+    except IndexError_:
+        gallery = None
+    return [_shown(near, gallery) for near in answer.neighbours]
+
+
+def _shown(near: Neighbour, gallery: LiveGallery | None) -> ShownFace:
+    try:
+        if gallery is not None:
+            return ShownFace(near, gallery.face(near.face_id), gallery.is_pictured(near.face_id))
+    except FaceNotFound:
+        pass
+    return ShownFace(near, services().faces.find(near.face_id), pictured=False)
+
+
+def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> str:
+    """Say why pictures of the neighbours are missing; empty where none is.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    if all(face.pictured for face in faces):
+        return ""
+    label = recorded.estimate.index or ""
+    try:
+        services().gallery(label)
+    except BuildNotFound:
+        return gettext(
+            "The index build %(label)s is no longer here, so its pictures cannot be shown. "
+            "Ages and similarities are those of the record.",
+            label=label,
+        )
+    except IndexError_:
+        return gettext(
+            "The index build %(label)s is damaged, so its pictures cannot be shown. "
+            "Ages and similarities are those of the record.",
+            label=label,
+        )
+    return gettext(
+        "Faces without a picture were erased, or their picture is damaged. "
+        "Ages and similarities are those of the record."
+    )
+
+
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
     """Return the neighbours as the gallery knows them, by id; empty where the build is no longer there."""
     answer = recorded.estimate
@@ -74,7 +144,8 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
         "scale": age_scale(age_years, answer.interval_years, years),
         "range_words": range_words(answer.interval_years, answer.coverage),
         "saliency": wanted,
-        "labelled": labelled_faces(recorded),
+        "faces": (faces := shown_faces(recorded)),
+        "not_pictured": why_not_pictured(recorded, faces),
     }
 
 

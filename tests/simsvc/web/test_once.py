@@ -1,4 +1,4 @@
-"""Forms that make something make it once; what is shown once survives no reload, and nothing is made by one."""
+"""Forms that make something make it once; what is shown once survives no reload, which makes nothing."""
 
 from __future__ import annotations
 

@@ -81,11 +81,12 @@ def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
 
 def _uploads(problems: Problems) -> list[Upload]:
     """Return the photos; several of them need a case, right or wrong."""
+    uploads: list[Upload] = []
     case = request.form.get("case", "").strip() or None
     about = "photo" if case or len(request.files.getlist(FIELD)) > MOST_PHOTOS else "case"
     with problems.noting(PhotoMissing, "photo"), problems.noting(PhotosRefused, about):
-        return uploaded_photos(case)
-    return []
+        uploads += uploaded_photos(case)
+    return uploads
 
 
 def _declared(problems: Problems) -> Declaration:

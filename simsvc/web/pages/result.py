@@ -107,21 +107,14 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
     try:
         services().gallery(label)
     except BuildNotFound:
-        return gettext(
-            "The index build %(label)s is no longer here, so its pictures cannot be shown. "
-            "Ages and similarities are those of the record.",
-            label=label,
+        cause = gettext(
+            "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
         )
     except IndexError_:
-        return gettext(
-            "The index build %(label)s is damaged, so its pictures cannot be shown. "
-            "Ages and similarities are those of the record.",
-            label=label,
-        )
-    return gettext(
-        "Faces without a picture were erased, or their picture is damaged. "
-        "Ages and similarities are those of the record."
-    )
+        cause = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
+    else:
+        cause = gettext("Faces without a picture were erased, or their picture is damaged.")
+    return f"{cause} {gettext('Ages and similarities are those of the record.')}"
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:

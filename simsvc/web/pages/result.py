@@ -107,14 +107,14 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
     try:
         services().gallery(label)
     except BuildNotFound:
-        cause = gettext(
+        said = gettext(
             "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
         )
     except IndexError_:
-        cause = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
+        said = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
     else:
-        cause = gettext("Faces without a picture were erased, or their picture is damaged.")
-    return f"{cause} {gettext('Ages and similarities are those of the record.')}"
+        said = gettext("Faces without a picture were erased, or their picture is damaged.")
+    return str(said)
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:

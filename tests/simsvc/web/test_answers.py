@@ -53,7 +53,7 @@ def test_the_interval_is_in_the_answer_the_plot_and_in_words(calibrated: FlaskCl
     url = upload(calibrated, drawn_photo())
     answer = calibrated.get("/api/v1" + url, headers=bearer(calibrated.application)).get_json()
     html = calibrated.get(url).text
-    words = f"90% range 0 to {answer['age_years'] + 7:.0f}"
+    words = f"Likely between 0 and {answer['age_years'] + 7:.0f} (90% range)"
     assert answer["interval_years"] == [0.0, pytest.approx(answer["age_years"] + 7, abs=0.011)]
     assert answer["coverage"] == 0.9
     assert f"<strong>{words}</strong>" in html

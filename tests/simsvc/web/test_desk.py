@@ -39,7 +39,7 @@ def test_a_declared_age_stands_beside_the_estimate(client: FlaskClient) -> None:
     """Case, dates, the age at the photo, a sentence and its mark on the scale are on the page."""
     fields = {"case": "A/7 甲", "born": "1992-02-29", "taken": "2025-02-28"}
     html = client.get(sent(client, **fields)[1]).text
-    assert "The declared 32 stands beside" in html
+    assert "Declared age 32, estimated age" in html
     assert '<path class="declared"' in html
     assert 'href="/cases/A/7%20%E7%94%B2"' in html
     assert checked(html).inline == []

@@ -70,6 +70,48 @@ def test_translations_keep_every_gap() -> None:
             assert wanted - found <= {("", "2")}, message.id
 
 
+DEAD = (
+    "带标签人脸",
+    "估算",
+    "判读",
+    "判断",
+    "截图",
+    "采信",
+    "改定",
+    "标签人脸",
+    "从来没有",
+    "被取代",
+    "判断之时",
+)
+"""Words that the catalogue once used beside its one term each: 参考人脸, 估计, 评估, 人脸裁剪图, 可靠, 不可信."""
+HALF_WIDTH = re.compile(
+    r"[\u4e00-\u9fff\u201c\u201d\uff08\uff09][,;:!?()]|"
+    r"[,;:!?()][\u4e00-\u9fff]|[\u4e00-\u9fff]\.(?![A-Za-z0-9])"
+)
+CODE = re.compile(r"`[^`]*`|%\(\w+\)s|<[^>]*>|%%|[{]\d*[}]")
+
+
+def chinese() -> list[tuple[str, str]]:
+    messages = [message for message in read_catalogue("zh_Hans") if message.id]
+    return [(_key(message)[0], text) for message in messages for text in _texts(message)]
+
+
+def test_the_catalogue_has_one_word_for_each_thing() -> None:
+    """None of the words that were given up is back; a screenshot is no crop of ours."""
+    kept = {"is the original file, not a screenshot or a thumbnail"}
+    dead = [(text, word) for id_, text in chinese() for word in DEAD if word in text and id_ not in kept]
+    assert dead == []
+    book = dict(chinese())
+    assert book["never used"] == "从未使用"
+    assert book["Token name"] == "名称"
+    assert book["Reference faces"] == "参考人脸"
+
+
+def test_the_catalogue_is_punctuated_in_full_width() -> None:
+    """No ASCII comma, colon, semicolon, mark or bracket stands at a Chinese character, nor a full stop."""
+    assert [text for _, text in chinese() if HALF_WIDTH.search(CODE.sub("", text))] == []
+
+
 def test_a_sentence_is_found_by_its_form(book: PhraseBook) -> None:
     """Figures pass through; what stands in a gap is translated too; several sentences are taken apart."""
     assert book.translate("The face is blurred. Use a sharper photo.") == "人脸模糊。请使用更清晰的照片。"
@@ -113,7 +155,7 @@ def test_the_plot_speaks_chinese(book: PhraseBook) -> None:
     """Its description and the words of its range are translated whole."""
     plot = age_plot(40.0, [Neighbour("a", 41.0, 0.2)], (33.0, 47.0), 0.9)
     assert not LATIN_SENTENCE.search(book.translate(plot.description))
-    assert book.translate(range_words((33.0, 47.0), 0.9)) == "90% 区间 33 至 47"
+    assert book.translate(range_words((33.0, 47.0), 0.9)) == "可能在 33 至 47 岁之间\uff0890% 区间\uff09"
 
 
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.4", b"hello", b"GIF89a", b"\xff\xd8\xff\xe0"])

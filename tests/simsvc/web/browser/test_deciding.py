@@ -36,7 +36,7 @@ def test_an_application_from_photo_to_decision(open_page: Open, photo: Path) -> 
     declare(page, "L-2026/17")
     page.get_by_role("button", name="Estimate age").click()
     page.wait_for_url("**/estimates/*")
-    expect(page.locator(".comparison")).to_contain_text(re.compile(r"The declared 40 lies .* the 90% range"))
+    expect(page.locator(".comparison")).to_contain_text(re.compile(r"Declared age 40 is .* the 90% range"))
     expect(page.locator(".declared-name")).to_have_text("declared 40")
     buttons = page.get_by_role("button", name="Not plausible")
     for evidence in (page.locator(".age-plot").last, page.locator("ol.faces img").last):

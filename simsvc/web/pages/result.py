@@ -9,7 +9,7 @@ from flask import render_template, request
 from flask_babel import gettext
 
 from simsvc.engines.live_index import LiveGallery
-from simsvc.errors import BuildNotFound, FaceNotFound, IndexError_
+from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
@@ -137,9 +137,18 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
         "scale": age_scale(age_years, answer.interval_years, years),
         "range_words": range_words(answer.interval_years, answer.coverage),
         "saliency": wanted,
+        "same_model": wanted or _is_of_this_model(recorded),
         "faces": (faces := shown_faces(recorded)),
         "not_pictured": why_not_pictured(recorded, faces),
     }
+
+
+def _is_of_this_model(recorded: RecordedEstimate) -> bool:
+    """Say whether the model in service made an estimate, and can thus show what it looked at."""
+    try:
+        return services().model_document().sha256 == recorded.estimate.model_sha256
+    except BundleError:
+        return False
 
 
 def _names(recorded: RecordedEstimate, decisions: tuple[Decision, ...]) -> dict[str, str]:

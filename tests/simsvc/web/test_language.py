@@ -78,16 +78,11 @@ DEAD = (
     "截图",
     "采信",
     "改定",
-    "标签人脸",
-    "从来没有",
     "被取代",
-    "判断之时",
 )
-"""Words that the catalogue once used beside its one term each: 参考人脸, 估计, 评估, 人脸裁剪图, 可靠, 不可信."""
-HALF_WIDTH = re.compile(
-    r"[\u4e00-\u9fff\u201c\u201d\uff08\uff09][,;:!?()]|"
-    r"[,;:!?()][\u4e00-\u9fff]|[\u4e00-\u9fff]\.(?![A-Za-z0-9])"
-)
+"""Words that the catalogue once used beside the one term that each thing has now."""
+AT = r"[\u4e00-\u9fff\u201c\u201d\uff08\uff09]"
+HALF_WIDTH = re.compile(rf"{AT}[,;:!?()]|[,;:!?()]{AT}|{AT}\.(?![A-Za-z0-9])")
 CODE = re.compile(r"`[^`]*`|%\(\w+\)s|<[^>]*>|%%|[{]\d*[}]")
 
 

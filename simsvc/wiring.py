@@ -55,11 +55,13 @@ from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
+from simsvc.store.faces import FaceStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.scrubbing import Scrubber
+from simsvc.store.sent_forms import SentFormStore
 from simsvc.store.switches import SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
@@ -92,6 +94,7 @@ class Services:
         self.token_book = TokenStore(self.database)
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
+        self.sent_forms = SentFormStore(self.database)
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
         self.waiting_room = WaitingRoom(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
@@ -104,6 +107,7 @@ class Services:
             quota,
         )
         self.builds = BuildStore(self.database)
+        self.faces = FaceStore(self.database)
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
@@ -190,6 +194,7 @@ class Services:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
+        self.shelf.folder(label)  # its files stay readable here after they were retired elsewhere
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def model_document(self) -> Bundle:

@@ -64,6 +64,16 @@ class FaceColumns(Sequence[LabelledFace]):
     def __iter__(self) -> Iterator[LabelledFace]:
         return (self._face(item) for item in range(len(self)))
 
+    @property
+    def ages_years(self) -> NDArray[np.float64]:
+        """The labels in item order, (N,); of the disk, so they are not to be written to."""
+        ages: NDArray[np.float64] = self._ages_years
+        return ages
+
+    def sources_of(self, items: NDArray[np.intp]) -> set[str]:
+        """Return the sources that some of these items come from."""
+        return {self._names[number] for number in np.unique(self._records["source"][items])}
+
     def label(self, item: int) -> tuple[str, float]:
         """Return the face id and the age in years of one item."""
         return self._ids[item].decode(), float(self._ages_years[item])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
 import annoy
+import numpy as np
 
 from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.engines.gallery import Gallery
@@ -42,6 +43,21 @@ class FreshSegment:
         return tuple(islice(near, k))
 
 
+@dataclass(frozen=True, slots=True)
+class FacePage:
+    """Some of the faces that answers may have.
+
+    Attributes:
+        faces: those of the page, youngest first.
+        count: of all faces.
+        sources: of all faces, in alphabetical order.
+    """
+
+    faces: tuple[LabelledFace, ...]
+    count: int
+    sources: tuple[str, ...]
+
+
 class LiveGallery:
     """The labelled faces of one build as they stand now."""
 
@@ -53,15 +69,24 @@ class LiveGallery:
     @property
     def faces(self) -> tuple[LabelledFace, ...]:
         """The faces that answers may have: the build's in item order, then what was added since."""
-        changes = self._changes
-        added = (
-            live.face
-            for face_id, live in changes.live.items()
-            if face_id not in changes.removed
-            and live.index_name == self._index_name
-            and not self._gallery.has(face_id)
-        )
-        return (*changes.kept(self._gallery.faces), *added)
+        return (*self._changes.kept(self._gallery.faces), *self._added())
+
+    def by_age(self, start: int, count: int) -> FacePage:
+        """Return `count` of these faces from place `start` on, youngest first; a million are not all made."""
+        changes, base = self._changes, self._gallery.faces
+        added = self._added()
+        ages = np.concatenate([base.ages_years, [face.age_years for face in added]])
+        for face_id, age_years in changes.ages_years.items():
+            if (item := base.item(face_id)) is not None:
+                ages[item] = age_years
+        gone = [item for item in map(base.item, changes.removed) if item is not None]
+        kept = np.delete(np.arange(len(ages)), gone)
+        order = kept[np.argsort(ages[kept], kind="stable")]
+        chosen = [
+            added[item - len(base)] if item >= len(base) else base[item] for item in order[start:][:count]
+        ]
+        sources = base.sources_of(kept[kept < len(base)]) | {face.source for face in added}
+        return FacePage(tuple(map(changes.relabelled, chosen)), len(order), tuple(sorted(sources)))
 
     def face(self, face_id: str) -> LabelledFace:
         """Return a face with its latest label, also where it was removed since: records still show it.
@@ -80,6 +105,27 @@ class LiveGallery:
         """
         live = self._known(face_id)
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
+
+    def is_pictured(self, face_id: str) -> bool:
+        """Say whether a face has a thumbnail that begins and ends as a JPEG does.
+
+        Source: ITU-T T.81, table B.1 (SOI, EOI).
+        """
+        try:
+            thumbnail = self.thumbnail(face_id)
+        except FaceNotFound:
+            return False
+        return thumbnail.startswith(b"\xff\xd8") and thumbnail.endswith(b"\xff\xd9")
+
+    def _added(self) -> list[LabelledFace]:
+        changes = self._changes
+        return [
+            live.face
+            for face_id, live in changes.live.items()
+            if face_id not in changes.removed
+            and live.index_name == self._index_name
+            and not self._gallery.has(face_id)
+        ]
 
     def _known(self, face_id: str) -> LiveFace | None:
         if face_id in self._changes.erased:

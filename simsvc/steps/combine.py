@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +23,7 @@ class Combined:
         interval_years: medians of the low and of the high ends, or None where a photo has no range.
         coverage: least share of people whom such a range holds, or None like the range.
         day: of the latest photo, to which the earlier ones are carried forward.
-        photos: how many estimates stand behind it.
+        photos: how many different photos stand behind it.
     """
 
     age_years: float
@@ -35,17 +36,17 @@ class Combined:
 def combine(records: Sequence[RecordedEstimate]) -> Combined | None:
     """Combine the estimates that may be relied on, or return None where there are fewer than two.
 
+    A photo that was sent several times counts once, by its latest estimate: it says nothing new.
+
     Photos of one person share what makes that person look older or younger than the label, so their errors
     do not average out and an inverse-variance mean would promise too narrow a range. The medians of both ends
     hold every age that more than half of the ranges hold; whatever their dependence, they hold the age of at
     least 1 - 2 (1 - coverage) of people. Source: Gasparin and Ramdas, "Merging uncertain sets by majority
     vote", arXiv:2401.09379, theorem 2.1.
     """
-    judged = [
-        (photo_day(record), record.estimate)
-        for record in records
-        if record.estimate.age_years is not None and not record.estimate.refer
-    ]
+    reliable = [one for one in records if one.estimate.age_years is not None and not one.estimate.refer]
+    distinct = {one.estimate.photo_sha256: one for one in sorted(reliable, key=lambda one: one.number)}
+    judged = [(photo_day(record), record.estimate) for record in distinct.values()]
     if len(judged) < 2:
         return None
     latest = max(day for day, _ in judged)
@@ -61,6 +62,12 @@ def combine(records: Sequence[RecordedEstimate]) -> Combined | None:
         return Combined(median(ages), None, None, latest, len(judged))
     ends = (median(low for low, _ in ranges), median(high for _, high in ranges))
     return Combined(median(ages), ends, round(max(0.0, 2 * least - 1), 4), latest, len(judged))
+
+
+def sent_again(records: Sequence[RecordedEstimate]) -> list[int]:
+    """Return how often each photo was sent that was sent more than once, most often first."""
+    times = Counter(record.estimate.photo_sha256 for record in records)
+    return sorted((count for count in times.values() if count > 1), reverse=True)
 
 
 def photo_day(record: RecordedEstimate) -> date:

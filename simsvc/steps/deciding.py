@@ -16,17 +16,12 @@ def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Esti
     Raises:
         DecisionRefused: it lacks something, or does not fit the estimate.
     """
-    chosen = _kind(kind, estimate)
-    reason, note = reason.strip(), note.strip()
-    if max(len(reason), len(note)) > TEXT_CHARACTERS:
-        raise DecisionRefused(
-            f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again."
-        )
+    chosen = checked_kind(kind, estimate)
+    reason, note = checked_text(reason), checked_text(note)
     if chosen != "override":
         return DecisionDraft(chosen, note=note)
-    if not reason:
-        raise DecisionRefused("An override needs a reason. Write why the age is another one, and send again.")
-    return DecisionDraft(chosen, _age(age), reason, note)
+    reason = checked_reason(reason)
+    return DecisionDraft(chosen, checked_age(age), reason, note)
 
 
 def acceptable(estimate: Estimate) -> bool:
@@ -34,7 +29,37 @@ def acceptable(estimate: Estimate) -> bool:
     return estimate.age_years is not None and not estimate.refer
 
 
-def _kind(kind: str, estimate: Estimate) -> DecisionKind:
+def checked_text(text: str) -> str:
+    """Return a note or a reason without blanks around it.
+
+    Raises:
+        DecisionRefused: it is too long.
+    """
+    if len(text.strip()) > TEXT_CHARACTERS:
+        raise DecisionRefused(
+            f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again."
+        )
+    return text.strip()
+
+
+def checked_reason(text: str) -> str:
+    """Return the reason of an override.
+
+    Raises:
+        DecisionRefused: there is none, or it is too long.
+    """
+    reason = checked_text(text)
+    if not reason:
+        raise DecisionRefused("An override needs a reason. Write why the age is another one, and send again.")
+    return reason
+
+
+def checked_kind(kind: str, estimate: Estimate) -> DecisionKind:
+    """Return the kind of a decision.
+
+    Raises:
+        DecisionRefused: there is no such kind, or the estimate does not allow it.
+    """
     known: dict[str, DecisionKind] = {name: name for name in DECISION_KINDS}
     if kind not in known:
         raise DecisionRefused("Choose accept, override or refer, and send the form again.")
@@ -46,7 +71,12 @@ def _kind(kind: str, estimate: Estimate) -> DecisionKind:
     return known[kind]
 
 
-def _age(text: str) -> int:
+def checked_age(text: str) -> int:
+    """Return the age of an override, in years.
+
+    Raises:
+        DecisionRefused: it is no age in whole years.
+    """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 3 and int(digits) <= OLDEST_YEARS):
         raise DecisionRefused(

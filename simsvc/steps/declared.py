@@ -11,11 +11,11 @@ from simsvc.values import Declaration, Estimate
 CASE_CHARACTERS = 64
 OLDEST_YEARS = 130
 """No label of a gallery is older (`values.LabelledFace`), and nobody has been."""
-BELOW = "The declared {0} lies below the {1} range {2} to {3}: refer."
-ABOVE = "The declared {0} lies above the {1} range {2} to {3}: refer."
-WITHIN = "The declared {0} lies within the {1} range {2} to {3}."
-NO_RANGE = "The declared {0} stands beside an estimate of {1}; this model states no range to hold it against."
-WITHHELD = "The declared {0} is not held against an estimate that should not be relied on: refer."
+BELOW = "Declared age {0} is below the {1} range ({2} to {3}). Needs review."
+ABOVE = "Declared age {0} is above the {1} range ({2} to {3}). Needs review."
+WITHIN = "Declared age {0} is within the {1} range ({2} to {3})."
+NO_RANGE = "Declared age {0}, estimated age {1}. This model gives no range to compare with."
+WITHHELD = "Declared age {0} was not compared, because the estimate is unreliable. Needs review."
 SENTENCES = (BELOW, ABOVE, WITHIN, NO_RANGE, WITHHELD)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 
 from simsvc.errors import TokenDraftRefused
-from simsvc.values.tokens import SCOPES, TokenDraft
+from simsvc.values.tokens import SCOPES, Scope, TokenDraft
 
 ID_BYTES = 6
 SECRET_BYTES = 32
@@ -51,18 +51,42 @@ def checked_draft(name: str, scopes: Collection[str], days: str) -> TokenDraft:
     Raises:
         TokenDraftRefused: no token can be so.
     """
+    trimmed = checked_name(name)
+    return TokenDraft(trimmed, checked_scopes(scopes), checked_days(days))
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a token, blanks tidied.
+
+    Raises:
+        TokenDraftRefused: no token can be called so.
+    """
     trimmed = " ".join(name.split())
     if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
         raise TokenDraftRefused(
             f"A token needs a name of 1 to {NAME_CHARACTERS} characters that says what it is for. "
             "Correct it and try again."
         )
+    return trimmed
+
+
+def checked_scopes(scopes: Collection[str]) -> tuple[Scope, ...]:
+    """Return the scopes of a token, in their order.
+
+    Raises:
+        TokenDraftRefused: there is none, or one that is unknown.
+    """
     if not scopes or not set(scopes) <= set(SCOPES):
         raise TokenDraftRefused("Choose at least one of the scopes estimate, audit and admin, and try again.")
-    return TokenDraft(trimmed, tuple(scope for scope in SCOPES if scope in scopes), _days(days))
+    return tuple(scope for scope in SCOPES if scope in scopes)
 
 
-def _days(text: str) -> int:
+def checked_days(text: str) -> int:
+    """Return after how many days a token expires.
+
+    Raises:
+        TokenDraftRefused: it is no number of days from 1 to `MOST_DAYS`.
+    """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 4 and 1 <= int(digits) <= MOST_DAYS):
         raise TokenDraftRefused(

@@ -30,6 +30,7 @@ ACCESS: dict[str, Access] = {
     "health.readyz": "file",
     "metrics.show": "file",  # asks for a token itself
     "display.choose": "anyone",
+    "opening.lead": "anyone",  # only leads on, to pages with their own row
     "api_reference.show": "anyone",
     "api_reference.objects": "anyone",
     "sign_in.form": "anyone",

@@ -25,6 +25,7 @@ from simsvc.web import (
     language,
     limits,
     metering,
+    once,
     sessions,
     turns,
     upload,
@@ -43,6 +44,7 @@ from simsvc.web.pages import (
     history,
     indexes,
     model,
+    opening,
     pictures,
     sign_in,
     tokens,
@@ -74,6 +76,7 @@ BLUEPRINTS = (
     cases.blueprint,
     history.blueprint,
     erasing.blueprint,
+    opening.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
 
@@ -125,6 +128,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         batches,
         upload,
         forms,
+        once,
         language,
         conditional,
     ):  # in this order before each request

@@ -14,6 +14,7 @@ from simsvc.web import sessions
 from simsvc.web.clients import Visit
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
 from simsvc.web.forms import typed_twice
 
 blueprint = Blueprint("account", __name__)
@@ -34,17 +35,16 @@ def change() -> ResponseReturnValue:
         old, new = request.form.get("old", ""), typed_twice()
         user = services().accounts.change_password(person(), old, new, Visit().client)
     except PasswordRefused as refusal:
-        return _again(refusal.sentence), status_of(refusal)
+        return _again(refusal.sentence, "password", "again"), status_of(refusal)
     except SignInRefused as refusal:
         _log.warning("user %s gave a wrong old password", person().id)
-        return _again("The old password is wrong, or you have to wait after several wrong ones."), status_of(
-            refusal
-        )
+        sentence = "The old password is wrong, or you have to wait after several wrong ones."
+        return _again(sentence, "old"), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s changed the password", user.id)
     flash(gettext("Your password was changed. Every other session of yours has ended."))
     return redirect(url_for("account.show"), 303)
 
 
-def _again(problem: str) -> str:
-    return render_template("account.html", least=LEAST_CHARACTERS, problem=problem)
+def _again(sentence: str, *fields: str) -> str:
+    return render_template("account.html", least=LEAST_CHARACTERS, problems=[Problem(sentence, fields)])

@@ -26,15 +26,14 @@ def show() -> ResponseReturnValue:
         groups=_groups(described),
         codes=codes(),
         kind_of=kind_of,
+        objects=_objects(),
     )
 
 
 @blueprint.get("/api-reference/objects")
 def objects() -> ResponseReturnValue:
     """Show the fields of every object."""
-    schemas = document()["components"]["schemas"]
-    shown = {name: schemas[name] for name in sorted(schemas) if schemas[name].get("properties")}
-    return render_template("api_objects.html", objects=shown, kind_of=kind_of)
+    return render_template("api_objects.html", objects=_objects(), kind_of=kind_of)
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:
@@ -53,6 +52,12 @@ def kind_of(schema: Mapping[str, Any]) -> str:
     if schema.get("enum"):
         words[0] += ": " + ", ".join(str(one) for one in schema["enum"] if one is not None)
     return " or ".join(words)
+
+
+def _objects() -> dict[str, Any]:
+    """Return the objects that have fields, by name: those that the second page describes."""
+    schemas = document()["components"]["schemas"]
+    return {name: schemas[name] for name in sorted(schemas) if schemas[name].get("properties")}
 
 
 def _groups(described: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
@@ -21,6 +21,8 @@ from simsvc.steps.spreadsheet import to_csv
 from simsvc.values import BatchNotes, BatchPhoto, LeftOut
 from simsvc.web.current import note_export, person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
+from simsvc.web.once import Made, once
 from simsvc.web.upload import PhotoRequest, shown_name
 
 blueprint = Blueprint("batches", __name__, url_prefix="/batches")
@@ -87,11 +89,11 @@ def create() -> ResponseReturnValue:
     try:
         if spool is not None and spool.problem is not None:
             raise spool.problem
-        form = _Form(parts, request.files.get("cases"))
-        batch_id = services().batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes)
+        batch = once(lambda: _taken_in(parts, request.files.get("cases")))
     except BatchError as refusal:
-        return _list(problem=refusal.sentence), status_of(refusal)
-    return redirect(url_for("batches.show", batch_id=batch_id), 303)
+        about = "cases" if isinstance(refusal, CasesUnreadable) else "photos"
+        return _list([Problem(refusal.sentence, (about,))]), status_of(refusal)
+    return redirect(url_for("batches.show", batch_id=batch.id), 303)
 
 
 @blueprint.get("/<batch_id>")
@@ -240,7 +242,13 @@ def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
         yield "", "", "", "left_out", "", "", f"{more} more files were left out.", *[""] * rest
 
 
-def _list(problem: str = "") -> str:
+def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
+    form = _Form(parts, cases)
+    batches = services().batches
+    return Made(batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes))
+
+
+def _list(problems: Sequence[Problem] = ()) -> str:
     page = _page()
     found = services().batch_book.page((page - 1) * BATCHES_A_PAGE, BATCHES_A_PAGE + 1)
     batches, settings = found[:BATCHES_A_PAGE], services().settings
@@ -250,7 +258,7 @@ def _list(problem: str = "") -> str:
         names=services().users.names([batch.asked_by for batch in batches]),
         page=page,
         more=len(found) > BATCHES_A_PAGE,
-        problem=problem,
+        problems=problems,
         most_photos=MOST_PHOTOS,
         most_mb=round(settings.max_batch_bytes / 1e6),
     )

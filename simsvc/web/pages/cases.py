@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from simsvc.steps.combine import combine
+from simsvc.steps.combine import combine, sent_again
 from simsvc.steps.declared import age_on
 from simsvc.web.current import services
 from simsvc.web.pages.result import declared_words
@@ -27,6 +27,7 @@ def show(reference: str) -> ResponseReturnValue:
         declared={record.id: declared_words(record) for record in records},
         decided={record.id: services().decisions.of(record.id)[:1] for record in records},
         together=together,
+        sent_again=sent_again(records),
         declared_together=age_on(born, together.day) if born and together else None,
         births_differ=len(births) > 1,
     )

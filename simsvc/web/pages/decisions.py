@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from simsvc.errors import DecisionRefused, DecisionSuperseded
-from simsvc.steps.deciding import checked_decision
+from simsvc.steps.deciding import (
+    checked_age,
+    checked_decision,
+    checked_kind,
+    checked_reason,
+    checked_text,
+)
+from simsvc.values import RecordedEstimate
 from simsvc.web.current import note_export, person, services
-from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problems
+from simsvc.web.once import Made, once
 from simsvc.web.pages.result import FIELDS, result_page
 from simsvc.web.pages.sheet import sheet_of
 
@@ -25,14 +34,12 @@ def create(public_id: str) -> ResponseReturnValue:
     """Put a decision on record; one that cannot be is shown again with the reason."""
     recorded = services().estimates.find(public_id)
     typed = {name: request.form.get(name, "") for name in FIELDS}
-    try:
-        draft = checked_decision(
-            typed["kind"], typed["age"], typed["reason"], typed["note"], recorded.estimate
-        )
-        made = services().decisions.add(public_id, draft, person().id, _after(), services().now())
-    except (DecisionRefused, DecisionSuperseded) as refusal:
-        return result_page(recorded, typed, refusal.sentence), status_of(refusal)
-    _log.info("user %s decided on record %s, number %s", person().id, recorded.number, made.number)
+    problems = _problems(typed, recorded)
+    with problems.noting(DecisionSuperseded):
+        if not problems.found:
+            once(lambda: _decided(recorded, typed))
+    if problems.found:
+        return result_page(recorded, typed, problems.found), problems.status
     flash(gettext("The decision is on record."))
     return redirect(url_for("pages.show", public_id=public_id) + "#decision", 303)
 
@@ -47,6 +54,28 @@ def sheet(public_id: str) -> ResponseReturnValue:
     response = Response(pdf(sheet_of(recorded)), mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="record-{recorded.number}.pdf"'
     return response
+
+
+def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
+    """Say everything that a decision lacks, in the order of the form."""
+    problems = Problems()
+    with problems.noting(DecisionRefused):
+        checked_kind(typed["kind"], recorded.estimate)
+    with problems.noting(DecisionRefused, "note"):
+        checked_text(typed["note"])
+    if typed["kind"] == "override":
+        with problems.noting(DecisionRefused, "age"):
+            checked_age(typed["age"])
+        with problems.noting(DecisionRefused, "reason"):
+            checked_reason(typed["reason"])
+    return problems
+
+
+def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
+    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], typed["note"], recorded.estimate)
+    made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
+    _log.info("user %s decided on record %s, number %s", person().id, recorded.number, made.number)
+    return Made(f"{recorded.id}/{made.number}")
 
 
 def _after() -> int:

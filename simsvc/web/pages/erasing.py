@@ -12,6 +12,7 @@ from simsvc.errors import NotConfirmed
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
 from simsvc.wiring_keep import eraser
 
 blueprint = Blueprint("erasing", __name__, url_prefix="/erase")
@@ -59,11 +60,12 @@ def _actor() -> str:
 
 def _unconfirmed(found: Erasable, **named: object) -> ResponseReturnValue:
     refusal = NotConfirmed("Nothing was erased. Tick the box if it should be, and send the form again.")
-    return _page(found, problem=refusal.sentence, **named), status_of(refusal)
+    wrong = [Problem(refusal.sentence, ("confirmed",))]
+    return _page(found, problems=wrong, **named), status_of(refusal)
 
 
-def _page(found: Erasable, problem: str = "", **named: object) -> str:
-    return render_template("erase.html", counts=found.counts, problem=problem, **named)
+def _page(found: Erasable, **words: object) -> str:
+    return render_template("erase.html", counts=found.counts, **words)
 
 
 def _done(receipt: Receipt) -> ResponseReturnValue:

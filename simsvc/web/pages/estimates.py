@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -11,9 +13,10 @@ from simsvc.flows.preview import preview_png
 from simsvc.steps.declared import checked_case, checked_dates, latest_today
 from simsvc.values import Declaration
 from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
-from simsvc.web.pages.result import labelled_faces, result_page
-from simsvc.web.upload import MOST_PHOTOS, uploaded_photo, uploaded_photos
+from simsvc.web.form_problems import Problem, Problems
+from simsvc.web.once import Made, once
+from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
+from simsvc.web.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
 
@@ -27,16 +30,14 @@ def start() -> ResponseReturnValue:
 @blueprint.post("/estimates")
 def create() -> ResponseReturnValue:
     """Judge the photos and lead to their answer, which may be a refusal: a record, or the case of several."""
-    try:
-        declared = _declared()
-        uploads = uploaded_photos(declared.case)
-    except (CaseRefused, DatesRefused, PhotoMissing, PhotosRefused) as refusal:
-        return _form(refusal.sentence), status_of(refusal)
-    corridor, asked_by = services().corridor(), person().id
-    records = [estimate(up.data, up.name, corridor, asked_by, declared) for up in uploads]
-    if len(records) > 1 and declared.case:
+    problems = Problems()
+    uploads, declared = _uploads(problems), _declared(problems)
+    if problems.found:
+        return _form(problems.found), problems.status
+    first = once(lambda: _judged(uploads, declared))
+    if len(uploads) > 1 and declared.case:
         return redirect(url_for("cases.show", reference=declared.case), 303)
-    return redirect(url_for("pages.show", public_id=records[0].id), 303)
+    return redirect(url_for("pages.show", public_id=first.id), 303)
 
 
 @blueprint.post("/crop")
@@ -59,20 +60,49 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
     neighbours = recorded.estimate.neighbours
     if not 1 <= rank <= len(neighbours):
         raise FaceNotFound("This estimate has no labelled face of that rank. Go back to its list.")
-    near = neighbours[rank - 1]
-    face = labelled_faces(recorded).get(near.face_id)
-    return render_template("compare.html", recorded=recorded, near=near, rank=rank, face=face)
+    shown = shown_faces(recorded)[rank - 1]
+    return render_template(
+        "compare.html",
+        recorded=recorded,
+        near=shown.near,
+        rank=rank,
+        face=shown.face,
+        pictured=shown.pictured,
+        not_pictured=why_not_pictured(recorded, [shown]),
+    )
 
 
-def _declared() -> Declaration:
-    form = request.form
-    case = checked_case(form.get("case", ""))
-    born, taken = checked_dates(form.get("born", ""), form.get("taken", ""), latest_today(services().now()))
+def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
+    """Judge the photos one after another and return the first record."""
+    corridor, asked_by = services().corridor(), person().id
+    records = [estimate(up.data, up.name, corridor, asked_by, declared) for up in uploads]
+    return Made(records[0].id)
+
+
+def _uploads(problems: Problems) -> list[Upload]:
+    """Return the photos; several of them need a case, right or wrong."""
+    uploads: list[Upload] = []
+    case = request.form.get("case", "").strip() or None
+    about = "photo" if case or len(request.files.getlist(FIELD)) > MOST_PHOTOS else "case"
+    with problems.noting(PhotoMissing, "photo"), problems.noting(PhotosRefused, about):
+        uploads += uploaded_photos(case)
+    return uploads
+
+
+def _declared(problems: Problems) -> Declaration:
+    form, today = request.form, latest_today(services().now())
+    case, born, taken = None, None, None
+    with problems.noting(CaseRefused, "case"):
+        case = checked_case(form.get("case", ""))
+    with problems.noting(DatesRefused, "born"):
+        born, _ = checked_dates(form.get("born", ""), "", today)
+    with problems.noting(DatesRefused, "taken"):
+        taken = checked_dates(form.get("born", "") if born else "", form.get("taken", ""), today)[1]
     return Declaration(case, born, taken)
 
 
-def _form(problem: str = "") -> str:
+def _form(problems: Sequence[Problem] = ()) -> str:
     max_bytes = services().settings.max_upload_bytes
     return render_template(
-        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=request.values, problem=problem
+        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=request.values, problems=problems
     )

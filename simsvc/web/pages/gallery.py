@@ -1,40 +1,39 @@
-"""/gallery: what the labelled faces are."""
+"""/gallery: what the reference faces are, and all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from simsvc.values import LabelledFace
 from simsvc.web.current import services
 
 blueprint = Blueprint("gallery", __name__)
 
 DEMO = "demo"
-SAMPLE = 24
+FACES_A_PAGE = 60
+"""Ten rows on a laptop; some 300 kB of thumbnails."""
 
 
 @blueprint.get("/gallery")
 def show() -> ResponseReturnValue:
-    """Say what the labelled faces of the index in service are, and show a sample of composites."""
+    """Say what the reference faces of the index in service are, and show them by age, page by page."""
     index = services().corridor().index()
-    faces = services().gallery(index.label).faces
-    sources = sorted({face.source for face in faces})
-    composites = [face for face in faces if face.source == DEMO]
+    gallery, page = services().gallery(index.label), _page()
+    shown = gallery.by_age((page - 1) * FACES_A_PAGE, FACES_A_PAGE)
+    pages = max(1, -(-shown.count // FACES_A_PAGE))
+    if page > pages:
+        page, shown = pages, gallery.by_age((pages - 1) * FACES_A_PAGE, FACES_A_PAGE)
     return render_template(
         "gallery.html",
         label=index.label,
-        count=index.count,
-        sources=sources,
-        only_composites=sources == [DEMO],
-        sample=spread_over_ages(composites, SAMPLE),
+        count=shown.count,
+        sources=shown.sources,
+        only_composites=shown.sources == (DEMO,),
+        faces=[(face, gallery.is_pictured(face.face_id)) for face in shown.faces],
+        page=page,
+        pages=pages,
     )
 
 
-def spread_over_ages(faces: Sequence[LabelledFace], count: int) -> list[LabelledFace]:
-    """Return up to `count` faces, spread evenly over the ages there are, youngest first."""
-    by_age = sorted(faces, key=lambda face: (face.age_years, face.face_id))
-    count = min(count, len(by_age))
-    return [by_age[(2 * place + 1) * len(by_age) // (2 * count)] for place in range(count)]
+def _page() -> int:
+    return min(max(1, request.args.get("page", 1, type=int)), 1_000_000)

@@ -16,7 +16,7 @@ from simsvc.steps.flags import FLAGS
 from simsvc.steps.spreadsheet import csv_line
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.current import note_export, services
-from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problems
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
@@ -48,6 +48,8 @@ COLUMNS = (
 )
 ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
 """What the page's form asks; nothing else of an address reaches the page's links."""
+CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort": tuple(SORTS)}
+"""Fields with a list of their own, in the order of the form."""
 MARK = "\ufeff"
 """Byte order mark: without it spreadsheets read UTF-8 as something else."""
 
@@ -55,16 +57,15 @@ MARK = "\ufeff"
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """List a page of the records that are searched for; a search that is none is shown again, with why."""
-    page, problem = _page(), ""
-    try:
-        total, rows = services().history.page(_wanted(), _one_of("sort", tuple(SORTS)) or "newest", page)
-    except FilterRefused as refusal:
-        total, rows, problem = 0, [], refusal.sentence
+    page, problems = _page(), _problems()
+    total, rows = 0, list[HistoryRow]()
+    if not problems.found:
+        total, rows = services().history.page(_wanted(), _one_of("sort", CHOICES["sort"]) or "newest", page)
     models, indexes = services().history.choices()
     users = services().users.all()
     shown = render_template(
         "history.html",
-        problem=problem,
+        problems=problems.found,
         rows=rows,
         total=total,
         page=page,
@@ -72,12 +73,12 @@ def show() -> ResponseReturnValue:
         asked={name: text for name in ASKED if (text := request.args.get(name))},
         users=users,
         names=services().all_names(),
-        choices={"status": STATUSES, "decision": DECIDED, "sort": tuple(SORTS), "flag": tuple(FLAGS)},
+        choices=CHOICES,
         models=models,
         indexes=indexes,
         declared_age=declared_age,
     )
-    return shown, status_of(FilterRefused) if problem else 200
+    return shown, problems.status
 
 
 @blueprint.get("/export.csv")
@@ -132,6 +133,18 @@ def _decision_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
     return [made.draft.kind, made.draft.age_years, made.draft.reason, made.draft.note, by, at]
 
 
+def _problems() -> Problems:
+    """Say everything that cannot be searched for, in the order of the form."""
+    problems = Problems()
+    for name in ("since", "until"):
+        with problems.noting(FilterRefused, name):
+            _day(name)
+    for name, known in CHOICES.items():
+        with problems.noting(FilterRefused, name):
+            _one_of(name, known)
+    return problems
+
+
 def _wanted() -> HistoryFilter:
     text = request.args.get
     return HistoryFilter(
@@ -139,11 +152,11 @@ def _wanted() -> HistoryFilter:
         since=_day("since"),
         until=_day("until"),
         person=text("person", ""),
-        status=_one_of("status", STATUSES),
-        flag=_one_of("flag", tuple(FLAGS)),
+        status=_one_of("status", CHOICES["status"]),
+        flag=_one_of("flag", CHOICES["flag"]),
         model=text("model", ""),
         index=text("index", ""),
-        decision=_one_of("decision", DECIDED),
+        decision=_one_of("decision", CHOICES["decision"]),
     )
 
 

@@ -14,6 +14,7 @@ from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcE
 from simsvc.steps.manifest import Manifest
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
 from simsvc.web.pages.histogram import Histogram, histogram
 
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
@@ -56,7 +57,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     try:
         manifest = services().switcher().use(label, by=person().id)
     except (IndexDamaged, IndexModelMismatch) as refusal:
-        return _page(problem=refusal.sentence), status_of(refusal)
+        return _page(Problem(refusal.sentence)), status_of(refusal)
     _log.info("user %s put the index %s into service", person().id, label)
     flash(
         gettext(
@@ -68,7 +69,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     return redirect(url_for("indexes.show"), 303)
 
 
-def _page(problem: str = "") -> str:
+def _page(problem: Problem | None = None) -> str:
     current, trouble = _current()
     switches = services().switches.latest(SWITCHES_SHOWN)
     builds = _builds(current)
@@ -77,8 +78,7 @@ def _page(problem: str = "") -> str:
     return render_template(
         "indexes.html",
         current=current,
-        trouble=trouble,
-        problem=problem,
+        problems=[problem] if problem else [Problem(trouble)] if trouble else [],
         builds=builds,
         histogram=_histogram(current),
         switches=switches,

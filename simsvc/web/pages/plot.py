@@ -17,6 +17,8 @@ MOST_TICKS = 8
 SIMILARITY_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WORDS_PX = 185.0
 """Room that the words at a mark take, at the size that phones show them in."""
+RANGE_WORDS_PX = 270.0
+"""The same of the words of a range."""
 
 Interval = tuple[float, float]
 
@@ -97,7 +99,7 @@ def age_plot(
     words = range_words(interval_years, coverage)
     said = (
         f"The estimate is {age_years:.0f} years.",
-        f"The {words} years." if words else "",
+        f"{words}." if words else "",
         explanation.sentence if explanation else "",
     )
     return AgePlot(
@@ -112,17 +114,18 @@ def age_plot(
 
 
 def range_words(interval_years: Interval | None, coverage: float | None) -> str:
-    """Write an interval: "90% range 41 to 56", or nothing where there is none."""
+    """Write an interval: "Likely between 41 and 56 (90% range)", or nothing where there is none."""
     if interval_years is None or coverage is None:
         return ""
     low, high = interval_years
-    return f"{coverage:.0%} range {low:.0f} to {high:.0f}"
+    return f"Likely between {low:.0f} and {high:.0f} ({coverage:.0%} range)"
 
 
 def _span(interval_years: Interval, ages: Axis, words: str) -> Span:
     """Shade an interval; its words stand in its middle, or as near to it as the drawing has room."""
     left, right = (ages.at(end) for end in interval_years)
-    middle = min(max((left + right) / 2, LEFT_PX + WORDS_PX / 2), WIDTH_PX - RIGHT_PX - WORDS_PX / 2)
+    room = RANGE_WORDS_PX / 2
+    middle = min(max((left + right) / 2, LEFT_PX + room), WIDTH_PX - RIGHT_PX - room)
     return Span(left, right, words, round(middle, 1))
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from flask import render_template, request
+from flask_babel import gettext
 
-from simsvc.errors import FaceNotFound, IndexError_
+from simsvc.engines.live_index import LiveGallery
+from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
-from simsvc.values import Decision, LabelledFace, RecordedEstimate
+from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.current import services
+from simsvc.web.form_problems import Problem
 from simsvc.web.pages.plot import age_plot, range_words
 from simsvc.web.pages.scale import age_scale
 
 FIELDS = ("kind", "age", "reason", "note")
 
 
-def result_page(recorded: RecordedEstimate, typed: Mapping[str, str] | None = None, problem: str = "") -> str:
-    """Render a recorded answer; `typed` fills the decision form, `problem` stands above it.
+def result_page(
+    recorded: RecordedEstimate, typed: Mapping[str, str] | None = None, problems: Sequence[Problem] = ()
+) -> str:
+    """Render a recorded answer; `typed` fills the decision form, `problems` are what is wrong with it.
 
     Raises:
         ModelChanged: the heat map is asked for, and another model made the estimate.
@@ -33,7 +39,7 @@ def result_page(recorded: RecordedEstimate, typed: Mapping[str, str] | None = No
         "names": _names(recorded, decisions),
         "asked_by": _names(recorded, ()).get(answer.asked_by or "", answer.asked_by),
         "typed": typed or {},
-        "problem": problem,
+        "problems": problems,
         "text_characters": TEXT_CHARACTERS,
         "acceptable": acceptable(answer),
         "max_bytes": services().settings.max_upload_bytes,
@@ -49,6 +55,66 @@ def declared_words(recorded: RecordedEstimate) -> dict[str, object]:
     years = declared_age(recorded.estimate.declared, recorded.created_at.date())
     sentence = None if years is None else compare(years, recorded.estimate)
     return {"declared_years": years, "comparison": sentence}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """A neighbour as pages show it.
+
+    Attributes:
+        near: as the record has it.
+        face: as the gallery knows it, or the record where its build is gone; None once it was erased.
+        pictured: whether there is a thumbnail that can be shown.
+    """
+
+    near: Neighbour
+    face: LabelledFace | None
+    pictured: bool
+
+
+def shown_faces(recorded: RecordedEstimate) -> list[ShownFace]:
+    """Return the neighbours, most alike first, and whether each can be pictured.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    answer = recorded.estimate
+    try:
+        gallery = services().gallery(answer.index or "")
+    except IndexError_:
+        gallery = None
+    return [_shown(near, gallery) for near in answer.neighbours]
+
+
+def _shown(near: Neighbour, gallery: LiveGallery | None) -> ShownFace:
+    try:
+        if gallery is not None:
+            return ShownFace(near, gallery.face(near.face_id), gallery.is_pictured(near.face_id))
+    except FaceNotFound:
+        pass
+    return ShownFace(near, services().faces.find(near.face_id), pictured=False)
+
+
+def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> str:
+    """Say why pictures of the neighbours are missing; empty where none is.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    if all(face.pictured for face in faces):
+        return ""
+    label = recorded.estimate.index or ""
+    try:
+        services().gallery(label)
+    except BuildNotFound:
+        said = gettext(
+            "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
+        )
+    except IndexError_:
+        said = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
+    else:
+        said = gettext("Faces without a picture were erased, or their picture is damaged.")
+    return str(said)
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
@@ -71,8 +137,18 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
         "scale": age_scale(age_years, answer.interval_years, years),
         "range_words": range_words(answer.interval_years, answer.coverage),
         "saliency": wanted,
-        "labelled": labelled_faces(recorded),
+        "same_model": wanted or _is_of_this_model(recorded),
+        "faces": (faces := shown_faces(recorded)),
+        "not_pictured": why_not_pictured(recorded, faces),
     }
+
+
+def _is_of_this_model(recorded: RecordedEstimate) -> bool:
+    """Say whether the model in service made an estimate, and can thus show what it looked at."""
+    try:
+        return services().model_document().sha256 == recorded.estimate.model_sha256
+    except BundleError:
+        return False
 
 
 def _names(recorded: RecordedEstimate, decisions: tuple[Decision, ...]) -> dict[str, str]:

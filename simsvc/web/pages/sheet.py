@@ -43,14 +43,17 @@ def _lead(recorded: RecordedEstimate) -> str:
 def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     answer, declared = recorded.estimate, declared_words(recorded)
     age = "" if answer.age_years is None else f"{answer.age_years:.0f}"
-    comparison = declared["comparison"]
+    comparison, years, dates = declared["comparison"], declared["declared_years"], answer.declared
     ages = ", ".join(f"{near.age_years:.0f} ({near.similarity:.2f})" for near in answer.neighbours)
     return [
         (gettext("Estimated age"), age),
         (gettext("Range"), translated(range_words(answer.interval_years, answer.coverage))),
-        (gettext("Declared age"), translated(str(comparison)) if comparison else ""),
-        (gettext("Case"), answer.declared.case or ""),
-        (gettext("Ages of the labelled faces (similarity)"), ages),
+        (gettext("Case"), dates.case or ""),
+        (gettext("Declared birth date"), dates.birth_date.isoformat() if dates.birth_date else ""),
+        (gettext("Date of the photo"), dates.photo_date.isoformat() if dates.photo_date else ""),
+        (gettext("Declared age at the photo"), "" if years is None else str(years)),
+        (gettext("Comparison"), translated(str(comparison)) if comparison else ""),
+        (gettext("Ages of the reference faces (similarity)"), ages),
         (gettext("Flags"), " ".join(translated(flag_sentence(flag)) for flag in answer.flags)),
     ]
 
@@ -63,7 +66,11 @@ def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> l
 
 
 def _decided(made: Decision, people: dict[str, str]) -> str:
-    names = {"accept": gettext("accepted"), "override": gettext("overridden"), "refer": gettext("referred")}
+    names = {
+        "accept": gettext("plausible"),
+        "override": gettext("not plausible"),
+        "refer": gettext("sent for review"),
+    }
     age = "" if made.draft.age_years is None else f": {made.draft.age_years}"
     who = f"{people.get(made.decided_by, made.decided_by)}, {at_utc(made.created_at)}"
     parts = [f"{names[made.draft.kind]}{age} ({who})", made.draft.reason, made.draft.note]
@@ -74,7 +81,7 @@ def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tup
     answer = recorded.estimate
     return [
         (gettext("Recorded"), at_utc(recorded.created_at)),
-        (gettext("Asked for by"), people.get(answer.asked_by or "", "")),
+        (gettext("Requested by"), people.get(answer.asked_by or "", "")),
         (gettext("Photo"), answer.photo_name),
         (gettext("Model"), answer.model or ""),
         (gettext("Index"), answer.index or ""),

@@ -13,6 +13,7 @@ from simsvc.web import sessions
 from simsvc.web.clients import Visit
 from simsvc.web.current import person, services, visitor
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem
 from simsvc.web.forms import local_path, typed_twice
 
 blueprint = Blueprint("sign_in", __name__)
@@ -32,14 +33,15 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
     """Sign in and lead to where the visitor wanted to go."""
-    name, target = request.form.get("name", ""), local_path(request.form.get("next"))
+    name, target = request.form.get("name", ""), local_path(request.values.get("next"))
     visit = Visit()
     try:
         user = services().accounts.sign_in(name, request.form.get("password", ""), visit.client)
     except SignInRefused as refusal:
         _log.warning("sign-in refused")
-        problem = {"next": target, "name": name, "problem": refusal.sentence}
-        return render_template("sign_in.html", **problem), status_of(refusal)
+        wrong = Problem(refusal.sentence, ("name", "password"))
+        shown = render_template("sign_in.html", next=target, name=name, problems=[wrong])
+        return shown, status_of(refusal)
     sessions.begin(user)
     _log.info("user %s signed in", user.id)
     return _led_on(target, visit)
@@ -67,8 +69,9 @@ def accept(token: str) -> ResponseReturnValue:
     try:
         user = services().accounts.accept(token, typed_twice(), visit.client)
     except PasswordRefused as refusal:
-        problem = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problem": refusal.sentence}
-        return render_template("welcome.html", **problem), status_of(refusal)
+        wrong = [Problem(refusal.sentence, ("password", "again"))]
+        words = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problems": wrong}
+        return render_template("welcome.html", **words), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s used a one-time link", user.id)
     return _led_on(url_for("pages.start"), visit)

@@ -9,10 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from simsvc.errors import TokenDraftRefused
-from simsvc.steps.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
-from simsvc.values.tokens import SCOPES
+from simsvc.steps.tokens import (
+    MOST_DAYS,
+    USUAL_DAYS,
+    checked_days,
+    checked_draft,
+    checked_name,
+    checked_scopes,
+)
+from simsvc.values.tokens import SCOPES, TokenDraft
 from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problems
+from simsvc.web.once import Made, made_by, once, shown_once
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 
@@ -21,22 +29,25 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List the tokens."""
-    return _page()
+    """List the tokens; after one was made, show its text, once."""
+    return _page(**_made())
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Make a token and show its text, this once."""
+    """Make a token and lead to its text, which is shown once."""
     typed = {name: request.form.get(name, "") for name in ("name", "days")}
-    scopes = request.form.getlist("scope")
-    try:
-        draft = checked_draft(typed["name"], scopes, typed["days"])
-    except TokenDraftRefused as refusal:
-        return _page(problem=refusal.sentence, typed=typed, chosen=scopes), status_of(refusal)
-    made = services().tokens.create(draft, person().id)
-    _log.info("user %s made token %s with %s", person().id, made.token.id, " ".join(made.token.scopes))
-    return _page(made=made)
+    scopes, problems = request.form.getlist("scope"), Problems()
+    with problems.noting(TokenDraftRefused, "name"):
+        checked_name(typed["name"])
+    with problems.noting(TokenDraftRefused, f"scope-{SCOPES[0]}"):
+        checked_scopes(scopes)
+    with problems.noting(TokenDraftRefused, "days"):
+        checked_days(typed["days"])
+    if problems.found:
+        return _page(problems=problems.found, typed=typed, chosen=scopes), problems.status
+    answered = once(lambda: _create(checked_draft(typed["name"], scopes, typed["days"])))
+    return redirect(url_for("tokens.show", made=answered.reference), 303)
 
 
 @blueprint.post("/<token_id>/revoke")
@@ -46,6 +57,20 @@ def revoke(token_id: str) -> ResponseReturnValue:
     _log.info("user %s revoked token %s", person().id, token.id)
     flash(gettext("The token %(name)s opens nothing any more.", name=token.name))
     return redirect(url_for("tokens.show"), 303)
+
+
+def _create(draft: TokenDraft) -> Made:
+    made = services().tokens.create(draft, person().id)
+    _log.info("user %s made token %s with %s", person().id, made.token.id, " ".join(made.token.scopes))
+    return Made(made.token.id, made.text)
+
+
+def _made() -> dict[str, object]:
+    """Return the token that was made, and its text this once."""
+    reference = request.args.get("made", "")
+    token_id = made_by(reference)
+    found = services().token_book.find(token_id) if token_id else None
+    return {"made": found[0], "text": shown_once(reference)} if found else {}
 
 
 def _page(**words: object) -> str:

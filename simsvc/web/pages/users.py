@@ -10,9 +10,12 @@ from flask_babel import gettext
 
 from simsvc.errors import LastAdmin, NameRefused, NameTaken
 from simsvc.flows.accounts import Accounts
-from simsvc.values import ROLES, Invitation
+from simsvc.steps.passwords import checked_name
+from simsvc.values import ROLES, Role
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
+from simsvc.web.form_problems import Problem, Problems
+from simsvc.web.once import Answered, Made, made_by, once, shown_once
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
@@ -21,22 +24,21 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List the accounts."""
-    return _page()
+    """List the accounts; after one was invited, show its link, once."""
+    return _page(**_link())
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add an account and show its one-time link, this once."""
-    name, role = request.form.get("name", ""), request.form.get("role", "")
-    try:
-        if role not in ROLES:
-            raise NameRefused("Choose one of the roles in the list and try again.")
-        invitation = _accounts().add(name, role)
-    except (NameRefused, NameTaken) as refusal:
-        return _page(problem=refusal.sentence, name=name, role=role), status_of(refusal)
-    _log.info("user %s added user %s as %s", person().id, invitation.user.id, role)
-    return _invited(invitation)
+    """Add an account and lead to its one-time link, which is shown once."""
+    name, role, problems = request.form.get("name", ""), request.form.get("role", ""), Problems()
+    with problems.noting((NameRefused, NameTaken), "name"):
+        if role in ROLES:
+            return _to_link(once(lambda: _added(name, role)))
+        checked_name(name)
+    if role not in ROLES:
+        problems.note(NameRefused("Choose one of the roles in the list and try again."), "role")
+    return _page(problems=problems.found, name=name, role=role), problems.status
 
 
 @blueprint.post("/<user_id>/disable")
@@ -45,7 +47,7 @@ def disable(user_id: str) -> ResponseReturnValue:
     try:
         user = _accounts().disable(user_id)
     except LastAdmin as refusal:
-        return _page(refused=refusal.sentence), status_of(refusal)
+        return _page(problems=[Problem(refusal.sentence)]), status_of(refusal)
     _log.info("user %s disabled user %s", person().id, user.id)
     flash(gettext("%(name)s can no longer sign in.", name=user.name))
     return redirect(url_for("users.show"), 303)
@@ -62,19 +64,40 @@ def enable(user_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/<user_id>/link")
 def invite(user_id: str) -> ResponseReturnValue:
-    """Show a new one-time link, this once; password, sessions and older links count no more."""
-    invitation = _accounts().reset(user_id)
-    _log.info("user %s made a new link for user %s", person().id, user_id)
-    return _invited(invitation)
+    """Make a new one-time link, to be shown once; password, sessions and older links count no more."""
+    return _to_link(once(lambda: _reset(user_id)))
 
 
 def _accounts() -> Accounts:
     return services().accounts.acting(f"user:{person().id}")
 
 
-def _invited(invitation: Invitation) -> str:
-    link = services().settings.public_url + url_for("sign_in.welcome", token=invitation.token)
-    return _page(invitation=invitation, link=link)
+def _added(name: str, role: Role) -> Made:
+    invitation = _accounts().add(name, role)
+    _log.info("user %s added user %s as %s", person().id, invitation.user.id, role)
+    return Made(invitation.user.id, invitation.token)
+
+
+def _reset(user_id: str) -> Made:
+    invitation = _accounts().reset(user_id)
+    _log.info("user %s made a new link for user %s", person().id, user_id)
+    return Made(user_id, invitation.token)
+
+
+def _to_link(answered: Answered) -> ResponseReturnValue:
+    return redirect(url_for("users.show", link=answered.reference), 303)
+
+
+def _link() -> dict[str, object]:
+    """Return the link that was made for an account, this once, and whose it is."""
+    reference = request.args.get("link", "")
+    user_id = made_by(reference)
+    user = services().users.find(user_id) if user_id else None
+    if user is None:
+        return {}
+    token = shown_once(reference)
+    path = url_for("sign_in.welcome", token=token) if token else ""
+    return {"invited": user, "link": services().settings.public_url + path if path else ""}
 
 
 def _page(**words: object) -> str:

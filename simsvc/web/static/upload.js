@@ -1,6 +1,7 @@
 "use strict";
 // Drop, paste, camera, preview of photo and crop, size limit, progress. The form works without any of it.
-for (const form of document.querySelectorAll("form.upload")) {
+for (const form of document.querySelectorAll("form.upload:not(.batch-form)")) {
+  const { clear, show: showProblems, tokenFrom, sentenceOf } = window.simsvcForms;
   const part = (name) => form.querySelector(name);
   const area = part(".drop-area"), input = part("input[type=file]"), preview = part(".preview");
   const problem = part(".problem"), waiting = part(".waiting"), button = part("button[type=submit]");
@@ -17,7 +18,6 @@ for (const form of document.querySelectorAll("form.upload")) {
     problem.hidden = !words;
   };
   const pageOf = (text) => new DOMParser().parseFromString(text, "text/html");
-  const sentenceOf = (page) => (page?.querySelector(".form-problem") ?? page?.querySelector("main .lead"))?.textContent.trim();
 
   const cropOf = async (file, signal) => {
     const body = new FormData(), item = document.createElement("li");
@@ -80,6 +80,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     area.classList.remove("over");
     take(event.dataTransfer.files);
   });
+  area.addEventListener("dropped-beside", (event) => take(event.detail));
   document.addEventListener("paste", (event) => {
     const pictures = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
     if (pictures.length) { event.preventDefault(); take(pictures); }
@@ -113,11 +114,13 @@ for (const form of document.querySelectorAll("form.upload")) {
     request.addEventListener("error", () => { rest(); say(form.dataset.failed); });
     request.addEventListener("load", () => {
       if (request.status < 400) { location.assign(request.responseURL); return; }
-      const page = request.response, fresh = page?.querySelector("form.upload input[name=csrf_token]");
-      if (fresh) token.value = fresh.value; // the session is another one by now
+      const page = request.response;
+      tokenFrom(form, page);
       if (page?.getElementById("send-again") && !again) { send(true); return; }
       rest(); // what was typed and chosen stays where it is
+      if (showProblems(form, page)) return;
       say(sentenceOf(page) || form.dataset.failed, page?.querySelector(".sign-in-again"));
+      problem.focus();
     });
     waiting.hidden = sent.hidden = false;
     sent.value = 0;
@@ -126,8 +129,10 @@ for (const form of document.querySelectorAll("form.upload")) {
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (button.disabled) return;
     asking?.abort();
     closeCamera();
+    clear(form);
     say("");
     send(false);
   });

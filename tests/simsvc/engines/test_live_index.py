@@ -15,7 +15,7 @@ from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.face_journal import FILE, FaceJournal
-from simsvc.engines.live_index import FreshSegment, LiveIndex
+from simsvc.engines.live_index import FreshSegment, LiveGallery, LiveIndex
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace, changes_of, from_lines, to_line
@@ -97,6 +97,20 @@ def test_answers_equal_those_after_a_rebuild(built: AnnoyIndex, sets: list[Chang
         assert sorted(index.faces, key=lambda f: f.face_id) == sorted(oracle.faces, key=lambda f: f.face_id)
         for query in QUERIES:
             assert index.search(query, k) == oracle.search(query, k)
+
+
+@settings(max_examples=40)
+@given(st.lists(CHANGES, max_size=8), st.integers(0, 60), st.integers(1, 60))
+def test_a_page_by_age_is_a_part_of_all_faces_sorted(
+    built: AnnoyIndex, sets: list[ChangeSet], start: int, count: int
+) -> None:
+    """Whatever was added, relabelled, removed, erased, pages show the faces of answers, youngest first."""
+    gallery = LiveGallery(built.gallery, "demo", changes_of(sets))
+    faces = sorted(gallery.faces, key=lambda face: face.age_years)
+    page = gallery.by_age(start, count)
+    assert page.faces == tuple(faces[start : start + count])
+    assert page.count == len(faces)
+    assert page.sources == tuple(sorted({face.source for face in faces}))
 
 
 def test_two_hundred_added_faces_are_found_at_once(built: AnnoyIndex) -> None:

@@ -63,6 +63,7 @@ OPEN: list[tuple[str, str, str, int, int]] = [
     ("api_reference.show", "GET", "/api-reference", 200, 200),
     ("api_reference.objects", "GET", "/api-reference/objects", 200, 200),
     ("display.choose", "POST", "/display", 303, 303),
+    ("opening.lead", "GET", "/estimates", 303, 303),
     ("sign_in.form", "GET", "/sign-in", 200, 303),
     ("sign_in.enter", "POST", "/sign-in", 403, 403),
     ("sign_in.welcome", "GET", "/welcome/none", 410, 410),

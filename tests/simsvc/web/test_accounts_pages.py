@@ -47,7 +47,8 @@ def link_in(html: str) -> str:
 
 
 def invite(admin: FlaskClient, name: str, role: str = "underwriter") -> str:
-    return link_in(admin.post("/users", data={"name": name, "role": role}).text)
+    sent = admin.post("/users", data={"name": name, "role": role}, follow_redirects=True)
+    return link_in(sent.text)
 
 
 def enter(client: FlaskClient, name: str, password: str) -> int:
@@ -110,13 +111,14 @@ def test_the_list_of_accounts_disables_enables_and_resets(desk: Flask, admin: Fl
     assert enter(client_of(desk, None), "Managed", PASSWORD) == 403
     assert admin.post(f"/users/{user.id}/enable").status_code == 303
     assert enter(client_of(desk, None), "Managed", PASSWORD) == 303
-    assert link_in(admin.post(f"/users/{user.id}/link").text)
+    assert link_in(admin.post(f"/users/{user.id}/link", follow_redirects=True).text)
     assert enter(client_of(desk, None), "Managed", PASSWORD) == 403
 
 
 def test_names_are_shown_as_text(admin: FlaskClient) -> None:
     """Markup in a name is shown, never run, and a taken name is refused with what was typed kept."""
-    html = admin.post("/users", data={"name": "<script>alert(1)</script>", "role": "auditor"}).text
+    named = {"name": "<script>alert(1)</script>", "role": "auditor"}
+    html = admin.post("/users", data=named, follow_redirects=True).text
     assert "<script>alert" not in html
     again = admin.post("/users", data={"name": "<SCRIPT>alert(1)</script>", "role": "auditor"})
     assert again.status_code == 409
@@ -289,9 +291,9 @@ def test_the_record_says_who_asked(desk: Flask) -> None:
     url = upload(client, drawn_photo())
     row = desk.extensions["simsvc"].estimates.find(url.rpartition("/")[2]).estimate
     assert row.asked_by == account(desk, "underwriter", "Asking person").id
-    assert re.search(r"Asked for by</dt><dd>Asking person<", client.get(url).text)
+    assert re.search(r"Requested by</dt><dd>Asking person<", client.get(url).text)
     by_api = program(desk).post("/api/v1/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
-    assert "Asked for by</dt><dd>a test<" in client.get(f"/estimates/{by_api.get_json()['id']}").text
+    assert "Requested by</dt><dd>a test<" in client.get(f"/estimates/{by_api.get_json()['id']}").text
 
 
 def test_an_upload_without_a_session_is_not_judged(desk: Flask, nobody: FlaskClient) -> None:

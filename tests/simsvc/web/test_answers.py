@@ -53,11 +53,11 @@ def test_the_interval_is_in_the_answer_the_plot_and_in_words(calibrated: FlaskCl
     url = upload(calibrated, drawn_photo())
     answer = calibrated.get("/api/v1" + url, headers=bearer(calibrated.application)).get_json()
     html = calibrated.get(url).text
-    words = f"90% range 0 to {answer['age_years'] + 7:.0f}"
+    words = f"Likely between 0 and {answer['age_years'] + 7:.0f} (90% range)"
     assert answer["interval_years"] == [0.0, pytest.approx(answer["age_years"] + 7, abs=0.011)]
     assert answer["coverage"] == 0.9
     assert f"<strong>{words}</strong>" in html
-    assert re.search(rf'<desc id="plot-desc">The estimate is \d+ years\. The {words} years\.', html)
+    assert re.search(rf'<desc id="plot-desc">The estimate is \d+ years\. {re.escape(words)}\.', html)
     assert '<rect class="range"' in html
     assert "about 90" in html
     assert checked(html).inline == []
@@ -80,7 +80,7 @@ def test_a_withheld_estimate_leads_with_the_referral(withholding: FlaskClient) -
     html = withholding.get(url).text
     assert (answer["status"], answer["refer"]) == ("estimated", True)
     assert answer["refer_reason"] == "The face is blurred. Use a sharper photo."
-    assert html.index("Refer to a person") < html.index(answer["refer_reason"]) < html.index("Estimated age")
+    assert html.index("Send for review") < html.index(answer["refer_reason"]) < html.index("Estimated age")
     assert html.replace(f'title="{answer["refer_reason"]}"', "").count(answer["refer_reason"]) == 1
     assert checked(html).inline == []
 
@@ -88,8 +88,8 @@ def test_a_withheld_estimate_leads_with_the_referral(withholding: FlaskClient) -
 def test_an_estimate_that_stands_mentions_no_referral(client: FlaskClient) -> None:
     """Without a withheld flag nobody is referred to before the age; the decision's buttons come after it."""
     html = client.get(upload(client, drawn_photo())).text
-    assert "Refer to a person" not in html[: html.index("Estimated age")]
-    assert html.count("Refer to a person") == html.count(">Refer to a person</button>") == 1
+    assert "Send for review" not in html[: html.index("Estimated age")]
+    assert html.count("Need more") == html.count(">Need more</button>") == 1
 
 
 def test_support_and_quality_are_shown(client: FlaskClient) -> None:
@@ -100,8 +100,8 @@ def test_support_and_quality_are_shown(client: FlaskClient) -> None:
     assert 0 <= answer["support"] <= 1
     assert answer["quality"]["face_px"] > 48
     assert set(answer["evidence"]) == {"neighbours_age_years", "close", "count"}
-    assert "What the photo offers for judging" in html
-    assert "Support by the labelled faces" in html
+    assert "Photo quality" in html
+    assert "Support by the reference faces" in html
 
 
 def test_a_damaged_calibration_stops_the_service_with_a_sentence(site: Settings, tmp_path: Path) -> None:

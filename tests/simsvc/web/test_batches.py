@@ -71,7 +71,7 @@ def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -
     files = {"in/a.jpg": drawn_photo(1), "in/b.jpg": b"no photo", "c.jpg": drawn_photo(2)}
     files["cases.csv"] = b"file,case\na.jpg,L-1\nc.jpg,L-3\n"
     batch_id = sent(client, [(zipped(files), "photos.zip")])
-    assert "0 of 3 judged" in client.get(f"/batches/{batch_id}").text
+    assert "0 of 3 done" in client.get(f"/batches/{batch_id}").text
     judge_all(desk, batch_id)
     rows = table(client, batch_id)
     assert [(row["file"], row["case"], row["status"]) for row in rows] == [
@@ -87,7 +87,7 @@ def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -
     assert [found.id for found in desk.estimates.of_case("L-1")] == [rows[0]["record"]]
     assert f"{record.age_years:.2f}" == rows[0]["age_years"]
     html = client.get(f"/batches/{batch_id}").text
-    assert "3 of 3 judged" in html
+    assert "3 of 3 done" in html
     assert f'/estimates/{rows[0]["record"]}"' in html
     checked(html)
 

@@ -135,5 +135,5 @@ def test_without_an_index_the_page_says_so(site: Settings, tmp_path: Path) -> No
     """No build, no histogram, and what the operator does about it."""
     app = create_app(replace(site, index_root=tmp_path / "none"))
     html = signed_in(app).get("/indexes").text
-    assert "no photo can be judged" in html
+    assert "no age can be estimated" in html
     assert "flask index build" in html

@@ -70,6 +70,43 @@ def test_translations_keep_every_gap() -> None:
             assert wanted - found <= {("", "2")}, message.id
 
 
+DEAD = (
+    "带标签人脸",
+    "估算",
+    "判读",
+    "判断",
+    "截图",
+    "采信",
+    "改定",
+    "被取代",
+)
+"""Words that the catalogue once used beside the one term that each thing has now."""
+AT = r"[\u4e00-\u9fff\u201c\u201d\uff08\uff09]"
+HALF_WIDTH = re.compile(rf"{AT}[,;:!?()]|[,;:!?()]{AT}|{AT}\.(?![A-Za-z0-9])")
+CODE = re.compile(r"`[^`]*`|%\(\w+\)s|<[^>]*>|%%|[{]\d*[}]")
+
+
+def chinese() -> list[tuple[str, str]]:
+    messages = [message for message in read_catalogue("zh_Hans") if message.id]
+    return [(_key(message)[0], text) for message in messages for text in _texts(message)]
+
+
+def test_the_catalogue_has_one_word_for_each_thing() -> None:
+    """None of the words that were given up is back; a screenshot is no crop of ours."""
+    kept = {"is the original file, not a screenshot or a thumbnail"}
+    dead = [(text, word) for id_, text in chinese() for word in DEAD if word in text and id_ not in kept]
+    assert dead == []
+    book = dict(chinese())
+    assert book["never used"] == "从未使用"
+    assert book["Token name"] == "名称"
+    assert book["Reference faces"] == "参考人脸"
+
+
+def test_the_catalogue_is_punctuated_in_full_width() -> None:
+    """No ASCII comma, colon, semicolon, mark or bracket stands at a Chinese character, nor a full stop."""
+    assert [text for _, text in chinese() if HALF_WIDTH.search(CODE.sub("", text))] == []
+
+
 def test_a_sentence_is_found_by_its_form(book: PhraseBook) -> None:
     """Figures pass through; what stands in a gap is translated too; several sentences are taken apart."""
     assert book.translate("The face is blurred. Use a sharper photo.") == "人脸模糊。请使用更清晰的照片。"
@@ -113,7 +150,7 @@ def test_the_plot_speaks_chinese(book: PhraseBook) -> None:
     """Its description and the words of its range are translated whole."""
     plot = age_plot(40.0, [Neighbour("a", 41.0, 0.2)], (33.0, 47.0), 0.9)
     assert not LATIN_SENTENCE.search(book.translate(plot.description))
-    assert book.translate(range_words((33.0, 47.0), 0.9)) == "90% 区间 33 至 47"
+    assert book.translate(range_words((33.0, 47.0), 0.9)) == "可能在 33 至 47 岁之间\uff0890% 区间\uff09"
 
 
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.4", b"hello", b"GIF89a", b"\xff\xd8\xff\xe0"])
@@ -159,9 +196,9 @@ def test_the_choice_of_language_is_kept(client: FlaskClient) -> None:
     response = client.post("/display", data={"language": "zh_Hans", "next": "/gallery"})
     assert (response.status_code, response.headers["Location"]) == (303, "/gallery")
     assert "HttpOnly" in response.headers["Set-Cookie"]
-    assert "带标签人脸" in client.get("/gallery", headers={"Accept-Language": "en"}).text
+    assert "参考人脸" in client.get("/gallery", headers={"Accept-Language": "en"}).text
     client.post("/display", data={"language": "en"})
-    assert "The labelled faces" in client.get("/gallery").text
+    assert "Reference faces" in client.get("/gallery").text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

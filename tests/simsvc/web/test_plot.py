@@ -60,4 +60,4 @@ def test_no_interval_no_shade() -> None:
     """Without an interval there is nothing to shade and nothing to say."""
     assert age_plot(40, []).span is None
     assert range_words(None, None) == ""
-    assert range_words((41.2, 55.8), 0.9) == "90% range 41 to 56"
+    assert range_words((41.2, 55.8), 0.9) == "Likely between 41 and 56 (90% range)"

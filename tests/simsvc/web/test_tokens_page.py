@@ -20,9 +20,13 @@ def client(app: Flask) -> FlaskClient:
     return signed_in(app, "admin")
 
 
+def make(client: FlaskClient) -> str:
+    return client.post("/tokens", data=FORM, follow_redirects=True).text
+
+
 def test_a_token_is_shown_once(app: Flask, client: FlaskClient) -> None:
     """The page that makes a token shows its text, which opens the API; the list never shows it again."""
-    made = client.post("/tokens", data=FORM)
+    made = client.post("/tokens", data=FORM, follow_redirects=True)
     found = re.search(r"simsvc_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", made.text)
     assert found
     headers = {"Authorization": f"Bearer {found[0]}"}
@@ -35,7 +39,7 @@ def test_a_token_is_shown_once(app: Flask, client: FlaskClient) -> None:
 
 def test_a_token_is_revoked_on_the_page(app: Flask, client: FlaskClient) -> None:
     """Revoked, it opens nothing, and the page says so instead of offering to revoke it."""
-    found = re.search(r"simsvc_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", client.post("/tokens", data=FORM).text)
+    found = re.search(r"simsvc_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", make(client))
     assert found
     page = client.post(f"/tokens/{found[1]}/revoke", follow_redirects=True).text
     assert "opens nothing any more" in page
@@ -55,7 +59,7 @@ def test_a_form_that_cannot_be_is_shown_again(client: FlaskClient) -> None:
 
 def test_both_acts_are_in_the_log(app: Flask, client: FlaskClient) -> None:
     """Making and revoking are events of the person, without the token's name or text."""
-    found = re.search(r"simsvc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", client.post("/tokens", data=FORM).text)
+    found = re.search(r"simsvc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", make(client))
     assert found
     client.post(f"/tokens/{found[1]}/revoke")
     with app.extensions["simsvc"].log.snapshot() as snapshot:

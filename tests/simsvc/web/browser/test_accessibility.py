@@ -23,6 +23,7 @@ NO_PAGE = {
     "batches.results",
     "decisions.sheet",
     "history.export",
+    "opening.lead",
 }
 """What answers GET with something else than a page; so do pictures."""
 SETTLED = """async () => {
@@ -121,7 +122,7 @@ def test_axe_finds_nothing_where_words_are_kept(
     page.goto(addresses["pages.show"])
     page.get_by_label("Note").fill("kept")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Refer to a person").click()
+    page.get_by_role("button", name="Need more").click()
     page.wait_for_url("**/decisions")
     found += in_both_themes(page)
     sign_in(page.context, live, "underwriter")

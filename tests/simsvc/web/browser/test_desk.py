@@ -39,7 +39,7 @@ def test_the_printed_link_leads_to_a_result(open_page: Open, live: Live, photo: 
     page = open_page()
     page.goto(link)
     page.get_by_label("New password", exact=True).fill(PASSWORD)
-    page.get_by_label("New password once more").fill(PASSWORD)
+    page.get_by_label("Confirm new password").fill(PASSWORD)
     page.get_by_role("button", name="Set the password and sign in").click()
     upload(page, photo)
     expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
@@ -120,9 +120,9 @@ def test_a_batch_is_followed_to_its_end(open_page: Open, tmp_path: Path) -> None
     page = open_page("underwriter")
     page.goto("/batches")
     page.set_input_files("#photos", path)
-    page.get_by_role("button", name="Judge the photos").click()
+    page.get_by_role("button", name="Estimate ages").click()
     expect(page.get_by_role("status")).to_contain_text(
-        "4 of 4 judged: 3 with an estimate, 1 refused", timeout=60_000
+        "4 of 4 done: 3 with an estimate, 1 without a result", timeout=60_000
     )
     expect(page.get_by_role("row").nth(1)).to_contain_text("L-17")
     with page.expect_download() as download:
@@ -137,5 +137,5 @@ def test_a_batch_needs_no_javascript(open_page: Open, photo: Path) -> None:
     page = open_page("underwriter", script=False)
     page.goto("/batches")
     page.set_input_files("#photos", photo)
-    page.get_by_role("button", name="Judge the photos").click()
-    expect(page.get_by_role("status")).to_contain_text("1 of 1 judged", timeout=60_000)
+    page.get_by_role("button", name="Estimate ages").click()
+    expect(page.get_by_role("status")).to_contain_text("1 of 1 done", timeout=60_000)

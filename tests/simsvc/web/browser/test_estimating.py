@@ -54,11 +54,11 @@ def test_the_crop_is_shown_before_the_photo_is_sent(open_page: Open, photo: Path
     page.goto("/")
     page.set_input_files("#photo", photo)
     expect(page.get_by_role("img", name="The chosen photo")).to_be_visible()
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     letter = {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"no photo"}
     page.set_input_files("#photo", [letter])
     expect(page.locator(".as-judged")).to_contain_text("This file is not a photo")
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_have_count(0)
+    expect(page.get_by_role("img", name="Face we will use")).to_have_count(0)
     expect(page.get_by_role("button", name="Estimate age")).to_be_enabled()
 
 
@@ -82,7 +82,7 @@ def test_a_photo_is_pasted(open_page: Open) -> None:
     page.goto("/")
     page.evaluate(TO_CLIPBOARD, base64.b64encode(drawn_photo(22)).decode())
     page.keyboard.press("Control+V")
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     assert len(chosen(page)) == 1
     estimate(page)
 
@@ -96,7 +96,7 @@ def test_a_photo_is_taken(open_page: Open) -> None:
     until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
     track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take the photo").click()
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     assert chosen(page) == ["camera.jpg"]
     assert track.evaluate("track => track.readyState") == "ended"
     estimate(page)
@@ -108,7 +108,7 @@ def test_the_upload_tells_how_far_it_is(open_page: Open) -> None:
     page.goto("/")
     large = {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": drawn_photo(23) + bytes(range(256)) * 2_000}
     page.set_input_files("#photo", [large])
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     line = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 250_000}
     line.send("Network.emulateNetworkConditions", slow)
@@ -130,13 +130,14 @@ def test_several_photos_become_a_case(open_page: Open, photo: Path) -> None:
     )
     page.get_by_label("Declared birth date").fill("1980-02-29")
     page.get_by_role("button", name="Estimate age").click()
-    expect(page.locator("#photo-problem")).to_contain_text("belong to one case")
+    expect(page.locator("#case-error")).to_contain_text("belong to one case")
+    expect(page.get_by_label("Case reference")).to_be_focused()
     assert chosen(page) == ["me.jpg", "second.jpg"]
     assert page.get_by_label("Declared birth date").input_value() == "1980-02-29"
     page.get_by_label("Case reference").fill("several/2")
     page.get_by_role("button", name="Estimate age").click()
     page.wait_for_url("**/cases/several/2")
-    expect(page.get_by_role("img", name="The face as it was judged")).to_have_count(2)
+    expect(page.get_by_role("img", name="The face we used")).to_have_count(2)
     expect(page.get_by_text("The median of 2 photos")).to_be_visible()
 
 
@@ -145,13 +146,13 @@ def test_a_session_lost_while_sending_loses_nothing(open_page: Open, live: Live,
     page = open_page("underwriter", refused=True)
     page.goto("/")
     page.set_input_files("#photo", photo)
-    expect(page.get_by_role("img", name="The face as it will be judged")).to_be_visible()
+    expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     page.get_by_text("Case and declared dates").click()
     page.get_by_label("Case reference").fill("lost and found")
     page.get_by_label("Declared birth date").fill("1990-05-04")
     page.context.clear_cookies()
     page.get_by_role("button", name="Estimate age").click()
-    expect(page.locator("#photo-problem")).to_contain_text("Your session has ended")
+    expect(page.locator("#photo-problem")).to_contain_text("Your session ended")
     assert page.locator("#photo-problem").get_by_role("link").get_attribute("href") == "/sign-in"
     assert chosen(page) == ["me.jpg"]
     sign_in(page.context, live, "underwriter")

@@ -1,0 +1,186 @@
+"""Reference faces whose pictures are gone, and the page of all of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from simsvc.engines.gallery import OFFSETS, THUMBNAILS
+from simsvc.engines.shelf import IndexShelf
+from simsvc.engines.sources import read_source
+from simsvc.flows.build_index import BuildRequest, build
+from simsvc.settings import Settings
+from simsvc.web import create_app
+from simsvc.wiring import Services, index_services
+from simsvc.wiring_keep import eraser, retire_build
+from tests.simsvc.web.signed_in import signed_in
+from tests.simsvc.web.test_links import Linked
+from tests.simsvc.web.test_pages import upload
+from tests.small_site import draw_gallery, drawn_photo, make_small_site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    return make_small_site(tmp_path, faces=15)
+
+
+def served(site: Settings) -> Iterator[Flask]:
+    app = create_app(site)
+    yield app
+    app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def app(site: Settings) -> Iterator[Flask]:
+    yield from served(site)
+
+
+@pytest.fixture
+def desk(app: Flask) -> Services:
+    services: Services = app.extensions["simsvc"]
+    return services
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return signed_in(app)
+
+
+def build_of(site: Settings) -> Path:
+    return next(path for path in (site.index_root / "demo").iterdir() if path.name.startswith("b-"))
+
+
+def another_build(site: Settings, folder: Path, name: str = "own", faces: int = 70) -> str:
+    """Build an index of faces of a source called "folder" and put it into service."""
+    services = index_services(site)
+    source = read_source("folder", draw_gallery(folder, faces))
+    shelf = IndexShelf(site.index_root)
+    request = BuildRequest(name, (source,))
+    build(
+        request,
+        services.detector,
+        services.model("onnx"),
+        shelf,
+        on_built=services.on_built,
+        progress=lambda _done, _total: None,
+    )
+    label = next(label for label in shelf.labels() if label.startswith(f"{name}/"))
+    shelf.switch(label)
+    return label
+
+
+def seen(client: FlaskClient, path: str) -> str:
+    """Return a page, once every picture on it is known to load."""
+    response = client.get(path)
+    assert response.status_code == 200
+    for link in Linked(response.text).links:
+        if link.endswith((".jpg", ".png")):
+            picture = client.get(link)
+            assert picture.status_code == 200, link
+            assert picture.data.startswith((b"\xff\xd8", b"\x89PNG")), link
+    return response.text
+
+
+def retired(site: Settings, desk: Services) -> None:
+    label = f"demo/{build_of(site).name}"
+    another_build(site, site.gallery_dir.parent / "own", faces=15)
+    retire_build(desk, label, "command", force=True)
+
+
+def removed(site: Settings, desk: Services) -> None:
+    del desk
+    shutil.rmtree(build_of(site))
+
+
+def zeroed(site: Settings, desk: Services) -> None:
+    del desk
+    path = build_of(site) / THUMBNAILS
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize(
+    ("happen", "words"),
+    [(retired, "no longer here"), (removed, "no longer here"), (zeroed, "their picture is damaged")],
+)
+def test_faces_without_pictures_are_told(
+    site: Settings,
+    desk: Services,
+    client: FlaskClient,
+    happen: Callable[[Settings, Services], None],
+    words: str,
+) -> None:
+    """No broken picture: a sentence says why, ages, similarities and names stay, also side by side."""
+    path = upload(client, drawn_photo())
+    before = seen(client, path)
+    happen(site, desk)
+    after = seen(client, path)
+    assert words in after
+    assert words not in before
+    assert after.count("No picture") == 12
+    assert "/faces/demo" not in after
+    for kept in (r'face-age">(\d+ years?)<', r"similarity (\d\.\d\d)</span>"):
+        assert re.findall(kept, after) == re.findall(kept, before)
+    assert len(re.findall(r'face-source">demo, \d{3}\.jpg<', after)) == 12
+    beside = seen(client, f"{path}/faces/1")
+    assert words in beside
+    assert "No picture" in beside
+
+
+def test_a_damaged_build_is_told(site: Settings, client: FlaskClient) -> None:
+    """A build whose files disagree shows no picture, and says that it is damaged."""
+    path = upload(client, drawn_photo())
+    (build_of(site) / OFFSETS).unlink()
+    for app in served(site):  # a worker that has not opened it yet
+        html = seen(signed_in(app), path)
+        assert "is damaged" in html
+        assert html.count("No picture") == 12
+
+
+def test_an_erased_face_leaves_the_others_their_pictures(
+    site: Settings, desk: Services, client: FlaskClient
+) -> None:
+    """One of twelve is erased: eleven pictures, and the twelfth says so."""
+    del site
+    path = upload(client, drawn_photo())
+    near = desk.estimates.find(path.rpartition("/")[2]).estimate.neighbours[4]
+    eraser(desk).face(near.face_id, "command")
+    html = seen(client, path)
+    assert len(re.findall(r'<img src="/faces/demo', html)) == 11
+    assert html.count("No picture") == 1
+    assert ">erased<" in html
+    assert "Faces without a picture were erased" in html
+    assert near.face_id not in seen(client, "/gallery")
+
+
+def test_the_page_of_faces_shows_those_in_service(site: Settings, tmp_path: Path) -> None:
+    """Own faces are shown by age, page by page, with their thumbnails, to every role."""
+    label = another_build(site, tmp_path / "own")
+    for app in served(site):
+        for role in ("underwriter", "auditor", "admin"):
+            client = signed_in(app, role)  # type: ignore[arg-type]  # a role by its name
+            pages = [seen(client, f"/gallery?page={page}") for page in (1, 2)]
+            ages = [int(age) for html in pages for age in re.findall(r'face-age">(\d+) year', html)]
+            assert ages == sorted(ages)
+            assert len(ages) == app.extensions["simsvc"].corridor().index().count
+            assert [html.count("<img") for html in pages] == [60, len(ages) - 60]
+            assert f'<img src="/faces/{label}/' in pages[0]
+        assert 'href="?page=2"' in pages[0]
+        assert client.get("/gallery?page=99").text.count("<img") == len(ages) - 60
+        assert signed_in(app).get("/gallery?page=x").status_code == 200
+
+
+def test_damaged_thumbnails_are_not_shown_as_broken_pictures(site: Settings, client: FlaskClient) -> None:
+    """The page of faces keeps the ages and says that there is no picture."""
+    client.get("/gallery")
+    zeroed(replace(site), None)  # type: ignore[arg-type]  # it needs no services
+    html = seen(client, "/gallery")
+    assert html.count("No picture") == 15
+    assert len(re.findall(r'face-age">', html)) == 15

@@ -43,6 +43,10 @@ class Aim:
         return {"aim": self.what, "wanted": wanted, "measured": self.value, "met": met}
 
 
+WITHHELD = "withheld_estimates"
+"""Name of the section on what withholding buys."""
+
+
 def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
     """Return the section of figures; what was left out is left out here too."""
     test = measured["test"]
@@ -58,7 +62,7 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
         "fairface": ("fairface_labelled_with_bands_of_ages", _fairface),
         "framing": ("moved_or_scaled_crops", lambda document: document["changes"]),
         "coverage": ("intervals_on_the_test_part", lambda document: document["parts"]),
-        "withheld": ("withheld_estimates", _withheld),
+        "withheld": (WITHHELD, withheld_section),
         "neighbours": ("neighbours", _neighbours),
     }
     section |= {title: lay(measured[name]) for name, (title, lay) in laid_out.items() if name in measured}
@@ -174,7 +178,7 @@ def _neighbours(document: Document) -> dict[str, Any]:
     return {**facts, "candidates": rows}
 
 
-def _withheld(document: Document) -> dict[str, Any]:
+def withheld_section(document: Document) -> dict[str, Any]:
     """Return the tables of `trainer withhold`: what each set of photos gives a table of its own."""
     kept = {key: value for key, value in document.items() if key not in BOOKKEEPING}
     for key in ("trade", "ruled"):

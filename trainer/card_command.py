@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simsvc.engines.bundle import load_bundle
+from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.durable_files import replace_bytes, replace_text
-from simsvc.engines.model_card import DOCUMENT, PLOTS
+from simsvc.engines.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.errors import SettingsError
 from trainer import card_plots, card_sections
+from trainer.card_analysis import WITHHELD, withheld_section
 from trainer.card_measured import MEASURED, MEASUREMENTS, read
 from trainer.card_run import read_run
 from trainer.export_command import BUNDLE
@@ -34,11 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=sorted(set(MEASUREMENTS) - {"test"}),
         help="leave a measured file out on purpose; the card says so; repeatable",
     )
+    parser.add_argument(
+        "--only-withheld",
+        action="store_true",
+        help="bring the card up to bounds that were measured anew, and leave all else in it as it is",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read and check everything, make everything, and only then write."""
     bundle = load_bundle(args.bundle)
+    if args.only_withheld:
+        return _renew_withheld(bundle, args.measured)
     measured = read(args.measured, bundle, args.without)
     name = args.run or bundle.name
     origin = read_run(Path(name) if Path(name).is_dir() else RUNS / name, bundle)
@@ -58,6 +66,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _renew_withheld(bundle: Bundle, folder: Path) -> int:
+    card = read_card(bundle.folder)
+    if card is None:
+        raise SettingsError("This model has no card yet. Write a whole one, without --only-withheld.")
+    (document,) = read(folder, bundle, set(MEASUREMENTS) - {"withheld"}).values()
+    card["quantitative_analysis"][WITHHELD] = withheld_section(document)
+    replace_bytes(bundle.folder / "withheld.png", card_plots.withheld(document))
+    _write_document(bundle.folder, card)
+    print(f"{bundle.folder}: {WITHHELD} of {DOCUMENT} and its plot")
+    return 0
+
+
+def _write_document(folder: Path, card: dict[str, Any]) -> None:
+    replace_text(folder / DOCUMENT, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
 def _write(folder: Path, card: dict[str, Any], pictures: dict[str, bytes]) -> None:
     """Write plots and then the card; plots of an earlier card that were not drawn now go away."""
     for name in PLOTS:
@@ -65,4 +89,4 @@ def _write(folder: Path, card: dict[str, Any], pictures: dict[str, bytes]) -> No
             replace_bytes(folder / f"{name}.png", pictures[name])
         else:
             (folder / f"{name}.png").unlink(missing_ok=True)
-    replace_text(folder / DOCUMENT, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    _write_document(folder, card)

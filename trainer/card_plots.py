@@ -54,11 +54,7 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     if "framing" in measured:
         pictures["framing"] = _picture(lambda axes: panels.framing(axes, measured["framing"]))
     if "withheld" in measured:
-        withheld = measured["withheld"]
-        pictures["withheld"] = _picture(
-            lambda axes: panels.withheld_error(axes, withheld),
-            lambda axes: panels.withheld_share(axes, withheld),
-        )
+        pictures["withheld"] = withheld(measured["withheld"])
     if "neighbours" in measured:
         pictures["neighbours"] = _picture(
             lambda axes: panels.neighbours(axes, measured["neighbours"]), tall_in=5.6
@@ -69,6 +65,13 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
             lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
         )
     return pictures
+
+
+def withheld(document: Document) -> bytes:
+    """Return the plot of what withholding buys, as PNG."""
+    return _picture(
+        lambda axes: panels.withheld_error(axes, document), lambda axes: panels.withheld_share(axes, document)
+    )
 
 
 def _picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:

@@ -31,8 +31,8 @@ def pick(faces: Sequence[Face]) -> PickedFace:
     found = sorted((f for f in faces if f.confidence >= MIN_CONFIDENCE), key=lambda f: -f.area_px)
     if not found:
         raise NoFace(
-            "No face was found. Use a photo that shows the applicant's face from the front, "
-            "well lit and upright."
+            "No face was found. Use a photo that shows the applicant's face from the front, well lit and "
+            "upright. If the face is small in the photo, crop the photo to it."
         )
     main, *others = found
     rivals = [f for f in others if f.area_px >= RIVAL_AREA * main.area_px]
@@ -44,7 +44,7 @@ def pick(faces: Sequence[Face]) -> PickedFace:
     if main.side_px < MIN_FACE_PX:
         raise FaceTooSmall(
             f"The face is only {main.side_px:.0f} pixels across; at least {MIN_FACE_PX:.0f} are needed. "
-            "Use a photo taken closer, or the original instead of a reduced copy."
+            "Crop the original photo to the face, or use one taken closer."
         )
     return PickedFace(main, (OTHER_FACES,) if others else ())
 

@@ -111,9 +111,7 @@ def test_a_sentence_is_found_by_its_form(book: PhraseBook) -> None:
     """Figures pass through; what stands in a gap is translated too; several sentences are taken apart."""
     assert book.translate("The face is blurred. Use a sharper photo.") == "人脸模糊。请使用更清晰的照片。"
     small = "The face is only 31 pixels across; at least 48 are needed. "
-    assert "31" in book.translate(
-        f"{small}Use a photo taken closer, or the original instead of a reduced copy."
-    )
+    assert "31" in book.translate(f"{small}Crop the original photo to the face, or use one taken closer.")
     pdf = "This file is a PDF document, which is not accepted. Save it as JPEG or PNG and try again."
     assert book.translate(pdf).startswith("此文件是PDF 文档")
     both = book.translate(f"{FLAGS['blurred']} {FLAGS['tilted']}")

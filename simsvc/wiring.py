@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import make_url
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
@@ -51,7 +50,7 @@ from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.cases import HistoryStore
-from simsvc.store.database import Database
+from simsvc.store.database import Database, sqlite_file
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
@@ -400,9 +399,8 @@ def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callab
 
 def private_places(settings: Settings) -> PrivatePlaces:
     """Return where the service keeps what nobody else may read."""
-    url = make_url(settings.database_url)
-    sqlite = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
-    database = sqlite_files(Path(str(url.database))) if sqlite else ()
+    file = sqlite_file(settings.database_url)
+    database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir)
     home = settings.secret_key_file.parent  # of an installation, unless it is run in the root of the machine
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
@@ -16,6 +14,7 @@ from simsvc.flows.look_over import look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
+from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values.findings import Finding
 from simsvc.wiring import Services, private_places
@@ -66,8 +65,8 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
 
 def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders that the service writes to."""
-    url = make_url(settings.database_url)
-    beside = (Path(url.database).parent,) if url.drivername.startswith("sqlite") and url.database else ()
+    file = sqlite_file(settings.database_url)
+    beside = (file.parent,) if file else ()
     return (*beside, settings.index_root, settings.model_root, settings.batch_dir)
 
 

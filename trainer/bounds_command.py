@@ -52,9 +52,12 @@ EDGES: dict[str, tuple[float, ...]] = {
     "face_px": (48, 52, 56, 60, 70, 80, 100, np.inf),
     "crop_outside": (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.01),
     "box_outside": (0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 1.01),
+    "roll_deg": (0, 3, 6, 8, 10, 12, 14, 17, 20, np.inf),
     "border_gap": (-np.inf, 0, 0.05, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3, np.inf),
 }
 """Measure to the bins of its table."""
+EITHER_SIDE = ("roll_deg", "yaw")
+"""Measures whose sign does not matter."""
 ABOUT: dict[str, tuple[str, ...]] = {
     "sharpness": ("blur",),
     "luminance": ("dark", "bright"),
@@ -63,6 +66,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "face_px": ("small",),
     "crop_outside": ("cut",),
     "box_outside": ("cut",),
+    "roll_deg": ("tilted", "turned"),
     "border_gap": ("cut",),
 }
 """Measure to the kinds of copies that it should notice."""
@@ -166,7 +170,7 @@ class _Judge:
         """Return how far estimates lie outside their bands, by how far the head is turned aside."""
         seen = [self._banded(photo) for photo in tqdm(photos, desc="bands", unit="photo")]
         ages = np.array([np.nan if one.age_years is None else one.age_years for one in seen])
-        outside, yaws = outside_years(ages, photos), np.abs([_value(one, "yaw") for one in seen])
+        outside, yaws = outside_years(ages, photos), np.array([_value(one, "yaw") for one in seen])
         rows = []
         for low, high in pairwise(YAW_EDGES):
             mine = outside[(yaws >= low) & (yaws < high)]
@@ -239,7 +243,9 @@ def _bins(pairs: Sequence[Pair], measure_name: str, kinds: Sequence[str]) -> lis
 
 def _value(seen: Seen, name: str) -> float:
     value = getattr(seen.quality, name, None)
-    return float("nan") if value is None else float(value)
+    if value is None:
+        return float("nan")
+    return abs(float(value)) if name in EITHER_SIDE else float(value)
 
 
 def _outcome(pairs: Sequence[Pair]) -> dict[str, Any]:

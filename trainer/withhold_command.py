@@ -171,7 +171,8 @@ def measured_document(measuring: Measuring, banded: Sequence[BandedPhoto]) -> di
     names = "+".join(sorted({row.source for row in valid.rows}))
     source = (
         f"python -m trainer withhold: {len(valid.rows)} validation faces of {names}, "
-        f"{len(DEGRADATIONS)} degraded copies each of {len(valid.copied)} of them"
+        f"{len(DEGRADATIONS)} degraded copies each of {len(valid.copied)} of them; "
+        "python -m trainer bounds: photos of many sources and their copies"
     )
     entries = withhold_rules.entries(chosen, source, bundle.sha256, measuring.gallery_faces)
     rules = parse_rules({**bundle.raw, **entries}, bundle.sha256)

@@ -170,6 +170,16 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database, or None for any other, and for a URL that cannot be read."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # told when the database is opened
+        return None
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
+    return Path(str(parsed.database)) if is_file else None
+
+
 def without_password(url: str) -> str:
     """Return an address with *** in the place of its password; nothing of one that cannot be read."""
     try:

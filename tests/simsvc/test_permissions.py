@@ -33,10 +33,15 @@ from tests.small_site import make_small_site
 @pytest.fixture(scope="module")
 def site() -> Iterator[Settings]:
     with open_folder() as folder:
-        made = make_small_site(folder / "site", faces=15)
-        for path in (folder / "site").rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        yield made
+        yield make_small_site(folder / "site", faces=15)
+
+
+@pytest.fixture(autouse=True)
+def _opened(site: Settings) -> None:
+    """Open to every account what the service keeps shut, and shuts again whenever it starts."""
+    top = site.index_root.parent
+    for path in (top, *top.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def build_of(site: Settings) -> Path:

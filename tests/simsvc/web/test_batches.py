@@ -69,22 +69,22 @@ def waiting_files(desk: Services) -> list[Path]:
 def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -> None:
     """Each photo gets a record of who sent it, cases come from the table in the ZIP, refusals are results."""
     files = {"in/a.jpg": drawn_photo(1), "in/b.jpg": b"no photo", "c.jpg": drawn_photo(2)}
-    files["cases.csv"] = b"file,case\na.jpg,L-1\nc.jpg,L-3\n"
+    files["cases.csv"] = b"file,case\na.jpg,Z-1\nc.jpg,Z-3\n"
     batch_id = sent(client, [(zipped(files), "photos.zip")])
     assert "0 of 3 done" in client.get(f"/batches/{batch_id}").text
     judge_all(desk, batch_id)
     rows = table(client, batch_id)
     assert [(row["file"], row["case"], row["status"]) for row in rows] == [
-        ("a.jpg", "L-1", "estimated"),
+        ("a.jpg", "Z-1", "estimated"),
         ("b.jpg", "", "refused"),
-        ("c.jpg", "L-3", "estimated"),
+        ("c.jpg", "Z-3", "estimated"),
     ]
     assert "not a photo" in rows[1]["sentence"]
     record = desk.estimates.find(rows[0]["record"]).estimate
     asked_by = desk.users.named("underwriter")
     assert asked_by is not None
     assert (record.photo_name, record.asked_by) == ("a.jpg", asked_by.id)
-    assert [found.id for found in desk.estimates.of_case("L-1")] == [rows[0]["record"]]
+    assert [found.id for found in desk.estimates.of_case("Z-1")] == [rows[0]["record"]]
     assert f"{record.age_years:.2f}" == rows[0]["age_years"]
     html = client.get(f"/batches/{batch_id}").text
     assert "3 of 3 done" in html

@@ -54,6 +54,9 @@ SimsvcError
 │   ├── KeyTaken               key_taken
 │   ├── ModelNotFound          model_not_found
 │   ├── FormExpired            form_expired
+│   ├── FormFromElsewhere      form_from_elsewhere
+│   ├── CookieMissing          no_cookie
+│   ├── BodyTooSlow            too_slow
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
 │   ├── PhotosRefused          photos_refused
@@ -329,6 +332,24 @@ class RequestError(SimsvcError):
     """The request lacks something."""
 
     code = "bad_request"
+
+
+class BodyTooSlow(RequestError):
+    """The request came too slowly to be waited for."""
+
+    code = "too_slow"
+
+
+class FormFromElsewhere(RequestError):
+    """A form was sent from another site."""
+
+    code = "form_from_elsewhere"
+
+
+class CookieMissing(RequestError):
+    """A form was sent without the cookie of its session."""
+
+    code = "no_cookie"
 
 
 class PhotoMissing(RequestError):

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from simsvc.web.current import services
 from simsvc.web.forms import local_path
 from simsvc.web.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
+from simsvc.web.prefix import cookie_path
 
 blueprint = Blueprint("display", __name__)
 
@@ -29,4 +30,6 @@ def choose() -> ResponseReturnValue:
 def _keep(response: object, name: str, value: str) -> None:
     assert isinstance(response, Response)  # noqa: S101 - told to mypy: Flask's redirect returns Werkzeug's type
     secure = services().settings.tls
-    response.set_cookie(name, value, max_age=A_YEAR_S, httponly=True, samesite="Lax", secure=secure)
+    response.set_cookie(
+        name, value, max_age=A_YEAR_S, path=cookie_path(), httponly=True, samesite="Lax", secure=secure
+    )

@@ -13,6 +13,7 @@ from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
+from simsvc.web.prefix import public_link
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
@@ -73,7 +74,7 @@ def _accounts() -> Accounts:
 
 
 def _invited(invitation: Invitation) -> str:
-    link = services().settings.public_url + url_for("sign_in.welcome", token=invitation.token)
+    link = public_link("sign_in.welcome", token=invitation.token)
     return _page(invitation=invitation, link=link)
 
 

@@ -47,6 +47,7 @@ SimsvcError
 │   ├── ScopeMissing           scope_missing
 │   ├── InputRefused           input_refused
 │   ├── NotJson                not_json
+│   ├── JsonRefused            json_refused
 │   ├── CursorRefused          cursor_refused
 │   ├── PeriodRefused          period_refused
 │   ├── NothingJudged          nothing_judged
@@ -418,6 +419,12 @@ class NotJson(RequestError):
     """The body should be JSON and is something else."""
 
     code = "not_json"
+
+
+class JsonRefused(RequestError):
+    """The body is not JSON, or such as no field could mean."""
+
+    code = "json_refused"
 
 
 class CursorRefused(RequestError):

@@ -9,7 +9,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.engines.address import found_address, local_url, public_base
+from simsvc.engines.address import address_for_links
 from simsvc.errors import SimsvcError
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
@@ -104,11 +104,9 @@ def _print(invitation: Invitation, url: str | None) -> None:
 
 
 def _public_url() -> str:
-    """Return where people reach the service: as set, else as the running one says, else as it would."""
+    """Return where people reach the service."""
     settings = _services().settings
-    if settings.public_url:
-        return public_base(settings.public_url, settings.script_name)
-    return found_address(settings.batch_dir) or local_url(settings.bind, settings.script_name)
+    return address_for_links(settings.public_url, settings.script_name, settings.bind, settings.batch_dir)
 
 
 def _state(user: User) -> str:

@@ -31,6 +31,13 @@ def url_of(host: str, port: int, script_name: str = "") -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{script_name}"
 
 
+def address_for_links(public_url: str, script_name: str, bind: str, folder: Path) -> str:
+    """Return what links begin with: as set, else as the running server left it, else as it would be bound."""
+    if public_url:
+        return public_base(public_url, script_name)
+    return found_address(folder) or local_url(bind, script_name)
+
+
 def public_base(public_url: str, script_name: str) -> str:
     """Return what links begin with: the address as set, and the prefix where it names none."""
     base = public_url.rstrip("/")

@@ -12,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
@@ -76,6 +77,12 @@ BLUEPRINTS = (
 """Every one of their routes stands in the table of `web.access`."""
 
 
+class ShortInteger(IntegerConverter):
+    """A whole number in a path; one that nothing could have is no address, and never becomes a number."""
+
+    regex = r"\d{1,9}"
+
+
 class Application(Flask):
     """An application whose views and hooks are plain functions: Flask need not ask each, every time."""
 
@@ -108,6 +115,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.json = _in_given_order(app)
+    app.url_map.converters["int"] = ShortInteger
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)

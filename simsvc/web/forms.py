@@ -64,20 +64,11 @@ def _check_origin() -> None:
 
 
 def local_path(text: str | None) -> str:
-    """Return a path of this service that a form may lead to, or its first page for anything else.
+    """Return a path of this host that a form may lead to, or "/" for anything else.
 
     Source: OWASP Unvalidated Redirects and Forwards Cheat Sheet. Browsers read a backslash as a slash, and
     leave out control characters.
     """
-    root = request.script_root
-    path = _path_here(text)
-    if ".." in path.lower().replace("%2e", ".").partition("?")[0].split("/"):
-        path = "/"
-    return path if path == root or path.startswith(f"{root}/") else root + path
-
-
-def _path_here(text: str | None) -> str:
-    """Return a path of this host, or "/" for anything else."""
     if (
         not text
         or not text.startswith("/")
@@ -88,6 +79,14 @@ def _path_here(text: str | None) -> str:
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
+
+
+def target_of(text: str | None) -> str:
+    """Return a path below this service's prefix that a form may lead to; the first page for anything else."""
+    root, path = request.script_root, local_path(text)
+    if ".." in path.lower().replace("%2e", ".").partition("?")[0].split("/"):
+        path = "/"
+    return path if not root or path.startswith(f"{root}/") else root + path
 
 
 def typed_twice() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request, url_for
 
-from simsvc.engines.address import public_base
+from simsvc.engines.address import address_for_links
 from simsvc.web.current import services
 
 if TYPE_CHECKING:
@@ -69,17 +69,15 @@ def cookie_path() -> str:
     return request.script_root or "/"
 
 
-def here(path: str) -> str:
-    """Return a path of this service as the browser writes it."""
-    return request.script_root + path
-
-
 def public_link(endpoint: str, **values: Any) -> str:
-    """Return a link to hand over: with the address that the operator has set, or that its reader uses."""
-    settings = services().settings
-    path = url_for(endpoint, **values)
-    if settings.public_url:
-        base = public_base(settings.public_url, request.script_root)
-    else:
+    """Return a link to hand over: with the address that is set, that proxies say, or that the server has.
+
+    What a browser says of the address counts for nothing. Source: OWASP Forgot Password Cheat Sheet, "URL
+    tokens": no reliance on the Host header.
+    """
+    settings, prefix = services().settings, request.script_root
+    if settings.proxies and not settings.public_url:
         base = request.url_root.rstrip("/")
-    return base + path.removeprefix(request.script_root)
+    else:
+        base = address_for_links(settings.public_url, prefix, settings.bind, settings.batch_dir)
+    return base + url_for(endpoint, **values).removeprefix(prefix)

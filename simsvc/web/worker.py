@@ -25,7 +25,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest
@@ -122,7 +122,10 @@ class Received(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, and find out how large the body may be."""
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # a length of thousands of digits
+            raise ParsingError("Content-Length is invalid") from None
         if self.body_rcv is None:
             self.expect_continue = False
             return
@@ -208,6 +211,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A client's connection, which is closed when the client takes too long."""
 
     request: Received | None
+    sent_continue: bool
 
     parser_class = Received
     task_class = Answer
@@ -220,11 +224,16 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.since_s = time.monotonic()
         self.answering_s = 0.0
         self._sent_before = 0
+        self._ahead = b""
         super().__init__(*args, **kwargs)
 
     def readable(self) -> bool:
-        """Say whether more is wanted of the client now."""
-        return not self.is_asking and bool(super().readable())
+        """Say whether more is wanted of the client now; what it has sent ahead is taken first."""
+        wanted = not self.is_asking and bool(super().readable())
+        if wanted and self._ahead:
+            self.received(b"")
+            return self.readable()
+        return wanted
 
     def recv(self, buffer_size: int) -> bytes:
         """Return what has come, smaller pieces of a body in chunks."""
@@ -243,7 +252,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Take a piece in; of a large body, ask first who sends it."""
         if self.request is None:
             self.since_s, self.got_bytes = time.monotonic(), len(data)
-        taken = bool(super().received(data))
+        taken = self._take(self._ahead + data)
         request = self.request
         if request is not None and request.headers_finished and not request.is_asked:
             request.is_asked = True
@@ -251,6 +260,30 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             if request.is_large and request.refusal is None:
                 self._ask(request)
         return taken
+
+    def _take(self, data: bytes) -> bool:
+        """Take one request in; what is sent behind it waits until its answer has gone.
+
+        waitress takes in all that it has read, and answers it into buffers: hundreds of answers, each with a
+        file of its own, for a client that reads none of them.
+        """
+        self._ahead = b""
+        with self.requests_lock:
+            if self.will_close or self.close_when_flushed:
+                return False
+            while data and not self.requests:
+                request = self.request = self.request or self.parser_class(self.adj)
+                data = data[request.received(data) :]
+                if request.expect_continue and request.headers_finished and not self.sent_continue:
+                    self.send_continue()
+                if request.completed:
+                    self.sent_continue = False
+                    self.request = None
+                    if not request.empty:
+                        self.requests.append(request)
+                        self.server.add_task(self)
+            self._ahead = data
+        return True
 
     def _ask(self, request: Received) -> None:
         if self.server.owner.is_crowded():

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.current import services
-from simsvc.web.forms import local_path
+from simsvc.web.forms import target_of
 from simsvc.web.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
 from simsvc.web.prefix import cookie_path
 
@@ -18,7 +18,7 @@ A_YEAR_S = 365 * 24 * 3600
 @blueprint.post("/display")
 def choose() -> ResponseReturnValue:
     """Keep the chosen language or theme in a cookie and lead back to the page."""
-    response = redirect(local_path(request.form.get("next")), 303)
+    response = redirect(target_of(request.form.get("next")), 303)
     language, theme = request.form.get("language"), request.form.get("theme")
     if language in LANGUAGES:
         _keep(response, LANGUAGE_COOKIE, language)

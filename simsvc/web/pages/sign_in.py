@@ -12,7 +12,7 @@ from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
 from simsvc.web.current import person, services, visitor
 from simsvc.web.errors import status_of
-from simsvc.web.forms import local_path, typed_twice
+from simsvc.web.forms import target_of, typed_twice
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 @blueprint.get("/sign-in")
 def form() -> ResponseReturnValue:
     """Show the sign-in form, or lead on who is signed in already."""
-    target = local_path(request.args.get("next"))
+    target = target_of(request.args.get("next"))
     if visitor() is not None:
         return redirect(target, 303)
     return render_template("sign_in.html", next=target, ended="ended" in request.args)
@@ -31,7 +31,7 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
     """Sign in and lead to where the visitor wanted to go."""
-    name, target = request.form.get("name", ""), local_path(request.form.get("next"))
+    name, target = request.form.get("name", ""), target_of(request.form.get("next"))
     try:
         user = services().accounts.sign_in(name, request.form.get("password", ""))
     except SignInRefused as refusal:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import parse
 from limits.storage import MemoryStorage
+from werkzeug.datastructures import FileStorage
 
+from simsvc.engines.zip_archive import is_zip
 from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.current import visitor
 from simsvc.web.upload import FIELD
+from simsvc.web.work import HEAT_MAP_PHOTOS, of_work
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
-UPLOADS = (
-    "pages.create",
-    "pages.preview",
-    "batches.create",
-    "api_estimates.create",
-    "api_estimates.create_batch",
-    "api_replays.create",
-    "api_faces.add",
-)
-
+UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endpoint != "pictures.saliency")
+"""Endpoints that take photos."""
+PHOTOS = "photos"
+"""What the name of a batch's files is in its form."""
+END_OF_ZIP = b"PK\x05\x06"
+"""Begins the record that says how many files there are. Source: PKWARE's APPNOTE.TXT, section 4.3.16."""
+LONGEST_END = 22 + 65_535
+"""That record, and the comment behind it."""
 
 SWEPT_EVERY_S = 1.0
 """How often a worker forgets what no longer counts."""
@@ -51,7 +54,8 @@ class WorkerStorage(MemoryStorage):
 def register(app: Flask) -> None:
     """Limit the rates of the endpoints above; call it when every blueprint is registered.
 
-    Where the shared storage cannot be reached, each worker counts by itself.
+    Photos count by the piece, whoever sends them and however: alone, in one request, or in a batch. Where the
+    shared storage cannot be reached, each worker counts by itself.
     """
     settings = app.extensions["simsvc"].settings
     limiter = Limiter(
@@ -66,15 +70,19 @@ def register(app: Flask) -> None:
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
-    for endpoint in UPLOADS:
+    most = parse(settings.upload_rate).amount
+    for endpoint in of_work("judging", "taking_in"):
         view = app.view_functions[endpoint]
-        if endpoint in SCOPES_OF:
-            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)(
-                view
-            )
-        else:
-            by_address: Any = limiter.limit(settings.upload_rate)(view)
-            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker)(by_address)
+        of_asker: Any = limiter.shared_limit(
+            settings.upload_rate, scope="photos", key_func=_asker, cost=lambda: min(most, photos_sent())
+        )
+        if endpoint not in SCOPES_OF and endpoint in UPLOADS:
+            by_address: Any = limiter.limit(settings.upload_rate)
+            view = by_address(view)
+        app.view_functions[endpoint] = of_asker(view)
+    for endpoint in of_work("walking"):
+        of_walker: Any = limiter.shared_limit(settings.export_rate, scope="walking", key_func=_asker)
+        app.view_functions[endpoint] = of_walker(app.view_functions[endpoint])
     of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
     for endpoint in SCOPES_OF:
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
@@ -86,9 +94,30 @@ def _only_at_views(app: Flask, limiter: Limiter) -> None:
     hooks[:] = [hook for hook in hooks if getattr(hook, "__self__", None) is not limiter]
 
 
-def _photos() -> int:
-    """Count the photos of a request: a batch costs as much as they would one by one."""
-    return max(1, len(request.files.getlist(FIELD)))
+def photos_sent() -> int:
+    """Count the photos of a request: many cost as much as they would one by one, packed or not.
+
+    A heat map counts for the photos that it costs as much as.
+    """
+    if request.endpoint == "pictures.saliency":
+        return HEAT_MAP_PHOTOS
+    parts = request.files.getlist(PHOTOS if request.endpoint == "batches.create" else FIELD)
+    return max(1, sum(_photos_in(part) for part in parts))
+
+
+def _photos_in(part: FileStorage) -> int:
+    """Count the files of a ZIP as its end says, and anything else as one."""
+    stream = part.stream
+    try:
+        if not is_zip(stream):
+            return 1
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - LONGEST_END))
+        tail = stream.read(LONGEST_END)
+    finally:
+        stream.seek(0)
+    end = tail.rfind(END_OF_ZIP)
+    return max(1, int.from_bytes(tail[end + 10 : end + 12], "little")) if end >= 0 else 1
 
 
 def _asker() -> str:

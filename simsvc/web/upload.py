@@ -31,10 +31,16 @@ A choice."""
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An uploaded photo: its bytes, and what the client calls it."""
+    """An uploaded photo and what the client calls it; it is read when it is judged, one of many at a time."""
 
-    data: bytes
+    file: IO[bytes]
     name: str
+
+    @property
+    def data(self) -> bytes:
+        """Return its bytes, read anew each time."""
+        self.file.seek(0)
+        return self.file.read()
 
 
 class TailLast:
@@ -104,7 +110,7 @@ def uploaded_photo(*, bare: bool = False) -> Upload:
     part = request.files.get(FIELD)
     if part is None or not part.filename:
         raise PhotoMissing("No photo came with the request. Choose a photo and send it again.")
-    return Upload(part.read(), shown_name(part.filename))
+    return Upload(part.stream, shown_name(part.filename))
 
 
 def uploaded_photos(case: str | None) -> list[Upload]:
@@ -123,7 +129,7 @@ def uploaded_photos(case: str | None) -> list[Upload]:
         raise PhotosRefused(
             "Several photos at once belong to one case. Write its reference, or choose a single photo."
         )
-    return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts)]
+    return [first, *(Upload(part.stream, shown_name(part.filename or "")) for part in parts)]
 
 
 def register(app: Flask) -> None:

@@ -9,10 +9,11 @@ from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing,
 from simsvc.flows.estimate import estimate
 from simsvc.flows.preview import preview_png
 from simsvc.steps.declared import checked_case, checked_dates
-from simsvc.values import Declaration
+from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.pages.result import labelled_faces, result_page
+from simsvc.web.turns import give_way
 from simsvc.web.upload import MOST_PHOTOS, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
@@ -33,7 +34,11 @@ def create() -> ResponseReturnValue:
     except (CaseRefused, DatesRefused, PhotoMissing, PhotosRefused) as refusal:
         return _form(refusal.sentence), status_of(refusal)
     corridor, asked_by = services().corridor(), person().id
-    records = [estimate(up.data, up.name, corridor, asked_by, declared) for up in uploads]
+    records: list[RecordedEstimate] = []
+    for upload in uploads:
+        if records:
+            give_way()
+        records.append(estimate(upload.data, upload.name, corridor, asked_by, declared))
     if len(records) > 1 and declared.case:
         return redirect(url_for("cases.show", reference=declared.case), 303)
     return redirect(url_for("pages.show", public_id=records[0].id), 303)

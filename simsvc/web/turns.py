@@ -160,6 +160,22 @@ class Turns:
             self._free += 1
 
 
+class Place:
+    """The turn of one request, from when it has come until the answer is sent."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._held = turns.take()
+
+    def give_way(self) -> None:
+        """Let those that wait come first."""
+        self._held = self._turns.give_way(self._held)
+
+    def leave(self) -> None:
+        """End the turn."""
+        self._turns.give_back(self._held)
+
+
 class Streamed:
     """An answer that is made while it is sent, and holds its turn until it has been, or is given up."""
 
@@ -168,7 +184,7 @@ class Streamed:
         self._close = getattr(pieces, "close", None)
         self._end = end
 
-    def __iter__(self) -> Iterator[str | bytes]:
+    def __iter__(self) -> Iterator[Any]:
         return self._pieces
 
     def close(self) -> None:
@@ -193,27 +209,25 @@ def register(app: Flask, turns: Turns | None = None) -> None:
 
 def give_way() -> None:
     """Let others have their turn between two photos of one request."""
-    if (queue := g.get("turns")) is not None:
-        g.turn = queue.give_way(g.turn)
+    place: Place | None = g.get("place")
+    if place is not None:
+        place.give_way()
 
 
 def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def waits(*args: Any, **kwargs: Any) -> Any:
         _ = request.files  # read before the turn: taking a form apart holds nobody else up
-        g.turns, g.turn = turns, turns.take()
+        place = g.place = Place(turns)
         try:
             response = make_response(view(*args, **kwargs))
         except BaseException:
-            turns.give_back(g.turn)
+            place.leave()
             raise
-        held = g.turn
         if response.is_streamed:
-            response.response = cast(
-                "Iterable[bytes]", Streamed(response.response, lambda: turns.give_back(held))
-            )
+            response.response = cast("Iterable[bytes]", Streamed(response.response, place.leave))
         else:
-            turns.give_back(held)
+            place.leave()
         return response
 
     return waits

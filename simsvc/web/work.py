@@ -91,8 +91,9 @@ WORK: dict[str, Work] = {
     ),
 }
 """Source: `python -m tests.bench.routes`, which measures the processor time and the memory of each."""
-HEAT_MAP_PHOTOS = 10
-"""How many photos a heat map counts for: it judges 81 crops. Source: as above."""
+HEAT_MAP_PHOTOS = 25
+"""How many photos a heat map counts for. Source: `flows.saliency.saliency_png` with the shipped model takes
+462 ms of processor time, a photo of 640 px 18 ms (`make bench`)."""
 
 
 def of_work(*works: Work) -> tuple[str, ...]:

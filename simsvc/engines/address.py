@@ -20,7 +20,7 @@ def local_url(bind: str, script_name: str = "") -> str:
     if bind.startswith("unix:"):
         return f"http://localhost{script_name}"
     host, _, port = bind.removeprefix("tcp://").rpartition(":")
-    if not host or not port.isdigit():
+    if not port.isdigit():
         host, port = bind, str(DEFAULT_PORT)
     return url_of(host.strip("[]"), int(port), script_name)
 

@@ -75,6 +75,7 @@ from simsvc.errors import (
 from simsvc.web.problems import problem
 from simsvc.web.typed import keeps_typing, typed_page
 from simsvc.web.upload import drain
+from simsvc.web.worker import REFUSAL
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,
@@ -245,6 +246,8 @@ def _too_large(error: Exception) -> ResponseReturnValue:
 def _has_too_much_text() -> bool:
     """Say whether what is too large is not the body as a whole, but what was typed, or how many parts."""
     length = request.content_length
+    if request.environ.get(REFUSAL):  # the server let go of a body in chunks, so that its length is not known
+        return False
     return length is not None and length <= (request.max_content_length or 0)
 
 

@@ -12,8 +12,7 @@ from simsvc.errors import BodyTooSlow, Busy
 from simsvc.settings import Settings
 from simsvc.web import access, prefix
 from simsvc.web.current import services
-from simsvc.web.upload import MOST_PARTS, MOST_PHOTOS, SEVERAL
-from simsvc.web.worker import REFUSAL
+from simsvc.web.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
 
 MOST_BYTES = 1_000_000
 """Of a body that holds no photo, such as JSON. Ours: the longest, a decision with its note, has 10 KB."""

@@ -74,8 +74,7 @@ from simsvc.errors import (
 )
 from simsvc.web.problems import problem
 from simsvc.web.typed import keeps_typing, typed_page
-from simsvc.web.upload import drain
-from simsvc.web.worker import REFUSAL
+from simsvc.web.upload import REFUSAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,

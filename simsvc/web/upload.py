@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -24,6 +24,10 @@ DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""
 
+Refusal = Literal["too_large", "too_slow", "crowded", "not_admitted"]
+"""Why the server did not receive a body; `web.bodies` has a sentence for each."""
+REFUSAL = "simsvc.refusal"
+"""Where that stands in the WSGI environment."""
 TAIL_BYTES = 512
 """How much of a form is read last, by itself: the end of its last part, and fields that come behind a photo.
 A choice."""

@@ -17,7 +17,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from gunicorn.errors import ConfigError
 from gunicorn.workers.base import Worker
@@ -30,10 +30,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest
 
-Refusal = Literal["too_large", "too_slow", "crowded", "not_admitted"]
-"""Why a request is answered without its body; `web.bodies` has a sentence for each."""
-REFUSAL = "simsvc.refusal"
-"""Where that stands in the WSGI environment."""
+from simsvc.web.upload import DRAIN_BYTES, REFUSAL, Refusal
 
 GRACE_S = 20.0
 LEAST_BYTES_A_SECOND = 500
@@ -52,9 +49,6 @@ ANSWER_BYTES = 67_108_864
 SMALL_BYTES = 1_000_000
 """A body up to here is received from anybody; of a larger one, who sends it is looked at first. Ours: no text
 that is typed or sent as JSON is larger, most portraits are not, and what could fill a disk is."""
-DRAIN_BYTES = 100_000_000
-"""How much of a body that is refused is received and thrown away, so that a browser, which reads no answer
-before it has sent all, gets to read it."""
 RESERVE_BYTES = 500_000_000
 """Left free where temporary files lie. Ours."""
 MOST_CONNECTIONS = 1_000

@@ -54,7 +54,7 @@ def test_what_is_set_gets_the_prefix_where_it_names_none(url: str, base: str) ->
 
 
 def test_what_the_server_left_is_found_while_it_runs(tmp_path: Path) -> None:
-    """Of a process that lives the address is read, with nobody else allowed to; afterwards it is forgotten."""
+    """Of a process that lives the address is read, by its account alone; afterwards it is forgotten."""
     folder = tmp_path / "batches"
     leave_address(folder, "http://127.0.0.1:9000/age")
     assert found_address(folder) == "http://127.0.0.1:9000/age"
@@ -68,9 +68,8 @@ def test_what_the_server_left_is_found_while_it_runs(tmp_path: Path) -> None:
 
 def test_what_a_killed_server_left_counts_for_nothing(tmp_path: Path) -> None:
     """Its process is gone, so that its address is not told; nor is what cannot be read."""
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
+    told = "import os; print(os.getpid())"
+    gone = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True)
     (tmp_path / NAME).write_text(json.dumps({"url": "http://127.0.0.1:1", "process": int(gone.stdout)}))
     assert found_address(tmp_path) is None
     for text in ("", "{", "[]", '{"url": 1}', '{"url": "x", "process": "y"}', "\0"):

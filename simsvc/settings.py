@@ -21,8 +21,6 @@ UPLOAD_RATE = "600 per minute"
 """Of one account, token or address: more than two cores judge, so that it stops floods, not work."""
 API_RATE = "3000 per minute"
 """Of one token: 50 a second, which no honest program of an office needs for long."""
-EXPORT_RATE = "120 per minute"
-"""Of one account or token: two a second, of which each may go through all records."""
 LEAST_KEY_CHARACTERS = 32
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
@@ -60,9 +58,8 @@ class Settings:
         idle_minutes: a session unused for so long ends; any session ends after 12 hours.
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
         upload_rate: photos of one account, token or address, likewise.
-        api_rate: requests of one token, likewise.
-        export_rate: exports, verifications and other walks through the records of one account or token,
-            likewise.
+        api_rate: requests of one token, likewise; an export, a verification, or another walk through any
+            number of records counts as 25, of an account too.
         rate_storage: where the rates are counted; `memory://` by each worker, or such as `redis://`.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
@@ -96,7 +93,6 @@ class Settings:
     sign_in_rate: str = SIGN_IN_RATE
     upload_rate: str = UPLOAD_RATE
     api_rate: str = API_RATE
-    export_rate: str = EXPORT_RATE
     rate_storage: str = "memory://"
     batch_dir: Path = Path("var/batches")
     max_batch_bytes: int = MAX_BATCH_BYTES
@@ -146,7 +142,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         sign_in_rate=_rate(env, "SIMSVC_SIGN_IN_RATE", SIGN_IN_RATE),
         upload_rate=_rate(env, "SIMSVC_UPLOAD_RATE", UPLOAD_RATE),
         api_rate=_rate(env, "SIMSVC_API_RATE", API_RATE),
-        export_rate=_rate(env, "SIMSVC_EXPORT_RATE", EXPORT_RATE),
         rate_storage=env.get("SIMSVC_RATE_STORAGE") or "memory://",
         batch_dir=_folder(env, "SIMSVC_BATCH_DIR", home / "var" / "batches"),
         max_batch_bytes=_whole(env, "SIMSVC_MAX_BATCH_BYTES", MAX_BATCH_BYTES, 1_000, 100_000_000_000),

@@ -17,7 +17,7 @@ from simsvc.engines.zip_archive import is_zip
 from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.current import visitor
 from simsvc.web.upload import FIELD
-from simsvc.web.work import HEAT_MAP_PHOTOS, of_work
+from simsvc.web.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
@@ -80,11 +80,17 @@ def register(app: Flask) -> None:
             by_address: Any = limiter.limit(settings.upload_rate)
             view = by_address(view)
         app.view_functions[endpoint] = of_asker(view)
-    for endpoint in of_work("walking"):
-        of_walker: Any = limiter.shared_limit(settings.export_rate, scope="walking", key_func=_asker)
-        app.view_functions[endpoint] = of_walker(app.view_functions[endpoint])
+    walking = of_work("walking")
     of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
-    for endpoint in SCOPES_OF:
+    of_walkers: Any = limiter.shared_limit(
+        settings.api_rate,
+        scope="api",
+        key_func=_asker,
+        cost=min(WALK_REQUESTS, parse(settings.api_rate).amount),
+    )
+    for endpoint in walking:
+        app.view_functions[endpoint] = of_walkers(app.view_functions[endpoint])
+    for endpoint in SCOPES_OF.keys() - set(walking):
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
 
 

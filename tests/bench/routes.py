@@ -210,7 +210,6 @@ def table() -> list[tuple[str, str, str, float, float]]:
         site = replace(
             make_small_site(Path(folder)),
             api_rate="9000000 per minute",
-            export_rate="9000000 per minute",
             sign_in_rate="9000000 per minute",
             upload_rate="9000000 per minute",
         )

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from simsvc.errors import JsonRefused
+from simsvc.errors import InputRefused, JsonRefused
 
 MOST_DEPTH = 32
 """Objects and lists within one another. Ours: no route takes more than two."""
@@ -21,18 +21,19 @@ def read_json(data: bytes) -> Any:
     understand them differently. Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
 
     Raises:
-        JsonRefused: it is no such text.
+        InputRefused: it is no JSON, or no text.
+        JsonRefused: it is JSON such as no field could mean.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise JsonRefused("The body is not UTF-8. Write the JSON in UTF-8 and send it again.") from None
+        raise InputRefused("The body is not UTF-8. Write the JSON in UTF-8 and send it again.") from None
     try:
         read = _DECODER.decode(text)
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:
-        raise JsonRefused(
+        raise InputRefused(
             f"The body is not JSON: line {error.lineno}, column {error.colno}. Correct it and send it again."
         ) from None
     _check(read)
@@ -63,7 +64,7 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise JsonRefused(
+        raise InputRefused(
             "The JSON has half of a character: a surrogate without its other half. Correct the text and "
             "send it again."
         ) from None

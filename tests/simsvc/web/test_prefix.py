@@ -54,7 +54,7 @@ def way(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, str],
 
 @pytest.fixture
 def app(site: Settings, way: tuple[dict[str, Any], dict[str, str], str]) -> Iterator[Flask]:
-    app = create_app(replace(site, export_rate="90000 per minute", sign_in_rate="90000 per minute", **way[0]))
+    app = create_app(replace(site, api_rate="900000 per minute", sign_in_rate="90000 per minute", **way[0]))
     yield app
     app.extensions["simsvc"].database.close()
 

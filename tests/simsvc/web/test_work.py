@@ -87,7 +87,7 @@ def test_costly_routes_take_turns(app: Flask, endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", [*of_work("judging", "taking_in", "walking")])
 def test_costly_routes_count_in_rates(site: Settings, endpoint: str) -> None:
     """The second one within the window is refused."""
-    app = create_app(replace(site, upload_rate="1 per hour", export_rate="1 per hour"))
+    app = create_app(replace(site, upload_rate="1 per hour", api_rate="1 per hour"))
     headers = bearer(app)
     statuses = [request_to(app, endpoint, headers) for _ in range(2)]
     assert statuses[0] != 429

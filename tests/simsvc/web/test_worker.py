@@ -108,7 +108,7 @@ def test_what_is_no_request_is_refused(bind: str, line: str, headers: dict[str, 
     assert ask(bind, "GET", "/healthz")[0] == 200
 
 
-@pytest.mark.parametrize("line", [b"1;" + b"x" * 70_000, b"1\r\nx\r\n0\r\n" + b"X-T: " + b"y" * 70_000])
+@pytest.mark.parametrize("line", [b"1;" + b"x" * 6_000, b"1\r\nx\r\n0\r\n" + b"X-T: " + b"y" * 6_000])
 def test_chunks_without_end_are_refused(bind: str, token: dict[str, str], line: bytes) -> None:
     """A line before a chunk, and what follows the last one, have a bound."""
     kinds = {**token, "Content-Type": "image/jpeg", "Transfer-Encoding": "chunked"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from simsvc.errors import JsonRefused
+from simsvc.errors import InputRefused, JsonRefused
 from simsvc.web.api.json_body import MOST_DEPTH, read_json
 from tests.simsvc.web.programs import program
 
@@ -27,6 +27,8 @@ REFUSED = {
     "Infinity": b'{"age": -Infinity}',
     "a name twice": b'{"kind": "accept", "kind": "refer"}',
     "a name twice, within": b'{"kind": {"a": 1, "a": 2}}',
+}
+NO_JSON = {
     "invalid UTF-8": b'{"note": "\xff"}',
     "UTF-16": '{"note": "a"}'.encode("utf-16"),
     "half of a character": b'{"note": "\\ud800"}',
@@ -45,6 +47,15 @@ def test_what_no_field_could_mean_is_refused(app: Flask, path: str, body: bytes)
     problem = answer.get_json()
     assert (answer.status_code, problem["code"]) == (400, "json_refused")
     assert problem["detail"].endswith(".")
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
+def test_what_is_no_json_is_told(app: Flask, path: str, body: bytes) -> None:
+    """It is refused like fields that cannot be used, with a sentence that says what is wrong with it."""
+    answer = program(app).post(path, data=body, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "input_refused")
+    assert "fields" not in answer.get_json()
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -86,8 +97,10 @@ def test_json_is_read() -> None:
 
 def test_a_refusal_is_of_the_tree() -> None:
     """What is raised is the one error of a body that is no JSON."""
-    with pytest.raises(JsonRefused, match="line 2, column 1"):
+    with pytest.raises(InputRefused, match="line 2, column 1"):
         read_json(b"{\nx")
+    with pytest.raises(JsonRefused, match="more than 32 deep"):
+        read_json(b"[" * 99 + b"]" * 99)
 
 
 def test_a_number_in_a_path_is_short(app: Flask) -> None:

@@ -36,7 +36,7 @@ from simsvc.web.upload import DRAIN_BYTES, REFUSAL, Refusal
 
 GRACE_S = 20.0
 LEAST_BYTES_A_SECOND = 500
-"""In each so long, a body has to come, and an answer to be taken, at that rate at least; headers have so long,
+"""In each so long, a body has to come, and an answer to be taken, at that rate; headers have so long,
 and a second more for every so many bytes. Source: Apache's mod_reqtimeout, whose default is
 "header=20-40,MinRate=500 body=20,MinRate=500". There a fast beginning pays for a slow rest, and here it does
 not: what the system takes into its buffers would pay for hours."""

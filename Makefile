@@ -19,7 +19,7 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 
-.PHONY: help run test browser postgres strace lint lock stress fuzz bench bench-index measure clean
+.PHONY: help run test browser postgres strace lint lock stress fuzz slow-sockets routes bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -28,6 +28,8 @@ help:
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
+	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
+	@echo 'make routes           measure what one request to each route costs, and write docs/deploy/routes.md'
 	@echo 'make bench            measure, print a table and write docs/bench.json; some 12 minutes'
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
@@ -134,6 +136,14 @@ stress: $(TESTING)/.ready postgres
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
 fuzz: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.fuzz
+
+# 200 connections of each kind that dawdle, longer than any deadline; 6 minutes
+slow-sockets: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.slow_sockets
+
+# processor time and memory of one request to each route, into docs/deploy/routes.md; half a minute
+routes: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.bench.routes --write
 
 # some 12 minutes on two cores: on an index of DATA's UTKFace where it is there, else of the demo gallery
 bench: $(TESTING)/.ready $(SERVICE)/.ready

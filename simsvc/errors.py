@@ -50,6 +50,7 @@ SimsvcError
 │   ├── ScopeMissing           scope_missing
 │   ├── InputRefused           input_refused
 │   ├── NotJson                not_json
+│   ├── JsonRefused            json_refused
 │   ├── CursorRefused          cursor_refused
 │   ├── PeriodRefused          period_refused
 │   ├── NothingJudged          nothing_judged
@@ -57,6 +58,9 @@ SimsvcError
 │   ├── KeyTaken               key_taken
 │   ├── ModelNotFound          model_not_found
 │   ├── FormExpired            form_expired
+│   ├── FormFromElsewhere      form_from_elsewhere
+│   ├── CookieMissing          no_cookie
+│   ├── BodyTooSlow            too_slow
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
 │   ├── PhotosRefused          photos_refused
@@ -356,6 +360,24 @@ class RequestError(SimsvcError):
     code = "bad_request"
 
 
+class BodyTooSlow(RequestError):
+    """The request came too slowly to be waited for."""
+
+    code = "too_slow"
+
+
+class FormFromElsewhere(RequestError):
+    """A form was sent from another site."""
+
+    code = "form_from_elsewhere"
+
+
+class CookieMissing(RequestError):
+    """A form was sent without the cookie of its session."""
+
+    code = "no_cookie"
+
+
 class PhotoMissing(RequestError):
     """The form came without a photo."""
 
@@ -422,6 +444,12 @@ class NotJson(RequestError):
     """The body should be JSON and is something else."""
 
     code = "not_json"
+
+
+class JsonRefused(RequestError):
+    """The body is not JSON, or such as no field could mean."""
+
+    code = "json_refused"
 
 
 class CursorRefused(RequestError):

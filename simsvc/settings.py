@@ -26,6 +26,8 @@ API_RATE = "3000 per minute"
 LEAST_KEY_CHARACTERS = 32
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
+SCRIPT_NAME = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+"""What a prefix may be. Source: RFC 3986, unreserved characters."""
 MAX_BATCH_BYTES = 1_000_000_000
 """Of one upload, and of its photos unpacked. Ours: several hundred photos as telephones make them, and a disk
 that a few such uploads do not fill."""
@@ -55,6 +57,7 @@ class Settings:
         threads: threads of the model in one worker.
         workers: worker processes of the server.
         bind: address and port of the server (`make run` sets the port).
+        script_name: path below which people reach the service, such as `/age`; all links begin with it.
         secret_key: signs sessions; the same for all machines behind one address.
         secret_key_file: made on first use; follows from the installation.
         public_url: where people reach the service, such as `https://age.example`; begins one-time links.
@@ -63,7 +66,8 @@ class Settings:
         idle_minutes: a session unused for so long ends; any session ends after 12 hours.
         sign_in_rate: sign-in attempts of one address, as Flask-Limiter writes it.
         upload_rate: photos of one account, token or address, likewise.
-        api_rate: requests of one token, likewise.
+        api_rate: requests of one token, likewise; an export, a verification, or another walk through any
+            number of records counts as 25, of an account too.
         rate_storage: where the rates are counted; `memory://` by each worker, or such as `redis://`.
         batch_dir: where the photos of batches wait and their queue lies; on the service's own machine.
         max_batch_bytes: largest upload of a batch, and of its photos unpacked.
@@ -90,9 +94,10 @@ class Settings:
     threads: int = 1
     workers: int = 2
     bind: str = "127.0.0.1:8000"
+    script_name: str = ""
     secret_key: str = field(default="", repr=False)
     secret_key_file: Path = Path("var/secret-key")
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = ""
     tls: bool = False
     proxies: int = 0
     idle_minutes: int = 30
@@ -141,6 +146,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         threads=_whole(env, "SIMSVC_THREADS", 1, 1, 64),
         workers=_whole(env, "SIMSVC_WORKERS", cores(), 1, 256),
         bind=_bind(env),
+        script_name=_script_name(env),
         secret_key=_secret_key(env),
         secret_key_file=home / "var" / "secret-key",
         public_url=_public_url(env),
@@ -229,8 +235,8 @@ def _photo_keys(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _public_url(env: Mapping[str, str]) -> str:
-    url = env.get("SIMSVC_PUBLIC_URL") or f"http://{env.get('SIMSVC_BIND') or '127.0.0.1:8000'}"
-    if not url.startswith(("http://", "https://")):
+    url = env.get("SIMSVC_PUBLIC_URL", "")
+    if url and not url.startswith(("http://", "https://")):
         raise SettingsError(
             f"SIMSVC_PUBLIC_URL is {url!r}, but must begin with http:// or https://. "
             "Correct it in the environment and start again."
@@ -249,6 +255,16 @@ def _bind(env: Mapping[str, str]) -> str:
             "Correct it in the environment and start again."
         )
     return text
+
+
+def _script_name(env: Mapping[str, str]) -> str:
+    path = env.get("SCRIPT_NAME", "").rstrip("/")
+    if path and not SCRIPT_NAME.fullmatch(path):
+        raise SettingsError(
+            f"SCRIPT_NAME is {path!r}, but must be a path such as /age, of letters, digits and . _ ~ - only. "
+            "Correct it in the environment and start again."
+        )
+    return path
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

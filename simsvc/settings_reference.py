@@ -7,14 +7,15 @@ from dataclasses import fields
 
 from simsvc.settings import Settings, load_settings
 
-NAMES = {"database_url": "DATABASE_URL", "secret_key": "SECRET_KEY"}
+NAMES = {"database_url": "DATABASE_URL", "secret_key": "SECRET_KEY", "script_name": "SCRIPT_NAME"}
 """Fields whose variable does not begin with SIMSVC_, as deployment tools know them."""
 FIXED = {"templates_dir", "secret_key_file"}
 """Fields that follow from the installation: no variable sets them."""
 SPECIAL = {
     "database_url": "`sqlite:///.../var/simsvc.sqlite3`",
     "secret_key": "made once in `var/secret-key`",
-    "public_url": "`http://` and the bind address",
+    "public_url": "as the running server says",
+    "script_name": "none",
     "workers": "number of cores",
     "photo_keys": "none",
 }

@@ -9,6 +9,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.engines.address import address_for_links
 from simsvc.errors import SimsvcError
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
@@ -16,7 +17,10 @@ from simsvc.wiring import Services
 
 user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts; change their roles.")
 
-_url = click.option("--url", help="Where people reach the service; SIMSVC_PUBLIC_URL where it is left out.")
+_url = click.option(
+    "--url",
+    help="Where people reach the service; without it, SIMSVC_PUBLIC_URL, or what the running service says.",
+)
 
 
 @user_group.command("add")
@@ -104,10 +108,16 @@ def _sentences() -> Iterator[None]:
 
 
 def _print(invitation: Invitation, url: str | None) -> None:
-    base = (url or _services().settings.public_url).rstrip("/")
+    base = (url or _public_url()).rstrip("/")
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
     click.echo(f"{invitation.user.name} ({invitation.user.role}) sets a password here, once, until {until}:")
     click.echo(f"{base}/welcome/{invitation.token}")
+
+
+def _public_url() -> str:
+    """Return where people reach the service."""
+    settings = _services().settings
+    return address_for_links(settings.public_url, settings.script_name, settings.bind, settings.batch_dir)
 
 
 def _state(user: User) -> str:

@@ -80,7 +80,7 @@ ACCESS: dict[str, Access] = {
 
 def register(app: Flask) -> None:
     """Check every request before its view is called; let templates ask what the visitor may do."""
-    app.before_request(_check)
+    app.before_request(check)
     app.add_template_global(may)
 
 
@@ -92,7 +92,15 @@ def may(endpoint: str) -> bool:
     return allowed is not None
 
 
-def _check() -> ResponseReturnValue | None:
+def check() -> ResponseReturnValue | None:
+    """Find out who sends the request at hand; return where to lead who is to sign in first, else None.
+
+    Raises:
+        NotPermitted: the role does not allow it.
+        TokenRefused: a program has no token in force.
+        ScopeMissing: its token has no scope that allows this.
+        StoreError: the database cannot be used.
+    """
     endpoint = request.endpoint
     allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
     if endpoint in SCOPES_OF:
@@ -112,14 +120,20 @@ def _check() -> ResponseReturnValue | None:
 
 def _to_sign_in() -> ResponseReturnValue:
     """Lead to the sign-in page, which leads back; a form that was sent leads back to where it stood."""
-    words: dict[str, Any] = {"next": _page()} if _page() != "/" else {}
+    words: dict[str, Any] = {"next": _page()} if _page() != _start() else {}
     if g.get("session_ended"):
         words["ended"] = "1"
     return redirect(url_for("sign_in.form", **words), 303)
 
 
+def _start() -> str:
+    return request.script_root + "/"
+
+
 def _page() -> str:
     if request.method in {"GET", "HEAD"}:
-        return request.full_path.rstrip("?")
+        return request.script_root + request.full_path.rstrip("?")
     adapter = request_ctx.url_adapter
-    return request.path if adapter and adapter.test(request.path, "GET") else "/"
+    if adapter and adapter.test(request.path, "GET"):
+        return request.script_root + request.path
+    return _start()

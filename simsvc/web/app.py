@@ -12,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from simsvc.engines.private_files import keep_private
 from simsvc.flows.accounts import utc_now
@@ -19,6 +20,7 @@ from simsvc.settings import Settings, load_settings
 from simsvc.steps.flags import flag_sentence
 from simsvc.web import (
     access,
+    bodies,
     errors,
     forms,
     headers,
@@ -31,6 +33,7 @@ from simsvc.web import (
     upload,
 )
 from simsvc.web.api import conditional, document, health
+from simsvc.web.bodies import MOST_BYTES
 from simsvc.web.current import visitor
 from simsvc.web.pages import (
     account,
@@ -51,11 +54,8 @@ from simsvc.web.pages import (
     users,
 )
 from simsvc.web.pages import estimates as page_estimates
+from simsvc.web.prefix import CheckedPrefix, SetPrefix
 from simsvc.wiring import Services
-
-FORM_OVERHEAD_BYTES = 64 * 1024
-"""What a form adds to the photo: boundaries, field names, headers."""
-
 
 BLUEPRINTS = (
     health.blueprint,
@@ -79,6 +79,12 @@ BLUEPRINTS = (
     opening.blueprint,
 )
 """Every one of their routes stands in the table of `web.access`."""
+
+
+class ShortInteger(IntegerConverter):
+    """A whole number in a path; one that nothing could have is no address, and never becomes a number."""
+
+    regex = r"\d{1,9}"
 
 
 class Application(Flask):
@@ -111,11 +117,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     )
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
-        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+        MAX_CONTENT_LENGTH=MOST_BYTES,
         MAX_FORM_PARTS=32,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.json = _in_given_order(app)
+    app.url_map.converters["int"] = ShortInteger
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
@@ -127,6 +134,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         access,
         batches,
         upload,
+        bodies,
         forms,
         once,
         language,
@@ -143,9 +151,26 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
 
 def _behind_proxies(app: Flask, proxies: int) -> None:
     """Believe as many X-Forwarded headers as there are proxies, and no more: anyone can send them."""
+    script_name = app.extensions["simsvc"].settings.script_name
+    wrapped: Any = app.wsgi_app
     if proxies:
-        fixed = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-        app.wsgi_app = fixed  # type: ignore[method-assign]  # Flask's documented way
+        wrapped = ProxyFix(
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_port=0, x_prefix=proxies
+        )
+        wrapped = CheckedPrefix(wrapped, _first_parts(app))
+    if script_name:
+        wrapped = SetPrefix(wrapped, script_name)
+    app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
+
+
+def _first_parts(app: Flask) -> Callable[[str], bool]:
+    """Return what says whether a path of ours begins as this prefix does: then a proxy must take it off."""
+
+    def begins(prefix: str) -> bool:
+        first = prefix.split("/")[1]
+        return any(str(rule.rule).split("/")[1] == first for rule in app.url_map.iter_rules())
+
+    return begins
 
 
 def _fill_templates(app: Flask) -> None:

@@ -20,6 +20,7 @@ from simsvc.errors import (
     BatchQuota,
     BatchTooLarge,
     BatchUnwritable,
+    BodyTooSlow,
     BuildGone,
     BuildNotFound,
     BundleError,
@@ -76,7 +77,7 @@ from simsvc.errors import (
 )
 from simsvc.web.problems import problem
 from simsvc.web.typed import keeps_typing, typed_page
-from simsvc.web.upload import drain
+from simsvc.web.upload import REFUSAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,
@@ -127,6 +128,7 @@ STATUS: dict[type[SimsvcError], int] = {
     BuildGone: 410,
     RetireRefused: 409,
     KeepError: 422,
+    BodyTooSlow: 408,
     RequestError: 400,
     BundleError: 503,
     Busy: 503,
@@ -145,11 +147,21 @@ STATUS: dict[type[SimsvcError], int] = {
 SENTENCES = {
     400: "The request cannot be understood. Go back and try again.",
     404: "There is nothing at this address. Check it, or start again from the first page.",
+    413: "The request holds more text or more parts than are accepted here. Send less and try again.",
     405: "This address does not answer that kind of request. Start again from the first page.",
     429: "Too many requests came in a short time. Wait a minute and try again; nothing was lost.",
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
+TAKES_PHOTOS = (
+    "pages.create",
+    "pages.preview",
+    "api_estimates.create",
+    "api_estimates.create_batch",
+    "api_replays.create",
+    "api_faces.add",
+)
+"""Endpoints of whose requests a photo is the large part."""
 BUSY_RETRY_AFTER_S = 2
 """A full queue of `web.turns` is empty by then: 33 photos of some 30 ms."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -227,11 +239,21 @@ def _too_large(error: Exception) -> ResponseReturnValue:
                 "Send the photos as several batches."
             )
         )
-    sentence = (
-        f"The upload is too large: at most {limit:.0f} MB are accepted. "
-        "Save a smaller copy of the photo, or crop it to the face, and try again."
-    )
-    return _problem(PhotoTooManyBytes.code, sentence, 413)
+    if request.endpoint in TAKES_PHOTOS and not _has_too_much_text():
+        sentence = (
+            f"The upload is too large: at most {limit:.0f} MB are accepted. "
+            "Save a smaller copy of the photo, or crop it to the face, and try again."
+        )
+        return _problem(PhotoTooManyBytes.code, sentence, 413)
+    return _problem("request_entity_too_large", SENTENCES[413], 413)
+
+
+def _has_too_much_text() -> bool:
+    """Say whether what is too large is not the body as a whole, but what was typed, or how many parts."""
+    length = request.content_length
+    if request.environ.get(REFUSAL):  # the server let go of a body in chunks, so that its length is not known
+        return False
+    return length is not None and length <= (request.max_content_length or 0)
 
 
 def _http(error: Exception) -> ResponseReturnValue:

@@ -8,24 +8,63 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from simsvc.errors import FormExpired, PasswordRefused
+from simsvc.errors import CookieMissing, FormExpired, FormFromElsewhere, PasswordRefused
 from simsvc.web.api.document import RESOURCES
+from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.errors import answer
-from simsvc.web.sessions import LONGEST
+from simsvc.web.sessions import LONGEST, has_cookie
 from simsvc.web.typed import FIELDS, typed_page
+
+OWN_SITES = ("same-origin", "none")
+"""What Sec-Fetch-Site says of a form of our own, or of one that a person sends again."""
 
 
 def register(app: Flask) -> None:
     """Ask every form for the token of its session. The API takes no cookie, so it needs none."""
     app.config["WTF_CSRF_TIME_LIMIT"] = int(LONGEST.total_seconds())
+    app.config["WTF_CSRF_SSL_STRICT"] = False  # it refuses who sends no Referer; see `comes_from_here`
+    app.before_request(_check_origin)
     protect = CSRFProtect(app)
     for resource in RESOURCES:
         protect.exempt(resource)
     app.register_error_handler(CSRFError, _expired)
 
 
+def comes_from_here() -> bool:
+    """Say whether the browser says that the form at hand is one of ours, or says nothing about it.
+
+    Who sends no Referer, as privacy settings have it, sends "Origin: null" with it. The form's token is asked
+    for in any case.
+
+    Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers" and "Verifying
+    Origin With Standard Headers"; W3C, Fetch Metadata Request Headers.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in OWN_SITES
+    said = request.headers.get("Origin", "null")
+    said = (request.referrer or "") if said == "null" else said
+    if not said or not request.is_secure:
+        return True
+    parts = urlsplit(said)
+    return (parts.scheme, parts.netloc) == (request.scheme, request.host)
+
+
+def _check_origin() -> None:
+    """Refuse a form that another site sends.
+
+    Raises:
+        FormFromElsewhere: the browser says so.
+    """
+    if request.method == "POST" and request.endpoint not in SCOPES_OF and not comes_from_here():
+        raise FormFromElsewhere(
+            "The form was sent from another address than that of this service, so it was not taken. "
+            "Open the service itself and send the form there."
+        )
+
+
 def local_path(text: str | None) -> str:
-    """Return a path of this service that a form may lead to, or "/" for anything else.
+    """Return a path of this host that a form may lead to, or "/" for anything else.
 
     Source: OWASP Unvalidated Redirects and Forwards Cheat Sheet. Browsers read a backslash as a slash, and
     leave out control characters.
@@ -40,6 +79,14 @@ def local_path(text: str | None) -> str:
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
+
+
+def target_of(text: str | None) -> str:
+    """Return a path below this service's prefix that a form may lead to; the first page for anything else."""
+    root, path = request.script_root, local_path(text)
+    if ".." in path.lower().replace("%2e", ".").partition("?")[0].split("/"):
+        path = "/"
+    return path if not root or path.startswith(f"{root}/") else root + path
 
 
 def typed_twice() -> str:
@@ -57,8 +104,18 @@ def typed_twice() -> str:
 def _expired(error: Exception) -> ResponseReturnValue:
     """Answer like every typed error; what the token lacked is nobody's business."""
     del error
-    expired = FormExpired(
-        "The form was open for too long, or belongs to a session that has ended. Nothing was changed, "
-        "and nothing on record was lost. Go back, reload the page and send the form again."
+    if request.endpoint in FIELDS:
+        return typed_page()
+    if has_cookie():
+        return answer(
+            FormExpired(
+                "The form was open for too long, or belongs to a session that has ended. Nothing was "
+                "changed, and nothing on record was lost. Go back, reload the page and send the form again."
+            )
+        )
+    return answer(
+        CookieMissing(
+            "The browser sent no cookie of this service with the form, so nothing was changed. Allow cookies "
+            "for this address, go back, reload the page and send the form again."
+        )
     )
-    return typed_page() if request.endpoint in FIELDS else answer(expired)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from simsvc.engines import logs
+from simsvc.engines.address import forget_address, leave_address, local_url, public_base, url_of
 from simsvc.engines.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
@@ -30,8 +32,8 @@ Gunicorn excessively blocking in os.fchmod?"."""
 
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "gthread"
-threads = THREADS  # most of them only wait: for the network, or for their turn
+worker_class = "simsvc.web.worker.BufferedWorker"
+threads = THREADS  # most of them only wait for their turn; the network is waited for by none
 preload_app = False  # engines are constructed after the fork, once in each worker
 timeout = 60  # a photo takes well under 2 s; a slow network must not kill a worker
 graceful_timeout = 30
@@ -145,9 +147,23 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Start the process that judges batches."""
+    """Leave the address for commands on this machine; start the process that judges batches."""
+    try:
+        leave_address(_settings.batch_dir, address_of(server.LISTENERS[0].sock))
+    except OSError as error:
+        server.log.warning("commands cannot read where the service is: %s", error)
     if _settings.batch_worker:
         _batch_worker.start(server.log)
+
+
+def address_of(sock: socket.socket) -> str:
+    """Return where people reach what listens on a socket, which `--bind` may have chosen."""
+    if _settings.public_url:
+        return public_base(_settings.public_url, _settings.script_name)
+    if sock.family == socket.AF_UNIX:
+        return local_url("unix:", _settings.script_name)
+    host, port = sock.getsockname()[:2]
+    return url_of(host, port, _settings.script_name)
 
 
 def on_reload(server: Any) -> None:
@@ -169,6 +185,7 @@ def child_exit(server: Any, worker: Any) -> None:
 def on_exit(server: Any) -> None:
     """End the process that judges batches, and forget what was counted."""
     del server
+    forget_address(_settings.batch_dir)
     _batch_worker.end(graceful_timeout)
     shutil.rmtree(os.environ.get(COUNTS_DIR, ""), ignore_errors=True)
 

@@ -8,28 +8,21 @@ from typing import Any
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import parse
 from limits.errors import ConfigurationError
 from limits.storage import MemoryStorage
 
 from simsvc.engines.zip_archive import files_stated
 from simsvc.errors import SettingsError
 from simsvc.web.api.scopes import SCOPES_OF
-from simsvc.web.current import services, visitor
+from simsvc.web.current import visitor
 from simsvc.web.upload import FIELD
+from simsvc.web.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
-UPLOADS = (
-    "pages.create",
-    "pages.preview",
-    "batches.create",
-    "api_estimates.create",
-    "api_estimates.create_batch",
-    "api_replays.create",
-    "api_faces.add",
-)
-
-
+UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endpoint != "pictures.saliency")
+"""Endpoints that take photos."""
 BATCH, BATCH_FIELD = "batches.create", "photos"
 """Endpoint of batches, and the files of its form."""
 SWEPT_EVERY_S = 1.0
@@ -56,7 +49,8 @@ class WorkerStorage(MemoryStorage):
 def register(app: Flask) -> None:
     """Limit the rates of the endpoints above; call it when every blueprint is registered.
 
-    Where the shared storage cannot be reached, each worker counts by itself.
+    Photos count by the piece, whoever sends them and however: alone, in one request, or in a batch. Where the
+    shared storage cannot be reached, each worker counts by itself.
 
     Raises:
         SettingsError: the storage is none.
@@ -80,18 +74,27 @@ def register(app: Flask) -> None:
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
-    for endpoint in UPLOADS:
+    most = parse(settings.upload_rate).amount
+    for endpoint in of_work("judging", "taking_in"):
         view = app.view_functions[endpoint]
-        if endpoint in SCOPES_OF:
-            app.view_functions[endpoint] = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)(
-                view
-            )
-        else:
-            by_address: Any = limiter.limit(settings.upload_rate, cost=_photos)(view)
-            by_asker: Any = limiter.limit(settings.upload_rate, key_func=_asker, cost=_photos)
-            app.view_functions[endpoint] = by_asker(by_address)
+        of_asker: Any = limiter.shared_limit(
+            settings.upload_rate, scope="photos", key_func=_asker, cost=lambda: _cost(most)
+        )
+        if endpoint not in SCOPES_OF and endpoint in UPLOADS:
+            by_address: Any = limiter.limit(settings.upload_rate)
+            view = by_address(view)
+        app.view_functions[endpoint] = of_asker(view)
+    walking = of_work("walking")
     of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
-    for endpoint in SCOPES_OF:
+    of_walkers: Any = limiter.shared_limit(
+        settings.api_rate,
+        scope="api",
+        key_func=_asker,
+        cost=min(WALK_REQUESTS, parse(settings.api_rate).amount),
+    )
+    for endpoint in walking:
+        app.view_functions[endpoint] = of_walkers(app.view_functions[endpoint])
+    for endpoint in SCOPES_OF.keys() - set(walking):
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
 
 
@@ -101,20 +104,29 @@ def _only_at_views(app: Flask, limiter: Limiter) -> None:
     hooks[:] = [hook for hook in hooks if getattr(hook, "__self__", None) is not limiter]
 
 
-def _photos() -> int:
-    """Count the photos of a request: together they cost as much as they would one by one.
+def _cost(most: int) -> int:
+    """Return what a request costs of a rate of so many photos.
 
     A batch may have more of them than the rate allows in all: it costs at most half of that, so that it
     passes beside other work. How many of its photos may wait is another bound.
     """
+    return min(photos_sent(), max(1, most // 2) if request.endpoint == BATCH else most)
+
+
+def photos_sent() -> int:
+    """Count the photos of a request: many cost as much as they would one by one, packed or not.
+
+    A heat map counts for the photos that it costs as much as.
+    """
+    if request.endpoint == "pictures.saliency":
+        return HEAT_MAP_PHOTOS
     if request.endpoint != BATCH:
         return max(1, len(request.files.getlist(FIELD)))
     count: int | None = g.get("photo_count")
     if count is None:
         count = sum(files_stated(part.stream) for part in request.files.getlist(BATCH_FIELD))
         g.photo_count = count
-    most = int(services().settings.upload_rate.split()[0]) // 2
-    return max(1, min(count, most))
+    return max(1, count)
 
 
 def _asker() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 MEDIA_TYPE = "application/problem+json"
 REFERENCE = "/api-reference"
@@ -19,7 +19,7 @@ def problem(code: str, sentence: str, status: int, **more: object) -> Response:
         more: members beside those of RFC 9457.
     """
     response = jsonify(
-        type=f"{REFERENCE}#{code}",
+        type=f"{request.script_root}{REFERENCE}#{code}",
         title=title(code),
         status=status,
         detail=sentence,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Request, g, session
+from flask import Flask, Request, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from simsvc.values import User
 from simsvc.web.current import services
+from simsvc.web.prefix import cookie_path
 
 LONGEST = timedelta(hours=12)
 """A session ends then, however busy. Source: NIST SP 800-63B, section 4.2.3, which also asks for an end after
@@ -20,7 +21,23 @@ SINCE, SEEN = "since", "seen"
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own sessions; for a request without the cookie, as of any program, no signer is made."""
+    """Flask's own sessions; for a request without the cookie, as of any program, no signer is made.
+
+    Below a prefix they belong to that path alone: another service at the same address neither reads nor
+    replaces them. A name that begins with __Host- is for the whole address, one with __Secure- for a path.
+
+    Source: RFC 6265bis, section 4.1.3, "Cookie Name Prefixes".
+    """
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Return what the cookie is called."""
+        name = super().get_cookie_name(app)
+        return name.replace("__Host-", "__Secure-") if request.script_root else name
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path that the cookie is for."""
+        del app
+        return cookie_path()
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the session of the cookie, or an empty one."""
@@ -55,6 +72,11 @@ def register(app: Flask) -> None:
     manager.session_protection = None  # it ties sessions to an address, and phones change theirs
     manager.user_loader(_load)
     manager.init_app(app, add_context_processor=False)  # error pages must not ask the database who reads them
+
+
+def has_cookie() -> bool:
+    """Say whether the request at hand brings the cookie of a session, whatever is in it."""
+    return current_app.session_interface.get_cookie_name(current_app) in request.cookies
 
 
 def begin(user: User) -> None:

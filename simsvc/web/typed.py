@@ -33,7 +33,7 @@ def typed_page(status: int = 400, **problem: object) -> ResponseReturnValue:
     shown = {
         "typed": _typed(),
         "uploading": request.endpoint == UPLOAD,
-        "action": request.path,
+        "action": request.script_root + request.path,
         "max_bytes": services().settings.max_upload_bytes,
     }
     return render_template("typed.html", status=status, **shown, **problem), status

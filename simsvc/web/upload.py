@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -25,6 +25,10 @@ DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""
 
+Refusal = Literal["too_large", "too_slow", "crowded", "not_admitted"]
+"""Why the server did not receive a body; `web.bodies` has a sentence for each."""
+REFUSAL = "simsvc.refusal"
+"""Where that stands in the WSGI environment."""
 TAIL_BYTES = 512
 """How much of a form is read last, by itself: the end of its last part, and fields that come behind a photo.
 A choice."""
@@ -32,10 +36,16 @@ A choice."""
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An uploaded photo: its bytes, and what the client calls it."""
+    """An uploaded photo and what the client calls it; it is read when it is judged, one of many at a time."""
 
-    data: bytes
+    file: IO[bytes]
     name: str
+
+    @property
+    def data(self) -> bytes:
+        """Return its bytes, read anew each time."""
+        self.file.seek(0)
+        return self.file.read()
 
 
 class TailLast:
@@ -119,7 +129,7 @@ def uploaded_photo(*, bare: bool = False) -> Upload:
     part = request.files.get(FIELD)
     if part is None or not part.filename:
         raise PhotoMissing("No photo came with the request. Choose a photo and send it again.")
-    return Upload(part.read(), shown_name(part.filename))
+    return Upload(part.stream, shown_name(part.filename))
 
 
 def uploaded_photos(case: str | None) -> list[Upload]:
@@ -138,19 +148,12 @@ def uploaded_photos(case: str | None) -> list[Upload]:
         raise PhotosRefused(
             "Several photos at once belong to one case. Write its reference, or choose a single photo."
         )
-    return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts)]
+    return [first, *(Upload(part.stream, shown_name(part.filename or "")) for part in parts)]
 
 
 def register(app: Flask) -> None:
-    """Let the desk's form be as long as several photos; call it before anything reads forms."""
+    """Read a body that is a photo, too."""
     app.request_class = PhotoRequest
-    app.before_request(_allow_several)
-
-
-def _allow_several() -> None:
-    if request.endpoint in SEVERAL and request.max_content_length is not None:
-        request.max_content_length *= MOST_PHOTOS
-        request.max_form_parts = MOST_PARTS
 
 
 def _is_photo(mimetype: str) -> bool:

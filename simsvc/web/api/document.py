@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, current_app, jsonify
+from flask import Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 
@@ -120,7 +120,7 @@ def show() -> ResponseReturnValue:
 def document() -> dict[str, Any]:
     """Return the document of the current application."""
     found: dict[str, Any] = current_app.extensions["simsvc-document"]
-    return found
+    return {**found, "servers": [{"url": request.script_root or "/"}]}
 
 
 def codes() -> dict[str, str]:

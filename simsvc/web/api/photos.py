@@ -20,6 +20,7 @@ from simsvc.web.api.resource import refused
 from simsvc.web.api.schemas import Strict
 from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.turns import give_way
 from simsvc.web.upload import FIELD, Upload, shown_name, uploaded_photo
 
 MOST_PHOTOS = 32
@@ -102,7 +103,7 @@ def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
         raise PhotosRefused(
             f"At most {most} photos are taken in this request. Send the others in another one."
         )
-    return [first, *(Upload(part.read(), shown_name(part.filename or "")) for part in parts[1:])]
+    return [first, *(Upload(part.stream, shown_name(part.filename or "")) for part in parts[1:])]
 
 
 def declaration() -> Declaration:
@@ -141,6 +142,9 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
 def _judged(
     upload: Upload, declared: Declaration, corridor: Corridor, key: RequestKey | None, place: int
 ) -> RecordedEstimate:
+    if place:
+        give_way()
+
     def make(beside: Beside | None) -> RecordedEstimate:
         recorder = RecorderBeside(services().estimates, beside)
         with_key = replace(corridor, recorder=recorder)

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from simsvc.errors import InputRefused, NotJson
+from simsvc.web.api.json_body import read_json
 
 PUBLIC_ID = r"^[0-9a-f]{32}$"
 IN_PATH = {
@@ -30,17 +31,16 @@ class StrictParser(FlaskParser):
 
         Raises:
             NotJson: it is of another type.
+            JsonRefused: it is not JSON, or such as no field could mean.
         """
+        del schema
         if not req.is_json:
             raise NotJson("Send the body as JSON, with the header Content-Type: application/json.")
-        return super().load_json(req, schema)
+        return read_json(req.get_data(cache=False))
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Name the fields and what is wrong with each."""
         raise refused(error)
-
-    def _handle_invalid_json_error(self, *_: Any, **__: Any) -> NoReturn:
-        raise InputRefused("The body is not JSON. Correct it and send it again.")
 
 
 def refused(error: ValidationError) -> InputRefused:

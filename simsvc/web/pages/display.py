@@ -6,8 +6,9 @@ from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.current import services
-from simsvc.web.forms import local_path
+from simsvc.web.forms import target_of
 from simsvc.web.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
+from simsvc.web.prefix import cookie_path
 
 blueprint = Blueprint("display", __name__)
 
@@ -17,7 +18,7 @@ A_YEAR_S = 365 * 24 * 3600
 @blueprint.post("/display")
 def choose() -> ResponseReturnValue:
     """Keep the chosen language or theme in a cookie and lead back to the page."""
-    response = redirect(local_path(request.form.get("next")), 303)
+    response = redirect(target_of(request.form.get("next")), 303)
     language, theme = request.form.get("language"), request.form.get("theme")
     if language in LANGUAGES:
         _keep(response, LANGUAGE_COOKIE, language)
@@ -29,4 +30,6 @@ def choose() -> ResponseReturnValue:
 def _keep(response: object, name: str, value: str) -> None:
     assert isinstance(response, Response)  # noqa: S101 - told to mypy: Flask's redirect returns Werkzeug's type
     secure = services().settings.tls
-    response.set_cookie(name, value, max_age=A_YEAR_S, httponly=True, samesite="Lax", secure=secure)
+    response.set_cookie(
+        name, value, max_age=A_YEAR_S, path=cookie_path(), httponly=True, samesite="Lax", secure=secure
+    )

@@ -11,11 +11,12 @@ from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing,
 from simsvc.flows.estimate import estimate
 from simsvc.flows.preview import preview_png
 from simsvc.steps.declared import checked_case, checked_dates, latest_today
-from simsvc.values import Declaration
+from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.current import person, services
 from simsvc.web.form_problems import Problem, Problems
 from simsvc.web.once import Made, once
 from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
+from simsvc.web.turns import give_way
 from simsvc.web.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
@@ -75,7 +76,11 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
 def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
     """Judge the photos one after another and return the first record."""
     corridor, asked_by = services().corridor(), person().id
-    records = [estimate(up.data, up.name, corridor, asked_by, declared) for up in uploads]
+    records: list[RecordedEstimate] = []
+    for upload in uploads:
+        if records:
+            give_way()
+        records.append(estimate(upload.data, upload.name, corridor, asked_by, declared))
     return Made(records[0].id)
 
 

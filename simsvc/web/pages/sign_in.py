@@ -14,7 +14,7 @@ from simsvc.web.clients import Visit
 from simsvc.web.current import person, services, visitor
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem
-from simsvc.web.forms import local_path, typed_twice
+from simsvc.web.forms import target_of, typed_twice
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 @blueprint.get("/sign-in")
 def form() -> ResponseReturnValue:
     """Show the sign-in form, or lead on who is signed in already."""
-    target = local_path(request.args.get("next"))
+    target = target_of(request.args.get("next"))
     if visitor() is not None:
         return redirect(target, 303)
     return render_template("sign_in.html", next=target, ended="ended" in request.args)
@@ -33,7 +33,7 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
     """Sign in and lead to where the visitor wanted to go."""
-    name, target = request.form.get("name", ""), local_path(request.values.get("next"))
+    name, target = request.form.get("name", ""), target_of(request.values.get("next"))
     visit = Visit()
     try:
         user = services().accounts.sign_in(name, request.form.get("password", ""), visit.client)

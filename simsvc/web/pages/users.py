@@ -16,6 +16,7 @@ from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem, Problems
 from simsvc.web.once import Answered, Made, made_by, once, shown_once
+from simsvc.web.prefix import public_link
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
@@ -96,8 +97,7 @@ def _link() -> dict[str, object]:
     if user is None:
         return {}
     token = shown_once(reference)
-    path = url_for("sign_in.welcome", token=token) if token else ""
-    return {"invited": user, "link": services().settings.public_url + path if path else ""}
+    return {"invited": user, "link": public_link("sign_in.welcome", token=token) if token else ""}
 
 
 def _page(**words: object) -> str:

@@ -10,6 +10,7 @@ from flask import Flask
 from simsvc.errors import Busy
 from simsvc.web.limits import UPLOADS
 from simsvc.web.turns import JUDGING, Turns, register
+from simsvc.web.work import of_work
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
@@ -81,8 +82,45 @@ def test_turns_come_in_order_and_nobody_slips_in() -> None:
 
 
 def test_every_upload_that_is_judged_takes_turns() -> None:
-    """Batches too: they are judged elsewhere, but unpacked here."""
-    assert set(UPLOADS) <= set(JUDGING)
+    """Of the uploads only batches, which are judged elsewhere, wait in a queue of their own."""
+    assert set(UPLOADS) - set(JUDGING) == {"batches.create"}
+    assert set(UPLOADS) <= set(of_work("judging", "taking_in"))
+
+
+def test_a_turn_that_lasts_too_long_lets_the_next_one_in() -> None:
+    """Whoever waits comes in when the limit is over; the one that is late gives back nothing twice."""
+    turns = Turns(at_once=1, waiting=1, longest_s=0.1)
+    late = turns.take()
+    began_s = time.monotonic()
+    with turns.turn():
+        assert 0.1 <= time.monotonic() - began_s < 5
+        turns.give_back(late)
+        with pytest.raises(Busy), Turns.turn(Turns(at_once=0, waiting=0)):
+            pass
+    assert (turns._free, turns._held) == (1, set())
+
+
+def test_a_request_of_many_photos_gives_way_between_them() -> None:
+    """Who waits comes in between two photos of another request, which goes on afterwards."""
+    turns, order = Turns(at_once=1, waiting=0), []
+    held = turns.take()
+    turns._waiting = 1
+
+    def wait() -> None:
+        with turns.turn():
+            order.append("other")
+
+    other = threading.Thread(target=wait)
+    other.start()
+    while not turns._queue:
+        time.sleep(0.001)
+    turns._waiting = 0
+    held = turns.give_way(held)
+    order.append("second photo")
+    turns.give_back(held)
+    other.join(5)
+    assert order == ["other", "second photo"]
+    assert turns._free == 1
 
 
 def test_programs_and_people_are_told_when_to_come_back(app: Flask) -> None:

@@ -1,0 +1,107 @@
+"""JSON as programs send it: read strictly, so that nothing behind it meets what no field could mean."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from simsvc.errors import InputRefused, JsonRefused
+
+MOST_DEPTH = 32
+"""Objects and lists within one another. Ours: no route takes more than two."""
+MOST_DIGITS = 64
+"""Of a whole number. Ours: no field takes more than nine. Python refuses 4,300 with an error of its own."""
+
+
+def read_json(data: bytes) -> Any:
+    """Return what a body says.
+
+    Names that occur twice, numbers that are none, and halves of characters are refused, since two readers may
+    understand them differently. Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
+
+    Raises:
+        InputRefused: it is no JSON, or no text.
+        JsonRefused: it is JSON such as no field could mean.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputRefused("The body is not UTF-8. Write the JSON in UTF-8 and send it again.") from None
+    try:
+        read = _DECODER.decode(text)
+    except RecursionError:
+        raise _too_deep() from None
+    except json.JSONDecodeError as error:
+        raise InputRefused(
+            f"The body is not JSON: line {error.lineno}, column {error.colno}. Correct it and send it again."
+        ) from None
+    _check(read)
+    return read
+
+
+def _check(read: Any) -> None:
+    """Walk through what was read, without recursion."""
+    level, depth = [read], 0
+    while level:
+        depth += 1
+        if depth > MOST_DEPTH:
+            raise _too_deep()
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, dict):
+                for name in value:
+                    _check_text(name)
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        level = below
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputRefused(
+            "The JSON has half of a character: a surrogate without its other half. Correct the text and "
+            "send it again."
+        ) from None
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise JsonRefused(
+            f"The JSON has a number of more than {MOST_DIGITS} digits. Correct it and send it again."
+        )
+    return int(text)
+
+
+def _real(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise JsonRefused("The JSON has a number that is too large. Correct it and send it again.")
+    return number
+
+
+def _constant(text: str) -> NoReturn:
+    raise JsonRefused(f"The JSON has {text}, which is no number. Send null in its place, or leave it out.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise JsonRefused("The JSON has an object with a name twice. Keep one of the two and send it again.")
+    return found
+
+
+def _too_deep() -> JsonRefused:
+    return JsonRefused(
+        f"The JSON has objects or lists more than {MOST_DEPTH} deep. Correct it and send it again."
+    )
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_whole, parse_float=_real, parse_constant=_constant, object_pairs_hook=_unique
+)

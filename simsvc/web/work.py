@@ -1,0 +1,105 @@
+"""What a request to each endpoint is, as work: one table, from which turns and rates follow."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Work = Literal["judging", "walking", "taking_in", "hashing", "light"]
+"""judging: decodes photos or runs the model. walking: goes through any number of records, or draws a PDF.
+taking_in: unpacks a batch. hashing: hashes a password, with 64 MiB each. light: all others."""
+
+WORK: dict[str, Work] = {
+    "pages.create": "judging",
+    "pages.preview": "judging",
+    "pictures.saliency": "judging",
+    "api_estimates.create": "judging",
+    "api_estimates.create_batch": "judging",
+    "api_replays.create": "judging",
+    "api_faces.add": "judging",
+    "batches.create": "taking_in",
+    "sign_in.enter": "hashing",
+    "sign_in.accept": "hashing",
+    "account.change": "hashing",
+    "api_audit.verification": "walking",
+    "api_exports.estimates": "walking",
+    "api_exports.events": "walking",
+    "api_fairness.show": "walking",
+    "api_monitoring.drift": "walking",
+    "batches.results": "walking",
+    "cases.show": "walking",
+    "decisions.sheet": "walking",
+    "erasing.case": "walking",
+    "erasing.erase_case": "walking",
+    "api_erasures.case": "walking",
+    "history.export": "walking",
+    **dict.fromkeys(
+        (
+            "account.show",
+            "api_audit.events",
+            "api_decisions.create",
+            "api_decisions.list_all",
+            "api_document.show",
+            "api_erasures.estimate",
+            "api_erasures.face",
+            "api_estimates.crop",
+            "api_estimates.list_all",
+            "api_estimates.neighbours",
+            "api_estimates.show",
+            "api_faces.relabel",
+            "api_faces.remove",
+            "api_indexes.list_all",
+            "api_indexes.show",
+            "api_models.list_all",
+            "api_models.show",
+            "api_reference.objects",
+            "api_reference.show",
+            "batches.list_all",
+            "batches.show",
+            "bootstrap.static",
+            "decisions.create",
+            "display.choose",
+            "erasing.erase_estimate",
+            "erasing.estimate",
+            "gallery.show",
+            "health.healthz",
+            "health.readyz",
+            "history.show",
+            "indexes.show",
+            "indexes.use",
+            "metrics.show",
+            "model.show",
+            "pages.compare",
+            "pages.show",
+            "pages.start",
+            "pictures.crop",
+            "pictures.face",
+            "pictures.plot",
+            "sign_in.form",
+            "sign_in.leave",
+            "sign_in.welcome",
+            "static",
+            "tokens.add",
+            "tokens.revoke",
+            "tokens.show",
+            "users.add",
+            "users.disable",
+            "users.enable",
+            "users.invite",
+            "users.show",
+        ),
+        "light",
+    ),
+}
+"""Source: `python -m tests.bench.routes`, which measures the processor time and the memory of each."""
+HEAT_MAP_PHOTOS = 25
+"""How many photos a heat map counts for. Source: `flows.saliency.saliency_png` with the shipped model takes
+462 ms of processor time, a photo of 640 px 18 ms (`make bench`)."""
+
+WALK_REQUESTS = 25
+"""How many requests a walk through the records counts for. Source: docs/deploy/routes.md: walks take some 100
+to 1,700 ms with 2,000 records, light requests some 5 ms; 25 leaves two walks a second by the default rate."""
+
+
+def of_work(*works: Work) -> tuple[str, ...]:
+    """Return the endpoints whose requests are such work."""
+    return tuple(endpoint for endpoint, work in WORK.items() if work in works)

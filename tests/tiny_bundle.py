@@ -30,6 +30,7 @@ def make_tiny_bundle(folder: Path, dims: int = 16, size_px: int = 32, seed: int 
     save_file(weights, folder / "model.safetensors")
     document = {
         "format": 1,
+        "reading": 2,
         "name": "tiny",
         "version": f"tiny-{seed}",
         "files": {name: fingerprint(folder / name) for name in ("model.onnx", "model.safetensors")},

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from simsvc.errors import FaceError, PhotoError
+from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, Recorder
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
 from simsvc.steps.quality import measured
-from simsvc.steps.rank import rank
-from simsvc.steps.rules import Rules
+from simsvc.steps.rank import Compared, rank
+from simsvc.steps.rules import ONE_VOTE_READING, Rules
 from simsvc.steps.support import K
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 
@@ -168,9 +169,15 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
-        found = index.search(prediction.embeddings[0], max(K, corridor.neighbours * OVERFETCH))
+        asked = max(K, corridor.neighbours * OVERFETCH)
+        found = index.search(prediction.embeddings[0], asked)
     with times.step("rank"):
-        neighbours = rank(found, corridor.neighbours)
+        compared = Compared(found)
+        if corridor.rules.reading >= ONE_VOTE_READING:
+            judged_face = JudgedFace(sized, prediction.embeddings[0])
+            wanted = max(K, corridor.neighbours)
+            compared = one_vote_each(found, asked, wanted, judged_face, index)
+        neighbours = rank(compared.neighbours, corridor.neighbours)
     with times.step("explain"):
         seen = replace(
             blank,
@@ -182,4 +189,5 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             crop=judged,
             embedding=prediction.embeddings[0],
         )
-        return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))
+        rules = corridor.rules.for_gallery(index.count)
+        return explained(seen, compared.neighbours, index.support_scale, rules, compared.left_out)

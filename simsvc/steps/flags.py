@@ -7,12 +7,30 @@ from collections.abc import Mapping
 from simsvc.steps.boxes import OTHER_FACES
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
+PHOTO_IN_GALLERY = "photo_in_gallery"
+CONTRADICTORY_LABELS = "contradictory_labels"
+FEW_REFERENCE_FACES = "few_reference_faces"
+NEIGHBOURS_DISAGREE = "neighbours_disagree"
 
 FLAGS: Mapping[str, str] = {
     OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
     UNLIKE_THE_GALLERY: (
         "This face is unlike the labelled faces: fewer than one in a hundred of them is as far from its own "
         "neighbours. The faces shown may say little about it."
+    ),
+    PHOTO_IN_GALLERY: (
+        "This photo, or a copy of it, is itself among the reference faces. It was left out of the comparison."
+    ),
+    CONTRADICTORY_LABELS: (
+        "A photo that is several times among the reference faces has labels that contradict each other. "
+        "It was left out of the comparison."
+    ),
+    FEW_REFERENCE_FACES: (
+        "Fewer than five reference faces could be compared with this face: too few to bear the estimate out."
+    ),
+    NEIGHBOURS_DISAGREE: (
+        "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "
+        "Compare the faces and their labels."
     ),
     "blurred": "The face is blurred. Use a sharper photo.",
     "too_dark": "The face is too dark. Use a photo taken in better light.",

@@ -14,7 +14,7 @@ from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
 from simsvc.flows.erase import Eraser
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.replay import Replayer
 from simsvc.flows.retention import Retention
@@ -101,6 +101,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
         max_bytes=services.settings.max_upload_bytes,
         rules=parse_rules(bundle.raw, bundle.sha256),
         bundle_sha256=bundle.document_sha256,
+        one_vote=bundle.reading >= ONE_VOTE_READING,
     )
 
 

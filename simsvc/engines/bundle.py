@@ -63,6 +63,11 @@ class Bundle:
     document_sha256: str
 
     @property
+    def reading(self) -> int:
+        """How photos are read and compared with this model: 1 where model.json says nothing of it."""
+        return int(self.raw.get("reading", 1))
+
+    @property
     def graph_path(self) -> Path:
         """Where model.onnx lies."""
         return self.folder / GRAPH

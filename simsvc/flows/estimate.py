@@ -18,12 +18,14 @@ from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
 from simsvc.steps.quality import measured
 from simsvc.steps.rank import Compared, rank
-from simsvc.steps.rules import ONE_VOTE_READING, Rules
+from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 
 OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
+ONE_VOTE_READING = 2
+"""`reading` of model.json from which on each photo has one vote."""
 
 
 def _untold(estimate: Estimate) -> None:
@@ -46,6 +48,8 @@ class Corridor:
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
+        one_vote: whether each photo among the labelled faces counts once, and the judged one not at all; not
+            so in estimates of earlier models, which are replayed as they were made.
     """
 
     detector: Detector
@@ -58,6 +62,7 @@ class Corridor:
     bundle_sha256: str | None = None
     keep_photos: bool = False
     recorded: Callable[[Estimate], None] = _untold
+    one_vote: bool = True
 
 
 class StepTimes:
@@ -173,7 +178,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
         found = index.search(prediction.embeddings[0], asked)
     with times.step("rank"):
         compared = Compared(found)
-        if corridor.rules.reading >= ONE_VOTE_READING:
+        if corridor.one_vote:
             judged_face = JudgedFace(sized, prediction.embeddings[0])
             wanted = max(K, corridor.neighbours)
             compared = one_vote_each(found, asked, wanted, judged_face, index)

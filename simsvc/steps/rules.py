@@ -20,10 +20,6 @@ QUALITY_SIDE = "side_px"
 """Name of the side of the crops on which the bounds of sharpness and exposure were measured."""
 _ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
 """What a table of bounds says of itself."""
-READING = "reading"
-"""Name of the number that says how a model's photos are read and compared; 1 for a model.json without one."""
-ONE_VOTE_READING = 2
-"""Reading from which on the judged photo and copies have no vote; the estimates of others are replayed."""
 LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
 """Sides on which quality can be measured at all; a choice: a face of fewer pixels shows no sharpness."""
 
@@ -40,7 +36,6 @@ class Rules:
             of `thresholds`, beyond which the flag is raised and a person should judge instead.
         gallery_faces: how many labelled faces the least support was measured against.
         quality_px: side of the crops on which quality is measured, as it was for the bounds.
-        reading: how photos are read and compared.
     """
 
     calibration: Calibration | None = None
@@ -49,7 +44,6 @@ class Rules:
     withhold_beyond: Mapping[str, float] = field(default_factory=dict)
     gallery_faces: int = 0
     quality_px: int = SIDE_PX
-    reading: int = ONE_VOTE_READING
 
     def for_gallery(self, faces: int) -> Rules:
         """Return the rules where the index has so many faces.
@@ -96,13 +90,12 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     calibration = parse_calibration(raw["calibration"], model_sha256) if "calibration" in raw else None
     thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)
     side_px = _side_px(raw.get("quality"))
-    reading = _whole(READING, raw.get(READING, 1))
     withhold = raw.get("withhold")
     if isinstance(withhold, dict):
         beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)
         faces = _whole(GALLERY_FACES, withhold.get(GALLERY_FACES, 0))
-        return Rules(calibration, thresholds, (), beyond, faces, side_px, reading)
-    return Rules(calibration, thresholds, _flags(withhold), quality_px=side_px, reading=reading)
+        return Rules(calibration, thresholds, (), beyond, faces, side_px)
+    return Rules(calibration, thresholds, _flags(withhold), quality_px=side_px)
 
 
 def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str, float]:

@@ -26,7 +26,7 @@ Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
 """Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
 FEW = 5
-"""Fewer faces than this bear nothing out: they have no mean and no range of ages worth telling. Source: the
+"""Fewer faces than this support no estimate: they have no mean and no range of ages worth telling. Source: the
 means of fewer validation faces' neighbours, drawn as for `NEAR_ENOUGH`, leave the range twice as often."""
 NEAR_ENOUGH = 0.5
 """Distance (the harmonic mean of those to the faces compared) up to which their mean age should lie in the
@@ -92,20 +92,17 @@ def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | 
 
 
 def few_sentence(neighbours: Sequence[Neighbour]) -> str:
-    """Say that there are too few faces to bear an estimate out, fewer than `FEW`."""
+    """Say that there are too few faces to support an estimate, fewer than `FEW`."""
     if not neighbours:
         return "There is no reference face to compare this face with."
-    ages = [near.age_years for near in neighbours]
-    youngest, oldest = f"{min(ages):.0f}", f"{max(ages):.0f}"
-    if len(ages) == 1:
+    if len(neighbours) == 1:
         return (
-            f"There is only one reference face to compare this face with, labelled {youngest}: "
-            "too little to bear the estimate out."
+            "There is only one reference face to compare this face with, "
+            f"labelled {_labels(neighbours)}: too little to support the estimate."
         )
-    labels = f"all labelled {youngest}" if youngest == oldest else f"labelled {youngest} to {oldest}"
     return (
-        f"There are only {len(ages)} reference faces to compare this face with, {labels}: "
-        "too few to bear the estimate out."
+        f"There are only {len(neighbours)} reference faces to compare this face with, "
+        f"labelled {_labels(neighbours)}: too few to support the estimate."
     )
 
 
@@ -196,9 +193,10 @@ def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:
 
 
 def _labels(faces: Sequence[Neighbour]) -> str:
+    """Write the labels of faces: "71", or "60-71"; the same in every language."""
     ages = [near.age_years for near in faces]
     youngest, oldest = f"{min(ages):.0f}", f"{max(ages):.0f}"
-    return youngest if youngest == oldest else f"{youngest} to {oldest}"
+    return youngest if youngest == oldest else f"{youngest}-{oldest}"
 
 
 def _support_flags(share: float | None) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ FLAGS: Mapping[str, str] = {
         "It was left out of the comparison."
     ),
     FEW_REFERENCE_FACES: (
-        "Fewer than five reference faces could be compared with this face: too few to bear the estimate out."
+        "Fewer than five reference faces could be compared with this face: too few to support the estimate."
     ),
     NEIGHBOURS_DISAGREE: (
         "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "

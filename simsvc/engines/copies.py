@@ -9,7 +9,7 @@ import annoy
 
 from simsvc.engines.gallery import Gallery
 from simsvc.steps.near_duplicates import joined
-from simsvc.steps.same_photo import EQUAL_DISTANCE, FARTHEST, Look, miniature_of_jpeg
+from simsvc.steps.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
 
 NEAREST = 9
 """Faces looked at for each: itself and eight. Copies lie among the nearest, and chains of them are joined."""
@@ -30,7 +30,7 @@ def _pairs(forest: annoy.AnnoyIndex, gallery: Gallery) -> Iterator[tuple[int, in
         look: Look | None = None
         others, distances = forest.get_nns_by_item(item, NEAREST, CANDIDATES, True)
         for other, distance in zip(others, distances, strict=True):
-            if other == item or distance > FARTHEST:
+            if other == item or distance > FARTHEST_COPIES:
                 continue
             if distance > EQUAL_DISTANCE:
                 look = look or Look(picture(item))

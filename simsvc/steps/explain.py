@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from simsvc.steps.flags import (
-    CONTRADICTORY_LABELS,
     FEW_REFERENCE_FACES,
     NEIGHBOURS_DISAGREE,
     PHOTO_IN_GALLERY,
@@ -26,7 +25,7 @@ Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
 """Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
 FEW = 5
-"""Fewer faces than this support no estimate: they have no mean and no range of ages worth telling. Source: the
+"""Fewer faces than this support no estimate: they have no mean and no range worth telling. Source: the
 means of fewer validation faces' neighbours, drawn as for `NEAR_ENOUGH`, leave the range twice as often."""
 NEAR_ENOUGH = 0.5
 """Distance (the harmonic mean of those to the faces compared) up to which their mean age should lie in the
@@ -184,11 +183,7 @@ def explained(
 
 
 def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:
-    raised = {
-        PHOTO_IN_GALLERY: left_out.own,
-        CONTRADICTORY_LABELS: left_out.contradictory,
-        FEW_REFERENCE_FACES: few,
-    }
+    raised = {PHOTO_IN_GALLERY: left_out.own, FEW_REFERENCE_FACES: few}
     return tuple(flag for flag, reason in raised.items() if reason)
 
 

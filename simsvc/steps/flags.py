@@ -8,7 +8,6 @@ from simsvc.steps.boxes import OTHER_FACES
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
 PHOTO_IN_GALLERY = "photo_in_gallery"
-CONTRADICTORY_LABELS = "contradictory_labels"
 FEW_REFERENCE_FACES = "few_reference_faces"
 NEIGHBOURS_DISAGREE = "neighbours_disagree"
 
@@ -20,10 +19,6 @@ FLAGS: Mapping[str, str] = {
     ),
     PHOTO_IN_GALLERY: (
         "This photo, or a copy of it, is itself among the reference faces. It was left out of the comparison."
-    ),
-    CONTRADICTORY_LABELS: (
-        "A photo that is several times among the reference faces has labels that contradict each other. "
-        "It was left out of the comparison."
     ),
     FEW_REFERENCE_FACES: (
         "Fewer than five reference faces could be compared with this face: too few to support the estimate."

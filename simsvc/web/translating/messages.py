@@ -66,8 +66,8 @@ COMPOSED = (
     "This photo is itself among the reference faces (labelled {0}); it was left out of the comparison.",
     "One photo that is several times among the reference faces has labels that contradict each other ({0}); "
     "it was left out of the comparison.",
-    "{0} photos that are several times among the reference faces have labels that contradict each other; they "
-    "were left out of the comparison.",
+    "{0} photos that are several times among the reference faces have labels that contradict each other; "
+    "they were left out of the comparison.",
     "Flag: {0}.",
     "The upload is too large: at most {0} MB are accepted. "
     "Save a smaller copy of the photo, or crop it to the face, and try again.",

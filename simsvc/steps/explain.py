@@ -25,8 +25,9 @@ Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
 """Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
 FEW = 5
-"""Fewer faces than this support no estimate: they have no mean and no range worth telling. Source: the
-means of fewer validation faces' neighbours, drawn as for `NEAR_ENOUGH`, leave the range twice as often."""
+"""Fewer faces than this support no estimate: they have no mean and no range worth telling. Source: 2,128
+validation faces of UTKFace against its training part: the mean of their nearest 1, 2, 3 and 4 faces lies
+outside the range of 4.9, 2.0, 0.9 and 0.6 percent of them, that of 12 of 0.1 percent."""
 NEAR_ENOUGH = 0.5
 """Distance (the harmonic mean of those to the faces compared) up to which their mean age should lie in the
 range of the estimate. Source: 2,128 validation faces of UTKFace against galleries of 6 to 1,000 faces drawn

@@ -31,9 +31,9 @@ LEAST_SIMILARITY = 0.91
 """Cosine of the gradients from which on two faces are one photo; the module says why."""
 FARTHEST = 0.4
 """Embeddings further apart (angular) are of two photos, however alike these look: composites of several
-people in the demo gallery share what pixels show. Of the copies above 97 percent lie within it."""
+people in the demo gallery share what pixels show. Of the copies above 98 percent lie within it."""
 FARTHEST_COPIES = 0.35
-"""The same for two faces of a gallery, where a mistake silences a face for everyone: of UTKFace's copies 5
+"""The same for two faces of a gallery, where a mistake silences a face for everyone: of UTKFace's copies 2
 percent lie further apart, and so do most composites that merely look alike."""
 EQUAL_DISTANCE = 0.05
 """Embeddings as near as this (angular) are of one photo, unseen: all 672 such neighbours in UTKFace are."""

@@ -34,7 +34,7 @@ from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import BatchUnwritable, BundleError, EngineMissing, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
@@ -302,6 +302,7 @@ class Services:
             max_bytes=settings.max_upload_bytes,
             rules=parse_rules(bundle.raw, bundle.sha256),
             bundle_sha256=bundle.document_sha256,
+            one_vote=bundle.reading >= ONE_VOTE_READING,
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
             decoder=self.decoder,

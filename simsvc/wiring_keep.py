@@ -13,7 +13,7 @@ from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
 from simsvc.flows.erase import Eraser
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.replay import Replayer
 from simsvc.flows.retention import Retention
@@ -112,6 +112,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
         rules=parse_rules(bundle.raw, bundle.sha256),
         bundle_sha256=bundle.document_sha256,
         decoder=services.decoder,
+        one_vote=bundle.reading >= ONE_VOTE_READING,
     )
 
 

@@ -34,7 +34,7 @@ def make_tiny_bundle(folder: Path, dims: int = 16, size_px: int = 32, seed: int 
         "version": f"tiny-{seed}",
         "files": {name: fingerprint(folder / name) for name in ("model.onnx", "model.safetensors")},
         "input": {"size_px": size_px, "mean": list(MEAN), "std": list(STD)},
-        "crop": {"margin": 1.1, "detector": "libfacedetection", "working_side_px": 640},
+        "crop": {"margin": 1.1, "detector": "libfacedetection", "working_side_px": 640, "reading": 2},
         "layer": "features",
         "dims": dims,
         "arch": {"body": "tiny"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +12,15 @@ from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
+from simsvc.commands.build_report import InService, build_report
 from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
-from simsvc.flows.accounts import utc_now
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
 from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import Manifest, manifest_sha256
+from simsvc.steps.manifest import Manifest
 from simsvc.steps.recall import QUERIES, K
 from simsvc.values.events import COMMAND
 from simsvc.wiring import IndexServices, Services, index_services, open_shelf
@@ -36,10 +35,19 @@ index_group = AppGroup("index", help="Make, list, check and switch index builds.
 @click.option("--name", help="Name of the index; the source's name where it is left out.")
 @click.option("--engine", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True)
 @click.option("--if-needed", is_flag=True, help="Do nothing where the index in service is whole and fits.")
+@click.option("--use", is_flag=True, help="Put the build into service, also where another one is.")
 def build_command(
-    source: str, path: Path | None, name: str | None, engine: Literal["onnx", "torch"], if_needed: bool
+    source: str,
+    path: Path | None,
+    name: str | None,
+    engine: Literal["onnx", "torch"],
+    if_needed: bool,
+    use: bool,
 ) -> None:
-    """Build an index of labelled faces and put it into service."""
+    """Build an index of labelled faces and say what was found.
+
+    The first build goes into service, and one made while none in service can be used; any other with --use.
+    """
     with _sentences():
         services = index_services(_settings())
         label = _in_service(services) if if_needed else None
@@ -48,13 +56,15 @@ def build_command(
             return
         photos = _photos(source, path)
         check_engine()
-        previous = _current(services)
         manifest = _built(
             services, BuildRequest(name or source, (photos,), engine, cores(), services.decoder)
         )
-        with services.switches.recording(manifest.label, previous, None, utc_now()):
-            pass
-        click.echo("\n".join([_summary(manifest), *photos.notes]))
+        in_service = _in_service(services)
+        if use or in_service is None:
+            in_service = services.switcher.use(manifest.label).label
+        faces = services.shelf.gallery(manifest.label).faces
+        report = build_report(manifest, faces, _count(services, in_service))
+        click.echo("\n".join([*report, *photos.notes]))
 
 
 @index_group.command("list")
@@ -164,19 +174,12 @@ def _built(services: IndexServices, request: BuildRequest) -> Manifest:
             services.shelf,
             on_built=services.on_built,
             progress=lambda done, _total: _advance(bar, done),
+            use=False,
         )
 
 
 def _advance(bar: tqdm[NoReturn], done: int) -> None:
     bar.update(done - bar.n)
-
-
-def _current(services: IndexServices) -> str | None:
-    """Return the label of the build in service, or None where it cannot be told."""
-    try:
-        return services.shelf.current()
-    except IndexError_:
-        return None
 
 
 def _in_service(services: IndexServices) -> str | None:
@@ -192,12 +195,5 @@ def _origin(manifest: Manifest) -> str:
     return ", ".join(source.name for source in manifest.sources)
 
 
-def _summary(manifest: Manifest) -> str:
-    reasons = Counter(entry.reason for entry in manifest.facts.skipped)
-    whole = sum(source.whole_picture for source in manifest.sources)
-    lines = [f"{manifest.label}: {manifest.count} faces in service."]
-    lines += [f"{count} skipped: {reason}" for reason, count in sorted(reasons.items())]
-    if whole:
-        lines.append(f"{whole} taken whole, because no face was detected in an aligned photo")
-    lines.append(f"manifest.json sha256 {manifest_sha256(manifest)}")
-    return "\n".join(lines)
+def _count(services: IndexServices, label: str) -> InService:
+    return InService(label, services.shelf.manifest(label).count)

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
 from simsvc.engines.annoy_forest import load_forest, rows_of
-from simsvc.engines.face_columns import FaceColumns
+from simsvc.engines.face_columns import COPIES, FaceColumns, read_copies
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.near_duplicates import ALONE
 from simsvc.steps.nearest import distances
 from simsvc.steps.search_effort import search_k_for
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, Neighbour, SupportScale
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
@@ -76,6 +77,9 @@ class AnnoyIndex:
             raise _damaged(self.manifest)
         with mapping(folder):
             self._rows = rows_of(folder / FILE, self._forest, self.count, self.manifest.dims)
+            self._groups = read_copies(folder) if COPIES in self.manifest.files else None
+        if self._groups is not None and len(self._groups) != self.count:
+            raise _damaged(self.manifest)
         self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
 
     @property
@@ -139,6 +143,12 @@ class AnnoyIndex:
         """
         return self.gallery.thumbnail(face_id)
 
+    def _copies(self, items: list[int]) -> list[int | None]:
+        """Return the group of near-identical faces that each item belongs to, None where it has no other."""
+        if self._groups is None:
+            return [None] * len(items)
+        return [None if group == ALONE else group for group in self._groups[items].tolist()]
+
     def _search_k(self, k: int) -> int:
         """Return how many candidates a search for k inspects; builds of before have a fixed number."""
         trees, search_k = self.manifest.trees, self.manifest.search_k
@@ -163,8 +173,9 @@ class AnnoyIndex:
 
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
-        labels = self.faces.labels([item for item, _ in pairs])
-        return tuple(Neighbour(*label, far) for label, (_, far) in zip(labels, pairs, strict=True))
+        items = [item for item, _ in pairs]
+        told = zip(self.faces.labels(items), self._rows[items], self._copies(items), pairs, strict=True)
+        return tuple(FoundFace(*label, far, row, copies) for label, row, copies, (_, far) in told)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

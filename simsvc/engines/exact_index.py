@@ -9,7 +9,15 @@ import numpy as np
 
 from simsvc.errors import FaceNotFound
 from simsvc.steps.support import measure
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, LabelledFace, Neighbour, SupportScale
+from simsvc.values import (
+    EVERY_FACE,
+    FaceFilter,
+    FloatVector,
+    FoundFace,
+    LabelledFace,
+    Neighbour,
+    SupportScale,
+)
 
 
 class ExactIndex:
@@ -62,7 +70,12 @@ class ExactIndex:
         order = np.argsort(distances, kind="stable")
         nearest = [item for item in order if wanted.admits(self._faces[item])][:k]
         return tuple(
-            Neighbour(self._faces[item].face_id, self._faces[item].age_years, float(distances[item]))
+            FoundFace(
+                self._faces[item].face_id,
+                self._faces[item].age_years,
+                float(distances[item]),
+                self._embeddings[item],
+            )
             for item in nearest
         )
 

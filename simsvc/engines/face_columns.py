@@ -22,6 +22,8 @@ from simsvc.values import FaceFilter, FloatVector, LabelledFace
 FACES = "faces.json"
 RECORDS = "faces.npy"
 REFERENCES = "references.bin"
+COPIES = "copies.npy"
+"""For each item the group of near-identical faces that it belongs to; builds of before have none."""
 
 
 class FaceColumns(Sequence[LabelledFace]):
@@ -140,6 +142,20 @@ def read_columns(folder: Path) -> FaceColumns:
         return columns_of(_listed(document))
     records = np.load(folder / RECORDS, mmap_mode="r", allow_pickle=False)
     return FaceColumns(np.asarray(records), mapped(folder / REFERENCES), document["source_names"])
+
+
+def write_copies(folder: Path, groups: NDArray[np.int32]) -> None:
+    """Write which faces are cut from one photo, as `steps.near_duplicates.numbered` gives it."""
+    np.save(folder / COPIES, groups.astype("<i4"), allow_pickle=False)
+
+
+def read_copies(folder: Path) -> NDArray[np.int32]:
+    """Map what `write_copies` wrote.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    return np.asarray(np.load(folder / COPIES, mmap_mode="r", allow_pickle=False))
 
 
 def mapped(path: Path) -> mmap.mmap | bytes:

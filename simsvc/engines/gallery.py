@@ -53,7 +53,10 @@ class Gallery:
         Raises:
             FaceNotFound: no such face in this build.
         """
-        item = self._place(face_id)
+        return self.thumbnail_at(self._place(face_id))
+
+    def thumbnail_at(self, item: int) -> bytes:
+        """Return the thumbnail of one item as JPEG bytes."""
         return self._bytes[int(self._offsets[item]) : int(self._offsets[item + 1])]
 
     def face(self, face_id: str) -> LabelledFace:

@@ -15,7 +15,15 @@ from simsvc.engines.gallery import Gallery
 from simsvc.errors import FaceNotFound
 from simsvc.steps.face_changes import FaceChanges, LiveFace
 from simsvc.steps.manifest import METRIC
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, LabelledFace, Neighbour, SupportScale
+from simsvc.values import (
+    EVERY_FACE,
+    FaceFilter,
+    FloatVector,
+    FoundFace,
+    LabelledFace,
+    Neighbour,
+    SupportScale,
+)
 
 
 class FreshSegment:
@@ -38,8 +46,12 @@ class FreshSegment:
         """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
         every = len(self.faces) + 1
         items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
-        found = ((self.faces[item].face, far) for item, far in zip(items, distances, strict=True))
-        near = (Neighbour(face.face_id, face.age_years, far) for face, far in found if wanted.admits(face))
+        found = ((self.faces[item], far) for item, far in zip(items, distances, strict=True))
+        near = (
+            FoundFace(live.face.face_id, live.face.age_years, far, live.embedding)
+            for live, far in found
+            if wanted.admits(live.face)
+        )
         return tuple(islice(near, k))
 
 

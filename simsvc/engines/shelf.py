@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -22,9 +21,11 @@ import numpy as np
 
 from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
+from simsvc.engines.copies import find_copies
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
+from simsvc.engines.face_columns import write_copies
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
@@ -33,6 +34,7 @@ from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwri
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.steps.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace, SupportScale
@@ -66,14 +68,23 @@ class IndexDraft:
         """Write every file, the manifest last, and place the folder under its build id."""
         self._gallery.finish()
         embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
-        with ThreadPoolExecutor(1) as beside:  # the forest grows by one thread
-            support = beside.submit(measure, embeddings)
-            effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
-        manifest = manifests.write(self._folder, self._manifest(facts, effort, support.result()))
+        effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
+        photos = self._photos(embeddings.shape[1])
+        write_copies(self._folder, numbered(photos, len(self.faces)))
+        support = measure(embeddings[[items[0] for items in photos]])
+        manifest = self._manifest(facts, effort, support, summary(photos, self.faces))
+        manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
 
-    def _manifest(self, facts: BuildFacts, effort: Effort, support: SupportScale | None) -> Manifest:
+    def _photos(self, dims: int) -> list[list[int]]:
+        """Return the items by the photo that they are cut from."""
+        forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
+        return find_copies(forest, Gallery(self._folder))
+
+    def _manifest(
+        self, facts: BuildFacts, effort: Effort, support: SupportScale | None, copies: NearDuplicates
+    ) -> Manifest:
         libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
         return Manifest(
             name=self._folder.parent.name,
@@ -83,6 +94,7 @@ class IndexDraft:
             recall=effort.measured.share,
             measured=effort.measured,
             support=support,
+            copies=copies,
             seed=annoy_forest.SEED,
             count=len(self.faces),
             facts=facts,

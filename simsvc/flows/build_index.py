@@ -1,4 +1,4 @@
-"""From labelled photos to an index in service: read, detect, crop, embed, write, record, switch."""
+"""From labelled photos to an index: read, detect, crop, embed, write, record, and switch where asked to."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class BuildRequest:
     decoder: PictureDecoder | None = None
 
 
-def build(
+def build(  # noqa: PLR0913 - the two callbacks and the switch are named
     request: BuildRequest,
     detector: Detector,
     model: Model,
@@ -101,8 +101,9 @@ def build(
     *,
     on_built: OnBuilt,
     progress: Progress,
+    use: bool = True,
 ) -> Manifest:
-    """Build an index, put it on record and then into service; return its manifest.
+    """Build an index and put it on record; return its manifest.
 
     The same photos, labels, model, libraries and face changes give the same bytes and so the same build id.
     Until the last step the index that was in service before stays there, whatever happens to this process.
@@ -115,6 +116,7 @@ def build(
         shelf: where the build will stand.
         on_built: puts the finished build and its faces on record; may be called again for the same build.
         progress: told (photos done, photos in all).
+        use: whether the build goes into service.
 
     Raises:
         SourceEmpty: no photo became a face.
@@ -130,7 +132,8 @@ def build(
             )
         manifest = draft.finish(facts)
         on_built(manifest, draft.faces)
-        shelf.switch(manifest.label)
+        if use:
+            shelf.switch(manifest.label)
     return manifest
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from simsvc.errors import FaceError, PhotoError
+from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.boxes import pick
 from simsvc.steps.crop import crops_of
@@ -17,7 +18,7 @@ from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.explain import explained
 from simsvc.steps.file_names import canonical_name
 from simsvc.steps.quality import measured
-from simsvc.steps.rank import rank
+from simsvc.steps.rank import Compared, rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
 from simsvc.steps.upright import looked_at
@@ -25,6 +26,8 @@ from simsvc.values import Declaration, Estimate, RecordedEstimate
 
 OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
+ONE_VOTE_READING = 2
+"""`reading` of model.json from which on each photo has one vote."""
 
 
 def _untold(estimate: Estimate) -> None:
@@ -48,6 +51,8 @@ class Corridor:
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
+        one_vote: whether each photo among the labelled faces counts once, and the judged one not at all; not
+            so in estimates of earlier models, which are replayed as they were made.
     """
 
     detector: Detector
@@ -61,6 +66,7 @@ class Corridor:
     keep_photos: bool = False
     recorded: Callable[[Estimate], None] = _untold
     decoder: PictureDecoder | None = None
+    one_vote: bool = True
 
 
 class StepTimes:
@@ -179,9 +185,15 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
-        found = index.search(prediction.embeddings[0], max(K, corridor.neighbours * OVERFETCH))
+        asked = max(K, corridor.neighbours * OVERFETCH)
+        found = index.search(prediction.embeddings[0], asked)
     with times.step("rank"):
-        neighbours = rank(found, corridor.neighbours)
+        compared = Compared(found)
+        if corridor.one_vote:
+            judged_face = JudgedFace(sized, prediction.embeddings[0])
+            wanted = max(K, corridor.neighbours)
+            compared = one_vote_each(found, asked, wanted, judged_face, index)
+        neighbours = rank(compared.neighbours, corridor.neighbours)
     with times.step("explain"):
         seen = replace(
             blank,
@@ -193,4 +205,5 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             crop=judged,
             embedding=prediction.embeddings[0],
         )
-        return explained(seen, found, index.support_scale, corridor.rules.for_gallery(index.count))
+        rules = corridor.rules.for_gallery(index.count)
+        return explained(seen, compared.neighbours, index.support_scale, rules, compared.left_out)

@@ -10,7 +10,7 @@ from typing import Protocol
 from simsvc.errors import PhotoDiffers, PhotoNotKept
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.steps.agreement import AGE_TOLERANCE_YEARS, DISTANCE_TOLERANCE, Difference, differences
-from simsvc.values import Estimate, RecordedEstimate
+from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 
 class Records(Protocol):
@@ -137,5 +137,9 @@ def _figures(estimate: Estimate) -> dict[str, object]:
         "code": estimate.code,
         "age_years": estimate.age_years,
         "interval_years": list(estimate.interval_years) if estimate.interval_years else None,
-        "neighbours": [asdict(near) for near in estimate.neighbours],
+        "neighbours": [_neighbour(near) for near in estimate.neighbours],
     }
+
+
+def _neighbour(near: Neighbour) -> dict[str, object]:
+    return {"face_id": near.face_id, "age_years": near.age_years, "distance": near.distance}

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simsvc.steps.flags import UNLIKE_THE_GALLERY
+from simsvc.steps.flags import (
+    FEW_REFERENCE_FACES,
+    NEIGHBOURS_DISAGREE,
+    PHOTO_IN_GALLERY,
+    UNLIKE_THE_GALLERY,
+)
 from simsvc.steps.interval import interval
 from simsvc.steps.quality import quality_flags
+from simsvc.steps.rank import NOTHING, LeftOut
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import LEAST_SUPPORT, support
 from simsvc.values import Estimate, Evidence, Neighbour, SupportScale
@@ -18,6 +24,19 @@ estimators are compared; Geng, Zhou and Smith-Miles, "Automatic Age Estimation B
 Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
 """Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
+FEW = 5
+"""Fewer faces than this support no estimate: they have no mean and no range worth telling. Source: 2,128
+validation faces of UTKFace against its training part: the mean of their nearest 1, 2, 3 and 4 faces lies
+outside the range of 4.9, 2.0, 0.9 and 0.6 percent of them, that of 12 of 0.1 percent."""
+NEAR_ENOUGH = 0.5
+"""Distance (the harmonic mean of those to the faces compared) up to which their mean age should lie in the
+range of the estimate. Source: 2,128 validation faces of UTKFace against galleries of 6 to 1,000 faces drawn
+from its training part, all of it, those of 18 to 80 and those of 20 to 40 years: how far the mean lay
+outside the range grew with that distance, and stayed below `YEARS_A_DISTANCE` for 99 of 100 faces. Against
+the whole training part and the demo gallery 0.1 percent of validation and test faces lie beyond, and none of
+25 portraits, 265 us_congress, 165 bundestag and 134 uk_parliament photos."""
+YEARS_A_DISTANCE = 45.0
+"""Years outside the range that each unit of distance beyond `NEAR_ENOUGH` explains; source there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +65,8 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """The same for the person at the desk."""
+        if self.count == 1:
+            return f"The labelled face that looks most alike is labelled {self.youngest_years:.0f}."
         return (
             f"Of the {self.count} labelled faces that look most alike, {self.close or 'none'} "
             f"{'is' if self.close == 1 else 'are'} within {CLOSE_YEARS:.0f} years of the estimate. "
@@ -70,34 +91,108 @@ def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | 
     return Explanation(mean, close, len(ages), min(ages), max(ages))
 
 
+def few_sentence(neighbours: Sequence[Neighbour]) -> str:
+    """Say that there are too few faces to support an estimate, fewer than `FEW`."""
+    if not neighbours:
+        return "There is no reference face to compare this face with."
+    if len(neighbours) == 1:
+        return (
+            "There is only one reference face to compare this face with, "
+            f"labelled {_labels(neighbours)}: too little to support the estimate."
+        )
+    return (
+        f"There are only {len(neighbours)} reference faces to compare this face with, "
+        f"labelled {_labels(neighbours)}: too few to support the estimate."
+    )
+
+
+def left_out_sentences(left_out: LeftOut) -> list[str]:
+    """Say which faces have no part in the comparison."""
+    said = []
+    if left_out.own:
+        said.append(
+            f"This photo is itself among the reference faces (labelled {_labels(left_out.own)}); "
+            "it was left out of the comparison."
+        )
+    if len(left_out.contradictory) == 1:
+        said.append(
+            "One photo that is several times among the reference faces has labels that contradict each other "
+            f"({_labels(left_out.contradictory[0])}); it was left out of the comparison."
+        )
+    elif left_out.contradictory:
+        said.append(
+            f"{len(left_out.contradictory)} photos that are several times among the reference faces have "
+            "labels that contradict each other; they were left out of the comparison."
+        )
+    return said
+
+
+def contradicts(
+    mean_years: float, interval_years: tuple[float, float], neighbours: Sequence[Neighbour]
+) -> bool:
+    """Say whether the neighbours' mean age lies further outside the range than their distance explains."""
+    low, high = interval_years
+    outside_years = max(low - mean_years, mean_years - high)
+    nearness = sum(1.0 / max(near.distance, LEAST_DISTANCE) for near in neighbours) / len(neighbours)
+    explained_years = YEARS_A_DISTANCE * max(0.0, 1.0 / nearness - NEAR_ENOUGH)
+    return outside_years > explained_years
+
+
 def explained(
-    seen: Estimate, found: Sequence[Neighbour], scale: SupportScale | None, rules: Rules
+    seen: Estimate,
+    found: Sequence[Neighbour],
+    scale: SupportScale | None,
+    rules: Rules,
+    left_out: LeftOut = NOTHING,
 ) -> Estimate:
     """Return an estimate with all that can be said about it: interval, evidence, support, flags, referral.
 
     Args:
         seen: age, neighbours, quality and the flags so far.
-        found: all that the index found, nearest first, of which `seen` has those that are shown.
+        found: all faces that may be compared, nearest first, of which `seen` has those that are shown.
         scale: of the index.
         rules: of the model.
+        left_out: faces that were found and may not be compared.
     """
     age_years = seen.age_years
     assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
-    explanation, calibration = explain(age_years, seen.neighbours), rules.calibration
+    calibration = rules.calibration
+    range_years = interval(age_years, calibration) if calibration else None
+    few = len(found) < FEW
+    explanation = None if few else explain(age_years, seen.neighbours)
+    bearing = explanation.sentence if explanation else few_sentence(seen.neighbours)
     share = support(found, scale)
-    severe = rules.severe_flags(seen.quality, share)
-    raised = (*seen.flags, *_support_flags(share), *_quality_flags(seen, rules), *severe)
+    disagree = (
+        explanation is not None
+        and range_years is not None
+        and contradicts(explanation.neighbours_age_years, range_years, seen.neighbours)
+    )
+    severe = (*rules.severe_flags(seen.quality, share), *([NEIGHBOURS_DISAGREE] if disagree else []))
+    evidence_flags = _evidence_flags(left_out, few=few)
+    raised = (*seen.flags, *evidence_flags, *_support_flags(share), *_quality_flags(seen, rules), *severe)
     flags = tuple(dict.fromkeys(raised))
     return replace(
         seen,
-        sentence=explanation.sentence if explanation else None,
-        interval_years=interval(age_years, calibration) if calibration else None,
+        sentence=" ".join([*left_out_sentences(left_out), bearing]),
+        interval_years=range_years,
         coverage=calibration.coverage if calibration else None,
         evidence=explanation.evidence if explanation else None,
         support=share,
         flags=flags,
         refer_reason=rules.refer_reason(flags, severe),
     )
+
+
+def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:
+    raised = {PHOTO_IN_GALLERY: left_out.own, FEW_REFERENCE_FACES: few}
+    return tuple(flag for flag, reason in raised.items() if reason)
+
+
+def _labels(faces: Sequence[Neighbour]) -> str:
+    """Write the labels of faces: "71", or "60-71"; the same in every language."""
+    ages = [near.age_years for near in faces]
+    youngest, oldest = f"{min(ages):.0f}", f"{max(ages):.0f}"
+    return youngest if youngest == oldest else f"{youngest}-{oldest}"
 
 
 def _support_flags(share: float | None) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from simsvc.steps.boxes import OTHER_FACES
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
 TURNED_UPRIGHT = "turned_upright"
+PHOTO_IN_GALLERY = "photo_in_gallery"
+FEW_REFERENCE_FACES = "few_reference_faces"
+NEIGHBOURS_DISAGREE = "neighbours_disagree"
 
 FLAGS: Mapping[str, str] = {
     OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
@@ -22,6 +25,16 @@ FLAGS: Mapping[str, str] = {
     "unclear_face": (
         "The face was found with little certainty. "
         "Use a photo that shows it clearly, upright and from the front."
+    ),
+    PHOTO_IN_GALLERY: (
+        "This photo, or a copy of it, is itself among the reference faces. It was left out of the comparison."
+    ),
+    FEW_REFERENCE_FACES: (
+        "Fewer than five reference faces could be compared with this face: too few to support the estimate."
+    ),
+    NEIGHBOURS_DISAGREE: (
+        "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "
+        "Compare the faces and their labels."
     ),
     "blurred": "The face is blurred. Use a sharper photo.",
     "too_dark": "The face is too dark. Use a photo taken in better light.",

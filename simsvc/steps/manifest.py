@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from simsvc.errors import BuildNotFound, IndexDamaged
+from simsvc.steps.near_duplicates import LabelledCopy, NearDuplicates
 from simsvc.values import Recall, SupportScale
 
 FORMAT = 1
@@ -101,6 +102,7 @@ class Manifest:
         files: name to fingerprint, of every other file of the folder.
         recall: share of the truly nearest faces that a search finds, 0..1; None where it was never measured.
         measured: how it was measured; None in a build of before, whose trees and search_k were fixed.
+        copies: which faces are cut from one photo; None where that was never looked for.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Manifest:
     support: SupportScale | None = None
     recall: float | None = None
     measured: Recall | None = None
+    copies: NearDuplicates | None = None
 
     @property
     def label(self) -> str:
@@ -185,7 +188,7 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
-    for later in ("support", "recall", "measured"):
+    for later in ("support", "recall", "measured", "copies"):
         if fields[later] is None:
             del fields[later]  # so that the id of an older build stays that of its content
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
@@ -206,6 +209,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     fields["files"] = {name: Fingerprint(**entry) for name, entry in fields["files"].items()}
     if "measured" in fields:
         fields["measured"] = Recall(**fields.pop("measured"))
+    if "copies" in fields:
+        fields["copies"] = _copies(fields.pop("copies"))
     if "recall" in fields and not 0.0 <= fields["recall"] <= 1.0:
         raise ValueError("no share")
     manifest = Manifest(**fields)
@@ -213,3 +218,9 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     if not named or any("/" in name or name.startswith(".") for name in manifest.files):
         raise ValueError("unsafe names")
     return manifest
+
+
+def _copies(document: dict[str, Any]) -> NearDuplicates:
+    photos = document["contradictory"]
+    contradictory = tuple(tuple(LabelledCopy(**entry) for entry in photo) for photo in photos)
+    return NearDuplicates(document["photos"], document["faces"], contradictory)

@@ -144,6 +144,19 @@ class Neighbour:
         return 1.0 - self.distance**2 / 2.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundFace(Neighbour):
+    """A neighbour with what tells copies of one photo; goes on record as a plain neighbour.
+
+    Attributes:
+        vector: its embedding, unit length (D,).
+        copies: the group of near-identical faces that it belongs to in its build, or None.
+    """
+
+    vector: FloatVector
+    copies: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SupportScale:
     """How far from their k-th neighbour the gallery's own faces are, each left out of the search for it.

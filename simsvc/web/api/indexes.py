@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import BuildNotFound, IndexError_
 from simsvc.steps.manifest import Manifest, manifest_sha256
+from simsvc.steps.near_duplicates import NearDuplicates
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.values import Recall
@@ -99,6 +100,7 @@ def _made_of(label: str) -> dict[str, Any]:
             "faces_by_source",
             "skipped",
             "files",
+            "near_duplicates",
             "recall",
         )
         return dict.fromkeys(names)
@@ -111,7 +113,16 @@ def _made_of(label: str) -> dict[str, Any]:
         "faces_by_source": {source.name: source.faces for source in manifest.sources},
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
+        "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
         "recall": _shares(measured) if measured else None,
+    }
+
+
+def _copies(found: NearDuplicates) -> dict[str, int]:
+    return {
+        "photos": found.photos,
+        "faces": found.faces,
+        "contradictory": len(found.contradictory),
     }
 
 

@@ -77,6 +77,14 @@ class Recall(Strict):
     share = needed(fields.Float, "Share found of the kind that is harder, 0 to 1.")
 
 
+class NearDuplicates(Strict):
+    """Photos of which the build holds more than one face; each has one vote."""
+
+    photos = needed(fields.Integer, "How many there are.")
+    faces = needed(fields.Integer, "Faces beyond one of each.")
+    contradictory = needed(fields.Integer, "Photos without a vote: their labels contradict each other.")
+
+
 class Build(BuildSummary):
     """An index build with what it is made of; null where its files are gone."""
 
@@ -90,6 +98,9 @@ class Build(BuildSummary):
     skipped = maybe(fields.Integer, "Labelled photos that became no face.")
     files = maybe(
         fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict()
+    )
+    near_duplicates = maybe(
+        fields.Nested, "Null for a build in which they were not looked for.", nested=NearDuplicates
     )
     recall = maybe(fields.Nested, "Measured on asking; null for a build of another model.", nested=Recall)
 

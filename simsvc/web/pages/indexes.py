@@ -12,6 +12,7 @@ from flask_babel import gettext
 
 from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
 from simsvc.steps.manifest import Manifest
+from simsvc.steps.near_duplicates import AGREE_YEARS
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem
@@ -20,6 +21,8 @@ from simsvc.web.pages.histogram import Histogram, histogram
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 
 SWITCHES_SHOWN = 20
+CONTRADICTORY_SHOWN = 50
+"""Photos with contradictory labels that the page lists of each build."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -81,6 +84,8 @@ def _page(problem: Problem | None = None) -> str:
         problems=[problem] if problem else [Problem(trouble)] if trouble else [],
         builds=builds,
         histogram=_histogram(current),
+        agree_years=f"{AGREE_YEARS:.0f}",
+        contradictory_shown=CONTRADICTORY_SHOWN,
         switches=switches,
         names=services().users.names([switch.switched_by for switch in switches]),
         back=next((build for build in builds if build.label == back and build.fits), None),

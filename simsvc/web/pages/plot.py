@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simsvc.steps.explain import explain
+from simsvc.steps.explain import explain, few_sentence
 from simsvc.values import Neighbour
 
 WIDTH_PX, HEIGHT_PX = 520.0, 322.0
@@ -84,6 +84,8 @@ def age_plot(
     neighbours: Sequence[Neighbour],
     interval_years: Interval | None = None,
     coverage: float | None = None,
+    *,
+    few: bool = False,
 ) -> AgePlot:
     """Lay out the plot: labelled age to the right, similarity upwards, estimate and mean as lines.
 
@@ -92,15 +94,16 @@ def age_plot(
         neighbours: as recorded.
         interval_years: (low, high) around the estimate, shaded; None where there is none.
         coverage: of that interval.
+        few: whether the neighbours are too few for their mean to be drawn.
     """
-    explanation = explain(age_years, neighbours)
+    explanation = None if few else explain(age_years, neighbours)
     mean_years = explanation.neighbours_age_years if explanation else None
     ages = age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])
     words = range_words(interval_years, coverage)
     said = (
         f"The estimate is {age_years:.0f} years.",
         f"{words}." if words else "",
-        explanation.sentence if explanation else "",
+        few_sentence(neighbours) if few else explanation.sentence if explanation else "",
     )
     return AgePlot(
         ages,

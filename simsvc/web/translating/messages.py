@@ -59,6 +59,17 @@ COMPOSED = (
     "Of the {0} labelled faces that look most alike, {1} {2} within {3} years of the estimate.",
     "Of the {0} labelled faces that look most alike, none are within {1} years of the estimate.",
     "Their ages run from {0} to {1}; their mean, weighted by nearness, is {2}.",
+    "The labelled face that looks most alike is labelled {0}.",
+    "There is no reference face to compare this face with.",
+    "There is only one reference face to compare this face with, labelled {0}: too little to support the "
+    "estimate.",
+    "There are only {0} reference faces to compare this face with, labelled {1}: too few to support the "
+    "estimate.",
+    "This photo is itself among the reference faces (labelled {0}); it was left out of the comparison.",
+    "One photo that is several times among the reference faces has labels that contradict each other ({0}); "
+    "it was left out of the comparison.",
+    "{0} photos that are several times among the reference faces have labels that contradict each other; "
+    "they were left out of the comparison.",
     "Flag: {0}.",
     "The upload is too large: at most {0} MB are accepted. "
     "Save a smaller copy of the photo, or crop it to the face, and try again.",

@@ -140,7 +140,7 @@ def test_list_marks_the_build_in_service(index: Index, labelled_folder: Labelled
     """Every build has a line with count, sources and model; a star marks the one in service."""
     assert "flask index build" in index("list", exit_code=1)
     index("build")
-    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)), "--use")
     demo, folder = index("list").splitlines()
     assert demo.startswith("  demo/b-")
     assert "5 faces  demo  model tiny-0" in demo
@@ -198,7 +198,7 @@ def test_use_switches_back(index: Index, settings: Settings, labelled_folder: La
     """An older build, named by the beginning of its id, goes back into service."""
     index("build")
     first = in_service(settings)
-    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)), "--use")
     assert in_service(settings) != first
     assert f"{first} with 5 faces is in service." in index("use", first.partition("/")[2][:9])
     assert in_service(settings) == first
@@ -221,5 +221,46 @@ def test_a_running_service_uses_the_new_build(
     index("build")
     served = app.extensions["simsvc"].corridor().index
     assert served().count == 5
-    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)))
+    index("build", "--source", "folder", "--path", str(labelled_folder(count=3)), "--use")
     assert served().count == 3
+
+
+def test_a_build_goes_into_service_only_when_asked_to(
+    app: Flask, index: Index, settings: Settings, labelled_folder: LabelledFolder
+) -> None:
+    """A second build stays beside the one in service, says how to use it, and is no switch on record."""
+    index("build")
+    first, switches = in_service(settings), app.extensions["simsvc"].switches.latest(9)
+    photos = ("build", "--source", "folder", "--path", str(labelled_folder(count=1)))
+    said = index(*photos)
+    assert in_service(settings) == first
+    label = said.split(": ")[0]
+    assert f"{label}: 1 face, not in service." in said
+    assert f"{first} with 5 faces stays in service." in said
+    assert f"flask index use {label}" in said
+    assert app.extensions["simsvc"].switches.latest(9) == switches
+    assert f"{label}: 1 face in service." in index(*photos, "--use")
+    assert in_service(settings) == label
+    assert app.extensions["simsvc"].switches.latest(1)[0].previous == first
+
+
+def test_a_build_goes_into_service_where_none_can_be_used(index: Index, settings: Settings) -> None:
+    """After the model was exchanged, a plain build is the cure that the error message promises."""
+    index("build")
+    make_tiny_bundle(settings.bundle_dir, seed=7)
+    assert "5 faces in service" in index("build")
+
+
+def test_a_build_says_what_it_found(index: Index, labelled_folder: LabelledFolder) -> None:
+    """Ages, copies with their labels, and recall, each in a line."""
+    folder = labelled_folder(count=4)
+    for name, age in (("x.png", 80), ("y.png", 30)):
+        (folder / name).write_bytes((folder / "000.png").read_bytes())
+        with (folder / "labels.csv").open("a") as table:
+            table.write(f"{name},{age}\n")
+    said = index("build", "--source", "folder", "--path", str(folder))
+    assert "Labels: 20 to 80 years." in said
+    assert "Near-duplicates: 2 further faces of 1 photo." in said
+    assert "Contradictory labels: 1 photo, labelled more than 5 years apart, without a vote:" in said
+    assert "  000.png (20), x.png (80), y.png (30)" in said
+    assert "Recall: a search finds 100.0%" in said

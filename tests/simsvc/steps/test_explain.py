@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from simsvc.steps.explain import explain, explained
 from simsvc.steps.interval import Band, Calibration
+from simsvc.steps.rank import LeftOut
 from simsvc.steps.rules import Rules
 from simsvc.values import Estimate, Evidence, Neighbour, Quality, SupportScale
 
@@ -124,3 +127,69 @@ def test_little_support_refers_where_the_model_says_so() -> None:
     assert 0.01 < answer.support < 0.99
     assert answer.flags == ("other_faces_behind", "unlike_the_gallery")
     assert answer.refer
+
+
+def wide(from_years: float, to_years: float) -> Rules:
+    """Return rules whose range of an estimate of 42 years runs from one age to another."""
+    band = Band(0.0, from_years - 42.0, to_years - 42.0, 9)
+    return Rules(Calibration("m", 0.9, "cd" * 32, "s", "valid", 9, (band,)))
+
+
+@pytest.mark.parametrize(
+    ("distance", "label", "refers"),
+    [(0.3, 51.0, True), (0.3, 49.0, False), (0.3, 29.0, True), (0.9, 60.0, False), (0.9, 80.0, True)],
+)
+def test_neighbours_that_contradict_the_estimate_refer(distance: float, label: float, refers: bool) -> None:
+    """Near faces must have a mean age within the range; the further away, the more they may lie outside."""
+    near = tuple(Neighbour(f"f{n}", label, distance) for n in range(12))
+    answer = explained(replace(SEEN, neighbours=near), near, None, wide(30.0, 50.0))
+    assert ("neighbours_disagree" in answer.flags, answer.refer) == (refers, refers)
+    if refers:
+        assert "contradict the estimate" in (answer.refer_reason or "")
+
+
+@pytest.mark.parametrize(
+    ("ages", "said"),
+    [
+        ((), "There is no reference face to compare this face with."),
+        ((30,), "There is only one reference face to compare this face with, labelled 30: too little"),
+        ((30, 30), "There are only 2 reference faces to compare this face with, labelled 30: too few"),
+        (
+            (30, 90, 50, 60),
+            "There are only 4 reference faces to compare this face with, labelled 30-90: too few",
+        ),
+    ],
+)
+def test_few_faces_are_said_to_be_few(ages: tuple[int, ...], said: str) -> None:
+    """With up to four faces there is no mean, no spread and no referral, and the sentence says why."""
+    near = tuple(Neighbour(f"f{n}", float(age), 0.1) for n, age in enumerate(ages))
+    answer = explained(replace(SEEN, neighbours=near, quality=None), near, None, wide(30.0, 50.0))
+    assert (answer.sentence or "").startswith(said)
+    assert (answer.evidence, answer.refer) == (None, False)
+    assert "few_reference_faces" in answer.flags
+
+
+def test_five_faces_are_not_few() -> None:
+    """From five faces on they are weighed."""
+    answer = explained(replace(SEEN, neighbours=NEAR[:5]), NEAR[:5], None, Rules())
+    assert answer.evidence is not None
+    assert "few_reference_faces" not in answer.flags
+
+
+def test_what_was_left_out_is_said() -> None:
+    """The judged photo with its labels, and contradictory labels, each in a sentence."""
+    own = (Neighbour("o", 71.0, 0.0), Neighbour("p", 60.0, 0.0))
+    torn = (Neighbour("t", 20.0, 0.2), Neighbour("u", 40.0, 0.2))
+    answer = explained(SEEN, NEAR, None, Rules(), LeftOut(own, (torn,)))
+    sentence = answer.sentence or ""
+    assert "This photo is itself among the reference faces (labelled 60-71); it was left out" in sentence
+    assert "contradict each other (20-40); it was left out" in sentence
+    assert "photo_in_gallery" in answer.flags
+    twice = explained(SEEN, NEAR, None, Rules(), LeftOut((), (torn, torn))).sentence or ""
+    assert "2 photos that are several times among" in twice
+
+
+def test_one_neighbour_that_was_asked_for_is_told_in_the_singular() -> None:
+    """Where the operator wants one face shown, the sentence has one."""
+    answer = explained(replace(SEEN, neighbours=NEAR[:1]), NEAR, None, Rules())
+    assert answer.sentence == "The labelled face that looks most alike is labelled 40."

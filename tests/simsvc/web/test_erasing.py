@@ -225,7 +225,7 @@ def test_an_erased_face_is_in_no_answer_page_or_later_build(app: Flask, desk: Se
     assert face_id not in {near.face_id for near in judged(desk).estimate.neighbours}
     assert admin.get(f"/faces/{label}/{face_id}.jpg").status_code == 404
     assert admin.get(f"/estimates/{record.id}").status_code == 200
-    assert run(args=["index", "build", "--name", "demo"]).exit_code == 0
+    assert run(args=["index", "build", "--name", "demo", "--use"]).exit_code == 0
     built = desk.shelf.current() or ""
     assert reference.encode() not in b"".join(
         path.read_bytes() for path in (desk.shelf.root / built).iterdir()

@@ -1,0 +1,39 @@
+"""Search for faces of a build that are cut from one photo: the forest proposes, pixels decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import annoy
+
+from simsvc.engines.gallery import Gallery
+from simsvc.steps.near_duplicates import joined
+from simsvc.steps.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
+
+NEAREST = 9
+"""Faces looked at for each: itself and eight. Copies lie among the nearest, and chains of them are joined."""
+CANDIDATES = 1_000
+"""That the forest inspects for them: near-identical vectors share their leaves, so few are enough."""
+KEPT = 20_000
+"""Miniatures in memory at once: 32 MB."""
+
+
+def find_copies(forest: annoy.AnnoyIndex, gallery: Gallery) -> list[list[int]]:
+    """Return every item, in groups that are cut from one photo, ascending."""
+    return joined(forest.get_n_items(), _pairs(forest, gallery))
+
+
+def _pairs(forest: annoy.AnnoyIndex, gallery: Gallery) -> Iterator[tuple[int, int]]:
+    picture = lru_cache(KEPT)(lambda item: miniature_of_jpeg(gallery.thumbnail_at(item)))
+    for item in range(forest.get_n_items()):
+        look: Look | None = None
+        others, distances = forest.get_nns_by_item(item, NEAREST, CANDIDATES, True)
+        for other, distance in zip(others, distances, strict=True):
+            if other == item or distance > FARTHEST_COPIES:
+                continue
+            if distance > EQUAL_DISTANCE:
+                look = look or Look(picture(item))
+                if not look.same_photo(picture(other)):
+                    continue
+            yield item, other

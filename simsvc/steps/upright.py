@@ -87,7 +87,7 @@ def upright(photo: Photo, detect: Detect) -> Upright:
         return Upright(photo, faces)
     right = turned(photo, deg, looks.face_px(deg))
     found = detect(right)
-    if confidence(found) < MIN_CONFIDENCE or confidence(found) < confidence(faces):
+    if confidence(found) < MIN_CONFIDENCE or confidence(found) <= confidence(faces):
         return Upright(photo, faces)
     return Upright(right, found, deg)
 

@@ -30,6 +30,7 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
         database_url=f"sqlite:///{folder / 'simsvc.sqlite3'}",
         secret_key="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
         upload_rate="1000000 per minute",
+        api_rate="1000000 per minute",
         batch_dir=folder / "batches",
         model_root=folder / "models",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from simsvc.engines.named_files import Named, find_named
@@ -147,7 +148,8 @@ def _folder(name: str, path: Path) -> LabelledSource:
 
 
 def _demo(name: str, path: Path) -> LabelledSource:
-    return _table(name, path, aligned=True)
+    """Read what simsvc ships; of the files beside its faces there is nothing to say."""
+    return replace(_table(name, path, aligned=True), notes=())
 
 
 def _table(name: str, path: Path, *, aligned: bool) -> LabelledSource:

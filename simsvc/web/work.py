@@ -68,6 +68,7 @@ WORK: dict[str, Work] = {
             "indexes.use",
             "metrics.show",
             "model.show",
+            "opening.lead",
             "pages.compare",
             "pages.show",
             "pages.start",

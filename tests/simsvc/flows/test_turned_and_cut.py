@@ -18,6 +18,7 @@ from simsvc.flows.estimate import Corridor, answered
 from simsvc.settings import PACKAGE_DIR
 from simsvc.steps.boxes import pick
 from simsvc.steps.decode import decode
+from simsvc.steps.flags import FEW_REFERENCE_FACES
 from simsvc.steps.rules import parse_rules
 from simsvc.values import EVERY_FACE, Estimate, FaceFilter, FloatVector, Neighbour, RecordedEstimate
 from trainer.copies import SIDES, cut_at, turned_by
@@ -79,6 +80,11 @@ def as_png(rgb: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def flags(answer: Estimate) -> tuple[str, ...]:
+    """Return what is said of the photo; that there are no reference faces is true of all of them."""
+    return tuple(flag for flag in answer.flags if flag != FEW_REFERENCE_FACES)
+
+
 def misleads(answer: Estimate, whole: Estimate) -> bool:
     """Say whether an answer is given without referral, and far from the one for the whole, upright photo."""
     if answer.age_years is None or answer.refer:
@@ -94,7 +100,7 @@ def test_a_photo_on_its_head_is_judged_as_upright(judge: Judge, name: str) -> No
     turned = judge((photos / f"{name}.jpg").read_bytes())
     upright = judge((photos / f"{name[:3]}_upright.jpg").read_bytes())
     assert turned.age_years == pytest.approx(upright.age_years, abs=2)
-    assert (turned.flags, upright.flags) == (("turned_upright",), ())
+    assert (flags(turned), flags(upright)) == (("turned_upright",), ())
     assert turned.quality is not None
     assert turned.quality.turned_deg == 180
 
@@ -113,7 +119,7 @@ def test_a_face_that_ends_at_the_border_is_referred(judge: Judge) -> None:
     cut, whole = (judge((photos / f"020_{name}.jpg").read_bytes()) for name in ("cut", "whole"))
     assert "cut_off" in cut.flags
     assert cut.refer
-    assert (whole.flags, whole.refer) == ((), False)
+    assert (flags(whole), whole.refer) == ((), False)
 
 
 @pytest.mark.parametrize("name", ["48mp.jpg", "tall.jpg"])
@@ -149,7 +155,7 @@ def test_no_cut_face_misleads(judge: Judge, corridor: Corridor, name: str) -> No
 def test_whole_upright_photos_pass(judge: Judge, name: str) -> None:
     """None of these photos is refused, flagged or referred."""
     answers = [judge(path.read_bytes()) for path in some(name, 12)]
-    assert {(answer.code, answer.flags, answer.refer_reason) for answer in answers} == {(None, (), None)}
+    assert {(answer.code, flags(answer), answer.refer_reason) for answer in answers} == {(None, (), None)}
 
 
 def test_a_photo_has_one_age_in_any_colour_space(judge: Judge) -> None:
@@ -171,5 +177,5 @@ def test_a_blurred_portrait_is_told_as_one(judge: Judge) -> None:
     """A portrait blurred by a hundredth of its width is referred as blurred."""
     picture = decode(some("portraits", 1)[0].read_bytes()).picture
     answer = judge(as_png(np.asarray(picture.filter(ImageFilter.GaussianBlur(picture.width / 100)))))
-    assert answer.flags == ("blurred",)
+    assert flags(answer) == ("blurred",)
     assert answer.refer

@@ -389,7 +389,7 @@ def test_a_database_that_cannot_be_written_says_so(site: Settings) -> None:
     path = upload(client, drawn_photo())
     engine.dispose()
     event.listen(engine, "connect", lambda made, _record: made.execute("PRAGMA query_only=ON"))
-    assert_kept(sent_typed(client), 503, "The file of the database cannot be written")
+    assert_kept(sent_typed(client), 503, "The file of the database, or its folder, cannot be read or written")
     assert client.get(path).status_code == 200
     engine.dispose()
 

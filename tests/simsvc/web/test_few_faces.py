@@ -57,7 +57,7 @@ def test_few_faces_are_said_on_the_page_and_to_programs(few: tuple[Flask, int]) 
     checked(html)
     assert said in html
     assert "mean of these faces" not in html
-    assert ("The labelled face that looks most alike" in html) is (count == 1)
+    assert ("The reference face that looks most alike" in html) is (count == 1)
 
 
 def test_few_faces_are_said_in_chinese(few: tuple[Flask, int]) -> None:

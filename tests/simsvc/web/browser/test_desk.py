@@ -68,6 +68,7 @@ def test_the_theme_follows_the_system_and_the_choice(open_page: Open) -> None:
     assert brightness(page) < DARKEST
     page.locator("details.display summary").click()
     page.get_by_role("button", name="Light", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
     assert brightness(page) > LIGHTEST
     still = open_page("underwriter", script=False)
     still.goto("/")

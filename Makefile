@@ -84,13 +84,13 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-# the trainer's tests, which need nothing but a core, beside all others; what they say comes last
+# half of the tests beside the other half, so that two cores are busy; what the pages' tests say comes last
 test: $(TESTING)/.ready browser postgres strace
 	@said="$$(mktemp)"; failed=0
 	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
-	$(TESTING)/bin/pytest -p no:cacheprovider tests/trainer >"$$said" 2>&1 & trainer=$$!
-	$(TESTING)/bin/pytest --ignore=tests/trainer || failed=1
-	wait $$trainer || failed=1
+	$(TESTING)/bin/pytest -p no:cacheprovider --durations=15 tests/simsvc/web >"$$said" 2>&1 & pages=$$!
+	$(TESTING)/bin/pytest --durations=15 --ignore=tests/simsvc/web || failed=1
+	wait $$pages || failed=1
 	cat "$$said"
 	exit $$failed
 

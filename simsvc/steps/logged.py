@@ -8,10 +8,12 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from simsvc.values import Decision, Estimate, RecordedEstimate
+from simsvc.values import LATER_MEASURES, Decision, Estimate, Quality, RecordedEstimate
 
 _NEVER_READ_BACK = {"embedding": None}
 _APART = frozenset({"crop", "photo", *_NEVER_READ_BACK})
+_ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {Quality: LATER_MEASURES}
+"""Fields that were added since the first records were logged, so that the log of those still fits."""
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
@@ -57,10 +59,14 @@ def _names(kind: type[Any], but: frozenset[str]) -> tuple[str, ...]:
 
 
 def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
-    return {
+    facts = {
         name: fact if type(fact := getattr(value, name)) in _AS_THEY_ARE else _plain(fact)
         for name in _names(type(value), but)  # type: ignore[arg-type]  # mypy takes a class for no Hashable
     }
+    for name in _ABSENT_WHERE_NONE.get(type(value), ()):
+        if facts[name] is None:
+            del facts[name]
+    return facts
 
 
 def _plain(value: Any) -> Any:

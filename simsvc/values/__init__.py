@@ -1,7 +1,7 @@
 """The nouns of the corridor: frozen values that validate themselves."""
 
 from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
-from simsvc.values.answers import Estimate, Evidence, Quality, RecordedEstimate, Status
+from simsvc.values.answers import LATER_MEASURES, Estimate, Evidence, Quality, RecordedEstimate, Status
 from simsvc.values.batches import (
     Batch,
     BatchNotes,
@@ -32,6 +32,7 @@ from simsvc.values.photos import Decoded, DecodeRequest, Levels, Photo, RgbImage
 __all__ = [
     "DECISION_KINDS",
     "EVERY_FACE",
+    "LATER_MEASURES",
     "ROLES",
     "Batch",
     "BatchNotes",

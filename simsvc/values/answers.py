@@ -69,6 +69,10 @@ class Quality:
     confidence: float | None = None
 
 
+LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border_gap", "confidence"})
+"""Of `Quality`, what the first records did not have: the log leaves out those that are None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """One answer, as it is recorded and shown.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,20 @@ def test_estimates_and_decisions_are_logged_with_who_asked(database: Database) -
         ("estimate", "program", f"estimate:{refused.id}"),
         ("decision", "user:u1", f"estimate:{record.id}"),
     ]
+
+
+def test_measures_that_came_later_are_absent_where_they_are_unknown(database: Database) -> None:
+    """The log of a record of an earlier version still fits: it never named what was not measured then."""
+    estimates = EstimateStore(database)
+    assert ESTIMATED.quality is not None
+    estimates.record(replace(ESTIMATED, quality=replace(ESTIMATED.quality, yaw=None)))
+    estimates.record(replace(ESTIMATED, quality=replace(ESTIMATED.quality, turned_deg=0, border_gap=0.3)))
+    before, now = (said[3]["quality"] for said in logged(database))
+    measured = {"sharpness", "luminance", "dark_share", "bright_share", "face_px", "yaw", "roll_deg", "pitch"}
+    assert set(before) == measured  # type: ignore[call-overload]
+    assert set(now) == {*measured, "turned_deg", "border_gap"}  # type: ignore[call-overload]
+    with EventLog(database).snapshot() as snapshot:
+        assert verify(snapshot, lambda _done, _total: None).broken is None
 
 
 def test_changes_of_accounts_are_logged_with_who_made_them(database: Database) -> None:

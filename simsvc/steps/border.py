@@ -67,9 +67,11 @@ def _gap(point: Point, edge: tuple[Point, Point]) -> float:
 
 def _clipped(area: Polygon, edge: tuple[Point, Point]) -> Polygon:
     """Return the part of a convex area on the inner side of an edge."""
+    gaps = [_gap(corner, edge) for corner in area]
+    if min(gaps) >= 0.0:
+        return area
     kept: list[Point] = []
-    for start, end in _edges(area):
-        before, after = _gap(start, edge), _gap(end, edge)
+    for (start, end), before, after in zip(_edges(area), gaps, (*gaps[1:], gaps[0]), strict=True):
         if before >= 0.0:
             kept.append(start)
         if (before < 0.0) != (after < 0.0):

@@ -86,7 +86,7 @@ def measured(
     """
     grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
-    gap = border_gap(photo, face)
+    gap, cut_off = border_gap(photo, face), crop_outside(photo, face, margin)
     return Quality(
         sharpness=round(sharpness(grey), 2),
         luminance=round(float(grey.mean()), 2),
@@ -97,8 +97,8 @@ def measured(
         roll_deg=roll_deg,
         pitch=pitch,
         turned_deg=turned_deg,
-        crop_outside=round(crop_outside(photo, face, margin), 4),
-        box_outside=round(box_outside(photo, face), 4),
+        crop_outside=round(cut_off, 4),
+        box_outside=round(box_outside(photo, face), 4) if cut_off or margin < 1.0 else 0.0,
         border_gap=None if gap is None else round(gap, 3),
         confidence=face.confidence,
     )

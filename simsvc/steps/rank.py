@@ -81,7 +81,9 @@ def compare(found: Sequence[Neighbour], is_own: Callable[[Neighbour], bool]) -> 
             own += photo
             continue
         misses += 1
-        if contradict([near.age_years for near in photo]):
+        if len(photo) == 1:
+            votes += photo
+        elif contradict([near.age_years for near in photo]):
             contradictory.append(photo)
         else:
             votes.append(_median(photo))
@@ -109,7 +111,10 @@ def _median(photo: Sequence[Neighbour]) -> Neighbour:
 
 def _photos(found: Sequence[Neighbour]) -> list[tuple[Neighbour, ...]]:
     """Part different faces, nearest first, by the photo that they are cut from."""
-    groups = joined(len(found), (*_pairs_of_build(found), *_near_pairs(found)))
+    pairs = (*_pairs_of_build(found), *_near_pairs(found))
+    if not pairs:
+        return [(near,) for near in found]
+    groups = joined(len(found), pairs)
     return [tuple(found[place] for place in group) for group in groups]
 
 
@@ -128,8 +133,9 @@ def _near_pairs(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
     vectors = [near.vector for near in found if isinstance(near, FoundFace)]
     if found and len(vectors) == len(found):
         rows = np.asarray(vectors, dtype=np.float32)
-        pairs = np.argwhere(np.triu(rows @ rows.T > _EQUAL_COSINE, 1))
-        yield from map(tuple, pairs.tolist())
+        alike = rows @ rows.T > _EQUAL_COSINE
+        if np.count_nonzero(alike) > len(found):  # more than each with itself
+            yield from map(tuple, np.argwhere(np.triu(alike, 1)).tolist())
         return
     for place in range(1, len(found)):
         if found[place].distance - found[place - 1].distance < SAME_PHOTO_DISTANCE:

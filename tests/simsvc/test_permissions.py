@@ -158,7 +158,7 @@ def test_a_secret_key_that_may_not_be_read() -> None:
 
 
 def test_a_database_that_may_not_be_read(site: Settings) -> None:
-    """A shut database, or one whose folder cannot be made, is told as that."""
+    """A shut database, or one whose folder cannot be made, is named as such."""
     with open_folder() as folder:
         (folder / "shut").mkdir()
         file = folder / "shut" / "copy.sqlite3"  # a file that this process has open would be opened again

@@ -153,7 +153,7 @@ def test_labels_in_another_case_are_told(tmp_path: Path) -> None:
 
 
 def test_labels_that_may_not_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that the account may not read is told as that."""
+    """A table that the account may not read is named as such."""
     folder = touch(tmp_path / "p", "labels.csv")
 
     def refuse(_: Path) -> bytes:

@@ -47,7 +47,7 @@ def secure(site: Settings) -> Iterator[Flask]:
 def test_a_form_behind_tls_is_taken_unless_it_comes_from_elsewhere(
     secure: Flask, headers: dict[str, str], status: int
 ) -> None:
-    """Without a Referer, as privacy settings have it, forms work; what another site sends is told as that."""
+    """Forms work without a Referer, as privacy settings have it; what another site sends is refused."""
     client = secure.test_client()
     form = {"csrf_token": token_in(client.get("/sign-in", base_url=BASE).text), "name": "a", "password": "b"}
     answer = client.post("/sign-in", base_url=BASE, data=form, headers=headers)

@@ -26,8 +26,8 @@ from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 
-MARK = "zqx"
-"""Stands in every name, case, note and key of what is erased, and in nothing else."""
+MARK = "zqxmarkofwhatiserased"
+"""Stands in every name, case, note and key of what is erased; too long to occur by chance in a picture or an embedding."""
 CASE, NAME, NOTE, KEY = f"CASE-{MARK}", f"{MARK}-portrait.jpg", f"note {MARK}", f"key-{MARK}"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from simsvc.engines.durable_files import difference
 from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.steps.age_distribution import AGES
 from simsvc.steps.decode import AS_STORED
 from simsvc.steps.manifest import Fingerprint
 from simsvc.values import FloatVector, Prediction
@@ -27,8 +28,6 @@ OUTPUTS = ("age_years", "embedding")
 """What every graph gives."""
 LATER_OUTPUTS = ("age_shares", "view_ages_years")
 """What the graph of a distribution head may give too: see `Prediction`."""
-AGES = 101
-"""Whole years from 0 to 100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
 UNIT_SUM_TOLERANCE = 1e-3
 """How far the shares of a face may sum from 1: far more than float32 rounding, far less than any defect."""
 UNIT_LENGTH_TOLERANCE = 1e-3
@@ -74,6 +73,11 @@ class Bundle:
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
     document_sha256: str
+
+    @property
+    def point(self) -> str:
+        """What of the distribution over ages is the estimate, "mean" or "median"; "mean" where not stated."""
+        return str(self.raw.get("arch", {}).get("point", "mean"))
 
     @property
     def graph_path(self) -> Path:
@@ -126,6 +130,16 @@ class BundledModel:
     def reading(self) -> int:
         """How photos are read for it: see `steps.decode.READING`."""
         return self._bundle.reading
+
+    @property
+    def at_once(self) -> int:
+        """How many faces a pass takes where there are many; one, unless an engine gains by more."""
+        return 1
+
+    @property
+    def point(self) -> str:
+        """What of its distribution over ages is the estimate, "mean" or "median"."""
+        return self._bundle.point
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -13,6 +13,7 @@ from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
 Precision = Literal["served", "fp32"]
+NAME = "onnxruntime"
 
 
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -45,10 +46,22 @@ class OnnxModel(BundledModel):
         """Load the graph that serves best here, or the fp32 one; or another graph of the same model."""
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
-        self._session = _session(graph or named, threads)
+        graph = graph or named
+        self._engine = f"{NAME} {'fp32' if graph == bundle.graph_path else 'int8'}"
+        self._session = _session(graph, threads)
         given = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
         self._after_a_batch = _run_options(*AFTER_A_BATCH)
+
+    @property
+    def engine(self) -> str:
+        """What runs it, and in what numbers."""
+        return self._engine
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether predictions have `age_shares`."""
+        return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.

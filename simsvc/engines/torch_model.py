@@ -112,6 +112,16 @@ class TorchModel(BundledModel):
             raise _unknown(error) from None
 
     @property
+    def engine(self) -> str:
+        """What runs it, and in what numbers."""
+        return "torch fp32"
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether predictions have `age_shares`."""
+        return any(node.output_name == LATER_OUTPUTS[0] for node in self._graph.nodes.values())
+
+    @property
     def graph(self) -> Graph:
         """The modules, for further hooks."""
         return self._graph

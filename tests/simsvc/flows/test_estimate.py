@@ -50,6 +50,10 @@ class MeanBrightness:
     crop_margin: float = 1.0
     first_decode_px: int | None = None
     reading: int = IN_SRGB
+    engine: str = "by hand"
+    at_once: int = 1
+    has_distribution: bool = False
+    point: str = "mean"
     seen: list[Crop] = field(default_factory=list)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:

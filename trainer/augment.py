@@ -48,6 +48,7 @@ def batch(
     std: Sequence[float],
     strength: Strength | None = None,
     generator: torch.Generator | None = None,
+    view: float = 1.0,
 ) -> Tensor:
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
 
@@ -58,10 +59,11 @@ def batch(
         std: channel deviation in 0..1.
         strength: of the augmentation with horizontal flips; None for the plain crop.
         generator: source of randomness.
+        view: side of what is seen over the side of the crop, 1 to `CONTEXT`.
     """
     given = squares if isinstance(squares, Tensor) else torch.from_numpy(np.ascontiguousarray(squares))
-    pixels = given.permute(0, 3, 1, 2).float()
-    framed = _framed(pixels, strength, generator)
+    pixels = given.permute(0, 3, 1, 2).contiguous().float()  # planes resample faster
+    framed = _framed(pixels, strength, generator, view)
     sized = functional.interpolate(
         framed, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
     )
@@ -87,16 +89,23 @@ class _Draws:
         return (self.unit() * 2 - 1) * width
 
 
-def _framed(pixels: Tensor, strength: Strength | None, generator: torch.Generator | None) -> Tensor:
-    """Cut the (varied) crop out of the packed square by one affine resampling, (N, 3, CROP_PX, CROP_PX)."""
+def _framed(
+    pixels: Tensor, strength: Strength | None, generator: torch.Generator | None, view: float
+) -> Tensor:
+    """Cut the (varied) view out of the packed square by one affine resampling.
+
+    Returns:
+        (N, 3, CROP_PX, CROP_PX) where it varies, else the view's own pixels.
+    """
     if strength is None:
-        edge = (pixels.shape[-1] - CROP_PX) // 2
-        return pixels[:, :, edge : edge + CROP_PX, edge : edge + CROP_PX]
+        side = round(CROP_PX * view)
+        edge = (pixels.shape[-1] - side) // 2
+        return pixels[:, :, edge : edge + side, edge : edge + side]
     draws = _Draws(pixels, generator)
-    scale = torch.exp(draws.within(strength.scale)) / CONTEXT
+    scale = torch.exp(draws.within(strength.scale)) * (view / CONTEXT)
     angle = draws.within(math.radians(strength.rotate_deg))
-    dx = draws.within(2 * strength.shift / CONTEXT)
-    dy = draws.within(2 * strength.shift / CONTEXT)
+    dx = draws.within(2 * strength.shift * view / CONTEXT)
+    dy = draws.within(2 * strength.shift * view / CONTEXT)
     flip = 1.0 - 2.0 * (draws.unit() < 0.5).float()
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     rows = [torch.stack([cos * flip, -sin, dx], 1), torch.stack([sin * flip, cos, dy], 1)]

@@ -63,9 +63,7 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         spec = bodies.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
         self.strength = (
-            augment.Strength(recipe.scale, recipe.shift, recipe.rotate_deg, recipe.colour, recipe.erase)
-            if train
-            else None
+            augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None
         )
         self.drawn = recipe.epoch_faces if train and data.draws is not None else 0
         super().__init__(

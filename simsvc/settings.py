@@ -81,8 +81,8 @@ class Settings:
             replayed.
         photo_days: for how many days photos are kept, encrypted; `0` keeps none.
         photo_keys: Fernet keys, commas between; the first encrypts, all decrypt.
-        engine: what runs the model, `onnxruntime`, or `openvino` with `pip install 'simsvc[openvino]'`: faster on
-            Intel processors with VNNI or AMX; both answer alike within the tolerance of a replay.
+        engine: what runs the model, `onnxruntime`, or `openvino` with `pip install 'simsvc[openvino]'`, which
+            is faster on Intel processors with VNNI or AMX; both answer alike within a replay's tolerance.
         age_prior: how common each age is among the applicants, which estimates then take into account: a span
             such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs.
         log: how log lines are written, `json` or `text`.
@@ -311,8 +311,8 @@ def _age_prior(env: Mapping[str, str]) -> AgePrior | None:
         written = Path(text).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
         raise SettingsError(
-            f"SIMSVC_AGE_PRIOR is {text!r}, which is neither a span of ages such as 18-75, nor pairs of age and "
-            "weight, nor a file that can be read. Correct it and start again."
+            f"SIMSVC_AGE_PRIOR is {text!r}, which is neither a span of ages such as 18-75, nor pairs of age "
+            "and weight, nor a file that can be read. Correct it and start again."
         ) from None
     return parse_age_prior(written, f"SIMSVC_AGE_PRIOR ({Path(text).name})")
 

@@ -55,8 +55,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("disk", lambda: _room(settings, settings.max_batch_bytes)),
             ("database", lambda: _up_to_date(services)),
             ("log", lambda: _log(services, progress)),
-            ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
-            ("engine", lambda: _engine(settings)),
+            ("model", lambda: _whole_model(settings)),
             ("detector", lambda: f"{whole_graph().name} is whole."),
             ("kept models", lambda: _kept_models(services)),
             ("erasures", lambda: _erasures(services)),
@@ -78,15 +77,11 @@ def _open_model(services: Services) -> str:
     return f"{model.version} is open, run by {model.engine}."
 
 
-def _engine(settings: Settings) -> str:
+def _whole_model(settings: Settings) -> str:
     model = served_model(load_bundle(settings.bundle_dir), settings.engine, settings.threads)
     check_prior(model, settings.age_prior)
-    prior = (
-        f" Estimates take the age prior {settings.age_prior.short} into account."
-        if settings.age_prior
-        else ""
-    )
-    return f"The model runs by {model.engine}.{prior}"
+    prior = f" Age prior: {settings.age_prior.short}." if settings.age_prior else ""
+    return f"{model.version} is whole, run by {model.engine}.{prior}"
 
 
 def _open_index(services: Services) -> str:

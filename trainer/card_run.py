@@ -78,7 +78,7 @@ def _came_from(bundle: Bundle, best: Path) -> bool:
     if stated is None:
         return _same(best, bundle.folder / FORMER_WEIGHTS)
     try:
-        return hashlib.sha256(best.read_bytes()).hexdigest() == stated
+        return bool(hashlib.sha256(best.read_bytes()).hexdigest() == stated)
     except OSError:
         return False
 

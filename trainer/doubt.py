@@ -1,4 +1,4 @@
-"""The score of how far off an estimate may be: fitted on faces of many sources, judged on sources left out."""
+"""The score of how far off an estimate may be: fitted on faces of many sources, judged on those left out."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def threshold(scores: Sequence[NDArray[np.float64]]) -> float:
 
 def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
     """Return the score of every face of a source, float64 (N,)."""
-    return source.measures @ np.array([score.weights[name] for name in MEASURES]) + score.constant
+    found: NDArray[np.float64] = source.measures @ np.array([score.weights[name] for name in MEASURES])
+    return found + score.constant
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         metavar="NAME=PATH",
-        help="a data set and its folder; repeatable (default: UTKFace's valid part and what ../shared/data has)",
+        help="a data set and its folder; repeatable (default: UTKFace's valid part, and others beside it)",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument(
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     model = OnnxModel(bundle, args.threads)
     if not model.has_distribution:
         raise SettingsError(
-            "This model gives no distribution over ages, so no doubt can be read off it. Export a model with a "
-            "distribution head by `python -m trainer export`."
+            "This model gives no distribution over ages, so no doubt can be read off it. "
+            "Export a model with a distribution head by `python -m trainer export`."
         )
     detector = detector_of(bundle)
     sources = []
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         sources.append(scored(faces, told))
     score = fitted(sources, bundle.sha256)
     entry, judged = described(score, sources), left_out(sources)
-    document = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
+    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
     document |= {"far_years": FAR_YEARS, "left_out": [asdict(row) for row in judged]}
     print(as_text(entry, judged))
     if args.limit is None:
@@ -89,7 +89,8 @@ def as_text(entry: dict[str, Any], judged: Sequence[LeftOut]) -> str:
     """Return the weights and the table of sources left out, for people."""
     weights = ", ".join(f"{name} {value:+.3f}" for name, value in entry["weights"].items())
     lines = [
-        f"ln(1 + error in years) = {entry['constant']:+.3f}, {weights}; referred above {entry['threshold']:.3f}",
+        f"ln(1 + error in years) = {entry['constant']:+.3f}, {weights}",
+        f"Referred above {entry['threshold']:.3f}.",
         f"Each source left out of the fit; far: more than {FAR_YEARS:.0f} years off; the most doubtful "
         f"{REFERRED:.0%} of it. {TRAINED_ON}: validation part.",
         f"{'source':16}{'faces':>7}{'far':>6}{'caught':>8}{'at most':>9}{'outside':>9}{'caught':>8}"

@@ -1,4 +1,4 @@
-"""Crops of every source that the developers have, by source: what engines and the doubt score are measured on."""
+"""Crops of every source that developers have: what engines and the doubt score are measured on."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """How common each age is among the applicants, as the operator says, and what that makes of an estimate.
 
-The distribution of the model is taken for the likelihood of each age, up to a factor: its head is exported with
-offsets that take the leaning towards its training faces' ages away (`trainer.age_prior`), so it is multiplied by
-the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the outputs
-of a classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
+The model's distribution stands for the likelihood of each age, up to a factor: its head is exported with
+offsets that take away the leaning towards its training faces' ages (`trainer.age_prior`), so it is multiplied
+by the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the
+outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ OLDEST_YEARS = AGES - 1
 MOST_SHOWN = 40
 """Characters of a prior that people are shown; of a longer one they see the first and the last pair."""
 LEAST_SHARE = 1e-6
-"""Least share that the model is taken to give an age before the prior is applied, so that no face is impossible.
-Below it, float32 scores say nothing. Source: Cromwell's rule; Lindley, "Making Decisions", 1985, section 6.7."""
+"""Least share that the model is taken to give an age before the prior is applied, so that no face is
+impossible. Source: Cromwell's rule; Lindley, "Making Decisions", 2nd edition, 1985, section 6.7. Smaller
+shares of a softmax in float32 and int8 say nothing."""
 _SPAN = re.compile(r"(\d{1,9})\s*-\s*(\d{1,9})")
 _PAIR = re.compile(r"(\d{1,9})\s*[:=]\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)")
 _BETWEEN = re.compile(r"[,;\s]+")
@@ -119,8 +120,9 @@ def reweighted(shares: FloatVector, prior: AgePrior) -> Shares:
     """
     likely: NDArray[np.float64] = np.maximum(shares.astype(np.float64), LEAST_SHARE)
     weights = np.asarray(prior.weights) / max(prior.weights)
-    found = likely * weights
-    return found / found.sum()
+    found: Shares = likely * weights
+    found /= found.sum()
+    return found
 
 
 def estimate_under(shares: FloatVector, prior: AgePrior, point: str) -> float:
@@ -136,8 +138,8 @@ def _pairs(text: str, named: str) -> list[tuple[int, float]]:
     if not pairs or len(pairs) < len(parts):
         wrong = next((part for part, match in zip(parts, matches, strict=True) if not match), "empty")
         raise SettingsError(
-            f"{named} cannot be understood at '{wrong[:40]}': it must be a span of ages such as 18-75, or pairs of "
-            "age and weight such as 18:3, 19:4.5. Correct it and start again."
+            f"{named} cannot be understood at '{wrong[:40]}': it must be a span of ages such as 18-75, or "
+            "pairs of age and weight such as 18:3, 19:4.5. Correct it and start again."
         )
     return pairs
 
@@ -157,8 +159,8 @@ def _of_pairs(pairs: list[tuple[int, float]], named: str) -> AgePrior:
     total = sum(weights.values())
     if not 0 < total < np.inf:
         raise SettingsError(
-            f"{named} sums to {'nothing' if total == 0 else 'no number'}: at least one age must have a weight. "
-            "Correct it and start again."
+            f"{named} sums to {'nothing' if total == 0 else 'no number'}: at least one age must have a "
+            "weight. Correct it and start again."
         )
     kept = sorted((age, weight) for age, weight in weights.items() if weight > 0)
     text = ",".join(f"{age}:{weight!r}" for age, weight in kept)

@@ -1,7 +1,7 @@
 """How likely an estimate is to be far off: a score that ranks errors, read off the model's own answer.
 
-The score is linear in a few measures of the distribution, and predicts the logarithm of 1 + the absolute error
-in years. Its weights are fitted by `python -m trainer doubt` and travel in model.json.
+The score is linear in a few measures of the distribution, and predicts the logarithm of 1 + the absolute
+error in years. Its weights are fitted by `python -m trainer doubt` and travel in model.json.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ MEASURES: Mapping[str, Callable[[Answer], float]] = {
 """Name in model.json to measure: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of the
 views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.
 
-Chosen by the share of errors over 15 years among the most doubtful 5% of each source, sources left out: support,
-the ages of the nearest reference faces, the quality of the photo, and estimates from five re-framed crops add
-nothing to it (`python -m trainer doubt`), and would tie the score to one gallery.
+Chosen by the share of errors over 15 years among the most doubtful 5% of each source, sources left out (model
+face-dino-195): support, the ages of the nearest reference faces, the quality of the photo, and estimates from
+five re-framed crops, a grey and a small one added nothing to it, and the first two would tie it to a gallery.
 """
 
 

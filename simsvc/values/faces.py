@@ -93,10 +93,10 @@ class Prediction:
     Attributes:
         ages_years: float32 (N,).
         embeddings: float32 (N, D), each row of unit length.
-        age_shares: float32 (N, 101), the distribution over ages of 0 to 100 years, each row summing to 1; None
-            for a model that gives none.
-        view_ages_years: float32 (N, V), the estimate from each view of a crop, such as the crop and its mirror
-            image; None likewise.
+        age_shares: float32 (N, 101), the distribution over ages of 0 to 100 years, each row summing to 1;
+            None for a model that gives none.
+        view_ages_years: float32 (N, V), the estimate from each view of a crop, such as the crop and its
+            mirror image; None likewise.
     """
 
     ages_years: FloatVector

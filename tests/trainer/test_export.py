@@ -252,7 +252,7 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
 
 @pytest.mark.slow
 def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
-    """A bundle may join layers and average the mirror: both engines give mirrored crops one answer, and both views."""
+    """A bundle may join layers and average the mirror: both engines give mirrored crops one answer."""
     made = graph("resnet18", "distribution", 32, 4)
     layer = "body:mean+head.relu_1"
     x = torch.from_numpy(to_tensor(crops(32)))

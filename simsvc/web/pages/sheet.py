@@ -62,10 +62,12 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
 def _prior(used: AgePriorUse | None) -> str:
     if used is None:
         return ""
-    return gettext(
-        "%(ages)s; without it the estimate is %(years)s",
-        ages=short_prior(used.ages),
-        years=f"{used.model_age_years:.0f}",
+    return str(
+        gettext(
+            "%(ages)s; without it the estimate is %(years)s",
+            ages=short_prior(used.ages),
+            years=f"{used.model_age_years:.0f}",
+        )
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
-from simsvc.engines.chosen_model import EngineName, building_model, served_model
+from simsvc.engines.chosen_model import building_model, served_model
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
@@ -42,7 +42,7 @@ from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
-from simsvc.steps.manifest import Manifest
+from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.quota import Quota
 from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules

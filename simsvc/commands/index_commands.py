@@ -14,14 +14,13 @@ from tqdm import tqdm
 
 from simsvc.commands.build_report import InService, build_report
 from simsvc.engines.annoy_forest import check_engine
-from simsvc.engines.chosen_model import EngineName
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
 from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import Manifest
+from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.recall import QUERIES, K
 from simsvc.values.events import COMMAND
 from simsvc.wiring import IndexServices, Services, index_services, open_shelf

@@ -9,12 +9,11 @@ from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
+from simsvc.steps.manifest import EngineName
 
 Engine = Literal["onnxruntime", "openvino"]
 """What may run the model in the service."""
 ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino")
-EngineName = Literal["onnx", "openvino", "torch"]
-"""What may run it in a build of an index: "onnx" is ONNX Runtime."""
 
 
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:

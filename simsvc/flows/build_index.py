@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from simsvc.errors import SourceEmpty
 from simsvc.flows.embed_faces import embed, key_of
@@ -17,10 +17,9 @@ from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource, known_ids, labelled_face
-from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
+from simsvc.steps.manifest import BuildFacts, EngineName, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
-EngineName = Literal["onnx", "openvino", "torch"]
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
 

@@ -36,8 +36,8 @@ class Tolerance:
 SAME_ENGINE = Tolerance(AGE_TOLERANCE_YEARS, DISTANCE_TOLERANCE)
 OTHER_ENGINE = Tolerance(1.0, 0.2)
 """Where another engine, or the same one in other numbers, makes the estimate again: int8 and fp32 round at
-every layer. Source: `python -m trainer engines`, model face-dino-195: of 1,548 faces of six sources, 99 in 100
-were up to 0.90 years and 0.10 of distance apart; none was more than 0.16 of distance apart."""
+every layer. Source: `python -m trainer engines`, model face-dino-195: 99 of 100 of 1,548 faces of six sources
+were at most 0.90 years and 0.10 of distance apart, and none more than 0.16 of distance."""
 EARLIER_ENGINE = "onnxruntime"
 """What ran the model for records that do not say, in whatever numbers the processor had."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from simsvc.errors import BuildNotFound, IndexDamaged
 from simsvc.steps.near_duplicates import LabelledCopy, NearDuplicates
@@ -18,6 +18,8 @@ METRIC: Final = "angular"
 """Annoy's name for the distance sqrt(2 (1 - cosine)). Source: Annoy's README."""
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 BUILD_PATTERN = re.compile(r"b-[0-9a-f]{12}")
+EngineName = Literal["onnx", "openvino", "torch"]
+"""What may run the model in a build; "onnx" is ONNX Runtime."""
 
 
 @dataclass(frozen=True, slots=True)

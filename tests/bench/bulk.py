@@ -171,14 +171,8 @@ def _built(services: Services, source: LabelledSource, root: Path, model: Model 
 
     request = BuildRequest("bench", (source,), engine, workers=cores())
     start = time.perf_counter()
-    manifest = build(
-        request,
-        corridor.detector,
-        model or corridor.model,
-        shelf,
-        on_built=lambda *_: None,
-        progress=progress,
-    )
+    by = model or corridor.model
+    manifest = build(request, corridor.detector, by, shelf, on_built=lambda *_: None, progress=progress)
     whole_s = time.perf_counter() - start
     return {
         "a_second": round(len(source.photos) / whole_s, 1),

@@ -58,7 +58,7 @@ class OpenVinoModel(BundledModel):
         given = {name for output in self._compiled.outputs for name in output.get_names()}
         if not set(OUTPUTS) <= given:
             raise BundleDamaged(
-                "The model cannot be used: its graph must give `age_years` and `embedding`. "
+                "The model cannot be used: its graph must take `crops` and give `age_years` and `embedding`. "
                 "Export the bundle anew."
             )
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]

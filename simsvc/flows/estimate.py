@@ -29,10 +29,6 @@ from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, Record
 
 OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
-WITHOUT_DISTRIBUTION = (
-    "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
-    "Leave it out, or put a model into service that was exported with a distribution."
-)
 ONE_VOTE_READING = 2
 """`reading` of model.json from which on each photo has one vote."""
 
@@ -239,7 +235,7 @@ def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
     if prior is None:
         return {"age_years": own_years, "age_prior": None, "doubt": doubt}
     if prediction.age_shares is None:
-        raise PriorUnfit(WITHOUT_DISTRIBUTION)
+        raise _prior_unfit()
     years = estimate_under(prediction.age_shares[0], prior, corridor.model.point)
     return {"age_years": years, "age_prior": AgePriorUse(prior.text, prior.sha256, own_years), "doubt": doubt}
 
@@ -251,4 +247,11 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
         PriorUnfit: there is one, and the model gives no distribution over ages.
     """
     if prior is not None and not model.has_distribution:
-        raise PriorUnfit(WITHOUT_DISTRIBUTION)
+        raise _prior_unfit()
+
+
+def _prior_unfit() -> PriorUnfit:
+    return PriorUnfit(
+        "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
+        "Leave it out, or put a model into service that was exported with a distribution."
+    )

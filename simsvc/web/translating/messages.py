@@ -24,6 +24,7 @@ from simsvc.web.errors import SENTENCES
 
 ONLY_COMMANDS = (
     "commands",
+    "engines/chosen_model.py",
     "engines/fernet_cipher.py",
     "engines/model_shelf.py",
     "engines/photo_files.py",
@@ -38,6 +39,7 @@ ONLY_COMMANDS = (
     "flows/retire.py",
     "flows/tokens.py",
     "settings.py",
+    "steps/age_prior.py",
     "steps/labels.py",
     "store/request_keys.py",
     "web/api/",

@@ -30,6 +30,7 @@ COMMANDS = {
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),
+    "left-out": ("trainer.left_out_command", "train without some sources and judge just those"),
     "teachers": ("trainer.teachers_command", "fetch the published networks that teach"),
     "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),
     "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),

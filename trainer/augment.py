@@ -60,13 +60,14 @@ _GREY_SHARE = 0.1
 _ERASE_AREA = (0.02, 0.2)
 
 
-def batch(
+def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
     squares: NDArray[np.uint8] | Tensor,
     size_px: int,
     mean: Sequence[float],
     std: Sequence[float],
     strength: Strength | None = None,
     generator: torch.Generator | None = None,
+    *,
     view: float = 1.0,
 ) -> Tensor:
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.

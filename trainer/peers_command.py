@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_detector import detector_of
 from simsvc.errors import SettingsError
 from trainer.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.corpus import cores
@@ -20,7 +19,7 @@ from trainer.evaluate_command import Scored
 from trainer.export_command import BUNDLE
 from trainer.held_out import SourcePart
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
-from trainer.peers.estimates import PeerEstimates, estimates
+from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer
 from trainer.sources_command import add_part_arguments, check_writable, chosen_parts, judge
 
@@ -73,9 +72,10 @@ def _ask(
     folder.mkdir(parents=True, exist_ok=True)
     answers: Answers = {}
     missing = []
+    crop = cropper(bundle)
     for peer in peers:
         try:
-            answers[peer.name] = [estimates(peer, part, detector_of(bundle), folder) for part in rows]
+            answers[peer.name] = [estimates(peer, part, crop, folder) for part in rows]
         except SettingsError as error:
             missing.append({"peer": peer.name, "why": error.sentence})
     return answers, missing

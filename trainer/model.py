@@ -129,13 +129,14 @@ class AgeModel(nn.Module):
             return scores.float()[:, 0]
         if self.architecture.point == "mean":
             return self.expected(scores)
-        return median(self._shares(scores))
+        return median(self.shares(scores))
 
     def expected(self, scores: Tensor) -> Tensor:
         """Return the distribution's expected value in years, float32 (N,)."""
-        return self._shares(scores) @ self.bins
+        return self.shares(scores) @ self.bins
 
-    def _shares(self, scores: Tensor) -> Tensor:
+    def shares(self, scores: Tensor) -> Tensor:
+        """Return the distribution over ages of 0 to 100 years, float32 (N, AGE_BINS), rows summing to 1."""
         return (scores[:, :AGE_BINS].float() + self.offsets).softmax(dim=1)
 
     def start_at(self, age_years: float) -> None:
@@ -174,14 +175,24 @@ def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]
     Raises:
         SettingsError: no layer of that name.
     """
+    scores, activations = passed(model, layer, crops)
+    return model.ages(scores), activations
+
+
+def passed(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the raw scores, which `AgeModel.ages` turns into years, and activations as `extract` does.
+
+    Raises:
+        SettingsError: no layer of that name.
+    """
     names = layer.split("+")
     caught: dict[str, Tensor] = {}
     with contextlib.ExitStack() as hooks:
         for name in names:
             module = _layer(model, name.removesuffix(MEAN))
             hooks.callback(module.register_forward_hook(_catcher(caught, name)).remove)
-        ages = model.ages(model(crops))
-    return ages, torch.cat([caught[name].flatten(1) for name in names], dim=1)
+        scores = model(crops)
+    return scores, torch.cat([caught[name].flatten(1) for name in names], dim=1)
 
 
 def _layer(model: AgeModel, name: str) -> nn.Module:

@@ -12,6 +12,10 @@ from trainer import recipe as recipes
 from trainer.ensemble import Ensemble, Member
 from trainer.model import AgeModel
 
+BEST = "best.safetensors"
+"""Name of the file of a run's best weights."""
+RUN_SHA256 = "run_sha256"
+"""Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
 RUNS = Path("work/runs")
 """Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
 
@@ -22,7 +26,7 @@ def load_recipe(folder: Path) -> recipes.Recipe:
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
     """
-    if not all((folder / name).is_file() for name in ("recipe.toml", "best.safetensors", "result.json")):
+    if not all((folder / name).is_file() for name in ("recipe.toml", BEST, "result.json")):
         raise SettingsError(
             f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
             "call it again for one that was stopped."
@@ -40,7 +44,7 @@ def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
     if recipe.parts:
         raise SettingsError(f"{folder.name} is an ensemble; name one of its parts: {recipe.parts}.")
     model = AgeModel(recipe.architecture)
-    model.load_state_dict(load_file(folder / "best.safetensors"))
+    model.load_state_dict(load_file(folder / BEST))
     return recipe, model.eval()
 
 

@@ -41,7 +41,7 @@ from simsvc.values import FloatVector, LabelledFace, SupportScale
 
 DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
-ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
+ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from simsvc.errors import SourceEmpty
 from simsvc.flows.embed_faces import embed, key_of
@@ -20,6 +20,7 @@ from simsvc.steps.gallery import LabelledPhoto, LabelledSource, known_ids, label
 from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
+EngineName = Literal["onnx", "openvino", "torch"]
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
 
@@ -81,14 +82,14 @@ class BuildRequest:
     Attributes:
         name: of the index.
         sources: whose photos go in.
-        engine: what runs the model: "onnx" or "torch".
+        engine: what runs the model: "onnx" (ONNX Runtime), "openvino" or "torch".
         workers: threads, each of which takes a few photos at a time through all steps.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
     """
 
     name: str
     sources: tuple[LabelledSource, ...]
-    engine: str = "onnx"
+    engine: EngineName = "onnx"
     workers: int = 2
     decoder: PictureDecoder | None = None
 

@@ -16,7 +16,7 @@ from simsvc.steps.picture import to_png
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
 from simsvc.store.prepared import insertion
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow
-from simsvc.values import Estimate
+from simsvc.values import LATER_FACTS, Estimate
 
 PHOTO_NAME_CHARACTERS = 255
 _ESTIMATE = insertion(EstimateRow, made="sequence")
@@ -96,6 +96,7 @@ def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     evidence, declared = estimate.evidence, estimate.declared
     return {
         **{name: facts[name] for name in _ALIKE},
+        "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
         "interval_low_years": low,
         "interval_high_years": high,
         "neighbours_age_years": evidence.neighbours_age_years if evidence else None,

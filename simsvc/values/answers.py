@@ -74,6 +74,25 @@ LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border
 
 
 @dataclass(frozen=True, slots=True)
+class AgePriorUse:
+    """That an estimate rests on a prior over ages, too.
+
+    Attributes:
+        ages: the prior, as `steps.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
+        sha256: of that text.
+        model_age_years: the model's own estimate, without the prior.
+    """
+
+    ages: str
+    sha256: str
+    model_age_years: float
+
+
+LATER_FACTS = frozenset({"engine", "age_prior", "doubt"})
+"""Of `Estimate`, what the first records did not have: the log leaves out those that are None."""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One answer, as it is recorded and shown.
 
@@ -99,6 +118,10 @@ class Estimate:
         index: "name/build" of the index.
         face_changes: how many sets of face changes lay over that build.
         bundle_sha256: of the model's model.json, which vouches for its every file; None in older records.
+        engine: what ran the model, and in what numbers, such as "openvino int8"; None in older records, which
+            ONNX Runtime made.
+        age_prior: the prior over ages that the estimate rests on, too, or None.
+        doubt: how likely it is to be far off, see `steps.doubt`; None for a model without that measure.
         ms: milliseconds by step.
         crop: what was judged, or None.
         embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
@@ -126,6 +149,9 @@ class Estimate:
     index: str | None = None
     face_changes: int = 0
     bundle_sha256: str | None = None
+    engine: str | None = None
+    age_prior: AgePriorUse | None = None
+    doubt: float | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
     embedding: FloatVector | None = field(default=None, compare=False, repr=False)

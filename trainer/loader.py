@@ -59,9 +59,7 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         spec = bodies.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
         self.strength = (
-            augment.Strength(recipe.scale, recipe.shift, recipe.rotate_deg, recipe.colour, recipe.erase)
-            if train
-            else None
+            augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None
         )
         super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
 

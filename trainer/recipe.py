@@ -40,6 +40,15 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "distil": (0, 1),
     "drop_path": (0, 0.9),
     "doubt": (0, 130),
+    "backdrop": (0, 1),
+    "gamma": (0, 1),
+    "grey": (0, 1),
+    "cast": (0, 1),
+    "blur": (0, 1),
+    "noise": (0, 1),
+    "small": (0, 1),
+    "compress": (0, 1),
+    "cut": (0, 1),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -77,6 +86,8 @@ class Recipe:
         mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
         ema: decay a step of the weights' exponential moving average, 0 for none.
         scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.augment`.
+        backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
+            in the world, see `trainer.augment_world`.
         clip: largest gradient norm, 0 for none.
         seed: of everything random.
         clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
@@ -136,6 +147,15 @@ class Recipe:
     drop_path: float = 0.0
     fold: str = ""
     doubt: float = 0.0
+    backdrop: float = 0.0
+    gamma: float = 0.0
+    grey: float = 0.0
+    cast: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    small: float = 0.0
+    compress: float = 0.0
+    cut: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -127,17 +127,20 @@ def _behind(pixels: Tensor, strength: Strength, generator: torch.Generator | Non
     if strength.backdrop == 0:
         return pixels
     parts = [
-        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT)
-        for some in pixels.split(_AT_ONCE)
+        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT) for some in _parts(pixels)
     ]
     return torch.cat(parts)
+
+
+def _parts(pixels: Tensor) -> list[Tensor]:
+    return [pixels[at : at + _AT_ONCE] for at in range(0, len(pixels), _AT_ONCE)]
 
 
 def _photographed(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
     """Do to the crops what scanners, cameras, files and the photo's border do, in that order."""
     if not any(getattr(strength, key) for key in _PHOTOGRAPHED):
         return pixels
-    parts = [_photo_of(some, strength, Draws(some, generator)) for some in pixels.split(_AT_ONCE)]
+    parts = [_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)]
     return torch.cat(parts)
 
 

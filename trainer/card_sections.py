@@ -166,7 +166,12 @@ def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source's row: medians with the 5% and 95% quantiles, and what the audited model says."""
-    spreads = {"age_years": "ages_years", "face_px": "face_px", "sharpness": "sharpness", "luminance": "brightness"}
+    spreads = {
+        "age_years": "ages_years",
+        "face_px": "face_px",
+        "sharpness": "sharpness",
+        "luminance": "brightness",
+    }
     shown = {
         words: {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
         for key, words in spreads.items()

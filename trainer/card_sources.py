@@ -70,7 +70,11 @@ def named(source: str) -> str:
 
 def _whole(document: Document) -> list[dict[str, Any]]:
     rows = [
-        {"source": named(row["source"]), "judged": f"{row['split']}, {row['faces']:,} faces", **_renamed(row, WHOLE)}
+        {
+            "source": named(row["source"]),
+            "judged": f"{row['split']}, {row['faces']:,} faces",
+            **_renamed(row, WHOLE),
+        }
         for row in document["sources"]
     ]
     return [*rows, {"source": "mean of the sources", **_renamed(document["mean"], WHOLE)}]
@@ -129,14 +133,17 @@ def _peers(document: Document) -> list[dict[str, Any]]:
         for source in document["sources"]
         for peer in source["peers"]
     ]
-    means = [{"source": "mean of the sources", "package": p["peer"], **_renamed(p, PEER)} for p in document["mean"]]
+    means = [
+        {"source": "mean of the sources", "package": p["peer"], **_renamed(p, PEER)} for p in document["mean"]
+    ]
     return [*means, *rows]
 
 
 def _left_out(document: Document) -> list[dict[str, Any]]:
     names = {"faces": "faces", **WHOLE}
     return [
-        {"source": named(row["source"]), **_renamed(row | {"ratio": _ratio(row)}, names)} for row in document["sources"]
+        {"source": named(row["source"]), **_renamed(row | {"ratio": _ratio(row)}, names)}
+        for row in document["sources"]
     ]
 
 

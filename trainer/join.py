@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from trainer import ensemble, mixed
 from trainer.corpus import Corpus
 from trainer.recipe import Recipe
+from trainer.runs import BEST
 from trainer.teachers import shares_of
 
 
@@ -34,7 +35,11 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     told = np.stack([shares_of(runs / name, corpus.pack.crops, valid) for name in parts])
     weight, errors = ensemble.best_weight(told, corpus.ages_years[valid], sources[valid])
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({"weights": torch.tensor([weight, 1 - weight])}, folder / "best.safetensors")
+    kept = {"weights": torch.tensor([weight, 1 - weight])}
+    for number, name in enumerate(parts):
+        states = load_file(runs / name / BEST)
+        kept |= {f"{number}.{key}": value for key, value in states.items()}
+    save_file(kept, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     print(
         f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"

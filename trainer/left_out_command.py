@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,16 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer import recipe as recipes
+from trainer.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.datasets.unlabelled import is_unlabelled
-from trainer.evaluation_by_source import Judged, as_text, summary
 from trainer.fit_command import train
+from trainer.held_out import short
 from trainer.model import median
 from trainer.runs import RUNS, load_any
 from trainer.teachers import shares_of_model
 
 WITHOUT = "-without-"
+_SHOWN = ("mae", "constant", "ratio", "bias", "worst_1pc", "slope")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,54 +66,67 @@ def run(args: argparse.Namespace) -> int:
     unknown = sorted({name for group in groups for name in group} - set(sources))
     if unknown:
         raise SettingsError(f"--leave names no source: {', '.join(unknown)}.")
-    judged = [one for group in groups for one in _left_out(recipe, group, sources, args)]
+    found = [one for group in groups for one in _left_out(recipe, group, sources, args)]
     if args.never:
         corpus = open_corpus(parse_sources(args.never))
-        judged += _judged(args.out / recipe.name, corpus, sorted({row.source for row in corpus.data.rows}))
-    parts = [summary(one) for one in judged]
-    print(as_text(parts))
-    content = {
+        names = sorted({row.source for row in corpus.data.rows})
+        found += _judged(args.out / recipe.name, corpus, names)
+    told = [source_document(short(name), "all", faces) for name, faces in found]
+    document = {
         "recipe": recipe.name,
-        "left_out_together": [list(group) for group in groups],
-        "sources": [part | one.as_dict() for part, one in zip(parts, judged, strict=True)],
+        "left_out_together": [[short(name) for name in group] for group in groups],
+        "sources": [
+            part | {"ages_years": listed(faces.ages_years), "estimates_years": listed(faces.estimates_years)}
+            for (part, _), (_, faces) in zip(told, found, strict=True)
+        ],
+        "mean": averaged([resamples for _, resamples in told]),
     }
-    args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(as_text(document))
+    args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def listed(values: Floats) -> list[float]:
+    """Return ages in years as a list, to thousandths."""
+    return [round(float(value), 3) for value in values]
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return an aligned table for people, with the mean over sources below it."""
+    lines = [
+        f"{'':16}{'faces':>6}{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
+    ]
+    for row in (*document["sources"], {"source": "mean", **document["mean"]}):
+        cells = {key: row[key]["value"] if key in row else math.nan for key in _SHOWN}
+        lines.append(
+            f"{row['source']:16}{row.get('faces', ''):>6}{cells['mae']:>8.2f}{cells['constant']:>10.2f}"
+            f"{cells['ratio']:>7.2f}{cells['bias']:>+8.2f}{cells['worst_1pc']:>10.1f}{cells['slope']:>7.2f}"
+        )
+    return "\n".join(lines)
 
 
 def _left_out(
     recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
-) -> list[Judged]:
+) -> list[tuple[str, Judged]]:
     """Train the recipe, and what it joins, without a group of sources, and judge these."""
-    suffix = WITHOUT + "+".join(name.partition(":")[2] or name for name in group)
-    names = [*recipe.joined, recipe.name]
+    suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
-    for name in names:
+    for name in (*recipe.joined, recipe.name):
         if (args.out / (name + suffix) / "result.json").is_file():
             continue
         corpus = corpus or open_corpus({key: path for key, path in sources.items() if key not in group})
-        each = recipes.load(name)
         given = argparse.Namespace(**{**vars(args), "recipe": name, "name": name + suffix})
-        train(each, corpus, given, recipes.RECIPES)
-    return _judged(
-        args.out / (recipe.name + suffix),
-        open_corpus({key: path for key, path in sources.items() if not is_unlabelled(key)}),
-        list(group),
-    )
+        train(recipes.load(name), corpus, given, recipes.RECIPES)
+    left = open_corpus({name: sources[name] for name in group})
+    return _judged(args.out / (recipe.name + suffix), left, list(group))
 
 
-def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[Judged]:
+def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[tuple[str, Judged]]:
     recipe, model = load_any(folder)
-    sources = np.array([row.source for row in corpus.data.rows])
-    found = []
+    sources, found = np.array([row.source for row in corpus.data.rows]), []
     for name in names:
         at: NDArray[np.int64] = np.flatnonzero((sources == name) & corpus.pack.readable)
         shares = shares_of_model(recipe, model, corpus.pack.crops, at)
         ages = median(torch.from_numpy(shares)).numpy().astype(np.float64)
-        found.append(Judged(name, tuple(corpus.data.rows[i] for i in at.tolist()), ages))
+        found.append((name, judged([corpus.data.rows[i] for i in at.tolist()], ages)))
     return found
-
-
-def as_json(judged: list[Judged]) -> list[dict[str, Any]]:
-    """Return the figures of each source."""
-    return [summary(one) for one in judged]

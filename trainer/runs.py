@@ -58,7 +58,7 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     if not recipe.parts:
         return load_run(folder)
     members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
-    weights = load_file(folder / "best.safetensors")["weights"].tolist()
+    weights = load_file(folder / BEST)["weights"].tolist()
     return recipe, Ensemble(members, recipe, weights).eval()
 
 

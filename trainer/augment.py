@@ -60,13 +60,14 @@ _GREY_SHARE = 0.1
 _ERASE_AREA = (0.02, 0.2)
 
 
-def batch(
+def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
     squares: NDArray[np.uint8] | Tensor,
     size_px: int,
     mean: Sequence[float],
     std: Sequence[float],
     strength: Strength | None = None,
     generator: torch.Generator | None = None,
+    *,
     view: float = 1.0,
 ) -> Tensor:
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
@@ -126,17 +127,20 @@ def _behind(pixels: Tensor, strength: Strength, generator: torch.Generator | Non
     if strength.backdrop == 0:
         return pixels
     parts = [
-        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT)
-        for some in pixels.split(_AT_ONCE)
+        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT) for some in _parts(pixels)
     ]
     return torch.cat(parts)
+
+
+def _parts(pixels: Tensor) -> list[Tensor]:
+    return [pixels[at : at + _AT_ONCE] for at in range(0, len(pixels), _AT_ONCE)]
 
 
 def _photographed(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
     """Do to the crops what scanners, cameras, files and the photo's border do, in that order."""
     if not any(getattr(strength, key) for key in _PHOTOGRAPHED):
         return pixels
-    parts = [_photo_of(some, strength, Draws(some, generator)) for some in pixels.split(_AT_ONCE)]
+    parts = [_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)]
     return torch.cat(parts)
 
 

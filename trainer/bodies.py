@@ -173,8 +173,8 @@ def initialise(body: nn.Module, name: str, weights: str) -> None:
     Args:
         body: made by `build(name)`; changed in place.
         name: key of `BODIES`.
-        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for dinov2_small), or
-            the path of a .safetensors file of a body's state dict.
+        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
+            dinov2_small), or the path of a .safetensors file of a body's state dict.
 
     Raises:
         SettingsError: the weights are not to be had, or of another network.

@@ -24,6 +24,7 @@ from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies
+from trainer.ensemble import Ensemble
 from trainer.model import AgeModel, passed
 from trainer.pack import CROP_PX
 from trainer.projection import Projection
@@ -34,14 +35,18 @@ AGE_TOLERANCE_YEARS = 0.01
 COSINE_TOLERANCE = 1e-4
 
 
-def served_px(final_px: int) -> int:
+def served_px(final_px: int, view: float = 1.0) -> int:
     """Return the side of the crops that a graph takes whose network sees `final_px`.
 
     The network learnt from packed crops of `CROP_PX`, enlarged where it sees more: the graph then takes crops
     of that side and enlarges them alike. A crop cut at once to the larger side is sharper than what was
     learnt from; on the validation part that cost 0.05 years (model face-taught-on).
+
+    Args:
+        final_px: side that the network sees.
+        view: side of what it sees over the side of the packed crop.
     """
-    return min(final_px, CROP_PX)
+    return min(final_px, round(CROP_PX * view))
 
 
 def _enlarging(seen_px: int) -> Tensor | None:
@@ -68,7 +73,7 @@ class ServedGraph(nn.Module):
 
     def __init__(
         self,
-        model: AgeModel,
+        model: AgeModel | Ensemble,
         layer: str,
         projection: Projection,
         flip_average: bool = False,
@@ -166,6 +171,7 @@ def _write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
 
 
 def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path) -> dict[str, Any]:
+    view = float(about["recipe"].get("view", 1.0))
     spec = bodies.BODIES[graph.model.architecture.body]
     content = (folder / GRAPH).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -176,7 +182,7 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
         "files": {GRAPH: {"sha256": digest, "bytes": len(content)}},
         "input": {"size_px": size_px, "mean": list(spec.mean), "std": list(spec.std)},
         "crop": {
-            "margin": CROP_MARGIN,
+            "margin": round(CROP_MARGIN * view, 4),
             "detector": "libfacedetection",
             "working_side_px": WORKING_SIDE_PX,
             "first_look_px": FIRST_LOOK_PX,

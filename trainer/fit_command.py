@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer import fit, mixed, results, selection, teachers
+from trainer import fit, join, mixed, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.loader import TrainingData
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     order = with_teachers(recipe, beside, args.out)
 
     torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)  # weights near zero, of which published networks have many, are slow
     corpus = open_corpus(parse_sources(args.source))
     for each in order:
         train(each, corpus, args, beside)
@@ -69,8 +69,11 @@ def with_teachers(
 
 def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:
     """Train one recipe, write `result.json` and its row in the table of the recipes `beside` it."""
+    folder = args.out / ((args.name if recipe.name == Path(args.recipe).stem else None) or recipe.name)
+    if recipe.parts:
+        _join(recipe, corpus, args, folder)
+        return
     data = training_data(corpus, recipe, args.out)
-    folder = args.out / ((args.name if recipe.name in args.recipe else None) or recipe.name)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
     history = fit.fit(recipe, data, folder)
     result = _result(recipe, corpus, history, args.threads) | {"learnt_from": len(data.train)}
@@ -79,6 +82,21 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
     if folder.name == recipe.name:
         print(f"{results.add(result, beside)} has its row")
+
+
+def _join(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, folder: Path) -> None:
+    """Join the runs of the recipe's parts: those with the same ending where the run has a name of its own."""
+    suffix = folder.name.removeprefix(recipe.name)
+    parts = tuple(name + suffix for name in recipe.joined)
+    result = {"recipe": recipe.as_dict(), **join.join(recipe, corpus, args.out, folder, parts)}
+    result |= {
+        "faces": {name: len(corpus.positions(name)) for name in ("train", "valid", "test")},
+        "sources": sorted({row.source for row in corpus.data.rows}),
+        "machine": machine(args.threads),
+        "torch": torch.__version__,
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"validation MAE {result['valid_mae']:.3f} years; {folder / 'result.json'}")
 
 
 def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> TrainingData:

@@ -29,7 +29,7 @@ class TrainingData:
         traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
         taught: float32 (N, AGE_BINS), the teachers' mean distributions, each row times the share of the
             target that is theirs, so that zeros teach nothing; or None without teachers.
-        windows_years: float32 (N, 2), the ends of the window that holds each age, or None where all are exact.
+        windows_years: float32 (N, 2), the ends of the window that holds each age, or None if all are exact.
         draws: float64 (len(train),), how likely each face of `train` is drawn, or None to take each once.
     """
 

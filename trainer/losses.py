@@ -35,9 +35,10 @@ class AgeLoss:
     """The recipe's loss: scores (N, 1 or 101), labels (N,) and loss weights (N,) to a scalar.
 
     Where teachers are given, part of the target is theirs, the distribution and its expected value alike.
-    Where an age is known to lie in a window, the loss is the interval-censored likelihood, minus the logarithm
-    of the mass inside, and the expected value costs what it lies outside. Source: Turnbull, "The Empirical
-    Distribution Function with Arbitrarily Grouped, Censored and Truncated Data", JRSS B 38, 1976, section 2.
+    Where an age is known to lie in a window, the loss is the interval-censored likelihood, minus the
+    logarithm of the mass inside, and the expected value costs what it lies outside. Source: Turnbull, "The
+    Empirical Distribution Function with Arbitrarily Grouped, Censored and Truncated Data", JRSS B 38, 1976,
+    section 2.
     """
 
     def __init__(self, model: AgeModel, recipe: Recipe) -> None:
@@ -72,7 +73,7 @@ class AgeLoss:
             return _POINT_LOSSES[recipe.loss](self._model.ages(scores), ages_years, reduction="none")
         target, wanted_years = label_distribution(ages_years, recipe.sigma_years), ages_years
         if taught is not None:
-            told = taught.sum(dim=1)  # 0 where no teacher knows the face
+            told = taught.sum(dim=1).clamp_max(1)  # 0 where no teacher knows the face
             target = (1 - told)[:, None] * target + taught
             wanted_years = (1 - told) * ages_years + taught @ self._model.bins
         divergence = functional.kl_div(scores.float().log_softmax(dim=1), target, reduction="none").sum(dim=1)
@@ -80,8 +81,10 @@ class AgeLoss:
         exact = divergence + recipe.expectation * expected
         if windows_years is None:
             return exact
-        inside = self._censored(scores, windows_years)
-        return torch.where(windows_years[:, 0] < windows_years[:, 1], inside, exact)
+        windowed = windows_years[:, 0] < windows_years[:, 1]
+        everything = torch.tensor([0.0, AGE_BINS - 1], device=scores.device)
+        windows_years = torch.where(windowed[:, None], windows_years, everything)  # none is empty
+        return torch.where(windowed, self._censored(scores, windows_years), exact)
 
     def _censored(self, scores: Tensor, windows_years: Tensor) -> Tensor:
         """Return (N,): the loss of ages of which only the window (N, 2) is known."""

@@ -1,8 +1,8 @@
-"""Training data of many sources: windows, faces without ages, teachers' mixtures, and how often each is drawn."""
+"""Training data of many sources: windows, faces without ages, mixtures of teachers, shares of sources."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
     rows = corpus.data.rows
     packs = [corpus.pack] + ([corpus.unlabelled] if corpus.unlabelled else [])
     sources = np.array([row.source for pack in packs for row in pack.rows])
-    faces = [f"{row.source}/{row.reference} {row.path.stat().st_size}" for pack in packs for row in pack.rows]
+    names = [f"{row.source}/{row.reference} {row.path.stat().st_size}" for pack in packs for row in pack.rows]
     squares = data.squares
     if corpus.unlabelled:
         squares = np.concatenate([squares, corpus.unlabelled.crops])
@@ -41,17 +41,16 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
     windows[: len(rows)] = [row.window_years for row in rows]
     ages = np.zeros(len(sources), np.float32)
     ages[: len(rows)] = data.ages_years
+    faces = _Faces(squares, ages, sources, names)
     return replace(
         data,
         squares=squares,
         ages_years=ages,
         train=train,
-        valid=_few(data.valid, sources, recipe_.seed),
+        valid=few(data.valid, sources, recipe_.seed),
         weights=None,
-        traits=None if data.traits is None else np.pad(data.traits, ((0, len(extra)), (0, 0))),
-        taught=_taught(squares, ages, train, data.valid, sources, faces, recipe_, runs)
-        if recipe_.mixture
-        else None,
+        traits=None if data.traits is None else np.pad(data.traits, ((0, len(sources) - len(rows)), (0, 0))),
+        taught=_taught(faces, train, data.valid, recipe_, runs) if recipe_.mixture else None,
         windows_years=windows,
         draws=draws(sources[train], recipe.parse_mix(recipe_.mix)),
     )
@@ -79,7 +78,7 @@ def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.flo
     return likely / likely.sum()
 
 
-def _few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
+def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
     """Return at most `VALID_FACES` of the positions of each source, in order."""
     random, kept = np.random.default_rng(seed), []
     for name in sorted(set(sources[valid].tolist())):
@@ -88,26 +87,30 @@ def _few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDAr
     return np.sort(np.concatenate(kept))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Faces:
+    """All faces: packed squares, ages, sources, and what names each of them."""
+
+    squares: NDArray[np.uint8]
+    ages_years: NDArray[np.float32]
+    sources: NDArray[np.str_]
+    names: list[str]
+
+
 def _taught(
-    squares: NDArray[np.uint8],
-    ages_years: NDArray[np.float32],
-    train: NDArray[np.int64],
-    valid: NDArray[np.int64],
-    sources: NDArray[np.str_],
-    faces: list[str],
-    recipe_: Recipe,
-    runs: Path,
+    faces: _Faces, train: NDArray[np.int64], valid: NDArray[np.int64], recipe_: Recipe, runs: Path
 ) -> NDArray[np.float32]:
     """Return float32 (N, AGE_BINS): the mixture's word, whole where there is no label, else its share.
 
     It is measured on the validation faces, and on the training faces of sources other than UTKFace, since
     a run among the teachers was taught with those of UTKFace.
     """
+    ages_years, sources = faces.ages_years, faces.sources
     known = np.array([not name.startswith(KIND) for name in sources.tolist()])
     told = np.sort(np.concatenate([train, valid]))
     estimates = np.zeros((len(recipe_.mixed), len(sources)))
     for number, name in enumerate(recipe_.mixed):
-        estimates[number, told] = teachers.estimates(name, runs, squares, told, faces)
+        estimates[number, told] = teachers.estimates(name, runs, faces.squares, told, faces.names)
     judged = np.concatenate([valid, train[known[train] & (sources[train] != "utkface")]])
     found = mixture.measure(estimates[:, judged], ages_years[judged].astype(np.float64), sources[judged])
     print(report(found, recipe_.mixed))

@@ -51,7 +51,7 @@ class Mixture:
         return mixed.clip(0, AGE_BINS - 1)
 
     def distributions(self, estimates_years: Floats) -> NDArray[np.float32]:
-        """Return float32 (N, AGE_BINS): a Gaussian around each estimate, as wide as the mixture errs there."""
+        """Return float32 (N, AGE_BINS): a Gaussian around each estimate, as wide as the mixture errs."""
         centres = self.estimate(estimates_years)
         sigma = np.maximum(np.interp(centres, KNOTS_YEARS, self.sigma_years), LEAST_SIGMA_YEARS)
         bins = np.arange(AGE_BINS)
@@ -75,7 +75,7 @@ def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.s
     left = errors[:, None, :] - bias[:, :, None]
     squares = (left**2 * near[None]).sum(axis=2)
     overall = (left**2 * near[None]).sum(axis=(1, 2)) / max(faces.sum(), 1e-9)
-    mean_squares = (squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT)
+    mean_squares = np.maximum((squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT), 1e-9)
     weights = 1 / mean_squares
     weights = weights / weights.sum(axis=0)
     mixed = Mixture(bias, weights, np.zeros(len(KNOTS_YEARS)))

@@ -6,6 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from torch.nn import functional
 
 from simsvc.errors import SettingsError
 from trainer import bodies
+
+if TYPE_CHECKING:
+    from trainer.ensemble import Ensemble
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
@@ -159,7 +163,7 @@ def median(shares: Tensor) -> Tensor:
     return (parts.clamp(0, 1).sum(dim=1) - 0.5).clamp_min(0)
 
 
-def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
     """Return ages and the activations of named layers from one pass; no hook is left behind.
 
     Args:
@@ -179,7 +183,7 @@ def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]
     return model.ages(scores), activations
 
 
-def passed(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+def passed(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
     """Return the raw scores, which `AgeModel.ages` turns into years, and activations as `extract` does.
 
     Raises:
@@ -195,10 +199,10 @@ def passed(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
     return scores, torch.cat([caught[name].flatten(1) for name in names], dim=1)
 
 
-def _layer(model: AgeModel, name: str) -> nn.Module:
+def _layer(model: AgeModel | Ensemble, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules:
-        names = ", ".join(f"head.{name}" for name, _ in model.head.named_children())
+        names = ", ".join(key for key in modules if key.rpartition(".")[0].endswith("head"))
         raise SettingsError(f"The model has no layer {name!r}; those of its head are {names}.")
     module: nn.Module = modules[name]
     return module

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.steps.crop import CROP_MARGIN
 from simsvc.values import Crop, FloatVector
 from trainer import neighbours
 from trainer.card_run import check_exported
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.ensemble import Ensemble
 from trainer.export_command import layer_sizes, measured, packed_crops, traits
 from trainer.model import AgeModel
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.recipe import Recipe
-from trainer.runs import RUNS, load_run
+from trainer.runs import RUNS, load_any
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
 SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")
@@ -100,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
     methods = [_method(text) for text in args.transform or TRANSFORMS]
-    recipe, model = load_run(folder)
+    recipe, model = load_any(folder)
     torch.set_num_threads(args.threads)
     layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
     bundle = _exported(args.bundle, folder) if args.bundle else None
@@ -150,7 +152,7 @@ def _named(bundle: Bundle) -> dict[str, str]:
 
 
 def _sample(
-    model: AgeModel,
+    model: AgeModel | Ensemble,
     recipe: Recipe,
     corpus: Corpus,
     drawn: tuple[str, int],
@@ -168,7 +170,9 @@ def _sample(
     parts = np.split(activations, np.cumsum(list(sizes.values()))[:-1], axis=1)
     by_layer = dict(zip(sizes, parts, strict=True))
     if served:
-        ages_years, by_layer[SERVED] = _served(served, packed_crops(corpus, positions, served.input_px))
+        ages_years, by_layer[SERVED] = _served(
+            served, packed_crops(corpus, positions, served.input_px, served.crop_margin / CROP_MARGIN)
+        )
     errors = ages_years.astype(np.float64) - known.ages_years
     return Sample(by_layer, known, corpus.data.groups[positions], errors)
 

@@ -119,9 +119,12 @@ class Recipe:
             `PUBLISHED`) and recipes, "" for none. They teach as `teachers` do, and alone where a face has no
             label.
         mix: how much of what is drawn comes from which kind of source, such as
-            "utkface:0.5,windows:0.3,unlabelled:0.2"; sources of one kind share evenly, and the faces of a source
-            likewise. "" draws every face once an epoch.
+            "utkface:0.5,windows:0.3,unlabelled:0.2"; sources of one kind share evenly, and the faces of a
+            source likewise. "" draws every face once an epoch.
         epoch_faces: how many faces are drawn an epoch where `mix` is given.
+        parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
+            to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
+            `trainer.ensemble`.
         view: side of what the model sees over the side of the service's crop, up to `trainer.pack.CONTEXT`.
     """
 
@@ -164,6 +167,7 @@ class Recipe:
     mix: str = ""
     epoch_faces: int = 0
     view: float = 1.0
+    parts: str = ""
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -210,6 +214,8 @@ class Recipe:
         if bool(self.mix) != (self.epoch_faces > 0):
             raise SettingsError("mix and epoch_faces go together.")
         parse_mix(self.mix)
+        if self.parts and (self.head != "distribution" or len(self.joined) != 2):
+            raise SettingsError('parts names two recipes, all with head = "distribution".')
 
     @property
     def architecture(self) -> Architecture:
@@ -220,17 +226,23 @@ class Recipe:
     def needs(self) -> tuple[str, ...]:
         """Names of the recipes whose runs must be there before this one."""
         mixed = [name for name in self.mixed if name not in PUBLISHED]
-        return tuple(dict.fromkeys((*self.taught_by, *mixed, *([self.goes_on] if self.goes_on else []))))
+        before = [self.goes_on] if self.goes_on else []
+        return tuple(dict.fromkeys((*self.taught_by, *mixed, *before, *self.joined)))
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Names of the ensemble's recipes."""
+        return _names(self.parts)
 
     @property
     def mixed(self) -> tuple[str, ...]:
         """Names of the mixture's teachers."""
-        return tuple(name.strip() for name in self.mixture.split(",") if name.strip())
+        return _names(self.mixture)
 
     @property
     def taught_by(self) -> tuple[str, ...]:
         """Names of the teachers' recipes."""
-        return tuple(name.strip() for name in self.teachers.split(",") if name.strip())
+        return _names(self.teachers)
 
     @property
     def epochs(self) -> int:
@@ -248,6 +260,10 @@ class Recipe:
         values.pop("text")
         values["schedule"] = ",".join(f"{s.size_px}x{s.epochs}" for s in self.schedule)
         return values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _choose(key: str, value: str, choices: Any) -> None:

@@ -14,9 +14,10 @@ from tqdm import tqdm
 from simsvc.engines.durable_files import replace_text
 from simsvc.errors import SettingsError
 from trainer import augment, bodies, export, faceres
-from trainer.model import AGE_BINS
+from trainer.ensemble import Ensemble
+from trainer.model import AGE_BINS, AgeModel
 from trainer.pack import CONTEXT
-from trainer.recipe import PUBLISHED
+from trainer.recipe import PUBLISHED, Recipe
 from trainer.runs import load_run
 
 _BATCH = 128
@@ -44,7 +45,7 @@ def taught(
     shares = np.zeros((len(squares), AGE_BINS), np.float32)
     voices = np.zeros((len(squares), 1), np.float32)
     for folder, positions in zip(runs, tells, strict=True):
-        shares[positions] += _told(folder, squares, positions)
+        shares[positions] += shares_of(folder, squares, positions)
         voices[positions] += 1
     return np.divide(shares, voices, out=shares, where=voices > 0)
 
@@ -107,7 +108,7 @@ def _asked(
 ) -> NDArray[np.float64]:
     if name in PUBLISHED:
         return _published(squares, positions)
-    shares = _told(runs / name, squares, positions)
+    shares = shares_of(runs / name, squares, positions)
     return shares @ np.arange(AGE_BINS, dtype=np.float64)
 
 
@@ -127,17 +128,33 @@ def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDAr
     return np.concatenate(found)
 
 
-def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+def shares_of(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return a run's distributions, float32 (len(positions), AGE_BINS), averaged over crop and mirror.
+
+    Raises:
+        SettingsError: the folder holds no finished run, or one that tells no distribution.
+    """
     recipe, model = load_run(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
+    return shares_of_model(recipe, model, squares, positions)
+
+
+def shares_of_model(
+    recipe: Recipe, model: AgeModel | Ensemble, squares: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the distributions of a model that is at hand; see `shares_of`.
+
+    An ensemble computes in float32: the product that resizes its crops needs that.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
     spec, found = bodies.BODIES[recipe.body], []
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-        for start in tqdm(range(0, len(positions), _BATCH), desc=f"taught by {folder.name}", unit="batch"):
+    fast = isinstance(model, AgeModel)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            scores = model(export.with_mirror(crops)).float().softmax(dim=1)
+            scores = model(export.with_mirror(crops))[:, :AGE_BINS].float().softmax(dim=1)
             found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

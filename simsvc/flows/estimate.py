@@ -15,12 +15,12 @@ from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.age_prior import AgePrior, estimate_under
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crops_of
+from simsvc.steps.crop import CROP_MARGIN
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.doubt import answer_of
 from simsvc.steps.explain import explained
 from simsvc.steps.file_names import canonical_name
-from simsvc.steps.quality import measured
+from simsvc.steps.quality import crops_for, measured
 from simsvc.steps.rank import Compared, rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
@@ -184,10 +184,12 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("pick"):
         photo, picked = right.photo, pick(right.faces)
     with times.step("crop"):
-        sides_px = model.input_px, corridor.rules.quality_px
-        judged, sized = crops_of(photo, picked.face, sides_px, model.crop_margin)
+        near = min(model.crop_margin, CROP_MARGIN)
+        judged, sized = crops_for(
+            photo, picked.face, model.input_px, corridor.rules.quality_px, model.crop_margin
+        )
     with times.step("quality"):
-        quality = measured(sized, photo, picked.face, model.crop_margin, right.turned_deg)
+        quality = measured(sized, photo, picked.face, near, right.turned_deg)
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
@@ -196,7 +198,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("rank"):
         compared = Compared(found)
         if corridor.one_vote:
-            judged_face = JudgedFace(sized, prediction.embeddings[0])
+            judged_face = JudgedFace(judged if near < model.crop_margin else sized, prediction.embeddings[0])
             wanted = max(K, corridor.neighbours)
             compared = one_vote_each(found, asked, wanted, judged_face, index)
         neighbours = rank(compared.neighbours, corridor.neighbours)

@@ -1,4 +1,4 @@
-"""Faces without ages: a folder of photos, and labels.csv with their names in the column `file`, where there is one.
+"""Faces without ages: a folder of photos, whose names a labels.csv lists in the column `file`.
 
 They are taught by other models alone and belong to no split.
 """

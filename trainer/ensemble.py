@@ -31,10 +31,12 @@ class Member:
     Attributes:
         recipe: how it was taught: what it sees, how wide and how large.
         model: its weights, in evaluation mode.
+        mirrored: whether it judges the mirror image, too; its distribution is then the mean of both.
     """
 
     recipe: Recipe
     model: AgeModel
+    mirrored: bool = False
 
 
 class Seen(nn.Module):
@@ -76,10 +78,10 @@ def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
 
 
 class Ensemble(nn.Module):
-    """Crops to the logarithm of the members' mean distribution, (N, AGE_BINS).
+    """Crops to the logarithms of the members' mean distribution, then of each member's, (N, (1 + M) AGE_BINS).
 
-    It has the face of `AgeModel`: `ages`, `offsets`, `architecture`. A member's layers are named after its
-    place, as in "members.0.head.flatten".
+    It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
+    after its place, as in "members.0.head.flatten", and tell of the crop, not of its mirror image.
 
     Args:
         members: at least one, all with distribution heads.
@@ -92,7 +94,7 @@ class Ensemble(nn.Module):
         self.seen = nn.ModuleList(Seen(member.recipe, whole) for member in members)
         self.members = nn.ModuleList(member.model for member in members)
         self.architecture: Architecture = whole.architecture
-        self.parts = tuple(member.recipe.name for member in members)
+        self.mirrored = tuple(member.mirrored for member in members)
         self.offsets: Tensor
         self.bins: Tensor
         self.weights: Tensor
@@ -101,23 +103,38 @@ class Ensemble(nn.Module):
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=True)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Return (N, AGE_BINS)."""
-        shares = torch.stack(
-            [
-                member(seen(crops)).float()[:, :AGE_BINS].softmax(dim=1)
-                for seen, member in zip(self.seen, self.members, strict=True)
-            ]
-        )
-        mixed = (self.weights.view(-1, 1, 1) * shares).sum(dim=0)
-        return mixed.clamp_min(1e-12).log()
+        """Return the logarithms."""
+        told = torch.stack([self._told(number, crops) for number in range(len(self.members))])
+        mixed = (self.weights.view(-1, 1, 1) * told).sum(dim=0)
+        return torch.cat([mixed, *told], dim=1).clamp_min(1e-12).log()
+
+    def _told(self, number: int, crops: Tensor) -> Tensor:
+        """Return a member's distribution, (N, AGE_BINS)."""
+        member, seen = self.members[number], self.seen[number](crops)
+        shares: Tensor = member(seen).float()[:, :AGE_BINS].softmax(dim=1)
+        if not self.mirrored[number]:
+            return shares
+        mirror = torch.arange(seen.shape[3] - 1, -1, -1, device=seen.device)
+        other: Tensor = member(seen.index_select(3, mirror)).float()[:, :AGE_BINS].softmax(dim=1)
+        return (shares + other) / 2
 
     def shares(self, scores: Tensor) -> Tensor:
         """Return the distribution over ages, float32 (N, AGE_BINS), of what `forward` gives."""
-        return (scores + self.offsets).softmax(dim=1)
+        return self._shifted(scores[:, :AGE_BINS])
 
     def ages(self, scores: Tensor) -> Tensor:
         """Return ages in years, float32 (N,): the `point` of the distribution."""
-        shares = self.shares(scores)
+        return self._point(self.shares(scores))
+
+    def view_ages(self, scores: Tensor) -> Tensor:
+        """Return each member's estimate in years, float32 (N, M)."""
+        parts = scores[:, AGE_BINS:].split(AGE_BINS, dim=1)
+        return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
+
+    def _shifted(self, logs: Tensor) -> Tensor:
+        return (logs + self.offsets).softmax(dim=1)
+
+    def _point(self, shares: Tensor) -> Tensor:
         return median(shares) if self.architecture.point == "median" else shares @ self.bins
 
 

@@ -98,18 +98,21 @@ class ServedGraph(nn.Module):
             crops = self.enlarge @ (crops @ self.enlarge.T)
         views = 2 if self.flip_average else 1
         scores, activations = passed(self.model, self.layer, with_mirror(crops) if views == 2 else crops)
-        view_ages = self.model.ages(scores).reshape(views, -1)
+        ages, view_ages = self.model.ages(scores).reshape(views, -1), None
+        if isinstance(self.model, Ensemble):
+            view_ages = self.model.view_ages(scores)
         if views == 2:  # the map is linear: the mean of both projections is that of the mean
             activations = activations.reshape(2, -1, activations.shape[1]).mean(dim=0)
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
         assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
         projected = (activations - self.mean) @ self.matrix
         length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        answers = (view_ages.mean(dim=0), projected / length)
+        answers = (ages.mean(dim=0), projected / length)
         if self.output_names == OUTPUTS:
             return answers
         shares = self.model.shares(scores)
-        return (*answers, shares.reshape(views, -1, shares.shape[1]).mean(dim=0), view_ages.T)
+        mean_shares = shares.reshape(views, -1, shares.shape[1]).mean(dim=0)
+        return (*answers, mean_shares, ages.T if view_ages is None else view_ages)
 
 
 def with_mirror(crops: Tensor) -> Tensor:

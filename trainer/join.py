@@ -32,7 +32,12 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     """
     sources = np.array([row.source for row in corpus.data.rows])
     valid = mixed.few(corpus.positions("valid"), sources, recipe.seed)
-    told = np.stack([shares_of(runs / name, corpus.pack.crops, valid) for name in parts])
+    told = np.stack(
+        [
+            shares_of(runs / name, corpus.pack.crops, valid, mirrored=part in recipe.mirrored_parts)
+            for name, part in zip(parts, recipe.joined, strict=True)
+        ]
+    )
     weight, errors = ensemble.best_weight(told, corpus.ages_years[valid], sources[valid])
     folder.mkdir(parents=True, exist_ok=True)
     kept = {"weights": torch.tensor([weight, 1 - weight])}

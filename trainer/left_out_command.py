@@ -126,7 +126,7 @@ def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[tuple[str, J
     sources, found = np.array([row.source for row in corpus.data.rows]), []
     for name in names:
         at: NDArray[np.int64] = np.flatnonzero((sources == name) & corpus.pack.readable)
-        shares = shares_of_model(recipe, model, corpus.pack.crops, at)
+        shares = shares_of_model(recipe, model, corpus.pack.crops, at, mirrored=recipe.flip_average)
         ages = median(torch.from_numpy(shares)).numpy().astype(np.float64)
         found.append((name, judged([corpus.data.rows[i] for i in at.tolist()], ages)))
     return found

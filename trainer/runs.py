@@ -57,7 +57,10 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     recipe = load_recipe(folder)
     if not recipe.parts:
         return load_run(folder)
-    members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
+    members = [
+        Member(*load_run(folder.parent / name), part in recipe.mirrored_parts)
+        for name, part in zip(part_runs(folder), recipe.joined, strict=True)
+    ]
     weights = load_file(folder / BEST)["weights"].tolist()
     return recipe, Ensemble(members, recipe, weights).eval()
 

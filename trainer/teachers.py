@@ -128,8 +128,10 @@ def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDAr
     return np.concatenate(found)
 
 
-def shares_of(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return a run's distributions, float32 (len(positions), AGE_BINS), averaged over crop and mirror.
+def shares_of(
+    folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64], *, mirrored: bool = True
+) -> NDArray[np.float32]:
+    """Return a run's distributions, float32 (len(positions), AGE_BINS), averaged over crop and mirror image.
 
     Raises:
         SettingsError: the folder holds no finished run, or one that tells no distribution.
@@ -137,15 +139,20 @@ def shares_of(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.in
     recipe, model = load_run(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
-    return shares_of_model(recipe, model, squares, positions)
+    return shares_of_model(recipe, model, squares, positions, mirrored=mirrored)
 
 
 def shares_of_model(
-    recipe: Recipe, model: AgeModel | Ensemble, squares: NDArray[np.uint8], positions: NDArray[np.int64]
+    recipe: Recipe,
+    model: AgeModel | Ensemble,
+    squares: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    mirrored: bool = True,
 ) -> NDArray[np.float32]:
     """Return the distributions of a model that is at hand; see `shares_of`.
 
-    An ensemble computes in float32: the product that resizes its crops needs that.
+    An ensemble computes in float32: the product that resizes its crops needs that. What it mirrors is its own.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
@@ -155,6 +162,7 @@ def shares_of_model(
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            scores = model(export.with_mirror(crops))[:, :AGE_BINS].float().softmax(dim=1)
-            found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).cpu().numpy())
+            views = export.with_mirror(crops) if mirrored else crops
+            scores = model(views)[:, :AGE_BINS].float().softmax(dim=1)
+            found.append(scores.reshape(-1, len(crops), AGE_BINS).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

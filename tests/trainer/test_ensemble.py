@@ -35,8 +35,10 @@ def test_members_see_what_they_were_taught_to_see() -> None:
         crops = augment.batch(squares, 200, spec.mean, spec.std, view=1.25)
         scores = model(crops)
         wanted = 0.25 * alone(near) + 0.75 * alone(wide)
-        assert scores.exp().numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
+        assert scores[:, :101].exp().numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
         assert model.ages(scores).numpy() == pytest.approx(median(wanted).numpy(), abs=0.05)
+        members = torch.stack([median(alone(near)), median(alone(wide))], dim=1)
+        assert model.view_ages(scores).numpy() == pytest.approx(members.numpy(), abs=0.05)
 
 
 def test_cutting_and_resizing_is_one_matrix() -> None:
@@ -57,3 +59,15 @@ def test_the_weight_suits_all_sources_alike() -> None:
     weight, errors = best_weight(shares, ages, np.array(["large"] * 100 + ["small"] * 10))
     assert weight < 0.5
     assert errors[round(weight * 10)] == min(errors)
+
+
+def test_a_member_that_judges_the_mirror_image_too() -> None:
+    """Its distribution is the same for a crop and for the crop's mirror image."""
+    member = _member(0, schedule="64x1")
+    whole = recipe(**TOLD, schedule="200x1", view=1.25)
+    crops = torch.randn(2, 3, 200, 200, generator=torch.manual_seed(0))
+    for mirrored in (True, False):
+        model = Ensemble([Member(member.recipe, member.model, mirrored)], whole, [1.0]).eval()
+        with torch.no_grad():
+            off = (model(crops) - model(crops.flip(3))).abs().max()
+        assert (float(off) < 1e-3) is mirrored

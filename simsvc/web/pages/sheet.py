@@ -66,7 +66,7 @@ def _prior(used: AgePriorUse | None) -> str:
         gettext(
             "%(ages)s; without it the estimate is %(years)s",
             ages=short_prior(used.ages),
-            years=f"{used.model_age_years:.0f}",
+            years=round(used.model_age_years),
         )
     )
 

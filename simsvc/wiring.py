@@ -342,6 +342,12 @@ class IndexServices:
     switches: SwitchStore
     decoder: PhotoDecoder
 
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Names of the data sets that the model learned from, without those of their readers."""
+        sources = self.bundle.raw.get("training", {}).get("sources", ())
+        return frozenset(str(name).rpartition(":")[2] for name in sources)
+
     def model(self, engine: EngineName = "onnx") -> Model:
         """Return the bundle's model, run by ONNX Runtime or by PyTorch.
 

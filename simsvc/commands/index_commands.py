@@ -57,7 +57,8 @@ def build_command(
         photos = _photos(source, path)
         check_engine()
         manifest = _built(
-            services, BuildRequest(name or source, (photos,), engine, cores(), services.decoder)
+            services,
+            BuildRequest(name or source, (photos,), engine, cores(), services.decoder, services.trained_on),
         )
         in_service = _in_service(services)
         if use or in_service is None:

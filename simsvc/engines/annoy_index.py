@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
 from simsvc.engines.annoy_forest import load_forest, rows_of
-from simsvc.engines.face_columns import COPIES, FaceColumns, read_copies
+from simsvc.engines.face_columns import COPIES, ESTIMATES, FaceColumns, read_copies, read_estimates
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
@@ -22,6 +23,7 @@ from simsvc.steps.near_duplicates import ALONE
 from simsvc.steps.nearest import distances
 from simsvc.steps.search_effort import search_k_for
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
+from simsvc.values.site_calibration import SiteCalibration
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
@@ -78,8 +80,10 @@ class AnnoyIndex:
         with mapping(folder):
             self._rows = rows_of(folder / FILE, self._forest, self.count, self.manifest.dims)
             self._groups = read_copies(folder) if COPIES in self.manifest.files else None
-        if self._groups is not None and len(self._groups) != self.count:
-            raise _damaged(self.manifest)
+            self._estimates = read_estimates(folder) if ESTIMATES in self.manifest.files else None
+        for column in (self._groups, self._estimates):
+            if column is not None and len(column) != self.count:
+                raise _damaged(self.manifest)
         self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
 
     @property
@@ -101,6 +105,11 @@ class AnnoyIndex:
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart its own faces are; None for a build that never measured it."""
         return self.manifest.support
+
+    @property
+    def calibration(self) -> SiteCalibration | None:
+        """What its faces say of the model's errors; None for an older build."""
+        return self.manifest.calibration
 
     @property
     def faces(self) -> FaceColumns:
@@ -174,8 +183,32 @@ class AnnoyIndex:
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
         items = [item for item, _ in pairs]
-        told = zip(self.faces.labels(items), self._rows[items], self._copies(items), pairs, strict=True)
-        return tuple(FoundFace(*label, far, row, copies) for label, row, copies, (_, far) in told)
+        told = zip(
+            *(
+                self.faces.labels(items),
+                self._rows[items],
+                self._copies(items),
+                self._estimated(items),
+                pairs,
+            ),
+            strict=True,
+        )
+        return tuple(
+            FoundFace(*label, far, row, copies, raw, estimated_age_years=shown)
+            for label, row, copies, (raw, shown), (_, far) in told
+        )
+
+    def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
+        """Return of each item the estimate that may correct others, and the one to show."""
+        if self._estimates is None:
+            return [(None, None)] * len(items)
+        return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]
+
+
+def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | None]:
+    if math.isnan(own):
+        return None, None
+    return (None, own) if math.isnan(left_out) else (own, left_out)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

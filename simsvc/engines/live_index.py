@@ -15,6 +15,7 @@ from simsvc.engines.gallery import Gallery
 from simsvc.errors import FaceNotFound
 from simsvc.steps.face_changes import FaceChanges, LiveFace
 from simsvc.steps.manifest import METRIC
+from simsvc.steps.site_calibration import correct
 from simsvc.values import (
     EVERY_FACE,
     FaceFilter,
@@ -24,6 +25,7 @@ from simsvc.values import (
     Neighbour,
     SupportScale,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
@@ -33,8 +35,11 @@ class FreshSegment:
     same faces get in the next build.
     """
 
-    def __init__(self, faces: Sequence[LiveFace], dims: int) -> None:
+    def __init__(
+        self, faces: Sequence[LiveFace], dims: int, calibration: SiteCalibration | None = None
+    ) -> None:
         self.faces = tuple(faces)
+        self._calibration = calibration
         self._forest = annoy.AnnoyIndex(dims, METRIC)
         for item, live in enumerate(self.faces):
             self._forest.add_item(item, live.embedding.tolist())
@@ -48,11 +53,24 @@ class FreshSegment:
         items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
         found = ((self.faces[item], far) for item, far in zip(items, distances, strict=True))
         near = (
-            FoundFace(live.face.face_id, live.face.age_years, far, live.embedding)
+            FoundFace(
+                live.face.face_id,
+                live.face.age_years,
+                far,
+                live.embedding,
+                raw_estimate_years=live.estimate_years,
+                estimated_age_years=self._estimated(live),
+            )
             for live, far in found
             if wanted.admits(live.face)
         )
         return tuple(islice(near, k))
+
+    def _estimated(self, live: LiveFace) -> float | None:
+        """Return the estimate to show of a face: the calibration was fitted without it."""
+        if live.estimate_years is None or self._calibration is None:
+            return live.estimate_years
+        return correct(live.estimate_years, (), self._calibration).age_years
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +173,7 @@ class LiveIndex:
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
         fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
-        self._fresh = FreshSegment(fresh, base.manifest.dims) if fresh else None
+        self._fresh = FreshSegment(fresh, base.manifest.dims, base.calibration) if fresh else None
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
@@ -178,6 +196,11 @@ class LiveIndex:
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart the build's own faces are: measured anew by the next build only."""
         return self.base.support_scale
+
+    @property
+    def calibration(self) -> SiteCalibration | None:
+        """What the build's faces say of the model's errors, as it was fitted at the build."""
+        return self.base.calibration
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,19 +26,21 @@ from simsvc.engines.copies import find_copies
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
-from simsvc.engines.face_columns import write_copies
+from simsvc.engines.face_columns import write_copies, write_estimates
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
 from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
-from simsvc.steps.gallery import labels_sha256
+from simsvc.steps.fit_build import fit_build, seen_faces
+from simsvc.steps.gallery import SeenFace, labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace, SupportScale
+from simsvc.values.site_calibration import SiteCalibration
 
 DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
@@ -53,14 +56,18 @@ class IndexDraft:
         self._gallery = GalleryWriter(folder)
         self.journal = EmbeddedJournal(folder.parent / FILE, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
         self._rows = bytearray()
+        self._seen: list[SeenFace | None] = []
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """What was added so far."""
         return self._gallery.faces
 
-    def add(self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes) -> None:
-        """Append one face with its unit vector, float32 (D,), and its JPEG."""
+    def add(
+        self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
+    ) -> None:
+        """Append one face with its unit vector, float32 (D,), its JPEG, and what the model says of it."""
+        self._seen.append(seen)
         self._gallery.add(face, thumbnail)
         self._rows += embedding.astype(np.float32).tobytes()
 
@@ -73,6 +80,7 @@ class IndexDraft:
         write_copies(self._folder, numbered(photos, len(self.faces)))
         support = measure(embeddings[[items[0] for items in photos]])
         manifest = self._manifest(facts, effort, support, summary(photos, self.faces))
+        manifest = replace(manifest, calibration=self._calibrated(facts.model.sha256, embeddings, photos))
         manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
@@ -81,6 +89,17 @@ class IndexDraft:
         """Return the items by the photo that they are cut from."""
         forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
         return find_copies(forest, Gallery(self._folder))
+
+    def _calibrated(
+        self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
+    ) -> SiteCalibration | None:
+        """Fit the site calibration and write the estimates; None where no face has an estimate."""
+        seen = seen_faces(self._seen, [face.age_years for face in self.faces], embeddings, photos)
+        if seen is None:
+            return None
+        fitted = fit_build(seen, model_sha256)
+        write_estimates(self._folder, fitted.estimates_years)
+        return fitted.calibration
 
     def _manifest(
         self, facts: BuildFacts, effort: Effort, support: SupportScale | None, copies: NearDuplicates

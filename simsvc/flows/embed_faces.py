@@ -34,7 +34,8 @@ def embed(
 def _embedded(face: PreparedFace | Skipped, model: Model) -> Outcome:
     if isinstance(face, Skipped):
         return face.reason
-    return Embedded(model.predict([face.crop]).embeddings[0], face.thumbnail, face.whole_picture)
+    said = model.predict([face.crop])
+    return Embedded(said.embeddings[0], face.thumbnail, face.whole_picture, float(said.ages_years[0]))
 
 
 def key_of(

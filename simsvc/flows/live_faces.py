@@ -178,9 +178,19 @@ class LiveFaces:
     def _embedded(self, ready: Sequence[PreparedFace], index_name: str) -> list[LiveFace]:
         added: list[LiveFace] = []
         for batch in chunks_of(ready, CHUNK):
-            embeddings = self.model.predict([entry.crop for entry in batch]).embeddings
+            said = self.model.predict([entry.crop for entry in batch])
             added += [
-                LiveFace(entry.face, index_name, self.model.sha256, embedding, entry.thumbnail)
-                for entry, embedding in zip(batch, embeddings, strict=True)
+                LiveFace(
+                    entry.face,
+                    index_name,
+                    self.model.sha256,
+                    embedding,
+                    entry.thumbnail,
+                    estimate_years=years,
+                    person=entry.person,
+                )
+                for entry, embedding, years in zip(
+                    batch, said.embeddings, said.ages_years.tolist(), strict=True
+                )
             ]
         return added

@@ -31,6 +31,8 @@ class LiveFace:
         model_sha256: of the model that embedded it: it is searched beside builds of that model only.
         embedding: float32 (D,), unit length.
         thumbnail: JPEG bytes.
+        estimate_years: that model's estimate of its age; None where it was added by an older version.
+        person: as `steps.gallery.person_key` gives it.
     """
 
     face: LabelledFace
@@ -38,6 +40,8 @@ class LiveFace:
     model_sha256: str
     embedding: FloatVector
     thumbnail: bytes
+    estimate_years: float | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +177,7 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
 
 def _live_document(live: LiveFace) -> dict[str, Any]:
     face = live.face
+    later = {"estimate": live.estimate_years, "person": live.person}
     return {
         "face_id": face.face_id,
         "age_years": face.age_years,
@@ -182,6 +187,7 @@ def _live_document(live: LiveFace) -> dict[str, Any]:
         "model": live.model_sha256,
         "embedding": base64.b64encode(live.embedding.astype("<f4").tobytes()).decode(),
         "thumbnail": base64.b64encode(live.thumbnail).decode(),
+        **{name: value for name, value in later.items() if value is not None},
     }
 
 
@@ -193,4 +199,6 @@ def _live(entry: dict[str, Any]) -> LiveFace:
         entry["model"],
         embedding.astype(np.float32),
         base64.b64decode(entry["thumbnail"], validate=True),
+        entry.get("estimate"),
+        entry.get("person"),
     )

@@ -15,7 +15,16 @@ from simsvc.store.database import Database
 from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
-from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values import (
+    AppliedCalibration,
+    Declaration,
+    Estimate,
+    Evidence,
+    Neighbour,
+    Quality,
+    RecordedEstimate,
+    Status,
+)
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
 Beside = Callable[[Session, str], None]
@@ -144,11 +153,16 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
         ms=dict(row.ms),
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
+        raw_age_years=row.raw_age_years,
+        calibration=AppliedCalibration(**row.calibration) if row.calibration else None,
     )
 
 
 def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:
-    return (Neighbour(near.face_id, near.age_years, near.distance) for near in row.neighbours)
+    return (
+        Neighbour(near.face_id, near.age_years, near.distance, estimated_age_years=near.estimated_age_years)
+        for near in row.neighbours
+    )
 
 
 def _interval(row: EstimateRow) -> tuple[float, float] | None:

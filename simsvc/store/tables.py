@@ -122,6 +122,9 @@ class EstimateRow(Table):
     case_reference: Mapped[str | None] = mapped_column(String(64), index=True)
     birth_date: Mapped[date | None]
     photo_date: Mapped[date | None]
+    raw_age_years: Mapped[float | None]
+    calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of `values.AppliedCalibration`; empty, like the one above, in rows of older versions."""
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -144,6 +147,7 @@ class NeighbourRow(Table):
     face_id: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float]
     distance: Mapped[float]
+    estimated_age_years: Mapped[float | None]
 
 
 class CropRow(Table):

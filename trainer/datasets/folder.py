@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from simsvc.engines.named_files import Named, find_named
@@ -19,13 +20,19 @@ def read(path: Path, source: str) -> SourceListing:
     Raises:
         LabelsUnreadable: there is no such table, or it lacks a column.
     """
-    table_path = path if path.is_file() else _table_path(path)
-    root = table_path.parent.resolve()
+    table_path = find_table(path)
     table = read_label_table(read_bytes(table_path))
-    found = find_named(root, (label.file for label in table.rows), lambda _: None)
+    listing = labelled_photos(table_path.parent, table.rows, source)
+    return SourceListing(listing.rows, (*table.problems, *listing.problems))
+
+
+def labelled_photos(folder: Path, labels: Sequence[LabelRow], source: str) -> SourceListing:
+    """Return the rows of labelled photos that lie in the folder; missing ones are problems."""
+    root = folder.resolve()
+    found = find_named(root, (label.file for label in labels), lambda _: None)
     rows: list[Row] = []
-    problems = list(table.problems)
-    for label in table.rows:
+    problems: list[tuple[str, str]] = []
+    for label in labels:
         named = found[label.file]
         if len(named.paths) != 1:
             problems.append((label.file, _why_none(named)))
@@ -44,7 +51,14 @@ def _why_none(named: Named) -> str:
     )
 
 
-def _table_path(folder: Path) -> Path:
+def find_table(folder: Path) -> Path:
+    """Return the path of the folder's label table; the path itself where it is one.
+
+    Raises:
+        LabelsUnreadable: the folder holds none, or several of which none is named labels.csv.
+    """
+    if folder.is_file():
+        return folder
     named = folder / TABLE_NAME
     if named.is_file():
         return named

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simsvc.errors import SourceEmpty, SourceUnknown
-from trainer.datasets import appa_real, folder, imdb_wiki, utkface
+from trainer.datasets import appa_real, folder, imdb_wiki, utkface, windows
 from trainer.datasets.rows import SourceListing
 
 READERS: dict[str, Callable[[Path, str], SourceListing]] = {
@@ -15,6 +15,7 @@ READERS: dict[str, Callable[[Path, str], SourceListing]] = {
     "imdb": imdb_wiki.read,
     "wiki": imdb_wiki.read,
     "folder": folder.read,
+    "windows": windows.read,
 }
 
 
@@ -35,7 +36,7 @@ def read(source: str, path: Path) -> SourceListing:
         raise SourceUnknown(f"There is no source named '{source}'. Choose one of: {', '.join(READERS)}.")
     if not path.exists():
         raise SourceEmpty(f"There is nothing at {path}. Check the path of the source '{source}'.")
-    if not path.is_dir() and reader is not folder.read:
+    if not path.is_dir() and reader not in (folder.read, windows.read):
         raise SourceEmpty(f"{path} is no folder. Name the folder of the source '{source}'.")
     listing = reader(path, source)
     if not listing.rows:

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
@@ -26,7 +27,7 @@ from simsvc.engines.copies import find_copies
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
-from simsvc.engines.face_columns import write_copies, write_estimates
+from simsvc.engines.face_columns import ESTIMATES, read_estimates, write_copies, write_estimates
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
@@ -216,6 +217,26 @@ class IndexShelf:
             IndexDamaged: they cannot be read.
         """
         return Gallery(self.folder(label))
+
+    def estimates(self, label: str) -> NDArray[np.float32] | None:
+        """Return the model's estimates of a build's faces, float32 (N, 2), or None for an older build.
+
+        See `face_columns.write_estimates`.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: they cannot be read.
+        """
+        folder = self.folder(label)
+        if ESTIMATES not in self.manifest(label).files:
+            return None
+        try:
+            return read_estimates(folder)
+        except (OSError, ValueError):
+            raise IndexDamaged(
+                f"The estimates of the index build {label} cannot be read. "
+                "Build the index again: `flask index build`."
+            ) from None
 
     def current(self) -> str | None:
         """Return the label of the build in service, or None.

@@ -22,9 +22,21 @@ OLD = "On your {0} reference faces the model reads {1} years too old; corrected 
 YOUNG = "On your {0} reference faces the model reads {1} years too young; corrected by {2}."
 LEVEL = "On your {0} reference faces the model is right on average; corrected by {1}."
 OUTSIDE = "Not corrected: this estimate is outside the ages of your {0} reference faces."
+BUILD_OLD = (
+    "On your {0} reference faces the model reads {1} years too old; "
+    "corrected, its mean error falls from {2} to {3} years."
+)
+BUILD_YOUNG = (
+    "On your {0} reference faces the model reads {1} years too young; "
+    "corrected, its mean error falls from {2} to {3} years."
+)
+BUILD_LEVEL = (
+    "On your {0} reference faces the model is right on average; "
+    "corrected, its mean error falls from {1} to {2} years."
+)
 SENTENCES = (
     *(COMPOSITES, FEW_FACES, ONE_PERSON, FEW_PERSONS, ONE_AGE, TRAINING, NO_GAIN),
-    *(OLD, YOUNG, LEVEL, OUTSIDE),
+    *(OLD, YOUNG, LEVEL, OUTSIDE, BUILD_OLD, BUILD_YOUNG, BUILD_LEVEL),
 )
 LEVEL_YEARS = 0.5
 """A smaller bias rounds to none."""
@@ -70,6 +82,19 @@ def calibration_sentence(applied: AppliedCalibration) -> str:
         return LEVEL.format(faces, shift)
     form = OLD if bias_years > 0 else YOUNG
     return form.format(faces, f"{abs(bias_years):.0f}", shift)
+
+
+def build_sentence(site: SiteCalibration) -> str:
+    """Say what the site calibration of a build is."""
+    if site.reason is not None:
+        return no_calibration_sentence(site.reason, site.faces, site.persons)
+    scores = {candidate.method: candidate.score for candidate in site.candidates}
+    errors = f"{scores['none'].mae_years:.1f}", f"{scores[site.method].mae_years:.1f}"
+    faces, bias_years = f"{site.faces:,}", site.bias_years
+    if abs(bias_years) < LEVEL_YEARS:
+        return BUILD_LEVEL.format(faces, *errors)
+    form = BUILD_OLD if bias_years > 0 else BUILD_YOUNG
+    return form.format(faces, f"{abs(bias_years):.0f}", *errors)
 
 
 def no_calibration_sentence(reason: str, faces: int, persons: int) -> str:

@@ -1,4 +1,4 @@
-"""Estimates keep the model's own age and what the site calibration did, neighbours the model's age of them."""
+"""Estimates keep the model's own age and what the site calibration did; neighbours keep its age of them."""
 
 from __future__ import annotations
 

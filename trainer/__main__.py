@@ -29,6 +29,10 @@ COMMANDS = {
     "bounds": ("trainer.bounds_command", "measure what blur, light, cuts and turns do to estimates"),
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
+    "site-calibration": (
+        "trainer.site_calibration_command",
+        "measure what a gallery of a set's own faces gives estimates of its other faces",
+    ),
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),
     "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),
     "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),

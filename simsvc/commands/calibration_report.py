@@ -11,13 +11,13 @@ COLUMNS = ("", "faces", "MAE", "corrected", "bias", "corrected", "in range")
 WIDTHS = (12, 7, 8, 10, 8, 10, 10)
 
 
-def calibration_report(label: str, site: SiteCalibration | None, changes: int) -> list[str]:
+def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:
     """Return lines about the site calibration of a build.
 
     Args:
         label: of the build.
         site: its calibration; None for a build made before there was one.
-        changes: sets of changes to faces since, which the next build takes in.
+        changed: whether it was fitted again after the build, because faces were changed.
     """
     if site is None:
         return [
@@ -26,12 +26,8 @@ def calibration_report(label: str, site: SiteCalibration | None, changes: int) -
     lines = [f"{label}: {build_sentence(site)}"]
     if site.candidates:
         lines += [*_chosen(site), *_table(site)]
-    if changes:
-        lines.append(
-            "Reference faces were added, relabelled or removed since the first build. Those that are not in "
-            "this build yet take part in corrections by similar faces at once, and in the curve and the "
-            "range from the next build on: `flask index build`."
-        )
+    if changed:
+        lines.append("Fitted again after the build, when reference faces were added, relabelled or removed.")
     return lines
 
 

@@ -127,8 +127,9 @@ def calibration_command(build_id: str | None, plot: Path | None) -> None:
         label = shelf.find(build_id) if build_id else shelf.current()
         if label is None:
             raise IndexMissing("There is no index yet. Build one: `flask index build`.")
-        site = shelf.manifest(label).calibration
-        click.echo("\n".join(calibration_report(label, site, shelf.face_changes().number)))
+        site = shelf.calibration(label)
+        changed = site != shelf.manifest(label).calibration
+        click.echo("\n".join(calibration_report(label, site, changed=changed)))
         if plot is not None:
             _draw(shelf, label, plot)
 
@@ -167,7 +168,7 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
 
 
 def _draw(shelf: IndexShelf, label: str, path: Path) -> None:
-    site, estimates = shelf.manifest(label).calibration, shelf.estimates(label)
+    site, estimates = shelf.calibration(label), shelf.estimates(label)
     ages_years = shelf.gallery(label).faces.ages_years
     corrected = site is not None and site.method != "none"
     drawn = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)

@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
 from simsvc.engines.annoy_forest import load_forest, rows_of
-from simsvc.engines.face_columns import COPIES, ESTIMATES, FaceColumns, read_copies, read_estimates
+from simsvc.engines.face_columns import (
+    COPIES,
+    ESTIMATES,
+    FaceColumns,
+    read_copies,
+    read_estimates,
+    read_persons,
+)
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
+from simsvc.steps.gallery import SeenFace
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.near_duplicates import ALONE
 from simsvc.steps.nearest import distances
@@ -67,6 +75,7 @@ class AnnoyIndex:
             IndexUnreadable: its account may not read one of them.
         """
         self.manifest = _fitting(folder, model_sha256)
+        self._folder = folder
         self.gallery = Gallery(folder)
         try:
             with mapping(folder):
@@ -119,6 +128,29 @@ class AnnoyIndex:
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D), in item order; mapped, not to be written to."""
         return self._rows
+
+    def seen_faces(self) -> list[SeenFace | None]:
+        """Return what the build knows of each face for a site calibration; nothing of an older build.
+
+        Raises:
+            IndexDamaged: it cannot be read.
+        """
+        if self._estimates is None:
+            return [None] * self.count
+        try:
+            persons = read_persons(self._folder)
+        except (OSError, ValueError):
+            raise _damaged(self.manifest) from None
+        estimates = zip(self._estimates.tolist(), persons, strict=True)
+        return [_seen(own, left_out, person) for (own, left_out), person in estimates]
+
+    def photos(self) -> list[list[int]]:
+        """Return the items of each photo that is there several times."""
+        groups: dict[int, list[int]] = {}
+        for item, group in enumerate([] if self._groups is None else self._groups.tolist()):
+            if group != ALONE:
+                groups.setdefault(group, []).append(item)
+        return list(groups.values())
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
@@ -209,6 +241,11 @@ def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | 
     if math.isnan(own):
         return None, None
     return (None, own) if math.isnan(left_out) else (own, left_out)
+
+
+def _seen(own: float, left_out: float, person: str | None) -> SeenFace | None:
+    """Return a face that takes part in the calibration; others, as composites, say nothing."""
+    return None if math.isnan(left_out) else SeenFace(own, person)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

@@ -27,6 +27,8 @@ COPIES = "copies.npy"
 
 ESTIMATES = "estimates.npy"
 """For each item what the model says of its age; see `write_estimates`. Older builds have none."""
+PERSONS = "persons.npy"
+"""For each item what tells its person from others. Older builds have none."""
 
 
 class FaceColumns(Sequence[LabelledFace]):
@@ -179,6 +181,21 @@ def read_estimates(folder: Path) -> NDArray[np.float32]:
         OSError, ValueError: it cannot be read.
     """
     return np.asarray(np.load(folder / ESTIMATES, mmap_mode="r", allow_pickle=False))
+
+
+def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
+    """Write which faces show one person: a digest for each, or nothing; see `steps.gallery.person_key`."""
+    named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
+    np.save(folder / PERSONS, named, allow_pickle=False)
+
+
+def read_persons(folder: Path) -> list[str | None]:
+    """Read what `write_persons` wrote.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    return [person.decode() or None for person in np.load(folder / PERSONS, allow_pickle=False).tolist()]
 
 
 def mapped(path: Path) -> mmap.mmap | bytes:

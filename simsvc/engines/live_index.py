@@ -12,8 +12,10 @@ import numpy as np
 
 from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.engines.gallery import Gallery
-from simsvc.errors import FaceNotFound
+from simsvc.errors import FaceNotFound, IndexModelMismatch
 from simsvc.steps.face_changes import FaceChanges, LiveFace
+from simsvc.steps.fit_build import fit_build, seen_faces
+from simsvc.steps.gallery import SeenFace
 from simsvc.steps.manifest import METRIC
 from simsvc.steps.site_calibration import correct
 from simsvc.values import (
@@ -163,6 +165,10 @@ class LiveGallery:
         return self._changes.live.get(face_id)
 
 
+def _seen(live: LiveFace) -> SeenFace | None:
+    return None if live.estimate_years is None else SeenFace(live.estimate_years, live.person)
+
+
 class LiveIndex:
     """Index port over one verified build and the face changes."""
 
@@ -173,7 +179,7 @@ class LiveIndex:
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
         fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
-        self._fresh = FreshSegment(fresh, base.manifest.dims, base.calibration) if fresh else None
+        self._fresh = FreshSegment(fresh, base.manifest.dims, self.calibration) if fresh else None
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
@@ -199,8 +205,48 @@ class LiveIndex:
 
     @property
     def calibration(self) -> SiteCalibration | None:
-        """What the build's faces say of the model's errors, as it was fitted at the build."""
-        return self.base.calibration
+        """What the faces say of the model's errors, as it was fitted with the latest change of faces.
+
+        Raises:
+            IndexModelMismatch: it was fitted to another model.
+        """
+        site = self._changes.calibrations.get(self.label, self.base.calibration)
+        if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
+            raise IndexModelMismatch(
+                f"The site calibration of the index {self.label} was fitted to another model. "
+                "Build the index again: `flask index build`."
+            )
+        return site
+
+    def refitted(self) -> SiteCalibration | None:
+        """Fit the site calibration anew to the faces that answers may have; None for an older build.
+
+        Raises:
+            IndexDamaged: the build's estimates cannot be read.
+        """
+        base, changes = self.base, self._changes
+        if base.calibration is None:
+            return None
+        fresh = () if self._fresh is None else self._fresh.faces
+        gone = changes.removed
+        built = [
+            None if face_id in gone else one
+            for (face_id, _), one in zip(base.faces.labels(range(base.count)), base.seen_faces(), strict=True)
+        ]
+        seen = [*built, *map(_seen, fresh)]
+        ages = base.faces.ages_years.copy()
+        for face_id, age_years in changes.ages_years.items():
+            if (item := base.faces.item(face_id)) is not None:
+                ages[item] = age_years
+        faces = seen_faces(
+            seen,
+            [*ages.tolist(), *(live.face.age_years for live in fresh)],
+            np.concatenate([base.embeddings(), *(live.embedding[None] for live in fresh)]),
+            base.photos(),
+        )
+        if faces is None:
+            return base.calibration
+        return fit_build(faces, base.manifest.model.sha256).calibration
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:

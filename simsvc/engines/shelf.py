@@ -27,7 +27,13 @@ from simsvc.engines.copies import find_copies
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
-from simsvc.engines.face_columns import ESTIMATES, read_estimates, write_copies, write_estimates
+from simsvc.engines.face_columns import (
+    ESTIMATES,
+    read_estimates,
+    write_copies,
+    write_estimates,
+    write_persons,
+)
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
@@ -100,6 +106,7 @@ class IndexDraft:
             return None
         fitted = fit_build(seen, model_sha256)
         write_estimates(self._folder, fitted.estimates_years)
+        write_persons(self._folder, [one.person if one else None for one in self._seen])
         return fitted.calibration
 
     def _manifest(
@@ -217,6 +224,15 @@ class IndexShelf:
             IndexDamaged: they cannot be read.
         """
         return Gallery(self.folder(label))
+
+    def calibration(self, label: str) -> SiteCalibration | None:
+        """Return the latest site calibration of a build, or None for an older build.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: it cannot be read.
+        """
+        return self.face_changes().calibrations.get(label, self.manifest(label).calibration)
 
     def estimates(self, label: str) -> NDArray[np.float32] | None:
         """Return the model's estimates of a build's faces, float32 (N, 2), or None for an older build.

@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from simsvc.errors import IndexDamaged
+from simsvc.steps.site_calibration import document as calibration_document
+from simsvc.steps.site_calibration import parsed
 from simsvc.values import FloatVector, LabelledFace
+from simsvc.values.site_calibration import SiteCalibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +56,14 @@ class ChangeSet:
         ages_years: face id to new label.
         removed: ids of faces that are in no answer from now on.
         erased: ids of faces of which nothing is kept.
+        calibrations: "name/build" to the site calibration as it is with this set.
     """
 
     added: tuple[LiveFace, ...] = ()
     ages_years: Mapping[str, float] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def without(self, erased: frozenset[str]) -> ChangeSet:
         """Return the set as it may be kept after those faces were erased."""
@@ -80,6 +85,7 @@ class FaceChanges:
         ages_years: face id to latest label, of faces that were relabelled.
         removed: ids of faces that no answer may have; the erased among them.
         erased: ids of faces of which nothing may be shown either.
+        calibrations: "name/build" to its latest site calibration, where faces were changed since the build.
     """
 
     number: int = 0
@@ -87,6 +93,7 @@ class FaceChanges:
     ages_years: Mapping[str, float] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def added_to(self, index_name: str, model_sha256: str) -> tuple[LiveFace, ...]:
         """Return the faces that were added to an index and not removed, in order of source and reference."""
@@ -114,17 +121,19 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
     erased = frozenset[str]().union(*(one.erased for one in sets))
     live: dict[str, LiveFace] = {}
     ages_years: dict[str, float] = {}
+    calibrations: dict[str, SiteCalibration] = {}
     removed = erased
     for one in sets[:number]:
         live |= {added.face.face_id: added for added in one.added}
         ages_years |= one.ages_years
         removed |= one.removed
+        calibrations |= one.calibrations
     for face_id in live.keys() & ages_years.keys():
         live[face_id] = replace(
             live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
         )
     kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
-    return FaceChanges(number, kept, ages_years, removed, erased)
+    return FaceChanges(number, kept, ages_years, removed, erased, calibrations)
 
 
 def to_line(changes: ChangeSet) -> str:
@@ -134,6 +143,7 @@ def to_line(changes: ChangeSet) -> str:
         "relabel": dict(changes.ages_years),
         "remove": sorted(changes.removed),
         "erase": sorted(changes.erased),
+        "calibrate": {label: calibration_document(site) for label, site in changes.calibrations.items()},
     }
     text = json.dumps(
         {name: part for name, part in document.items() if part}, sort_keys=True, separators=(",", ":")
@@ -167,6 +177,7 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
             {str(face_id): float(age) for face_id, age in document.get("relabel", {}).items()},
             frozenset(document.get("remove", ())),
             frozenset(document.get("erase", ())),
+            {label: parsed(site) for label, site in document.get("calibrate", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise IndexDamaged(

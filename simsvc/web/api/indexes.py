@@ -118,13 +118,13 @@ def _made_of(label: str) -> dict[str, Any]:
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
         "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
-        "calibration": _calibration(manifest.calibration) if manifest.calibration else None,
+        "calibration": _calibration(services().shelf.calibration(label)),
         "recall": _shares(measured) if measured else None,
     }
 
 
-def _calibration(site: SiteCalibration) -> dict[str, Any]:
-    return {**document(site), "sentence": build_sentence(site)}
+def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
+    return None if site is None else {**document(site), "sentence": build_sentence(site)}
 
 
 def _copies(found: NearDuplicates) -> dict[str, int]:

@@ -126,7 +126,7 @@ def _model_sha256() -> str | None:
 def _calibration(label: str | None) -> dict[str, object]:
     """Return what the site calibration of a build is, in words and as a plot; nothing for an older build."""
     try:
-        site = services().shelf.manifest(label).calibration if label else None
+        site = services().shelf.calibration(label) if label else None
         if label is None or site is None:
             return {}
         estimates = services().shelf.estimates(label)

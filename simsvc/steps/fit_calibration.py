@@ -47,6 +47,8 @@ LEAST_SPAN_YEARS = 10.0
 own age. A choice: the width of a 90% range where the shipped models are best, among teenagers."""
 MOST_FACES = 5_000
 """Of a larger gallery so many faces are fitted, evenly spread: seconds, and a standard error below 0.1."""
+LEAST_RESIDUALS = math.ceil((1.0 + COVERAGE) / (1.0 - COVERAGE))
+"""From so many on, each side of the range has a finite quantile: see `range_of`."""
 FOLDS = 10
 SEED = 19
 EDGE_SHARE = 0.03
@@ -60,6 +62,8 @@ CURVE_SHRINK = 4.0
 LEAST_SLOPE = 0.2
 """Of the corrected estimate over the model's: the curve never changes the order of two faces."""
 DECADE_YEARS = 10
+DECIMALS = 6
+"""Of the figures on record: far finer than years matter, and the same on every machine."""
 _ROWS_A_BLOCK = 512
 """Faces whose neighbours are looked up at once: 20 MB of cosines against `MOST_FACES`."""
 
@@ -123,13 +127,12 @@ def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
         return Fitted(_none(faces, reason, model_sha256), faces.estimates_years.copy())
     chosen = spread(len(faces), MOST_FACES)
     sample = faces.of(chosen)
-    left_out = _left_out(sample)
+    fold = folds_of(sample.persons)
+    left_out = _left_out(sample, fold)
     method = _best(left_out, sample)
+    held = {name: _held(made, sample.ages_years, fold) for name, made in left_out.items()}
     candidates = tuple(
-        Candidate(
-            name, _score(left_out[name], sample.ages_years, range_of(left_out[name], sample.ages_years))
-        )
-        for name in METHODS
+        Candidate(name, _score(left_out[name], sample.ages_years, held[name])) for name in METHODS
     )
     if method == "none":
         calibration = _none(sample, "no_gain", model_sha256, candidates)
@@ -142,15 +145,15 @@ def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
         model_sha256=model_sha256,
         faces=len(faces),
         persons=len(np.unique(faces.persons)),
-        bias_years=float(np.mean(faces.estimates_years - faces.ages_years)),
+        bias_years=_bias(faces),
         curve=curve,
-        low=low,
-        high=high,
+        low=round(low, DECIMALS),
+        high=round(high, DECIMALS),
         folds=FOLDS,
         seed=SEED,
         ages_years=(float(faces.ages_years.min()), float(faces.ages_years.max())),
         candidates=candidates,
-        decades=tuple(_decades(sample, left_out[method], (low, high))),
+        decades=tuple(_decades(sample, left_out[method], held[method])),
     )
     every = corrected(method, faces, sample, curve) if len(sample) < len(faces) else np.empty(len(faces))
     every[chosen] = left_out[method]
@@ -172,13 +175,17 @@ def _none(
         model_sha256=model_sha256,
         faces=len(faces),
         persons=len(np.unique(faces.persons)),
-        bias_years=float(np.mean(faces.estimates_years - faces.ages_years)) if known else 0.0,
+        bias_years=_bias(faces) if known else 0.0,
         folds=FOLDS if candidates else 0,
         seed=SEED if candidates else 0,
         ages_years=(float(faces.ages_years.min()), float(faces.ages_years.max())) if known else None,
         candidates=candidates,
         decades=tuple(_decades(faces, faces.estimates_years, None)) if candidates else (),
     )
+
+
+def _bias(faces: ReferenceFaces) -> float:
+    return round(float(np.mean(faces.estimates_years - faces.ages_years)), DECIMALS)
 
 
 def _unfit(faces: ReferenceFaces) -> Reason | None:
@@ -205,10 +212,9 @@ def folds_of(persons: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED) -
     return fold_of_person[number]
 
 
-def _left_out(faces: ReferenceFaces) -> dict[Method, Floats]:
+def _left_out(faces: ReferenceFaces, fold: NDArray[np.int64]) -> dict[Method, Floats]:
     """Return what each method makes of every face, fitted without the fold of its person."""
     made = {method: faces.estimates_years.copy() for method in METHODS}
-    fold = folds_of(faces.persons)
     for number in range(FOLDS):
         apart = fold == number
         rest, judged = faces.of(~apart), faces.of(apart)
@@ -255,7 +261,7 @@ def fit_curve(faces: ReferenceFaces) -> Curve:
     hats = _hats(estimates, knots)[:, 1:-1]
     offsets = np.linalg.solve(hats.T @ hats + CURVE_SHRINK * np.eye(hats.shape[1]), hats.T @ residuals)
     corrected = _monotone(knots, np.concatenate([[0.0], offsets, [0.0]]), hats.sum(axis=0))
-    return Curve(tuple(knots.tolist()), tuple(corrected.tolist()))
+    return Curve(tuple(knots.round(DECIMALS).tolist()), tuple(corrected.round(DECIMALS).tolist()))
 
 
 def _knots(estimates_years: Floats) -> Floats:
@@ -343,22 +349,40 @@ def range_of(left_out_years: Floats, ages_years: Floats) -> tuple[float, float]:
     return float(scaled[len(scaled) - rank]), float(scaled[rank - 1])
 
 
-def _score(made_years: Floats, ages_years: Floats, ends: tuple[float, float] | None = None) -> Score:
+def _held(left_out_years: Floats, ages_years: Floats, fold: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether ages lie in their range, bool (N,), each range of the residuals of other folds.
+
+    Where these are too few for a quantile, of those of all.
+    """
+    held = np.empty(len(fold), dtype=np.bool_)
+    for number in np.unique(fold):
+        apart = fold == number
+        rest = ~apart if np.count_nonzero(~apart) >= LEAST_RESIDUALS else np.ones_like(apart)
+        low, high = range_of(left_out_years[rest], ages_years[rest])
+        scaled = (ages_years[apart] - left_out_years[apart]) / scale(left_out_years[apart])
+        held[apart] = (scaled >= low) & (scaled <= high)
+    return held
+
+
+def _score(made_years: Floats, ages_years: Floats, held: NDArray[np.bool_] | None = None) -> Score:
     errors = made_years - ages_years
-    held = None
-    if ends is not None:
-        sizes = scale(made_years)
-        held = float(np.mean((-errors >= ends[0] * sizes) & (-errors <= ends[1] * sizes)))
-    return Score(len(errors), float(np.mean(np.abs(errors))), float(np.mean(errors)), held)
+    return Score(
+        len(errors),
+        round(float(np.mean(np.abs(errors))), DECIMALS),
+        round(float(np.mean(errors)), DECIMALS),
+        None if held is None else round(float(np.mean(held)), DECIMALS),
+    )
 
 
 def _decades(
-    faces: ReferenceFaces, corrected_years: Floats, ends: tuple[float, float] | None
+    faces: ReferenceFaces, corrected_years: Floats, held: NDArray[np.bool_] | None
 ) -> Iterator[Decade]:
     decades = (faces.ages_years // DECADE_YEARS).astype(int) * DECADE_YEARS
     for decade in np.unique(decades).tolist():
         there = decades == decade
         ages = faces.ages_years[there]
         yield Decade(
-            decade, _score(faces.estimates_years[there], ages), _score(corrected_years[there], ages, ends)
+            decade,
+            _score(faces.estimates_years[there], ages),
+            _score(corrected_years[there], ages, None if held is None else held[there]),
         )

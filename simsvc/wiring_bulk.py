@@ -42,7 +42,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
             f"{out.name} is there already, and nothing of it is left to do. "
             "Move it away to judge the photos once more, or name another file with --out."
         )
-    corridor = replace(services.corridor(), decoder=PhotoDecoder(helpers_of_command()))
+    corridor = replace(services.bulk_corridor(cores()), decoder=PhotoDecoder(helpers_of_command()))
     journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
     book = TogetherStore(services.database, services.cipher) if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))

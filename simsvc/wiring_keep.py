@@ -9,10 +9,10 @@ from pathlib import Path
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import Bundle, load_document
+from simsvc.engines.chosen_model import Engine, served_model
 from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import (
     BuildGone,
@@ -31,6 +31,7 @@ from simsvc.flows.retention import Retention
 from simsvc.flows.retire import Retirement, retire
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
+from simsvc.steps.age_prior import parse_age_prior
 from simsvc.steps.face_changes import ChangeSet
 from simsvc.steps.manifest import manifest_sha256
 from simsvc.steps.rules import parse_rules
@@ -138,7 +139,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
     index = _recorded_index(services, keeping, answer)
     return Corridor(
         detector=detector_of(bundle),
-        model=_opened(bundle, services.settings.threads),
+        model=_opened(bundle, services.settings.engine, services.settings.threads),
         index=lambda: index,
         recorder=services.estimates,
         neighbours=len(answer.neighbours) or services.settings.neighbours,
@@ -147,6 +148,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
         bundle_sha256=bundle.document_sha256,
         decoder=services.decoder,
         one_vote=bundle.reading >= ONE_VOTE_READING,
+        age_prior=parse_age_prior(answer.age_prior.ages) if answer.age_prior else None,
     )
 
 
@@ -170,15 +172,15 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
 
 
-def _opened(bundle: Bundle, threads: int) -> OnnxModel:
+def _opened(bundle: Bundle, engine: Engine, threads: int) -> Model:
     """Return a model whose files were just checked; the latest ones stay open."""
-    return _kept_open(bundle.folder, bundle.document_sha256, threads)
+    return _kept_open(bundle.folder, bundle.document_sha256, engine, threads)
 
 
 @lru_cache(maxsize=2)
-def _kept_open(folder: Path, document_sha256: str, threads: int) -> OnnxModel:
+def _kept_open(folder: Path, document_sha256: str, engine: Engine, threads: int) -> Model:
     del document_sha256  # part of the key: another model.json in the same place is another model
-    return OnnxModel(load_document(folder), threads)
+    return served_model(load_document(folder), engine, threads)
 
 
 def retire_build(services: Services, text: str, actor: str, *, force: bool) -> str:

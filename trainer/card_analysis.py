@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from trainer import fairness_before
+from trainer import card_sources, fairness_before
+from trainer.card_aims import Aim
 from trainer.card_measured import Document
 from trainer.card_run import Run
 from trainer.conformal import LEAST_FACES
@@ -17,32 +17,6 @@ BOOKKEEPING = {"model", "model_sha256", "format", "seed", "split", "source"}
 """Keys of measured files that the card has elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """Something wanted and what was measured.
-
-    Attributes:
-        what: in words, with the unit.
-        value: as measured.
-        least: that is wanted, or None.
-        most: that is wanted, or None.
-    """
-
-    what: str
-    value: float
-    least: float | None = None
-    most: float | None = None
-
-    def as_row(self) -> dict[str, Any]:
-        """Return the row of the card's table."""
-        bounds = (("at least", self.least), ("at most", self.most))
-        wanted = ", ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-        met = all(
-            (self.least is None or self.value >= self.least, self.most is None or self.value <= self.most)
-        )
-        return {"aim": self.what, "wanted": wanted, "measured": self.value, "met": met}
-
-
 WITHHELD = "withheld_estimates"
 """Name of the section on what withholding buys."""
 
@@ -50,7 +24,9 @@ WITHHELD = "withheld_estimates"
 def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
     """Return the section of figures; what was left out is left out here too."""
     test = measured["test"]
+    anywhere = card_sources.section(measured)
     section: dict[str, Any] = {
+        **({card_sources.ANYWHERE: anywhere} if anywhere else {}),
         "aims": [aim.as_row() for aim in aims(measured)],
         "performance_metrics": [_slice(table) for table in test["tables"]],
         "groups_compared": _comparisons(measured),
@@ -70,7 +46,8 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
 
 
 def aims(measured: Measured) -> Iterator[Aim]:
-    """Yield every aim that can be judged by what was measured. Source of the bounds: issue 3, "Must show"."""
+    """Yield every aim that can be judged by what was measured: photos from anywhere first."""
+    yield from card_sources.aims(measured)
     tables = {table["part"]: table for table in measured["test"]["tables"]}
     yield Aim("test: mean absolute error, years", tables["all"]["mae"]["value"], most=4.6)
     yield Aim("test: share at most 5 years off", tables["all"]["cs5"]["value"], least=0.67)

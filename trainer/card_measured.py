@@ -13,6 +13,7 @@ from simsvc.errors import SettingsError
 
 MEASURED = Path("work/measured")
 THIS, EARLIER, DATA = "this model", "an earlier model", "the data"
+OTHERS = "models trained for the measurement"
 
 Document = dict[str, Any]
 
@@ -24,7 +25,7 @@ class Measurement:
     Attributes:
         command: arguments of `python -m trainer` that write it, less --json.
         keys: what it must hold.
-        of: whose figures they are: `THIS`, `EARLIER` or `DATA`.
+        of: whose figures they are: `THIS`, `EARLIER`, `OTHERS` or `DATA`.
         split: part of the data it must be of, or None where there are no parts.
     """
 
@@ -40,6 +41,10 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "portraits": Measurement(
         "evaluate --source folder --path ../shared/data/portraits", ("source", "tables"), split="all"
     ),
+    "sources": Measurement("sources", ("sources", "mean"), split="held-out"),
+    "peers": Measurement("peers", ("peers", "sources", "mean"), split="held-out"),
+    "left_out": Measurement("left-out", ("sources",), of=OTHERS),
+    "site_calibration": Measurement("site-calibration", ("sources",)),
     "coverage": Measurement("calibrate --report", ("parts",), split="test"),
     "framing": Measurement("framing", ("faces", "changes", "worst_cost_years"), split="test"),
     "neighbours": Measurement(
@@ -50,7 +55,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "withheld": Measurement("withhold", ("trade",)),
     "fairface": Measurement("bands", ("parts", "close_years")),
     "data_audit": Measurement(
-        "data --source utkface=../shared/data/utkface",
+        "data --source utkface=../shared/data/utkface --bundle simsvc/bundle/model",
         ("photos", "split_by_decade", "by_gender", "by_group", "by_source", "near_duplicates"),
         of=DATA,
     ),

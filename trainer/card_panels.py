@@ -16,7 +16,7 @@ LAYERS = (BLUE, "#5a9e6f", "#8b6bb1", "#b07a4b", "#4f9aa8", GREY)
 """One for each layer of the neighbours' table."""
 
 
-def _ends(figures: Sequence[Mapping[str, float]], scale: float = 1.0) -> list[list[float]]:
+def ends(figures: Sequence[Mapping[str, float]], scale: float = 1.0) -> list[list[float]]:
     """Return how far intervals reach below and above their figures, as error bars want it."""
     below = [max(0.0, f["value"] - f["low"]) * scale for f in figures]
     return [below, [max(0.0, f["high"] - f["value"]) * scale for f in figures]]
@@ -35,15 +35,16 @@ def error_by_age(axes: Axes, test: Document, before: Document | None) -> None:
         figures = [table[key] for table in tables]
         values = [figure["value"] for figure in figures]
         axes.errorbar(
-            places, values, _ends(figures), fmt=f"{mark}-", color=colour, ms=7, capsize=3, label=name
+            places, values, ends(figures), fmt=f"{mark}-", color=colour, ms=7, capsize=3, label=name
         )
     axes.axhline(0, color=GREY, lw=1)
     axes.set_xticks(places, [_youngest(table["part"]) for table in tables])
     axes.set(xlabel="labelled age, decades from … years", ylabel="error, years")
-    _legend_above(axes, 3)
+    legend_above(axes, 3)
 
 
-def _legend_above(axes: Axes, columns: int) -> None:
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend above the panel, so that it hides nothing."""
     axes.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns, handletextpad=0.4, columnspacing=1
     )
@@ -61,12 +62,12 @@ def calibration(axes: Axes, parts: Sequence[Document], tables: Sequence[Document
     for place, part in enumerate(parts):
         many = part["faces"] >= LEAST_FACES
         share = 100 * part["coverage"]
-        ends = _ends([ranges[part["part"]]], 100) if part["part"] in ranges else None
-        axes.errorbar([share], [place], xerr=ends, fmt="o", ms=8, color=BLUE, mfc=BLUE if many else "white")
+        reach = ends([ranges[part["part"]]], 100) if part["part"] in ranges else None
+        axes.errorbar([share], [place], xerr=reach, fmt="o", ms=8, color=BLUE, mfc=BLUE if many else "white")
     axes.set_yticks(range(len(parts)), [f"{part['part']} ({part['faces']:,})" for part in parts])
     axes.invert_yaxis()
     axes.set(xlabel=f"labels in the range, %\n(hollow: fewer than {LEAST_FACES} faces)")
-    _legend_above(axes, 1)
+    legend_above(axes, 1)
 
 
 def groups(axes: Axes, test: Document, before: Document | None) -> None:
@@ -81,21 +82,19 @@ def groups(axes: Axes, test: Document, before: Document | None) -> None:
     figures = [table["mae"] for table in tables]
     values = [figure["value"] for figure in figures]
     axes.errorbar(
-        values, list(places.values()), xerr=_ends(figures), fmt="o", color=BLUE, ms=8, label="this model"
+        values, list(places.values()), xerr=ends(figures), fmt="o", color=BLUE, ms=8, label="this model"
     )
     alike = [part for kind in test["fairness"].values() for part in kind["parts"] if part["standardised_mae"]]
     if alike:
         figures = [part["standardised_mae"] for part in alike]
         where = [places[part["part"]] + 0.25 for part in alike]
         values = [figure["value"] for figure in figures]
-        axes.errorbar(
-            values, where, xerr=_ends(figures), fmt="s", color=ORANGE, ms=7, label="ages made alike"
-        )
+        axes.errorbar(values, where, xerr=ends(figures), fmt="s", color=ORANGE, ms=7, label="ages made alike")
     axes.set_yticks(list(places.values()), [f"{t['part'].split(' ', 1)[1]} ({t['faces']:,})" for t in tables])
     axes.invert_yaxis()
     axes.set(xlabel="mean absolute error, years")
     axes.set_xlim(left=0)
-    _legend_above(axes, 3)
+    legend_above(axes, 3)
 
 
 def framing(axes: Axes, document: Document) -> None:
@@ -110,7 +109,7 @@ def framing(axes: Axes, document: Document) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.2)
     axes.set(xlabel="added mean absolute error, years")
-    _legend_above(axes, 1)
+    legend_above(axes, 1)
 
 
 TRADED = {"test": ("test part", BLUE), "degraded": ("degraded copies", ORANGE), "bands": ("FairFace", GREY)}
@@ -123,7 +122,7 @@ def withheld_error(axes: Axes, document: Document) -> None:
         _traded(axes, document, name, "mae", 1)
     axes.set(xlabel="withheld, % of the estimated", ylabel="MAE of the rest, years")
     axes.set_ylim(bottom=0)
-    _legend_above(axes, 2)
+    legend_above(axes, 2)
 
 
 def withheld_share(axes: Axes, document: Document) -> None:
@@ -135,7 +134,7 @@ def withheld_share(axes: Axes, document: Document) -> None:
     ):
         _traded(axes, document, name, key, 100, f", {what}")
     axes.set(xlabel="withheld, % of the estimated", ylabel="of the rest, %")
-    _legend_above(axes, 1)
+    legend_above(axes, 1)
 
 
 def _traded(axes: Axes, document: Document, name: str, key: str, scale: float, what: str = "") -> None:
@@ -166,7 +165,7 @@ def neighbours(axes: Axes, document: Document) -> None:
         xlabel="neighbours of the query's group, %\n(dashed: what is wanted, right and below)",
         ylabel="error of neighbours' mean age, years",
     )
-    _legend_above(axes, 2)
+    legend_above(axes, 2)
 
 
 CURVES = (

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from trainer import card_panels as panels
+from trainer import card_source_panels as by_source
 from trainer.card_measured import Document
 from trainer.card_run import Run
 
@@ -45,6 +46,7 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
             *(lambda axes, names=names: panels.loss(axes, run.history, names) for names in panels.CURVES)
         ),
     }
+    pictures |= _by_source(measured)
     if "coverage" in measured:
         parts, tables = measured["coverage"]["parts"], test["tables"]
         rows = len(parts)
@@ -64,6 +66,28 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
         pictures["data_audit"] = _picture(
             lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
         )
+    return pictures
+
+
+def _by_source(measured: Measured) -> dict[str, bytes]:
+    """Return the plots of photos from anywhere, as far as they were measured."""
+    pictures = {}
+    sources, peers = measured.get("sources"), measured.get("peers")
+    if sources:
+        rows = len(sources["sources"])
+        pictures["sources"] = _picture(
+            lambda axes: by_source.errors(axes, sources, peers), tall_in=2.4 + 0.45 * rows
+        )
+        pictures["source_ranges"] = _picture(
+            lambda axes: by_source.biases(axes, sources),
+            lambda axes: by_source.ranges(axes, sources),
+            tall_in=2 + 0.3 * rows,
+        )
+    for name, panel in (("left_out", by_source.left_out), ("site_calibration", by_source.site_calibration)):
+        document = measured.get(name)
+        if document:
+            tall_in = 1.8 + 0.55 * len(document["sources"])
+            pictures[name] = _picture(lambda axes, p=panel, d=document: p(axes, d), tall_in=tall_in)
     return pictures
 
 

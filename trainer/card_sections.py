@@ -13,6 +13,7 @@ from typing import Any
 
 from simsvc.engines.bundle import Bundle
 from simsvc.errors import SettingsError
+from trainer import card_sources
 from trainer import recipe as recipes
 from trainer.card_analysis import Measured, quantitative
 from trainer.card_measured import MEASUREMENTS
@@ -61,7 +62,8 @@ def _details(bundle: Bundle) -> dict[str, Any]:
 
 
 def _terms(source: str) -> str:
-    return TERMS.get(source.partition(":")[0], f"{source}: known to whoever trained on it")
+    reader, _, name = source.partition(":")
+    return TERMS.get(name or reader, f"{source}: known to whoever trained on it")
 
 
 def _parameters(bundle: Bundle, run: Run, measured: Measured) -> dict[str, Any]:
@@ -151,7 +153,32 @@ def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
         for decade in audit["by_decade"]
     ]
     near = {key: pairs.get(key) for key in shown}
-    return {"photos": audit["photos"], **counts, "near_duplicates": near, "photos_by_age": ages}
+    looks = {"what_the_faces_look_like": [_look(row) for row in audit["looks"]]} if audit.get("looks") else {}
+    return {
+        "photos": audit["photos"],
+        **counts,
+        "near_duplicates": near,
+        "near_duplicates_across_sources": pairs.get("across_sources"),
+        **looks,
+        "photos_by_age": ages,
+    }
+
+
+def _look(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source's row: medians with the 5% and 95% quantiles, and what the audited model says."""
+    spreads = {
+        "age_years": "ages_years",
+        "face_px": "face_px",
+        "sharpness": "sharpness",
+        "luminance": "brightness",
+    }
+    shown = {
+        words: {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
+        for key, words in spreads.items()
+        if row[key]
+    }
+    model = {f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]}
+    return {"source": row["source"], "photos": row["photos"], **shown, "grey_share": row["grey"], **model}
 
 
 def _considerations(measured: Measured, without: tuple[str, ...]) -> dict[str, Any]:
@@ -170,6 +197,7 @@ def _considerations(measured: Measured, without: tuple[str, ...]) -> dict[str, A
             _said("Out of scope: identifying a person; saying that two photos show the same one."),
             _said("Out of scope: accepting, refusing or pricing anyone by the estimate alone."),
             _said("Out of scope: protecting children, selling by age limit, border, asylum or police work."),
+            *(_said(text) for text in card_sources.out_of_scope(measured)),
             _said("Out of scope: emotion, health, gender, origin or any other trait of a person."),
         ],
         "limitations": [_said(text) for text in _limits(measured, without)],

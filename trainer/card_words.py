@@ -20,6 +20,10 @@ INITIAL: Mapping[str, str] = {
 TERMS: Mapping[str, str] = {
     "utkface": "UTKFace (https://susanqq.github.io/UTKFace/): non-commercial research only, so weights that "
     "learnt from it are for research and evaluation.",
+    "fgnet": "FG-NET: for research.",
+    "us_congress": "official portraits of the US Congress: US public domain, a few from Wikimedia.",
+    "bundestag": "press portraits of members of the Bundestag: CC BY(-SA) or party press photos.",
+    "uk_parliament": "portraits of the UK parliament: the newer ones CC BY 3.0.",
 }
 """By source; those of a person's own are theirs to know."""
 LABELS = (

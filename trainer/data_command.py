@@ -8,8 +8,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from simsvc.engines.bundle import load_bundle
 from simsvc.errors import SettingsError, SourceUnknown
-from trainer.datasets import archives, fetch
+from trainer.corpus import cores
+from trainer.datasets import archives, fetch, looks
 from trainer.datasets.audit import as_text, audit
 from trainer.datasets.merge import CACHE, MergedData, merged
 from trainer.datasets.registry import READERS
@@ -33,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=CACHE, help="folder to write to (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the audit there too")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="BUNDLE",
+        help="look at a sample of each source's faces, too, and say what this bundle makes of them",
+    )
+    parser.add_argument("--threads", type=int, default=cores(), help="that look at faces (default: all)")
     actions = parser.add_subparsers(dest="action", metavar="fetch")
     fetching = actions.add_parser("fetch", help="download a published data set")
     fetching.add_argument("name", metavar="NAME", help=f"one of {', '.join(archives.ARCHIVES)}")
@@ -58,16 +67,25 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(
             f"{args.out} cannot be made: {error.strerror}. Choose another by --out."
         ) from None
+    bundle = load_bundle(args.bundle) if args.bundle else None
     data = merged(sources, cache=args.out)
     result = audit(data)
     print(as_text(result))
+    seen = looks.look(data.rows, bundle, args.threads) if bundle else ()
+    if seen:
+        print(f"\n{looks.as_text(seen)}")
+    document = result.as_json() | ({"looks": [one.as_json() for one in seen]} if seen else {})
     write_rows(data, args.out / "rows.csv")
     for path in (args.out / "audit.json", *([args.json] if args.json else [])):
-        path.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
-    from trainer.datasets.audit_plot import draw  # noqa: PLC0415 - matplotlib only where something is drawn
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    from trainer.datasets import audit_plot  # noqa: PLC0415 - matplotlib only where something is drawn
 
-    draw(data, result, args.out / "audit.png")
-    print(f"\nwritten: {args.out}/rows.csv, audit.json, audit.png")
+    audit_plot.draw(data, result, args.out / "audit.png")
+    written = ["rows.csv", "audit.json", "audit.png"]
+    if seen:
+        audit_plot.draw_looks(data.rows, seen, args.out / "sources.png")
+        written.append("sources.png")
+    print(f"\nwritten: {args.out}/{', '.join(written)}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import click
 from flask import current_app
@@ -16,6 +16,7 @@ from simsvc.commands.build_report import InService, build_report
 from simsvc.commands.calibration_report import calibration_report
 from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.calibration_picture import write_picture
+from simsvc.engines.chosen_model import EngineName
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
@@ -37,14 +38,18 @@ index_group = AppGroup("index", help="Make, list, check and switch index builds.
 @click.option("--source", type=click.Choice(SOURCES), default="demo", show_default=True, help="What to read.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder of the source; demo brings its own.")
 @click.option("--name", help="Name of the index; the source's name where it is left out.")
-@click.option("--engine", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["onnx", "openvino", "torch"]),
+    help="The one of SIMSVC_ENGINE where left out.",
+)
 @click.option("--if-needed", is_flag=True, help="Do nothing where the index in service is whole and fits.")
 @click.option("--use", is_flag=True, help="Put the build into service, also where another one is.")
 def build_command(
     source: str,
     path: Path | None,
     name: str | None,
-    engine: Literal["onnx", "torch"],
+    engine: EngineName | None,
     if_needed: bool,
     use: bool,
 ) -> None:
@@ -62,7 +67,14 @@ def build_command(
         check_engine()
         manifest = _built(
             services,
-            BuildRequest(name or source, (photos,), engine, cores(), services.decoder, services.trained_on),
+            BuildRequest(
+                name or source,
+                (photos,),
+                engine or services.engine,
+                cores(),
+                services.decoder,
+                services.trained_on,
+            ),
         )
         in_service = _in_service(services)
         if use or in_service is None:
@@ -198,12 +210,13 @@ def _photos(source: str, path: Path | None) -> LabelledSource:
 
 
 def _built(services: IndexServices, request: BuildRequest) -> Manifest:
+    model = services.model(request.engine, request.workers)
     total = sum(len(source.photos) for source in request.sources)
     with tqdm(total=total, unit="face", desc=f"index {request.name}", disable=None) as bar:
         return build(
             request,
             services.detector,
-            services.model("torch" if request.engine == "torch" else "onnx"),
+            model,
             services.shelf,
             on_built=services.on_built,
             progress=lambda done, _total: _advance(bar, done),

@@ -12,6 +12,10 @@ from simsvc.errors import BundleDamaged, PlotNotFound
 
 DOCUMENT = "model_card.json"
 PLOTS: Mapping[str, str] = {
+    "sources": "Error by source of the photos",
+    "source_ranges": "Bias and likely range by source",
+    "left_out": "Error on sources left out of training",
+    "site_calibration": "Error with and without your own reference faces",
     "error_by_age": "Error by age",
     "calibration": "Calibration of the intervals",
     "groups": "Error by gender and group",

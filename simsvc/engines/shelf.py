@@ -51,7 +51,7 @@ from simsvc.values.site_calibration import SiteCalibration
 
 DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
-ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
+ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
 
 

@@ -27,6 +27,7 @@ from simsvc.steps.gallery import (
 from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
+EngineName = Literal["onnx", "openvino", "torch"]
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
 
@@ -90,7 +91,7 @@ class BuildRequest:
     Attributes:
         name: of the index.
         sources: whose photos go in.
-        engine: what runs the model: "onnx" or "torch".
+        engine: what runs the model: "onnx" (ONNX Runtime), "openvino" or "torch".
         workers: threads, each of which takes a few photos at a time through all steps.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
         trained_on: names of the data sets that the model learned from, whose faces say nothing of its errors.
@@ -98,7 +99,7 @@ class BuildRequest:
 
     name: str
     sources: tuple[LabelledSource, ...]
-    engine: str = "onnx"
+    engine: EngineName = "onnx"
     workers: int = 2
     decoder: PictureDecoder | None = None
     trained_on: frozenset[str] = frozenset()

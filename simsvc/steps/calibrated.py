@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from simsvc.steps.fit_calibration import LEAST_FACES, LEAST_PERSONS
 from simsvc.steps.interval import Calibration, interval
@@ -18,6 +19,7 @@ FEW_PERSONS = "No site calibration: the reference faces show {0} people; it need
 ONE_AGE = "No site calibration: the reference faces are all of about the same age."
 TRAINING = "No site calibration: the model was trained on these reference faces."
 NO_GAIN = "No site calibration: on your {0} reference faces no correction was reliably better than the model."
+AGE_PRIOR = "No site calibration: an age prior is in use."
 OLD = "On your {0} reference faces the model reads {1} years too old; corrected by {2}."
 YOUNG = "On your {0} reference faces the model reads {1} years too young; corrected by {2}."
 LEVEL = "On your {0} reference faces the model is right on average; corrected by {1}."
@@ -35,7 +37,7 @@ BUILD_LEVEL = (
     "corrected, its mean error falls from {1} to {2} years."
 )
 SENTENCES = (
-    *(COMPOSITES, FEW_FACES, ONE_PERSON, FEW_PERSONS, ONE_AGE, TRAINING, NO_GAIN),
+    *(COMPOSITES, FEW_FACES, ONE_PERSON, FEW_PERSONS, ONE_AGE, TRAINING, NO_GAIN, AGE_PRIOR),
     *(OLD, YOUNG, LEVEL, OUTSIDE, BUILD_OLD, BUILD_YOUNG, BUILD_LEVEL),
 )
 LEVEL_YEARS = 0.5
@@ -47,6 +49,9 @@ def calibrated(
 ) -> Estimate:
     """Return an estimate corrected by a site calibration, with the site's range where it was.
 
+    Nothing is corrected where the estimate rests on a prior over ages: the reference faces were estimated
+    without it, so that their errors are not those of such estimates.
+
     Args:
         seen: with the model's own estimate.
         found: faces that may be compared, nearest first, as the index gives them.
@@ -56,6 +61,8 @@ def calibrated(
     raw_years = seen.age_years
     if site is None or raw_years is None:
         return seen
+    if seen.age_prior is not None and site.reason is None:
+        site = replace(site, **_NO_CORRECTION)
     made = correct(raw_years, _correcting(found), site)
     shift_years = made.age_years - raw_years
     applied = AppliedCalibration(
@@ -108,6 +115,13 @@ def no_calibration_sentence(reason: str, faces: int, persons: int) -> str:
     return form.format(*figures)
 
 
+_NO_CORRECTION: dict[str, Any] = {
+    "method": "none",
+    "reason": "age_prior",
+    "curve": None,
+    "low": None,
+    "high": None,
+}
 _REASONS = {
     "composites": COMPOSITES,
     "few_faces": FEW_FACES,
@@ -116,6 +130,7 @@ _REASONS = {
     "one_age": ONE_AGE,
     "training": TRAINING,
     "no_gain": NO_GAIN,
+    "age_prior": AGE_PRIOR,
 }
 
 

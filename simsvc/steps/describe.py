@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from simsvc.steps.calibrated import calibration_sentence
 from simsvc.values import (
+    AgePriorUse,
     AppliedCalibration,
     Decision,
     Estimate,
@@ -58,6 +59,9 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "model": estimate.model,
         "model_sha256": estimate.model_sha256,
         "index": estimate.index,
+        "engine": estimate.engine,
+        "age_prior": _age_prior(estimate.age_prior) if estimate.age_prior else None,
+        "doubt": None if estimate.doubt is None else round(estimate.doubt, 4),
         "ms": estimate.ms,
     }
 
@@ -72,6 +76,14 @@ def describe_decision(made: Decision) -> dict[str, object]:
         "note": made.draft.note,
         "decided_by": made.decided_by,
         "created_at": made.created_at.isoformat(timespec="milliseconds"),
+    }
+
+
+def _age_prior(used: AgePriorUse) -> dict[str, object]:
+    return {
+        "ages": used.ages,
+        "sha256": used.sha256,
+        "model_age_years": round(used.model_age_years, 2),
     }
 
 

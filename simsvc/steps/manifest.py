@@ -60,7 +60,7 @@ class ModelSummary:
     Attributes:
         version: short name of the bundle.
         sha256: its identity.
-        engine: what ran it, "onnx" or "torch".
+        engine: what ran it, "onnx" (ONNX Runtime), "openvino" or "torch".
         crop_margin: side of the crops it was given, over the longer side of the detector's box.
     """
 

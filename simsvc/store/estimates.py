@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
@@ -16,6 +16,7 @@ from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
+    AgePriorUse,
     AppliedCalibration,
     Declaration,
     Estimate,
@@ -150,12 +151,35 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
         index=row.index_label,
         face_changes=row.face_changes or 0,
         bundle_sha256=row.bundle_sha256,
+        **_made_with(row.made_with or {}),
         ms=dict(row.ms),
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
-        raw_age_years=row.raw_age_years,
-        calibration=AppliedCalibration(**row.calibration) if row.calibration else None,
     )
+
+
+class _MadeWith(TypedDict, total=False):
+    engine: str
+    age_prior: AgePriorUse
+    doubt: float
+    raw_age_years: float
+    calibration: AppliedCalibration
+
+
+def _made_with(held: Mapping[str, Any]) -> _MadeWith:
+    """Return the facts of `LATER_FACTS` that a row has."""
+    found: _MadeWith = {}
+    if "engine" in held:
+        found["engine"] = held["engine"]
+    if "age_prior" in held:
+        found["age_prior"] = AgePriorUse(**held["age_prior"])
+    if "doubt" in held:
+        found["doubt"] = held["doubt"]
+    if "raw_age_years" in held:
+        found["raw_age_years"] = held["raw_age_years"]
+    if "calibration" in held:
+        found["calibration"] = AppliedCalibration(**held["calibration"])
+    return found
 
 
 def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:

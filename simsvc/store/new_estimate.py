@@ -98,7 +98,7 @@ def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     evidence, declared = estimate.evidence, estimate.declared
     return {
         **{name: facts[name] for name in _ALIKE},
-        **{name: facts.get(name) for name in LATER_FACTS},
+        "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
         "interval_low_years": low,
         "interval_high_years": high,
         "neighbours_age_years": evidence.neighbours_age_years if evidence else None,

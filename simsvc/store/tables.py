@@ -116,15 +116,14 @@ class EstimateRow(Table):
     face_changes: Mapped[int | None]
     """How many sets of face changes lay over the build; empty in rows of older versions, which had none."""
     bundle_sha256: Mapped[str | None] = mapped_column(String(64))
+    made_with: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of `values.LATER_FACTS`, those that are not None; empty in rows of older versions."""
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the account. No foreign key: records outlive accounts."""
     case_reference: Mapped[str | None] = mapped_column(String(64), index=True)
     birth_date: Mapped[date | None]
     photo_date: Mapped[date | None]
-    raw_age_years: Mapped[float | None]
-    calibration: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """Of `values.AppliedCalibration`; empty, like the one above, in rows of older versions."""
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )

@@ -69,10 +69,23 @@ class Quality:
     confidence: float | None = None
 
 
-LATER_FACTS = frozenset({"raw_age_years", "calibration"})
-"""Of `Estimate`: likewise left out of the log where they are None."""
 LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border_gap", "confidence"})
 """Of `Quality`, what the first records did not have: the log leaves out those that are None."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgePriorUse:
+    """That an estimate rests on a prior over ages, too.
+
+    Attributes:
+        ages: the prior, as `steps.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
+        sha256: of that text.
+        model_age_years: the model's own estimate, without the prior.
+    """
+
+    ages: str
+    sha256: str
+    model_age_years: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,10 @@ class AppliedCalibration:
     bias_years: float
     shift_years: float
     cover: float
+
+
+LATER_FACTS = frozenset({"engine", "age_prior", "doubt", "raw_age_years", "calibration"})
+"""Of `Estimate`, what the first records did not have: the log leaves out those that are None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,10 @@ class Estimate:
         index: "name/build" of the index.
         face_changes: how many sets of face changes lay over that build.
         bundle_sha256: of the model's model.json, which vouches for its every file; None in older records.
+        engine: what ran the model, and in what numbers, such as "openvino int8"; None in older records, which
+            ONNX Runtime made.
+        age_prior: the prior over ages that the estimate rests on, too, or None.
+        doubt: how likely it is to be far off, see `steps.doubt`; None for a model without that measure.
         ms: milliseconds by step.
         crop: what was judged, or None.
         embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
@@ -154,6 +175,9 @@ class Estimate:
     index: str | None = None
     face_changes: int = 0
     bundle_sha256: str | None = None
+    engine: str | None = None
+    age_prior: AgePriorUse | None = None
+    doubt: float | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
     embedding: FloatVector | None = field(default=None, compare=False, repr=False)

@@ -93,14 +93,23 @@ class Prediction:
     Attributes:
         ages_years: float32 (N,).
         embeddings: float32 (N, D), each row of unit length.
+        age_shares: float32 (N, 101), the distribution over ages of 0 to 100 years, each row summing to 1;
+            None for a model that gives none.
+        view_ages_years: float32 (N, V), the estimate from each view of a crop, such as the crop and its
+            mirror image; None likewise.
     """
 
     ages_years: FloatVector
     embeddings: FloatVector
+    age_shares: FloatVector | None = None
+    view_ages_years: FloatVector | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.ndim != 2 or self.ages_years.shape != (self.embeddings.shape[0],):
             raise ValueError(f"ages {self.ages_years.shape} and embeddings {self.embeddings.shape} disagree")
+        for rows in (self.age_shares, self.view_ages_years):
+            if rows is not None and (rows.ndim != 2 or len(rows) != len(self.ages_years)):
+                raise ValueError(f"ages {self.ages_years.shape} and {rows.shape} disagree")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 Method = Literal["none", "curve", "local", "curve+local"]
 METHODS: tuple[Method, ...] = ("none", "curve", "local", "curve+local")
 """From the simplest on."""
-Reason = Literal["composites", "few_faces", "one_person", "few_persons", "one_age", "training", "no_gain"]
-"""Why there is no correction."""
+Reason = Literal[
+    "composites", "few_faces", "one_person", "few_persons", "one_age", "training", "no_gain", "age_prior"
+]
+"""Why there is no correction; "age_prior" is a reason of single estimates only."""
 REASONS: tuple[Reason, ...] = (
     *("composites", "few_faces", "one_person", "few_persons"),
-    *("one_age", "training", "no_gain"),
+    *("one_age", "training", "no_gain", "age_prior"),
 )
 Floats = NDArray[np.float64]
 

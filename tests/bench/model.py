@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_model import OUTPUTS, OnnxModel
+from simsvc.engines.bundle import OUTPUTS, Bundle, load_bundle
+from simsvc.engines.onnx_model import OnnxModel
 from simsvc.settings import Settings
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop

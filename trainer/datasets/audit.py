@@ -40,6 +40,7 @@ class NearDuplicates:
         photos: number of photos in at least one pair.
         mean_difference_years: mean absolute difference of the two ages, or None without pairs.
         far_apart_share: 0..1, share of pairs more than FAR_APART_YEARS apart, or None without pairs.
+        across_sources: pairs by "one source and another", where the two photos come from two sources.
         worst: the pairs furthest apart.
     """
 
@@ -47,6 +48,7 @@ class NearDuplicates:
     photos: int
     mean_difference_years: float | None
     far_apart_share: float | None
+    across_sources: dict[str, int]
     worst: tuple[Disagreement, ...]
 
 
@@ -134,6 +136,7 @@ def as_text(result: Audit) -> str:
             f"  their labels differ by {pairs.mean_difference_years:.2f} years on average, "
             f"{pairs.far_apart_share:.1%} of them by more than {FAR_APART_YEARS:.0f} years"
         )
+    lines += [f"  {count} pairs of {names}" for names, count in pairs.across_sources.items()]
     lines.append(f"  the largest group that no split parts has {result.largest_group} photos")
     return "\n".join(lines)
 
@@ -162,8 +165,15 @@ def _near_duplicates(data: MergedData) -> NearDuplicates:
         photos=len(np.union1d(pairs.first, pairs.second)),
         mean_difference_years=float(differences.mean()) if len(differences) else None,
         far_apart_share=float(np.mean(differences > FAR_APART_YEARS)) if len(differences) else None,
+        across_sources=_across(data),
         worst=tuple(_disagreement(data, int(at)) for at in worst),
     )
+
+
+def _across(data: MergedData) -> dict[str, int]:
+    both = zip(data.pairs.first.tolist(), data.pairs.second.tolist(), strict=True)
+    names = (sorted({data.rows[first].source, data.rows[second].source}) for first, second in both)
+    return _counts(" and ".join(pair) for pair in names if len(pair) == 2)
 
 
 def _disagreement(data: MergedData, at: int) -> Disagreement:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from trainer.datasets.audit import FAR_APART_YEARS, UNKNOWN, Audit, label_differences_years
+from trainer.datasets.looks import SourceLooks, Spread
 from trainer.datasets.merge import MergedData
+from trainer.datasets.rows import Row
 from trainer.datasets.splits import SPLITS
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
@@ -84,3 +88,100 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
 def _left_out(result: Audit) -> dict[str, int]:
     unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
     return {**unreadable, **result.left_out}
+
+
+def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:
+    """Write a PNG of six panels by source: ages, face sizes, sharpness, brightness, colour, the model's error."""
+    figure = Figure(figsize=(15, 3 + 1.1 * len(looks)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: list[Axes] = list(figure.subplots(2, 3).flat)
+    figure.suptitle("Sources: medians with the middle 90%; error and bias with 95% intervals")
+    _age_shapes(panels[0], rows, looks)
+    _spreads(panels[1], looks, "face, pixels of the photo", lambda one: one.face_px, log=True)
+    _spreads(panels[2], looks, "sharpness (variance of the Laplacian)", lambda one: one.sharpness, log=True)
+    _spreads(panels[3], looks, "brightness of the crop, 0 to 255", lambda one: one.luminance, log=False)
+    _shares(panels[4], looks)
+    _errors(panels[5], looks)
+    figure.savefig(path, dpi=110)
+
+
+def _places(axes: Axes, looks: Sequence[SourceLooks], labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(looks)), list(labels))
+    axes.set_ylim(len(looks) - 0.5, -0.5)
+
+
+def _age_shapes(axes: Axes, rows: Sequence[Row], looks: Sequence[SourceLooks]) -> None:
+    """Draw each source's ages as a ridge of its own: shares of the source, in bins of 5 years."""
+    edges = np.arange(0, 121, 5)
+    for place, one in enumerate(looks):
+        ages = [row.age_years for row in rows if row.source == one.source]
+        shares = np.histogram(ages, edges)[0] / len(ages)
+        heights = 0.9 * shares / shares.max()
+        axes.bar(edges[:-1] + 2.5, -heights, bottom=place + 0.45, width=5, color=BLUE)
+    _places(axes, looks, [f"{one.source}\n{_counted(one)}" for one in looks])
+    axes.set(title="ages, each source by itself", xlabel="years, bins of 5")
+
+
+def _counted(one: SourceLooks) -> str:
+    return f"{one.photos:,} photos" + (f", {one.persons:,} persons" if one.persons else "")
+
+
+def _spreads(
+    axes: Axes,
+    looks: Sequence[SourceLooks],
+    title: str,
+    measure: Callable[[SourceLooks], Spread | None],
+    *,
+    log: bool,
+) -> None:
+    for place, one in enumerate(looks):
+        spread = measure(one)
+        if spread is not None:
+            ends = [[spread.middle - spread.low], [spread.high - spread.middle]]
+            axes.errorbar([spread.middle], [place], xerr=ends, fmt="o", color=BLUE, capsize=3)
+            axes.annotate(
+                f"{spread.middle:.0f}",
+                (spread.middle, place),
+                (0, 6),
+                textcoords="offset points",
+                ha="center",
+            )
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    _places(axes, looks, [one.source for one in looks])
+    axes.set(title=title)
+
+
+def _shares(axes: Axes, looks: Sequence[SourceLooks]) -> None:
+    for shift, colour, name, shares in (
+        (-0.2, GREY, "grey", [one.grey for one in looks]),
+        (0.2, ORANGE, "no face found", [one.undetected for one in looks]),
+    ):
+        places = np.arange(len(looks)) + shift
+        bars = axes.barh(places, [100 * share for share in shares], height=0.38, color=colour, label=name)
+        axes.bar_label(bars, labels=[f" {share:.0%}" for share in shares])
+    _places(axes, looks, [one.source for one in looks])
+    axes.margins(x=0.15)
+    axes.set(title="without colour, without a detected face", xlabel="percent of the sample")
+    axes.legend()
+
+
+def _errors(axes: Axes, looks: Sequence[SourceLooks]) -> None:
+    for shift, colour, name, mark in ((-0.12, BLUE, "mae", "o"), (0.12, ORANGE, "bias", "s")):
+        told = [one.model[name] for one in looks]
+        values = [figure["value"] for figure in told]
+        ends = [
+            [figure["value"] - figure["low"] for figure in told],
+            [figure["high"] - figure["value"] for figure in told],
+        ]
+        places = np.arange(len(looks)) + shift
+        label = "mean absolute error" if name == "mae" else "bias"
+        axes.errorbar(values, places, xerr=ends, fmt=mark, color=colour, capsize=3, label=label)
+    axes.axvline(0, color=GREY, lw=1)
+    _places(axes, looks, [one.source for one in looks])
+    axes.set(title="what the earlier model says of them", xlabel="years")
+    axes.legend(loc="upper right", framealpha=0.9)
+    axes.margins(x=0.3)

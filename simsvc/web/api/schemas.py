@@ -93,6 +93,14 @@ class SiteCalibration(Strict):
     sentence = needed(fields.String, "The same in words.")
 
 
+class AgePrior(Strict):
+    """The prior over ages that an estimate rests on, too."""
+
+    ages = needed(fields.String, "A span of ages, or pairs of age and weight.")
+    sha256 = needed(fields.String, "Of that text.", validate=SHA256)
+    model_age_years = needed(fields.Float, "The model's own estimate, without the prior.")
+
+
 class EstimateRecord(Strict):
     """An estimate on record, without its neighbours."""
 
@@ -135,6 +143,11 @@ class EstimateRecord(Strict):
     model = maybe(fields.String, "Version of the model.")
     model_sha256 = maybe(fields.String, "Of its weights.")
     index = maybe(fields.String, "Build of the index, name/build.")
+    engine = maybe(fields.String, "What ran the model; null in older records, which ONNX Runtime made.")
+    age_prior = maybe(fields.Nested, "The prior over ages, where one was set.", nested=AgePrior)
+    doubt = maybe(
+        fields.Float, "Predicted ln(1 + absolute error in years); null for a model without the measure."
+    )
     ms = needed(fields.Dict, "Milliseconds by step.", keys=fields.String(), values=fields.Float())
 
 

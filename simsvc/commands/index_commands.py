@@ -13,12 +13,22 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.commands.build_report import InService, build_report
+from simsvc.commands.calibration_report import calibration_report
 from simsvc.engines.annoy_forest import check_engine
+            BuildRequest(
+                name or source,
+                (photos,),
+                engine or services.engine,
+                cores(),
+                services.decoder,
+                services.trained_on,
+            ),
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
+from simsvc.steps.calibration_plot import calibration_plot
 from simsvc.steps.gallery import LabelledSource
 from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.recall import QUERIES, K
@@ -62,7 +72,14 @@ def build_command(
         check_engine()
         manifest = _built(
             services,
-            BuildRequest(name or source, (photos,), engine or services.engine, cores(), services.decoder),
+            BuildRequest(
+                name or source,
+                (photos,),
+                engine or services.engine,
+                cores(),
+                services.decoder,
+                services.trained_on,
+            ),
         )
         in_service = _in_service(services)
         if use or in_service is None:
@@ -117,6 +134,23 @@ def recall_command(build_id: str | None, queries: int, k: int) -> None:
         click.echo("\n".join(_recall_lines(label, services.shelf.manifest(label), found)))
 
 
+@index_group.command("calibration")
+@click.argument("build_id", metavar="[BUILD]", required=False)
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it there, as PNG.")
+def calibration_command(build_id: str | None, plot: Path | None) -> None:
+    """Print how BUILD, or the build in service, corrects the model, and how far that helps."""
+    with _sentences():
+        shelf = open_shelf(_settings())
+        label = shelf.find(build_id) if build_id else shelf.current()
+        if label is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        site = shelf.calibration(label)
+        changed = site != shelf.manifest(label).calibration
+        click.echo("\n".join(calibration_report(label, site, changed=changed)))
+        if plot is not None:
+            _draw(shelf, label, plot)
+
+
 @index_group.command("use")
 @click.argument("build_id", metavar="BUILD")
 def use_command(build_id: str) -> None:
@@ -148,6 +182,17 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
         f"A search takes {timed.p50_ms:.2f} ms (median, one thread), an exact one {timed.exact_ms:.2f} ms.",
         f"At the build: {manifest.recall if manifest.recall is not None else 'not measured'}.",
     ]
+
+
+def _draw(shelf: IndexShelf, label: str, path: Path) -> None:
+    site, estimates = shelf.calibration(label), shelf.estimates(label)
+    ages_years = shelf.gallery(label).faces.ages_years
+    corrected = site is not None and site.method != "none"
+    drawn = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)
+    if drawn is None:
+        raise click.ClickException("There is nothing to draw: the build holds no estimates of its faces.")
+    write_picture(path, drawn, f"{label}: {drawn.faces:,} reference faces")
+    click.echo(f"Drawn: {path}")
 
 
 def _settings() -> Settings:

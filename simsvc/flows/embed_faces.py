@@ -39,11 +39,16 @@ def embed(
 
 def _embedded(prepared: Sequence[PreparedFace | Skipped], model: Model) -> list[Outcome]:
     crops = [face.crop for face in prepared if not isinstance(face, Skipped)]
-    rows = iter(model.predict(crops).embeddings if crops else ())
-    return [
-        face.reason if isinstance(face, Skipped) else Embedded(next(rows), face.thumbnail, face.whole_picture)
-        for face in prepared
-    ]
+    said = model.predict(crops) if crops else None
+    rows = zip(said.embeddings, said.ages_years.tolist(), strict=True) if said else iter(())
+    outcomes: list[Outcome] = []
+    for face in prepared:
+        if isinstance(face, Skipped):
+            outcomes.append(face.reason)
+        else:
+            embedding, years = next(rows)
+            outcomes.append(Embedded(embedding, face.thumbnail, face.whole_picture, years))
+    return outcomes
 
 
 def key_of(

@@ -15,6 +15,7 @@ from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.age_prior import AgePrior, estimate_under
 from simsvc.steps.boxes import pick
+from simsvc.steps.calibrated import calibrated
 from simsvc.steps.crop import CROP_MARGIN
 from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.doubt import answer_of
@@ -214,6 +215,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             embedding=prediction.embeddings[0],
         )
         rules = corridor.rules.for_gallery(index.count)
+        seen = calibrated(seen, compared.neighbours, index.calibration, rules.calibration)
         return explained(
             seen, compared.neighbours, index.support_scale, rules, compared.left_out, corridor.age_prior
         )

@@ -152,7 +152,7 @@ def explained(
     """Return an estimate with all that can be said about it: interval, evidence, support, flags, referral.
 
     Args:
-        seen: age, neighbours, quality and the flags so far.
+        seen: age, neighbours, quality, the flags so far, and the range where a site calibration gave it.
         found: all faces that may be compared, nearest first, of which `seen` has those that are shown.
         scale: of the index.
         rules: of the model.
@@ -162,7 +162,9 @@ def explained(
     age_years = seen.age_years
     assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
     calibration = rules.calibration
-    range_years = interval(age_years, calibration) if calibration else None
+    range_years, coverage = seen.interval_years, seen.coverage
+    if range_years is None and calibration:
+        range_years, coverage = interval(age_years, calibration), calibration.coverage
     if range_years and prior:
         range_years = prior.within(range_years)
     few = len(found) < FEW
@@ -188,7 +190,7 @@ def explained(
         seen,
         sentence=" ".join([*left_out_sentences(left_out), bearing]),
         interval_years=range_years,
-        coverage=calibration.coverage if calibration else None,
+        coverage=coverage,
         evidence=explanation.evidence if explanation else None,
         support=share,
         flags=flags,

@@ -17,6 +17,7 @@ from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
     AgePriorUse,
+    AppliedCalibration,
     Declaration,
     Estimate,
     Evidence,
@@ -161,6 +162,8 @@ class _MadeWith(TypedDict, total=False):
     engine: str
     age_prior: AgePriorUse
     doubt: float
+    raw_age_years: float
+    calibration: AppliedCalibration
 
 
 def _made_with(held: Mapping[str, Any]) -> _MadeWith:
@@ -172,11 +175,18 @@ def _made_with(held: Mapping[str, Any]) -> _MadeWith:
         found["age_prior"] = AgePriorUse(**held["age_prior"])
     if "doubt" in held:
         found["doubt"] = held["doubt"]
+    if "raw_age_years" in held:
+        found["raw_age_years"] = held["raw_age_years"]
+    if "calibration" in held:
+        found["calibration"] = AppliedCalibration(**held["calibration"])
     return found
 
 
 def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:
-    return (Neighbour(near.face_id, near.age_years, near.distance) for near in row.neighbours)
+    return (
+        Neighbour(near.face_id, near.age_years, near.distance, estimated_age_years=near.estimated_age_years)
+        for near in row.neighbours
+    )
 
 
 def _interval(row: EstimateRow) -> tuple[float, float] | None:

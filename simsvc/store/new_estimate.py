@@ -73,7 +73,8 @@ class NewRows:
         if near:
             ranked = enumerate(near, 1)
             _NEIGHBOURS.insert_all(
-                connection, [{"estimate": number, "rank": rank, **one} for rank, one in ranked]
+                connection,
+                [{"estimate": number, "rank": rank, **_NO_ESTIMATE, **one} for rank, one in ranked],
             )
         if self.png is not None:
             _CROP.insert(connection, {"estimate": number, "png": self.png})
@@ -88,6 +89,7 @@ _ALIKE = (
     *("status", "code", "sentence", "photo_name", "photo_sha256", "age_years", "coverage", "support"),
     *("refer_reason", "quality", "flags", "model_sha256", "face_changes", "bundle_sha256", "ms", "asked_by"),
 )
+_NO_ESTIMATE = {"estimated_age_years": None}
 """Facts that stand in the row as the log has them."""
 
 

@@ -146,6 +146,7 @@ class NeighbourRow(Table):
     face_id: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float]
     distance: Mapped[float]
+    estimated_age_years: Mapped[float | None]
 
 
 class CropRow(Table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,11 +141,14 @@ class Neighbour:
         face_id: which face.
         age_years: its label.
         distance: angular, sqrt(2 (1 - cosine)), 0..2, as Annoy gives it.
+        estimated_age_years: what the model says of the face, corrected without it where there is a site
+            calibration; None in older records and builds.
     """
 
     face_id: str
     age_years: float
     distance: float
+    estimated_age_years: float | None = field(default=None, kw_only=True)
 
     @property
     def similarity(self) -> float:
@@ -160,10 +163,13 @@ class FoundFace(Neighbour):
     Attributes:
         vector: its embedding, unit length (D,).
         copies: the group of near-identical faces that it belongs to in its build, or None.
+        raw_estimate_years: the model's own estimate of it where it may correct others; None for a composite
+            and for faces of older builds.
     """
 
     vector: FloatVector
     copies: int | None = None
+    raw_estimate_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
+from simsvc.steps.calibrated import SENTENCES as CALIBRATED
 from simsvc.steps.cases import SENTENCES as CASES
 from simsvc.steps.contents import LEFT_OUT
 from simsvc.steps.declared import SENTENCES as DECLARED
@@ -98,7 +99,7 @@ def every_message(templates_dir: Path) -> Catalog:
 
 def spoken() -> Iterator[str]:
     """Give every sentence or word of the pure code that a page shows, gaps numbered: "at most {0} MB"."""
-    yield from DECLARED
+    yield from (*DECLARED, *CALIBRATED)
     yield from (*CASES, *LEFT_OUT.values())
     yield from (*FLAGS.values(), *(flag.replace("_", " ") for flag in FLAGS))
     yield from (

@@ -31,6 +31,7 @@ from simsvc.values import (
     RecordedEstimate,
     SupportScale,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 @dataclass
@@ -70,6 +71,7 @@ class FixedIndex:
     neighbours: tuple[Neighbour, ...]
     label: str = "demo/b-1"
     support_scale: SupportScale | None = None
+    calibration: SiteCalibration | None = None
     face_changes: int = 0
     asked: list[int] = field(default_factory=list)
 

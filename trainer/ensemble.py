@@ -128,7 +128,8 @@ class Ensemble(nn.Module):
 
     def view_ages(self, scores: Tensor) -> Tensor:
         """Return each member's estimate in years, float32 (N, M)."""
-        parts = scores[:, AGE_BINS:].split(AGE_BINS, dim=1)
+        starts = range(AGE_BINS, scores.shape[1], AGE_BINS)
+        parts = [scores[:, start : start + AGE_BINS] for start in starts]
         return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
 
     def _shifted(self, logs: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 from trainer.card_aims import Aim
 from trainer.card_measured import Document
+from trainer.held_out import short
 
 Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"
@@ -32,11 +33,11 @@ FEW_FACES = 10
 WHOLE = {
     "mae": "mae_years",
     "constant": "constant_guess_years",
-    "ratio": "error_over_constant_guess",
     "bias": "bias_years",
+    "coverage": "inside_the_90%_range",
     "worst_1pc": "worst_1%_years",
     "worst": "worst_years",
-    "coverage": "inside_the_90%_range",
+    "ratio": "error_over_constant_guess",
     "window_overlap": "range_touches_the_window",
     "slope": "slope",
     "women_over_men": "women_over_men",
@@ -64,13 +65,18 @@ def section(measured: Measured) -> dict[str, Any] | None:
 
 
 def named(source: str) -> str:
-    """Return a source's name for people."""
-    return NAMES.get(source, source.replace("_", " "))
+    """Return a source's name for people, with or without its reader's: "FG-NET" for "windows:fgnet"."""
+    return NAMES.get(short(source), short(source).replace("_", " "))
 
 
 def _whole(document: Document) -> list[dict[str, Any]]:
     rows = [
-        {"source": named(row["source"]), "judged": f"{row['split']}, {row['faces']:,} faces", **_renamed(row, WHOLE)}
+        {
+            "source": named(row["source"]),
+            "faces": row["faces"],
+            **_renamed(row, WHOLE),
+            "judged": "held-out people" if row["learnt_from"] else "never learnt from",
+        }
         for row in document["sources"]
     ]
     return [*rows, {"source": "mean of the sources", **_renamed(document["mean"], WHOLE)}]
@@ -96,25 +102,25 @@ def _decades(document: Document) -> dict[str, list[dict[str, Any]]]:
     parts = {(row["source"], part["part"]): part for row in rows for part in row["decades"]}
     many = {key: part for key, part in parts.items() if part["faces"] >= FEW_FACES}
     decades = sorted({decade for _, decade in many})
+    met = [row["source"] for row in rows if any(source == row["source"] for source, _ in many)]
     return {
         title: [
             {"age": decade.removeprefix("age ")}
-            | {
-                named(row["source"]): style.format(part[key]["value"], part["faces"])
-                for row in rows
-                if (part := many.get((row["source"], decade)))
-            }
+            | {named(name): _cell(many.get((name, decade)), key, style) for name in met}
             for decade in decades
         ]
         for title, key, style in (
-            ("error_by_decade_of_age_years_(faces)", "mae", "{:.1f} ({:,})"),
-            ("bias_by_decade_of_age_years_(faces)", "bias", "{:+.1f} ({:,})"),
+            ("error_by_decade_of_age_and_number_of_faces_years", "mae", "{:.1f} ({:,})"),
+            ("bias_by_decade_of_age_and_number_of_faces_years", "bias", "{:+.1f} ({:,})"),
         )
     }
 
 
+def _cell(part: Mapping[str, Any] | None, key: str, style: str) -> str | None:
+    return None if part is None else style.format(part[key]["value"], part["faces"])
+
+
 PEER = {
-    "answered": "answered",
     "mae": "its_mae_years",
     "ours": "this_model_years",
     "difference": "this_model_less_the_package_years",
@@ -125,12 +131,18 @@ PEER = {
 
 def _peers(document: Document) -> list[dict[str, Any]]:
     rows = [
-        {"source": named(source["source"]), "package": peer["peer"], **_renamed(peer, PEER)}
-        for source in document["sources"]
-        for peer in source["peers"]
+        _peer(named(source["source"]), peer) for source in document["sources"] for peer in source["peers"]
     ]
-    means = [{"source": "mean of the sources", "package": p["peer"], **_renamed(p, PEER)} for p in document["mean"]]
-    return [*means, *rows]
+    return [*(_peer("mean of the sources", peer) for peer in document["mean"]), *rows]
+
+
+def _peer(source: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "package": row["peer"],
+        "photos_answered": f"{row['answered']['value']:.0%}",
+        **_renamed(row, PEER),
+    }
 
 
 def _left_out(document: Document) -> list[dict[str, Any]]:

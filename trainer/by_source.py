@@ -137,7 +137,9 @@ def slope(faces: Judged) -> float:
     spread = float(np.var(faces.estimates_years))
     if spread == 0:
         return math.nan
-    off = (faces.estimates_years - faces.estimates_years.mean()) * (faces.ages_years - faces.ages_years.mean())
+    off = (faces.estimates_years - faces.estimates_years.mean()) * (
+        faces.ages_years - faces.ages_years.mean()
+    )
     return float(off.mean()) / spread
 
 

@@ -89,9 +89,7 @@ def groups(axes: Axes, test: Document, before: Document | None) -> None:
         figures = [part["standardised_mae"] for part in alike]
         where = [places[part["part"]] + 0.25 for part in alike]
         values = [figure["value"] for figure in figures]
-        axes.errorbar(
-            values, where, xerr=ends(figures), fmt="s", color=ORANGE, ms=7, label="ages made alike"
-        )
+        axes.errorbar(values, where, xerr=ends(figures), fmt="s", color=ORANGE, ms=7, label="ages made alike")
     axes.set_yticks(list(places.values()), [f"{t['part'].split(' ', 1)[1]} ({t['faces']:,})" for t in tables])
     axes.invert_yaxis()
     axes.set(xlabel="mean absolute error, years")

@@ -170,14 +170,25 @@ def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source's row: medians with the 5% and 95% quantiles, and what the audited model says."""
-    spreads = {"age_years": "ages_years", "face_px": "face_px", "sharpness": "sharpness", "luminance": "brightness"}
+    spreads = {
+        "age_years": "ages_years",
+        "face_px": "face_px",
+        "sharpness": "sharpness",
+        "luminance": "brightness",
+    }
     shown = {
         words: {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
         for key, words in spreads.items()
         if row[key]
     }
     model = {f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]}
-    return {"source": named(row["source"]), "photos": row["photos"], **shown, "grey_share": row["grey"], **model}
+    return {
+        "source": named(row["source"]),
+        "photos": row["photos"],
+        **shown,
+        "grey_share": row["grey"],
+        **model,
+    }
 
 
 def _considerations(measured: Measured, without: tuple[str, ...]) -> dict[str, Any]:

@@ -19,11 +19,28 @@ def errors(axes: Axes, sources: Document, peers: Document | None) -> None:
     """Draw each source's error with its interval, the constant guess, and the packages on the same photos."""
     rows = [*sources["sources"], {"source": "mean", **sources["mean"]}]
     places = {row["source"]: place for place, row in enumerate(rows)}
-    axes.plot([r["constant"]["value"] for r in rows], list(places.values()), "|", color=GREY, ms=18, mew=3, label="constant guess")
+    axes.plot(
+        [r["constant"]["value"] for r in rows],
+        list(places.values()),
+        "|",
+        color=GREY,
+        ms=18,
+        mew=3,
+        label="constant guess",
+    )
     told = {} if peers is None else _told(peers)
     for (name, found), (colour, mark) in zip(told.items(), PEERS, strict=False):
         where = [(place, found[source]) for source, place in places.items() if source in found]
-        axes.plot([v for _, v in where], [p for p, _ in where], mark, color=colour, ms=8, mfc="white", mew=1.8, label=name)
+        axes.plot(
+            [v for _, v in where],
+            [p for p, _ in where],
+            mark,
+            color=colour,
+            ms=8,
+            mfc="white",
+            mew=1.8,
+            label=name,
+        )
     _with_ends(axes, [row["mae"] for row in rows], list(places.values()), BLUE, "this model")
     axes.axhline(len(rows) - 1.5, color=GREY, lw=1)
     _named(axes, [_counted(row) for row in rows])
@@ -77,7 +94,8 @@ def left_out(axes: Axes, document: Document) -> None:
 def site_calibration(axes: Axes, document: Document) -> None:
     """Draw the error without and with reference faces of one's own."""
     rows = [
-        {**row, "source": f"{named(row['source'])}, {row['reference_faces']:,}"} for row in document["sources"]
+        {**row, "source": f"{named(row['source'])}, {row['reference_faces']:,}"}
+        for row in document["sources"]
     ]
     names = (("mae_none", "without", GREY), ("mae_calibrated", "with reference faces", ORANGE))
     _bars(axes, rows, names)
@@ -98,7 +116,9 @@ def _with_ends(
     axes: Axes, figures: Sequence[Any], places: Sequence[int], colour: str, label: str, scale: float = 1.0
 ) -> None:
     values = [scale * figure["value"] for figure in figures]
-    axes.errorbar(values, places, xerr=ends(figures, scale), fmt="o", color=colour, ms=8, capsize=3, label=label)
+    axes.errorbar(
+        values, places, xerr=ends(figures, scale), fmt="o", color=colour, ms=8, capsize=3, label=label
+    )
 
 
 def _named(axes: Axes, names: Sequence[str]) -> None:

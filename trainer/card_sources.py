@@ -148,7 +148,8 @@ def _peer(source: str, row: Mapping[str, Any]) -> dict[str, Any]:
 def _left_out(document: Document) -> list[dict[str, Any]]:
     names = {"faces": "faces", **WHOLE}
     return [
-        {"source": named(row["source"]), **_renamed(row | {"ratio": _ratio(row)}, names)} for row in document["sources"]
+        {"source": named(row["source"]), **_renamed(row | {"ratio": _ratio(row)}, names)}
+        for row in document["sources"]
     ]
 
 

@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--peer", action="append", choices=[peer.name for peer in PEERS], help="repeatable (default: all)"
     )
     parser.add_argument(
-        "--folder", type=Path, default=ROOT, help=f"where packages and their answers are kept (default: {ROOT})"
+        "--folder",
+        type=Path,
+        default=ROOT,
+        help=f"where packages and their answers are kept (default: {ROOT})",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -125,7 +128,9 @@ def _compared(
 ) -> tuple[dict[str, Floats], dict[str, Floats] | None]:
     """Return the paired figures on photos, and on our crops where the peer takes them."""
     both = (
-        None if years is None else paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
+        None
+        if years is None
+        else paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
         for years in (theirs.photos_years, theirs.crops_years)
     )
     photos, crops = both
@@ -146,9 +151,7 @@ def _source(
     }
 
 
-def _mean(
-    name: str, found: Sequence[tuple[dict[str, Floats], dict[str, Floats] | None]]
-) -> dict[str, Any]:
+def _mean(name: str, found: Sequence[tuple[dict[str, Floats], dict[str, Floats] | None]]) -> dict[str, Any]:
     photos = mean_of([photos for photos, _ in found])
     crops = mean_of([crops for _, crops in found if crops is not None])
     told = sum(bool(np.isfinite(photos["mae"][0])) for photos, _ in found)

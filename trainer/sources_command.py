@@ -115,8 +115,7 @@ def measured(
         "model_sha256": bundle.sha256,
         "split": split,
         "sources": [
-            {**document, "learnt_from": part.learnt}
-            for part, (document, _) in zip(taken, found, strict=True)
+            {**document, "learnt_from": part.learnt} for part, (document, _) in zip(taken, found, strict=True)
         ],
         "mean": averaged([resamples for _, resamples in found]),
     }
@@ -138,7 +137,8 @@ def as_text(document: Mapping[str, Any]) -> str:
     """Return aligned tables for people, 95% intervals in brackets."""
     lines = [
         f"{document['model']} by source; 95% bootstrap intervals over persons",
-        f"{'':16}{'part':>15}{'faces':>7}{'worst':>7}" + "".join(f"{n:>{w}}" for n, _, w in _COLUMNS.values()),
+        f"{'':16}{'part':>15}{'faces':>7}{'worst':>7}"
+        + "".join(f"{n:>{w}}" for n, _, w in _COLUMNS.values()),
     ]
     lines += [_line(row["source"], row) for row in document["sources"]]
     lines.append(_line("mean of sources", document["mean"]))
@@ -159,6 +159,8 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, row: Mapping[str, Any]) -> str:
-    cells = "".join(f"{bracketed(row.get(key), style):>{width}}" for key, (_, style, width) in _COLUMNS.items())
+    cells = "".join(
+        f"{bracketed(row.get(key), style):>{width}}" for key, (_, style, width) in _COLUMNS.items()
+    )
     worst = f"{row['worst']:.0f}" if "worst" in row else ""
     return f"{name:16}{row.get('split', ''):>15}{row.get('faces', ''):>7}{worst:>7}{cells}"

@@ -139,7 +139,13 @@ def _spreads(
         if spread is not None:
             ends = [[spread.middle - spread.low], [spread.high - spread.middle]]
             axes.errorbar([spread.middle], [place], xerr=ends, fmt="o", color=BLUE, capsize=3)
-            axes.annotate(f"{spread.middle:.0f}", (spread.middle, place), (0, 6), textcoords="offset points", ha="center")
+            axes.annotate(
+                f"{spread.middle:.0f}",
+                (spread.middle, place),
+                (0, 6),
+                textcoords="offset points",
+                ha="center",
+            )
     if log:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -19,7 +19,10 @@ def main() -> int:
     print(json.dumps({"ready": True}), flush=True)
     while header := sys.stdin.buffer.read(HEADER.size):
         width, height, is_face = HEADER.unpack(header)
-        print(json.dumps({"age": _age(predictor, _pixels(sys.stdin.buffer, width, height), is_face)}), flush=True)
+        print(
+            json.dumps({"age": _age(predictor, _pixels(sys.stdin.buffer, width, height), is_face)}),
+            flush=True,
+        )
     return 0
 
 

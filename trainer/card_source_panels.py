@@ -1,4 +1,4 @@
-"""The card's panels by source: error beside the constant guess and other packages, bias, ranges, sources left out."""
+"""The card's panels by source: error, constant guess and other packages; bias; ranges; left-out sources."""
 
 from __future__ import annotations
 

@@ -13,11 +13,10 @@ Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"
 """Name of the section."""
 READING = (
-    "Every source counts alike. Of a source that the model learnt from, only people whom it never saw are judged. "
-    "The constant guess is the median age of the judged faces themselves, told of everyone. Intervals are 95% "
-    "bootstrap intervals over persons. The worst 1% is the error that one face in a hundred exceeds. Where only a "
-    "window of ages is known, errors are taken from its middle. A slope below 1 means that estimates spread wider "
-    "than ages."
+    "Every source counts the same. Where the model learnt from a source, only people it never saw are "
+    "judged. The constant guess gives everyone the median age of the judged faces. Brackets hold 95% "
+    "bootstrap intervals over persons. One face in a hundred exceeds the worst 1%. Where only a window of "
+    "ages is known, the error is measured from its middle. A slope below 1 means that estimates spread wider than ages."
 )
 NAMES = {
     "portraits": "Studio portraits",
@@ -29,7 +28,7 @@ NAMES = {
 }
 """Sources as people write them; others are called as their owners do."""
 FEW_FACES = 10
-"""Faces of a decade of a source below which its error is left out: one face would decide a tenth of it or more."""
+"""Least faces of a decade of a source: with fewer, one face would decide more than a tenth of the error."""
 WHOLE = {
     "mae": "mae_years",
     "constant": "constant_guess_years",
@@ -231,9 +230,9 @@ def out_of_scope(measured: Measured) -> list[str]:
     best, worst = (pick(rows, key=lambda row: row["mae"]["value"]) for pick in (min, max))
     young, old = (pick(rows, key=lambda row: row["bias"]["value"]) for pick in (min, max))
     return [
-        "Out of scope: relying on the estimate for photos unlike any that were measured. From source to source the "
-        f"mean absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
-        f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from {young['bias']['value']:+.1f} "
-        f"({named(young['source'])}) to {old['bias']['value']:+.1f} ({named(old['source'])}). Measure it on reference faces of "
-        "your own first.",
+        "Out of scope: relying on the estimate for photos unlike any that were measured. By source, the mean "
+        f"absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
+        f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from "
+        f"{young['bias']['value']:+.1f} ({named(young['source'])}) to {old['bias']['value']:+.1f} "
+        f"({named(old['source'])}). Measure the model on your own reference faces first.",
     ]

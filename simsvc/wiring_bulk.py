@@ -14,6 +14,7 @@ from simsvc.engines.results_file import check_kind, write_results
 from simsvc.engines.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
+from simsvc.flows.estimate import Corridor
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
 from simsvc.wiring import Services, helpers_of_command
@@ -42,8 +43,8 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
             f"{out.name} is there already, and nothing of it is left to do. "
             "Move it away to judge the photos once more, or name another file with --out."
         )
-    corridor = replace(services.corridor(), decoder=PhotoDecoder(helpers_of_command()))
-    journal = ResultsJournal(part, {"model_sha256": corridor.model.sha256, "recorded": recorded})
+    corridor = replace(services.bulk_corridor(cores()), decoder=PhotoDecoder(helpers_of_command()))
+    journal = ResultsJournal(part, _facts(corridor, recorded=recorded))
     book = TogetherStore(services.database, services.cipher) if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))
     try:
@@ -54,3 +55,17 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
     finally:
         watch.close()
         journal.close()
+
+
+def _facts(corridor: Corridor, *, recorded: bool) -> dict[str, object]:
+    """Return what a run that goes on must have in common with the one that was cut off.
+
+    An engine other than ONNX Runtime and a prior are named only where there are any, so that what earlier
+    versions began can be finished.
+    """
+    facts: dict[str, object] = {"model_sha256": corridor.model.sha256, "recorded": recorded}
+    if not corridor.model.engine.startswith("onnxruntime"):
+        facts["engine"] = corridor.model.engine
+    if corridor.age_prior:
+        facts["age_prior"] = corridor.age_prior.text
+    return facts

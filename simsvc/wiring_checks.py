@@ -7,9 +7,11 @@ from pathlib import Path
 
 from simsvc.engines.annoy_forest import check_engine
 from simsvc.engines.bundle import load_bundle
+from simsvc.engines.chosen_model import served_model
 from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.engines.onnx_detector import whole_graph
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
+from simsvc.flows.estimate import check_prior
 from simsvc.flows.look_over import look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
@@ -28,7 +30,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
     """Return whether a worker can answer now: quick enough to be asked every few seconds."""
     return look_over(
         (
-            ("model", lambda: f"{services.corridor().model.version} is open."),
+            ("model", lambda: _open_model(services)),
             ("index", lambda: _open_index(services)),
             ("database", lambda: _reachable(services)),
             ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
@@ -53,7 +55,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("disk", lambda: _room(settings, settings.max_batch_bytes)),
             ("database", lambda: _up_to_date(services)),
             ("log", lambda: _log(services, progress)),
-            ("model", lambda: f"{load_bundle(settings.bundle_dir).version} is whole."),
+            ("model", lambda: _whole_model(settings)),
             ("detector", lambda: f"{whole_graph().name} is whole."),
             ("kept models", lambda: _kept_models(services)),
             ("erasures", lambda: _erasures(services)),
@@ -68,6 +70,18 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
     return (*beside, settings.index_root, settings.model_root, settings.batch_dir)
+
+
+def _open_model(services: Services) -> str:
+    model = services.corridor().model
+    return f"{model.version} is open, run by {model.engine}."
+
+
+def _whole_model(settings: Settings) -> str:
+    model = served_model(load_bundle(settings.bundle_dir), settings.engine, settings.threads)
+    check_prior(model, settings.age_prior)
+    prior = f" Age prior: {settings.age_prior.short}." if settings.age_prior else ""
+    return f"{model.version} is whole, run by {model.engine}.{prior}"
 
 
 def _open_index(services: Services) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import Bundle, load_document
+from simsvc.engines.chosen_model import Engine, served_model
 from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.errors import BuildGone, BuildNotFound, BundleError, IndexDamaged, IndexMissing, ModelGone
+from simsvc.engines.shelf import IndexShelf
+from simsvc.errors import (
+    BuildGone,
+    BuildNotFound,
+    BundleError,
+    IndexDamaged,
+    IndexError_,
+    IndexMissing,
+    ModelGone,
+)
 from simsvc.flows.erase import Eraser
 from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
 from simsvc.flows.live_faces import LiveFaces
@@ -20,6 +31,8 @@ from simsvc.flows.retention import Retention
 from simsvc.flows.retire import Retirement, retire
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
+from simsvc.steps.age_prior import parse_age_prior
+from simsvc.steps.face_changes import ChangeSet
 from simsvc.steps.manifest import manifest_sha256
 from simsvc.steps.rules import parse_rules
 from simsvc.store.erasure import ErasureStore
@@ -28,8 +41,10 @@ from simsvc.store.keeping import KeepingStore
 from simsvc.store.photos import PhotoStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values import Estimate, RecordedEstimate
+from simsvc.values.site_calibration import SiteCalibration
 from simsvc.wiring import IndexServices, Services, open_database
 
+_log = logging.getLogger(__name__)
 FINISH_PATIENCE_S = 60.0
 """How long `flask erase finish` waits for readers; a page or an export is read well within a minute."""
 
@@ -73,7 +88,27 @@ def _live_faces(
     def known() -> frozenset[str]:
         return frozenset(face.face_id for face in shelf.gallery(label()).faces)
 
-    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder)
+    def refit(change: ChangeSet) -> Mapping[str, SiteCalibration]:
+        return _refitted(shelf, switcher.model_sha256, change)
+
+    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder, refit)
+
+
+def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
+    """Return the site calibration of the build in service as it is with one more change of faces.
+
+    Nothing where there is no build in service that fits the model, or it was never calibrated.
+    """
+    try:
+        current = shelf.current()
+        if current is None or shelf.manifest(current).calibration is None:
+            return {}
+        base = AnnoyIndex(shelf.folder(current), model_sha256)
+        site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
+    except IndexError_ as error:
+        _log.warning("the site calibration stays as it was: %s", error.sentence)
+        return {}
+    return {} if site is None else {current: site}
 
 
 def replayer(services: Services) -> Replayer:
@@ -104,7 +139,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
     index = _recorded_index(services, keeping, answer)
     return Corridor(
         detector=detector_of(bundle),
-        model=_opened(bundle, services.settings.threads),
+        model=_opened(bundle, services.settings.engine, services.settings.threads),
         index=lambda: index,
         recorder=services.estimates,
         neighbours=len(answer.neighbours) or services.settings.neighbours,
@@ -113,6 +148,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
         bundle_sha256=bundle.document_sha256,
         decoder=services.decoder,
         one_vote=bundle.reading >= ONE_VOTE_READING,
+        age_prior=parse_age_prior(answer.age_prior.ages) if answer.age_prior else None,
     )
 
 
@@ -136,15 +172,15 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
 
 
-def _opened(bundle: Bundle, threads: int) -> OnnxModel:
+def _opened(bundle: Bundle, engine: Engine, threads: int) -> Model:
     """Return a model whose files were just checked; the latest ones stay open."""
-    return _kept_open(bundle.folder, bundle.document_sha256, threads)
+    return _kept_open(bundle.folder, bundle.document_sha256, engine, threads)
 
 
 @lru_cache(maxsize=2)
-def _kept_open(folder: Path, document_sha256: str, threads: int) -> OnnxModel:
+def _kept_open(folder: Path, document_sha256: str, engine: Engine, threads: int) -> Model:
     del document_sha256  # part of the key: another model.json in the same place is another model
-    return OnnxModel(load_document(folder), threads)
+    return served_model(load_document(folder), engine, threads)
 
 
 def retire_build(services: Services, text: str, actor: str, *, force: bool) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import save_file
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -19,25 +18,29 @@ STD = (0.229, 0.224, 0.225)
 Weights = dict[str, NDArray[np.float32]]
 
 
-def make_tiny_bundle(folder: Path, dims: int = 16, size_px: int = 32, seed: int = 0) -> Path:
-    """Write model.onnx, model.safetensors and model.json into `folder` and return it.
+def make_tiny_bundle(
+    folder: Path, dims: int = 16, size_px: int = 32, seed: int = 0, *, shares: bool = False
+) -> Path:
+    """Write model.onnx and model.json into `folder` and return it.
 
-    The same arguments give the same bytes; another `seed` gives another model with another sha256.
+    The same arguments give the same bytes; another `seed` gives another model with another sha256. With
+    `shares` it gives a distribution over ages too, whose expected value is the estimate, and two views.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = _weights(dims, size_px, seed)
-    (folder / "model.onnx").write_bytes(_graph(weights, dims, size_px).SerializeToString(deterministic=True))
-    save_file(weights, folder / "model.safetensors")
+    (folder / "model.onnx").write_bytes(
+        _graph(weights, dims, size_px, shares).SerializeToString(deterministic=True)
+    )
     document = {
         "format": 1,
         "name": "tiny",
         "version": f"tiny-{seed}",
-        "files": {name: fingerprint(folder / name) for name in ("model.onnx", "model.safetensors")},
+        "files": {"model.onnx": fingerprint(folder / "model.onnx")},
         "input": {"size_px": size_px, "mean": list(MEAN), "std": list(STD)},
         "crop": {"margin": 1.1, "detector": "libfacedetection", "working_side_px": 640, "reading": 2},
         "layer": "features",
         "dims": dims,
-        "arch": {"body": "tiny"},
+        "arch": {"body": "tiny"} | ({"point": "mean"} if shares else {}),
         "training": {},
         "recipe": {},
         "metrics": {},
@@ -75,7 +78,7 @@ def _weights(dims: int, size_px: int, seed: int) -> Weights:
     return weights
 
 
-def _graph(weights: Weights, dims: int, size_px: int) -> onnx.ModelProto:
+def _graph(weights: Weights, dims: int, size_px: int, shares: bool) -> onnx.ModelProto:
     nodes = [
         helper.make_node(
             "Conv", ["crops", "conv.weight", "conv.bias"], ["c"], strides=[2, 2], pads=[2, 2, 2, 2]
@@ -89,14 +92,18 @@ def _graph(weights: Weights, dims: int, size_px: int) -> onnx.ModelProto:
         helper.make_node("Div", ["features", "safe_norm"], ["embedding"]),
         helper.make_node("Gemm", ["features", "age.weight", "age.bias"], ["a"], transB=1),
         helper.make_node("Squeeze", ["a", "axis_1"], ["raw_age"]),
-        helper.make_node("Clip", ["raw_age", "youngest", "oldest"], ["age_years"]),
+        helper.make_node("Clip", ["raw_age", "youngest", "oldest"], ["clipped" if shares else "age_years"]),
+        *(_told() if shares else ()),
     ]
     constants: dict[str, NDArray[Any]] = {
         "axis_1": np.array([1], dtype=np.int64),
         "epsilon": np.array(1e-12, dtype=np.float32),
         "youngest": np.array(0, dtype=np.float32),
         "oldest": np.array(120, dtype=np.float32),
+        "bins": np.arange(101, dtype=np.float32),
+        "steepness": np.array(-0.005, dtype=np.float32),
     }
+    more = [("age_shares", 101), ("view_ages_years", 2)] if shares else []
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -104,9 +111,28 @@ def _graph(weights: Weights, dims: int, size_px: int) -> onnx.ModelProto:
         [
             helper.make_tensor_value_info("age_years", TensorProto.FLOAT, ["n"]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dims]),
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size]) for name, size in more),
         ],
-        [numpy_helper.from_array(value, name) for name, value in [*weights.items(), *constants.items()]],
+        [
+            numpy_helper.from_array(value, name)
+            for name, value in [*weights.items(), *constants.items()]
+            if any(name in node.input for node in nodes)
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
     return model
+
+
+def _told() -> list[onnx.NodeProto]:
+    """Return nodes from `clipped` (N,) to a normal distribution about it, of ten years' deviation."""
+    return [
+        helper.make_node("Unsqueeze", ["clipped", "axis_1"], ["middle"]),
+        helper.make_node("Sub", ["bins", "middle"], ["off"]),
+        helper.make_node("Mul", ["off", "off"], ["distance"]),
+        helper.make_node("Mul", ["distance", "steepness"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["age_shares"], axis=1),
+        helper.make_node("MatMul", ["age_shares", "bins"], ["age_years"]),
+        helper.make_node("Unsqueeze", ["age_years", "axis_1"], ["expected"]),
+        helper.make_node("Concat", ["expected", "middle"], ["view_ages_years"], axis=1),
+    ]

@@ -29,9 +29,20 @@ COMMANDS = {
         "measure when an estimate should not stand, and write the bounds into the bundle's model.json",
     ),
     "bounds": ("trainer.bounds_command", "measure what blur, light, cuts and turns do to estimates"),
+    "engines": ("trainer.engines_command", "measure every engine that can serve a bundle, in one run"),
+    "doubt": (
+        "trainer.doubt_command",
+        "fit the score of how far off an estimate may be, and write it into the bundle's model.json",
+    ),
     "framing": ("trainer.framing", "measure what it costs when the detector's box is a tenth off"),
     "neighbours": ("trainer.neighbours_command", "compare layers and transforms by the neighbours they find"),
+    "site-calibration": (
+        "trainer.site_calibration_command",
+        "measure what a gallery of a set's own faces gives estimates of its other faces",
+    ),
     "card": ("trainer.card_command", "write the model card and its plots from what was measured"),
+    "left-out": ("trainer.left_out_command", "train without some sources and judge just those"),
+    "teachers": ("trainer.teachers_command", "fetch the published networks that teach"),
     "results": ("trainer.results_command", "the table of experiments: add a run, or show it"),
     "demo-gallery": ("trainer.demo_gallery", "make the composite faces that ship with the service"),
     "detector-export": (

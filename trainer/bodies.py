@@ -16,7 +16,7 @@ from torchvision import models
 
 from simsvc.errors import SettingsError
 from simsvc.steps.tensor import IMAGENET_MEAN, IMAGENET_STD
-from trainer import dinov2, dlib_resnet
+from trainer import dinov2, dlib_resnet, faceres
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,14 @@ BODIES: dict[str, BodySpec] = {
         min_px=dlib_resnet.MIN_PX,
         drop_paths=dlib_resnet.drop_paths,
     ),
+    "faceres": BodySpec(
+        faceres.FaceresBody,
+        faceres.CHANNELS,
+        mean=faceres.MEAN,
+        std=faceres.STD,
+        early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4"),
+        pretrained=faceres.load_weights,
+    ),
     "dinov2_small": BodySpec(
         dinov2.DinoBody,
         dinov2.CHANNELS,
@@ -165,8 +173,8 @@ def initialise(body: nn.Module, name: str, weights: str) -> None:
     Args:
         body: made by `build(name)`; changed in place.
         name: key of `BODIES`.
-        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, DINOv2's own for dinov2_small), or
-            the path of a .safetensors file of a body's state dict.
+        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
+            dinov2_small), or the path of a .safetensors file of a body's state dict.
 
     Raises:
         SettingsError: the weights are not to be had, or of another network.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="least coverage of each true decade of the calibration faces; 0 for none "
         f"(default: {conformal.DECADE_COVERAGE})",
     )
+    parser.add_argument(
+        "--left-out",
+        type=Path,
+        metavar="FILE",
+        help="what `left-out --json` wrote: let the ranges hold on those sources, too, and add to the file how "
+        "much of each they hold when they are calibrated without it",
+    )
     parser.add_argument("--report", action="store_true", help="print the coverage on the test part too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures there")
     parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
@@ -58,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     model = OnnxModel(bundle, args.threads)
     scored = score(rows, model, detector_of(bundle), args.threads)
     document = calibrated(scored, bundle.sha256, "+".join(sorted(sources)), args.decade_coverage)
+    if args.left_out:
+        document |= _over_sources(scored, args.left_out)
     calibration = parse_calibration(document, bundle.sha256)
     raw = bundle.raw | {"calibration": document}
     replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
@@ -83,6 +94,65 @@ def _some(rows: tuple[Row, ...], split: str) -> tuple[Row, ...]:
     if not rows:
         raise SourceEmpty(f"The {split} part is empty: add faces, or name other data with --source.")
     return rows
+
+
+def _over_sources(scored: Scored, path: Path) -> dict[str, Any]:
+    """Return what the left-out sources change in the `calibration` entry, and complete their file."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        faces = Faces.of(scored, told["sources"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SettingsError(f"{path} is not what `python -m trainer left-out --json` writes.") from None
+    bands = conformal.bands_over_sources(faces.estimates_years, faces.labels_years, faces.sources)
+    for entry in told["sources"]:
+        value = held(faces, entry["source"])
+        entry["coverage"] = {"value": value}
+        print(f"{entry['source']:16} {value:.1%} inside the ranges that are calibrated without it")
+    replace_text(path, json.dumps(told, indent=1) + "\n")
+    return {
+        "method": conformal.OVER_SOURCES,
+        "source": "+".join(sorted(set(faces.sources.tolist()))),
+        "faces": len(faces.labels_years),
+        "bands": [dataclasses.asdict(band) for band in bands],
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """Faces that a range is calibrated on: held-out ones, and those of sources that were left out.
+
+    Attributes:
+        estimates_years: float64 (N,).
+        labels_years: float64 (N,).
+        sources: str (N,).
+    """
+
+    estimates_years: NDArray[np.float64]
+    labels_years: NDArray[np.float64]
+    sources: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, scored: Scored, left_out: list[dict[str, Any]]) -> Faces:
+        """Put the validation part and the left-out sources together."""
+        estimates = [scored.estimates_years, *(np.array(part["estimates_years"]) for part in left_out)]
+        labels = [
+            np.array([row.age_years for row in scored.rows]),
+            *(np.array(part["ages_years"]) for part in left_out),
+        ]
+        names = [row.source for row in scored.rows]
+        names += [part["source"] for part in left_out for _ in part["ages_years"]]
+        return cls(np.concatenate(estimates), np.concatenate(labels), np.array(names))
+
+
+def held(faces: Faces, source: str) -> float:
+    """Return the share of a source's labels inside ranges that are calibrated on all other faces."""
+    mine = faces.sources == source
+    others = (faces.estimates_years[~mine], faces.labels_years[~mine], faces.sources[~mine])
+    document = {"coverage": conformal.COVERAGE, "method": "", "model_sha256": "", "source": "", "split": ""}
+    bands = conformal.bands_over_sources(*others)
+    calibration = Calibration(**document, faces=len(others[0]), bands=bands)
+    ends = np.array([interval(float(age), calibration) for age in faces.estimates_years[mine]])
+    return round(float(conformal.covered(ends, faces.labels_years[mine]).mean()), 4)
 
 
 def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 
 from simsvc.engines.bundle import Bundle
 from simsvc.errors import SettingsError
-from trainer.export import WEIGHTS
+from trainer.runs import BEST, RUN_SHA256
 
-BEST = "best.safetensors"
+FORMER_WEIGHTS = "model.safetensors"
+"""In bundles that do not state `RUN_SHA256`: the weights of the run, named with "model." in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,21 @@ def check_exported(bundle: Bundle, folder: Path) -> None:
     Raises:
         SettingsError: they are not.
     """
-    if not _same(folder / BEST, bundle.folder / WEIGHTS):
+    if not _came_from(bundle, folder / BEST):
         raise SettingsError(
             f"The bundle {bundle.version} was not exported from the run in {folder}. Name the run it came "
             "from by --run, or export this one with `python -m trainer export`."
         )
+
+
+def _came_from(bundle: Bundle, best: Path) -> bool:
+    stated = bundle.raw.get(RUN_SHA256)
+    if stated is None:
+        return _same(best, bundle.folder / FORMER_WEIGHTS)
+    try:
+        return bool(hashlib.sha256(best.read_bytes()).hexdigest() == stated)
+    except OSError:
+        return False
 
 
 def _same(run: Path, bundle: Path) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError, SourceEmpty
+from trainer.datasets import unlabelled
 from trainer.datasets.merge import MergedData, merged
+from trainer.datasets.unlabelled import is_unlabelled
 from trainer.pack import Pack, open_pack
 
 PACKS = Path("work/packs")
@@ -26,10 +28,12 @@ class Corpus:
     Attributes:
         data: rows, splits, groups, near-duplicates.
         pack: crops in the order of `data.rows`.
+        unlabelled: crops of faces without ages, or None where no source holds such.
     """
 
     data: MergedData
     pack: Pack
+    unlabelled: Pack | None = None
 
     @property
     def ages_years(self) -> NDArray[np.float32]:
@@ -77,5 +81,8 @@ def parse_sources(values: list[str] | None) -> dict[str, Path]:
 
 def open_corpus(sources: dict[str, Path]) -> Corpus:
     """Merge, split and pack; everything costly is kept under `work/` and used again."""
-    data = merged(sources)
-    return Corpus(data, open_pack(data.rows, PACKS))
+    data = merged({name: path for name, path in sources.items() if not is_unlabelled(name)})
+    faces = [
+        row for name in sorted(sources) if is_unlabelled(name) for row in unlabelled.read(sources[name], name)
+    ]
+    return Corpus(data, open_pack(data.rows, PACKS), open_pack(faces, PACKS) if faces else None)

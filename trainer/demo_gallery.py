@@ -2,7 +2,7 @@
 
 The data set's terms forbid passing its photos on, and they show real people. So each gallery face is the
 average of six different people of one gender, group and age, alike in pose and aligned by landmarks: a
-plausible face that is nobody's.
+plausible face that is nobody's. One whose label the shipped model's range does not hold is left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import hashlib
 import io
 import json
 import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +27,16 @@ from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.steps import quality
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.decode import decode
-from simsvc.values import Face, Photo, RgbImage
+from simsvc.values import Photo, RgbImage
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.export_command import BUNDLE
 from trainer.gallery import align, identity, sets
+from trainer.gallery.reading import Reader
 
 GALLERY = Path("simsvc/bundle/gallery")
+LETTERED = Path(__file__).parent / "gallery" / "lettered.txt"
+"""Photos with lettering or a stock agency's watermark, which no composite may show: the first 12 hex digits
+of the sha256 of their references. Every member of the shipped composites was looked at by eye."""
 MIN_CONFIDENCE = 0.9
 """Of the detector: profiles and half-hidden faces lie below (0.4% of the aligned data set)."""
 MIN_SHARPNESS = 25.0
@@ -44,17 +52,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_source_argument(parser)
     parser.add_argument("--out", type=Path, default=GALLERY, help=f"folder (default: {GALLERY})")
-    parser.add_argument("--count", type=int, default=1000, help="composites (default: 1000)")
+    parser.add_argument(
+        "--count", type=int, default=1000, help="composites, shared out over decades of age (default: 1000)"
+    )
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"model to check by (default: {BUNDLE})")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the gallery anew; the same data gives the same files."""
+    """Make the gallery anew; the same data and model give the same files."""
+    reader = Reader(args.bundle)
     corpus = open_corpus(parse_sources(args.source))
     landmarks, likeness, usable = _measured(corpus)
-    chosen = sets.choose(corpus.data.rows, corpus.data.groups, likeness, usable, args.count)
+    maker = _Maker(corpus, landmarks, reader)
+    data = corpus.data
+    chosen = sets.choose(data.rows, data.groups, likeness, usable, args.count, maker.made)
     chosen.sort(key=lambda s: (s.age_years, s.gender, s.group, s.members))
-    made = _write(args.out, corpus, landmarks, chosen)
-    print(f"{made} composites of {sets.MEMBERS} people each in {args.out}; {len(chosen) - made} too blurred")
+    _write(args.out, [(s, maker.files[s], _digests(corpus, s)) for s in chosen], reader)
+    left_out = ", ".join(f"{count} {why}" for why, count in sorted(maker.left_out.items())) or "none"
+    print(f"{len(chosen)} composites of {sets.MEMBERS} people each in {args.out}; left out: {left_out}")
     return 0
 
 
@@ -69,6 +84,7 @@ def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArr
     """
     detector = OnnxDetector()
     network = identity.Identity()
+    lettered = frozenset(LETTERED.read_text(encoding="ascii").split())
     count = len(corpus.data.rows)
     landmarks = np.zeros((count, 5, 2))
     shapes = np.zeros((count, 5, 2), dtype=np.float32)
@@ -77,8 +93,10 @@ def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArr
     usable = np.zeros(count, dtype=bool)
     for index in tqdm(corpus.positions("train").tolist(), desc="landmarks", unit="face"):
         photo = _photo(corpus, index)
+        if _digest(corpus.data.rows[index].reference) in lettered or not _clear(photo.rgb):
+            continue
         face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
-        if face is None or not _good(photo.rgb, face):
+        if face is None or face.confidence < MIN_CONFIDENCE or not face.landmarks_px:
             continue
         usable[index] = True
         landmarks[index] = face.landmarks_px
@@ -89,10 +107,9 @@ def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArr
     return landmarks, sets.Likeness(shapes, looks, identities), usable
 
 
-def _good(rgb: RgbImage, face: Face) -> bool:
-    """Tell whether a face may be a member: surely detected, with landmarks, sharp and coloured."""
-    detected = face.confidence >= MIN_CONFIDENCE and bool(face.landmarks_px)
-    return detected and sharpness(rgb) >= MIN_SHARPNESS and _colour(rgb) >= MIN_COLOUR
+def _clear(rgb: RgbImage) -> bool:
+    """Tell whether a photo is sharp and coloured enough for a member."""
+    return sharpness(rgb) >= MIN_SHARPNESS and _colour(rgb) >= MIN_COLOUR
 
 
 def sharpness(rgb: RgbImage) -> float:
@@ -104,39 +121,63 @@ def _colour(rgb: RgbImage) -> float:
     return float((rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean())
 
 
-def _write(folder: Path, corpus: Corpus, landmarks: NDArray[np.float64], chosen: list[sets.MemberSet]) -> int:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Maker:
+    """Makes composites, keeps those that will do, and counts the others by what is wrong with them."""
+
+    corpus: Corpus
+    landmarks: NDArray[np.float64]
+    reader: Reader
+    files: dict[sets.MemberSet, bytes] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def made(self, member_set: sets.MemberSet) -> bool:
+        """Make the composite; tell whether it is clear and read as its label says."""
+        faces = [_photo(self.corpus, m).rgb for m in member_set.members]
+        mean, agreement = align.composite(faces, [self.landmarks[m] for m in member_set.members])
+        if agreement < MIN_AGREEMENT:
+            self.left_out["too blurred"] += 1
+            return False
+        content = _jpeg(mean)
+        reading = self.reader.read(content)
+        if reading is None or not reading.holds(member_set.age_years):
+            self.left_out["read otherwise than labelled"] += 1
+            return False
+        self.files[member_set] = content
+        return True
+
+
+def _digests(corpus: Corpus, member_set: sets.MemberSet) -> list[str]:
+    return [_digest(corpus.data.rows[m].reference) for m in member_set.members]
+
+
+def _write(folder: Path, made: Sequence[tuple[sets.MemberSet, bytes, list[str]]], reader: Reader) -> None:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    table: list[tuple[str, str, str, str, int]] = []
+    table = [("file", "age", "gender", "group", "people")]
     members: dict[str, list[str]] = {}
-    for member_set in tqdm(chosen, desc="composites", unit="face"):
-        faces = [_photo(corpus, m).rgb for m in member_set.members]
-        mean, agreement = align.composite(faces, [landmarks[m] for m in member_set.members])
-        if agreement < MIN_AGREEMENT:
-            continue
-        name = f"composite_{len(table) + 1:04d}.jpg"
-        (part / name).write_bytes(_jpeg(mean))
-        age = round(member_set.age_years, 2)
-        table.append((name, f"{age:g}", member_set.gender, member_set.group, len(member_set.members)))
-        members[name] = [_digest(corpus.data.rows[m].reference) for m in member_set.members]
+    for number, (member_set, content, digests) in enumerate(made, 1):
+        name = f"composite_{number:04d}.jpg"
+        (part / name).write_bytes(content)
+        age = f"{round(member_set.age_years, 2):g}"
+        table.append((name, age, member_set.gender, member_set.group, str(len(member_set.members))))
+        members[name] = digests
     with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(
-            [("file", "age", "gender", "group", "people"), *table]
-        )
-    _write_manifest(part, members)
+        csv.writer(file, lineterminator="\n").writerows(table)
+    _write_manifest(part, members, reader)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
-    return len(table)
 
 
-def _write_manifest(folder: Path, members: dict[str, list[str]]) -> None:
+def _write_manifest(folder: Path, members: dict[str, list[str]], reader: Reader) -> None:
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
     content = {
         "what": "composites: each the average of several different people of one gender, group and age",
         "people_each": sets.MEMBERS,
         "uses_at_most": sets.MAX_USES,
         "made_by": "python -m trainer demo-gallery",
+        "checked_by": {"model": reader.version, "model_sha256": reader.sha256},
         "files_sha256": files,
         "members_sha256_12": members,
     }

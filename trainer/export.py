@@ -1,4 +1,4 @@
-"""A trained model to a bundle: one ONNX graph with two outputs, safetensors weights, model.json."""
+"""A trained model to a bundle: one ONNX graph and model.json, which vouches for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, load_bundle
+from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, LATER_OUTPUTS, OUTPUTS, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
 from simsvc.steps.crop import CROP_MARGIN
@@ -25,27 +24,29 @@ from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies
-from trainer.model import AgeModel, extract
+from trainer.ensemble import Ensemble
+from trainer.model import AgeModel, passed
 from trainer.pack import CROP_PX
 from trainer.projection import Projection
 
-WEIGHTS = "model.safetensors"
-OFFSETS = "offsets"
-"""Name of the age offsets among the bundle's weights: they are the export's, not the run's."""
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""
 AGE_TOLERANCE_YEARS = 0.01
 COSINE_TOLERANCE = 1e-4
 
 
-def served_px(final_px: int) -> int:
+def served_px(final_px: int, view: float = 1.0) -> int:
     """Return the side of the crops that a graph takes whose network sees `final_px`.
 
     The network learnt from packed crops of `CROP_PX`, enlarged where it sees more: the graph then takes crops
     of that side and enlarges them alike. A crop cut at once to the larger side is sharper than what was
     learnt from; on the validation part that cost 0.05 years (model face-taught-on).
+
+    Args:
+        final_px: side that the network sees.
+        view: side of what it sees over the side of the packed crop.
     """
-    return min(final_px, CROP_PX)
+    return min(final_px, round(CROP_PX * view))
 
 
 def _enlarging(seen_px: int) -> Tensor | None:
@@ -60,7 +61,7 @@ def _enlarging(seen_px: int) -> Tensor | None:
 
 
 class ServedGraph(nn.Module):
-    """What is exported: crops to (age_years (N,), embedding (N, D) of unit length), through the hook.
+    """What is exported: crops to ages and embeddings, through the hook; see `Prediction` for each output.
 
     Args:
         model: in evaluation mode.
@@ -72,7 +73,7 @@ class ServedGraph(nn.Module):
 
     def __init__(
         self,
-        model: AgeModel,
+        model: AgeModel | Ensemble,
         layer: str,
         projection: Projection,
         flip_average: bool = False,
@@ -85,21 +86,33 @@ class ServedGraph(nn.Module):
         self.register_buffer("mean", torch.from_numpy(projection.mean))
         self.register_buffer("matrix", torch.from_numpy(projection.matrix))
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Return age in years and embedding."""
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What `forward` returns, in order; only a distribution head has shares."""
+        told = self.model.architecture.head == "distribution"
+        return (*OUTPUTS, *LATER_OUTPUTS) if told else OUTPUTS
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of `output_names`; what is averaged over views is their mean."""
         if self.enlarge is not None:
             crops = self.enlarge @ (crops @ self.enlarge.T)
-        ages, activations = extract(
-            self.model, self.layer, with_mirror(crops) if self.flip_average else crops
-        )
-        if self.flip_average:  # the map is linear: the mean of both projections is that of the mean
-            ages = ages.reshape(2, -1).mean(dim=0)
+        views = 2 if self.flip_average else 1
+        scores, activations = passed(self.model, self.layer, with_mirror(crops) if views == 2 else crops)
+        ages, view_ages = self.model.ages(scores).reshape(views, -1), None
+        if isinstance(self.model, Ensemble):
+            view_ages = self.model.view_ages(scores)
+        if views == 2:  # the map is linear: the mean of both projections is that of the mean
             activations = activations.reshape(2, -1, activations.shape[1]).mean(dim=0)
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
         assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
         projected = (activations - self.mean) @ self.matrix
         length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        return ages, projected / length
+        answers = (ages.mean(dim=0), projected / length)
+        if self.output_names == OUTPUTS:
+            return answers
+        shares = self.model.shares(scores)
+        mean_shares = shares.reshape(views, -1, shares.shape[1]).mean(dim=0)
+        return (*answers, mean_shares, ages.T if view_ages is None else view_ages)
 
 
 def with_mirror(crops: Tensor) -> Tensor:
@@ -130,10 +143,6 @@ def write_bundle(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     _write_graph(graph, size_px, part / GRAPH)
-    told = graph.model.architecture.head == "distribution"
-    named = graph.state_dict() | ({OFFSETS: graph.model.offsets} if told else {})
-    weights = {k: v.detach().cpu().contiguous() for k, v in named.items()}
-    save_file(weights, part / WEIGHTS)
     document = _document(graph, size_px, about, part)
     (part / DOCUMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     proof = parity(graph, part, crops)
@@ -149,7 +158,7 @@ def _write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
         example,
         path,
         input_names=["crops"],
-        output_names=["age_years", "embedding"],
+        output_names=list(graph.output_names),
         dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=4096)},),
         opset_version=OPSET,
         dynamo=True,
@@ -165,17 +174,18 @@ def _write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
 
 
 def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path) -> dict[str, Any]:
+    view = float(about["recipe"].get("view", 1.0))
     spec = bodies.BODIES[graph.model.architecture.body]
-    data = {name: (folder / name).read_bytes() for name in (GRAPH, WEIGHTS)}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in data.items()}
+    content = (folder / GRAPH).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     return {
         "format": FORMAT,
         "name": about["name"],
-        "version": f"{about['name']}-{digests[GRAPH][:8]}",
-        "files": {name: {"sha256": digests[name], "bytes": len(data[name])} for name in data},
+        "version": f"{about['name']}-{digest[:8]}",
+        "files": {GRAPH: {"sha256": digest, "bytes": len(content)}},
         "input": {"size_px": size_px, "mean": list(spec.mean), "std": list(spec.std)},
         "crop": {
-            "margin": CROP_MARGIN,
+            "margin": round(CROP_MARGIN * view, 4),
             "detector": "libfacedetection",
             "working_side_px": WORKING_SIDE_PX,
             "first_look_px": FIRST_LOOK_PX,
@@ -199,7 +209,7 @@ def parity(graph: ServedGraph, folder: Path, crops: Sequence[Crop]) -> tuple[flo
     bundle = load_bundle(folder)
     served = OnnxModel(bundle).predict(crops)
     with torch.no_grad():
-        ages, embeddings = graph(torch.from_numpy(to_tensor(crops, bundle.mean, bundle.std)))
+        ages, embeddings, *_ = graph(torch.from_numpy(to_tensor(crops, bundle.mean, bundle.std)))
     age_gap = float(np.abs(ages.numpy() - served.ages_years).max())
     cosine = float((embeddings.numpy() * served.embeddings).sum(axis=1).min())
     if age_gap > AGE_TOLERANCE_YEARS or cosine < 1 - COSINE_TOLERANCE:

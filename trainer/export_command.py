@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from simsvc.values import Crop
 from trainer import age_prior, augment, bodies, export
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.ensemble import Ensemble
 from trainer.metrics import breakdown, decade
 from trainer.model import AgeModel, extract
 from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
-from trainer.runs import RUNS, load_run
+from trainer.runs import BEST, RUN_SHA256, RUNS, load_any
 
 BUNDLE = Path("simsvc/bundle/model")
 LAYER = "head.flatten"
@@ -58,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, prove the bundle against torch, and write it."""
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
-    recipe, model = load_run(folder)
+    recipe, model = load_any(folder)
     corpus = open_corpus(parse_sources(args.source))
     corrected = args.age_prior == "valid" and recipe.head == "distribution"
     prior = correct(model, recipe, corpus) if corrected else None
@@ -71,20 +73,20 @@ def run(args: argparse.Namespace) -> int:
             f"An embedding has at most {MOST_DIMS} numbers, not {projection.matrix.shape[1]}. Give --dims "
             "and a --transform that keeps to it, such as pca."
         )
-    seen_px = recipe.final_px
-    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average, seen_px).eval()
-    size_px = export.served_px(seen_px)
+    enlarged_px = recipe.final_px if recipe.view == 1.0 else None  # an ensemble resizes by itself
+    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average, enlarged_px).eval()
+    size_px = export.served_px(recipe.final_px, recipe.view)
     valid = corpus.positions("valid")
     about = _about(recipe, model, corpus, folder, args.layer)
     about |= {"age_prior": prior} if prior else {}
     age_gap, cosine = export.write_bundle(
-        graph, size_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], size_px)
+        graph, size_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], size_px, recipe.view)
     )
     print(f"{args.out}: torch and ONNX differ by at most {age_gap:.5f} years, cosine at least {cosine:.7f}")
     return 0
 
 
-def correct(model: AgeModel, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
+def correct(model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
     """Give the model the offsets of `trainer.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
     _, scores = _passed(model, recipe, corpus, positions, f"head.{LAST}")
@@ -103,7 +105,11 @@ def correct(model: AgeModel, recipe: recipes.Recipe, corpus: Corpus) -> dict[str
 
 
 def measured(
-    model: AgeModel, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], layer: str
+    model: AgeModel | Ensemble,
+    recipe: recipes.Recipe,
+    corpus: Corpus,
+    positions: NDArray[np.int64],
+    layer: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ages (N,) and a layer's activations (N, F) of packed crops, mirrored too if it must."""
     ages, activations = _passed(model, recipe, corpus, positions, layer)
@@ -111,7 +117,11 @@ def measured(
 
 
 def _passed(
-    model: AgeModel, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], layer: str
+    model: AgeModel | Ensemble,
+    recipe: recipes.Recipe,
+    corpus: Corpus,
+    positions: NDArray[np.int64],
+    layer: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ages (V, N) and activations (V, N, F) of V views: the crop, and its mirror where averaged."""
     spec, views = bodies.BODIES[recipe.body], 2 if recipe.flip_average else 1
@@ -119,14 +129,14 @@ def _passed(
     with torch.no_grad():
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
             squares = corpus.pack.crops[positions[start : start + _BATCH]]
-            crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std)
+            crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)
             age, activation = extract(model, layer, export.with_mirror(crops) if views == 2 else crops)
             ages.append(age.reshape(views, -1).numpy())
             activations.append(activation.reshape(views, -1, activation.shape[1]).numpy())
     return np.concatenate(ages, axis=1), np.concatenate(activations, axis=1)
 
 
-def layer_sizes(model: AgeModel, recipe: recipes.Recipe, layer: str) -> list[int]:
+def layer_sizes(model: AgeModel | Ensemble, recipe: recipes.Recipe, layer: str) -> list[int]:
     """Return how many activations each of the layers joined by "+" has."""
     blank = torch.zeros(1, 3, recipe.final_px, recipe.final_px)
     with torch.no_grad():
@@ -143,19 +153,20 @@ def traits(corpus: Corpus, positions: NDArray[np.int64]) -> Traits:
     )
 
 
-def packed_crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int) -> list[Crop]:
-    """Return the packed crops at these positions, of side `size_px`."""
+def packed_crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int, view: float = 1.0) -> list[Crop]:
+    """Return the packed crops at these positions, of side `size_px`, as wide as the view."""
+    side_px = round(CROP_PX * view)
     crops = []
     for position in positions:
         square = corpus.pack.crops[position]
-        edge = (square.shape[0] - CROP_PX) // 2
-        inner = Image.fromarray(square[edge : edge + CROP_PX, edge : edge + CROP_PX])
+        edge = (square.shape[0] - side_px) // 2
+        inner = Image.fromarray(square[edge : edge + side_px, edge : edge + side_px])
         crops.append(Crop(np.asarray(inner.resize((size_px, size_px), Image.Resampling.BILINEAR))))
     return crops
 
 
 def _about(
-    recipe: recipes.Recipe, model: AgeModel, corpus: Corpus, folder: Path, layer: str
+    recipe: recipes.Recipe, model: AgeModel | Ensemble, corpus: Corpus, folder: Path, layer: str
 ) -> dict[str, Any]:
     valid = corpus.positions("valid")
     ages, _ = measured(model, recipe, corpus, valid, layer)
@@ -166,6 +177,7 @@ def _about(
     return {
         "name": recipe.name,
         "recipe": recipe.as_dict(),
+        RUN_SHA256: hashlib.sha256((folder / BEST).read_bytes()).hexdigest(),
         "training": {
             "sources": sources,
             "faces": result["faces"],

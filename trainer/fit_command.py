@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer import fit, results, selection, teachers
+from trainer import fit, join, mixed, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.loader import TrainingData
@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--recipe", required=True, help="name under trainer/recipes/, or a TOML file")
     add_source_argument(parser)
+    parser.add_argument(
+        "--name", help="of the run, where it is not the recipe's, such as one without a source"
+    )
     parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
 
@@ -32,20 +35,22 @@ def run(args: argparse.Namespace) -> int:
     """Train, or resume, and write `result.json`."""
     recipe = recipes.load(args.recipe)  # before any work: a wrong key stops here
     beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
-    order = with_teachers(recipe, beside)
+    order = with_teachers(recipe, beside, args.out)
 
     torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)  # weights near zero, of which published networks have many, are slow
     corpus = open_corpus(parse_sources(args.source))
     for each in order:
-        if each is recipe or not (args.out / each.name / "result.json").is_file():
-            train(each, corpus, args, beside)
+        train(each, corpus, args, beside)
     return 0
 
 
 def with_teachers(
-    recipe: recipes.Recipe, folder: Path, pupils: tuple[str, ...] = ()
+    recipe: recipes.Recipe, folder: Path, runs: Path = RUNS, pupils: tuple[str, ...] = ()
 ) -> tuple[recipes.Recipe, ...]:
     """Return the recipes to train, in order: what a recipe needs, what that needs before it, itself last.
+
+    A run that is finished needs nothing any more.
 
     Raises:
         SettingsError: one of them has no recipe in the folder, or needs what needs it.
@@ -54,21 +59,44 @@ def with_teachers(
         raise SettingsError(f"{recipe.name} would be taught by its own pupil; choose another recipe.")
     found: list[recipes.Recipe] = []
     for name in recipe.needs:
-        before = with_teachers(recipes.load(name, folder), folder, (*pupils, recipe.name))
+        needed = recipes.load(name, folder)
+        if (runs / name / "result.json").is_file():
+            continue
+        before = with_teachers(needed, folder, runs, (*pupils, recipe.name))
         found += [each for each in before if each not in found]
     return (*found, recipe)
 
 
 def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:
     """Train one recipe, write `result.json` and its row in the table of the recipes `beside` it."""
+    folder = args.out / ((args.name if recipe.name == Path(args.recipe).stem else None) or recipe.name)
+    if recipe.parts:
+        _join(recipe, corpus, args, folder)
+        return
     data = training_data(corpus, recipe, args.out)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
-    history = fit.fit(recipe, data, args.out / recipe.name)
+    history = fit.fit(recipe, data, folder)
     result = _result(recipe, corpus, history, args.threads) | {"learnt_from": len(data.train)}
-    path = args.out / recipe.name / "result.json"
+    path = folder / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
-    print(f"{results.add(result, beside)} has its row")
+    if folder.name == recipe.name:
+        print(f"{results.add(result, beside)} has its row")
+
+
+def _join(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, folder: Path) -> None:
+    """Join the runs of the recipe's parts: those with the same ending where the run has a name of its own."""
+    suffix = folder.name.removeprefix(recipe.name)
+    parts = tuple(name + suffix for name in recipe.joined)
+    result = {"recipe": recipe.as_dict(), **join.join(recipe, corpus, args.out, folder, parts)}
+    result |= {
+        "faces": {name: len(corpus.positions(name)) for name in ("train", "valid", "test")},
+        "sources": sorted({row.source for row in corpus.data.rows}),
+        "machine": machine(args.threads),
+        "torch": torch.__version__,
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"validation MAE {result['valid_mae']:.3f} years; {folder / 'result.json'}")
 
 
 def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> TrainingData:
@@ -92,7 +120,10 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     if taught is not None and recipe.doubt:
         labels, ages_years = ages_years, teachers.corrected(ages_years, taught, recipe.doubt)
         print(f"{recipe.name}: {np.count_nonzero(ages_years != labels)} labels taken for mistakes")
-    return TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
+    if recipe.distil and taught is not None:
+        taught = recipe.distil * taught
+    data = TrainingData(squares, ages_years, train, corpus.positions("valid"), weights, traits, taught)
+    return mixed.mixed(data, corpus, recipe, runs) if recipe.mix else data
 
 
 def _tells(corpus: Corpus, folders: list[Path], train: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -27,8 +27,10 @@ class TrainingData:
         valid: int64 positions that choose the best epoch.
         weights: float32 (N,), of each face in the training loss, or None for 1; validation knows no weights.
         traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
-        taught: float32 (N, AGE_BINS), the teachers' mean distributions, zeros where they teach nothing, or
-            None without teachers.
+        taught: float32 (N, AGE_BINS), the teachers' mean distributions, each row times the share of the
+            target that is theirs, so that zeros teach nothing; or None without teachers.
+        windows_years: float32 (N, 2), the ends of the window that holds each age, or None if all are exact.
+        draws: float64 (len(train),), how likely each face of `train` is drawn, or None to take each once.
     """
 
     squares: NDArray[np.uint8]
@@ -38,6 +40,8 @@ class TrainingData:
     weights: NDArray[np.float32] | None = None
     traits: NDArray[np.float32] | None = None
     taught: NDArray[np.float32] | None = None
+    windows_years: NDArray[np.float32] | None = None
+    draws: NDArray[np.float64] | None = None
 
 
 class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
@@ -59,25 +63,41 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         spec = bodies.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
         self.strength = (
-            augment.Strength(recipe.scale, recipe.shift, recipe.rotate_deg, recipe.colour, recipe.erase)
-            if train
-            else None
+            augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None
         )
-        super().__init__(positions.tolist(), bs=recipe.batch, shuffle=train, drop_last=train, num_workers=0)
+        self.drawn = recipe.epoch_faces if train and data.draws is not None else 0
+        super().__init__(
+            positions.tolist(),
+            bs=recipe.batch,
+            shuffle=train,
+            drop_last=train,
+            num_workers=0,
+            n=self.drawn or None,
+        )
+
+    def shuffle_fn(self, positions: list[int]) -> list[int]:
+        """Return what an epoch takes, in its order: every face once, or as many as are drawn of them."""
+        if not self.drawn or self.data.draws is None:
+            return list(self.rng.sample(positions, len(positions)))
+        return list(self.rng.choices(range(len(self.dataset)), self.data.draws.tolist(), k=self.drawn))
 
     def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more).
 
-        They are age, loss weight, and, where the recipe has them, traits and the teachers' distribution.
+        They are age, loss weight, and, where there are such, the window's ends, traits and the teachers'
+        distribution.
         """
         at = np.asarray(positions)
         squares = self.data.squares[at] if self.resident is None else self.resident[torch.from_numpy(at)]
-        crops = augment.batch(squares, self.size_px, self.mean, self.std, self.strength)
+        crops = augment.batch(
+            squares, self.size_px, self.mean, self.std, self.strength, view=self.recipe.view
+        )
         weights = np.ones(len(at), np.float32)
         if self.training and self.data.weights is not None:
             weights = self.data.weights[at]
         targets = [np.stack([self.data.ages_years[at], weights], axis=1)]
-        targets += [more[at] for more in (self.data.traits, self.data.taught) if more is not None]
+        parts = (self.data.windows_years, self.data.traits, self.data.taught)
+        targets += [more[at] for more in parts if more is not None]
         return crops, torch.from_numpy(np.concatenate(targets, axis=1))
 
     def reseed(self, seed: int) -> None:

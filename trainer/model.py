@@ -6,6 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from torch.nn import functional
 
 from simsvc.errors import SettingsError
 from trainer import bodies
+
+if TYPE_CHECKING:
+    from trainer.ensemble import Ensemble
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
@@ -129,13 +133,14 @@ class AgeModel(nn.Module):
             return scores.float()[:, 0]
         if self.architecture.point == "mean":
             return self.expected(scores)
-        return median(self._shares(scores))
+        return median(self.shares(scores))
 
     def expected(self, scores: Tensor) -> Tensor:
         """Return the distribution's expected value in years, float32 (N,)."""
-        return self._shares(scores) @ self.bins
+        return self.shares(scores) @ self.bins
 
-    def _shares(self, scores: Tensor) -> Tensor:
+    def shares(self, scores: Tensor) -> Tensor:
+        """Return the distribution over ages of 0 to 100 years, float32 (N, AGE_BINS), rows summing to 1."""
         return (scores[:, :AGE_BINS].float() + self.offsets).softmax(dim=1)
 
     def start_at(self, age_years: float) -> None:
@@ -158,7 +163,7 @@ def median(shares: Tensor) -> Tensor:
     return (parts.clamp(0, 1).sum(dim=1) - 0.5).clamp_min(0)
 
 
-def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
     """Return ages and the activations of named layers from one pass; no hook is left behind.
 
     Args:
@@ -174,20 +179,30 @@ def extract(model: AgeModel, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]
     Raises:
         SettingsError: no layer of that name.
     """
+    scores, activations = passed(model, layer, crops)
+    return model.ages(scores), activations
+
+
+def passed(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the raw scores, which `AgeModel.ages` turns into years, and activations as `extract` does.
+
+    Raises:
+        SettingsError: no layer of that name.
+    """
     names = layer.split("+")
     caught: dict[str, Tensor] = {}
     with contextlib.ExitStack() as hooks:
         for name in names:
             module = _layer(model, name.removesuffix(MEAN))
             hooks.callback(module.register_forward_hook(_catcher(caught, name)).remove)
-        ages = model.ages(model(crops))
-    return ages, torch.cat([caught[name].flatten(1) for name in names], dim=1)
+        scores = model(crops)
+    return scores, torch.cat([caught[name].flatten(1) for name in names], dim=1)
 
 
-def _layer(model: AgeModel, name: str) -> nn.Module:
+def _layer(model: AgeModel | Ensemble, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules:
-        names = ", ".join(f"head.{name}" for name, _ in model.head.named_children())
+        names = ", ".join(key for key in modules if key.rpartition(".")[0].endswith("head"))
         raise SettingsError(f"The model has no layer {name!r}; those of its head are {names}.")
     module: nn.Module = modules[name]
     return module

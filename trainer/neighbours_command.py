@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.steps.crop import CROP_MARGIN
+from simsvc.values import Crop, FloatVector
 from trainer import neighbours
 from trainer.card_run import check_exported
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.export import OFFSETS, WEIGHTS
-from trainer.export_command import layer_sizes, measured, traits
+from trainer.ensemble import Ensemble
+from trainer.export_command import layer_sizes, measured, packed_crops, traits
 from trainer.model import AgeModel
-from trainer.projection import METHODS, MOST_DIMS, Projection, Traits, find
+from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.recipe import Recipe
-from trainer.runs import RUNS, load_run
+from trainer.runs import RUNS, load_any
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
 SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")
@@ -41,6 +43,7 @@ TRANSFORMS = (
 )
 SERVED = "as served"
 """Transform of the row that measures a bundle's own embedding."""
+_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +51,7 @@ class Sample:
     """Faces and what the run makes of them.
 
     Attributes:
-        activations: float32 (N, F) by layer.
+        activations: float32 (N, F) by layer, and a bundle's own embeddings as `SERVED`.
         traits: labels.
         groups: int64 (N,), of near-duplicates and one person.
         errors_years: float64 (N,), estimate minus label.
@@ -99,26 +102,22 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
     methods = [_method(text) for text in args.transform or TRANSFORMS]
-    recipe, model = load_run(folder)
+    recipe, model = load_any(folder)
     torch.set_num_threads(args.threads)
     layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
     bundle = _exported(args.bundle, folder) if args.bundle else None
-    served = [str(bundle.raw["layer"])] if bundle else []
-    shipped = load_file(bundle.folder / WEIGHTS) if bundle else {}
-    if OFFSETS in shipped:
-        model.offsets.copy_(torch.from_numpy(shipped[OFFSETS]))
-    names = sorted({name for layer in [*layers, *served] for name in layer.split("+")})
+    served = OnnxModel(bundle, args.threads, precision="fp32") if bundle else None
+    names = sorted({name for layer in layers for name in layer.split("+")})
     sizes = {name: layer_sizes(model, recipe, name)[0] for name in names}  # an unknown layer stops here
     corpus = open_corpus(parse_sources(args.source))
     limits = args.limit or (len(corpus.data.rows), len(corpus.data.rows))
     gallery, queries = (
-        _sample(model, recipe, corpus, (split, limit), sizes)
+        _sample(model, recipe, corpus, (split, limit), sizes, served)
         for split, limit in zip(("train", args.split), limits, strict=True)
     )
     rows = [_row(layer, method, gallery, queries) for layer in layers for method in methods]
     if bundle:
-        found = Projection(*(load_file(bundle.folder / WEIGHTS)[name] for name in ("mean", "matrix")))
-        rows.append(_judged(served[0], SERVED, found, gallery, queries))
+        rows.append(_row(SERVED, ("none", bundle.dims), gallery, queries) | _named(bundle))
     mae = float(np.abs(queries.errors_years).mean())
     shape = f"{len(queries.groups)} {args.split} faces against {len(gallery.groups)} of train"
     print(f"{recipe.name}: {shape}; the model's own MAE {mae:.2f} years\n{as_text(rows)}")
@@ -148,8 +147,17 @@ def _method(text: str) -> tuple[str, int]:
     return method, int(dims or MOST_DIMS)
 
 
+def _named(bundle: Bundle) -> dict[str, str]:
+    return {"layer": str(bundle.raw["layer"]), "transform": SERVED}
+
+
 def _sample(
-    model: AgeModel, recipe: Recipe, corpus: Corpus, drawn: tuple[str, int], sizes: dict[str, int]
+    model: AgeModel | Ensemble,
+    recipe: Recipe,
+    corpus: Corpus,
+    drawn: tuple[str, int],
+    sizes: dict[str, int],
+    served: OnnxModel | None,
 ) -> Sample:
     split, limit = drawn
     positions = np.random.default_rng(0).permutation(corpus.positions(split))[: max(0, limit)]
@@ -159,19 +167,25 @@ def _sample(
     positions = np.sort(positions)
     ages_years, activations = measured(model, recipe, corpus, positions, "+".join(sizes))
     known = traits(corpus, positions)
-    errors = ages_years.astype(np.float64) - known.ages_years
     parts = np.split(activations, np.cumsum(list(sizes.values()))[:-1], axis=1)
-    return Sample(dict(zip(sizes, parts, strict=True)), known, corpus.data.groups[positions], errors)
+    by_layer = dict(zip(sizes, parts, strict=True))
+    if served:
+        ages_years, by_layer[SERVED] = _served(
+            served, packed_crops(corpus, positions, served.input_px, served.crop_margin / CROP_MARGIN)
+        )
+    errors = ages_years.astype(np.float64) - known.ages_years
+    return Sample(by_layer, known, corpus.data.groups[positions], errors)
+
+
+def _served(model: OnnxModel, crops: list[Crop]) -> tuple[FloatVector, FloatVector]:
+    """Return ages in years (N,) and embeddings (N, D) as the bundle's own graph gives them."""
+    found = [model.predict(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH)]
+    return np.concatenate([f.ages_years for f in found]), np.concatenate([f.embeddings for f in found])
 
 
 def _row(layer: str, method: tuple[str, int], gallery: Sample, queries: Sample) -> dict[str, Any]:
     train, parts = gallery.of(layer)
-    return _judged(layer, method[0], find(*method, train, gallery.traits, parts), gallery, queries)
-
-
-def _judged(
-    layer: str, transform: str, found: Projection, gallery: Sample, queries: Sample
-) -> dict[str, Any]:
+    transform, found = method[0], find(*method, train, gallery.traits, parts)
     held, asked = found.apply(gallery.of(layer)[0]), found.apply(queries.of(layer)[0])
     nearest = neighbours.nearest(asked, held, queries.groups, gallery.groups)
     figures = neighbours.judged(nearest, queries.traits, gallery.traits, queries.errors_years)

@@ -23,6 +23,7 @@ from simsvc.engines.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
 from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
+from simsvc.steps.crop import CROP_MARGIN
 from simsvc.steps.nearest import spread
 from simsvc.values import Crop, FloatVector
 from trainer import fold_stem, quantize
@@ -65,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, measure against fp32, and put graph and figures into the bundle."""
     bundle = load_bundle(args.bundle)
     corpus = open_corpus(parse_sources(args.source))
-    valid, labels = faces_of(corpus, "valid", args.faces, bundle.size_px)
-    train, _ = faces_of(corpus, "train", CALIBRATION_FACES, bundle.size_px)
+    view = bundle.margin / CROP_MARGIN
+    valid, labels = faces_of(corpus, "valid", args.faces, bundle.size_px, view)
+    train, _ = faces_of(corpus, "train", CALIBRATION_FACES, bundle.size_px, view)
     plain = answers(OnnxModel(bundle, args.threads, precision="fp32"), valid)
     tried: list[dict[str, Any]] = []
     draft = args.bundle.with_name(f"{INT8_GRAPH}.part")
@@ -85,7 +87,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def faces_of(corpus: Corpus, split: str, most: int, size_px: int) -> tuple[list[Crop], NDArray[np.float32]]:
+def faces_of(
+    corpus: Corpus, split: str, most: int, size_px: int, view: float = 1.0
+) -> tuple[list[Crop], NDArray[np.float32]]:
     """Return crops and ages of a part's faces, spread evenly where there are more than `most` (0: all).
 
     Raises:
@@ -96,7 +100,7 @@ def faces_of(corpus: Corpus, split: str, most: int, size_px: int) -> tuple[list[
         raise SourceEmpty(f"The {split} part is empty: add faces, or name other data with --source.")
     if most and most < len(positions):
         positions = positions[spread(len(positions), most)]
-    return packed_crops(corpus, positions, size_px), corpus.ages_years[positions]
+    return packed_crops(corpus, positions, size_px, view), corpus.ages_years[positions]
 
 
 def fold(bundle: Bundle, draft: Path, crops: Sequence[Crop], threads: int) -> bool:

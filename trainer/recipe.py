@@ -14,6 +14,8 @@ from trainer.bodies import BODIES
 from trainer.model import HEADS, POINTS, Architecture
 
 RECIPES = Path(__file__).parent / "recipes"
+PUBLISHED = ("faceres",)
+"""Published networks that may teach in a mixture."""
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
 BALANCES = ("none", "age", "age_group")
@@ -40,6 +42,17 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "distil": (0, 1),
     "drop_path": (0, 0.9),
     "doubt": (0, 130),
+    "view": (1, 1.25),
+    "epoch_faces": (0, 1e7),
+    "backdrop": (0, 1),
+    "gamma": (0, 1),
+    "grey": (0, 1),
+    "cast": (0, 1),
+    "blur": (0, 1),
+    "noise": (0, 1),
+    "small": (0, 1),
+    "compress": (0, 1),
+    "cut": (0, 1),
 }
 """What a value can mean at all; whether it is wise is the experiment's business."""
 
@@ -77,6 +90,8 @@ class Recipe:
         mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
         ema: decay a step of the weights' exponential moving average, 0 for none.
         scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.augment`.
+        backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
+            in the world, see `trainer.augment_world`.
         clip: largest gradient norm, 0 for none.
         seed: of everything random.
         clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
@@ -99,6 +114,19 @@ class Recipe:
             section 4.1 (cross-fitting).
         doubt: a label more than so many years from what the teachers expect is taken for a mistake, and their
             expectation learnt instead, 0 to believe every label; see `trainer.teachers.corrected`.
+        mixture: teachers, joined by commas, whose estimates are corrected and weighted by age as
+            `trainer.mixture` finds them to be right on labelled faces: published networks (see
+            `PUBLISHED`) and recipes, "" for none. They teach as `teachers` do, and alone where a face has no
+            label.
+        mix: how much of what is drawn comes from which kind of source, such as
+            "utkface:0.5,windows:0.3,unlabelled:0.2"; sources of one kind share evenly, and the faces of a
+            source likewise. "" draws every face once an epoch.
+        epoch_faces: how many faces are drawn an epoch where `mix` is given.
+        parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
+            to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
+            `trainer.ensemble`.
+        mirrored: those of the parts, joined by commas, that judge the mirror image, too.
+        view: side of what the model sees over the side of the service's crop, up to `trainer.pack.CONTEXT`.
     """
 
     name: str
@@ -136,6 +164,21 @@ class Recipe:
     drop_path: float = 0.0
     fold: str = ""
     doubt: float = 0.0
+    mixture: str = ""
+    mix: str = ""
+    epoch_faces: int = 0
+    view: float = 1.0
+    parts: str = ""
+    mirrored: str = ""
+    backdrop: float = 0.0
+    gamma: float = 0.0
+    grey: float = 0.0
+    cast: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    small: float = 0.0
+    compress: float = 0.0
+    cut: float = 0.0
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -147,10 +190,7 @@ class Recipe:
         _choose("balance", self.balance, BALANCES)
         if (self.loss == "distribution") != (self.head == "distribution"):
             raise SettingsError('loss = "distribution" and head = "distribution" go together.')
-        if bool(self.teachers) != (self.distil > 0) or (self.teachers and self.head != "distribution"):
-            raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
-        if self.doubt and not self.teachers:
-            raise SettingsError("doubt needs teachers, whose word is believed instead; leave it out.")
+        self._check_teaching()
         if self.drop_path and not BODIES[self.body].drop_paths:
             can = " or ".join(f'"{name}"' for name, spec in BODIES.items() if spec.drop_paths)
             raise SettingsError(f"drop_path needs body = {can}; leave it out.")
@@ -165,6 +205,22 @@ class Recipe:
         for key, limits in _LIMITS.items():
             _within(key, getattr(self, key), *limits)
 
+    def _check_teaching(self) -> None:
+        if self.teachers and self.mixture:
+            raise SettingsError("A recipe has teachers or a mixture of them, not both.")
+        taught = bool(self.teachers or self.mixture)
+        if taught != (self.distil > 0) or (taught and self.head != "distribution"):
+            raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
+        if self.doubt and not self.teachers:
+            raise SettingsError("doubt needs teachers, whose word is believed instead; leave it out.")
+        if bool(self.mix) != (self.epoch_faces > 0):
+            raise SettingsError("mix and epoch_faces go together.")
+        parse_mix(self.mix)
+        if self.parts and (self.head != "distribution" or len(self.joined) != 2):
+            raise SettingsError('parts names two recipes, all with head = "distribution".')
+        if set(_names(self.mirrored)) - set(self.joined) or (self.parts and self.flip_average):
+            raise SettingsError("mirrored names some of the parts, and stands for flip_average.")
+
     @property
     def architecture(self) -> Architecture:
         """What to build."""
@@ -173,12 +229,29 @@ class Recipe:
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the recipes whose runs must be there before this one."""
-        return tuple(dict.fromkeys((*self.taught_by, *([self.goes_on] if self.goes_on else []))))
+        mixed = [name for name in self.mixed if name not in PUBLISHED]
+        before = [self.goes_on] if self.goes_on else []
+        return tuple(dict.fromkeys((*self.taught_by, *mixed, *before, *self.joined)))
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Names of the ensemble's recipes."""
+        return _names(self.parts)
+
+    @property
+    def mirrored_parts(self) -> tuple[str, ...]:
+        """Names of those of them that judge the mirror image, too."""
+        return _names(self.mirrored)
+
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """Names of the mixture's teachers."""
+        return _names(self.mixture)
 
     @property
     def taught_by(self) -> tuple[str, ...]:
         """Names of the teachers' recipes."""
-        return tuple(name.strip() for name in self.teachers.split(",") if name.strip())
+        return _names(self.teachers)
 
     @property
     def epochs(self) -> int:
@@ -196,6 +269,10 @@ class Recipe:
         values.pop("text")
         values["schedule"] = ",".join(f"{s.size_px}x{s.epochs}" for s in self.schedule)
         return values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _choose(key: str, value: str, choices: Any) -> None:
@@ -236,6 +313,23 @@ def parse_fold(text: str) -> tuple[int, int] | None:
     if not 1 <= part <= parts or parts < 2:
         raise SettingsError(f'fold = "{text}" is not of the form "1/4".')
     return part, parts
+
+
+def parse_mix(text: str) -> dict[str, float]:
+    """Return the share of each kind of source of "utkface:0.5,windows:0.5", none for "".
+
+    Raises:
+        SettingsError: not of that form, or the shares do not sum to one.
+    """
+    if not text:
+        return {}
+    try:
+        shares = {name.strip(): float(share) for name, share in (part.split(":") for part in text.split(","))}
+    except ValueError:
+        raise SettingsError(f'mix = "{text}" is not of the form "utkface:0.5,windows:0.5".') from None
+    if min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        raise SettingsError(f'mix = "{text}": every share must be above 0, and all must sum to 1.')
+    return shares
 
 
 def parse(name: str, text: str) -> Recipe:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from safetensors.torch import load_file
 
 from simsvc.errors import SettingsError
 from trainer import recipe as recipes
+from trainer.ensemble import Ensemble, Member
 from trainer.model import AgeModel
 
+BEST = "best.safetensors"
+"""Name of the file of a run's best weights."""
+RUN_SHA256 = "run_sha256"
+"""Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
 RUNS = Path("work/runs")
 """Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
 
@@ -20,7 +26,7 @@ def load_recipe(folder: Path) -> recipes.Recipe:
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
     """
-    if not all((folder / name).is_file() for name in ("recipe.toml", "best.safetensors", "result.json")):
+    if not all((folder / name).is_file() for name in ("recipe.toml", BEST, "result.json")):
         raise SettingsError(
             f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
             "call it again for one that was stopped."
@@ -29,12 +35,37 @@ def load_recipe(folder: Path) -> recipes.Recipe:
 
 
 def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
-    """Return the recipe and the best weights of a finished run, in evaluation mode.
+    """Return the recipe and the best weights of a finished run of one model, in evaluation mode.
 
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
     """
     recipe = load_recipe(folder)
+    if recipe.parts:
+        raise SettingsError(f"{folder.name} is an ensemble; name one of its parts: {recipe.parts}.")
     model = AgeModel(recipe.architecture)
-    model.load_state_dict(load_file(folder / "best.safetensors"))
+    model.load_state_dict(load_file(folder / BEST))
     return recipe, model.eval()
+
+
+def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
+    """Return the recipe and the weights of a finished run, of one model or an ensemble, in evaluation mode.
+
+    Raises:
+        SettingsError: the folder, or that of one of the parts, holds no finished run.
+    """
+    recipe = load_recipe(folder)
+    if not recipe.parts:
+        return load_run(folder)
+    members = [
+        Member(*load_run(folder.parent / name), part in recipe.mirrored_parts)
+        for name, part in zip(part_runs(folder), recipe.joined, strict=True)
+    ]
+    weights = load_file(folder / BEST)["weights"].tolist()
+    return recipe, Ensemble(members, recipe, weights).eval()
+
+
+def part_runs(folder: Path) -> tuple[str, ...]:
+    """Return the names of the runs that an ensemble joined, which lie next to it."""
+    names: list[str] = json.loads((folder / "result.json").read_text(encoding="utf-8"))["parts"]
+    return tuple(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +11,20 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.engines.durable_files import replace_text
 from simsvc.errors import SettingsError
-from trainer import augment, bodies, export
-from trainer.model import AGE_BINS
+from trainer import augment, bodies, export, faceres
+from trainer.ensemble import Ensemble
+from trainer.model import AGE_BINS, AgeModel
+from trainer.pack import CONTEXT
+from trainer.recipe import PUBLISHED, Recipe
 from trainer.runs import load_run
 
 _BATCH = 128
+_PUBLISHED_PX = 192
+"""Side at which a published network judges: it was taught at 224, and 192 take three quarters of the time."""
+KEPT = Path("work/taught")
+"""Where the estimates of a mixture's teachers are kept, relative to the working directory."""
 
 
 def taught(
@@ -36,7 +45,7 @@ def taught(
     shares = np.zeros((len(squares), AGE_BINS), np.float32)
     voices = np.zeros((len(squares), 1), np.float32)
     for folder, positions in zip(runs, tells, strict=True):
-        shares[positions] += _told(folder, squares, positions)
+        shares[positions] += shares_of(folder, squares, positions)
         voices[positions] += 1
     return np.divide(shares, voices, out=shares, where=voices > 0)
 
@@ -59,17 +68,101 @@ def corrected(
     return np.where(wrong, expected, ages_years).astype(np.float32)
 
 
-def _told(folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+def estimates(
+    name: str,
+    runs: Path,
+    squares: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    faces: Sequence[str],
+    kept: Path = KEPT,
+) -> NDArray[np.float64]:
+    """Return the estimate in years, float64 (len(positions),), of a published network or a finished run.
+
+    What it once told of a face is kept on disk and not asked for again.
+
+    Args:
+        name: in `trainer.recipe.PUBLISHED`, or of a run.
+        runs: folder of the runs.
+        squares: uint8 (N, P, P, 3), packed faces.
+        positions: int64, the faces to judge.
+        faces: of each of the N faces, what names it and its pixels.
+        kept: folder of what was told before.
+
+    Raises:
+        SettingsError: there is no such run.
+        BundleMissing, BundleDamaged: see `trainer.faceres.published`.
+    """
+    path = kept / f"{name}.json"
+    told: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    missing = np.array([at for at in positions.tolist() if faces[at] not in told], dtype=np.int64)
+    if len(missing):
+        found = _asked(name, runs, squares, missing)
+        told |= {faces[at]: round(float(age), 3) for at, age in zip(missing.tolist(), found, strict=True)}
+        kept.mkdir(parents=True, exist_ok=True)
+        replace_text(path, json.dumps(told) + "\n")
+    return np.array([told[faces[at]] for at in positions.tolist()])
+
+
+def _asked(
+    name: str, runs: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    if name in PUBLISHED:
+        return _published(squares, positions)
+    shares = shares_of(runs / name, squares, positions)
+    return shares @ np.arange(AGE_BINS, dtype=np.float64)
+
+
+def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Let faceres-deep judge views as wide as the pack has them.
+
+    Wider views suit it: of sides from 0.8 to 1.25 of the crop the widest is best on four of five sources.
+    """
+    net = faceres.published().to(memory_format=torch.channels_last)
+    ages, found = np.arange(faceres.AGES, dtype=np.float64), []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for start in tqdm(range(0, len(positions), _BATCH), desc="taught by faceres", unit="batch"):
+            some = squares[positions[start : start + _BATCH]]
+            crops = augment.batch(some, _PUBLISHED_PX, faceres.MEAN, faceres.STD, view=CONTEXT)
+            shares = net(export.with_mirror(crops)).float().softmax(dim=1)
+            found.append(shares.reshape(2, -1, faceres.AGES).mean(dim=0).double().numpy() @ ages)
+    return np.concatenate(found)
+
+
+def shares_of(
+    folder: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64], *, mirrored: bool = True
+) -> NDArray[np.float32]:
+    """Return a run's distributions, float32 (len(positions), AGE_BINS), averaged over crop and mirror image.
+
+    Raises:
+        SettingsError: the folder holds no finished run, or one that tells no distribution.
+    """
     recipe, model = load_run(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
+    return shares_of_model(recipe, model, squares, positions, mirrored=mirrored)
+
+
+def shares_of_model(
+    recipe: Recipe,
+    model: AgeModel | Ensemble,
+    squares: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    mirrored: bool = True,
+) -> NDArray[np.float32]:
+    """Return the distributions of a model that is at hand; see `shares_of`.
+
+    An ensemble computes in float32: the product that resizes its crops needs that. What it mirrors is its own.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
     spec, found = bodies.BODIES[recipe.body], []
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-        for start in tqdm(range(0, len(positions), _BATCH), desc=f"taught by {folder.name}", unit="batch"):
+    fast = isinstance(model, AgeModel)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
-            crops = augment.batch(some, recipe.final_px, spec.mean, spec.std)
-            scores = model(export.with_mirror(crops)).float().softmax(dim=1)
-            found.append(scores.reshape(2, -1, AGE_BINS).mean(dim=0).cpu().numpy())
+            crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)
+            views = export.with_mirror(crops) if mirrored else crops
+            scores = model(views)[:, :AGE_BINS].float().softmax(dim=1)
+            found.append(scores.reshape(-1, len(crops), AGE_BINS).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from simsvc.steps.calibrated import build_sentence
 from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.steps.near_duplicates import AGREE_YEARS, LabelledCopy, NearDuplicates
 from simsvc.values import LabelledFace
@@ -35,6 +36,7 @@ def build_report(manifest: Manifest, faces: Sequence[LabelledFace], in_service: 
         *_face_lines(manifest, faces),
         *(_copy_lines(manifest.copies) if manifest.copies else ()),
         *_recall_lines(manifest),
+        *([build_sentence(manifest.calibration)] if manifest.calibration else ()),
         f"manifest.json sha256 {manifest_sha256(manifest)}",
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import click
 from flask import current_app
@@ -13,14 +13,24 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.commands.build_report import InService, build_report
+from simsvc.commands.calibration_report import calibration_report
 from simsvc.engines.annoy_forest import check_engine
+            BuildRequest(
+                name or source,
+                (photos,),
+                engine or services.engine,
+                cores(),
+                services.decoder,
+                services.trained_on,
+            ),
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
+from simsvc.steps.calibration_plot import calibration_plot
 from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import Manifest
+from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.recall import QUERIES, K
 from simsvc.values.events import COMMAND
 from simsvc.wiring import IndexServices, Services, index_services, open_shelf
@@ -33,14 +43,18 @@ index_group = AppGroup("index", help="Make, list, check and switch index builds.
 @click.option("--source", type=click.Choice(SOURCES), default="demo", show_default=True, help="What to read.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder of the source; demo brings its own.")
 @click.option("--name", help="Name of the index; the source's name where it is left out.")
-@click.option("--engine", type=click.Choice(["onnx", "torch"]), default="onnx", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["onnx", "openvino", "torch"]),
+    help="The one of SIMSVC_ENGINE where left out.",
+)
 @click.option("--if-needed", is_flag=True, help="Do nothing where the index in service is whole and fits.")
 @click.option("--use", is_flag=True, help="Put the build into service, also where another one is.")
 def build_command(
     source: str,
     path: Path | None,
     name: str | None,
-    engine: Literal["onnx", "torch"],
+    engine: EngineName | None,
     if_needed: bool,
     use: bool,
 ) -> None:
@@ -57,7 +71,15 @@ def build_command(
         photos = _photos(source, path)
         check_engine()
         manifest = _built(
-            services, BuildRequest(name or source, (photos,), engine, cores(), services.decoder)
+            services,
+            BuildRequest(
+                name or source,
+                (photos,),
+                engine or services.engine,
+                cores(),
+                services.decoder,
+                services.trained_on,
+            ),
         )
         in_service = _in_service(services)
         if use or in_service is None:
@@ -112,6 +134,23 @@ def recall_command(build_id: str | None, queries: int, k: int) -> None:
         click.echo("\n".join(_recall_lines(label, services.shelf.manifest(label), found)))
 
 
+@index_group.command("calibration")
+@click.argument("build_id", metavar="[BUILD]", required=False)
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it there, as PNG.")
+def calibration_command(build_id: str | None, plot: Path | None) -> None:
+    """Print how BUILD, or the build in service, corrects the model, and how far that helps."""
+    with _sentences():
+        shelf = open_shelf(_settings())
+        label = shelf.find(build_id) if build_id else shelf.current()
+        if label is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        site = shelf.calibration(label)
+        changed = site != shelf.manifest(label).calibration
+        click.echo("\n".join(calibration_report(label, site, changed=changed)))
+        if plot is not None:
+            _draw(shelf, label, plot)
+
+
 @index_group.command("use")
 @click.argument("build_id", metavar="BUILD")
 def use_command(build_id: str) -> None:
@@ -145,6 +184,17 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
     ]
 
 
+def _draw(shelf: IndexShelf, label: str, path: Path) -> None:
+    site, estimates = shelf.calibration(label), shelf.estimates(label)
+    ages_years = shelf.gallery(label).faces.ages_years
+    corrected = site is not None and site.method != "none"
+    drawn = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)
+    if drawn is None:
+        raise click.ClickException("There is nothing to draw: the build holds no estimates of its faces.")
+    write_picture(path, drawn, f"{label}: {drawn.faces:,} reference faces")
+    click.echo(f"Drawn: {path}")
+
+
 def _settings() -> Settings:
     settings: Settings = current_app.extensions["simsvc"].settings
     return settings
@@ -165,12 +215,13 @@ def _photos(source: str, path: Path | None) -> LabelledSource:
 
 
 def _built(services: IndexServices, request: BuildRequest) -> Manifest:
+    model = services.model(request.engine, request.workers)
     total = sum(len(source.photos) for source in request.sources)
     with tqdm(total=total, unit="face", desc=f"index {request.name}", disable=None) as bar:
         return build(
             request,
             services.detector,
-            services.model("torch" if request.engine == "torch" else "onnx"),
+            model,
             services.shelf,
             on_built=services.on_built,
             progress=lambda done, _total: _advance(bar, done),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,16 +13,25 @@ from numpy.typing import NDArray
 
 from simsvc.engines import manifest as manifests
 from simsvc.engines.annoy_forest import load_forest, rows_of
-from simsvc.engines.face_columns import COPIES, FaceColumns, read_copies
+from simsvc.engines.face_columns import (
+    COPIES,
+    ESTIMATES,
+    FaceColumns,
+    read_copies,
+    read_estimates,
+    read_persons,
+)
 from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
+from simsvc.steps.gallery import SeenFace
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.near_duplicates import ALONE
 from simsvc.steps.nearest import distances
 from simsvc.steps.search_effort import search_k_for
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
+from simsvc.values.site_calibration import SiteCalibration
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
@@ -65,6 +75,7 @@ class AnnoyIndex:
             IndexUnreadable: its account may not read one of them.
         """
         self.manifest = _fitting(folder, model_sha256)
+        self._folder = folder
         self.gallery = Gallery(folder)
         try:
             with mapping(folder):
@@ -78,8 +89,10 @@ class AnnoyIndex:
         with mapping(folder):
             self._rows = rows_of(folder / FILE, self._forest, self.count, self.manifest.dims)
             self._groups = read_copies(folder) if COPIES in self.manifest.files else None
-        if self._groups is not None and len(self._groups) != self.count:
-            raise _damaged(self.manifest)
+            self._estimates = read_estimates(folder) if ESTIMATES in self.manifest.files else None
+        for column in (self._groups, self._estimates):
+            if column is not None and len(column) != self.count:
+                raise _damaged(self.manifest)
         self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
 
     @property
@@ -103,6 +116,11 @@ class AnnoyIndex:
         return self.manifest.support
 
     @property
+    def calibration(self) -> SiteCalibration | None:
+        """What its faces say of the model's errors; None for an older build."""
+        return self.manifest.calibration
+
+    @property
     def faces(self) -> FaceColumns:
         """The labelled faces in item order."""
         return self.gallery.faces
@@ -110,6 +128,29 @@ class AnnoyIndex:
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D), in item order; mapped, not to be written to."""
         return self._rows
+
+    def seen_faces(self) -> list[SeenFace | None]:
+        """Return what the build knows of each face for a site calibration; nothing of an older build.
+
+        Raises:
+            IndexDamaged: it cannot be read.
+        """
+        if self._estimates is None:
+            return [None] * self.count
+        try:
+            persons = read_persons(self._folder)
+        except (OSError, ValueError):
+            raise _damaged(self.manifest) from None
+        estimates = zip(self._estimates.tolist(), persons, strict=True)
+        return [_seen(own, left_out, person) for (own, left_out), person in estimates]
+
+    def photos(self) -> list[list[int]]:
+        """Return the items of each photo that is there several times."""
+        groups: dict[int, list[int]] = {}
+        for item, group in enumerate([] if self._groups is None else self._groups.tolist()):
+            if group != ALONE:
+                groups.setdefault(group, []).append(item)
+        return list(groups.values())
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
@@ -174,8 +215,37 @@ class AnnoyIndex:
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
         items = [item for item, _ in pairs]
-        told = zip(self.faces.labels(items), self._rows[items], self._copies(items), pairs, strict=True)
-        return tuple(FoundFace(*label, far, row, copies) for label, row, copies, (_, far) in told)
+        told = zip(
+            *(
+                self.faces.labels(items),
+                self._rows[items],
+                self._copies(items),
+                self._estimated(items),
+                pairs,
+            ),
+            strict=True,
+        )
+        return tuple(
+            FoundFace(*label, far, row, copies, raw, estimated_age_years=shown)
+            for label, row, copies, (raw, shown), (_, far) in told
+        )
+
+    def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
+        """Return of each item the estimate that may correct others, and the one to show."""
+        if self._estimates is None:
+            return [(None, None)] * len(items)
+        return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]
+
+
+def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | None]:
+    if math.isnan(own):
+        return None, None
+    return (None, own) if math.isnan(left_out) else (own, left_out)
+
+
+def _seen(own: float, left_out: float, person: str | None) -> SeenFace | None:
+    """Return a face that takes part in the calibration; others, as composites, say nothing."""
+    return None if math.isnan(left_out) else SeenFace(own, person)
 
 
 def _fitting(folder: Path, model_sha256: str) -> Manifest:

@@ -1,9 +1,10 @@
-"""The model bundle: model.onnx, model.safetensors and model.json, which vouches for both."""
+"""The model bundle: model.onnx, other graphs of the same model, and model.json, which vouches for them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from simsvc.engines.durable_files import difference
 from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.steps.age_distribution import AGES
 from simsvc.steps.decode import AS_STORED
 from simsvc.steps.manifest import Fingerprint
 from simsvc.values import FloatVector, Prediction
@@ -22,6 +24,12 @@ GRAPH = "model.onnx"
 INT8_GRAPH = "model.int8.onnx"
 """The same model in 8-bit integers, there only where it is as good: see `python -m trainer quantize`."""
 DOCUMENT = "model.json"
+OUTPUTS = ("age_years", "embedding")
+"""What every graph gives."""
+LATER_OUTPUTS = ("age_shares", "view_ages_years")
+"""What the graph of a distribution head may give too: see `Prediction`."""
+UNIT_SUM_TOLERANCE = 1e-3
+"""How far the shares of a face may sum from 1: far more than float32 rounding, far less than any defect."""
 UNIT_LENGTH_TOLERANCE = 1e-3
 """How far an embedding's length may lie from 1: far more than float32 rounding, far less than any defect."""
 
@@ -65,6 +73,11 @@ class Bundle:
     files: dict[str, Fingerprint]
     raw: dict[str, Any]
     document_sha256: str
+
+    @property
+    def point(self) -> str:
+        """What of the distribution over ages is the estimate, "mean" or "median"; "mean" where not stated."""
+        return str(self.raw.get("arch", {}).get("point", "mean"))
 
     @property
     def graph_path(self) -> Path:
@@ -118,6 +131,16 @@ class BundledModel:
         """How photos are read for it: see `steps.decode.READING`."""
         return self._bundle.reading
 
+    @property
+    def at_once(self) -> int:
+        """How many faces a pass takes where there are many; one, unless an engine gains by more."""
+        return 1
+
+    @property
+    def point(self) -> str:
+        """What of its distribution over ages is the estimate, "mean" or "median"."""
+        return self._bundle.point
+
 
 def load_bundle(folder: Path) -> Bundle:
     """Read model.json and check every file it names against its sha256.
@@ -157,18 +180,35 @@ def load_document(folder: Path) -> Bundle:
         raise _damaged("its model.json cannot be understood") from None
 
 
-def checked(bundle: Bundle, ages_years: FloatVector, embeddings: FloatVector) -> Prediction:
+def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
     """Return the prediction of one pass, or refuse a model whose answer makes no sense.
 
+    Args:
+        bundle: of the model.
+        found: name of `OUTPUTS` and of those of `LATER_OUTPUTS` that the graph has, to what it gave.
+
     Raises:
-        BundleDamaged: a value is not finite, or an embedding is not of D numbers and unit length.
+        BundleDamaged: a value is not finite, an embedding is not of D numbers and unit length, or the shares
+            of a face are not 101 numbers from 0 on that sum to 1.
     """
+    ages_years, embeddings = (found[name] for name in OUTPUTS)
+    age_shares, view_ages_years = (found.get(name) for name in LATER_OUTPUTS)
     if embeddings.shape[1:] != (bundle.dims,):
         raise _damaged(f"its embeddings are not of the {bundle.dims} numbers that model.json states")
     lengths = np.linalg.norm(embeddings, axis=1)
     if not np.isfinite(ages_years).all() or not np.all(np.abs(lengths - 1) < UNIT_LENGTH_TOLERANCE):
         raise _damaged("it answers with an age that is no number, or an embedding that is not of unit length")
-    return Prediction(ages_years, embeddings)
+    if age_shares is not None and not _are_shares(age_shares):
+        raise _damaged("the shares it gives to the ages of 0 to 100 years do not sum to 1")
+    if view_ages_years is not None and not np.isfinite(view_ages_years).all():
+        raise _damaged("it answers with an age that is no number")
+    return Prediction(ages_years, embeddings, age_shares, view_ages_years)
+
+
+def _are_shares(rows: FloatVector) -> bool:
+    if rows.shape[1:] != (AGES,) or not np.isfinite(rows).all() or (rows < 0).any():
+        return False
+    return bool(np.all(np.abs(rows.sum(axis=1, dtype=np.float64) - 1) < UNIT_SUM_TOLERANCE))
 
 
 def _bundle(folder: Path, raw: dict[str, Any], document_sha256: str) -> Bundle:

@@ -19,7 +19,8 @@ from typing import IO
 from simsvc.errors import IndexUnwritable
 from simsvc.steps.embedded import Outcome, from_bytes, to_bytes
 
-FORMAT = 1
+FORMAT = 2
+"""1 held no estimates."""
 FILE = ".embedded"
 """Its name, in the folder of an index's builds."""
 _HEAD = struct.Struct("<32sQ32s")

@@ -57,6 +57,11 @@ class ExactIndex:
         """How many faces it holds."""
         return len(self._faces)
 
+    @property
+    def calibration(self) -> None:
+        """None: faces in memory have no estimates."""
+        return
+
     @cached_property
     def support_scale(self) -> SupportScale | None:
         """Measure how far apart its own faces are; None where they are too few."""

@@ -25,6 +25,11 @@ REFERENCES = "references.bin"
 COPIES = "copies.npy"
 """For each item the group of near-identical faces that it belongs to; builds of before have none."""
 
+ESTIMATES = "estimates.npy"
+"""For each item what the model says of its age; see `write_estimates`. Older builds have none."""
+PERSONS = "persons.npy"
+"""For each item what tells its person from others. Older builds have none."""
+
 
 class FaceColumns(Sequence[LabelledFace]):
     """Labelled faces in item order.
@@ -156,6 +161,41 @@ def read_copies(folder: Path) -> NDArray[np.int32]:
         OSError, ValueError: it cannot be read.
     """
     return np.asarray(np.load(folder / COPIES, mmap_mode="r", allow_pickle=False))
+
+
+def write_estimates(folder: Path, estimates_years: NDArray[np.float64]) -> None:
+    """Write the model's estimates of the faces.
+
+    Args:
+        folder: of the build.
+        estimates_years: (N, 2): the model's own, and that corrected without the face's person; NaN where
+            there is none. Only faces that have the second take part in the site calibration.
+    """
+    np.save(folder / ESTIMATES, estimates_years.astype("<f4"), allow_pickle=False)
+
+
+def read_estimates(folder: Path) -> NDArray[np.float32]:
+    """Map what `write_estimates` wrote, float32 (N, 2).
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    return np.asarray(np.load(folder / ESTIMATES, mmap_mode="r", allow_pickle=False))
+
+
+def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
+    """Write which faces show one person: a digest for each, or nothing; see `steps.gallery.person_key`."""
+    named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
+    np.save(folder / PERSONS, named, allow_pickle=False)
+
+
+def read_persons(folder: Path) -> list[str | None]:
+    """Read what `write_persons` wrote.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    return [person.decode() or None for person in np.load(folder / PERSONS, allow_pickle=False).tolist()]
 
 
 def mapped(path: Path) -> mmap.mmap | bytes:

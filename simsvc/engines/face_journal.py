@@ -45,6 +45,14 @@ class FaceJournal:
         """
         return changes_of(self._sets(), number)
 
+    def with_next(self, changes: ChangeSet) -> FaceChanges:
+        """Return where all sets would lead with one more.
+
+        Raises:
+            IndexDamaged: the file is not as it was written.
+        """
+        return changes_of((*self._sets(), changes))
+
     def append(self, changes: ChangeSet) -> int:
         """Add a set, on the disk when this returns, and return its number.
 

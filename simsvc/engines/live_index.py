@@ -12,9 +12,12 @@ import numpy as np
 
 from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.engines.gallery import Gallery
-from simsvc.errors import FaceNotFound
+from simsvc.errors import FaceNotFound, IndexModelMismatch
 from simsvc.steps.face_changes import FaceChanges, LiveFace
+from simsvc.steps.fit_build import fit_build, seen_faces
+from simsvc.steps.gallery import SeenFace
 from simsvc.steps.manifest import METRIC
+from simsvc.steps.site_calibration import correct
 from simsvc.values import (
     EVERY_FACE,
     FaceFilter,
@@ -24,6 +27,7 @@ from simsvc.values import (
     Neighbour,
     SupportScale,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
@@ -33,8 +37,11 @@ class FreshSegment:
     same faces get in the next build.
     """
 
-    def __init__(self, faces: Sequence[LiveFace], dims: int) -> None:
+    def __init__(
+        self, faces: Sequence[LiveFace], dims: int, calibration: SiteCalibration | None = None
+    ) -> None:
         self.faces = tuple(faces)
+        self._calibration = calibration
         self._forest = annoy.AnnoyIndex(dims, METRIC)
         for item, live in enumerate(self.faces):
             self._forest.add_item(item, live.embedding.tolist())
@@ -48,11 +55,24 @@ class FreshSegment:
         items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
         found = ((self.faces[item], far) for item, far in zip(items, distances, strict=True))
         near = (
-            FoundFace(live.face.face_id, live.face.age_years, far, live.embedding)
+            FoundFace(
+                live.face.face_id,
+                live.face.age_years,
+                far,
+                live.embedding,
+                raw_estimate_years=live.estimate_years,
+                estimated_age_years=self._estimated(live),
+            )
             for live, far in found
             if wanted.admits(live.face)
         )
         return tuple(islice(near, k))
+
+    def _estimated(self, live: LiveFace) -> float | None:
+        """Return the estimate to show of a face: the calibration was fitted without it."""
+        if live.estimate_years is None or self._calibration is None:
+            return live.estimate_years
+        return correct(live.estimate_years, (), self._calibration).age_years
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +165,10 @@ class LiveGallery:
         return self._changes.live.get(face_id)
 
 
+def _seen(live: LiveFace) -> SeenFace | None:
+    return None if live.estimate_years is None else SeenFace(live.estimate_years, live.person)
+
+
 class LiveIndex:
     """Index port over one verified build and the face changes."""
 
@@ -155,7 +179,7 @@ class LiveIndex:
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
         fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
-        self._fresh = FreshSegment(fresh, base.manifest.dims) if fresh else None
+        self._fresh = FreshSegment(fresh, base.manifest.dims, self.calibration) if fresh else None
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
@@ -178,6 +202,51 @@ class LiveIndex:
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart the build's own faces are: measured anew by the next build only."""
         return self.base.support_scale
+
+    @property
+    def calibration(self) -> SiteCalibration | None:
+        """What the faces say of the model's errors, as it was fitted with the latest change of faces.
+
+        Raises:
+            IndexModelMismatch: it was fitted to another model.
+        """
+        site = self._changes.calibrations.get(self.label, self.base.calibration)
+        if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
+            raise IndexModelMismatch(
+                f"The site calibration of the index {self.label} was fitted to another model. "
+                "Build the index again: `flask index build`."
+            )
+        return site
+
+    def refitted(self) -> SiteCalibration | None:
+        """Fit the site calibration anew to the faces that answers may have; None for an older build.
+
+        Raises:
+            IndexDamaged: the build's estimates cannot be read.
+        """
+        base, changes = self.base, self._changes
+        if base.calibration is None:
+            return None
+        fresh = () if self._fresh is None else self._fresh.faces
+        gone = changes.removed
+        built = [
+            None if face_id in gone else one
+            for (face_id, _), one in zip(base.faces.labels(range(base.count)), base.seen_faces(), strict=True)
+        ]
+        seen = [*built, *map(_seen, fresh)]
+        ages = base.faces.ages_years.copy()
+        for face_id, age_years in changes.ages_years.items():
+            if (item := base.faces.item(face_id)) is not None:
+                ages[item] = age_years
+        faces = seen_faces(
+            seen,
+            [*ages.tolist(), *(live.face.age_years for live in fresh)],
+            np.concatenate([base.embeddings(), *(live.embedding[None] for live in fresh)]),
+            base.photos(),
+        )
+        if faces is None:
+            return base.calibration
+        return fit_build(faces, base.manifest.model.sha256).calibration
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:

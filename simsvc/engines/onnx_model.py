@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from simsvc.engines.bundle import Bundle, BundledModel, checked
+from simsvc.engines.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
 from simsvc.engines.onnx_options import session_options
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
 Precision = Literal["served", "fp32"]
-OUTPUTS = ["age_years", "embedding"]
+NAME = "onnxruntime"
 
 
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -46,19 +46,33 @@ class OnnxModel(BundledModel):
         """Load the graph that serves best here, or the fp32 one; or another graph of the same model."""
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
-        self._session = _session(graph or named, threads)
+        graph = graph or named
+        self._engine = f"{NAME} {'fp32' if graph == bundle.graph_path else 'int8'}"
+        self._session = _session(graph, threads)
+        given = {output.name for output in self._session.get_outputs()}
+        self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
         self._after_a_batch = _run_options(*AFTER_A_BATCH)
 
+    @property
+    def engine(self) -> str:
+        """What runs it, and in what numbers."""
+        return self._engine
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether predictions have `age_shares`."""
+        return LATER_OUTPUTS[0] in self._outputs
+
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
+        """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.
 
         Raises:
             BundleDamaged: the model's answer makes no sense.
         """
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         after = self._after_a_batch if len(crops) > 1 else None
-        ages_years, embeddings = self._session.run(OUTPUTS, {"crops": tensor}, after)
-        return checked(self._bundle, ages_years, embeddings)
+        found = self._session.run(self._outputs, {"crops": tensor}, after)
+        return checked(self._bundle, dict(zip(self._outputs, found, strict=True)))
 
 
 def _run_options(name: str, value: str) -> Any:

@@ -14,10 +14,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
@@ -25,23 +27,31 @@ from simsvc.engines.copies import find_copies
 from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
 from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
-from simsvc.engines.face_columns import write_copies
+from simsvc.engines.face_columns import (
+    ESTIMATES,
+    read_estimates,
+    write_copies,
+    write_estimates,
+    write_persons,
+)
 from simsvc.engines.face_journal import FaceJournal
 from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
 from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.steps.face_changes import FaceChanges
-from simsvc.steps.gallery import labels_sha256
+from simsvc.steps.fit_build import fit_build, seen_faces
+from simsvc.steps.gallery import SeenFace, labels_sha256
 from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.steps.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace, SupportScale
+from simsvc.values.site_calibration import SiteCalibration
 
 DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
-ENGINE_LIBRARIES = {"onnx": "onnxruntime", "torch": "torch"}
+ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 """Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
 
 
@@ -53,14 +63,18 @@ class IndexDraft:
         self._gallery = GalleryWriter(folder)
         self.journal = EmbeddedJournal(folder.parent / FILE, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
         self._rows = bytearray()
+        self._seen: list[SeenFace | None] = []
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """What was added so far."""
         return self._gallery.faces
 
-    def add(self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes) -> None:
-        """Append one face with its unit vector, float32 (D,), and its JPEG."""
+    def add(
+        self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
+    ) -> None:
+        """Append one face with its unit vector, float32 (D,), its JPEG, and what the model says of it."""
+        self._seen.append(seen)
         self._gallery.add(face, thumbnail)
         self._rows += embedding.astype(np.float32).tobytes()
 
@@ -73,6 +87,7 @@ class IndexDraft:
         write_copies(self._folder, numbered(photos, len(self.faces)))
         support = measure(embeddings[[items[0] for items in photos]])
         manifest = self._manifest(facts, effort, support, summary(photos, self.faces))
+        manifest = replace(manifest, calibration=self._calibrated(facts.model.sha256, embeddings, photos))
         manifest = manifests.write(self._folder, manifest)
         _place(self._folder, self._folder.parent / manifest.build)
         return manifest
@@ -81,6 +96,18 @@ class IndexDraft:
         """Return the items by the photo that they are cut from."""
         forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
         return find_copies(forest, Gallery(self._folder))
+
+    def _calibrated(
+        self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
+    ) -> SiteCalibration | None:
+        """Fit the site calibration and write the estimates; None where no face has an estimate."""
+        seen = seen_faces(self._seen, [face.age_years for face in self.faces], embeddings, photos)
+        if seen is None:
+            return None
+        fitted = fit_build(seen, model_sha256)
+        write_estimates(self._folder, fitted.estimates_years)
+        write_persons(self._folder, [one.person if one else None for one in self._seen])
+        return fitted.calibration
 
     def _manifest(
         self, facts: BuildFacts, effort: Effort, support: SupportScale | None, copies: NearDuplicates
@@ -197,6 +224,35 @@ class IndexShelf:
             IndexDamaged: they cannot be read.
         """
         return Gallery(self.folder(label))
+
+    def calibration(self, label: str) -> SiteCalibration | None:
+        """Return the latest site calibration of a build, or None for an older build.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: it cannot be read.
+        """
+        return self.face_changes().calibrations.get(label, self.manifest(label).calibration)
+
+    def estimates(self, label: str) -> NDArray[np.float32] | None:
+        """Return the model's estimates of a build's faces, float32 (N, 2), or None for an older build.
+
+        See `face_columns.write_estimates`.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: they cannot be read.
+        """
+        folder = self.folder(label)
+        if ESTIMATES not in self.manifest(label).files:
+            return None
+        try:
+            return read_estimates(folder)
+        except (OSError, ValueError):
+            raise IndexDamaged(
+                f"The estimates of the index build {label} cannot be read. "
+                "Build the index again: `flask index build`."
+            ) from None
 
     def current(self) -> str | None:
         """Return the label of the build in service, or None.

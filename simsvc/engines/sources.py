@@ -149,7 +149,7 @@ def _folder(name: str, path: Path) -> LabelledSource:
 
 def _demo(name: str, path: Path) -> LabelledSource:
     """Read what simsvc ships; of the files beside its faces there is nothing to say."""
-    return replace(_table(name, path, aligned=True), notes=())
+    return replace(_table(name, path, aligned=True), notes=(), composite=True)
 
 
 def _table(name: str, path: Path, *, aligned: bool) -> LabelledSource:
@@ -202,7 +202,7 @@ def _existing(
     for row in rows:
         named = found[row.file]
         if len(named.paths) == 1:
-            photos.append(LabelledPhoto(named.paths[0], row.file, row.age_years))
+            photos.append(LabelledPhoto(named.paths[0], row.file, row.age_years, row.person))
         elif named.paths:
             missing.append(Skipped(row.file, TWO_FILES))
         elif named.other_case is not None:

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from simsvc.engines.bundle import Bundle, BundledModel, checked
+from simsvc.engines.bundle import LATER_OUTPUTS, Bundle, BundledModel, checked
 from simsvc.engines.torch_operators import OPERATORS
 from simsvc.errors import BundleDamaged
 from simsvc.steps.tensor import to_tensor
@@ -67,15 +67,18 @@ class Graph(nn.Module):
             last = self.node_of(last.input_names[0])
         return self.node_of(last.input_names[0]) if last.op_type in NORMALISING else last
 
-    def forward(self, crops: Tensor) -> Tensor:
-        """Return ages in years, float32 (N,), of crops, float32 (N, 3, S, S)."""
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """Return ages in years, float32 (N,), and what of `LATER_OUTPUTS` the graph gives.
+
+        Args:
+            crops: float32 (N, 3, S, S).
+        """
         values: dict[str, Tensor | None] = {"": None, "crops": crops}
         values |= {name: self.get_buffer(buffer) for name, buffer in self._weights.items()}
         for node in self._in_order():
             values[node.output_name] = node(*(values[name] for name in node.input_names))
-        ages = values["age_years"]
-        assert ages is not None  # noqa: S101 - told to mypy; only "" names nothing
-        return ages
+        given = {name: values.get(name) for name in ("age_years", *LATER_OUTPUTS)}
+        return {name: value for name, value in given.items() if value is not None}
 
     def to_device(self, device: torch.device) -> Graph:
         """Move the weights; scalars and whole numbers stay on the CPU, where shapes are worked out."""
@@ -109,27 +112,37 @@ class TorchModel(BundledModel):
             raise _unknown(error) from None
 
     @property
+    def engine(self) -> str:
+        """What runs it, and in what numbers."""
+        return "torch fp32"
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether predictions have `age_shares`."""
+        return any(node.output_name == LATER_OUTPUTS[0] for node in self._graph.nodes.values())
+
+    @property
     def graph(self) -> Graph:
         """The modules, for further hooks."""
         return self._graph
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return age (float32 (N,)) and embedding (float32 (N, D), unit length) of N >= 1 crops of side S.
+        """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.
 
         Raises:
             BundleDamaged: the graph has a form that this engine does not know, or its answer makes no sense.
         """
         tensor = torch.from_numpy(to_tensor(crops, self._bundle.mean, self._bundle.std)).to(self._device)
         try:
-            ages, activations = self._hooked(tensor)
+            given, activations = self._hooked(tensor)
         except NotImplementedError as error:
             raise _unknown(error) from None
-        embeddings = functional.normalize(activations.flatten(1))
-        return checked(self._bundle, ages.cpu().numpy(), embeddings.cpu().numpy())
+        given["embedding"] = functional.normalize(activations.flatten(1))
+        return checked(self._bundle, {name: value.cpu().numpy() for name, value in given.items()})
 
     @torch.inference_mode()
-    def _hooked(self, tensor: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ages and the layer's activations from one pass; no hook is left behind."""
+    def _hooked(self, tensor: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what the graph gives and the layer's activations from one pass; no hook is left behind."""
         caught: list[Tensor] = []
         with (
             self._one_at_a_time,
@@ -137,10 +150,10 @@ class TorchModel(BundledModel):
         ):
             handle = self._layer.register_forward_hook(lambda _module, _inputs, output: caught.append(output))
             try:
-                ages = self._graph(tensor)
+                given = self._graph(tensor)
             finally:
                 handle.remove()
-        return ages, caught[0]
+        return given, caught[0]
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:

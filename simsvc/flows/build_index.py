@@ -16,8 +16,15 @@ from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Outcome
 from simsvc.steps.face_changes import FaceChanges
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource, known_ids, labelled_face
-from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, Skipped, SourceSummary
+from simsvc.steps.gallery import (
+    LabelledPhoto,
+    LabelledSource,
+    SeenFace,
+    known_ids,
+    labelled_face,
+    person_key,
+)
+from simsvc.steps.manifest import BuildFacts, EngineName, Manifest, ModelSummary, Skipped, SourceSummary
 from simsvc.values import FloatVector, LabelledFace
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
@@ -49,8 +56,10 @@ class Draft(Protocol):
         """What was added so far."""
         ...
 
-    def add(self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes) -> None:
-        """Append one face with its unit vector, float32 (D,), and its JPEG."""
+    def add(
+        self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
+    ) -> None:
+        """Append one face with its unit vector, float32 (D,), its JPEG, and what the model says of it."""
         ...
 
     def finish(self, facts: BuildFacts) -> Manifest:
@@ -81,16 +90,18 @@ class BuildRequest:
     Attributes:
         name: of the index.
         sources: whose photos go in.
-        engine: what runs the model: "onnx" or "torch".
+        engine: what runs the model: "onnx" (ONNX Runtime), "openvino" or "torch".
         workers: threads, each of which takes a few photos at a time through all steps.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
+        trained_on: names of the data sets that the model learned from, whose faces say nothing of its errors.
     """
 
     name: str
     sources: tuple[LabelledSource, ...]
-    engine: str = "onnx"
+    engine: EngineName = "onnx"
     workers: int = 2
     decoder: PictureDecoder | None = None
+    trained_on: frozenset[str] = frozenset()
 
 
 def build(  # noqa: PLR0913 - the two callbacks and the switch are named
@@ -154,6 +165,7 @@ def _fill(
         out = [*source.skipped, *(entry for entry in left_out if entry is not None)]
         told.more(len(source.photos) - len(wanted))
         before, whole_picture = len(draft.faces), 0
+        unfit = _unfit(source, request.trained_on)
         work = partial(_embedded, draft.journal, request, source, detector, model)
         for chunk, outcomes in in_order(work, chunks_of(wanted, CHUNK), request.workers):
             for photo, outcome in zip(chunk, outcomes, strict=True):
@@ -162,13 +174,21 @@ def _fill(
                     out.append(Skipped(photo.reference, outcome))
                     continue
                 face = changes.relabelled(labelled_face(source.name, photo))
-                draft.add(face, outcome.embedding, outcome.thumbnail)
+                seen = SeenFace(outcome.estimate_years, person_key(source.name, photo), unfit)
+                draft.add(face, outcome.embedding, outcome.thumbnail, seen)
                 whole_picture += outcome.whole_picture
         summaries.append(SourceSummary(source.name, len(draft.faces) - before, whole_picture))
         skipped += sorted(out, key=lambda entry: entry.reference)
     summary = ModelSummary(model.version, model.sha256, request.engine, model.crop_margin)
     added = _fold_in(draft, request.name, model, changes)
     return BuildFacts(summary, _with_added(summaries, added), tuple(skipped))
+
+
+def _unfit(source: LabelledSource, trained_on: frozenset[str]) -> Literal["composites", "training"] | None:
+    """Return why the model's errors on a source say nothing of those on new faces, or None where they do."""
+    if source.composite:
+        return "composites"
+    return "training" if source.name in trained_on else None
 
 
 class _Told:
@@ -216,7 +236,9 @@ def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) 
     added: Counter[str] = Counter()
     for live in changes.added_to(index_name, model.sha256):
         if live.face.face_id not in there:
-            draft.add(live.face, live.embedding, live.thumbnail)
+            years = live.estimate_years
+            seen = None if years is None else SeenFace(years, live.person)
+            draft.add(live.face, live.embedding, live.thumbnail, seen)
             added[live.face.source] += 1
     return added
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.ports import Detector, Model, PictureDecoder
+from simsvc.steps.chunks import chunks_of
 from simsvc.steps.embedded import Embedded, Outcome
 from simsvc.steps.gallery import LabelledPhoto, LabelledSource
 from simsvc.steps.manifest import Skipped
@@ -22,19 +23,32 @@ def embed(
 ) -> tuple[Outcome, ...]:
     """Decode, detect, crop and embed photos, and return what came of each of them.
 
-    A pass of the model is one face, as in service: on two threads of a Xeon, int8, it takes 5.1 ms of a core,
-    and by eights 5.3, 0.6 of it for memory that a batch fetches and gives back, 180 MB more of it.
+    A pass of the model takes `model.at_once` faces. By ONNX Runtime that is one face, as in service: on two
+    threads of a Xeon, int8, it takes 5.1 ms of a core, and by eights 5.3, 0.6 of it for memory that a batch
+    fetches and gives back, 180 MB more of it.
 
     Raises:
         BundleDamaged: the model's answer makes no sense.
     """
-    return tuple(_embedded(prepare(source, photo, detector, model, decoder), model) for photo in photos)
+    outcomes: list[Outcome] = []
+    for some in chunks_of(photos, model.at_once):
+        prepared = [prepare(source, photo, detector, model, decoder) for photo in some]
+        outcomes += _embedded(prepared, model)
+    return tuple(outcomes)
 
 
-def _embedded(face: PreparedFace | Skipped, model: Model) -> Outcome:
-    if isinstance(face, Skipped):
-        return face.reason
-    return Embedded(model.predict([face.crop]).embeddings[0], face.thumbnail, face.whole_picture)
+def _embedded(prepared: Sequence[PreparedFace | Skipped], model: Model) -> list[Outcome]:
+    crops = [face.crop for face in prepared if not isinstance(face, Skipped)]
+    said = model.predict(crops) if crops else None
+    rows = zip(said.embeddings, said.ages_years.tolist(), strict=True) if said else iter(())
+    outcomes: list[Outcome] = []
+    for face in prepared:
+        if isinstance(face, Skipped):
+            outcomes.append(face.reason)
+        else:
+            embedding, years = next(rows)
+            outcomes.append(Embedded(embedding, face.thumbnail, face.whole_picture, years))
+    return outcomes
 
 
 def key_of(

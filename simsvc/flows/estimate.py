@@ -8,21 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypedDict
 
-from simsvc.errors import FaceError, PhotoError
+from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
+from simsvc.steps.age_prior import AgePrior, estimate_under
 from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crops_of
+from simsvc.steps.calibrated import calibrated
+from simsvc.steps.crop import CROP_MARGIN
 from simsvc.steps.decode import MAX_BYTES, decode
+from simsvc.steps.doubt import answer_of
 from simsvc.steps.explain import explained
 from simsvc.steps.file_names import canonical_name
-from simsvc.steps.quality import measured
+from simsvc.steps.quality import crops_for, measured
 from simsvc.steps.rank import Compared, rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
 from simsvc.steps.upright import looked_at
-from simsvc.values import Declaration, Estimate, RecordedEstimate
+from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2
 """The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
@@ -51,6 +55,7 @@ class Corridor:
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
+        age_prior: how common each age is among the applicants, or None; see `steps.age_prior`.
         one_vote: whether each photo among the labelled faces counts once, and the judged one not at all; not
             so in estimates of earlier models, which are replayed as they were made.
     """
@@ -67,6 +72,7 @@ class Corridor:
     recorded: Callable[[Estimate], None] = _untold
     decoder: PictureDecoder | None = None
     one_vote: bool = True
+    age_prior: AgePrior | None = None
 
 
 class StepTimes:
@@ -150,6 +156,7 @@ def answered(
         index=index.label,
         face_changes=index.face_changes,
         bundle_sha256=corridor.bundle_sha256,
+        engine=corridor.model.engine,
         asked_by=asked_by,
         declared=declared or Declaration(),
     )
@@ -178,10 +185,12 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("pick"):
         photo, picked = right.photo, pick(right.faces)
     with times.step("crop"):
-        sides_px = model.input_px, corridor.rules.quality_px
-        judged, sized = crops_of(photo, picked.face, sides_px, model.crop_margin)
+        near = min(model.crop_margin, CROP_MARGIN)
+        judged, sized = crops_for(
+            photo, picked.face, model.input_px, corridor.rules.quality_px, model.crop_margin
+        )
     with times.step("quality"):
-        quality = measured(sized, photo, picked.face, model.crop_margin, right.turned_deg)
+        quality = measured(sized, photo, picked.face, near, right.turned_deg)
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
@@ -190,7 +199,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
     with times.step("rank"):
         compared = Compared(found)
         if corridor.one_vote:
-            judged_face = JudgedFace(sized, prediction.embeddings[0])
+            judged_face = JudgedFace(judged if near < model.crop_margin else sized, prediction.embeddings[0])
             wanted = max(K, corridor.neighbours)
             compared = one_vote_each(found, asked, wanted, judged_face, index)
         neighbours = rank(compared.neighbours, corridor.neighbours)
@@ -198,7 +207,7 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
         seen = replace(
             blank,
             status="estimated",
-            age_years=float(prediction.ages_years[0]),
+            **_ages(prediction, corridor),
             neighbours=neighbours,
             flags=(*right.flags, *picked.flags),
             quality=quality,
@@ -206,4 +215,47 @@ def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times
             embedding=prediction.embeddings[0],
         )
         rules = corridor.rules.for_gallery(index.count)
-        return explained(seen, compared.neighbours, index.support_scale, rules, compared.left_out)
+        seen = calibrated(seen, compared.neighbours, index.calibration, rules.calibration)
+        return explained(
+            seen, compared.neighbours, index.support_scale, rules, compared.left_out, corridor.age_prior
+        )
+
+
+class _Ages(TypedDict):
+    age_years: float
+    age_prior: AgePriorUse | None
+    doubt: float | None
+
+
+def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
+    """Return the estimate under the prior, where there is one, the use of it, and the doubt.
+
+    Raises:
+        BundleDamaged: there is a prior, and the model gives no distribution.
+    """
+    own_years, answer = float(prediction.ages_years[0]), answer_of(prediction)
+    scale, prior = corridor.rules.doubt, corridor.age_prior
+    doubt = scale.score(answer) if scale and answer else None
+    if prior is None:
+        return {"age_years": own_years, "age_prior": None, "doubt": doubt}
+    if prediction.age_shares is None:
+        raise _prior_unfit()
+    years = estimate_under(prediction.age_shares[0], prior, corridor.model.point)
+    return {"age_years": years, "age_prior": AgePriorUse(prior.text, prior.sha256, own_years), "doubt": doubt}
+
+
+def check_prior(model: Model, prior: AgePrior | None) -> None:
+    """Refuse a prior that the model cannot be asked with.
+
+    Raises:
+        PriorUnfit: there is one, and the model gives no distribution over ages.
+    """
+    if prior is not None and not model.has_distribution:
+        raise _prior_unfit()
+
+
+def _prior_unfit() -> PriorUnfit:
+    return PriorUnfit(
+        "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
+        "Leave it out, or put a model into service that was exported with a distribution."
+    )

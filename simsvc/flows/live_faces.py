@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simsvc.errors import FaceNotFound, FacesRefused
@@ -16,6 +16,7 @@ from simsvc.steps.gallery import LabelledSource, known_ids
 from simsvc.steps.labels import MAX_AGE_YEARS
 from simsvc.steps.manifest import Skipped, split_label
 from simsvc.values import LabelledFace
+from simsvc.values.site_calibration import SiteCalibration
 
 MOST_FACES = 5_000
 """Faces added in one step. Ours: every worker reads them at its next request, in well under a second."""
@@ -47,6 +48,12 @@ class FaceBook(Protocol):
         ...
 
 
+def _none_refitted(change: ChangeSet) -> Mapping[str, SiteCalibration]:
+    """Refit nothing."""
+    del change
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
     """What became of photos that were added.
@@ -74,6 +81,7 @@ class LiveFaces:
         detector: finds the faces.
         model: embeds them.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
+        refit: gives the site calibrations as they are with one more change.
     """
 
     label: Callable[[], str]
@@ -83,6 +91,7 @@ class LiveFaces:
     detector: Detector
     model: Model
     decoder: PictureDecoder | None = None
+    refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = _none_refitted
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
         """Add the labelled faces of a source to the index in service.
@@ -111,7 +120,8 @@ class LiveFaces:
             )
         added = tuple(self._embedded(ready, split_label(label)[0]))
         faces = tuple(live.face for live in added)
-        self.book.put(faces, "add", actor, lambda: self.journal.append(ChangeSet(added=added)))
+        change = self._refitted(ChangeSet(added=added))
+        self.book.put(faces, "add", actor, lambda: self.journal.append(change))
         return AddedFaces(label, faces, (*source.skipped, *skipped))
 
     def relabel(self, face_id: str, age_years: float, actor: str) -> LabelledFace:
@@ -129,7 +139,7 @@ class LiveFaces:
             )
         face = self._there(face_id)
         fresh = LabelledFace(face.face_id, age_years, face.source, face.reference)
-        change = ChangeSet(ages_years={face_id: age_years})
+        change = self._refitted(ChangeSet(ages_years={face_id: age_years}))
         self.book.put([fresh], "relabel", actor, lambda: self.journal.append(change))
         return face
 
@@ -142,9 +152,13 @@ class LiveFaces:
             StoreError: it cannot be put on record.
         """
         face = self._there(face_id)
-        change = ChangeSet(removed=frozenset({face_id}))
+        change = self._refitted(ChangeSet(removed=frozenset({face_id})))
         self.book.put([face], "remove", actor, lambda: self.journal.append(change))
         return face
+
+    def _refitted(self, change: ChangeSet) -> ChangeSet:
+        """Return a change with the site calibration that it leads to: both are on the disk, or neither."""
+        return replace(change, calibrations=self.refit(change))
 
     def _there(self, face_id: str) -> LabelledFace:
         face = self.book.find(face_id)
@@ -178,9 +192,19 @@ class LiveFaces:
     def _embedded(self, ready: Sequence[PreparedFace], index_name: str) -> list[LiveFace]:
         added: list[LiveFace] = []
         for batch in chunks_of(ready, CHUNK):
-            embeddings = self.model.predict([entry.crop for entry in batch]).embeddings
+            said = self.model.predict([entry.crop for entry in batch])
             added += [
-                LiveFace(entry.face, index_name, self.model.sha256, embedding, entry.thumbnail)
-                for entry, embedding in zip(batch, embeddings, strict=True)
+                LiveFace(
+                    entry.face,
+                    index_name,
+                    self.model.sha256,
+                    embedding,
+                    entry.thumbnail,
+                    estimate_years=years,
+                    person=entry.person,
+                )
+                for entry, embedding, years in zip(
+                    batch, said.embeddings, said.ages_years.tolist(), strict=True
+                )
             ]
         return added

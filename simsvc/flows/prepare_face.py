@@ -8,7 +8,7 @@ from simsvc.errors import PhotoError
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.steps.crop import crops_of
 from simsvc.steps.decode import AS_STORED, decode
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face
+from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face, person_key
 from simsvc.steps.manifest import Skipped
 from simsvc.steps.picture import to_jpeg
 from simsvc.steps.upright import looked_at
@@ -27,12 +27,14 @@ class PreparedFace:
         crop: what the model is given.
         thumbnail: the same for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
+        person: as `steps.gallery.person_key` gives it.
     """
 
     face: LabelledFace
     crop: Crop
     thumbnail: bytes
     whole_picture: bool
+    person: str | None = None
 
 
 def prepare(
@@ -70,4 +72,5 @@ def prepare(
         judged,
         to_jpeg(thumbnail.rgb, THUMBNAIL_QUALITY),
         whole_picture=not right.faces,
+        person=person_key(source.name, photo),
     )

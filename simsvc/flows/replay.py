@@ -9,7 +9,7 @@ from typing import Protocol
 
 from simsvc.errors import PhotoDiffers, PhotoNotKept
 from simsvc.flows.estimate import Corridor, answered
-from simsvc.steps.agreement import AGE_TOLERANCE_YEARS, DISTANCE_TOLERANCE, Difference, differences
+from simsvc.steps.agreement import Difference, differences, tolerance
 from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 
@@ -119,12 +119,14 @@ def describe_replay(replay: Replay) -> dict[str, object]:
         "id": replay.recorded.id,
         "agrees": replay.agrees,
         "differences": [asdict(entry) for entry in replay.differences],
-        "tolerance": {"age_years": AGE_TOLERANCE_YEARS, "distance": DISTANCE_TOLERANCE},
+        "tolerance": asdict(tolerance(replay.recorded.estimate, replay.replayed)),
         "photo": "kept" if replay.kept_photo else "sent",
         "model": replay.recorded.estimate.model,
         "model_sha256": replay.recorded.estimate.model_sha256,
         "index": replay.recorded.estimate.index,
         "face_changes": replay.recorded.estimate.face_changes,
+        "engine": replay.replayed.engine,
+        "recorded_engine": replay.recorded.estimate.engine,
         "erased_faces": list(replay.erased),
         "recorded": _figures(replay.recorded.estimate),
         "replayed": _figures(replay.replayed),

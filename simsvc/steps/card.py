@@ -75,6 +75,8 @@ class ModelPage:
         plots: name to caption.
         sources: data sets the model was trained on.
         states_terms: whether the parts say the terms of the data.
+        engine: what runs the model.
+        age_prior: over ages, that estimates take into account; empty for none.
     """
 
     version: str
@@ -84,6 +86,8 @@ class ModelPage:
     plots: Mapping[str, str]
     sources: tuple[str, ...] = ()
     states_terms: bool = False
+    engine: str = ""
+    age_prior: str = ""
 
 
 def card_parts(card: Mapping[str, Any]) -> tuple[Part, ...]:

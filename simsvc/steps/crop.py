@@ -62,6 +62,20 @@ def crops_of(
     return tuple(made[size_px] for size_px in sizes_px)
 
 
+def middle(crop: Crop, margin: float, inner_margin: float) -> Crop:
+    """Return the middle of a crop: what a crop of a smaller margin shows, pixel by pixel.
+
+    Args:
+        crop: uint8 (S, S, 3).
+        margin: of the crop.
+        inner_margin: of the result, at most `margin`; its side is S * inner_margin / margin, rounded.
+    """
+    size_px = crop.rgb.shape[0]
+    inner_px = round(size_px * inner_margin / margin)
+    edge = (size_px - inner_px) // 2
+    return Crop(np.ascontiguousarray(crop.rgb[edge : edge + inner_px, edge : edge + inner_px]))
+
+
 def cut(rgb: RgbImage, left: float, top: float, side: float, size_px: int) -> RgbImage:
     """Cut a square with fractional corner and side (pixels of `rgb`) and resize it to `size_px`."""
     edges = _edges_px(left, top, side)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from simsvc.values import Decision, Estimate, Evidence, Neighbour, Quality, RecordedEstimate
+from simsvc.steps.calibrated import calibration_sentence
+from simsvc.values import (
+    AgePriorUse,
+    AppliedCalibration,
+    Decision,
+    Estimate,
+    Evidence,
+    Neighbour,
+    Quality,
+    RecordedEstimate,
+)
 
 _MEASURES = tuple(field.name for field in fields(Quality))
 
@@ -33,10 +43,12 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "code": estimate.code,
         "sentence": estimate.sentence,
         "age_years": None if estimate.age_years is None else round(estimate.age_years, 2),
+        "raw_age_years": None if estimate.raw_age_years is None else round(estimate.raw_age_years, 2),
         "interval_years": [round(end, 2) for end in estimate.interval_years]
         if estimate.interval_years
         else None,
         "coverage": estimate.coverage,
+        "calibration": _calibration(estimate.calibration) if estimate.calibration else None,
         "refer": estimate.refer,
         "refer_reason": estimate.refer_reason,
         "evidence": _evidence(estimate.evidence) if estimate.evidence else None,
@@ -47,6 +59,9 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "model": estimate.model,
         "model_sha256": estimate.model_sha256,
         "index": estimate.index,
+        "engine": estimate.engine,
+        "age_prior": _age_prior(estimate.age_prior) if estimate.age_prior else None,
+        "doubt": None if estimate.doubt is None else round(estimate.doubt, 4),
         "ms": estimate.ms,
     }
 
@@ -64,6 +79,14 @@ def describe_decision(made: Decision) -> dict[str, object]:
     }
 
 
+def _age_prior(used: AgePriorUse) -> dict[str, object]:
+    return {
+        "ages": used.ages,
+        "sha256": used.sha256,
+        "model_age_years": round(used.model_age_years, 2),
+    }
+
+
 def _evidence(evidence: Evidence) -> dict[str, object]:
     return {
         "neighbours_age_years": round(evidence.neighbours_age_years, 2),
@@ -72,8 +95,26 @@ def _evidence(evidence: Evidence) -> dict[str, object]:
     }
 
 
+def _calibration(applied: AppliedCalibration) -> dict[str, object]:
+    return {
+        "method": applied.method,
+        "reason": applied.reason,
+        "faces": applied.faces,
+        "persons": applied.persons,
+        "bias_years": round(applied.bias_years, 2),
+        "shift_years": round(applied.shift_years, 2),
+        "cover": round(applied.cover, 4),
+        "sentence": calibration_sentence(applied),
+    }
+
+
 def _quality(quality: Quality) -> dict[str, object]:
     return {name: getattr(quality, name) for name in _MEASURES}
+
+
+def estimated_age(near: Neighbour) -> float | None:
+    """Return the model's estimate of a neighbour, rounded, or None where it is not known."""
+    return None if near.estimated_age_years is None else round(near.estimated_age_years, 2)
 
 
 def _neighbour(near: Neighbour) -> dict[str, object]:
@@ -81,4 +122,5 @@ def _neighbour(near: Neighbour) -> dict[str, object]:
         "face_id": near.face_id,
         "age_years": round(near.age_years, 2),
         "similarity": round(near.similarity, 4),
+        "estimated_age_years": estimated_age(near),
     }

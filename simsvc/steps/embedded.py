@@ -11,8 +11,8 @@ import numpy as np
 from simsvc.values import FloatVector
 
 _SKIPPED, _FACE, _WHOLE = 0, 1, 2
-_HEAD = struct.Struct("<BHI")
-"""Kind of outcome; D or, of what was skipped, 0; bytes of the thumbnail or of the reason."""
+_HEAD = struct.Struct("<BHIf")
+"""Kind of outcome; D or, of what was skipped, 0; bytes of the thumbnail or of the reason; years."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +23,13 @@ class Embedded:
         embedding: float32 (D,), unit length.
         thumbnail: what the model saw, for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
+        estimate_years: the model's own of its age, as float32 has it.
     """
 
     embedding: FloatVector
     thumbnail: bytes
     whole_picture: bool
+    estimate_years: float
 
 
 Outcome = Embedded | str
@@ -44,7 +46,7 @@ def from_bytes(data: bytes) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     at = 0
     while at < len(data):
-        kind, dims, size = _HEAD.unpack_from(data, at)
+        kind, dims, size, years = _HEAD.unpack_from(data, at)
         vector = at + _HEAD.size
         text = vector + 4 * dims
         said = data[text : text + size]
@@ -52,7 +54,7 @@ def from_bytes(data: bytes) -> tuple[Outcome, ...]:
             outcomes.append(said.decode())
         else:
             embedding = np.frombuffer(data, dtype="<f4", count=dims, offset=vector).astype(np.float32)
-            outcomes.append(Embedded(embedding, said, whole_picture=kind == _WHOLE))
+            outcomes.append(Embedded(embedding, said, kind == _WHOLE, years))
         at = text + size
     return tuple(outcomes)
 
@@ -60,8 +62,8 @@ def from_bytes(data: bytes) -> tuple[Outcome, ...]:
 def _packed(outcome: Outcome) -> bytes:
     if isinstance(outcome, str):
         reason = outcome.encode()
-        return _HEAD.pack(_SKIPPED, 0, len(reason)) + reason
+        return _HEAD.pack(_SKIPPED, 0, len(reason), 0.0) + reason
     vector = outcome.embedding.astype("<f4").tobytes()
     kind = _WHOLE if outcome.whole_picture else _FACE
-    head = _HEAD.pack(kind, len(outcome.embedding), len(outcome.thumbnail))
+    head = _HEAD.pack(kind, len(outcome.embedding), len(outcome.thumbnail), outcome.estimate_years)
     return head + vector + outcome.thumbnail

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from simsvc.steps.age_prior import AgePrior
 from simsvc.steps.flags import (
+    DOUBTFUL,
     FEW_REFERENCE_FACES,
     NEIGHBOURS_DISAGREE,
+    OUTSIDE_THE_PRIOR,
     PHOTO_IN_GALLERY,
     UNLIKE_THE_GALLERY,
 )
@@ -144,20 +147,26 @@ def explained(
     scale: SupportScale | None,
     rules: Rules,
     left_out: LeftOut = NOTHING,
+    prior: AgePrior | None = None,
 ) -> Estimate:
     """Return an estimate with all that can be said about it: interval, evidence, support, flags, referral.
 
     Args:
-        seen: age, neighbours, quality and the flags so far.
+        seen: age, neighbours, quality, the flags so far, and the range where a site calibration gave it.
         found: all faces that may be compared, nearest first, of which `seen` has those that are shown.
         scale: of the index.
         rules: of the model.
         left_out: faces that were found and may not be compared.
+        prior: over ages, where `seen.age_years` rests on one: the range keeps to its ages.
     """
     age_years = seen.age_years
     assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
     calibration = rules.calibration
-    range_years = interval(age_years, calibration) if calibration else None
+    range_years, coverage = seen.interval_years, seen.coverage
+    if range_years is None and calibration:
+        range_years, coverage = interval(age_years, calibration), calibration.coverage
+    if range_years and prior:
+        range_years = prior.within(range_years)
     few = len(found) < FEW
     explanation = None if few else explain(age_years, seen.neighbours)
     bearing = explanation.sentence if explanation else few_sentence(seen.neighbours)
@@ -167,7 +176,13 @@ def explained(
         and range_years is not None
         and contradicts(explanation.neighbours_age_years, range_years, seen.neighbours)
     )
-    severe = (*rules.severe_flags(seen.quality, share), *([NEIGHBOURS_DISAGREE] if disagree else []))
+    unsure = {
+        NEIGHBOURS_DISAGREE: disagree,
+        DOUBTFUL: rules.is_doubtful(seen.doubt),
+        OUTSIDE_THE_PRIOR: _is_outside(seen, prior),
+    }
+    unsure_flags = [flag for flag, raised in unsure.items() if raised]
+    severe = (*rules.severe_flags(seen.quality, share), *unsure_flags)
     evidence_flags = _evidence_flags(left_out, few=few)
     raised = (*seen.flags, *evidence_flags, *_support_flags(share), *_quality_flags(seen, rules), *severe)
     flags = tuple(dict.fromkeys(raised))
@@ -175,12 +190,17 @@ def explained(
         seen,
         sentence=" ".join([*left_out_sentences(left_out), bearing]),
         interval_years=range_years,
-        coverage=calibration.coverage if calibration else None,
+        coverage=coverage,
         evidence=explanation.evidence if explanation else None,
         support=share,
         flags=flags,
         refer_reason=rules.refer_reason(flags, severe),
     )
+
+
+def _is_outside(seen: Estimate, prior: AgePrior | None) -> bool:
+    used = seen.age_prior
+    return prior is not None and used is not None and not prior.allows(used.model_age_years)
 
 
 def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:

@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from simsvc.errors import IndexDamaged
+from simsvc.steps.site_calibration import document as calibration_document
+from simsvc.steps.site_calibration import parsed
 from simsvc.values import FloatVector, LabelledFace
+from simsvc.values.site_calibration import SiteCalibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +34,8 @@ class LiveFace:
         model_sha256: of the model that embedded it: it is searched beside builds of that model only.
         embedding: float32 (D,), unit length.
         thumbnail: JPEG bytes.
+        estimate_years: that model's estimate of its age; None where it was added by an older version.
+        person: as `steps.gallery.person_key` gives it.
     """
 
     face: LabelledFace
@@ -38,6 +43,8 @@ class LiveFace:
     model_sha256: str
     embedding: FloatVector
     thumbnail: bytes
+    estimate_years: float | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +56,14 @@ class ChangeSet:
         ages_years: face id to new label.
         removed: ids of faces that are in no answer from now on.
         erased: ids of faces of which nothing is kept.
+        calibrations: "name/build" to the site calibration as it is with this set.
     """
 
     added: tuple[LiveFace, ...] = ()
     ages_years: Mapping[str, float] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def without(self, erased: frozenset[str]) -> ChangeSet:
         """Return the set as it may be kept after those faces were erased."""
@@ -76,6 +85,7 @@ class FaceChanges:
         ages_years: face id to latest label, of faces that were relabelled.
         removed: ids of faces that no answer may have; the erased among them.
         erased: ids of faces of which nothing may be shown either.
+        calibrations: "name/build" to its latest site calibration, where faces were changed since the build.
     """
 
     number: int = 0
@@ -83,6 +93,7 @@ class FaceChanges:
     ages_years: Mapping[str, float] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
+    calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def added_to(self, index_name: str, model_sha256: str) -> tuple[LiveFace, ...]:
         """Return the faces that were added to an index and not removed, in order of source and reference."""
@@ -110,17 +121,19 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
     erased = frozenset[str]().union(*(one.erased for one in sets))
     live: dict[str, LiveFace] = {}
     ages_years: dict[str, float] = {}
+    calibrations: dict[str, SiteCalibration] = {}
     removed = erased
     for one in sets[:number]:
         live |= {added.face.face_id: added for added in one.added}
         ages_years |= one.ages_years
         removed |= one.removed
+        calibrations |= one.calibrations
     for face_id in live.keys() & ages_years.keys():
         live[face_id] = replace(
             live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
         )
     kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
-    return FaceChanges(number, kept, ages_years, removed, erased)
+    return FaceChanges(number, kept, ages_years, removed, erased, calibrations)
 
 
 def to_line(changes: ChangeSet) -> str:
@@ -130,6 +143,7 @@ def to_line(changes: ChangeSet) -> str:
         "relabel": dict(changes.ages_years),
         "remove": sorted(changes.removed),
         "erase": sorted(changes.erased),
+        "calibrate": {label: calibration_document(site) for label, site in changes.calibrations.items()},
     }
     text = json.dumps(
         {name: part for name, part in document.items() if part}, sort_keys=True, separators=(",", ":")
@@ -163,6 +177,7 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
             {str(face_id): float(age) for face_id, age in document.get("relabel", {}).items()},
             frozenset(document.get("remove", ())),
             frozenset(document.get("erase", ())),
+            {label: parsed(site) for label, site in document.get("calibrate", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise IndexDamaged(
@@ -173,6 +188,7 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
 
 def _live_document(live: LiveFace) -> dict[str, Any]:
     face = live.face
+    later = {"estimate": live.estimate_years, "person": live.person}
     return {
         "face_id": face.face_id,
         "age_years": face.age_years,
@@ -182,6 +198,7 @@ def _live_document(live: LiveFace) -> dict[str, Any]:
         "model": live.model_sha256,
         "embedding": base64.b64encode(live.embedding.astype("<f4").tobytes()).decode(),
         "thumbnail": base64.b64encode(live.thumbnail).decode(),
+        **{name: value for name, value in later.items() if value is not None},
     }
 
 
@@ -193,4 +210,6 @@ def _live(entry: dict[str, Any]) -> LiveFace:
         entry["model"],
         embedding.astype(np.float32),
         base64.b64decode(entry["thumbnail"], validate=True),
+        entry.get("estimate"),
+        entry.get("person"),
     )

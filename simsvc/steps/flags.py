@@ -11,6 +11,8 @@ TURNED_UPRIGHT = "turned_upright"
 PHOTO_IN_GALLERY = "photo_in_gallery"
 FEW_REFERENCE_FACES = "few_reference_faces"
 NEIGHBOURS_DISAGREE = "neighbours_disagree"
+DOUBTFUL = "doubtful"
+OUTSIDE_THE_PRIOR = "outside_the_prior"
 
 FLAGS: Mapping[str, str] = {
     OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
@@ -35,6 +37,10 @@ FLAGS: Mapping[str, str] = {
     NEIGHBOURS_DISAGREE: (
         "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "
         "Compare the faces and their labels."
+    ),
+    DOUBTFUL: "The model is unsure about this face; a person should decide.",
+    OUTSIDE_THE_PRIOR: (
+        "The model's own estimate lies outside the ages that are expected here; a person should decide."
     ),
     "blurred": "The face is blurred. Use a sharper photo.",
     "too_dark": "The face is too dark. Use a photo taken in better light.",

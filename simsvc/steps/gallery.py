@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from simsvc.steps.boxes import pick_labelled
 from simsvc.steps.manifest import Skipped
@@ -21,11 +22,13 @@ class LabelledPhoto:
         path: where it lies; never part of anything that is kept.
         reference: its name inside the source.
         age_years: the label.
+        person: name that photos of one person share in the source, or None.
     """
 
     path: Path
     reference: str
     age_years: float
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class LabelledSource:
         photos: in order of reference.
         skipped: what the source lists but cannot be used.
         notes: what people are told of the rest of the folder, a line each; no build holds it.
+        composite: whether every photo is an average of several people, who are no real person together.
     """
 
     name: str
@@ -45,6 +49,29 @@ class LabelledSource:
     photos: tuple[LabelledPhoto, ...]
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    composite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """What a build knows of a face for the site calibration.
+
+    Attributes:
+        estimate_years: the model's own.
+        person: as `person_key` gives it, or None: the face is the only one of its person.
+        unfit: why its error says nothing of the model's: "composites" or "training"; None where it does.
+    """
+
+    estimate_years: float
+    person: str | None = None
+    unfit: Literal["composites", "training"] | None = None
+
+
+def person_key(source: str, photo: LabelledPhoto) -> str | None:
+    """Return what tells the person of a photo from others, a digest: names are kept nowhere."""
+    if photo.person is None:
+        return None
+    return "p" + hashlib.sha256(f"{source}/{photo.person}".encode()).hexdigest()[:16]
 
 
 def labelled_face(source: str, photo: LabelledPhoto) -> LabelledFace:

@@ -8,11 +8,23 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from simsvc.values import LATER_MEASURES, Decision, Estimate, Quality, RecordedEstimate
+from simsvc.values import (
+    LATER_FACTS,
+    LATER_MEASURES,
+    Decision,
+    Estimate,
+    Neighbour,
+    Quality,
+    RecordedEstimate,
+)
 
 _NEVER_READ_BACK = {"embedding": None}
 _APART = frozenset({"crop", "photo", *_NEVER_READ_BACK})
-_ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {Quality: LATER_MEASURES}
+_ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {
+    Quality: LATER_MEASURES,
+    Estimate: LATER_FACTS,
+    Neighbour: frozenset({"estimated_age_years"}),
+}
 """Fields that were added since the first records were logged, so that the log of those still fits."""
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 

@@ -6,11 +6,13 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from simsvc.errors import BuildNotFound, IndexDamaged
+from simsvc.errors import BuildNotFound, IndexDamaged, IndexModelMismatch
 from simsvc.steps.near_duplicates import LabelledCopy, NearDuplicates
+from simsvc.steps.site_calibration import parsed
 from simsvc.values import Recall, SupportScale
+from simsvc.values.site_calibration import SiteCalibration
 
 FORMAT = 1
 """Number of the folder's layout; another number is refused."""
@@ -18,6 +20,8 @@ METRIC: Final = "angular"
 """Annoy's name for the distance sqrt(2 (1 - cosine)). Source: Annoy's README."""
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 BUILD_PATTERN = re.compile(r"b-[0-9a-f]{12}")
+EngineName = Literal["onnx", "openvino", "torch"]
+"""What may run the model in a build; "onnx" is ONNX Runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class ModelSummary:
     Attributes:
         version: short name of the bundle.
         sha256: its identity.
-        engine: what ran it, "onnx" or "torch".
+        engine: what ran it, "onnx" (ONNX Runtime), "openvino" or "torch".
         crop_margin: side of the crops it was given, over the longer side of the detector's box.
     """
 
@@ -103,6 +107,7 @@ class Manifest:
         recall: share of the truly nearest faces that a search finds, 0..1; None where it was never measured.
         measured: how it was measured; None in a build of before, whose trees and search_k were fixed.
         copies: which faces are cut from one photo; None where that was never looked for.
+        calibration: what the faces say of the model's errors; None in older builds.
     """
 
     name: str
@@ -120,6 +125,7 @@ class Manifest:
     recall: float | None = None
     measured: Recall | None = None
     copies: NearDuplicates | None = None
+    calibration: SiteCalibration | None = None
 
     @property
     def label(self) -> str:
@@ -158,6 +164,7 @@ def from_json(text: str) -> Manifest:
 
     Raises:
         IndexDamaged: it is no manifest of this format, or its id is not that of its content.
+        IndexModelMismatch: its site calibration is of another model than its faces.
     """
     try:
         manifest = _manifest(json.loads(text))
@@ -166,12 +173,22 @@ def from_json(text: str) -> Manifest:
             "The index build's manifest.json cannot be understood. "
             "Build the index again: `flask index build`."
         ) from None
+    _check_calibrated(manifest)
     if sealed(manifest).build != manifest.build:
         raise IndexDamaged(
             "The index build's manifest.json was changed after the build. "
             "Build the index again: `flask index build`."
         )
     return manifest
+
+
+def _check_calibrated(manifest: Manifest) -> None:
+    calibration = manifest.calibration
+    if calibration is not None and calibration.model_sha256 != manifest.model.sha256:
+        raise IndexModelMismatch(
+            "The index build's site calibration was fitted to another model than its faces were. "
+            "Build the index again: `flask index build`."
+        )
 
 
 def split_label(label: str) -> tuple[str, str]:
@@ -188,7 +205,7 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
-    for later in ("support", "recall", "measured", "copies"):
+    for later in ("support", "recall", "measured", "copies", "calibration"):
         if fields[later] is None:
             del fields[later]  # so that the id of an older build stays that of its content
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
@@ -211,6 +228,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         fields["measured"] = Recall(**fields.pop("measured"))
     if "copies" in fields:
         fields["copies"] = _copies(fields.pop("copies"))
+    if "calibration" in fields:
+        fields["calibration"] = parsed(fields.pop("calibration"))
     if "recall" in fields and not 0.0 <= fields["recall"] <= 1.0:
         raise ValueError("no share")
     manifest = Manifest(**fields)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.steps.border import border_gap, box_outside, crop_outside
-from simsvc.steps.crop import CROP_MARGIN, crop_of
+from simsvc.steps.crop import CROP_MARGIN, crop_of, crops_of, middle
 from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
 SIDE_PX = 160
@@ -68,8 +68,31 @@ turned up or down limit nothing: no value of them goes with larger errors (`pyth
 
 
 def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN, side_px: int = SIDE_PX) -> Quality:
-    """Measure the face's crop, cut as the model's but `side_px` wide, its box, and its landmarks."""
-    return measured(crop_of(photo, face, side_px, margin), photo, face, margin)
+    """Measure the face's crop, cut as the model's but `side_px` wide, its box, and its landmarks.
+
+    Where a model sees more than `CROP_MARGIN`, quality is that of the face without what surrounds it.
+    """
+    near = min(margin, CROP_MARGIN)
+    return measured(crop_of(photo, face, side_px, near), photo, face, near)
+
+
+def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: float) -> tuple[Crop, Crop]:
+    """Return the crop that a model judges and the one that `measured` takes, cut out once where that can be.
+
+    Args:
+        photo: that shows the face.
+        face: in pixels of the photo.
+        input_px: side of the model's crop.
+        side_px: side of the crop that is measured.
+        margin: of the model's crop.
+    """
+    if margin <= CROP_MARGIN:
+        judged, sized = crops_of(photo, face, (input_px, side_px), margin)
+        return judged, sized
+    judged = crop_of(photo, face, input_px, margin)
+    if round(input_px * CROP_MARGIN / margin) == side_px:
+        return judged, middle(judged, margin, CROP_MARGIN)
+    return judged, crop_of(photo, face, side_px)
 
 
 def measured(

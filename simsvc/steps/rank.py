@@ -59,7 +59,10 @@ def rank(found: Sequence[Neighbour], count: int) -> tuple[Neighbour, ...]:
         if near.face_id not in seen and not _same_photo(near, ranked):
             ranked.append(near)
         seen.add(near.face_id)
-    return tuple(Neighbour(near.face_id, near.age_years, near.distance) for near in ranked[:count])
+    return tuple(
+        Neighbour(near.face_id, near.age_years, near.distance, estimated_age_years=near.estimated_age_years)
+        for near in ranked[:count]
+    )
 
 
 def compare(found: Sequence[Neighbour], is_own: Callable[[Neighbour], bool]) -> Compared:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simsvc.errors import BundleDamaged
+from simsvc.steps.doubt import Doubt, parse_doubt
 from simsvc.steps.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
 from simsvc.steps.interval import Calibration, parse_calibration
 from simsvc.steps.quality import FORMER_SIDE_PX, LIMITS, SIDE_PX, quality_flags
@@ -36,6 +37,7 @@ class Rules:
             of `thresholds`, beyond which the flag is raised and a person should judge instead.
         gallery_faces: how many labelled faces the least support was measured against.
         quality_px: side of the crops on which quality is measured, as it was for the bounds.
+        doubt: ranks estimates by how far off they may be, or None.
     """
 
     calibration: Calibration | None = None
@@ -44,6 +46,11 @@ class Rules:
     withhold_beyond: Mapping[str, float] = field(default_factory=dict)
     gallery_faces: int = 0
     quality_px: int = SIDE_PX
+    doubt: Doubt | None = None
+
+    def is_doubtful(self, score: float | None) -> bool:
+        """Say whether a score of `doubt` is so high that a person should decide."""
+        return self.doubt is not None and score is not None and score > self.doubt.threshold
 
     def for_gallery(self, faces: int) -> Rules:
         """Return the rules where the index has so many faces.
@@ -76,7 +83,7 @@ class Rules:
 
 
 def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
-    """Read `calibration`, `quality` and `withhold` of model.json, each of which may be absent.
+    """Read `calibration`, `quality`, `withhold` and `doubt` of model.json, each of which may be absent.
 
     `withhold` is a list of flags, or a table of bounds as `quality` is.
 
@@ -90,12 +97,13 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     calibration = parse_calibration(raw["calibration"], model_sha256) if "calibration" in raw else None
     thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)
     side_px = _side_px(raw.get("quality"))
+    doubt = parse_doubt(raw["doubt"], model_sha256) if "doubt" in raw else None
     withhold = raw.get("withhold")
     if isinstance(withhold, dict):
         beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)
         faces = _whole(GALLERY_FACES, withhold.get(GALLERY_FACES, 0))
-        return Rules(calibration, thresholds, (), beyond, faces, side_px)
-    return Rules(calibration, thresholds, _flags(withhold), quality_px=side_px)
+        return Rules(calibration, thresholds, (), beyond, faces, side_px, doubt)
+    return Rules(calibration, thresholds, _flags(withhold), quality_px=side_px, doubt=doubt)
 
 
 def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str, float]:

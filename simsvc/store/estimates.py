@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
@@ -15,7 +15,17 @@ from simsvc.store.database import Database
 from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
-from simsvc.values import Declaration, Estimate, Evidence, Neighbour, Quality, RecordedEstimate, Status
+from simsvc.values import (
+    AgePriorUse,
+    AppliedCalibration,
+    Declaration,
+    Estimate,
+    Evidence,
+    Neighbour,
+    Quality,
+    RecordedEstimate,
+    Status,
+)
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
 Beside = Callable[[Session, str], None]
@@ -141,14 +151,42 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
         index=row.index_label,
         face_changes=row.face_changes or 0,
         bundle_sha256=row.bundle_sha256,
+        **_made_with(row.made_with or {}),
         ms=dict(row.ms),
         asked_by=row.asked_by,
         declared=Declaration(row.case_reference, row.birth_date, row.photo_date),
     )
 
 
+class _MadeWith(TypedDict, total=False):
+    engine: str
+    age_prior: AgePriorUse
+    doubt: float
+    raw_age_years: float
+    calibration: AppliedCalibration
+
+
+def _made_with(held: Mapping[str, Any]) -> _MadeWith:
+    """Return the facts of `LATER_FACTS` that a row has."""
+    found: _MadeWith = {}
+    if "engine" in held:
+        found["engine"] = held["engine"]
+    if "age_prior" in held:
+        found["age_prior"] = AgePriorUse(**held["age_prior"])
+    if "doubt" in held:
+        found["doubt"] = held["doubt"]
+    if "raw_age_years" in held:
+        found["raw_age_years"] = held["raw_age_years"]
+    if "calibration" in held:
+        found["calibration"] = AppliedCalibration(**held["calibration"])
+    return found
+
+
 def _neighbours(row: EstimateRow) -> Iterator[Neighbour]:
-    return (Neighbour(near.face_id, near.age_years, near.distance) for near in row.neighbours)
+    return (
+        Neighbour(near.face_id, near.age_years, near.distance, estimated_age_years=near.estimated_age_years)
+        for near in row.neighbours
+    )
 
 
 def _interval(row: EstimateRow) -> tuple[float, float] | None:

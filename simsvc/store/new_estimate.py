@@ -16,7 +16,7 @@ from simsvc.steps.picture import to_png
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
 from simsvc.store.prepared import insertion
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow
-from simsvc.values import Estimate
+from simsvc.values import LATER_FACTS, Estimate
 
 PHOTO_NAME_CHARACTERS = 255
 _ESTIMATE = insertion(EstimateRow, made="sequence")
@@ -73,7 +73,8 @@ class NewRows:
         if near:
             ranked = enumerate(near, 1)
             _NEIGHBOURS.insert_all(
-                connection, [{"estimate": number, "rank": rank, **one} for rank, one in ranked]
+                connection,
+                [{"estimate": number, "rank": rank, **_NO_ESTIMATE, **one} for rank, one in ranked],
             )
         if self.png is not None:
             _CROP.insert(connection, {"estimate": number, "png": self.png})
@@ -88,6 +89,7 @@ _ALIKE = (
     *("status", "code", "sentence", "photo_name", "photo_sha256", "age_years", "coverage", "support"),
     *("refer_reason", "quality", "flags", "model_sha256", "face_changes", "bundle_sha256", "ms", "asked_by"),
 )
+_NO_ESTIMATE = {"estimated_age_years": None}
 """Facts that stand in the row as the log has them."""
 
 
@@ -96,6 +98,7 @@ def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     evidence, declared = estimate.evidence, estimate.declared
     return {
         **{name: facts[name] for name in _ALIKE},
+        "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
         "interval_low_years": low,
         "interval_high_years": high,
         "neighbours_age_years": evidence.neighbours_age_years if evidence else None,

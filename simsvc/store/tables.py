@@ -116,6 +116,8 @@ class EstimateRow(Table):
     face_changes: Mapped[int | None]
     """How many sets of face changes lay over the build; empty in rows of older versions, which had none."""
     bundle_sha256: Mapped[str | None] = mapped_column(String(64))
+    made_with: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of `values.LATER_FACTS`, those that are not None; empty in rows of older versions."""
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the account. No foreign key: records outlive accounts."""
@@ -144,6 +146,7 @@ class NeighbourRow(Table):
     face_id: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float]
     distance: Mapped[float]
+    estimated_age_years: Mapped[float | None]
 
 
 class CropRow(Table):

@@ -1,7 +1,17 @@
 """The nouns of the corridor: frozen values that validate themselves."""
 
 from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
-from simsvc.values.answers import LATER_MEASURES, Estimate, Evidence, Quality, RecordedEstimate, Status
+from simsvc.values.answers import (
+    LATER_FACTS,
+    LATER_MEASURES,
+    AgePriorUse,
+    AppliedCalibration,
+    Estimate,
+    Evidence,
+    Quality,
+    RecordedEstimate,
+    Status,
+)
 from simsvc.values.batches import (
     Batch,
     BatchNotes,
@@ -32,8 +42,11 @@ from simsvc.values.photos import Decoded, DecodeRequest, Levels, Photo, RgbImage
 __all__ = [
     "DECISION_KINDS",
     "EVERY_FACE",
+    "LATER_FACTS",
     "LATER_MEASURES",
     "ROLES",
+    "AgePriorUse",
+    "AppliedCalibration",
     "Batch",
     "BatchNotes",
     "BatchPhoto",

@@ -74,6 +74,48 @@ LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border
 
 
 @dataclass(frozen=True, slots=True)
+class AgePriorUse:
+    """That an estimate rests on a prior over ages, too.
+
+    Attributes:
+        ages: the prior, as `steps.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
+        sha256: of that text.
+        model_age_years: the model's own estimate, without the prior.
+    """
+
+    ages: str
+    sha256: str
+    model_age_years: float
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedCalibration:
+    """What the site calibration of the index build did to an estimate.
+
+    Attributes:
+        method: "none", "curve", "local" or "curve+local"; see `steps.site_calibration`.
+        reason: why there is no calibration, as a code; None where there is one.
+        faces: real reference faces it rests on, or that there are.
+        persons: how many people they show.
+        bias_years: how much too old the model reads them on average.
+        shift_years: what was added to the model's estimate.
+        cover: how far the reference faces cover this estimate, 0..1; at 0 nothing was corrected.
+    """
+
+    method: str
+    reason: str | None
+    faces: int
+    persons: int
+    bias_years: float
+    shift_years: float
+    cover: float
+
+
+LATER_FACTS = frozenset({"engine", "age_prior", "doubt", "raw_age_years", "calibration"})
+"""Of `Estimate`, what the first records did not have: the log leaves out those that are None."""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One answer, as it is recorded and shown.
 
@@ -84,7 +126,7 @@ class Estimate:
         code: stable code of the refusal, or None.
         sentence: what a person should read: why the photo was refused and what to do, or how far the nearest
             labelled faces agree with the estimate.
-        age_years: the model's estimate, or None.
+        age_years: the estimate, corrected by the site calibration where there is one, or None.
         interval_years: (low, high) around the estimate, or None where the model has no calibration.
         coverage: share of faces whose age such an interval holds, or None like the interval.
         neighbours: nearest first.
@@ -99,12 +141,19 @@ class Estimate:
         index: "name/build" of the index.
         face_changes: how many sets of face changes lay over that build.
         bundle_sha256: of the model's model.json, which vouches for its every file; None in older records.
+        engine: what ran the model, and in what numbers, such as "openvino int8"; None in older records, which
+            ONNX Runtime made.
+        age_prior: the prior over ages that the estimate rests on, too, or None.
+        doubt: how likely it is to be far off, see `steps.doubt`; None for a model without that measure.
         ms: milliseconds by step.
         crop: what was judged, or None.
         embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
         asked_by: public id of the account that asked, "token:<id>" of the program, or None for a command.
         declared: what the applicant's file says.
         photo: the upload's bytes where photos are kept, for the recorder; never read back into this value.
+        raw_age_years: the model's own estimate; None, like the next, where the index build has no site
+            calibration, as older ones.
+        calibration: what the site calibration did.
     """
 
     photo_name: str
@@ -126,12 +175,17 @@ class Estimate:
     index: str | None = None
     face_changes: int = 0
     bundle_sha256: str | None = None
+    engine: str | None = None
+    age_prior: AgePriorUse | None = None
+    doubt: float | None = None
     ms: dict[str, float] = field(default_factory=dict)
     crop: Crop | None = None
     embedding: FloatVector | None = field(default=None, compare=False, repr=False)
     asked_by: str | None = None
     declared: Declaration = field(default_factory=Declaration)
     photo: bytes | None = field(default=None, repr=False)
+    raw_age_years: float | None = None
+    calibration: AppliedCalibration | None = None
 
     def __post_init__(self) -> None:
         if (self.interval_years is None) != (self.coverage is None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +93,23 @@ class Prediction:
     Attributes:
         ages_years: float32 (N,).
         embeddings: float32 (N, D), each row of unit length.
+        age_shares: float32 (N, 101), the distribution over ages of 0 to 100 years, each row summing to 1;
+            None for a model that gives none.
+        view_ages_years: float32 (N, V), the estimate from each view of a crop, such as the crop and its
+            mirror image; None likewise.
     """
 
     ages_years: FloatVector
     embeddings: FloatVector
+    age_shares: FloatVector | None = None
+    view_ages_years: FloatVector | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.ndim != 2 or self.ages_years.shape != (self.embeddings.shape[0],):
             raise ValueError(f"ages {self.ages_years.shape} and embeddings {self.embeddings.shape} disagree")
+        for rows in (self.age_shares, self.view_ages_years):
+            if rows is not None and (rows.ndim != 2 or len(rows) != len(self.ages_years)):
+                raise ValueError(f"ages {self.ages_years.shape} and {rows.shape} disagree")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +141,14 @@ class Neighbour:
         face_id: which face.
         age_years: its label.
         distance: angular, sqrt(2 (1 - cosine)), 0..2, as Annoy gives it.
+        estimated_age_years: what the model says of the face, corrected without it where there is a site
+            calibration; None in older records and builds.
     """
 
     face_id: str
     age_years: float
     distance: float
+    estimated_age_years: float | None = field(default=None, kw_only=True)
 
     @property
     def similarity(self) -> float:
@@ -151,10 +163,13 @@ class FoundFace(Neighbour):
     Attributes:
         vector: its embedding, unit length (D,).
         copies: the group of near-identical faces that it belongs to in its build, or None.
+        raw_estimate_years: the model's own estimate of it where it may correct others; None for a composite
+            and for faces of older builds.
     """
 
     vector: FloatVector
     copies: int | None = None
+    raw_estimate_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

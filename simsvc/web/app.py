@@ -17,6 +17,8 @@ from werkzeug.routing import IntegerConverter
 from simsvc.engines.private_files import keep_private
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
+from simsvc.steps.age_prior import short_prior
+from simsvc.steps.doubt import expected_error_years
 from simsvc.steps.flags import flag_sentence
 from simsvc.web import (
     access,
@@ -177,6 +179,8 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
+    app.add_template_filter(short_prior)
+    app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")

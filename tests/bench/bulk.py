@@ -15,6 +15,7 @@ from PIL import Image
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.gallery import THUMBNAILS
 from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.engines.photo_files import photo_file
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import read_source
@@ -23,9 +24,11 @@ from simsvc.ports import Model
 from simsvc.settings import Settings, cores
 from simsvc.steps.crop import crop
 from simsvc.steps.gallery import LabelledSource
+from simsvc.steps.manifest import EngineName
 from simsvc.values import Crop, Face
 from simsvc.wiring import Services
 from simsvc.wiring_bulk import bulk_into
+from tests.bench.model import has_openvino
 from tests.bench.timing import Figures, Row
 
 UTKFACE = Path("../shared/data/utkface")
@@ -53,6 +56,7 @@ def figures(settings: Settings, services: Services, folder: Path) -> Figures:
     ways = [_bare(settings, crops)]
     steps: dict[str, Callable[[], Row]] = {
         "index build": lambda: _built(services, source, folder / "indexes"),
+        **_by_openvino(services, source, folder),
         "estimates, on record": lambda: _estimated(services, source, folder / "recorded.csv", recorded=True),
         "estimates, not recorded": lambda: _estimated(services, source, folder / "bare.csv", recorded=False),
     }
@@ -143,19 +147,32 @@ def _by_threads(model: Model, crops: Sequence[Crop], threads: int | None = None)
     return {"a_second": sum(done) / taken_s, "cpu_ms": cpu_s * 1e3 / sum(done)}
 
 
-def _built(services: Services, source: LabelledSource, root: Path) -> Row:
+def _by_openvino(services: Services, source: LabelledSource, folder: Path) -> dict[str, Callable[[], Row]]:
+    """Return the same build by OpenVINO, where that is installed."""
+    if not has_openvino():
+        return {}
+    bundle = load_bundle(services.settings.bundle_dir)
+
+    def build_() -> Row:
+        model = OpenVinoModel(bundle, callers=cores())
+        return _built(services, source, folder / "indexes-openvino", model)
+
+    return {"index build by OpenVINO": build_}
+
+
+def _built(services: Services, source: LabelledSource, root: Path, model: Model | None = None) -> Row:
     """Build an index of the photos; return rates with and without what follows the last photo."""
     corridor, last = services.corridor(), [0.0]
+    engine: EngineName = "openvino" if model else "onnx"
     shelf = IndexShelf(root)
 
     def progress(_done: int, _total: int) -> None:
         last[0] = time.perf_counter()
 
-    request = BuildRequest("bench", (source,), workers=cores())
+    request = BuildRequest("bench", (source,), engine, workers=cores())
     start = time.perf_counter()
-    manifest = build(
-        request, corridor.detector, corridor.model, shelf, on_built=lambda *_: None, progress=progress
-    )
+    by = model or corridor.model
+    manifest = build(request, corridor.detector, by, shelf, on_built=lambda *_: None, progress=progress)
     whole_s = time.perf_counter() - start
     return {
         "a_second": round(len(source.photos) / whole_s, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_model import OUTPUTS, OnnxModel
+from simsvc.engines.bundle import OUTPUTS, Bundle, load_bundle
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.settings import Settings
 from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
@@ -45,7 +47,7 @@ def figures(settings: Settings) -> Figures:
 
 def missing() -> list[str]:
     """Say what is not measured here, and why."""
-    told = [] if _openvino() else ["OpenVINO is not installed: pip install -e '.[bench]' adds its rows."]
+    told = [] if has_openvino() else ["OpenVINO is not installed: pip install -e '.[bench]' adds its rows."]
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         told.append("No GPU that ONNX Runtime can use: no row of it.")
     return told
@@ -79,9 +81,9 @@ def _ways(bundle: Bundle, threads: int) -> dict[str, Predict]:
     ways: dict[str, Predict] = {}
     for name, graph in {"fp32": bundle.graph_path, "in service": bundle.served_path}.items():
         ways[name] = OnnxModel(bundle, threads, graph=graph).predict
-    if _openvino():
-        for name, graph in (("OpenVINO", bundle.graph_path), ("OpenVINO int8", bundle.served_path)):
-            ways[name] = _openvino_way(bundle, graph, threads)
+    if has_openvino():
+        ways["OpenVINO"] = OpenVinoModel(bundle, threads, precision="fp32").predict
+        ways["OpenVINO in service"] = OpenVinoModel(bundle, threads).predict
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         ways["GPU"] = _gpu_way(bundle)
     return ways
@@ -95,18 +97,9 @@ def _beside_fp32(found: Figures) -> Figures:
     return found
 
 
-def _openvino() -> Any:
-    try:
-        import openvino  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - an extra
-    except ImportError:
-        return None
-    return openvino
-
-
-def _openvino_way(bundle: Bundle, graph: Path, threads: int) -> Predict:
-    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = _openvino().compile_model(str(graph), "CPU", options)
-    return lambda crops: compiled({"crops": to_tensor(crops, bundle.mean, bundle.std)})
+def has_openvino() -> bool:
+    """Say whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
 
 
 def _gpu_way(bundle: Bundle) -> Predict:

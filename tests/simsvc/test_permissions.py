@@ -103,7 +103,7 @@ def test_face_changes_that_may_not_be_read(site: Settings) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("name", [".", "model.json", "model.onnx", "model.safetensors"])
+@pytest.mark.parametrize("name", [".", "model.json", "model.onnx"])
 def test_a_model_that_may_not_be_read(site: Settings, name: str) -> None:
     """Whichever file of the model is shut, it is told by name, and not as damaged."""
     services = Services(site)

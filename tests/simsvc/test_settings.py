@@ -42,6 +42,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_SIGN_IN_RATE": "5 per minute",
             "SIMSVC_UPLOAD_RATE": "7 per hour",
             "SIMSVC_RATE_STORAGE": "redis://r",
+            "SIMSVC_ENGINE": "openvino",
+            "SIMSVC_AGE_PRIOR": "18-75",
         }
     )
     assert (settings.bundle_dir, settings.gallery_dir, settings.index_root) == (
@@ -56,6 +58,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")
     assert (settings.tls, settings.proxies, settings.idle_minutes) == (True, 2, 15)
     assert settings.rate_storage == "redis://r"
+    assert (settings.engine, str(settings.age_prior)) == ("openvino", "18-75")
     assert (settings.sign_in_rate, settings.upload_rate, settings.api_rate) == (
         "5 per minute",
         "7 per hour",
@@ -102,3 +105,28 @@ def test_every_setting_is_in_the_readme() -> None:
     )
     documented = set(re.findall(r"^\| `(\w+)`", (root / "README.md").read_text(), re.MULTILINE))
     assert names <= documented
+
+
+def test_a_prior_may_stand_in_a_file(tmp_path: Path) -> None:
+    """A file of pairs is read, and what is wrong in it is one sentence that names the file."""
+    book = tmp_path / "book.txt"
+    book.write_text("\ufeff18: 2\n19: 3.5\n", encoding="utf-8")
+    assert str(load_settings({"SIMSVC_AGE_PRIOR": str(book)}).age_prior) == "18:2.0,19:3.5"
+    book.write_text("18: 0\n")
+    with pytest.raises(SettingsError, match=r"SIMSVC_AGE_PRIOR \(book\.txt\) sums to nothing"):
+        load_settings({"SIMSVC_AGE_PRIOR": str(book)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SIMSVC_ENGINE", "tensorflow", "must be onnxruntime or openvino"),
+        ("SIMSVC_AGE_PRIOR", "gone.txt", "nor a file that can be read"),
+        ("SIMSVC_AGE_PRIOR", "20:0", "sums to nothing"),
+    ],
+)
+def test_an_engine_or_a_prior_that_is_none(name: str, value: str, sentence: str) -> None:
+    """One sentence says what the setting may be."""
+    with pytest.raises(SettingsError, match=name) as refused:
+        load_settings({name: value})
+    assert sentence in str(refused.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from simsvc.engines.bundle import load_bundle
 from tests.tiny_bundle import fingerprint, make_tiny_bundle
@@ -137,15 +137,16 @@ def of_sources(of: dict[str, Any]) -> Documents:
         "coverage": 0.87,
         "worst_1pc": 20.0,
     }
-    with_own = {"reference_faces": 100, "faces": 40, "mae_none": 5.0, "mae_calibrated": 4.0}
+    errors = {"mae_years": 5.0, "bias_years": 2.0, "held": 0.7}
+    drawn = {"draws": 2, "fitted": 100.0, "judged": 40.0, "least_gain_years": 0.1, "methods": {"none": 2}}
+    with_own = {"gallery": 100, **drawn, "without": errors, "with": errors | {"mae_years": 4.0}}
     return {
         "sources": of | {"split": "held-out", "sources": rows, "mean": {"sources": 2, **whole}},
         "peers": of
         | {"split": "held-out", "peers": told, "missing": [], "mean": peers}
         | {"sources": [{"source": short(name), **beside} for name in both]},
         "left_out": {"sources": [{"source": short(name), **left} for name in both]},
-        "site_calibration": of
-        | {"sources": [{"source": "fgnet", **with_own, "coverage_none": 0.7, "coverage_calibrated": 0.9}]},
+        "site_calibration": of | {"rows": [{"source": "windows:fgnet", **with_own}]},
     }
 
 
@@ -192,9 +193,7 @@ def make_site(folder: Path) -> tuple[Path, Path, Path]:
     run.mkdir()
     weights = {"head.weight": np.arange(6, dtype=np.float32), "head.bias": np.ones(2, np.float32)}
     save_file(weights, run / "best.safetensors")
-    shipped = load_file(bundle / "model.safetensors") | {f"model.{k}": v for k, v in weights.items()}
-    save_file(shipped, bundle / "model.safetensors")
-    make_consistent(bundle)
+    state_origin(bundle, run)
     history = [
         {"epoch": at, "train_loss": 3 - at, "valid_loss": 2.5 - at, "valid_mae": 5.0, "valid_rmse": 7.0}
         for at in range(2)
@@ -209,10 +208,10 @@ def make_site(folder: Path) -> tuple[Path, Path, Path]:
     return bundle, write(folder / "measured", measured), run
 
 
-def make_consistent(bundle: Path) -> None:
-    """Let model.json vouch for the weights as they are, and name their data."""
+def state_origin(bundle: Path, run: Path) -> None:
+    """Let model.json state the run that the model came from, and its data."""
     path = bundle / "model.json"
     document = json.loads(path.read_text())
-    document["files"]["model.safetensors"] = fingerprint(bundle / "model.safetensors")
+    document["run_sha256"] = fingerprint(run / "best.safetensors")["sha256"]
     document["training"] = {"sources": ["utkface"]}
     path.write_text(json.dumps(document))

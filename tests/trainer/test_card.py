@@ -102,6 +102,8 @@ def test_aims(folders: Folders) -> None:
         (0.6, "at most 0.6", True),
         (1, "at most 3", True),
         (0.87, "at least 0.85", True),
+        (4, "at most 3.4", False),
+        (0.7, "at least 0.86, at most 0.94", False),
         (4.5, "at most 4.6", True),
         (0.7, "at least 0.67", True),
         (9, "at most 8", False),

@@ -81,6 +81,19 @@ def test_an_unreadable_file(folders: Folders, text: str, capsys: pytest.CaptureF
     assert "framing.json cannot be understood. Write it again with" in capsys.readouterr().err
 
 
+def test_a_bundle_with_weights(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bundle that states no run is held against it by its own weights, as it was exported with."""
+    bundle, _, run = folders
+    document = json.loads((bundle / "model.json").read_text())
+    del document["run_sha256"]
+    (bundle / "model.json").write_text(json.dumps(document))
+    assert call(folders) == 2
+    assert "was not exported from the run" in capsys.readouterr().err
+    weights = {f"model.{name}": values for name, values in load_file(run / "best.safetensors").items()}
+    save_file(weights, bundle / "model.safetensors")
+    assert call(folders) == 0
+
+
 def test_another_run(folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run whose weights are not in the bundle, or that is not there, is refused."""
     bundle, measured, run = folders

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from simsvc.steps.interval import Calibration, interval
+from simsvc.steps.interval import Band, Calibration, interval
 from trainer import conformal
 
 
@@ -125,3 +125,42 @@ def test_too_few_faces() -> None:
     """Fewer faces than one band needs are refused."""
     with pytest.raises(ValueError, match="99 faces are too few"):
         conformal.bands(*people(99, 0))
+
+
+def strangers(bias: float, count: int = 200, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return estimates and labels of people whom a model reads too old, and with larger errors."""
+    random = np.random.default_rng(seed)
+    labels = random.uniform(20, 70, count)
+    return labels + bias + random.normal(0, 7, count), labels
+
+
+def test_ranges_hold_on_the_source_that_is_known_least() -> None:
+    """A source with larger errors of its own is covered as stated, where bands without it fail."""
+    estimates, labels = people(3000, 1)
+    far, far_labels = strangers(6.0)
+    sources = np.array(["home"] * 3000 + ["far"] * 200)
+    every, every_labels = np.concatenate([estimates, far]), np.concatenate([labels, far_labels])
+
+    def held(bands: tuple[Band, ...]) -> float:
+        calibration = Calibration("", 0.9, "", "", "", 1, bands)
+        ends = np.array([interval(float(age), calibration) for age in far])
+        return float(conformal.covered(ends, far_labels).mean())
+
+    assert held(conformal.bands(estimates, labels)) < 0.8
+    assert held(conformal.bands_over_sources(every, every_labels, sources)) >= conformal.SOURCE_COVERAGE
+
+
+def test_ranges_over_sources_are_never_narrower() -> None:
+    """A source with smaller errors narrows nothing."""
+    estimates, labels = people(3000, 1)
+    near = np.linspace(20, 60, 300)
+    sources = np.array(["home"] * 3000 + ["near"] * 300)
+    plain = conformal.bands(estimates, labels)
+    wide = conformal.bands_over_sources(
+        np.concatenate([estimates, near]), np.concatenate([labels, near]), sources
+    )
+    assert [band.from_years for band in wide] == [band.from_years for band in plain]
+    assert all(
+        w.below_years <= p.below_years and w.above_years >= p.above_years
+        for w, p in zip(wide, plain, strict=True)
+    )

@@ -10,7 +10,6 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from safetensors.torch import load_file
 from torch import nn
 
 from simsvc.engines.bundle import GRAPH, load_bundle
@@ -93,7 +92,6 @@ def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
     assert bundle.raw["training"] == {"faces": 3}
     assert {path.name for path in bundle_folder.iterdir()} == {
         "model.onnx",
-        "model.safetensors",
         "model.json",
     }
     assert not bundle_folder.with_name("model.part").exists()
@@ -115,12 +113,11 @@ def test_served_answer(small: export.ServedGraph, bundle_folder: Path) -> None:
         assert (by_hand * served.embeddings).sum(axis=1) == pytest.approx(np.ones(count), abs=1e-4)
 
 
-def test_weights_file(small: export.ServedGraph, bundle_folder: Path) -> None:
-    """The safetensors file holds every weight of the graph."""
-    kept = load_file(bundle_folder / export.WEIGHTS)
-    state = small.state_dict()
-    assert kept.keys() == state.keys()
-    assert all(torch.equal(kept[key], value) for key, value in state.items())
+def test_a_regression_head_has_no_shares(bundle_folder: Path) -> None:
+    """Of a head that gives one number, ages and embeddings are all that is exported."""
+    told = OnnxModel(load_bundle(bundle_folder)).predict(crops(32))
+    assert told.age_shares is None
+    assert told.view_ages_years is None
 
 
 def test_no_path_of_this_machine(bundle_folder: Path) -> None:
@@ -255,7 +252,7 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
 
 @pytest.mark.slow
 def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
-    """A bundle may join layers and average the mirror: both engines then give mirrored crops one answer."""
+    """A bundle may join layers and average the mirror: both engines give mirrored crops one answer."""
     made = graph("resnet18", "distribution", 32, 4)
     layer = "body:mean+head.relu_1"
     x = torch.from_numpy(to_tensor(crops(32)))
@@ -266,17 +263,22 @@ def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
     bundle = load_bundle(tmp_path / "model")
     assert (bundle.raw["layer"], bundle.raw["flip_average"]) == (layer, True)
     mirrored = [Crop(np.ascontiguousarray(crop.rgb[:, ::-1])) for crop in crops(32)]
-    plain = made.model.ages(made.model(x)).detach().numpy()
+    scores, upside = (made.model(view).detach() for view in (x, x.flip(3)))
+    plain = made.model.ages(scores).detach().numpy()
+    views = np.stack([plain, made.model.ages(upside).numpy()], axis=1)
+    shares = (made.model.shares(scores) + made.model.shares(upside)).numpy() / 2
     for engine in (OnnxModel(bundle), TorchModel(bundle)):
         answer, other = engine.predict(crops(32)), engine.predict(mirrored)
         assert answer.ages_years == pytest.approx(other.ages_years, abs=1e-3)
         assert (answer.embeddings * other.embeddings).sum(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
         assert np.abs(answer.ages_years - plain).max() > 1e-3
+        assert answer.view_ages_years == pytest.approx(views, abs=1e-2)
+        assert answer.age_shares == pytest.approx(shares, abs=1e-4)
 
 
 @pytest.mark.slow
 def test_median_and_offsets(tmp_path: Path) -> None:
-    """Both engines tell the median of the distribution with its offsets, kept beside the run's weights."""
+    """Both engines tell the median of the distribution with its offsets."""
     made = graph("resnet18", "distribution", 32, 4)
     told = AgeModel(Architecture("resnet18", "distribution", hidden=24, point="median")).eval()
     told.load_state_dict(made.model.state_dict())
@@ -293,6 +295,3 @@ def test_median_and_offsets(tmp_path: Path) -> None:
     assert (np.array(by_hand) > plain.numpy() + 1).all()
     for engine in (OnnxModel(bundle), TorchModel(bundle)):
         assert engine.predict(crops(32)).ages_years == pytest.approx(np.array(by_hand), abs=0.01)
-    kept = load_file(tmp_path / "model" / export.WEIGHTS)
-    assert torch.equal(kept["offsets"], torch.linspace(0, 4, 101))
-    assert all(torch.equal(kept[f"model.{name}"], value) for name, value in told.state_dict().items())

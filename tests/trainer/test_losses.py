@@ -109,6 +109,52 @@ def test_taught_loss_by_hand() -> None:
     off = abs(float(said @ torch.arange(101.0)) - 33.0)
     wanted = divergence + 0.5 * (off - 0.5)
     assert off > 1
-    assert float(AgeLoss(model, chosen)(scores, label, taught=teacher)) == pytest.approx(wanted, rel=1e-4)
+    assert float(AgeLoss(model, chosen)(scores, label, taught=0.3 * teacher)) == pytest.approx(
+        wanted, rel=1e-4
+    )
     untaught = AgeLoss(model, chosen)(scores, label, taught=torch.zeros(1, 101))
     assert float(untaught) == pytest.approx(float(AgeLoss(model, plain)(scores, label)), rel=1e-6)
+
+
+def test_an_exact_age_costs_the_same_with_windows() -> None:
+    """A window without width changes nothing for its face."""
+    chosen = recipe(head="distribution", loss="distribution")
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores, exact = torch.randn(3, 101, generator=torch.manual_seed(0)), torch.stack([AGES, AGES], 1)
+    assert float(loss(scores, AGES, windows_years=exact)) == pytest.approx(float(loss(scores, AGES)))
+
+
+def test_a_window_costs_minus_the_logarithm_of_the_mass_inside() -> None:
+    """Mass inside the window costs nothing wherever it lies; mass outside costs as much as is missing."""
+    chosen = recipe(head="distribution", loss="distribution", expectation=0.0)
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores = torch.full((2, 101), -30.0)
+    scores[0, [50, 54]] = 10.0
+    scores[1, [50, 70]] = 10.0
+    window = torch.tensor([[50.0, 55.0]])
+    costs = [float(loss(row[None], torch.tensor([52.5]), windows_years=window)) for row in scores]
+    assert costs == pytest.approx([0, math.log(2)], abs=1e-4)
+
+
+def test_an_expected_age_inside_the_window_costs_nothing() -> None:
+    """Only what lies beyond an end of the window costs."""
+    chosen = recipe(head="distribution", loss="distribution", expectation=1.0)
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    scores = torch.full((1, 101), -30.0)
+    scores[0, 57] = 10.0
+    inside, beyond = (
+        float(loss(scores, torch.tensor([50.0]), windows_years=torch.tensor([[50.0, end]])))
+        for end in (60.0, 56.9)
+    )
+    assert inside == pytest.approx(0, abs=1e-4)
+    assert beyond > 30
+
+
+def test_a_face_that_teachers_alone_know() -> None:
+    """A teacher's distribution that sums to a hair more than one is learnt whole, without a label's share."""
+    chosen = recipe(head="distribution", loss="distribution", teachers="another", distil=0.3)
+    loss = AgeLoss(AgeModel(chosen.architecture), chosen)
+    teacher = label_distribution(torch.tensor([40.0]), 3.0) * 1.000001
+    scores = torch.randn(1, 101, generator=torch.manual_seed(0))
+    costs = [float(loss(scores, torch.tensor([age]), taught=teacher)) for age in (0.0, 90.0)]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-4)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,16 @@ MEMBERS = 6
 """Faces a composite: the least number the product promises; more only blur."""
 MAX_USES = 2
 """Composites a face may contribute to."""
+MAX_SHARED = 3
+"""Members that two composites may have in common: with four or five of six the same, both show one face."""
+AGES_YEARS = (1, 90)
+"""Ages of members. UTKFace's labels beyond are mostly round numbers, 100 and 110 among them."""
+NEAR_YEARS = 1
+"""How far a member's age may lie from the age that a set is gathered for."""
+OLD_YEARS, OLD_NEAR_YEARS = 70, 2
+"""From this age on it may lie further: there are few old faces, and two years show less in them."""
+DECADES = 9
+"""Ages 1 to 10, 11 to 20 and so on, up to 90, each with the same share of the composites."""
 LOOKS_WEIGHT_PX = 60.0
 """A correlation of looks lower by 1 counts as much as landmarks this many pixels apart: glasses meet glasses
 and smiles meet smiles, while pose still decides among those."""
@@ -69,72 +81,110 @@ class Likeness:
         return distance
 
 
+Cell = tuple[str, str, int]
+"""Gender, group and whole age."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is proposed so far: uses of each face, and the numbers of the sets that it is in."""
+
+    uses: Counter[int] = field(default_factory=Counter)
+    sets: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, found: MemberSet) -> None:
+        number = self.uses.total() // MEMBERS
+        for member in found.members:
+            self.uses[member] += 1
+            self.sets[member].append(number)
+
+
 def choose(
     rows: Sequence[Row],
     people: NDArray[np.int64],
     likeness: Likeness,
     usable: NDArray[np.bool_],
     wanted: int,
+    accept: Callable[[MemberSet], bool] = lambda _: True,
 ) -> list[MemberSet]:
     """Choose sets evenly over ages, genders and groups, the most alike in pose and looks first.
 
-    Every (gender, group, age) cell proposes sets; rounds then take one set a cell until enough are chosen, so
-    that rare cells are all served before common ones get their second.
+    Every decade has the same share of what is wanted. In it, rounds take one set from every (gender, group,
+    age) cell until enough are chosen, so that rare cells are all served before common ones get their second.
+    A decade that runs out of faces stays smaller.
 
     Args:
         rows: N rows.
         people: int64 (N,): rows that may show one person share a number, and never meet in one set.
         likeness: shapes and looks of the N rows.
         usable: bool (N,): sharp, well lit, detected with certainty.
-        wanted: how many sets at least; the last round is finished, so that no cell is left behind.
+        wanted: how many sets, shared out over the decades and rounded up.
+        accept: whether a proposed set will do; where not, the next one takes its place.
     """
-    cells: dict[tuple[str, str, int], list[int]] = defaultdict(list)
-    for position in np.flatnonzero(usable).tolist():
-        row = rows[position]
-        if row.gender and row.group:
-            cells[row.gender, row.group, round(row.age_years)].append(position)
-    uses: dict[int, int] = defaultdict(int)
+    cells = _cells(rows, usable)
+    taken = _Taken()
     chosen: list[MemberSet] = []
-    alive = sorted(cells)
-    while alive and len(chosen) < wanted:
-        still = []
-        for cell in alive:
-            found = _best(_pool(cell, cells, people, uses), cell, likeness, uses, rows)
-            if found is None:
-                continue
-            chosen.append(found)
-            still.append(cell)
-            for member in found.members:
-                uses[member] += 1
-        alive = still
+    for decade in range(DECADES):
+        inside = [cell for cell in sorted(cells) if (cell[2] - 1) // 10 == decade]
+        order = np.random.default_rng(decade).permutation(len(inside))
+        pools = _Pools(rows, people, likeness, cells, taken)
+        proposed = _proposals([inside[at] for at in order], pools)
+        chosen += islice(filter(accept, proposed), math.ceil(wanted / DECADES))
     return chosen
 
 
-def _pool(
-    cell: tuple[str, str, int],
-    cells: dict[tuple[str, str, int], list[int]],
-    people: NDArray[np.int64],
-    uses: dict[int, int],
-) -> list[int]:
-    """Return who may join a set of this cell: gender and group the same, age within a year, one a person."""
+def _cells(rows: Sequence[Row], usable: NDArray[np.bool_]) -> dict[Cell, list[int]]:
+    """Return the positions of the usable faces of the right ages by cell."""
+    cells: dict[Cell, list[int]] = defaultdict(list)
+    for position in np.flatnonzero(usable).tolist():
+        row = rows[position]
+        if row.gender and row.group and AGES_YEARS[0] <= row.age_years <= AGES_YEARS[1]:
+            cells[row.gender, row.group, round(row.age_years)].append(position)
+    return dict(cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pools:
+    """All that a proposal rests on."""
+
+    rows: Sequence[Row]
+    people: NDArray[np.int64]
+    likeness: Likeness
+    cells: dict[Cell, list[int]]
+    taken: _Taken
+
+
+def _proposals(cells: Sequence[Cell], pools: _Pools) -> Iterator[MemberSet]:
+    """Yield one set of every cell, then a second, until none has faces left; each counts as taken."""
+    alive = list(cells)
+    while alive:
+        still = []
+        for cell in alive:
+            found = _best(_pool(cell, pools), cell, pools)
+            if found is not None:
+                pools.taken.add(found)
+                still.append(cell)
+                yield found
+        alive = still
+
+
+def _pool(cell: Cell, pools: _Pools) -> list[int]:
+    """Return who may join a set of this cell: gender and group the same, age near, one a person."""
     gender, group, age = cell
-    near = (cells.get((gender, group, age + step), []) for step in (0, 1, -1))
-    pool = [p for positions in near for p in positions if uses[p] < MAX_USES]
+    near = OLD_NEAR_YEARS if age >= OLD_YEARS else NEAR_YEARS
+    ages = (pools.cells.get((gender, group, age + step), []) for step in range(-near, near + 1))
+    uses = pools.taken.uses
+    pool = [p for positions in ages for p in positions if uses[p] < MAX_USES]
     seen: dict[int, int] = {}
     for position in sorted(pool, key=lambda p: (uses[p], p)):
-        seen.setdefault(int(people[position]), position)
+        seen.setdefault(int(pools.people[position]), position)
     return sorted(seen.values())
 
 
-def _best(
-    pool: list[int],
-    cell: tuple[str, str, int],
-    likeness: Likeness,
-    uses: dict[int, int],
-    rows: Sequence[Row],
-) -> MemberSet | None:
+def _best(pool: list[int], cell: Cell, pools: _Pools) -> MemberSet | None:
     """Return the set of the pool that is most alike, or None where too few faces are left."""
     gender, group, age = cell
+    rows, likeness, uses = pools.rows, pools.likeness, pools.taken.uses
     seeds = [i for i, p in enumerate(pool) if round(rows[p].age_years) == age]
     if len(pool) < MEMBERS or not seeds:
         return None
@@ -142,20 +192,28 @@ def _best(
     distance = likeness.distances(pool)[seeds] + REUSE_PX * (used[seeds][:, None] + used[None])
     nearest = np.sort(distance, axis=1)[:, :MEMBERS].mean(axis=1)
     for row in np.argsort(nearest, kind="stable"):
-        members = _gathered([pool[i] for i in np.argsort(distance[row], kind="stable")], likeness)
+        order = [pool[i] for i in np.argsort(distance[row], kind="stable")]
+        members = _gathered(order, likeness, pools.taken)
         if members is not None:
             mean_age = float(np.mean([rows[p].age_years for p in members]))
             return MemberSet(members, gender, group, mean_age, float(nearest[row]))
     return None
 
 
-def _gathered(nearest_first: Sequence[int], likeness: Likeness) -> tuple[int, ...] | None:
-    """Return the first `MEMBERS` of whom no two may be one person, or None."""
-    taken: list[int] = []
+def _gathered(nearest_first: Sequence[int], likeness: Likeness, taken: _Taken) -> tuple[int, ...] | None:
+    """Return the first `MEMBERS` that go together, or None where too few do.
+
+    No two may be one person, and no more than `MAX_SHARED` of them may be in one earlier set.
+    """
+    found: list[int] = []
+    shared: Counter[int] = Counter()
     for position in nearest_first:
-        apart = np.linalg.norm(likeness.identities[taken] - likeness.identities[position], axis=1)
-        if not (apart < SAME_PERSON).any():
-            taken.append(position)
-        if len(taken) == MEMBERS:
-            return tuple(sorted(taken))
+        apart = np.linalg.norm(likeness.identities[found] - likeness.identities[position], axis=1)
+        together = any(shared[number] >= MAX_SHARED for number in taken.sets.get(position, ()))
+        if together or (apart < SAME_PERSON).any():
+            continue
+        found.append(position)
+        shared.update(taken.sets.get(position, ()))
+        if len(found) == MEMBERS:
+            return tuple(sorted(found))
     return None

@@ -8,7 +8,7 @@ from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.errors import NothingJudged
-from simsvc.steps.describe import describe, describe_decision
+from simsvc.steps.describe import describe, describe_decision, estimated_age
 from simsvc.store.cases import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
 from simsvc.web.api.cursors import Cursors
@@ -91,6 +91,7 @@ def neighbours(public_id: str) -> ResponseReturnValue:
             "age_years": round(near.age_years, 2),
             "distance": round(near.distance, 6),
             "similarity": round(near.similarity, 4),
+            "estimated_age_years": estimated_age(near),
             **_origin(faces.get(near.face_id)),
         }
         for rank, near in enumerate(answer.neighbours, 1)

@@ -9,11 +9,14 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from simsvc.errors import BuildNotFound, IndexError_
+from simsvc.steps.calibrated import build_sentence
 from simsvc.steps.manifest import Manifest, manifest_sha256
 from simsvc.steps.near_duplicates import NearDuplicates
+from simsvc.steps.site_calibration import document
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.values import Recall
+from simsvc.values.site_calibration import SiteCalibration
 from simsvc.web.api.inventory_schemas import Build, Builds
 from simsvc.web.api.models import used
 from simsvc.web.api.resource import Resource
@@ -101,6 +104,7 @@ def _made_of(label: str) -> dict[str, Any]:
             "skipped",
             "files",
             "near_duplicates",
+            "calibration",
             "recall",
         )
         return dict.fromkeys(names)
@@ -114,8 +118,13 @@ def _made_of(label: str) -> dict[str, Any]:
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
         "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
+        "calibration": _calibration(services().shelf.calibration(label)),
         "recall": _shares(measured) if measured else None,
     }
+
+
+def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
+    return None if site is None else {**document(site), "sentence": build_sentence(site)}
 
 
 def _copies(found: NearDuplicates) -> dict[str, int]:

@@ -102,6 +102,11 @@ class Build(BuildSummary):
     near_duplicates = maybe(
         fields.Nested, "Null for a build in which they were not looked for.", nested=NearDuplicates
     )
+    calibration = maybe(
+        fields.Dict,
+        "Site calibration: method, why there is none, faces, persons, curve, errors by cross-validation, and "
+        "the same in words; null for a build made before there was one.",
+    )
     recall = maybe(fields.Nested, "Measured on asking; null for a build of another model.", nested=Recall)
 
 

@@ -28,7 +28,9 @@ class ReplayForm(Strict):
 class Difference(Strict):
     """One thing in which the replay does not agree with the record."""
 
-    what = needed(of.String, "status, code, age_years, interval_years, neighbours, label or distance.")
+    what = needed(
+        of.String, "engine, status, code, age_years, interval_years, neighbours, label or distance."
+    )
     recorded = maybe(of.Raw, "As it is on record.")
     replayed = maybe(of.Raw, "As it came out now.")
 
@@ -70,6 +72,8 @@ class Replay(Strict):
     model_sha256 = maybe(of.String, "Of its weights.", validate=SHA256)
     index = maybe(of.String, "Build that was searched, name/build.")
     face_changes = needed(of.Integer, "Sets of face changes that lay over it.")
+    engine = maybe(of.String, "What ran the model now; with another engine the tolerance is wider.")
+    recorded_engine = maybe(of.String, "What ran it then; null in older records, which ONNX Runtime made.")
     erased_faces = needed(of.List, "Faces of the record erased since.", cls_or_instance=of.String())
     recorded = needed(of.Nested, "As it is on record.", nested=Figures)
     replayed = needed(of.Nested, "As it came out now.", nested=Figures)

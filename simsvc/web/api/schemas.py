@@ -11,6 +11,7 @@ from simsvc.steps.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.steps.flags import FLAGS
 from simsvc.store.cases import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS
+from simsvc.values.site_calibration import METHODS, REASONS
 from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole
 
 MOST_ROWS = 100
@@ -76,6 +77,28 @@ class ShownNeighbour(Strict):
     face_id = needed(fields.String, "Which labelled face.")
     age_years = needed(fields.Float, "Its label when the estimate was made.")
     similarity = needed(fields.Float, "Cosine of the two embeddings, -1 to 1.")
+    estimated_age_years = maybe(fields.Float, "The model's estimate of it, made without it.")
+
+
+class SiteCalibration(Strict):
+    """What the reference faces of the index build did to the estimate."""
+
+    method = needed(fields.String, "How it was corrected.", validate=validate.OneOf(METHODS))
+    reason = maybe(fields.String, "Why there is no calibration.", validate=validate.OneOf(REASONS))
+    faces = needed(fields.Integer, "Reference faces of real people that it rests on.")
+    persons = needed(fields.Integer, "How many people they show.")
+    bias_years = needed(fields.Float, "How much too old the model reads them on average.")
+    shift_years = needed(fields.Float, "Added to the model's estimate.")
+    cover = needed(fields.Float, "How far they cover this estimate, 0 to 1; at 0 nothing was corrected.")
+    sentence = needed(fields.String, "The same in words.")
+
+
+class AgePrior(Strict):
+    """The prior over ages that an estimate rests on, too."""
+
+    ages = needed(fields.String, "A span of ages, or pairs of age and weight.")
+    sha256 = needed(fields.String, "Of that text.", validate=SHA256)
+    model_age_years = needed(fields.Float, "The model's own estimate, without the prior.")
 
 
 class EstimateRecord(Strict):
@@ -95,7 +118,10 @@ class EstimateRecord(Strict):
     )
     code = maybe(fields.String, "Stable code of a refusal.")
     sentence = maybe(fields.String, "What a person should read.")
-    age_years = maybe(fields.Float, "The estimate.")
+    age_years = maybe(fields.Float, "The estimate, corrected by the site calibration where there is one.")
+    raw_age_years = maybe(
+        fields.Float, "The model's own estimate; null where the index build has no site calibration."
+    )
     interval_years = maybe(
         fields.List,
         "Low and high end of the range.",
@@ -103,6 +129,11 @@ class EstimateRecord(Strict):
         validate=validate.Length(equal=2),
     )
     coverage = maybe(fields.Float, "Share of faces whose age such a range holds.")
+    calibration = maybe(
+        fields.Nested,
+        "Site calibration; null for index builds made before there was one.",
+        nested=SiteCalibration,
+    )
     refer = needed(fields.Boolean, "Whether a person should judge instead.")
     refer_reason = maybe(fields.String, "Why.")
     evidence = maybe(fields.Nested, "What the neighbours say.", nested=Evidence)
@@ -112,6 +143,11 @@ class EstimateRecord(Strict):
     model = maybe(fields.String, "Version of the model.")
     model_sha256 = maybe(fields.String, "Of its weights.")
     index = maybe(fields.String, "Build of the index, name/build.")
+    engine = maybe(fields.String, "What ran the model; null in older records, which ONNX Runtime made.")
+    age_prior = maybe(fields.Nested, "The prior over ages, where one was set.", nested=AgePrior)
+    doubt = maybe(
+        fields.Float, "Predicted ln(1 + absolute error in years); null for a model without the measure."
+    )
     ms = needed(fields.Dict, "Milliseconds by step.", keys=fields.String(), values=fields.Float())
 
 
@@ -166,6 +202,7 @@ class Neighbour(Strict):
     age_years = needed(fields.Float, "Its label when the estimate was made.")
     distance = needed(fields.Float, "Angular, 0 to 2.")
     similarity = needed(fields.Float, "Cosine of the two embeddings, -1 to 1.")
+    estimated_age_years = maybe(fields.Float, "The model's estimate of it, made without it.")
     source = maybe(fields.String, "Data set it came from; null where the build is no longer there.")
     reference = maybe(fields.String, "Its name in that data set.")
 

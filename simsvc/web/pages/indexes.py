@@ -11,6 +11,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
+from simsvc.steps.calibrated import build_sentence
+from simsvc.steps.calibration_plot import calibration_plot
 from simsvc.steps.manifest import Manifest
 from simsvc.steps.near_duplicates import AGREE_YEARS
 from simsvc.web.current import person, services
@@ -84,6 +86,7 @@ def _page(problem: Problem | None = None) -> str:
         problems=[problem] if problem else [Problem(trouble)] if trouble else [],
         builds=builds,
         histogram=_histogram(current),
+        **_calibration(current),
         agree_years=f"{AGREE_YEARS:.0f}",
         contradictory_shown=CONTRADICTORY_SHOWN,
         switches=switches,
@@ -118,6 +121,21 @@ def _model_sha256() -> str | None:
         return services().switcher().model_sha256
     except SimsvcError:
         return None
+
+
+def _calibration(label: str | None) -> dict[str, object]:
+    """Return what the site calibration of a build is, in words and as a plot; nothing for an older build."""
+    try:
+        site = services().shelf.calibration(label) if label else None
+        if label is None or site is None:
+            return {}
+        estimates = services().shelf.estimates(label)
+        ages_years = services().shelf.gallery(label).faces.ages_years
+    except IndexError_:
+        return {}
+    corrected = site.method != "none"
+    plot = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)
+    return {"site": site, "site_sentence": build_sentence(site), "calibration_plot": plot}
 
 
 def _histogram(label: str | None) -> Histogram | None:

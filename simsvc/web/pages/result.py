@@ -11,6 +11,7 @@ from flask_babel import gettext
 from simsvc.engines.live_index import LiveGallery
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
+from simsvc.steps.calibrated import calibration_sentence
 from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
@@ -43,6 +44,7 @@ def result_page(
         "text_characters": TEXT_CHARACTERS,
         "acceptable": acceptable(answer),
         "max_bytes": services().settings.max_upload_bytes,
+        "calibration": answer.calibration and calibration_sentence(answer.calibration),
         **declared_words(recorded),
     }
     if answer.age_years is None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask_babel import gettext
 
+from simsvc.steps.age_prior import short_prior
+from simsvc.steps.calibrated import calibration_sentence
 from simsvc.steps.flags import flag_sentence
-from simsvc.values import Decision, RecordedEstimate
+from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.language import at_utc, translated
 from simsvc.web.pages.plot import range_words
@@ -44,9 +46,13 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     answer, declared = recorded.estimate, declared_words(recorded)
     age = "" if answer.age_years is None else f"{answer.age_years:.0f}"
     comparison, years, dates = declared["comparison"], declared["declared_years"], answer.declared
-    ages = ", ".join(f"{near.age_years:.0f} ({near.similarity:.2f})" for near in answer.neighbours)
+    ages = ", ".join(map(_neighbour, answer.neighbours))
+    applied = answer.calibration
+    own = "" if answer.raw_age_years is None or not _is_corrected(answer) else f"{answer.raw_age_years:.0f}"
     return [
         (gettext("Estimated age"), age),
+        (gettext("Model's own estimate"), own),
+        (gettext("Site calibration"), translated(calibration_sentence(applied)) if applied else ""),
         (gettext("Range"), translated(range_words(answer.interval_years, answer.coverage))),
         (gettext("Case"), dates.case or ""),
         (gettext("Declared birth date"), dates.birth_date.isoformat() if dates.birth_date else ""),
@@ -56,6 +62,31 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
         (gettext("Ages of the reference faces (similarity)"), ages),
         (gettext("Flags"), " ".join(translated(flag_sentence(flag)) for flag in answer.flags)),
     ]
+
+
+def _is_corrected(answer: Estimate) -> bool:
+    return answer.calibration is not None and answer.calibration.method != "none"
+
+
+def _neighbour(near: Neighbour) -> str:
+    """Write a neighbour: known age, the model's estimate where it is known, and the similarity."""
+    known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
+    if near.estimated_age_years is None:
+        return f"{known} ({similarity})"
+    estimated = gettext("estimate %(age)s", age=f"{near.estimated_age_years:.0f}")
+    return f"{known} ({estimated}; {similarity})"
+
+
+def _prior(used: AgePriorUse | None) -> str:
+    if used is None:
+        return ""
+    return str(
+        gettext(
+            "%(ages)s; without it the estimate is %(years)s",
+            ages=short_prior(used.ages),
+            years=round(used.model_age_years),
+        )
+    )
 
 
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:
@@ -84,6 +115,8 @@ def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tup
         (gettext("Requested by"), people.get(answer.asked_by or "", "")),
         (gettext("Photo"), answer.photo_name),
         (gettext("Model"), answer.model or ""),
+        (gettext("Engine"), answer.engine or ""),
+        (gettext("Age prior"), _prior(answer.age_prior)),
         (gettext("Index"), answer.index or ""),
         (gettext("SHA-256 of the photo"), answer.photo_sha256),
         (gettext("Record id"), recorded.id),

@@ -14,6 +14,7 @@ from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
+from simsvc.steps.calibrated import SENTENCES as CALIBRATED
 from simsvc.steps.cases import SENTENCES as CASES
 from simsvc.steps.contents import LEFT_OUT
 from simsvc.steps.declared import SENTENCES as DECLARED
@@ -24,6 +25,7 @@ from simsvc.web.errors import SENTENCES
 
 ONLY_COMMANDS = (
     "commands",
+    "engines/chosen_model.py",
     "engines/fernet_cipher.py",
     "engines/model_shelf.py",
     "engines/photo_files.py",
@@ -38,6 +40,7 @@ ONLY_COMMANDS = (
     "flows/retire.py",
     "flows/tokens.py",
     "settings.py",
+    "steps/age_prior.py",
     "steps/labels.py",
     "store/request_keys.py",
     "web/api/",
@@ -96,7 +99,7 @@ def every_message(templates_dir: Path) -> Catalog:
 
 def spoken() -> Iterator[str]:
     """Give every sentence or word of the pure code that a page shows, gaps numbered: "at most {0} MB"."""
-    yield from DECLARED
+    yield from (*DECLARED, *CALIBRATED)
     yield from (*CASES, *LEFT_OUT.values())
     yield from (*FLAGS.values(), *(flag.replace("_", " ") for flag in FLAGS))
     yield from (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from simsvc import commands
 from simsvc.settings import Settings
 from simsvc.settings_reference import described, names, reference
+from simsvc.steps.age_prior import parse_age_prior
 from simsvc.web import create_app
 from simsvc.wiring import Services
 from tests.small_site import make_small_site
@@ -77,6 +79,19 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     assert [name for name, words in said.items() if words.startswith("WRONG") and name != "kept models"] == [
         *(["session key", "file modes"] if part == "session key" else [part])
     ]
+
+
+def test_an_engine_that_is_not_there_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the chosen engine is not installed, the check fails with the command that installs it."""
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    said = checked(replace(site, engine="openvino"), 1)
+    assert "pip install 'simsvc[openvino]'" in said["model"]
+
+
+def test_a_prior_that_the_model_cannot_take_is_said(site: Settings) -> None:
+    """A prior for a model without a distribution over ages fails the check."""
+    said = checked(replace(site, age_prior=parse_age_prior("18-75")), 1)
+    assert "gives no distribution over ages" in said["model"]
 
 
 def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

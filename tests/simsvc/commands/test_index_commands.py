@@ -128,6 +128,32 @@ def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Set
     assert "fits the model" in index("verify")
 
 
+def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
+    """With SIMSVC_ENGINE=openvino a build is made by it, and the service answers with it from that build."""
+    pytest.importorskip("openvino", reason="OpenVINO is not installed; it is an extra of its own")
+    app = create_app(replace(settings, engine="openvino"))
+    commands.register(app)
+    result = app.test_cli_runner().invoke(args=["index", "build"])
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
+    assert manifest["model"]["engine"] == "openvino"
+    assert "openvino" in manifest["libraries"]
+    parts = app.test_client().get("/readyz").get_json()["parts"]
+    assert parts[0]["sentence"].endswith("run by openvino fp32.")
+
+
+def test_build_without_the_engine_of_the_settings_is_a_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where OpenVINO is chosen and not installed, the build says how to get it."""
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    app = create_app(replace(settings, engine="openvino"))
+    commands.register(app)
+    result = app.test_cli_runner().invoke(args=["index", "build"])
+    assert result.exit_code == 1
+    assert "pip install 'simsvc[openvino]'" in result.output
+
+
 def test_build_through_pytorch_without_pytorch_is_a_sentence(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:

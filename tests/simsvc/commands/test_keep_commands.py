@@ -17,6 +17,7 @@ from simsvc.errors import ModelGone, PhotoDiffers, PhotoLocked, SettingsError
 from simsvc.flows.estimate import estimate
 from simsvc.flows.replay import describe_replay
 from simsvc.settings import Settings, load_settings
+from simsvc.steps.age_prior import parse_age_prior
 from simsvc.store.tables import EstimateRow, EventRow, ModelSwitchRow, PhotoRow
 from simsvc.values import RecordedEstimate
 from simsvc.web.app import create_app
@@ -73,6 +74,25 @@ def test_an_estimate_agrees_with_itself(site: Settings, photo: str) -> None:
     assert said["recorded"] == said["replayed"]
     assert len(said["replayed"]["neighbours"]) == 12
     assert kinds(site)[-1] == "replay"
+
+
+def test_a_prior_is_replayed_as_it_was(site: Settings, photo: str, tmp_path: Path) -> None:
+    """An estimate under a prior comes out the same where another prior, or none, is set today."""
+    folder = make_tiny_bundle(tmp_path / "told", shares=True)
+    at = replace(site, bundle_dir=folder, age_prior=parse_age_prior("41-43"))
+    label = runner(at)(
+        "index", "build", "--source", "folder", "--path", str(draw_gallery(tmp_path / "g", 15))
+    )
+    record = judged(at)
+    assert record.estimate.age_prior is not None, label
+    assert record.estimate.age_prior.ages == "41-43"
+    for today in (None, parse_age_prior("0:1")):
+        said = json.loads(
+            runner(replace(at, age_prior=today))("replay", record.id, "--photo", photo, "--json")
+        )
+        assert said["agrees"]
+        assert said["recorded"] == said["replayed"]
+        assert said["engine"] == said["recorded_engine"] == "onnxruntime fp32"
 
 
 def test_a_refusal_can_be_replayed_too(site: Settings, tmp_path: Path) -> None:

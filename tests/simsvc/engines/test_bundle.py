@@ -36,11 +36,10 @@ def test_says_what_to_do_where_there_is_no_bundle(bundle_folder: Path, folder: s
         load_bundle(bundle_folder.parent / folder)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors"])
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
-def test_refuses_a_file_that_is_not_as_stated(bundle_folder: Path, name: str, harm: str) -> None:
+def test_refuses_a_file_that_is_not_as_stated(bundle_folder: Path, harm: str) -> None:
     """One flipped bit, a missing end or a missing file is found, and the file is named."""
-    path = bundle_folder / name
+    path = bundle_folder / "model.onnx"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     if harm == "flip":
@@ -49,7 +48,7 @@ def test_refuses_a_file_that_is_not_as_stated(bundle_folder: Path, name: str, ha
         path.write_bytes(data[:-1])
     else:
         path.unlink()
-    with pytest.raises(BundleDamaged, match=name):
+    with pytest.raises(BundleDamaged, match=r"model\.onnx"):
         load_bundle(bundle_folder)
 
 
@@ -81,19 +80,40 @@ def test_refuses_a_model_json_that_is_none(bundle_folder: Path, text: str) -> No
         load_bundle(bundle_folder)
 
 
-@pytest.mark.parametrize("harm", ["age", "nan", "length", "dims"])
+@pytest.mark.parametrize("harm", ["age", "nan", "length", "dims", "sum", "negative", "ages", "view"])
 def test_refuses_an_answer_that_makes_no_sense(bundle_folder: Path, harm: str) -> None:
-    """An age or embedding that is no number, of another length or another size never reaches an index."""
+    """A number that is none, an embedding or shares of another length, size or sum never reach an answer."""
     bundle = load_bundle(bundle_folder)
-    ages, embeddings = np.full(3, 30, dtype=np.float32), np.eye(3, 16, dtype=np.float32)
-    assert checked(bundle, ages, embeddings).ages_years is ages
-    if harm == "age":
-        ages[1] = np.inf
-    elif harm == "nan":
-        embeddings[1, 2] = np.nan
-    elif harm == "length":
-        embeddings[1] *= 1.01
+    given = {
+        "age_years": np.full(3, 30, dtype=np.float32),
+        "embedding": np.eye(3, 16, dtype=np.float32),
+        "age_shares": np.full((3, 101), 1 / 101, dtype=np.float32),
+        "view_ages_years": np.full((3, 2), 30, dtype=np.float32),
+    }
+    assert checked(bundle, given).age_shares is given["age_shares"]
+    harms: dict[str, tuple[str, tuple[int, ...], float]] = {
+        "age": ("age_years", (1,), np.inf),
+        "nan": ("embedding", (1, 2), np.nan),
+        "length": ("embedding", (1, 1), 1.01),
+        "sum": ("age_shares", (1, 1), 0.5),
+        "negative": ("age_shares", (1, 1), -0.0099),
+        "view": ("view_ages_years", (1, 1), np.nan),
+    }
+    if harm in harms:
+        name, place, value = harms[harm]
+        given[name][place] = value
     else:
-        embeddings = embeddings[:, :15]
+        name = "embedding" if harm == "dims" else "age_shares"
+        given[name] = given[name][:, :-1]
     with pytest.raises(BundleDamaged):
-        checked(bundle, ages, embeddings)
+        checked(bundle, given)
+
+
+def test_takes_a_model_without_shares(bundle_folder: Path) -> None:
+    """A graph that gives ages and embeddings alone is used as before."""
+    found = checked(
+        load_bundle(bundle_folder),
+        {"age_years": np.full(2, 30, dtype=np.float32), "embedding": np.eye(2, 16, dtype=np.float32)},
+    )
+    assert found.age_shares is None
+    assert found.view_ages_years is None

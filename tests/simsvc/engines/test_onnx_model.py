@@ -45,6 +45,17 @@ def test_tells_its_bundle(tiny_bundle_folder: Path) -> None:
     assert (model.dims, model.input_px, model.crop_margin) == (16, 32, 1.1)
 
 
+def test_gives_the_distribution_where_the_graph_does(tmp_path: Path, tiny_model: OnnxModel) -> None:
+    """Shares and the ages of both views come with the estimate; a graph without them gives None."""
+    told = OnnxModel(load_bundle(make_tiny_bundle(tmp_path, shares=True))).predict(crops(3))
+    assert told.age_shares is not None
+    assert told.view_ages_years is not None
+    assert told.age_shares.shape == (3, 101)
+    np.testing.assert_allclose(told.age_shares @ np.arange(101), told.ages_years, atol=1e-3)
+    np.testing.assert_allclose(told.view_ages_years[:, 0], told.ages_years, atol=1e-3)
+    assert tiny_model.predict(crops(1)).age_shares is None
+
+
 def test_a_face_does_not_hang_on_its_batch(tiny_model: OnnxModel) -> None:
     """A crop alone and the same crop among others give the same embedding to the last few bits."""
     batch = crops(5)

@@ -276,3 +276,12 @@ def test_constants_come_from_the_graph() -> None:
     assert (
         OPERATORS["Constant"]([], {"value": torch.from_numpy(value.copy())}).numpy().tolist() == FLAT.tolist()
     )
+
+
+def test_distribution_and_views_are_those_of_the_other_engine(tmp_path: Path) -> None:
+    """A graph that gives the distribution over ages gives the same one by both engines."""
+    bundle = load_bundle(make_tiny_bundle(tmp_path, shares=True))
+    crops = [Crop(np.asarray(draw_face(seed, 32))) for seed in range(3)]
+    one, other = OnnxModel(bundle).predict(crops), TorchModel(bundle).predict(crops)
+    assert other.age_shares == pytest.approx(one.age_shares, abs=1e-5)
+    assert other.view_ages_years == pytest.approx(one.view_ages_years, abs=1e-2)

@@ -239,6 +239,7 @@ class _Confused:
     version, sha256, dims, input_px, crop_margin = "confused", "00" * 32, 16, 32, 1.1
     first_decode_px = None
     reading = 1
+    engine, at_once, has_distribution, point = "confused", 1, False, "mean"
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         raise BundleDamaged(f"The model cannot be used: it fails on {len(crops)} crops.")

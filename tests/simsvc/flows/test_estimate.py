@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, StoreError
-from simsvc.flows.estimate import Corridor, StepTimes, estimate
+from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, PriorUnfit, StoreError
+from simsvc.flows.estimate import Corridor, StepTimes, answered, estimate
 from simsvc.ports import Index
+from simsvc.steps.age_prior import parse_age_prior
 from simsvc.steps.decode import IN_SRGB, decode
+from simsvc.steps.doubt import Doubt
 from simsvc.steps.interval import Band, Calibration
 from simsvc.steps.quality import measure
 from simsvc.steps.rules import Rules
 from simsvc.values import (
+    AgePriorUse,
     Crop,
     Estimate,
     Face,
@@ -28,6 +31,7 @@ from simsvc.values import (
     RecordedEstimate,
     SupportScale,
 )
+from simsvc.values.site_calibration import SiteCalibration
 
 
 @dataclass
@@ -50,6 +54,10 @@ class MeanBrightness:
     crop_margin: float = 1.0
     first_decode_px: int | None = None
     reading: int = IN_SRGB
+    engine: str = "by hand"
+    at_once: int = 1
+    has_distribution: bool = False
+    point: str = "mean"
     seen: list[Crop] = field(default_factory=list)
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
@@ -63,6 +71,7 @@ class FixedIndex:
     neighbours: tuple[Neighbour, ...]
     label: str = "demo/b-1"
     support_scale: SupportScale | None = None
+    calibration: SiteCalibration | None = None
     face_changes: int = 0
     asked: list[int] = field(default_factory=list)
 
@@ -309,3 +318,74 @@ def test_a_step_within_a_step_is_counted_to_itself() -> None:
     with times.step("detect"), times.step("decode"):
         pass
     assert times.with_total() == {"decode": 4000.0, "detect": 2000.0, "total": 6000.0}
+
+
+@dataclass
+class ToldAges(MeanBrightness):
+    """Says that the face is 12 or 30, with all the distribution about it."""
+
+    has_distribution: bool = True
+    age_years: float = 30.0
+
+    def predict(self, crops: Sequence[Crop]) -> Prediction:
+        shares = np.exp(-0.5 * ((np.arange(101) - self.age_years) / 4) ** 2)
+        ages = np.full(len(crops), self.age_years, dtype=np.float32)
+        return Prediction(
+            ages,
+            np.tile(np.array([1, 0], dtype=np.float32), (len(crops), 1)),
+            np.tile((shares / shares.sum()).astype(np.float32), (len(crops), 1)),
+            np.stack([ages - 1, ages + 1], axis=1),
+        )
+
+
+def test_the_engine_is_on_record() -> None:
+    """Every answer says what ran the model, a refusal too."""
+    at = corridor()
+    assert answered(photo(), "a.png", at).engine == "by hand"
+    assert answered(b"no photo", "a.png", at).engine == "by hand"
+
+
+def test_a_prior_moves_the_estimate_and_is_on_record() -> None:
+    """The estimate is that of the re-weighted distribution; prior and the model's own one are recorded."""
+    prior = parse_age_prior("30:1, 34:3")
+    answer = answered(photo(), "a.png", corridor(model=ToldAges(), age_prior=prior))
+    near, far = 1.0, 3 * np.exp(-0.5)
+    assert answer.age_years == pytest.approx((30 * near + 34 * far) / (near + far), abs=1e-3)
+    assert answer.age_prior == AgePriorUse("30:1.0,34:3.0", prior.sha256, 30.0)
+    assert not answer.refer
+
+
+def test_a_face_outside_the_prior_is_referred() -> None:
+    """Where the model's own estimate has no place in the prior, a person decides; the range keeps to it."""
+    rules = Rules(Calibration("split", 0.9, "aa" * 32, "s", "valid", 9, (Band(0.0, -8.0, 8.0, 9),)))
+    at = corridor(model=ToldAges(age_years=12.0), age_prior=parse_age_prior("18-75"), rules=rules)
+    answer = answered(photo(), "a.png", at)
+    assert answer.age_years is not None
+    assert 18 <= answer.age_years < 21
+    assert answer.interval_years is not None
+    assert answer.interval_years[0] == 18
+    assert "outside_the_prior" in answer.flags
+    assert answer.refer
+
+
+def test_a_prior_needs_a_distribution() -> None:
+    """With a model that gives none the answer is an error, not an estimate without the prior."""
+    with pytest.raises(PriorUnfit, match="gives no distribution"):
+        answered(photo(), "a.png", corridor(age_prior=parse_age_prior("18-75")))
+
+
+@pytest.mark.parametrize(("threshold", "doubtful"), [(0.5, True), (5.0, False)])
+def test_doubt_above_the_threshold_is_referred(threshold: float, doubtful: bool) -> None:
+    """The score is recorded, and above the threshold a person decides."""
+    doubt = Doubt({"log_views": 1.0}, 0.0, threshold, "aa" * 32)
+    answer = answered(photo(), "a.png", corridor(model=ToldAges(), rules=Rules(doubt=doubt)))
+    assert answer.doubt == pytest.approx(np.log(2.5))
+    assert ("doubtful" in answer.flags) is answer.refer is doubtful
+
+
+def test_a_model_without_a_distribution_has_no_doubt() -> None:
+    """Rules that know the score leave a model alone that cannot be asked for it."""
+    doubt = Doubt({"log_views": 1.0}, 9.0, 0.0, "aa" * 32)
+    answer = answered(photo(), "a.png", corridor(rules=Rules(doubt=doubt)))
+    assert answer.doubt is None
+    assert not answer.refer

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 class NoIndex:
     """An index without a face."""
 
-    label, face_changes, count, support_scale = "none/b-1", 0, 0, None
+    label, face_changes, count, support_scale, calibration = "none/b-1", 0, 0, None, None
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simsvc.steps.crop import crop, crop_of, cut, square_px
-from simsvc.values import Face, Photo, RgbImage
+from simsvc.steps.crop import crop, crop_of, cut, middle, square_px
+from simsvc.values import Crop, Face, Photo, RgbImage
 
 PAD = 400
 """More than any box in these tests reaches over the border."""
@@ -106,3 +106,10 @@ def test_a_photo_has_both_layouts() -> None:
     for pixels in (Image.new("L", (4, 4)), Image.new("RGB", (0, 4)), rgb[:, :, :2]):
         with pytest.raises(ValueError, match="photo"):
             Photo(pixels, 4, 4, "PNG")
+
+
+def test_the_middle_of_a_crop() -> None:
+    """The middle shows what a crop of the smaller margin shows, in as many pixels of it."""
+    rgb = np.arange(200 * 200 * 3, dtype=np.uint32).reshape(200, 200, 3).astype(np.uint8)
+    inner = middle(Crop(rgb), 1.375, 1.1)
+    assert np.array_equal(inner.rgb, rgb[20:180, 20:180])

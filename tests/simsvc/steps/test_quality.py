@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.steps.flags import FLAGS
-from simsvc.steps.quality import LIMITS, measure, pose, quality_flags, sharpness
+from simsvc.steps.quality import LIMITS, crops_for, measure, measured, pose, quality_flags, sharpness
 from simsvc.values import Face, Photo, Quality
 from tests.drawn_faces import draw_face
 
@@ -149,3 +149,21 @@ def test_the_detectors_landmarks_are_measured(detector: OnnxDetector) -> None:
     assert abs(found.yaw) < 0.3
     assert abs(found.roll_deg) < 10
     assert 0.2 < found.pitch < 0.9
+
+
+@pytest.mark.parametrize("margin", [1.375, 1.2])
+def test_quality_of_a_model_that_sees_more(margin: float) -> None:
+    """What surrounds the face does not count: a wide crop's face is measured as a near crop's."""
+    photo, face = drawn(), Face(60, 60, 80, 80, 0.99)
+    judged, near = crops_for(photo, face, 200, 160, margin)
+    assert (judged.rgb.shape, near.rgb.shape) == ((200, 200, 3), (160, 160, 3))
+    wide, plain = measured(near, photo, face), measure(photo, face)
+    assert wide.sharpness == pytest.approx(plain.sharpness, rel=0.2)
+    assert wide.luminance == pytest.approx(plain.luminance, abs=1)
+    assert measure(photo, face, margin) == plain
+
+
+def test_quality_of_a_model_that_sees_the_face_alone() -> None:
+    """A crop that is no wider serves model and quality as it is."""
+    judged, near = crops_for(drawn(), FACE, 160, 160, 1.1)
+    assert judged is near

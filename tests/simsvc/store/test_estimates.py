@@ -15,7 +15,7 @@ from simsvc.errors import EstimateNotFound, StoreError, StoreNotMigrated
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
-from simsvc.values import Crop, Estimate, Evidence, Neighbour, Quality
+from simsvc.values import AgePriorUse, Crop, Estimate, Evidence, Neighbour, Quality
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 ESTIMATED = Estimate(
@@ -164,3 +164,13 @@ def test_an_unusable_url_is_a_typed_error(url: str) -> None:
     with pytest.raises(StoreError, match="DATABASE_URL") as caught:
         Database(url)
     assert url not in caught.value.sentence
+
+
+def test_what_made_it_comes_back(database: Database) -> None:
+    """Engine, prior and doubt are read back as they were recorded; a record without them has none."""
+    estimates, used = EstimateStore(database), AgePriorUse("18-75", "cd" * 32, 16.25)
+    made = replace(ESTIMATED, engine="openvino int8", age_prior=used, doubt=1.2345678)
+    found = estimates.find(estimates.record(made).id).estimate
+    assert (found.engine, found.age_prior, found.doubt) == ("openvino int8", used, 1.2345678)
+    plain = estimates.find(estimates.record(ESTIMATED).id).estimate
+    assert (plain.engine, plain.age_prior, plain.doubt) == (None, None, None)

@@ -19,7 +19,7 @@ from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.event_log import EventLog
 from simsvc.store.switches import SwitchStore
-from simsvc.values import Client, DecisionDraft, NewPhoto, Refusal
+from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto, Refusal
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
 
@@ -50,6 +50,20 @@ def test_estimates_and_decisions_are_logged_with_who_asked(database: Database) -
         ("estimate", "program", f"estimate:{refused.id}"),
         ("decision", "user:u1", f"estimate:{record.id}"),
     ]
+
+
+def test_facts_that_came_later_are_absent_where_they_are_unknown(database: Database) -> None:
+    """Engine, prior and doubt are logged where a record has them, and both kinds of record verify."""
+    estimates = EstimateStore(database)
+    estimates.record(ESTIMATED)
+    used = AgePriorUse("18-75", "cd" * 32, 16.25)
+    estimates.record(replace(ESTIMATED, engine="openvino int8", age_prior=used, doubt=0.1 + 0.2))
+    earlier, later = (content for *_, content in logged(database))
+    assert not {"engine", "age_prior", "doubt"} & earlier.keys()
+    assert later["age_prior"] == {"ages": "18-75", "sha256": "cd" * 32, "model_age_years": 16.25}
+    assert (later["engine"], later["doubt"]) == ("openvino int8", 0.1 + 0.2)
+    with EventLog(database).snapshot() as snapshot:
+        assert verify(snapshot, lambda _done, _total: None).broken is None
 
 
 def test_measures_that_came_later_are_absent_where_they_are_unknown(database: Database) -> None:

@@ -44,6 +44,9 @@ KEYS = [
     "model",
     "model_sha256",
     "index",
+    "engine",
+    "age_prior",
+    "doubt",
     "ms",
 ]
 STEPS = ["decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total"]

@@ -1,0 +1,71 @@
+"""What `flask index calibration` prints: errors by the model alone and as corrected, all and by decade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simsvc.steps.calibrated import build_sentence
+from simsvc.values.site_calibration import Score, SiteCalibration
+
+COLUMNS = ("", "faces", "MAE", "corrected", "bias", "corrected", "in range")
+WIDTHS = (12, 7, 8, 10, 8, 10, 10)
+
+
+def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:
+    """Return lines about the site calibration of a build.
+
+    Args:
+        label: of the build.
+        site: its calibration; None for a build made before there was one.
+        changed: whether it was fitted again after the build, because faces were changed.
+    """
+    if site is None:
+        return [
+            f"{label} was built before site calibration existed. Build the index again: `flask index build`."
+        ]
+    lines = [f"{label}: {build_sentence(site)}"]
+    if site.candidates:
+        lines += [*_chosen(site), *_table(site)]
+    if changed:
+        lines.append("Fitted again after the build, when reference faces were added, relabelled or removed.")
+    return lines
+
+
+def _chosen(site: SiteCalibration) -> Iterator[str]:
+    yield (
+        f"Cross-validation in {site.folds} folds over {site.persons:,} people, seed {site.seed}; "
+        f"chosen: {site.method}."
+    )
+    for candidate in site.candidates:
+        score = candidate.score
+        yield (
+            f"  {candidate.method:12} MAE {score.mae_years:5.2f}  bias {score.bias_years:+6.2f}"
+            + ("" if score.coverage is None else f"  in range {score.coverage:6.1%}")
+        )
+    curve = site.curve
+    if curve is not None and site.uses_curve:
+        steps = zip(curve.knots_years, curve.offsets_years, strict=True)
+        yield "Curve: " + ", ".join(f"{knot:.1f}: {offset:+.1f}" for knot, offset in steps) + " years."
+
+
+def _table(site: SiteCalibration) -> Iterator[str]:
+    yield "By decade of known age, years:"
+    yield _row(COLUMNS)
+    for decade in site.decades:
+        name = f"{decade.from_years} to {decade.from_years + 9}"
+        yield _row((name, *_cells(decade.raw, decade.corrected)))
+
+
+def _cells(raw: Score, corrected: Score) -> tuple[str, ...]:
+    held = "" if corrected.coverage is None else f"{corrected.coverage:.1%}"
+    return (
+        f"{raw.faces:,}",
+        *(f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}"),
+        *(f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}"),
+        held,
+    )
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    first, *rest = zip(cells, WIDTHS, strict=True)
+    return (f"{first[0]:{first[1]}}" + "".join(f"{cell:>{width}}" for cell, width in rest)).rstrip()

@@ -1,0 +1,167 @@
+"""How common each age is among the applicants, as the operator says, and what that makes of an estimate.
+
+The model's distribution stands for the likelihood of each age, up to a factor: its head is exported with
+offsets that take away the leaning towards its training faces' ages (`trainer.age_prior`), so it is multiplied
+by the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the
+outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.errors import SettingsError
+from simsvc.steps.age_distribution import AGES, Shares, point_years
+from simsvc.values import FloatVector
+
+OLDEST_YEARS = AGES - 1
+MOST_SHOWN = 40
+"""Characters of a prior that people are shown; of a longer one they see the first and the last pair."""
+LEAST_SHARE = 1e-6
+"""Least share that the model is taken to give an age before the prior is applied, so that no face is
+impossible. Source: Cromwell's rule; Lindley, "Making Decisions", 2nd edition, 1985, section 6.7. Smaller
+shares of a softmax in float32 and int8 say nothing."""
+_SPAN = re.compile(r"(\d{1,9})\s*-\s*(\d{1,9})")
+_PAIR = re.compile(r"(\d{1,9})\s*[:=]\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)")
+_BETWEEN = re.compile(r"[,;\s]+")
+_AROUND_SIGN = re.compile(r"\s*([:=])\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class AgePrior:
+    """Weights of the ages of 0 to 100 years.
+
+    Attributes:
+        text: the same in short, "18-75" or "18:3,19:4.5"; read again it gives the same weights.
+        weights: one for each age, 0 and up, not all 0.
+    """
+
+    text: str
+    weights: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """Return the text, as the log of settings shows it."""
+        return self.text
+
+    @property
+    def short(self) -> str:
+        """The text as people are shown it."""
+        return short_prior(self.text)
+
+    @property
+    def sha256(self) -> str:
+        """Of the text: tells two priors apart."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def span_years(self) -> tuple[int, int]:
+        """The youngest and the oldest age of any weight."""
+        ages = [age for age, weight in enumerate(self.weights) if weight > 0]
+        return ages[0], ages[-1]
+
+    def allows(self, age_years: float) -> bool:
+        """Say whether an age lies within the span, half a year either way counted in."""
+        youngest, oldest = self.span_years
+        return youngest - 0.5 <= age_years <= oldest + 0.5
+
+    def within(self, interval_years: tuple[float, float]) -> tuple[float, float]:
+        """Return a range, cut to the span where it reaches beyond."""
+        youngest, oldest = self.span_years
+        low, high = (float(min(max(end, youngest), oldest)) for end in interval_years)
+        return low, high
+
+
+def short_prior(text: str) -> str:
+    """Return the text of a prior as people are shown it: a long one by its first and last pairs."""
+    if len(text) <= MOST_SHOWN:
+        return text
+    first, *_, last = text.split(",")
+    return f"{first},...,{last}"
+
+
+def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
+    """Read "18-75", each age alike and no other, or pairs "18:3, 19:4.5" of age and weight, in any order.
+
+    Pairs may stand on lines of their own, as a file has them; an age that is not named has no weight.
+
+    Args:
+        text: the prior.
+        named: what the sentence calls it.
+
+    Raises:
+        SettingsError: it is of neither form, an age lies outside 0 to 100 years or is named twice, or the
+            weights sum to nothing.
+    """
+    span = _SPAN.fullmatch(text.strip())
+    if span:
+        youngest, oldest = int(span[1]), int(span[2])
+        if not youngest <= oldest <= OLDEST_YEARS:
+            raise SettingsError(
+                f"{named} is '{youngest}-{oldest}', but must run from a younger to an older age within 0 to "
+                f"{OLDEST_YEARS} years. Correct it and start again."
+            )
+        return AgePrior(
+            f"{youngest}-{oldest}", tuple(float(youngest <= age <= oldest) for age in range(AGES))
+        )
+    return _of_pairs(_pairs(text, named), named)
+
+
+def reweighted(shares: FloatVector, prior: AgePrior) -> Shares:
+    """Return the distribution of one face under a prior: float64 (AGES,), summing to 1.
+
+    Args:
+        shares: the model's, float32 (AGES,).
+        prior: of the applicants.
+    """
+    likely: NDArray[np.float64] = np.maximum(shares.astype(np.float64), LEAST_SHARE)
+    weights = np.asarray(prior.weights) / max(prior.weights)
+    found: Shares = likely * weights
+    found /= found.sum()
+    return found
+
+
+def estimate_under(shares: FloatVector, prior: AgePrior, point: str) -> float:
+    """Return the estimate in years, as `point_years` does, under a prior; within its span."""
+    youngest, oldest = prior.span_years
+    return min(max(point_years(reweighted(shares, prior), point), float(youngest)), float(oldest))
+
+
+def _pairs(text: str, named: str) -> list[tuple[int, float]]:
+    parts = [part for part in _BETWEEN.split(_AROUND_SIGN.sub(r"\1", text.strip())) if part]
+    matches = [_PAIR.fullmatch(part) for part in parts]
+    pairs = [(int(match[1]), float(match[2])) for match in matches if match]
+    if not pairs or len(pairs) < len(parts):
+        wrong = next((part for part, match in zip(parts, matches, strict=True) if not match), "empty")
+        raise SettingsError(
+            f"{named} cannot be understood at '{wrong[:40]}': it must be a span of ages such as 18-75, or "
+            "pairs of age and weight such as 18:3, 19:4.5. Correct it and start again."
+        )
+    return pairs
+
+
+def _of_pairs(pairs: list[tuple[int, float]], named: str) -> AgePrior:
+    ages = [age for age, _ in pairs]
+    outside = next((age for age in ages if age > OLDEST_YEARS), None)
+    if outside is not None:
+        raise SettingsError(
+            f"{named} names the age {outside}, but ages lie from 0 to {OLDEST_YEARS} years. "
+            "Correct it and start again."
+        )
+    twice = next((age for age in ages if ages.count(age) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{named} names the age {twice} twice. Correct it and start again.")
+    weights = dict(pairs)
+    total = sum(weights.values())
+    if not 0 < total < np.inf:
+        raise SettingsError(
+            f"{named} sums to {'nothing' if total == 0 else 'no number'}: at least one age must have a "
+            "weight. Correct it and start again."
+        )
+    kept = sorted((age, weight) for age, weight in weights.items() if weight > 0)
+    text = ",".join(f"{age}:{weight!r}" for age, weight in kept)
+    return AgePrior(text, tuple(weights.get(age, 0.0) for age in range(AGES)))

@@ -1,0 +1,87 @@
+"""Geometry of the picture of a site calibration: estimates of reference faces against their known ages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.steps.nearest import spread
+
+WIDTH_PX, HEIGHT_PX = 640.0, 440.0
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56.0, 16.0, 14.0, 48.0
+MOST_POINTS = 600
+"""Faces drawn of a larger gallery, evenly spread: more would only cover each other."""
+TICK_YEARS = 10
+LEAST_TOP_YEARS = 40
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPlot:
+    """Everything a drawing needs; pixels of a WIDTH_PX x HEIGHT_PX drawing.
+
+    Attributes:
+        raw: the model's own estimates: known age to the right, estimate upwards.
+        corrected: the same faces, each corrected without the faces of its person; empty without a correction.
+        ticks: (years, pixel to the right, pixel downwards).
+        level: ends of the line on which the estimate is the known age.
+        faces: how many faces there are, drawn or not.
+    """
+
+    raw: tuple[Point, ...]
+    corrected: tuple[Point, ...]
+    ticks: tuple[tuple[int, float, float], ...]
+    level: tuple[Point, Point]
+    faces: int
+    width_px: float = WIDTH_PX
+    height_px: float = HEIGHT_PX
+    left_px: float = LEFT_PX
+    right_px: float = WIDTH_PX - RIGHT_PX
+    top_px: float = TOP_PX
+    bottom_px: float = HEIGHT_PX - BOTTOM_PX
+
+
+def calibration_plot(
+    ages_years: Sequence[float] | NDArray[np.float64],
+    estimates_years: NDArray[np.floating[Any]],
+    *,
+    corrected: bool,
+) -> CalibrationPlot | None:
+    """Lay out the picture; None where no face has an estimate.
+
+    Args:
+        ages_years: (N,), known.
+        estimates_years: (N, 2): the model's own and the corrected ones; NaN where there is none.
+        corrected: whether the correction is drawn; then only of faces that take part in it.
+    """
+    ages = np.asarray(ages_years, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(estimates_years[:, 1 if corrected else 0]))
+    if not len(known):
+        return None
+    shown = known[spread(len(known), MOST_POINTS)]
+    drawn = np.concatenate([ages[shown], estimates_years[shown].astype(np.float64).ravel()])
+    top = max(LEAST_TOP_YEARS, TICK_YEARS * math.ceil(float(np.nanmax(drawn)) / TICK_YEARS))
+
+    def at(age: float, estimate: float) -> Point:
+        return (
+            round(LEFT_PX + age / top * (WIDTH_PX - RIGHT_PX - LEFT_PX), 1),
+            round(HEIGHT_PX - BOTTOM_PX - estimate / top * (HEIGHT_PX - BOTTOM_PX - TOP_PX), 1),
+        )
+
+    def points(column: int) -> tuple[Point, ...]:
+        pairs = zip(ages[shown].tolist(), estimates_years[shown, column].tolist(), strict=True)
+        return tuple(at(age, max(0.0, estimate)) for age, estimate in pairs)
+
+    return CalibrationPlot(
+        points(0),
+        points(1) if corrected else (),
+        tuple((years, *at(years, years)) for years in range(0, top + 1, TICK_YEARS)),
+        (at(0.0, 0.0), at(top, top)),
+        len(known),
+    )

@@ -1,0 +1,153 @@
+"""How likely an estimate is to be far off: a score that ranks errors, read off the model's own answer.
+
+The score is linear in a few measures of the distribution, and predicts the logarithm of 1 + the absolute
+error in years. Its weights are fitted by `python -m trainer doubt` and travel in model.json.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsvc.errors import BundleDamaged
+from simsvc.steps.age_distribution import Shares, deviation_years, quantile_years
+from simsvc.values import Prediction
+
+FORMAT = 1
+"""Number of the layout of `doubt` in model.json; another number is refused."""
+VIEW_YEARS = 0.5
+"""Added to the disagreement of the views before its logarithm is taken: smaller ones differ by rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What the model says of one face.
+
+    Attributes:
+        age_years: its estimate.
+        shares: its distribution.
+        view_ages_years: the estimate from each view.
+    """
+
+    age_years: float
+    shares: Shares
+    view_ages_years: tuple[float, ...]
+
+
+def _log_spread(answer: Answer) -> float:
+    return math.log(deviation_years(answer.shares) + 1.0)
+
+
+def _log_width(answer: Answer) -> float:
+    low, high = (quantile_years(answer.shares, share) for share in (0.05, 0.95))
+    return math.log(high - low + 1.0)
+
+
+def _log_views(answer: Answer) -> float:
+    return math.log(max(answer.view_ages_years) - min(answer.view_ages_years) + VIEW_YEARS)
+
+
+def _age(answer: Answer) -> float:
+    return answer.age_years / 10.0
+
+
+def _age_squared(answer: Answer) -> float:
+    return (answer.age_years / 50.0) ** 2
+
+
+MEASURES: Mapping[str, Callable[[Answer], float]] = {
+    "log_spread": _log_spread,
+    "log_width": _log_width,
+    "log_views": _log_views,
+    "age": _age,
+    "age_squared": _age_squared,
+}
+"""Name in model.json to measure: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of the
+views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.
+
+Chosen by the share of errors over 15 years among the most doubtful 5% of each source, sources left out (model
+face-dino-195): support, the ages of the nearest reference faces, the quality of the photo, and estimates from
+five re-framed crops, a grey and a small one added nothing to it, and the first two would tie it to a gallery.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A fitted score.
+
+    Attributes:
+        weights: by name of `MEASURES`.
+        constant: added to the weighted sum.
+        threshold: score above which a person should decide.
+        model_sha256: of the model.onnx that it was fitted on.
+    """
+
+    weights: Mapping[str, float]
+    constant: float
+    threshold: float
+    model_sha256: str
+
+    def score(self, answer: Answer) -> float:
+        """Return the score of an answer: the predicted ln(1 + absolute error in years)."""
+        return self.constant + sum(weight * MEASURES[name](answer) for name, weight in self.weights.items())
+
+
+def expected_error_years(score: float) -> float:
+    """Return the absolute error in years that a score predicts."""
+    return max(0.0, math.exp(score) - 1.0)
+
+
+def answer_of(prediction: Prediction, row: int = 0) -> Answer | None:
+    """Return what a prediction says of one of its faces, or None for a model without a distribution."""
+    if prediction.age_shares is None or prediction.view_ages_years is None:
+        return None
+    return Answer(
+        float(prediction.ages_years[row]),
+        prediction.age_shares[row].astype(np.float64),
+        tuple(float(age) for age in prediction.view_ages_years[row]),
+    )
+
+
+def parse_doubt(raw: object, model_sha256: str) -> Doubt:
+    """Read the `doubt` entry of model.json.
+
+    Args:
+        raw: the entry, as JSON gave it.
+        model_sha256: of the bundle's model.onnx.
+
+    Raises:
+        BundleDamaged: it cannot be understood, or was fitted on another model.
+    """
+    try:
+        doubt = _doubt(raw)
+    except (KeyError, TypeError, ValueError):
+        raise BundleDamaged(
+            "The model cannot be used: the doubt score in its model.json cannot be understood. "
+            "Fit it again with `python -m trainer doubt`."
+        ) from None
+    if doubt.model_sha256 != model_sha256:
+        raise BundleDamaged(
+            "The model cannot be used: the doubt score in its model.json was fitted on another model. "
+            "Fit it again with `python -m trainer doubt`."
+        )
+    return doubt
+
+
+def _doubt(raw: object) -> Doubt:
+    if not isinstance(raw, dict) or raw["format"] != FORMAT or not set(raw["weights"]) <= set(MEASURES):
+        raise ValueError("another format")
+    return Doubt(
+        {name: _number(weight) for name, weight in raw["weights"].items()},
+        _number(raw["constant"]),
+        _number(raw["threshold"]),
+        str(raw["model_sha256"]),
+    )
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)

@@ -1,0 +1,151 @@
+"""What a site's own reference faces say of a model: frozen values that validate themselves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Method = Literal["none", "curve", "local", "curve+local"]
+METHODS: tuple[Method, ...] = ("none", "curve", "local", "curve+local")
+"""From the simplest on."""
+Reason = Literal[
+    "composites", "few_faces", "one_person", "few_persons", "one_age", "training", "no_gain", "age_prior"
+]
+"""Why there is no correction; "age_prior" is a reason of single estimates only."""
+REASONS: tuple[Reason, ...] = (
+    *("composites", "few_faces", "one_person", "few_persons"),
+    *("one_age", "training", "no_gain", "age_prior"),
+)
+Floats = NDArray[np.float64]
+
+COVERAGE = 0.9
+"""As the ranges of shipped models have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A piecewise-linear correction of the estimate, none beyond its ends.
+
+    Attributes:
+        knots_years: of the estimate, ascending, at least three.
+        offsets_years: added there; the first and the last are 0.
+    """
+
+    knots_years: tuple[float, ...]
+    offsets_years: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.knots_years) != len(self.offsets_years) or len(self.knots_years) < 3:
+            raise ValueError("a curve has as many offsets as knots, at least three")
+        if any(a >= b for a, b in pairwise(self.knots_years)):
+            raise ValueError(f"knots ascend, unlike {self.knots_years}")
+        if not all(map(math.isfinite, (*self.knots_years, *self.offsets_years))):
+            raise ValueError("knots and offsets are finite")
+
+    def at(self, estimates_years: Floats) -> Floats:
+        """Return what is added to estimates, years, in their shape."""
+        return np.interp(estimates_years, self.knots_years, self.offsets_years, left=0.0, right=0.0)
+
+    def cover(self, estimates_years: Floats) -> Floats:
+        """Return how far the reference faces cover estimates, 0..1: 0 beyond all of theirs."""
+        low, high = self.knots_years[:2], self.knots_years[-2:]
+        if low[1] == high[0]:  # three knots: the middle one alone is covered in full
+            return np.interp(estimates_years, (*low, high[1]), (0.0, 1.0, 0.0), left=0.0, right=0.0)
+        return np.interp(estimates_years, (*low, *high), (0.0, 1.0, 1.0, 0.0), left=0.0, right=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How estimates of reference faces fare, each made without the faces of its person.
+
+    Attributes:
+        faces: how many.
+        mae_years: mean absolute error.
+        bias_years: mean of estimate less known age.
+        coverage: share of known ages inside the range, or None where there is no range.
+    """
+
+    faces: int
+    mae_years: float
+    bias_years: float
+    coverage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What cross-validation said of one method: see `Score`."""
+
+    method: Method
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Decade:
+    """The faces of one decade of known ages: their score by the model alone and as corrected."""
+
+    from_years: int
+    raw: Score
+    corrected: Score
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCalibration:
+    """What the reference faces of one build say of one model.
+
+    Attributes:
+        method: which correction is applied.
+        reason: why none is; None where one is.
+        model_sha256: of the model's weights.
+        faces: real reference faces it rests on.
+        persons: how many people they show.
+        bias_years: how much too old the model reads them on average; 0 without faces.
+        coverage: share of known ages that the range is meant to hold.
+        curve: correction in the estimate, also where only its cover is used; None where `method` is "none".
+        low: added to the corrected estimate in units of `scale`, gives the range's low end; None without.
+        high: likewise the high end.
+        folds: of the cross-validation; 0 where there was none.
+        seed: of the folds.
+        ages_years: least and greatest known age, or None without faces.
+        candidates: what cross-validation said, the simplest first.
+        decades: the chosen method by decade of known age.
+    """
+
+    method: Method
+    reason: Reason | None
+    model_sha256: str
+    faces: int
+    persons: int
+    bias_years: float = 0.0
+    coverage: float = COVERAGE
+    curve: Curve | None = None
+    low: float | None = None
+    high: float | None = None
+    folds: int = 0
+    seed: int = 0
+    ages_years: tuple[float, float] | None = None
+    candidates: tuple[Candidate, ...] = ()
+    decades: tuple[Decade, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS or (self.method == "none") != (self.reason in REASONS):
+            raise ValueError(f"{self.method!r} for the reason {self.reason!r} is no calibration")
+        parts = (self.curve, self.low, self.high)
+        if any((part is None) != (self.method == "none") for part in parts):
+            raise ValueError("a correction comes with a curve and a range")
+        if self.low is not None and self.high is not None and not self.low <= self.high:
+            raise ValueError("a range runs from low to high")
+
+    @property
+    def uses_curve(self) -> bool:
+        """Say whether the curve is added."""
+        return "curve" in self.method
+
+    @property
+    def uses_neighbours(self) -> bool:
+        """Say whether the mean residual of the nearest faces is added."""
+        return "local" in self.method

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simsvc.steps.age_distribution import (
+    AGES,
+    Shares,
+    deviation_years,
+    expected_years,
+    point_years,
+    quantile_years,
+)
+
+
+def bump(age_years: float, deviation: float) -> Shares:
+    shares: Shares = np.exp(-0.5 * ((np.arange(AGES) - age_years) / deviation) ** 2)
+    return shares / shares.sum()
+
+
+def test_of_one_age() -> None:
+    """With all of it on one age, mean and median are that age, and it lies evenly over its year."""
+    shares = np.zeros(AGES)
+    shares[30] = 1
+    assert point_years(shares, "mean") == point_years(shares, "median") == 30
+    assert (quantile_years(shares, 0.25), quantile_years(shares, 0.75)) == (29.75, 30.25)
+    assert deviation_years(shares) == 0
+
+
+def test_of_a_normal_distribution() -> None:
+    """Its mean, deviation and quantiles are those of the textbook."""
+    shares = bump(40, 5)
+    assert expected_years(shares) == pytest.approx(40, abs=1e-6)
+    assert deviation_years(shares) == pytest.approx(5, abs=1e-3)
+    assert quantile_years(shares, 0.95) == pytest.approx(40 + 1.645 * 5, abs=0.05)
+
+
+def test_the_median_is_the_exported_one() -> None:
+    """The median of the service is that of the graph's own head, at both ends of the scale, too."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
+    from trainer.model import median  # noqa: PLC0415 - imports torch
+
+    rows = np.stack([bump(0, 1), bump(33.3, 4), bump(71, 12), bump(100, 1)]).astype(np.float32)
+    exported = median(torch.from_numpy(rows)).numpy()
+    served = [point_years(row.astype(np.float64), "median") for row in rows]
+    assert served == pytest.approx(exported, abs=1e-3)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainer.tiny_training import recipe
+from trainer import augment, bodies
+from trainer.ensemble import Ensemble, Member, best_weight, resizing
+from trainer.model import AgeModel, median
+from trainer.pack import PACK_PX
+
+TOLD = {"head": "distribution", "loss": "distribution"}
+
+
+def _member(seed: int, **changes: object) -> Member:
+    chosen = recipe(**TOLD, **changes)
+    torch.manual_seed(seed)
+    return Member(chosen, AgeModel(chosen.architecture).eval())
+
+
+def test_members_see_what_they_were_taught_to_see() -> None:
+    """The mean of the members' distributions is that of each alone on crops cut as in its training."""
+    near, wide = _member(0, schedule="64x1"), _member(1, schedule="96x1", view=1.25)
+    whole = recipe(**TOLD, schedule="200x1", view=1.25, point="median")
+    squares = np.random.default_rng(0).integers(0, 256, (3, PACK_PX, PACK_PX, 3), dtype=np.uint8)
+    spec = bodies.BODIES["resnet18"]
+
+    def alone(member: Member) -> torch.Tensor:
+        crops = augment.batch(squares, member.recipe.final_px, spec.mean, spec.std, view=member.recipe.view)
+        return member.model(crops).softmax(1)
+
+    with torch.no_grad():
+        model = Ensemble([near, wide], whole, [0.25, 0.75]).eval()
+        crops = augment.batch(squares, 200, spec.mean, spec.std, view=1.25)
+        scores = model(crops)
+        wanted = 0.25 * alone(near) + 0.75 * alone(wide)
+        assert scores[:, :101].exp().numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
+        assert model.ages(scores).numpy() == pytest.approx(median(wanted).numpy(), abs=0.05)
+        members = torch.stack([median(alone(near)), median(alone(wide))], dim=1)
+        assert model.view_ages(scores).numpy() == pytest.approx(members.numpy(), abs=0.05)
+
+
+def test_cutting_and_resizing_is_one_matrix() -> None:
+    """The matrix cuts the middle out and resizes it as interpolation does."""
+    crop, matrix = torch.rand(1, 1, 200, 200), resizing(200, 160, 96)
+    inner = torch.nn.functional.interpolate(
+        crop[:, :, 20:180, 20:180], (96, 96), mode="bilinear", antialias=True, align_corners=False
+    )
+    assert (matrix @ crop @ matrix.T).numpy() == pytest.approx(inner.numpy(), abs=1e-5)
+
+
+def test_the_weight_suits_all_sources_alike() -> None:
+    """A member that is right on the small source counts where the large one does not mind."""
+    shares = np.zeros((2, 110, 101), np.float32)
+    shares[0, :100, 30] = shares[1, :100, 31] = 1
+    shares[0, 100:, 30] = shares[1, 100:, 60] = 1
+    ages = np.array([30.0] * 100 + [60.0] * 10, np.float32)
+    weight, errors = best_weight(shares, ages, np.array(["large"] * 100 + ["small"] * 10))
+    assert weight < 0.5
+    assert errors[round(weight * 10)] == min(errors)
+
+
+def test_a_member_that_judges_the_mirror_image_too() -> None:
+    """Its distribution is the same for a crop and for the crop's mirror image."""
+    member = _member(0, schedule="64x1")
+    whole = recipe(**TOLD, schedule="200x1", view=1.25)
+    crops = torch.randn(2, 3, 200, 200, generator=torch.manual_seed(0))
+    for mirrored in (True, False):
+        model = Ensemble([Member(member.recipe, member.model, mirrored)], whole, [1.0]).eval()
+        with torch.no_grad():
+            off = (model(crops) - model(crops.flip(3))).abs().max()
+        assert (float(off) < 1e-3) is mirrored

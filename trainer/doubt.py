@@ -1,0 +1,145 @@
+"""The score of how far off an estimate may be: fitted on faces of many sources, judged on those left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.steps import doubt
+from simsvc.steps.doubt import MEASURES, Doubt
+from simsvc.values import Prediction
+from trainer.source_faces import Faces
+
+REFERRED = 0.05
+"""Share of the faces of a source, on average over the sources, that are to be referred."""
+FAR_YEARS = 15.0
+"""An error beyond it misleads whoever reads the estimate. Source: the project's own bound, README."""
+RIDGE = 1e-3
+"""Added to the normal equations' diagonal, of standardised measures: the measures of spread go together, and
+their weights would run apart. The share of large errors that is caught is the same from 1e-4 to 1e-1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What a model says of the faces of one source.
+
+    Attributes:
+        source: its name.
+        measures: float64 (N, M) of `doubt.MEASURES`, in order.
+        errors_years: float64 (N,), how far the estimate lies from the age, or from the middle of its window.
+        outside_years: float64 (N,), how far it lies outside the window.
+    """
+
+    source: str
+    measures: NDArray[np.float64]
+    errors_years: NDArray[np.float64]
+    outside_years: NDArray[np.float64]
+
+
+def scored(faces: Faces, predictions: Sequence[Prediction]) -> Scored:
+    """Return what one-face predictions say of the faces of a source.
+
+    Raises:
+        ValueError: a prediction has no distribution over ages.
+    """
+    answers = [doubt.answer_of(prediction) for prediction in predictions]
+    known = [answer for answer in answers if answer is not None]
+    if len(known) < len(answers):
+        raise ValueError("a prediction without a distribution")
+    estimates = np.array([answer.age_years for answer in known])
+    low, high = faces.windows_years.T
+    measures = [[measure(answer) for measure in MEASURES.values()] for answer in known]
+    outside = np.maximum(np.maximum(low - estimates, estimates - high), 0.0)
+    return Scored(faces.source, np.array(measures), np.abs(estimates - faces.ages_years), outside)
+
+
+def fitted(sources: Sequence[Scored], model_sha256: str) -> Doubt:
+    """Fit ln(1 + error in years) by weighted least squares; the threshold refers `REFERRED` of each source.
+
+    A source of N faces has the weight of the square root of N: a large one says more, and drowns none.
+    """
+    x = np.concatenate([source.measures for source in sources])
+    y = np.log1p(np.concatenate([source.errors_years for source in sources]))
+    sizes = np.array([len(source.errors_years) for source in sources])
+    weight = np.repeat(1 / np.sqrt(sizes), sizes)
+    weight /= weight.sum()
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+    z = np.column_stack([(x - mean) / scale, np.ones(len(x))])
+    ridge = np.diag([RIDGE] * len(MEASURES) + [0.0])
+    solved = np.linalg.solve((z * weight[:, None]).T @ z + ridge, (z * weight[:, None]).T @ y)
+    plain = solved[:-1] / scale
+    constant = float(solved[-1] - plain @ mean)
+    scores = [source.measures @ plain + constant for source in sources]
+    named = {name: float(value) for name, value in zip(MEASURES, plain, strict=True)}
+    return Doubt(named, constant, threshold(scores), model_sha256)
+
+
+def threshold(scores: Sequence[NDArray[np.float64]]) -> float:
+    """Return the score above which `REFERRED` of the faces lie, each source counting alike."""
+    values = np.concatenate(scores)
+    weight = np.concatenate([np.full(len(source), 1 / len(source)) for source in scores])
+    order = np.argsort(values)
+    upto = np.cumsum(weight[order]) / weight.sum()
+    return float(values[order][np.searchsorted(upto, 1 - REFERRED)])
+
+
+def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
+    """Return the score of every face of a source, float64 (N,)."""
+    found: NDArray[np.float64] = source.measures @ np.array([score.weights[name] for name in MEASURES])
+    return found + score.constant
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a score that was fitted without a source does on it.
+
+    Attributes:
+        source: its name.
+        faces: how many.
+        far: errors beyond `FAR_YEARS`.
+        caught: of them among the most doubtful `REFERRED`.
+        far_outside: estimates more than `FAR_YEARS` outside the window.
+        caught_outside: of them among the most doubtful.
+        referred: faces above the threshold of the other sources.
+        caught_by_threshold: errors beyond `FAR_YEARS` among those.
+        most_caught: how many a perfect ranking would catch.
+    """
+
+    source: str
+    faces: int
+    far: int
+    caught: int
+    far_outside: int
+    caught_outside: int
+    referred: int
+    caught_by_threshold: int
+    most_caught: int
+
+
+def left_out(sources: Sequence[Scored]) -> list[LeftOut]:
+    """Judge each source by a score that was fitted on the others; of one source alone, there is nothing."""
+    if len(sources) < 2:
+        return []
+    return [_judged(source, fitted([one for one in sources if one is not source], "")) for source in sources]
+
+
+def _judged(source: Scored, score: Doubt) -> LeftOut:
+    scores = scores_of(score, source)
+    count = int(np.ceil(REFERRED * len(scores)))
+    doubtful = np.argsort(-scores, kind="stable")[:count]
+    far, outside = source.errors_years > FAR_YEARS, source.outside_years > FAR_YEARS
+    above = scores > score.threshold
+    return LeftOut(
+        source=source.source,
+        faces=len(scores),
+        far=int(far.sum()),
+        caught=int(far[doubtful].sum()),
+        far_outside=int(outside.sum()),
+        caught_outside=int(outside[doubtful].sum()),
+        referred=int(above.sum()),
+        caught_by_threshold=int((far & above).sum()),
+        most_caught=min(count, int(far.sum())),
+    )

@@ -1,0 +1,115 @@
+"""`python -m trainer doubt`: fit the score by which the most doubtful estimates are referred to a person.
+
+It is fitted on every source, and judged on each one by a score that was fitted without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from simsvc.engines.bundle import DOCUMENT, load_bundle
+from simsvc.engines.durable_files import replace_text
+from simsvc.engines.onnx_detector import detector_of
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import SettingsError
+from simsvc.steps.doubt import FORMAT, Doubt
+from trainer.corpus import cores
+from trainer.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
+from trainer.export_command import BUNDLE
+from trainer.source_faces import TRAINED_ON, chosen_sources, faces_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        "--source",
+        action="append",
+        metavar="NAME=PATH",
+        help="a data set and its folder; repeatable (default: UTKFace's valid part, and others beside it)",
+    )
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument(
+        "--limit", type=int, help="a trial: at most so many faces of each source; model.json stays as it is"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, judge by sources left out, print, and write the score into model.json."""
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    bundle = load_bundle(args.bundle)
+    model = OnnxModel(bundle, args.threads)
+    if not model.has_distribution:
+        raise SettingsError(
+            "This model gives no distribution over ages, so no doubt can be read off it. "
+            "Export a model with a distribution head by `python -m trainer export`."
+        )
+    detector = detector_of(bundle)
+    sources = []
+    for source in chosen_sources(args.source).items():
+        faces = faces_of(source, "valid", model, detector, args.limit)
+        told = [model.predict([crop]) for crop in tqdm(faces.crops, desc="estimate", unit="face")]
+        sources.append(scored(faces, told))
+    score = fitted(sources, bundle.sha256)
+    entry, judged = described(score, sources), left_out(sources)
+    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
+    document |= {"far_years": FAR_YEARS, "left_out": [asdict(row) for row in judged]}
+    print(as_text(entry, judged))
+    if args.limit is None:
+        raw = bundle.raw | {"doubt": entry}
+        replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def described(score: Doubt, sources: Sequence[Scored]) -> dict[str, Any]:
+    """Return the entry of model.json."""
+    return {
+        "format": FORMAT,
+        "model_sha256": score.model_sha256,
+        "source": "python -m trainer doubt",
+        "faces": {source.source: len(source.errors_years) for source in sources},
+        "weights": {name: round(value, 6) for name, value in score.weights.items()},
+        "constant": round(score.constant, 6),
+        "threshold": round(score.threshold, 4),
+    }
+
+
+def as_text(entry: dict[str, Any], judged: Sequence[LeftOut]) -> str:
+    """Return the weights and the table of sources left out, for people."""
+    weights = ", ".join(f"{name} {value:+.3f}" for name, value in entry["weights"].items())
+    lines = [
+        f"ln(1 + error in years) = {entry['constant']:+.3f}, {weights}",
+        f"Referred above {entry['threshold']:.3f}.",
+        f"Each source left out of the fit; far: more than {FAR_YEARS:.0f} years off; the most doubtful "
+        f"{REFERRED:.0%} of it. {TRAINED_ON}: validation part.",
+        f"{'source':16}{'faces':>7}{'far':>6}{'caught':>8}{'at most':>9}{'outside':>9}{'caught':>8}"
+        f"{'above':>8}{'caught':>8}",
+    ]
+    rows = [*judged, _total(judged)] if judged else []
+    lines += [
+        f"{row.source:16}{row.faces:>7}{row.far:>6}{row.caught:>8}{row.most_caught:>9}{row.far_outside:>9}"
+        f"{row.caught_outside:>8}{row.referred:>8}{row.caught_by_threshold:>8}"
+        for row in rows
+    ]
+    if judged and rows[-1].far:
+        total = rows[-1]
+        lines.append(
+            f"The most doubtful {REFERRED:.0%} hold {total.caught / total.far:.0%} of what is far off."
+        )
+    return "\n".join(lines)
+
+
+def _total(judged: Sequence[LeftOut]) -> LeftOut:
+    names = [name for name in asdict(judged[0]) if name != "source"]
+    return LeftOut("all", **{name: sum(getattr(row, name) for row in judged) for name in names})

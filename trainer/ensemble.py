@@ -1,0 +1,160 @@
+"""Several models as one: their distributions are averaged, and each sees the crop as it was taught to.
+
+Source: Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable Predictive Uncertainty Estimation using
+Deep Ensembles", NeurIPS 2017, section 2.4: the mean of the distributions, not of the estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainer import bodies
+from trainer.model import AGE_BINS, AgeModel, Architecture, median
+from trainer.pack import CROP_PX
+from trainer.recipe import Recipe
+
+STEP = 0.1
+"""Weights of two members are tried in such steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One model of an ensemble.
+
+    Attributes:
+        recipe: how it was taught: what it sees, how wide and how large.
+        model: its weights, in evaluation mode.
+        mirrored: whether it judges the mirror image, too; its distribution is then the mean of both.
+    """
+
+    recipe: Recipe
+    model: AgeModel
+    mirrored: bool = False
+
+
+class Seen(nn.Module):
+    """Turn the ensemble's crops into what a member was taught to see: its part of them, its size, its scale.
+
+    Cutting and resizing are one product with a matrix from each side, as `trainer.augment.batch` resizes.
+    """
+
+    def __init__(self, member: Recipe, whole: Recipe) -> None:
+        super().__init__()
+        mine, given = bodies.BODIES[member.body], bodies.BODIES[whole.body]
+        scale = np.array(given.std) / np.array(mine.std)
+        shift = (np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)
+        self.resize: Tensor
+        self.scale: Tensor
+        self.shift: Tensor
+        matrix = resizing(whole.final_px, round(CROP_PX * member.view), member.final_px)
+        self.register_buffer("resize", matrix, persistent=False)
+        self.register_buffer(
+            "scale", torch.tensor(scale, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "shift", torch.tensor(shift, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Return float32 (N, 3, s, s) of crops (N, 3, S, S)."""
+        return self.resize @ crops @ self.resize.T * self.scale + self.shift
+
+
+def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
+    """Return float32 (seen_px, crop_px): cut the middle `view_px` of a column out and resize it."""
+    unit = torch.eye(view_px)[None, None]
+    matrix = functional.interpolate(
+        unit, (seen_px, view_px), mode="bilinear", antialias=True, align_corners=False
+    )[0, 0]
+    edge = (crop_px - view_px) // 2
+    return functional.pad(matrix, (edge, crop_px - view_px - edge))
+
+
+class Ensemble(nn.Module):
+    """Crops to the logarithms of the members' mean distribution, then of each member's, (N, (1 + M) AGE_BINS).
+
+    It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
+    after its place, as in "members.0.head.flatten", and tell of the crop, not of its mirror image.
+
+    Args:
+        members: at least one, all with distribution heads.
+        whole: the ensemble's own recipe: its crops and its point.
+        weights: of each member's distribution; they sum to one.
+    """
+
+    def __init__(self, members: Sequence[Member], whole: Recipe, weights: Sequence[float]) -> None:
+        super().__init__()
+        self.seen = nn.ModuleList(Seen(member.recipe, whole) for member in members)
+        self.members = nn.ModuleList(member.model for member in members)
+        self.architecture: Architecture = whole.architecture
+        self.mirrored = tuple(member.mirrored for member in members)
+        self.offsets: Tensor
+        self.bins: Tensor
+        self.weights: Tensor
+        self.register_buffer("offsets", torch.zeros(AGE_BINS), persistent=False)
+        self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=True)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Return the logarithms."""
+        told = torch.stack([self._told(number, crops) for number in range(len(self.members))])
+        mixed = (self.weights.view(-1, 1, 1) * told).sum(dim=0)
+        return torch.cat([mixed, *told], dim=1).clamp_min(1e-12).log()
+
+    def _told(self, number: int, crops: Tensor) -> Tensor:
+        """Return a member's distribution, (N, AGE_BINS)."""
+        member, seen = self.members[number], self.seen[number](crops)
+        shares: Tensor = member(seen).float()[:, :AGE_BINS].softmax(dim=1)
+        if not self.mirrored[number]:
+            return shares
+        mirror = torch.arange(seen.shape[3] - 1, -1, -1, device=seen.device)
+        other: Tensor = member(seen.index_select(3, mirror)).float()[:, :AGE_BINS].softmax(dim=1)
+        return (shares + other) / 2
+
+    def shares(self, scores: Tensor) -> Tensor:
+        """Return the distribution over ages, float32 (N, AGE_BINS), of what `forward` gives."""
+        return self._shifted(scores[:, :AGE_BINS])
+
+    def ages(self, scores: Tensor) -> Tensor:
+        """Return ages in years, float32 (N,): the `point` of the distribution."""
+        return self._point(self.shares(scores))
+
+    def view_ages(self, scores: Tensor) -> Tensor:
+        """Return each member's estimate in years, float32 (N, M)."""
+        parts = scores[:, AGE_BINS:].split(AGE_BINS, dim=1)
+        return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
+
+    def _shifted(self, logs: Tensor) -> Tensor:
+        return (logs + self.offsets).softmax(dim=1)
+
+    def _point(self, shares: Tensor) -> Tensor:
+        return median(shares) if self.architecture.point == "median" else shares @ self.bins
+
+
+def best_weight(
+    shares: NDArray[np.float32], ages_years: NDArray[np.float32], sources: NDArray[np.str_]
+) -> tuple[float, list[float]]:
+    """Return the first of two members' weight with the least mean, over sources, of the mean absolute errors.
+
+    Args:
+        shares: float32 (2, N, AGE_BINS), each member's distributions.
+        ages_years: float32 (N,).
+        sources: str (N,).
+
+    Returns:
+        The weight, and that mean in years of each weight from 0 to 1 in steps of `STEP`.
+    """
+    names, found = sorted(set(sources.tolist())), []
+    steps = np.arange(0, 1 + STEP / 2, STEP)
+    for weight in steps:
+        mixed = torch.from_numpy(weight * shares[0] + (1 - weight) * shares[1]).float()
+        off = np.abs(median(mixed).numpy() - ages_years)
+        found.append(float(np.mean([off[sources == name].mean() for name in names])))
+    return float(steps[int(np.argmin(found))]), found

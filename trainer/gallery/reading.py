@@ -1,0 +1,75 @@
+"""What the shipped model says of a composite: one that it reads far from its label would only mislead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import detector_of
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import FaceError, SettingsError
+from simsvc.steps.boxes import pick
+from simsvc.steps.crop import crop_of
+from simsvc.steps.decode import decode
+from simsvc.steps.interval import interval
+from simsvc.steps.upright import looked_at
+from trainer.evaluate_command import calibration_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The model's answer.
+
+    Attributes:
+        age_years: its estimate.
+        low_years, high_years: the ends of its range, which holds as many ages as its calibration states.
+    """
+
+    age_years: float
+    low_years: float
+    high_years: float
+
+    def holds(self, label_years: float) -> bool:
+        """Tell whether the label lies in the range."""
+        return self.low_years <= label_years <= self.high_years
+
+
+class Reader:
+    """The model and detector of a bundle, which read a file as the service does."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the bundle.
+
+        Raises:
+            BundleMissing, BundleDamaged, BundleUnreadable: see `load_bundle`.
+            SettingsError: the bundle has no calibration, hence no ranges.
+        """
+        bundle = load_bundle(folder)
+        calibration = calibration_of(bundle)
+        if calibration is None:
+            raise SettingsError(
+                f"The model in {folder} has no calibrated ranges to check composites by. "
+                "Calibrate it first with `python -m trainer calibrate`."
+            )
+        self.sha256 = bundle.sha256
+        self.version = bundle.version
+        self._calibration = calibration
+        self._model, self._detector = OnnxModel(bundle), detector_of(bundle)
+
+    def read(self, content: bytes) -> Reading | None:
+        """Return what the model says, or None where the service would refuse the file.
+
+        Args:
+            content: an image file that can be decoded.
+        """
+        model = self._model
+        photo = decode(content, first_px=model.first_decode_px, reading=model.reading)
+        right = looked_at(photo, self._detector.detect, model.reading)
+        try:
+            face = pick(right.faces).face
+        except FaceError:
+            return None
+        crop = crop_of(right.photo, face, model.input_px, model.crop_margin)
+        age_years = float(model.predict([crop]).ages_years[0])
+        return Reading(age_years, *interval(age_years, self._calibration))

@@ -1,0 +1,61 @@
+"""Join finished runs to an ensemble: the weight that suits the validation faces of all sources alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from trainer import ensemble, mixed
+from trainer.corpus import Corpus
+from trainer.recipe import Recipe
+from trainer.runs import BEST
+from trainer.teachers import shares_of
+
+
+def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
+    """Choose the weights, leave `best.safetensors` and `recipe.toml` in the folder, return what was measured.
+
+    Args:
+        recipe: of the ensemble.
+        corpus: labelled faces.
+        runs: where the parts' runs lie.
+        folder: of the ensemble's run.
+        parts: names of the parts' runs, in the order of the recipe's parts.
+
+    Raises:
+        SettingsError: a part was not trained.
+    """
+    sources = np.array([row.source for row in corpus.data.rows])
+    valid = mixed.few(corpus.positions("valid"), sources, recipe.seed)
+    told = np.stack(
+        [
+            shares_of(runs / name, corpus.pack.crops, valid, mirrored=part in recipe.mirrored_parts)
+            for name, part in zip(parts, recipe.joined, strict=True)
+        ]
+    )
+    weight, errors = ensemble.best_weight(told, corpus.ages_years[valid], sources[valid])
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {"weights": torch.tensor([weight, 1 - weight])}
+    for number, name in enumerate(parts):
+        states = load_file(runs / name / BEST)
+        kept |= {f"{number}.{key}": value for key, value in states.items()}
+    save_file(kept, folder / BEST)
+    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    print(
+        f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"
+    )
+    print("  " + " ".join(f"{step * ensemble.STEP:.1f}:{error:.2f}" for step, error in enumerate(errors)))
+    seconds = [
+        json.loads((runs / name / "result.json").read_text(encoding="utf-8"))["seconds"] for name in parts
+    ]
+    return {
+        "parts": list(parts),
+        "weight": weight,
+        "valid_mae": min(errors),
+        "seconds": round(sum(seconds), 1),
+    }

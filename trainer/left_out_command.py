@@ -1,0 +1,132 @@
+"""`python -m trainer left-out`: train without some sources and judge just those, as photos from anywhere are.
+
+Sources are left out in groups, which costs one training a group; a model that learnt without two of them
+knows even less of each than one that learnt without it alone. What is written is read by `trainer calibrate`,
+which makes ranges hold on photos of sources that a model does not know, and by `trainer card`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from simsvc.errors import SettingsError
+from trainer import recipe as recipes
+from trainer.by_source import Floats, Judged, averaged, judged, source_document
+from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.fit_command import train
+from trainer.held_out import short
+from trainer.model import median
+from trainer.runs import RUNS, load_any
+from trainer.teachers import shares_of_model
+
+WITHOUT = "-without-"
+_SHOWN = ("mae", "constant", "ratio", "bias", "worst_1pc", "slope")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument("--recipe", required=True, help="name under trainer/recipes/")
+    add_source_argument(parser)
+    parser.add_argument(
+        "--leave",
+        action="append",
+        required=True,
+        metavar="NAME[,NAME]",
+        help="sources to leave out together; repeatable, one training each",
+    )
+    parser.add_argument(
+        "--never",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a labelled source that is never trained on, judged by the model of all sources; repeatable",
+    )
+    parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
+    parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train what is missing, judge, print the table and write it with every estimate."""
+    if not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)
+    recipe, sources = recipes.load(args.recipe), parse_sources(args.source)
+    groups = [tuple(name.strip() for name in text.split(",")) for text in args.leave]
+    unknown = sorted({name for group in groups for name in group} - set(sources))
+    if unknown:
+        raise SettingsError(f"--leave names no source: {', '.join(unknown)}.")
+    found = [one for group in groups for one in _left_out(recipe, group, sources, args)]
+    if args.never:
+        corpus = open_corpus(parse_sources(args.never))
+        names = sorted({row.source for row in corpus.data.rows})
+        found += _judged(args.out / recipe.name, corpus, names)
+    told = [source_document(short(name), "all", faces) for name, faces in found]
+    document = {
+        "recipe": recipe.name,
+        "left_out_together": [[short(name) for name in group] for group in groups],
+        "sources": [
+            part | {"ages_years": listed(faces.ages_years), "estimates_years": listed(faces.estimates_years)}
+            for (part, _), (_, faces) in zip(told, found, strict=True)
+        ],
+        "mean": averaged([resamples for _, resamples in told]),
+    }
+    print(as_text(document))
+    args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def listed(values: Floats) -> list[float]:
+    """Return ages in years as a list, to thousandths."""
+    return [round(float(value), 3) for value in values]
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return an aligned table for people, with the mean over sources below it."""
+    lines = [
+        f"{'':16}{'faces':>6}{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
+    ]
+    for row in (*document["sources"], {"source": "mean", **document["mean"]}):
+        cells = {key: row[key]["value"] if key in row else math.nan for key in _SHOWN}
+        lines.append(
+            f"{row['source']:16}{row.get('faces', ''):>6}{cells['mae']:>8.2f}{cells['constant']:>10.2f}"
+            f"{cells['ratio']:>7.2f}{cells['bias']:>+8.2f}{cells['worst_1pc']:>10.1f}{cells['slope']:>7.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _left_out(
+    recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
+) -> list[tuple[str, Judged]]:
+    """Train the recipe, and what it joins, without a group of sources, and judge these."""
+    suffix = WITHOUT + "+".join(short(name) for name in group)
+    corpus = None
+    for name in (*recipe.joined, recipe.name):
+        if (args.out / (name + suffix) / "result.json").is_file():
+            continue
+        corpus = corpus or open_corpus({key: path for key, path in sources.items() if key not in group})
+        given = argparse.Namespace(**{**vars(args), "recipe": name, "name": name + suffix})
+        train(recipes.load(name), corpus, given, recipes.RECIPES)
+    left = open_corpus({name: sources[name] for name in group})
+    return _judged(args.out / (recipe.name + suffix), left, list(group))
+
+
+def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[tuple[str, Judged]]:
+    recipe, model = load_any(folder)
+    sources, found = np.array([row.source for row in corpus.data.rows]), []
+    for name in names:
+        at: NDArray[np.int64] = np.flatnonzero((sources == name) & corpus.pack.readable)
+        shares = shares_of_model(recipe, model, corpus.pack.crops, at, mirrored=recipe.flip_average)
+        ages = median(torch.from_numpy(shares)).numpy().astype(np.float64)
+        found.append((name, judged([corpus.data.rows[i] for i in at.tolist()], ages)))
+    return found

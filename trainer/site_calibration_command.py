@@ -1,0 +1,143 @@
+"""`python -m trainer site-calibration`: what a gallery of a set's own faces gives estimates of its others."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from simsvc.engines.bundle import load_bundle
+from simsvc.engines.onnx_detector import detector_of
+from simsvc.engines.onnx_model import OnnxModel
+from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.ports import Detector
+from simsvc.steps.crop import crop_of
+from simsvc.steps.decode import decode
+from simsvc.steps.fit_calibration import ReferenceFaces
+from simsvc.steps.interval import Calibration
+from simsvc.steps.upright import looked_at
+from simsvc.values import Crop
+from trainer.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.merge import MergedData, merged
+from trainer.datasets.rows import Row
+from trainer.evaluate_command import calibration_of
+from trainer.export_command import BUNDLE
+from trainer.pack import labelled_face
+from trainer.site_calibration import Draw, draw, half, some, summary
+
+DRAWS = 16
+SIZES = (100, 300)
+"""Faces of a gallery drawn from a large set: what a site can label in a day, and in a week."""
+SMALL = 1_000
+"""Up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn."""
+BATCH = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add_source_argument(parser)
+    parser.add_argument(
+        "--split",
+        choices=("valid", "test", "all"),
+        help="part of each source that the model has not learned (default: test of utkface, all of others)",
+    )
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    parser.add_argument("--draws", type=int, default=DRAWS, help=f"divisions of each set (default: {DRAWS})")
+    parser.add_argument(
+        "--faces", type=int, nargs="+", metavar="N", help="size of the galleries (default: half, or 100 300)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score every source, divide it, print and write."""
+    if args.json and not args.json.parent.is_dir():
+        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    if args.draws < 1 or min(args.faces or [1]) < 1:
+        raise SettingsError("Give --draws and --faces numbers from 1 up.")
+    bundle = load_bundle(args.bundle)
+    model, detector = OnnxModel(bundle, args.threads), detector_of(bundle)
+    own, table = calibration_of(bundle), []
+    print(f"{bundle.version}: without and with a site calibration; error and bias in years")
+    print(f"{'source':18}{'gallery':>8}{'judged':>8}{'MAE':>14}{'bias':>14}{'in range':>16}  worst  chosen")
+    for source, path in parse_sources(args.source).items():
+        data = merged({source: path})
+        faces = predicted(data, _wanted(data, source, args.split), model, detector, args.threads)
+        for size, draws in _draws(faces, args.faces, args.draws, own, bundle.sha256):
+            row = {"source": source, "gallery": size or "half", **summary(draws)}
+            print(as_text(row), flush=True)
+            table.append(row)
+    if args.json:
+        document = {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table}
+        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _wanted(data: MergedData, source: str, split: str | None) -> list[int]:
+    """Return the positions of the rows that are used."""
+    split = split or ("test" if source.partition(":")[0] == "utkface" else "all")
+    wanted = [at for at, name in enumerate(data.split) if split in ("all", name)]
+    if not wanted:
+        raise SourceEmpty(f"The {split} part of {source} is empty.")
+    return wanted
+
+
+def predicted(
+    data: MergedData, wanted: Sequence[int], model: OnnxModel, detector: Detector, threads: int
+) -> ReferenceFaces:
+    """Return faces of a set as a build of the service would see them."""
+
+    def prepare(row: Row) -> Crop:
+        photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
+        right = looked_at(photo, detector.detect, model.reading)
+        face = labelled_face(right.photo, right.faces)
+        return crop_of(right.photo, face, model.input_px, model.crop_margin)
+
+    rows = [data.rows[at] for at in wanted]
+    estimates, embeddings = [], []
+    with ThreadPoolExecutor(threads) as pool:
+        for start in tqdm(range(0, len(rows), BATCH), desc=rows[0].source, unit="batch"):
+            said = model.predict(list(pool.map(prepare, rows[start : start + BATCH])))
+            estimates.append(said.ages_years.astype(np.float64))
+            embeddings.append(said.embeddings)
+    return ReferenceFaces(
+        np.array([row.age_years for row in rows]),
+        np.concatenate(estimates),
+        data.groups[list(wanted)],
+        np.concatenate(embeddings),
+    )
+
+
+def _draws(
+    faces: ReferenceFaces, sizes: Sequence[int] | None, draws: int, own: Calibration | None, sha256: str
+) -> Iterator[tuple[int | None, list[Draw]]]:
+    """Yield the size of the galleries, None for a half, and what came of each division."""
+    wanted: Sequence[int | None] = sizes or ([None] if len(faces) <= SMALL else SIZES)
+    for size in wanted:
+        if size is not None and size >= len(faces):
+            raise SettingsError(f"A gallery of {size} faces leaves none of the {len(faces)} to judge.")
+        chosen = (
+            half(faces.persons, seed) if size is None else some(len(faces), size, seed)
+            for seed in range(draws)
+        )
+        yield size, [draw(faces, fitted, own, sha256) for fitted in chosen]
+
+
+def as_text(row: dict[str, Any]) -> str:
+    """Return a line of the table: figures without the calibration, and with it."""
+    before, after = row["without"], row["with"]
+    held = "/".join("-" if part["held"] is None else f"{part['held']:.1%}" for part in (before, after))
+    chosen = ", ".join(f"{method} {count}" for method, count in row["methods"].items())
+    return (
+        f"{row['source']:18}{row['fitted']:>8.0f}{row['judged']:>8.0f}"
+        f"{before['mae_years']:>7.2f}/{after['mae_years']:<6.2f}"
+        f"{before['bias_years']:>+7.2f}/{after['bias_years']:<+6.2f}{held:>16}"
+        f"  {-row['least_gain_years']:>+5.2f}  {chosen}"
+    )

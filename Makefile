@@ -179,7 +179,8 @@ measure: $(TESTING)/.ready
 	fi
 	set -x
 	$(TRAINER) quantize $(UTKFACE)
-	$(TRAINER) calibrate $(UTKFACE) --report --json "$$out/coverage.json"
+	if [ -f "$$out/left_out.json" ]; then left=(--left-out "$$out/left_out.json"); else left=(); fi
+	$(TRAINER) calibrate $(UTKFACE) "$${left[@]}" --report --json "$$out/coverage.json"
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
 	$(TRAINER) sources $(EVERY_SOURCE) --json "$$out/sources.json"
 	$(TRAINER) peers $(EVERY_SOURCE) --json "$$out/peers.json" || rm -f "$$out/peers.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,6 @@ class Judged:
             self.persons[at],
             self.genders[at],
         )
-
-    def reading(self, estimates_years: Floats) -> Judged:
-        """Return the same faces with another model's estimates, which come without ranges."""
-        return replace(self, estimates_years=estimates_years, ranges_years=None)
 
     @property
     def errors_years(self) -> Floats:

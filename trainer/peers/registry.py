@@ -24,6 +24,7 @@ class Peer:
         program: file of this folder that answers pictures, see `frames.mjs`.
         weights: sha256 by path inside the installed folder.
         takes_faces: whether its network can be asked about a picture already cut to one face.
+        on_our_crops: how it is asked about such a picture.
         terms: of the weights, as the package states them.
         learnt_from: data sets that the package says its weights learnt from, or that it does not say.
     """
@@ -35,6 +36,7 @@ class Peer:
     program: str
     weights: Mapping[str, str] = field(hash=False)
     takes_faces: bool
+    on_our_crops: str
     terms: str
     learnt_from: str
 
@@ -51,6 +53,7 @@ PEERS: tuple[Peer, ...] = (
             "20c513169382c08e82e533158358ed1c"
         },
         takes_faces=True,
+        on_our_crops="AgeAndGender.age",
         terms="CC0-1.0",
         learnt_from="not stated",
     ),
@@ -67,6 +70,7 @@ PEERS: tuple[Peer, ...] = (
             "aa21beefed056c218d32ca7d79e1e2f8",
         },
         takes_faces=True,
+        on_our_crops="predictAgeAndGender",
         terms="MIT",
         learnt_from="four fifths each of UTKFace, FG-NET, Chalearn, Wiki, IMDB, CACD, MegaAge, MegaAge-Asian",
     ),
@@ -82,6 +86,7 @@ PEERS: tuple[Peer, ...] = (
             f"{_HUMAN}/facemesh.bin": "3826da640b0a3021161605369ee6af293f75d518040355b960ec71a3390c1c0b",
         },
         takes_faces=True,
+        on_our_crops="the network alone, fed BGR less the means it was trained with; the expected age",
         terms="MIT",
         learnt_from="not stated",
     ),

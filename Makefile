@@ -18,6 +18,10 @@ RUN ?=
 BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
+WINDOWED := fgnet us_congress bundestag uk_parliament
+# every source that is there: faces with exact ages, and those of which a window of ages is known
+EVERY_SOURCE = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) \
+  $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(UTKFACE)
 
 .PHONY: help run test browser postgres strace lint lock stress fuzz slow-sockets routes bench bench-index measure clean
 
@@ -175,16 +179,23 @@ measure: $(TESTING)/.ready
 	fi
 	set -x
 	$(TRAINER) quantize $(UTKFACE)
-	$(TRAINER) calibrate $(UTKFACE) --report --json "$$out/coverage.json"
+	if [ -f "$$out/left_out.json" ]; then left=(--left-out "$$out/left_out.json"); else left=(); fi
+	$(TRAINER) calibrate $(UTKFACE) "$${left[@]}" --report --json "$$out/coverage.json"
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
+	$(TRAINER) sources $(EVERY_SOURCE) --json "$$out/sources.json"
+	$(TRAINER) peers $(EVERY_SOURCE) --json "$$out/peers.json" || rm -f "$$out/peers.json"
+	$(TRAINER) site-calibration $(EVERY_SOURCE) --json "$$out/site_calibration.json"
 	if [ -f "$$out/before.json" ]; then before=(--before "$$out/before.json"); else before=(); fi
 	$(TRAINER) evaluate --path $(DATA)/utkface "$${before[@]}" --json "$$out/test.json"
 	$(TRAINER) evaluate --source folder --path $(DATA)/portraits --json "$$out/portraits.json"
 	$(TRAINER) bands --path $(DATA)/fairface --json "$$out/fairface.json"
 	$(TRAINER) framing $(UTKFACE) --json "$$out/framing.json"
 	$(TRAINER) neighbours $(UTKFACE) --run "$(RUN)" --bundle simsvc/bundle/model --split test --json "$$out/neighbours.json"
-	$(TRAINER) data $(UTKFACE) --json "$$out/data_audit.json"
-	if [ -f "$$out/before.json" ]; then without=(); else without=(--without before); fi
+	$(TRAINER) data $(EVERY_SOURCE) --bundle simsvc/bundle/model --json "$$out/data_audit.json"
+	without=()
+	for part in before peers left_out; do
+	  [ -f "$$out/$$part.json" ] || without+=(--without "$$part")
+	done
 	$(TRAINER) card --measured "$$out" --run "$(RUN)" "$${without[@]}"
 
 # All extras are resolved together, so that tests run the very versions that the service runs; then each lock takes

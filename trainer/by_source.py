@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,10 +56,6 @@ class Judged:
             self.genders[at],
         )
 
-    def reading(self, estimates_years: Floats) -> Judged:
-        """Return the same faces with another model's estimates, which come without ranges."""
-        return replace(self, estimates_years=estimates_years, ranges_years=None)
-
     @property
     def errors_years(self) -> Floats:
         """Estimate minus label, float64 (N,)."""
@@ -86,7 +82,7 @@ def persons_of(rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 def draws(persons: NDArray[np.int64], seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """Yield `RESAMPLES` times positions of the photos of as many persons as there are, drawn with replacement."""
+    """Yield, RESAMPLES times, positions of the photos of persons drawn with replacement."""
     random = np.random.default_rng(seed)
     count = int(persons.max()) + 1
     known = np.unique(persons)
@@ -210,7 +206,7 @@ def summarised(values: Mapping[str, Floats]) -> dict[str, Figure]:
 
 
 def source_document(name: str, split: str, faces: Judged) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """Return the figures of one source as plain values, and the resamples of what is averaged over sources."""
+    """Return the figures of one source as plain values, and the resamples of those averaged over sources."""
     exact = bool((faces.windows_years[:, 0] == faces.windows_years[:, 1]).all())
     wanted = {key: value for key, value in WHOLE.items() if not (exact and key in WINDOWED)}
     values = resampled(faces, wanted, seed_of(name))
@@ -230,7 +226,7 @@ def source_document(name: str, split: str, faces: Judged) -> tuple[dict[str, Any
 
 
 def part_documents(faces: Judged, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the basic figures of each part, in the order of their names; faces without a name are in none."""
+    """Return the basic figures of each part, in the order of names; faces without a name are in none."""
     of = np.array(names)
     return [
         {"part": name, "faces": int((of == name).sum()), **plain(figures(faces.taken(of == name), BASIC))}

@@ -44,7 +44,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "sources": Measurement("sources", ("sources", "mean"), split="held-out"),
     "peers": Measurement("peers", ("peers", "sources", "mean"), split="held-out"),
     "left_out": Measurement("left-out", ("sources",), of=OTHERS),
-    "site_calibration": Measurement("site-calibration", ("sources",)),
+    "site_calibration": Measurement(
+        "site-calibration --source windows:fgnet=../shared/data/fgnet", ("rows",)
+    ),
     "coverage": Measurement("calibrate --report", ("parts",), split="test"),
     "framing": Measurement("framing", ("faces", "changes", "worst_cost_years"), split="test"),
     "neighbours": Measurement(

@@ -86,7 +86,7 @@ def _by_source(measured: Measured) -> dict[str, bytes]:
     for name, panel in (("left_out", by_source.left_out), ("site_calibration", by_source.site_calibration)):
         document = measured.get(name)
         if document:
-            tall_in = 1.8 + 0.55 * len(document["sources"])
+            tall_in = 1.8 + 0.55 * len(document.get("sources") or document["rows"])
             pictures[name] = _picture(lambda axes, p=panel, d=document: p(axes, d), tall_in=tall_in)
     return pictures
 

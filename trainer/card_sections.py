@@ -18,6 +18,7 @@ from trainer import recipe as recipes
 from trainer.card_analysis import Measured, quantitative
 from trainer.card_measured import MEASUREMENTS
 from trainer.card_run import Run
+from trainer.card_sources import named
 from trainer.card_words import DOUBTS, INITIAL, LABELS, PHOTOS, TERMS
 
 SCHEMA = "0.0.2"
@@ -143,7 +144,10 @@ def _data(source: str, run: Run) -> dict[str, Any]:
 def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the counts, without the names of files."""
     pairs = audit["near_duplicates"]
-    counts = {key: audit[key] for key in ("by_source", "by_gender", "by_group")}
+    counts = {
+        "by_source": {named(source): count for source, count in audit["by_source"].items()},
+        **{key: audit[key] for key in ("by_gender", "by_group")},
+    }
     shown = ("pairs", "photos", "mean_difference_years", "far_apart_share")
     ages = [
         {
@@ -178,7 +182,13 @@ def _look(row: Mapping[str, Any]) -> dict[str, Any]:
         if row[key]
     }
     model = {f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]}
-    return {"source": row["source"], "photos": row["photos"], **shown, "grey_share": row["grey"], **model}
+    return {
+        "source": named(row["source"]),
+        "photos": row["photos"],
+        **shown,
+        "grey_share": row["grey"],
+        **model,
+    }
 
 
 def _considerations(measured: Measured, without: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The card's panels by source: error beside the constant guess and other packages, bias, ranges, sources left out."""
+"""The card's panels by source: error, constant guess and other packages; bias; ranges; left-out sources."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def ranges(axes: Axes, sources: Document) -> None:
 
 def left_out(axes: Axes, document: Document) -> None:
     """Draw the error on each source of a model that never learnt from it, and the constant guess."""
-    rows = document["sources"]
+    rows = [{**row, "name": named(row["source"])} for row in document["sources"]]
     _bars(axes, rows, (("constant", "constant guess", GREY), ("mae", "model without the source", BLUE)))
     axes.set(xlabel="source left out of training: error, years")
 
@@ -94,11 +94,14 @@ def left_out(axes: Axes, document: Document) -> None:
 def site_calibration(axes: Axes, document: Document) -> None:
     """Draw the error without and with reference faces of one's own."""
     rows = [
-        {**row, "source": f"{named(row['source'])}, {row['reference_faces']:,}"}
-        for row in document["sources"]
+        {
+            "name": f"{named(row['source'])}, {round(row['fitted'])}",
+            "without": row["without"]["mae_years"],
+            "with": row["with"]["mae_years"],
+        }
+        for row in document["rows"]
     ]
-    names = (("mae_none", "without", GREY), ("mae_calibrated", "with reference faces", ORANGE))
-    _bars(axes, rows, names)
+    _bars(axes, rows, (("without", "without", GREY), ("with", "with reference faces", ORANGE)))
     axes.set(xlabel="source and reference faces: error, years")
 
 
@@ -107,7 +110,7 @@ def _bars(axes: Axes, rows: Sequence[Document], names: Sequence[tuple[str, str, 
         values = [value_of(row[key]) for row in rows]
         bars = axes.barh([p + shift for p in range(len(rows))], values, height=0.38, color=colour, label=name)
         axes.bar_label(bars, labels=[f"{value:.1f}" for value in values], padding=3, fontsize=12)
-    _named(axes, [named(row["source"]) for row in rows])
+    _named(axes, [row["name"] for row in rows])
     axes.margins(x=0.15)
     legend_above(axes, 2)
 

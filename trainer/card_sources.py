@@ -7,16 +7,17 @@ from typing import Any
 
 from trainer.card_aims import Aim
 from trainer.card_measured import Document
+from trainer.held_out import short
 
 Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"
 """Name of the section."""
 READING = (
-    "Every source counts alike. Of a source that the model learnt from, only people whom it never saw are judged. "
-    "The constant guess is the median age of the judged faces themselves, told of everyone. Intervals are 95% "
-    "bootstrap intervals over persons. The worst 1% is the error that one face in a hundred exceeds. Where only a "
-    "window of ages is known, errors are taken from its middle. A slope below 1 means that estimates spread wider "
-    "than ages."
+    "Every source counts the same. Where the model learnt from a source, only people it never saw are "
+    "judged. The constant guess gives everyone the median age of the judged faces. Brackets hold 95% "
+    "bootstrap intervals over persons. One face in a hundred exceeds the worst 1%. Where only a window of "
+    "ages is known, the error is measured from its middle. A slope below 1 means that estimates spread "
+    "wider than ages."
 )
 NAMES = {
     "portraits": "Studio portraits",
@@ -28,15 +29,15 @@ NAMES = {
 }
 """Sources as people write them; others are called as their owners do."""
 FEW_FACES = 10
-"""Faces of a decade of a source below which its error is left out: one face would decide a tenth of it or more."""
+"""Least faces of a decade of a source: with fewer, one face would decide more than a tenth of the error."""
 WHOLE = {
     "mae": "mae_years",
     "constant": "constant_guess_years",
-    "ratio": "error_over_constant_guess",
     "bias": "bias_years",
+    "coverage": "inside_the_90%_range",
     "worst_1pc": "worst_1%_years",
     "worst": "worst_years",
-    "coverage": "inside_the_90%_range",
+    "ratio": "error_over_constant_guess",
     "window_overlap": "range_touches_the_window",
     "slope": "slope",
     "women_over_men": "women_over_men",
@@ -64,16 +65,17 @@ def section(measured: Measured) -> dict[str, Any] | None:
 
 
 def named(source: str) -> str:
-    """Return a source's name for people."""
-    return NAMES.get(source, source.replace("_", " "))
+    """Return a source's name for people, with or without its reader's: "FG-NET" for "windows:fgnet"."""
+    return NAMES.get(short(source), short(source).replace("_", " "))
 
 
 def _whole(document: Document) -> list[dict[str, Any]]:
     rows = [
         {
             "source": named(row["source"]),
-            "judged": f"{row['split']}, {row['faces']:,} faces",
+            "faces": row["faces"],
             **_renamed(row, WHOLE),
+            "judged": "held-out people" if row["learnt_from"] else "never learnt from",
         }
         for row in document["sources"]
     ]
@@ -100,25 +102,25 @@ def _decades(document: Document) -> dict[str, list[dict[str, Any]]]:
     parts = {(row["source"], part["part"]): part for row in rows for part in row["decades"]}
     many = {key: part for key, part in parts.items() if part["faces"] >= FEW_FACES}
     decades = sorted({decade for _, decade in many})
+    met = [row["source"] for row in rows if any(source == row["source"] for source, _ in many)]
     return {
         title: [
             {"age": decade.removeprefix("age ")}
-            | {
-                named(row["source"]): style.format(part[key]["value"], part["faces"])
-                for row in rows
-                if (part := many.get((row["source"], decade)))
-            }
+            | {named(name): _cell(many.get((name, decade)), key, style) for name in met}
             for decade in decades
         ]
         for title, key, style in (
-            ("error_by_decade_of_age_years_(faces)", "mae", "{:.1f} ({:,})"),
-            ("bias_by_decade_of_age_years_(faces)", "bias", "{:+.1f} ({:,})"),
+            ("error_by_decade_of_age_and_number_of_faces_years", "mae", "{:.1f} ({:,})"),
+            ("bias_by_decade_of_age_and_number_of_faces_years", "bias", "{:+.1f} ({:,})"),
         )
     }
 
 
+def _cell(part: Mapping[str, Any] | None, key: str, style: str) -> str | None:
+    return None if part is None else style.format(part[key]["value"], part["faces"])
+
+
 PEER = {
-    "answered": "answered",
     "mae": "its_mae_years",
     "ours": "this_model_years",
     "difference": "this_model_less_the_package_years",
@@ -129,14 +131,18 @@ PEER = {
 
 def _peers(document: Document) -> list[dict[str, Any]]:
     rows = [
-        {"source": named(source["source"]), "package": peer["peer"], **_renamed(peer, PEER)}
-        for source in document["sources"]
-        for peer in source["peers"]
+        _peer(named(source["source"]), peer) for source in document["sources"] for peer in source["peers"]
     ]
-    means = [
-        {"source": "mean of the sources", "package": p["peer"], **_renamed(p, PEER)} for p in document["mean"]
-    ]
-    return [*means, *rows]
+    return [*(_peer("mean of the sources", peer) for peer in document["mean"]), *rows]
+
+
+def _peer(source: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "package": row["peer"],
+        "photos_answered": f"{row['answered']['value']:.0%}",
+        **_renamed(row, PEER),
+    }
 
 
 def _left_out(document: Document) -> list[dict[str, Any]]:
@@ -153,15 +159,22 @@ def _ratio(row: Mapping[str, Any]) -> float:
 
 
 def _site_calibration(document: Document) -> list[dict[str, Any]]:
-    names = {
-        "reference_faces": "reference_faces",
-        "faces": "faces_judged",
-        "mae_none": "mae_years_without",
-        "mae_calibrated": "mae_years_with",
-        "coverage_none": "inside_the_90%_range_without",
-        "coverage_calibrated": "inside_the_90%_range_with",
-    }
-    return [{"source": named(row["source"]), **_renamed(row, names)} for row in document["sources"]]
+    """Return a row for each source and size of gallery, means over the galleries drawn."""
+    names = {"mae_years": "mae_years", "bias_years": "bias_years", "held": "inside_the_90%_range"}
+    return [
+        {
+            "source": named(row["source"]),
+            "reference_faces": round(row["fitted"]),
+            "faces_judged": round(row["judged"]),
+            **{
+                f"{shown}_{when}": row[when][key]
+                for key, shown in names.items()
+                for when in ("without", "with")
+                if row[when][key] is not None
+            },
+        }
+        for row in document["rows"]
+    ]
 
 
 def value_of(figure: Any) -> float:
@@ -181,6 +194,8 @@ def aims(measured: Measured) -> Iterator[Aim]:
         yield from _peer_aims(measured["peers"]["mean"])
     if "left_out" in measured:
         yield from _left_out_aims(measured["left_out"])
+    if "site_calibration" in measured:
+        yield from _site_calibration_aims(measured["site_calibration"])
 
 
 def _source_aims(document: Document) -> Iterator[Aim]:
@@ -217,6 +232,20 @@ def _left_out_aims(document: Document) -> Iterator[Aim]:
         yield Aim("sources left out: ages inside the 90% range, the least share", min(covered), least=0.85)
 
 
+def _site_calibration_aims(document: Document) -> Iterator[Aim]:
+    """Yield what half of FG-NET gives the other half, and what reference faces may cost UTKFace."""
+    for row in document["rows"]:
+        name, after = short(row["source"]), row["with"]
+        if name == "fgnet":
+            yield Aim("FG-NET with reference faces: mean absolute error, years", after["mae_years"], most=3.4)
+            if after["held"] is not None:
+                what = "FG-NET with reference faces: ages inside the 90% range, share"
+                yield Aim(what, after["held"], least=0.86, most=0.94)
+        elif name == "utkface":
+            what = f"UTKFace with {round(row['fitted'])} reference faces: added error, years"
+            yield Aim(what, round(after["mae_years"] - row["without"]["mae_years"], 4), most=0.05)
+
+
 def out_of_scope(measured: Measured) -> list[str]:
     """Return what the figures by source forbid, in words."""
     if "sources" not in measured:
@@ -225,9 +254,9 @@ def out_of_scope(measured: Measured) -> list[str]:
     best, worst = (pick(rows, key=lambda row: row["mae"]["value"]) for pick in (min, max))
     young, old = (pick(rows, key=lambda row: row["bias"]["value"]) for pick in (min, max))
     return [
-        "Out of scope: relying on the estimate for photos unlike any that were measured. From source to source the "
-        f"mean absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
-        f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from {young['bias']['value']:+.1f} "
-        f"({named(young['source'])}) to {old['bias']['value']:+.1f} ({named(old['source'])}). Measure it on reference faces of "
-        "your own first.",
+        "Out of scope: relying on the estimate for photos unlike any that were measured. By source, the mean "
+        f"absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
+        f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from "
+        f"{young['bias']['value']:+.1f} ({named(young['source'])}) to {old['bias']['value']:+.1f} "
+        f"({named(old['source'])}). Measure the model on your own reference faces first.",
     ]

@@ -1,4 +1,4 @@
-"""Which faces of which source a bundle may be judged on: all of a source it never learnt from, else its held-out part.
+"""Which faces a bundle may be judged on: all of a source that it never learnt from, else the held-out part.
 
 The parts are those of `trainer.datasets.merge`: no person and no near-duplicate lies on both sides.
 """
@@ -130,5 +130,6 @@ def _check_names(sources: Iterable[str], learnt: Collection[str]) -> None:
         trained = by_short.get(short(name), name)
         if trained != name:
             raise SettingsError(
-                f"The model learnt from {trained}, and parts hang on the name: judge it as {trained}, not {name}."
+                f"The model learnt from {trained}, not from {name}. Name the source {trained}: its parts "
+                "depend on the name."
             )

@@ -110,7 +110,13 @@ def measured(
         "model_sha256": bundle.sha256,
         "split": split,
         "peers": [
-            {"peer": p.name, "package": p.package, "weights": p.terms, "learnt_from": p.learnt_from}
+            {
+                "peer": p.name,
+                "package": p.package,
+                "weights": p.terms,
+                "learnt_from": p.learnt_from,
+                "on_our_crops": p.on_our_crops,
+            }
             for p in PEERS
             if p.name in answers
         ],

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from simsvc.engines.bundle import load_bundle
 from tests.tiny_bundle import fingerprint, make_tiny_bundle
+from trainer.held_out import short
 
 Documents = dict[str, dict[str, Any]]
 
@@ -96,6 +97,56 @@ def documents(version: str = "tiny-0", sha256: str | None = None) -> Documents:
             ],
         },
         "data_audit": AUDIT,
+        **of_sources(of),
+    }
+
+
+def of_sources(of: dict[str, Any]) -> Documents:
+    """Return the measured files that go by source: two sources, two packages."""
+    both = ("windows:fgnet", "portraits")
+    part = {"faces": 12, "mae": figure(5), "bias": figure(1), "coverage": figure(0.8)}
+    whole = {key: figure(5) for key in ("mae", "worst_1pc")} | {"bias": figure(-2.5), "coverage": figure(0.9)}
+    whole |= {"constant": figure(10), "ratio": figure(0.5), "slope": figure(0.7)}
+    rows = [
+        {"source": short(name), "split": "all", "faces": 40, "learnt_from": False, "worst": 17.0, **whole}
+        | {"decades": [{"part": "age 20-29", **part}], "genders": []}
+        for name in both
+    ]
+    rows[1] |= {"women_over_men": figure(1.3), "genders": [{"part": "female", **part}]}
+    peers = [
+        {
+            "peer": name,
+            "answered": figure(0.9),
+            "mae": figure(6),
+            "ours": figure(5),
+            "difference": figure(lead),
+        }
+        | {"crop_mae": figure(6), "crop_difference": figure(-1)}
+        for name, lead in (("one", -1.0), ("two", 0.25))
+    ]
+    told = [
+        {"peer": name, "package": f"{name} 1.0", "weights": "MIT", "learnt_from": "?"}
+        for name in ("one", "two")
+    ]
+    beside = {"split": "all", "faces": 40, "constant": figure(10), "ours": figure(5), "peers": peers}
+    left = {
+        "faces": 40,
+        "mae": 6.0,
+        "bias": figure(-1),
+        "constant": 10.0,
+        "coverage": 0.87,
+        "worst_1pc": 20.0,
+    }
+    errors = {"mae_years": 5.0, "bias_years": 2.0, "held": 0.7}
+    drawn = {"draws": 2, "fitted": 100.0, "judged": 40.0, "least_gain_years": 0.1, "methods": {"none": 2}}
+    with_own = {"gallery": 100, **drawn, "without": errors, "with": errors | {"mae_years": 4.0}}
+    return {
+        "sources": of | {"split": "held-out", "sources": rows, "mean": {"sources": 2, **whole}},
+        "peers": of
+        | {"split": "held-out", "peers": told, "missing": [], "mean": peers}
+        | {"sources": [{"source": short(name), **beside} for name in both]},
+        "left_out": {"sources": [{"source": short(name), **left} for name in both]},
+        "site_calibration": of | {"rows": [{"source": "windows:fgnet", **with_own}]},
     }
 
 

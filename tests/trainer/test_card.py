@@ -17,7 +17,7 @@ from tests.simsvc.web.conftest import site
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from trainer.__main__ import main
-from trainer.card_analysis import Aim
+from trainer.card_aims import Aim
 from trainer.card_sections import initial_weights
 
 __all__ = ["site"]  # a fixture of the pages' tests
@@ -91,6 +91,19 @@ def test_aims(folders: Folders) -> None:
         for row in written(folders)["quantitative_analysis"]["aims"]
     ]
     assert aims == [
+        (5, "at most 4.2", False),
+        (2.5, "at most 2", False),
+        (0.9, "at least 0.86", True),
+        (0.9, "at most 0.95", True),
+        (5, "at most 16", True),
+        (1.3, "at most 1.25", False),
+        (0.25, "at most 0", False),
+        (-1, "at most 0", True),
+        (0.6, "at most 0.6", True),
+        (1, "at most 3", True),
+        (0.87, "at least 0.85", True),
+        (4, "at most 3.4", False),
+        (0.7, "at least 0.86, at most 0.94", False),
         (4.5, "at most 4.6", True),
         (0.7, "at least 0.67", True),
         (9, "at most 8", False),
@@ -105,6 +118,36 @@ def test_aims(folders: Folders) -> None:
         (0.7, "at least 0.75", False),
     ]
     assert Aim("x", 0.93, least=0.88, most=0.92).as_row()["met"] is False
+
+
+def test_photos_from_anywhere(folders: Folders) -> None:
+    """The card's figures begin with the sources: their errors, packages, ages, and what was left out."""
+    assert call(folders) == 0
+    figures = written(folders)["quantitative_analysis"]
+    assert next(iter(figures)) == "photos_from_anywhere"
+    section = figures["photos_from_anywhere"]
+    rows = section["error_by_source"]
+    assert [row["source"] for row in rows] == ["FG-NET", "Studio portraits", "mean of the sources"]
+    assert rows[0]["constant_guess_years"]["value"] == 10
+    peers = section["the_same_photos_judged_by_free_packages"]
+    assert [(row["source"], row["package"]) for row in peers[:2]] == [
+        ("mean of the sources", "one"),
+        ("mean of the sources", "two"),
+    ]
+    assert section["sources_left_out_of_training"][0]["error_over_constant_guess"] == 0.6
+    assert section["with_and_without_your_own_reference_faces"][0]["mae_years_with"] == 4.0
+    (women,) = section["women_and_men"]
+    assert women["source"] == "Studio portraits"
+    (decade,) = section["error_by_decade_of_age_and_number_of_faces_years"]
+    assert decade == {"age": "20-29", "FG-NET": "5.0 (12)", "Studio portraits": "5.0 (12)"}
+
+
+def test_what_other_photos_forbid(folders: Folders) -> None:
+    """Uses out of scope name the spread of errors and biases between sources."""
+    assert call(folders) == 0
+    uses = [entry["description"] for entry in written(folders)["considerations"]["use_cases"]]
+    (said,) = (text for text in uses if "photos unlike any" in text)
+    assert "from 5.0 years (FG-NET) to 5.0 (FG-NET)" in said
 
 
 def test_what_the_card_says(folders: Folders) -> None:
@@ -180,7 +223,7 @@ def test_an_evaluation_of_before_there_was_coverage(folders: Folders) -> None:
 
 
 def test_the_page_shows_it(folders: Folders, site: Settings) -> None:
-    """The model page has the card's figures with their ranges, its words and all eight plots."""
+    """The model page has the card's figures with their ranges, its words and all of its plots."""
     assert call(folders) == 0
     client = signed_in(create_app(replace(site, bundle_dir=folders[0])))
     html = client.get("/model").text

@@ -91,7 +91,7 @@ def _left_out(result: Audit) -> dict[str, int]:
 
 
 def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:
-    """Write a PNG of six panels by source: ages, face sizes, sharpness, brightness, colour, the model's error."""
+    """Write a PNG of six panels by source: ages, sizes, sharpness, brightness, colour, the model's error."""
     figure = Figure(figsize=(15, 3 + 1.1 * len(looks)), layout="constrained")
     FigureCanvasAgg(figure)
     panels: list[Axes] = list(figure.subplots(2, 3).flat)

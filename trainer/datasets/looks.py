@@ -1,4 +1,4 @@
-"""What the faces of each source look like, and what an earlier model says of them: a sample of each, looked at."""
+"""What the faces of each source look like, and what an earlier model says of them, by a sample of each."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from trainer.pack import labelled_face
 SAMPLE = 500
 """Faces of a source that are looked at: a share of a half is known to 4 points (twice 0.5 / sqrt(500))."""
 GREY_SPREAD = 2.0
-"""Mean difference of a crop's largest and least channel, 0..255, below which it counts as grey. FG-NET says of
-each of its photos whether it is grey: all 86 grey ones are at 0 as whole photos, and of the 373 others 2% lie
-below 2 to 10 alike, so that the bound matters little."""
+"""Mean difference of a crop's largest and least channel, 0..255, below which it counts as grey. FG-NET
+says of each of its photos whether it is grey: as whole photos the 86 grey ones are at 0, and 2% of the 373
+others lie below any bound from 1 to 10."""
 QUANTILES = (0.05, 0.5, 0.95)
 BATCH = 64
 
@@ -170,14 +170,15 @@ def _spread(values: Sequence[float]) -> Spread:
 def as_text(looks: Sequence[SourceLooks]) -> str:
     """Return an aligned table for people: medians, in brackets the 5% and 95% quantiles."""
     lines = [
-        "what the faces look like: medians, in brackets the 5% and 95% quantiles; error and bias with 95% intervals",
-        f"{'':22}{'photos':>7}{'persons':>8}{'ages':>16}{'looked at':>10}{'no face':>8}{'face, px':>20}{'sharpness':>20}"
-        f"{'brightness':>18}{'grey':>6}{'model errs by':>22}{'bias':>24}",
+        "the faces: medians with the 5% and 95% quantiles; error and bias with 95% intervals",
+        f"{'':22}{'photos':>7}{'persons':>8}{'ages':>16}{'looked at':>10}{'no face':>8}{'face, px':>20}"
+        f"{'sharpness':>20}{'brightness':>18}{'grey':>6}{'model errs by':>22}{'bias':>24}",
     ]
     lines += [
-        f"{one.source:22}{one.photos:>7}{one.persons or '-':>8}{_ranged(one.age_years):>16}{one.looked_at:>10}"
-        f"{one.undetected:>8.1%}{_ranged(one.face_px):>20}{_ranged(one.sharpness):>20}"
-        f"{_ranged(one.luminance):>18}{one.grey:>6.0%}{_told(one, 'mae', '.2f'):>22}{_told(one, 'bias', '+.2f'):>24}"
+        f"{one.source:22}{one.photos:>7}{one.persons or '-':>8}{_ranged(one.age_years):>16}"
+        f"{one.looked_at:>10}{one.undetected:>8.1%}{_ranged(one.face_px):>20}{_ranged(one.sharpness):>20}"
+        f"{_ranged(one.luminance):>18}{one.grey:>6.0%}"
+        f"{_told(one, 'mae', '.2f'):>22}{_told(one, 'bias', '+.2f'):>24}"
         for one in looks
     ]
     return "\n".join(lines)

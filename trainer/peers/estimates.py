@@ -49,7 +49,7 @@ class PeerEstimates:
 
 
 def cropper(bundle: Bundle) -> Cropper:
-    """Return what cuts uint8 (224, 224, 3) of a photo: the square of the labelled face, as our own crops have it."""
+    """Return what cuts the labelled face out of a photo, uint8 (224, 224, 3), as our crops are cut."""
     detector = detector_of(bundle)
 
     def crop(photo: Photo) -> RgbImage:

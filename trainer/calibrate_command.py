@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--left-out",
         type=Path,
         metavar="FILE",
-        help="what `left-out --json` wrote: let the ranges hold on those sources, too, and add to the file how "
+        help="what `left-out --json` wrote: let ranges hold on those sources, too, and add to the file how "
         "much of each they hold when calibrated without it",
     )
     parser.add_argument("--report", action="store_true", help="print the coverage on the test part too")

@@ -78,7 +78,7 @@ def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
 
 
 class Ensemble(nn.Module):
-    """Crops to the logarithms of the members' mean distribution, then of each member's, (N, (1 + M) AGE_BINS).
+    """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
     after its place, as in "members.0.head.flatten", and tell of the crop, not of its mirror image.

@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--left-out",
         type=Path,
         metavar="FILE",
-        help="what `left-out --json` wrote: let the ranges hold on those sources, too, and add to the file how "
-        "much of each they hold when they are calibrated without it",
+        help="what `left-out --json` wrote: let ranges hold on those sources, too, and add to the file how "
+        "much of each they hold when calibrated without it",
     )
     parser.add_argument("--report", action="store_true", help="print the coverage on the test part too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures there")
@@ -148,9 +148,8 @@ def held(faces: Faces, source: str) -> float:
     """Return the share of a source's labels inside ranges that are calibrated on all other faces."""
     mine = faces.sources == source
     others = (faces.estimates_years[~mine], faces.labels_years[~mine], faces.sources[~mine])
-    document = {"coverage": conformal.COVERAGE, "method": "", "model_sha256": "", "source": "", "split": ""}
     bands = conformal.bands_over_sources(*others)
-    calibration = Calibration(**document, faces=len(others[0]), bands=bands)
+    calibration = Calibration(conformal.OVER_SOURCES, conformal.COVERAGE, "", "", "", len(others[0]), bands)
     ends = np.array([interval(float(age), calibration) for age in faces.estimates_years[mine]])
     return round(float(conformal.covered(ends, faces.labels_years[mine]).mean()), 4)
 

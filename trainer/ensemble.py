@@ -78,7 +78,7 @@ def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
 
 
 class Ensemble(nn.Module):
-    """Crops to the logarithms of the members' mean distribution, then of each member's, (N, (1 + M) AGE_BINS).
+    """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
     after its place, as in "members.0.head.flatten", and tell of the crop, not of its mirror image.
@@ -128,7 +128,8 @@ class Ensemble(nn.Module):
 
     def view_ages(self, scores: Tensor) -> Tensor:
         """Return each member's estimate in years, float32 (N, M)."""
-        parts = scores[:, AGE_BINS:].split(AGE_BINS, dim=1)
+        starts = range(AGE_BINS, scores.shape[1], AGE_BINS)
+        parts = [scores[:, start : start + AGE_BINS] for start in starts]
         return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
 
     def _shifted(self, logs: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from trainer import mixture, recipe, teachers
 from trainer.corpus import Corpus
 from trainer.datasets.unlabelled import KIND
 from trainer.loader import TrainingData
+from trainer.model import AGE_BINS
 from trainer.recipe import Recipe
 
 VALID_FACES = 300
@@ -75,7 +76,8 @@ def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.flo
         for name in mine:
             here = sources == name
             likely[here] = share / len(mine) / np.count_nonzero(here)
-    return likely / likely.sum()
+    total: NDArray[np.float64] = likely / likely.sum()
+    return total
 
 
 def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
@@ -114,7 +116,7 @@ def _taught(
     judged = np.concatenate([valid, train[known[train] & (sources[train] != "utkface")]])
     found = mixture.measure(estimates[:, judged], ages_years[judged].astype(np.float64), sources[judged])
     print(report(found, recipe_.mixed))
-    taught = np.zeros((len(sources), mixture.AGE_BINS), np.float32)
+    taught = np.zeros((len(sources), AGE_BINS), np.float32)
     taught[told] = found.distributions(estimates[:, told])
     taught[known] *= recipe_.distil
     return taught

@@ -72,7 +72,7 @@ def write_int8(
             str(out),
             _Crops(crops, mean, std),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[CONVOLUTIONS, "Add", "Relu", "MaxPool"],
+            op_types_to_quantize=[CONVOLUTIONS, "Add", "Relu", "Clip", "MaxPool"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -152,7 +152,7 @@ def shares_of_model(
 ) -> NDArray[np.float32]:
     """Return the distributions of a model that is at hand; see `shares_of`.
 
-    An ensemble computes in float32: the product that resizes its crops needs that. What it mirrors is its own.
+    An ensemble computes in float32: the product that resizes its crops needs that. It mirrors by itself.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)

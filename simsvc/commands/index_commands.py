@@ -15,14 +15,8 @@ from tqdm import tqdm
 from simsvc.commands.build_report import InService, build_report
 from simsvc.commands.calibration_report import calibration_report
 from simsvc.engines.annoy_forest import check_engine
-            BuildRequest(
-                name or source,
-                (photos,),
-                engine or services.engine,
-                cores(),
-                services.decoder,
-                services.trained_on,
-            ),
+from simsvc.engines.calibration_picture import write_picture
+from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import SOURCES, read_source
 from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build

@@ -3,7 +3,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +22,21 @@ from trainer.__main__ import main
 from trainer.corpus import open_corpus
 from trainer.gallery import sets
 from trainer.gallery.align import GALLERY_PX
+from trainer.gallery.reading import Reading
+
+
+class Agreeing:
+    """A model that reads every composite as 40 to 41 years old, but for those that it is told to refuse."""
+
+    version, sha256 = "agreeing", "0" * 64
+    reads: ClassVar[Reading | None] = Reading(40.5, 40, 41)
+
+    def __init__(self, _bundle: Path) -> None:
+        """Need no bundle."""
+
+    def read(self, _content: bytes) -> Reading | None:
+        """Return the same for every file."""
+        return self.reads
 
 
 @pytest.fixture
@@ -31,6 +50,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(demo_gallery, "MIN_SHARPNESS", 5.0)
     monkeypatch.setattr(demo_gallery, "MIN_AGREEMENT", 0.3)
     monkeypatch.setattr(sets, "SAME_PERSON", 0.0)
+    monkeypatch.setattr(demo_gallery, "Reader", Agreeing)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -70,6 +90,7 @@ def test_gallery(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         hashlib.sha256(corpus.data.rows[at].reference.encode()).hexdigest()[:12]
         for at in corpus.positions("train")
     }
+    assert manifest["checked_by"] == {"model": "agreeing", "model_sha256": "0" * 64}
     assert manifest["members_sha256_12"].keys() == names
     assert all(
         len(set(members)) == 6 and set(members) <= train for members in manifest["members_sha256_12"].values()
@@ -87,6 +108,61 @@ def test_gallery(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {path.name: path.read_bytes() for path in again.iterdir()} == {
         path.name: path.read_bytes() for path in out.iterdir()
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reads", [None, Reading(30, 20, 39.9), Reading(50, 41.1, 60)])
+def test_what_the_model_reads_otherwise_is_left_out(
+    reads: Reading | None, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A composite whose label lies outside the model's range, or that shows it no face, does not ship."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Agreeing, "reads", reads)
+        out = tmp_path / "gallery"
+        assert main(["demo-gallery", "--source", f"folder={photos}", "--out", str(out), "--count", "4"]) == 0
+    assert "0 composites" in (said := capsys.readouterr().out)
+    assert "read otherwise than labelled" in said
+    assert {path.name for path in out.iterdir()} == {"labels.csv", "manifest.json"}
+
+
+def test_photos_with_lettering_are_no_members(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all photos are listed as lettered, there is nobody to make a composite of."""
+    listed = tmp_path / "lettered.txt"
+    names = [f"{number:02}.png" for number in range(36)]
+    listed.write_text("\n".join(hashlib.sha256(name.encode()).hexdigest()[:12] for name in names))
+    monkeypatch.setattr(demo_gallery, "LETTERED", listed)
+    corpus = open_corpus({"folder": photos})
+    assert not demo_gallery._measured(corpus)[2].any()
+
+
+def test_the_shipped_list_of_lettering() -> None:
+    """Each line is one photo's 12 hex digits, in order, none twice; no shipped composite has one of them."""
+    lines = demo_gallery.LETTERED.read_text().splitlines()
+    assert lines == sorted(set(lines))
+    assert all(re.fullmatch("[0-9a-f]{12}", line) for line in lines)
+    manifest = json.loads((demo_gallery.GALLERY / "manifest.json").read_text())
+    members = {digest for digests in manifest["members_sha256_12"].values() for digest in digests}
+    assert members.isdisjoint(lines)
+
+
+def test_the_shipped_gallery() -> None:
+    """Ages run from 1 to 90, every decade has composites, and no two show mostly the same people."""
+    with (demo_gallery.GALLERY / "labels.csv").open(encoding="utf-8", newline="") as file:
+        ages = [float(row["age"]) for row in csv.DictReader(file)]
+    manifest = json.loads((demo_gallery.GALLERY / "manifest.json").read_text())
+    decades = Counter(int((age - 1) // 10) for age in ages)
+    assert min(ages) >= 1
+    assert max(ages) <= 90
+    assert sorted(decades) == list(range(sets.DECADES))
+    assert min(decades.values()) >= 40
+    together = Counter(
+        pair
+        for digests in manifest["members_sha256_12"].values()
+        for pair in combinations(sorted(digests), sets.MAX_SHARED + 1)
+    )
+    assert max(together.values()) == 1
 
 
 def test_sharpness() -> None:

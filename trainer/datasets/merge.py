@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.datasets import near_duplicates, registry, splits
+from trainer.datasets import face_copies, near_duplicates, registry, splits
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
@@ -51,6 +51,8 @@ class MergedData:
 
 def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedData:
     """Read and merge sources, find near-duplicates and unreadable files, and split.
+
+    Between sources one photo is also found by its face, however each source frames it.
 
     Args:
         sources: folder by source name, see `registry.read`.
@@ -97,14 +99,22 @@ def _scan(rows: list[Row], cache: Path | None) -> tuple[DuplicatePairs, dict[int
             kept.unlink()  # damaged: it is only a cache
     signatures = near_duplicates.signatures([row.path for row in rows])
     pairs = near_duplicates.find_pairs(signatures.thumbnails)
+    if _several_sources(rows):
+        faces = face_copies.faces_of([row.path for row in rows])
+        pairs = near_duplicates.joined(pairs, face_copies.across(faces, [row.source for row in rows]))
     if kept is not None:
         _save(kept, pairs, signatures.unreadable)
     return pairs, signatures.unreadable
 
 
+def _several_sources(rows: list[Row]) -> bool:
+    return len({row.source for row in rows}) > 1
+
+
 def _digest(rows: list[Row]) -> str:
     """Return 16 hex digits that change with any name or file size and with the method."""
     method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
+    method += [face_copies.SAME_PERSON, face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
     digest = hashlib.sha256(json.dumps(method).encode())
     for row in rows:
         digest.update(json.dumps([row.source, row.reference, row.path.stat().st_size]).encode())

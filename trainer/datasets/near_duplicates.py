@@ -102,6 +102,16 @@ def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
     return DuplicatePairs(first[kept], second[kept], similarity[kept])
 
 
+def joined(one: DuplicatePairs, other: DuplicatePairs) -> DuplicatePairs:
+    """Return the pairs of both, each once and in order, with the larger similarity."""
+    first = np.concatenate([one.first, other.first])
+    second = np.concatenate([one.second, other.second])
+    ends, at = np.unique(np.stack([first, second], axis=1), axis=0, return_inverse=True)
+    similarity = np.zeros(len(ends), np.float32)
+    np.maximum.at(similarity, at.ravel(), np.concatenate([one.similarity, other.similarity]))
+    return DuplicatePairs(ends[:, 0], ends[:, 1], similarity)
+
+
 def _thumbnail(path: Path) -> NDArray[np.uint8] | str:
     """Return uint8 (32, 32), or the sentence that says why the photo cannot be read."""
     try:

@@ -27,7 +27,7 @@ from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 
 MARK = "zqxmarkofwhatiserased"
-"""Stands in every name, case, note and key of what is erased; too long to occur by chance in a picture or an embedding."""
+"""Stands in all names, cases, notes and keys of what is erased; too long to occur in a picture by chance."""
 CASE, NAME, NOTE, KEY = f"CASE-{MARK}", f"{MARK}-portrait.jpg", f"note {MARK}", f"key-{MARK}"
 
 

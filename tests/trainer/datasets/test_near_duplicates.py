@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from tests.trainer.datasets.drawn_photos import drawn, write_photo
 from trainer.datasets import near_duplicates
-from trainer.datasets.near_duplicates import MIN_SIMILARITY, find_pairs, signatures
+from trainer.datasets.near_duplicates import MIN_SIMILARITY, DuplicatePairs, find_pairs, joined, signatures
 
 
 def all_pairs(thumbnails: NDArray[np.uint8]) -> set[tuple[int, int]]:
@@ -102,3 +102,13 @@ def test_unreadable_files(tmp_path: Path) -> None:
     assert sorted(found.unreadable) == [0, 2, 3]
     assert all(why.endswith(".") for why in found.unreadable.values())
     assert found.thumbnails[1].std() > 10
+
+
+def test_joined_pairs() -> None:
+    """Pairs of both come once each, in order, with the larger similarity."""
+    one = DuplicatePairs(np.array([0, 2]), np.array([5, 3]), np.array([0.8, 0.9], np.float32))
+    other = DuplicatePairs(np.array([0, 1]), np.array([5, 4]), np.array([0.95, 0.85], np.float32))
+    both = joined(one, other)
+    assert both.first.tolist() == [0, 1, 2]
+    assert both.second.tolist() == [5, 4, 3]
+    assert both.similarity.tolist() == pytest.approx([0.95, 0.85, 0.9])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from simsvc.steps.labels import Gender, Group
 from trainer.datasets.rows import Row
-from trainer.gallery.sets import MAX_USES, MEMBERS, SAME_PERSON, Likeness, MemberSet, choose
+from trainer.gallery.sets import MAX_SHARED, MAX_USES, MEMBERS, SAME_PERSON, Likeness, MemberSet, choose
 
 GENDERS: tuple[Gender, ...] = ("female", "male")
 GROUPS: tuple[Group, ...] = ("white", "asian")
@@ -63,6 +64,8 @@ def test_what_every_set_keeps(seed: int, count: int, wanted: int) -> None:
         ages = sorted(m.age_years for m in members)
         assert any(max(abs(age - middle) for age in ages) <= 1 for middle in ages)
         assert usable[list(found.members)].all()
+    for one, other in combinations(sets, 2):
+        assert len(set(one.members) & set(other.members)) <= MAX_SHARED
     uses = Counter(member for found in sets for member in found.members)
     assert all(times <= MAX_USES for times in uses.values())
     assert sets == chosen(rows, wanted, people=people, likeness=likeness(count, seed), usable=usable)
@@ -93,6 +96,40 @@ def test_rare_cells_are_served() -> None:
     rows = [row(40) for _ in range(60)] + [row(70, "male", "asian") for _ in range(6)]
     sets = chosen(rows, 2)
     assert {(found.gender, found.group) for found in sets} == {("female", "white"), ("male", "asian")}
+
+
+def test_decades_have_the_same_share() -> None:
+    """However many faces a decade has, it gets a ninth of what is wanted, or all that it can make."""
+    rows = [row(25 + n % 3) for n in range(300)] + [row(44) for _ in range(60)] + [row(85) for _ in range(6)]
+    found = Counter(int(member_set.age_years // 10) for member_set in chosen(rows, 36))
+    assert found == {2: 4, 4: 4, 8: 1}
+
+
+@pytest.mark.parametrize(("age", "step", "sets"), [(40, 1, 1), (40, 2, 0), (80, 2, 1), (80, 3, 0)])
+def test_old_faces_may_lie_further_apart(age: int, step: int, sets: int) -> None:
+    """Members lie a year from their set's age, and two from 70 years on, not further."""
+    rows = [row(age + step * (n % 3 - 1)) for n in range(MEMBERS)]
+    assert len([found for found in chosen(rows) if abs(found.age_years - age) < 1]) == sets
+
+
+@pytest.mark.parametrize("age", [0.0, 91.0, 100.0, 110.0])
+def test_ages_without_composites(age: float) -> None:
+    """Before 1 and beyond 90 no set is made."""
+    assert chosen([row(age) for _ in range(20)]) == []
+
+
+def test_a_set_that_will_not_do_makes_room() -> None:
+    """Sets that are not accepted do not count, and are not proposed again."""
+    rows, proposed = [row(40) for _ in range(120)], list[MemberSet]()
+
+    def accept(found: MemberSet) -> bool:
+        proposed.append(found)
+        return len(proposed) % 2 == 0
+
+    sets = chosen(rows, 27, accept=accept)
+    assert len(sets) == 3
+    assert sets == proposed[1::2]
+    assert len({found.members for found in proposed}) == 6
 
 
 def test_one_person_twice() -> None:

@@ -1,0 +1,149 @@
+"""One photo in two data sets: told by the face, since each data set frames its photos in a way of its own.
+
+UTKFace shows a face cut close, upright and 200 px wide, where another set has the whole portrait. Signatures
+of whole photos (`near_duplicates`) cannot tell that both are one photo. Here pairs of photos from different
+sources that look like one person are laid over each other, the faces turned, scaled and shifted a little
+until they fit best: another photo of the same person never fits as a copy does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import affine_transform
+from tqdm import tqdm
+
+from simsvc.engines.onnx_detector import OnnxDetector
+from simsvc.errors import PhotoError
+from simsvc.steps.boxes import pick_labelled
+from simsvc.steps.decode import decode
+from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.gallery import identity
+
+SIDE_PX = 50
+"""Side of a face's thumbnail: a third of the chip that the identity network takes."""
+INNER_PX = 38
+"""Side of its middle, which is compared; the rest is room to move in."""
+SAME_PERSON = 0.35
+"""Largest identity distance of a pair that is looked at: 99% of UTKFace's near-duplicates lie under 0.34."""
+MIN_SIMILARITY = 0.75
+"""Smallest correlation of the gradients of copies where they fit best."""
+TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
+SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
+SHIFTS_PX = tuple(range(-3, 4))
+"""What is tried: landmarks of one face in two framings lie up to so far apart."""
+_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """The faces of N photos.
+
+    Attributes:
+        thumbnails: uint8 (N, SIDE_PX, SIDE_PX), grey, the eyes in place; black where there is none.
+        identities: float32 (N, 128), infinite where there is no face.
+    """
+
+    thumbnails: NDArray[np.uint8]
+    identities: NDArray[np.float32]
+
+
+def faces_of(paths: Sequence[Path]) -> Faces:
+    """Return the labelled faces of photos; one that cannot be read, or shows none, has none."""
+    detector, network = OnnxDetector(), identity.Identity()
+    thumbnails = np.zeros((len(paths), SIDE_PX, SIDE_PX), np.uint8)
+    identities = np.full((len(paths), identity.DIMS), np.inf, np.float32)
+
+    def fill(at: int) -> None:
+        try:
+            photo = decode(paths[at].read_bytes())
+        except (PhotoError, OSError):
+            return
+        face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
+        if face is None or not face.landmarks_px:
+            return
+        chip = identity.chip(photo.rgb, np.array(face.landmarks_px, dtype=np.float64))
+        grey = Image.fromarray(chip).convert("L")
+        thumbnails[at] = np.asarray(grey.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
+        identities[at] = identity.embeddings(network, chip[None])[0]
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for _ in tqdm(pool.map(fill, range(len(paths))), "faces read", len(paths), unit=" photos", delay=2):
+            pass
+    return Faces(thumbnails, identities)
+
+
+def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:
+    """Return the pairs of one photo in two sources, in order.
+
+    Args:
+        faces: of N photos.
+        sources: of the N photos.
+    """
+    pairs = candidates(faces.identities, sources)
+    similarity = np.array(
+        [fit(faces.thumbnails[first], faces.thumbnails[second]) for first, second in pairs], np.float32
+    )
+    kept = similarity >= MIN_SIMILARITY
+    return DuplicatePairs(pairs[kept, 0], pairs[kept, 1], similarity[kept])
+
+
+def candidates(identities: NDArray[np.float32], sources: Sequence[str]) -> NDArray[np.int64]:
+    """Return int64 (P, 2): positions (i, j), i < j, of different sources that look like one person."""
+    names = np.array(sources)
+    there = np.flatnonzero(np.isfinite(identities).all(1))
+    known, of = identities[there], names[there]
+    squares = (known**2).sum(1)
+    found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(there), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        apart = squares[some, None] + squares[None] - 2 * known[some] @ known.T
+        near = (apart < SAME_PERSON**2) & (of[some, None] != of[None])
+        pairs = np.argwhere(near) + np.array([start, 0])
+        found.append(pairs[pairs[:, 1] > pairs[:, 0]])
+    return there[np.concatenate(found)]
+
+
+def fit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Return how well one thumbnail, or its mirror image, fits on the other: correlation of gradients."""
+    target = _gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
+    best = 0.0
+    for mirrored, turn, scale in itertools.product((False, True), TURNS_DEG, SCALES):
+        picture = one[:, ::-1] if mirrored else one
+        moved = _moved(picture.astype(np.float32), turn, scale)
+        middles = np.stack([_middle(moved, x, y) for x, y in itertools.product(SHIFTS_PX, SHIFTS_PX)])
+        best = max(best, float((_gradients(middles) @ target).max()))
+    return best
+
+
+def _moved(picture: NDArray[np.float32], turn_deg: float, scale: float) -> NDArray[np.float32]:
+    """Return the picture turned and scaled about its middle."""
+    angle = np.radians(turn_deg)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+    middle = np.full(2, (SIDE_PX - 1) / 2)
+    moved: NDArray[np.float32] = affine_transform(
+        picture, matrix, middle - matrix @ middle, order=1, mode="nearest"
+    )
+    return moved
+
+
+def _middle(picture: NDArray[np.float32], right: int, down: int) -> NDArray[np.float32]:
+    edge = (SIDE_PX - INNER_PX) // 2
+    return picture[edge + down : edge + down + INNER_PX, edge + right : edge + right + INNER_PX]
+
+
+def _gradients(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 (N, D) of unit length: differences to the right and below; 0 where flat."""
+    right, down = np.diff(pictures, axis=2), np.diff(pictures, axis=1)
+    both = np.concatenate([right.reshape(len(pictures), -1), down.reshape(len(pictures), -1)], axis=1)
+    length = np.linalg.norm(both, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
+    return unit

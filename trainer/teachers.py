@@ -18,7 +18,7 @@ from trainer.ensemble import Ensemble
 from trainer.model import AGE_BINS, AgeModel
 from trainer.pack import CONTEXT
 from trainer.recipe import PUBLISHED, Recipe
-from trainer.runs import load_run
+from trainer.runs import load_any
 
 _BATCH = 128
 _PUBLISHED_PX = 192
@@ -136,7 +136,7 @@ def shares_of(
     Raises:
         SettingsError: the folder holds no finished run, or one that tells no distribution.
     """
-    recipe, model = load_run(folder)
+    recipe, model = load_any(folder)
     if recipe.head != "distribution":
         raise SettingsError(f"{folder.name} tells no distribution and cannot teach; choose another teacher.")
     return shares_of_model(recipe, model, squares, positions, mirrored=mirrored)

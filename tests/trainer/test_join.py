@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from simsvc.errors import SettingsError
+from tests.trainer.test_teachers import TOLD, finished
+from tests.trainer.tiny_training import brightness, recipe
+from trainer.corpus import Corpus
+from trainer.datasets.merge import MergedData
+from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.rows import Row
+from trainer.ensemble import Ensemble
+from trainer.join import join
+from trainer.pack import Pack
+from trainer.runs import load_any, load_run
+from trainer.teachers import shares_of
+
+WHOLE = TOLD | {"parts": "near,wide", "mirrored": "wide", "schedule": "200x1", "view": 1.25}
+
+
+def _corpus() -> Corpus:
+    """Return a few faces of two sources, all of the validation part."""
+    data = brightness(4, 8)
+    rows = tuple(
+        Row(Path(f"{number}.jpg"), float(age), "utkface" if number < 9 else "windows:a", f"{number}.jpg")
+        for number, age in enumerate(data.ages_years)
+    )
+    none = np.zeros(0, np.int64)
+    merged = MergedData(
+        rows, np.full(12, "valid"), np.arange(12), DuplicatePairs(none, none, np.zeros(0, np.float32)), (), ()
+    )
+    boxes = np.ones((12, 4), np.float32)
+    return Corpus(merged, Pack(data.squares, boxes, rows))
+
+
+def _timed(folder: Path, seed: int, **changes: object) -> None:
+    finished(folder, seed, **TOLD, **changes)
+    (folder / "result.json").write_text('{"seconds": 1.5}')
+
+
+def test_runs_are_joined_and_loaded_again(tmp_path: Path) -> None:
+    """An ensemble's run holds its weight and its members, and tells the weighted mean of what they tell."""
+    _timed(tmp_path / "near", 0)
+    _timed(tmp_path / "wide", 1, view=1.25)
+    corpus, whole = _corpus(), recipe("both", **WHOLE)
+    result = join(whole, corpus, tmp_path, tmp_path / "both", ("near", "wide"))
+    (tmp_path / "both" / "result.json").write_text(json.dumps(result))
+    again, model = load_any(tmp_path / "both")
+    assert isinstance(model, Ensemble)
+    assert (again.name, model.mirrored) == ("both", (False, True))
+    weight = result["weight"]
+    assert model.weights.tolist() == pytest.approx([weight, 1 - weight])
+    at = np.arange(3)
+    wanted = weight * shares_of(tmp_path / "near", corpus.pack.crops, at, mirrored=False)
+    wanted = wanted + (1 - weight) * shares_of(tmp_path / "wide", corpus.pack.crops, at)
+    told = shares_of(tmp_path / "both", corpus.pack.crops, at, mirrored=False)
+    assert told == pytest.approx(wanted, abs=5e-3)  # its members compute in bfloat16 alone
+    assert torch.from_numpy(told).sum(1).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
+
+
+def test_one_model_is_no_ensemble(tmp_path: Path) -> None:
+    """What needs a single model's weights refuses an ensemble and names its parts."""
+    _timed(tmp_path / "near", 0)
+    _timed(tmp_path / "wide", 1)
+    result = join(recipe("both", **WHOLE), _corpus(), tmp_path, tmp_path / "both", ("near", "wide"))
+    (tmp_path / "both" / "result.json").write_text(json.dumps(result))
+    with pytest.raises(SettingsError, match="near,wide"):
+        load_run(tmp_path / "both")
+    assert load_any(tmp_path / "near")[0].name == "near"
+
+
+@pytest.mark.parametrize("changes", [{"parts": "near"}, {"mirrored": "other"}, {"body": "resnet34", "parts": "a,b,c"}])
+def test_an_ensemble_that_cannot_be(changes: dict[str, object]) -> None:
+    """One part alone, a mirrored part that is none, and a second way to mirror are refused."""
+    with pytest.raises(SettingsError, match=r"parts|mirrored"):
+        recipe("both", **(WHOLE | changes))

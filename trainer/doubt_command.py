@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one that "
-        "the model learnt from, what was held out",
+        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
+        "that the model learnt from, what was held out",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument(

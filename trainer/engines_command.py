@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one that "
-        "the model learnt from, the test part",
+        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
+        "that the model learnt from, the test part",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--limit", type=int, default=500, help="faces of each source (default: 500)")

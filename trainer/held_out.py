@@ -14,6 +14,7 @@ import numpy as np
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.rows import Row
+from trainer.datasets.splits import Split
 
 DATA = Path("../shared/data")
 KNOWN: Mapping[str, Path] = {
@@ -29,7 +30,11 @@ SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
 FITTING = "valid"
 """A split that is not judged on, but may be fitted on."""
-_TAKEN = {"held-out": ("valid", "test"), "test": ("test",), FITTING: ("valid",)}
+_TAKEN: Mapping[str, tuple[Split, ...]] = {
+    "held-out": ("valid", "test"),
+    "test": ("test",),
+    FITTING: ("valid",),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def _peer(source: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source": source,
         "package": row["peer"],
-        "photos_answered": f"{row['answered']['value']:.0%}",
+        "photos_answered": f"{row['answered']['value']:.0%}" if "answered" in row else "none",
         **_renamed(row, PEER),
     }
 
@@ -148,7 +148,7 @@ def _peer(source: str, row: Mapping[str, Any]) -> dict[str, Any]:
 def _left_out(document: Document) -> list[dict[str, Any]]:
     names = {"faces": "faces", **WHOLE}
     return [
-        {"source": named(row["source"]), **_renamed(row | {"ratio": _ratio(row)}, names)}
+        {"source": named(row["source"]), **_renamed({"ratio": _ratio(row)} | row, names)}
         for row in document["sources"]
     ]
 

@@ -32,10 +32,13 @@ SIDE_PX = 50
 """Side of a face's thumbnail: a third of the chip that the identity network takes."""
 INNER_PX = 38
 """Side of its middle, which is compared; the rest is room to move in."""
-SAME_PERSON = 0.35
-"""Largest identity distance of a pair that is looked at: 99% of UTKFace's near-duplicates lie under 0.34."""
-MIN_SIMILARITY = 0.75
-"""Smallest correlation of the gradients of copies where they fit best."""
+SAME_PERSON = 0.4
+"""Largest identity distance of a pair that is looked at. Of 274 photos of US Congress, Bundestag, FG-NET and
+UTKFace that were cut close to the face, turned by up to 10 degrees, relit, some greyed or mirrored, and saved
+as JPEG of 40 to 90, 98% lie within 0.386 of their originals."""
+MIN_SIMILARITY = 0.7
+"""Smallest correlation of the gradients of copies where they fit best. Of 150 of those copies 98% reach 0.704;
+of 80 pairs of other photos of one person in FG-NET, within that distance, 98% stay below 0.662."""
 TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
 SHIFTS_PX = tuple(range(-3, 4))

@@ -52,7 +52,7 @@ def test_each_photo_gives_one_json_object_a_line(site: Settings, photos: Path) -
     assert [row["status"] for row in rows] == ["estimated", "refused", "refused"]
     assert [row["code"] for row in rows] == [None, "not_an_image", "photo_missing"]
     assert len(rows[0]["neighbours"]) == 12
-    assert set(rows[0]["neighbours"][0]) == {"face_id", "age_years", "similarity"}
+    assert set(rows[0]["neighbours"][0]) == {"face_id", "age_years", "similarity", "estimated_age_years"}
 
 
 def test_the_object_is_that_of_the_api(site: Settings, photos: Path) -> None:

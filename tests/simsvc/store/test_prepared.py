@@ -60,7 +60,7 @@ def test_several_rows_and_a_query(database: Database) -> None:
     with database.writing() as connection:
         assert last.first(connection) is None
         number = INSERTED.insert(connection, FULL)
-        near = {"estimate": number, "age_years": 30.0, "distance": 0.5}
+        near = {"estimate": number, "age_years": 30.0, "distance": 0.5, "estimated_age_years": None}
         both = [{**near, "rank": 1, "face_id": "one"}, {**near, "rank": 2, "face_id": "two"}]
         insertion(NeighbourRow).insert_all(connection, both)
         assert tuple(last.first(connection) or ()) == ("two",)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from simsvc.engines.bundle import DOCUMENT, load_bundle
+from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.engines.durable_files import replace_text
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
@@ -23,7 +23,12 @@ from simsvc.steps.doubt import FORMAT, Doubt
 from trainer.corpus import cores
 from trainer.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.export_command import BUNDLE
-from trainer.source_faces import TRAINED_ON, chosen_sources, faces_of
+from trainer.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
+from trainer.source_faces import faces_of
+
+ENOUGH = 500
+"""Validation faces of a source that the model learnt from by which the score is fitted well enough; of a
+smaller source its test faces are taken, too, since the model has seen neither."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         metavar="NAME=PATH",
-        help="a data set and its folder; repeatable (default: UTKFace's valid part, and others beside it)",
+        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
+        "that the model learnt from, what was held out",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument(
@@ -55,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         )
     detector = detector_of(bundle)
     sources = []
-    for source in chosen_sources(args.source).items():
-        faces = faces_of(source, "valid", model, detector, args.limit)
+    for part in chosen_parts(args, bundle):
+        faces = faces_of(part, model, detector)
         told = [model.predict([crop]) for crop in tqdm(faces.crops, desc="estimate", unit="face")]
         sources.append(scored(faces, told))
     score = fitted(sources, bundle.sha256)
@@ -70,6 +76,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> list[SourcePart]:
+    """Return the faces to fit on: none that the model learnt from."""
+    learnt, sources = bundle.raw.get("training", {}).get("sources", []), known_sources(args.source)
+    both = (parts(sources, learnt, split, args.limit) for split in (FITTING, "held-out"))
+    return [
+        valid if not valid.learnt or len(valid.rows) >= ENOUGH else held_out
+        for valid, held_out in zip(*both, strict=True)
+    ]
 
 
 def described(score: Doubt, sources: Sequence[Scored]) -> dict[str, Any]:
@@ -92,7 +108,7 @@ def as_text(entry: dict[str, Any], judged: Sequence[LeftOut]) -> str:
         f"ln(1 + error in years) = {entry['constant']:+.3f}, {weights}",
         f"Referred above {entry['threshold']:.3f}.",
         f"Each source left out of the fit; far: more than {FAR_YEARS:.0f} years off; the most doubtful "
-        f"{REFERRED:.0%} of it. {TRAINED_ON}: validation part.",
+        f"{REFERRED:.0%} of it.",
         f"{'source':16}{'faces':>7}{'far':>6}{'caught':>8}{'at most':>9}{'outside':>9}{'caught':>8}"
         f"{'above':>8}{'caught':>8}",
     ]

@@ -27,8 +27,9 @@ from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
 from trainer import quantize
 from trainer.export_command import BUNDLE
+from trainer.held_out import KNOWN, known_sources, parts
 from trainer.quantize_command import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.source_faces import Faces, chosen_sources, faces_of
+from trainer.source_faces import Faces, faces_of
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -43,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         action="append",
         metavar="NAME=PATH",
-        help="a data set and its folder; repeatable (default: UTKFace's test part, and others beside it)",
+        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
+        "that the model learnt from, the test part",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--limit", type=int, default=500, help="faces of each source (default: 500)")
@@ -58,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
     engines = open_engines(bundle)
     detector = detector_of(bundle)
     model = engines[REFERENCE]
-    sources = chosen_sources(args.source).items()
-    faces = [faces_of(source, "test", model, detector, args.limit) for source in sources]
+    learnt = bundle.raw.get("training", {}).get("sources", [])
+    taken = parts(known_sources(args.source), learnt, "test", args.limit)
+    faces = [faces_of(part, model, detector) for part in taken]
     document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": _counts(faces)}
     document |= {"engines": table(engines, faces)}
     print(as_text(document))

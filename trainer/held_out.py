@@ -14,6 +14,7 @@ import numpy as np
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.rows import Row
+from trainer.datasets.splits import Split
 
 DATA = Path("../shared/data")
 KNOWN: Mapping[str, Path] = {
@@ -27,6 +28,13 @@ KNOWN: Mapping[str, Path] = {
 """Sources and their folders where development keeps them: what is judged unless others are named."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
+FITTING = "valid"
+"""A split that is not judged on, but may be fitted on."""
+_TAKEN: Mapping[str, tuple[Split, ...]] = {
+    "held-out": ("valid", "test"),
+    "test": ("test",),
+    FITTING: ("valid",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def parts(
     Args:
         sources: folder by source.
         learnt: sources that the bundle learnt from.
-        split: one of `SPLITS`.
+        split: one of `SPLITS`, or `FITTING`.
         limit: most faces of a source, drawn at random with a fixed seed; None for all.
 
     Raises:
@@ -111,7 +119,7 @@ def parts(
 
 
 def _part(name: str, data: MergedData, learnt: bool, split: str) -> SourcePart:
-    taken = {"held-out": ("valid", "test"), "test": ("test",)}.get(split) if learnt else None
+    taken = _TAKEN.get(split) if learnt else None
     rows = data.rows if taken is None else data.of(*taken)
     words = " and ".join(taken) if taken else "all"
     return SourcePart(name, words, learnt, tuple(row for row in rows if row.source == name))

@@ -41,14 +41,14 @@ def test_no_person_calibrates_and_is_judged() -> None:
 def test_a_biased_model_gains_and_a_right_one_loses_nothing() -> None:
     """Error, bias and the share inside the range mend where the model reads 6 years too old."""
     biased = draw(faces(6.0), half(faces(6.0).persons, 1), OWN, MODEL)
-    assert biased.method == "curve"
+    assert "curve" in biased.method
     assert biased.gain_years > 3.0
     assert abs(biased.with_it.bias_years) < 1.0 < biased.without.bias_years
     assert (biased.without.held or 0.0) < 0.5
     assert (biased.with_it.held or 0.0) > 0.8
     figures = summary([biased, draw(faces(0.0), half(faces(0.0).persons, 1), None, MODEL)])
     assert figures["draws"] == 2
-    assert figures["methods"] in ({"curve": 1, "none": 1}, {"curve": 2})
+    assert figures["least_gain_years"] < 1.0
 
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.rows import Row
+from trainer.datasets.splits import Split
 
 DATA = Path("../shared/data")
 KNOWN: Mapping[str, Path] = {
@@ -27,6 +28,7 @@ KNOWN: Mapping[str, Path] = {
 """Sources and their folders where development keeps them: what is judged unless others are named."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
+_TAKEN: Mapping[str, tuple[Split, ...]] = {"held-out": ("valid", "test"), "test": ("test",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def parts(
 
 
 def _part(name: str, data: MergedData, learnt: bool, split: str) -> SourcePart:
-    taken = {"held-out": ("valid", "test"), "test": ("test",)}.get(split) if learnt else None
+    taken = _TAKEN.get(split) if learnt else None
     rows = data.rows if taken is None else data.of(*taken)
     words = " and ".join(taken) if taken else "all"
     return SourcePart(name, words, learnt, tuple(row for row in rows if row.source == name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from matplotlib import rc_context
@@ -87,7 +88,7 @@ def _by_source(measured: Measured) -> dict[str, bytes]:
         document = measured.get(name)
         if document:
             tall_in = 1.8 + 0.55 * len(document.get("sources") or document["rows"])
-            pictures[name] = _picture(lambda axes, p=panel, d=document: p(axes, d), tall_in=tall_in)
+            pictures[name] = _picture(partial(panel, document=document), tall_in=tall_in)
     return pictures
 
 

@@ -11,8 +11,8 @@ from trainer.held_out import KNOWN, known_sources, parts, short
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.chdir(tmp_path)
-    one = write_folder(tmp_path / "one", {f"{at}.jpg": at for at in range(20)})
-    two = write_folder(tmp_path / "two", {f"{at}.jpg": at for at in range(5)}, first_seed=40)
+    one = write_folder(tmp_path / "one", {f"{at}.jpg": at // 20 for at in range(60)})
+    two = write_folder(tmp_path / "two", {f"{at}.jpg": at for at in range(5)}, first_seed=80)
     return {"folder:one": one, "folder:two": two}
 
 

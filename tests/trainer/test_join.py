@@ -74,7 +74,9 @@ def test_one_model_is_no_ensemble(tmp_path: Path) -> None:
     assert load_any(tmp_path / "near")[0].name == "near"
 
 
-@pytest.mark.parametrize("changes", [{"parts": "near"}, {"mirrored": "other"}, {"body": "resnet34", "parts": "a,b,c"}])
+@pytest.mark.parametrize(
+    "changes", [{"parts": "near"}, {"mirrored": "other"}, {"body": "resnet34", "parts": "a,b,c"}]
+)
 def test_an_ensemble_that_cannot_be(changes: dict[str, object]) -> None:
     """One part alone, a mirrored part that is none, and a second way to mirror are refused."""
     with pytest.raises(SettingsError, match=r"parts|mirrored"):

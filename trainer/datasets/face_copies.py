@@ -37,7 +37,7 @@ SAME_PERSON = 0.4
 UTKFace that were cut close to the face, turned by up to 10 degrees, relit, some greyed or mirrored, and saved
 as JPEG of 40 to 90, 98% lie within 0.386 of their originals."""
 MIN_SIMILARITY = 0.7
-"""Smallest correlation of the gradients of copies where they fit best. Of 150 of those copies 98% reach 0.704;
+"""Smallest correlation of the gradients of copies where they fit best. Of 150 such copies 98% reach 0.704;
 of 80 pairs of other photos of one person in FG-NET, within that distance, 98% stay below 0.662."""
 TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)

@@ -76,7 +76,7 @@ def test_takes_the_most_alike() -> None:
     rows = [row(40) for _ in range(24)]
     alike = likeness(24)
     alike.shapes[::2] += 40
-    first, second = chosen(rows, 2, likeness=alike)[:2]
+    first, second = chosen(rows, 18, likeness=alike)[:2]
     for found in (first, second):
         assert len({member % 2 for member in found.members}) == 1
 
@@ -87,7 +87,7 @@ def test_fresh_faces_first() -> None:
     same = likeness(12)
     same.shapes[:] = 0
     same.looks[:] = np.eye(12, 256)
-    first, second = chosen(rows, 2, likeness=same)[:2]
+    first, second = chosen(rows, 18, likeness=same)[:2]
     assert not set(first.members) & set(second.members)
 
 

@@ -28,7 +28,13 @@ KNOWN: Mapping[str, Path] = {
 """Sources and their folders where development keeps them: what is judged unless others are named."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
-_TAKEN: Mapping[str, tuple[Split, ...]] = {"held-out": ("valid", "test"), "test": ("test",)}
+FITTING = "valid"
+"""A split that is not judged on, but may be fitted on."""
+_TAKEN: Mapping[str, tuple[Split, ...]] = {
+    "held-out": ("valid", "test"),
+    "test": ("test",),
+    FITTING: ("valid",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def parts(
     Args:
         sources: folder by source.
         learnt: sources that the bundle learnt from.
-        split: one of `SPLITS`.
+        split: one of `SPLITS`, or `FITTING`.
         limit: most faces of a source, drawn at random with a fixed seed; None for all.
 
     Raises:

@@ -217,14 +217,15 @@ lock:
 	    resolve - --constraints "$$work/all.txt" --generate-hashes --no-annotate; } >"$$work/$$1.txt"
 	}
 	cat $(LOCKS)/*.txt >"$$work/all.txt" 2>/dev/null || true
-	needed build service postgres parquet bench train test | resolve - $(if $(UPGRADE),--upgrade) -o "$$work/all.txt"
+	needed build service postgres parquet openvino bench train test | resolve - $(if $(UPGRADE),--upgrade) -o "$$work/all.txt"
 	needed build | lock build
 	needed service | lock service
 	needed postgres | lock postgres
 	needed parquet | lock parquet
+	needed openvino | lock openvino
 	needed train test | lock test
 	needed bench | lock bench
-	mv "$$work"/{build,service,postgres,parquet,test,bench}.txt $(LOCKS)/
+	mv "$$work"/{build,service,postgres,parquet,openvino,test,bench}.txt $(LOCKS)/
 
 clean:
 	rm -rf $(SERVICE) $(TESTING) var work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

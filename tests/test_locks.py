@@ -19,6 +19,7 @@ NEEDED = {
     "service": PROJECT["project"]["dependencies"],
     "postgres": EXTRAS["postgres"],
     "parquet": EXTRAS["parquet"],
+    "openvino": EXTRAS["openvino"],
     "bench": EXTRAS["bench"],
     "test": [*EXTRAS["train"], *EXTRAS["test"]],
 }

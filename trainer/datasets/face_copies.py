@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,6 +83,30 @@ def faces_of(paths: Sequence[Path]) -> Faces:
         for _ in tqdm(pool.map(fill, range(len(paths))), "faces read", len(paths), unit=" photos", delay=2):
             pass
     return Faces(thumbnails, identities)
+
+
+def together(parts: Sequence[Faces]) -> Faces:
+    """Return the faces of several sets of photos as one set, in order."""
+    return Faces(
+        np.concatenate([part.thumbnails for part in parts]),
+        np.concatenate([part.identities for part in parts]),
+    )
+
+
+def write(faces: Faces, path: Path) -> None:
+    """Keep faces in a file, which is whole or not there."""
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, thumbnails=faces.thumbnails, identities=faces.identities)
+    partial.replace(path)
+
+
+def read(path: Path) -> Faces | None:
+    """Return kept faces, or None where there are none or the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return Faces(kept["thumbnails"], kept["identities"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -100,7 +100,7 @@ def _scan(rows: list[Row], cache: Path | None) -> tuple[DuplicatePairs, dict[int
     signatures = near_duplicates.signatures([row.path for row in rows])
     pairs = near_duplicates.find_pairs(signatures.thumbnails)
     if _several_sources(rows):
-        faces = face_copies.faces_of([row.path for row in rows])
+        faces = _faces(rows, cache)
         pairs = near_duplicates.joined(pairs, face_copies.across(faces, [row.source for row in rows]))
     if kept is not None:
         _save(kept, pairs, signatures.unreadable)
@@ -111,10 +111,34 @@ def _several_sources(rows: list[Row]) -> bool:
     return len({row.source for row in rows}) > 1
 
 
+def _faces(rows: list[Row], cache: Path | None) -> face_copies.Faces:
+    """Return the faces of photos; those of each source are kept, whichever sources it is merged with."""
+    found = []
+    for source in dict.fromkeys(row.source for row in rows):
+        mine = [row for row in rows if row.source == source]
+        path = None if cache is None else cache / f"faces-{_named([_CACHE_VERSION], mine)}.npz"
+        faces = None if path is None else face_copies.read(path)
+        if faces is None:
+            faces = face_copies.faces_of([row.path for row in mine])
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                face_copies.write(faces, path)
+        found.append(faces)
+    return face_copies.together(found)
+
+
 def _digest(rows: list[Row]) -> str:
     """Return 16 hex digits that change with any name or file size and with the method."""
-    method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
+    method: list[float] = [
+        _CACHE_VERSION,
+        near_duplicates.MIN_SIMILARITY,
+        near_duplicates.MIN_COARSE_SIMILARITY,
+    ]
     method += [face_copies.SAME_PERSON, face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
+    return _named(method, rows)
+
+
+def _named(method: Sequence[float], rows: list[Row]) -> str:
     digest = hashlib.sha256(json.dumps(method).encode())
     for row in rows:
         digest.update(json.dumps([row.source, row.reference, row.path.stat().st_size]).encode())

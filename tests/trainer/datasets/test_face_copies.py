@@ -75,3 +75,24 @@ def test_one_photo_in_two_framings(tmp_path: Path) -> None:
     assert (data.pairs.first.tolist(), data.pairs.second.tolist()) == ([2], [3])
     assert data.groups[2] == data.groups[3]
     assert data.split[2] == data.split[3]
+
+
+def test_faces_are_kept_and_put_together(tmp_path: Path) -> None:
+    """Faces that were kept are read again as they were; a damaged file counts as none."""
+    random = np.random.default_rng(0)
+    parts = [
+        face_copies.Faces(
+            random.integers(0, 255, (count, SIDE_PX, SIDE_PX), dtype=np.uint8),
+            random.normal(size=(count, 128)).astype(np.float32),
+        )
+        for count in (2, 3)
+    ]
+    face_copies.write(parts[0], tmp_path / "faces.npz")
+    again = face_copies.read(tmp_path / "faces.npz")
+    assert again is not None
+    whole = face_copies.together([again, parts[1]])
+    assert np.array_equal(whole.thumbnails, np.concatenate([part.thumbnails for part in parts]))
+    assert np.array_equal(whole.identities, np.concatenate([part.identities for part in parts]))
+    (tmp_path / "faces.npz").write_bytes(b"damaged")
+    assert face_copies.read(tmp_path / "faces.npz") is None
+    assert face_copies.read(tmp_path / "none.npz") is None

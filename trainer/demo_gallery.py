@@ -60,8 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the gallery anew; the same data and model give the same files."""
+    sources = parse_sources(args.source)
     reader = Reader(args.bundle)
-    corpus = open_corpus(parse_sources(args.source))
+    corpus = open_corpus(sources)
     landmarks, likeness, usable = _measured(corpus)
     maker = _Maker(corpus, landmarks, reader)
     data = corpus.data

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +40,21 @@ def run(args: argparse.Namespace) -> int:
     order = with_teachers(recipe, beside, args.out)
 
     torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)  # weights near zero, of which published networks have many, are slow
     corpus = open_corpus(parse_sources(args.source))
-    for each in order:
-        train(each, corpus, args, beside)
+    with flushing():
+        for each in order:
+            train(each, corpus, args, beside)
     return 0
+
+
+@contextlib.contextmanager
+def flushing() -> Iterator[None]:
+    """Take numbers too small for full precision for zero: published networks have many, and they are slow."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def with_teachers(

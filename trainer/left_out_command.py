@@ -22,7 +22,7 @@ from simsvc.errors import SettingsError
 from trainer import recipe as recipes
 from trainer.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.fit_command import train
+from trainer.fit_command import flushing, train
 from trainer.held_out import short
 from trainer.model import median
 from trainer.runs import RUNS, load_any
@@ -60,17 +60,17 @@ def run(args: argparse.Namespace) -> int:
     if not args.json.parent.is_dir():
         raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     torch.set_num_threads(args.threads)
-    torch.set_flush_denormal(True)
     recipe, sources = recipes.load(args.recipe), parse_sources(args.source)
     groups = [tuple(name.strip() for name in text.split(",")) for text in args.leave]
     unknown = sorted({name for group in groups for name in group} - set(sources))
     if unknown:
         raise SettingsError(f"--leave names no source: {', '.join(unknown)}.")
-    found = [one for group in groups for one in _left_out(recipe, group, sources, args)]
-    if args.never:
-        corpus = open_corpus(parse_sources(args.never))
-        names = sorted({row.source for row in corpus.data.rows})
-        found += _judged(args.out / recipe.name, corpus, names)
+    with flushing():
+        found = [one for group in groups for one in _left_out(recipe, group, sources, args)]
+        if args.never:
+            corpus = open_corpus(parse_sources(args.never))
+            names = sorted({row.source for row in corpus.data.rows})
+            found += _judged(args.out / recipe.name, corpus, names)
     told = [source_document(short(name), "all", faces) for name, faces in found]
     document = {
         "recipe": recipe.name,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +78,26 @@ def test_weights_that_were_not_fetched(tmp_path_factory: pytest.TempPathFactory)
     """A recipe that begins from them says how to get them."""
     with pytest.raises(BundleMissing, match="teachers fetch"):
         faceres.published(tmp_path_factory.mktemp("empty"))
+
+
+ROOT = Path(__file__).parents[2]
+MODULES, MODELS = ROOT / "work" / "peers" / "human", ROOT / "work" / "published"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is absent")
+@pytest.mark.skipif(
+    not (MODELS / "faceres-deep.bin").is_file() or not (MODULES / "node_modules").is_dir(),
+    reason="run `python -m trainer teachers fetch` and `python -m trainer peers` first",
+)
+def test_computes_what_its_own_runtime_computes(tmp_path: Path) -> None:
+    """The published network tells the distribution that TensorFlow.js tells of the same picture."""
+    coarse = np.random.default_rng(0).uniform(0, 255, (1, 3, 14, 14)).astype(np.float32)
+    rgb = functional.interpolate(torch.from_numpy(coarse), (224, 224), mode="bicubic").clamp(0, 255)
+    mean = 255 * torch.tensor(faceres.MEAN).view(1, 3, 1, 1)
+    (rgb - mean).flip(1).permute(0, 2, 3, 1).contiguous().numpy().tofile(tmp_path / "in")
+    oracle = Path(__file__).with_name("faceres_oracle.cjs")
+    paths = [str(path) for path in (oracle, MODULES, MODELS, tmp_path / "in", tmp_path / "out")]
+    subprocess.run(["node", *paths], check=True, capture_output=True)
+    with torch.no_grad():
+        told = faceres.published(MODELS)(rgb - mean).softmax(1)[0].numpy()
+    assert told == pytest.approx(np.fromfile(tmp_path / "out", "<f4"), abs=1e-6)

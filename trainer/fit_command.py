@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import platform
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from simsvc.errors import SettingsError
 from trainer import fit, join, mixed, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.denormals import flushing
 from trainer.loader import TrainingData
 from trainer.runs import RUNS, load_recipe
 
@@ -45,16 +44,6 @@ def run(args: argparse.Namespace) -> int:
         for each in order:
             train(each, corpus, args, beside)
     return 0
-
-
-@contextlib.contextmanager
-def flushing() -> Iterator[None]:
-    """Take numbers too small for full precision for zero: published networks have many, and they are slow."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def with_teachers(
@@ -92,7 +81,7 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
     path = folder / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
-    if folder.name == recipe.name:
+    if folder.name == recipe.name and not recipe.mix:  # its validation faces are others than the table's
         print(f"{results.add(result, beside)} has its row")
 
 

@@ -101,3 +101,11 @@ def test_computes_what_its_own_runtime_computes(tmp_path: Path) -> None:
     with torch.no_grad():
         told = faceres.published(MODELS)(rgb - mean).softmax(1)[0].numpy()
     assert told == pytest.approx(np.fromfile(tmp_path / "out", "<f4"), abs=1e-6)
+
+
+def test_weights_that_died_are_zero() -> None:
+    """What is too small to change an answer becomes zero, which costs no time."""
+    values = _published()
+    values["feats/kernel"][0, :3] = [1e-32, -1e-35, 1e-20]
+    weights = faceres.read_weights(values)["feats.weight"][:3, 0]
+    assert weights.tolist() == pytest.approx([0, 0, 1e-20], abs=1e-25)

@@ -25,7 +25,9 @@ engines`), and larger passes gain little more."""
 class OpenVinoModel(BundledModel):
     """Model port. Make it after the worker forked: a compiled model's threads do not survive a fork.
 
-    Several threads may call it at once: each has a request of its own.
+    Several threads may call it; their passes run one after another, each on all of its threads. Requests of
+    their own would run side by side, but OpenVINO 2026.4 then stands still now and then: a thread that sets
+    its input waits for a lock of the library, whose owner waits for Python's.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class OpenVinoModel(BundledModel):
         Args:
             bundle: of the model.
             threads: that compute one call.
-            callers: calls that run at the same time; others wait. One caller's thread computes by itself.
+            callers: threads that call it at the same time; a pass computes on `threads` for each of them.
             precision: "served" takes the int8 graph where the bundle has one and the processor computes it.
             inference: numbers that are no integers, "f32" or "bf16": OpenVINO alone would choose bf16 where
                 the processor has it, and answers would differ between machines.
@@ -62,7 +64,8 @@ class OpenVinoModel(BundledModel):
                 "Export the bundle anew."
             )
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
-        self._own = threading.local()
+        self._request = self._compiled.create_infer_request()
+        self._one_pass = threading.Lock()
 
     @property
     def engine(self) -> str:
@@ -85,15 +88,11 @@ class OpenVinoModel(BundledModel):
         Raises:
             BundleDamaged: the model's answer makes no sense.
         """
-        request = self._request()
-        request.infer({"crops": to_tensor(crops, self._bundle.mean, self._bundle.std)})
-        found = {name: request.get_tensor(name).data.copy() for name in self._outputs}
+        tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
+        with self._one_pass:
+            self._request.infer({"crops": tensor})
+            found = {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
         return checked(self._bundle, found)
-
-    def _request(self) -> Any:
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        return self._own.request
 
 
 def _compiled(graph: Path, threads: int, callers: int, inference: str) -> Any:
@@ -106,7 +105,7 @@ def _compiled(graph: Path, threads: int, callers: int, inference: str) -> Any:
         ) from None
     options = {
         "INFERENCE_NUM_THREADS": threads * callers,
-        "NUM_STREAMS": callers,
+        "NUM_STREAMS": 1,
         "INFERENCE_PRECISION_HINT": inference,
         "ENABLE_CPU_PINNING": False,  # workers share the cores
         "CACHE_DIR": "",  # nothing is written to the disk

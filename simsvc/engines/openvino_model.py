@@ -25,9 +25,9 @@ engines`), and larger passes gain little more."""
 class OpenVinoModel(BundledModel):
     """Model port. Make it after the worker forked: a compiled model's threads do not survive a fork.
 
-    Several threads may call it; their passes run one after another, each on all of its threads. Requests of
-    their own would run side by side, but OpenVINO 2026.4 then stands still now and then: a thread that sets
-    its input waits for a lock of the library, whose owner waits for Python's.
+    Several threads may call it; their passes run one after another, each on all of its threads. With requests
+    of their own, which ran side by side, two threads once stood still for good in a run of the tests (OpenVINO
+    2026.4; 44 other runs went through). The cause is not known.
     """
 
     def __init__(

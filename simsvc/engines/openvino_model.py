@@ -26,8 +26,8 @@ class OpenVinoModel(BundledModel):
     """Model port. Make it after the worker forked: a compiled model's threads do not survive a fork.
 
     Several threads may call it; their passes run one after another, each on all of its threads. With requests
-    of their own, which ran side by side, two threads once stood still for good in a run of the tests (OpenVINO
-    2026.4; 44 other runs went through). The cause is not known.
+    of their own, which ran side by side, two threads once stood still for good in a run of the tests, of 45
+    (OpenVINO 2026.4). The cause is not known.
     """
 
     def __init__(

@@ -37,7 +37,6 @@ STD = (1 / 255, 1 / 255, 1 / 255)
 """x - mean on 0..255. Source: Simonyan and Zisserman, ICLR 2015, whose channel means the network was taught
 with; the published network takes BGR, and its first convolution is turned to RGB on reading."""
 CHANNELS = 1024
-PUBLISHED_PX = 224
 AGES = 100
 """Ages of the published head: whole years 0..99."""
 LEAST_WEIGHT = 1e-30

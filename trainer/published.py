@@ -41,13 +41,21 @@ class PublishedFile:
             files = []
         for entry in files:
             if entry.name == self.name:
-                return self._proved(Path(str(entry.locate())))
+                path = Path(str(entry.locate()))
+                proved(path.read_bytes(), self.name, self.sha256)
+                return path
         raise BundleMissing(
             f'{self.what} weights are not installed: run `{self.install}`, or use weights = "none".'
         )
 
-    def _proved(self, path: Path) -> Path:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != self.sha256:
-            raise BundleDamaged(f"{self.name} is not the published file (sha256 {digest[:12]}...).")
-        return path
+
+def proved(content: bytes, name: str, sha256: str) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        BundleDamaged: it is not the published one.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise BundleDamaged(f"{name} is not the published file (sha256 {digest[:12]}...).")
+    return content

@@ -149,7 +149,7 @@ BODIES: dict[str, BodySpec] = {
         faceres.CHANNELS,
         mean=faceres.MEAN,
         std=faceres.STD,
-        early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4"),
+        early=("stem", "blocks.0", "blocks.1", "blocks.2"),
         pretrained=faceres.load_weights,
     ),
     "dinov2_small": BodySpec(

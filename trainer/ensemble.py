@@ -94,6 +94,7 @@ class Ensemble(nn.Module):
         self.seen = nn.ModuleList(Seen(member.recipe, whole) for member in members)
         self.members = nn.ModuleList(member.model for member in members)
         self.architecture: Architecture = whole.architecture
+        self.bodies = tuple(member.recipe.body for member in members)
         self.mirrored = tuple(member.mirrored for member in members)
         self.offsets: Tensor
         self.bins: Tensor

@@ -195,9 +195,17 @@ def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: P
         "layer": graph.layer,
         "flip_average": graph.flip_average,
         "dims": int(graph.get_buffer("matrix").shape[1]),
-        "arch": graph.model.architecture.as_dict(),
+        "arch": _arch(graph.model),
         **{key: value for key, value in about.items() if key != "name"},
     }
+
+
+def _arch(model: AgeModel | Ensemble) -> dict[str, Any]:
+    """Return what the model is built from; an ensemble's members differ in all but their head and point."""
+    if isinstance(model, Ensemble):
+        whole = model.architecture
+        return {"body": "+".join(model.bodies), "head": whole.head, "point": whole.point}
+    return model.architecture.as_dict()
 
 
 def parity(graph: ServedGraph, folder: Path, crops: Sequence[Crop]) -> tuple[float, float]:

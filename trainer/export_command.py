@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--age-prior",
         choices=("valid", "none"),
         default="valid",
-        help="offset the scores of ages so that no decade of the validation part is biased (default: valid)",
+        help="offset the scores of ages so that no decade of the validation part is biased; an ensemble of many "
+        "sources is never offset, for it would be to the bias of the largest (default: valid)",
     )
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
@@ -69,7 +70,7 @@ def _export(args: argparse.Namespace) -> int:
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so
     corpus = open_corpus(parse_sources(args.source))
-    corrected = args.age_prior == "valid" and recipe.head == "distribution"
+    corrected = args.age_prior == "valid" and recipe.head == "distribution" and not recipe.parts
     prior = correct(model, recipe, corpus) if corrected else None
     train = np.random.default_rng(recipe.seed).permutation(corpus.positions("train"))[:PRINCIPAL_FACES]
     _, activations = measured(model, recipe, corpus, np.sort(train), args.layer)

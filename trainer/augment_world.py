@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from simsvc.steps.crop import CROP_MARGIN
+from simsvc.domain.photo.crop import CROP_MARGIN
 from trainer.draws import Draws
 
 QUALITY = (7.0, 50.0)

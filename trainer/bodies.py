@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision import models
 
+from simsvc.domain.photo.tensor import IMAGENET_MEAN, IMAGENET_STD
 from simsvc.errors import SettingsError
-from simsvc.steps.tensor import IMAGENET_MEAN, IMAGENET_STD
 from trainer import dinov2, dlib_resnet, faceres
 
 

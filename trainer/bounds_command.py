@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick
+from simsvc.domain.photo.quality import LIMITS, measure
+from simsvc.domain.photo.upright import looked_at
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
-from simsvc.steps.quality import LIMITS, measure
 from simsvc.steps.rules import Rules, parse_rules
-from simsvc.steps.upright import looked_at
 from simsvc.values import Photo, Quality
 from trainer.bands import BandedPhoto, outside_years, read_bands
 from trainer.bands_command import FOLDER

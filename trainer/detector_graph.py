@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from simsvc.domain.photo.detector_output import CHANNELS
 from simsvc.engines.onnx_detector import INPUT, OUTPUT
-from simsvc.steps.face_maps import CHANNELS
 from trainer.detector_weights import Layer
 
 OPSET = 20
@@ -100,7 +100,7 @@ def detector_graph(layers: Sequence[Layer]) -> onnx.ModelProto:
     """Return the graph.
 
     It takes `rgb`, uint8 (H, W, 3), H and W multiples of 32, and gives `maps`, float32 (16, N): see
-    `simsvc.steps.face_maps`.
+    `simsvc.domain.photo.detector_output`.
     """
     graph = _Graph(layers)
     levels = _backbone(graph)

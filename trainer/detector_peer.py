@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
-from simsvc.steps.decode import decode
-from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.values import Photo, RgbImage
 
 AT_MOST = 300

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsvc.domain.photo.crop import CROP_MARGIN
+from simsvc.domain.photo.decode import READING
+from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
+from simsvc.domain.photo.tensor import to_tensor
 from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, LATER_OUTPUTS, OUTPUTS, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
-from simsvc.steps.crop import CROP_MARGIN
-from simsvc.steps.decode import READING
-from simsvc.steps.looks import FIRST_LOOK_PX, WORKING_SIDE_PX
-from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from trainer import bodies
 from trainer.ensemble import Ensemble

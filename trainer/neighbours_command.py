@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
-from simsvc.steps.crop import CROP_MARGIN
 from simsvc.values import Crop, FloatVector
 from trainer import neighbours
 from trainer.card_run import check_exported

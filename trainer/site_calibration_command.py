@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.upright import looked_at
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
 from simsvc.steps.fit_calibration import ReferenceFaces
 from simsvc.steps.interval import Calibration
-from simsvc.steps.upright import looked_at
 from simsvc.values import Crop
 from trainer.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import MergedData, merged

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
-from simsvc.steps.upright import looked_at
 from simsvc.values import Crop
 from trainer.datasets.rows import Row
 from trainer.held_out import SourcePart

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.photo.quality import LIMITS, SIDE_PX
 from simsvc.steps.interval import Calibration, interval
-from simsvc.steps.quality import LIMITS, SIDE_PX
 from simsvc.steps.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
 from simsvc.steps.support import LEAST_SUPPORT
 from trainer import withhold_faces

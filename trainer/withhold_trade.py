@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from simsvc.steps.quality import quality_flags
+from simsvc.domain.photo.quality import quality_flags
 from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules
 from simsvc.steps.support import LEAST_SUPPORT
 from trainer.degrade import Degradation

@@ -17,9 +17,9 @@ from typing import Any
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from simsvc.domain.photo.decode import decode_picture, too_costly
 from simsvc.engines.framed import receive, send
 from simsvc.errors import PhotoError
-from simsvc.steps.decode import decode_picture, too_costly
 from simsvc.values import DecodeRequest
 
 MEMORY_BYTES = 420_000_000

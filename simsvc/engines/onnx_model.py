@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from simsvc.domain.photo.tensor import to_tensor
 from simsvc.engines.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
 from simsvc.engines.onnx_options import session_options
 from simsvc.errors import BundleDamaged
-from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
 Precision = Literal["served", "fp32"]

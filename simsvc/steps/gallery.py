@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from simsvc.steps.boxes import pick_labelled
+from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.steps.manifest import Skipped
 from simsvc.values import Face, LabelledFace, Photo
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick
 from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector
 from simsvc.settings import load_settings
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
 from simsvc.values import Face, Photo
 from simsvc.wiring import Services
 from tests.bench.timing import Row

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simsvc.domain.photo.crop import crop
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.gallery import THUMBNAILS
 from simsvc.engines.onnx_model import OnnxModel
@@ -22,7 +23,6 @@ from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores
-from simsvc.steps.crop import crop
 from simsvc.steps.gallery import LabelledSource
 from simsvc.steps.manifest import EngineName
 from simsvc.values import Crop, Face

@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from simsvc.domain.photo.tensor import to_tensor
 from simsvc.engines.bundle import OUTPUTS, Bundle, load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.settings import Settings
-from simsvc.steps.tensor import to_tensor
 from simsvc.values import Crop
 from tests.bench.machine import cores, peak_gflops
 from tests.bench.timing import Figures, compared

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from simsvc.steps.tensor import to_tensor
+from simsvc.domain.photo.tensor import to_tensor
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from trainer.augment import Strength, batch

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.steps.decode import decode
-from simsvc.steps.quality import luminance, sharpness
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.quality import luminance, sharpness
 from simsvc.values import Face, Photo
 from tests.drawn_faces import draw_face
 from trainer.degrade import DEGRADATIONS, KINDS, Degradation, encoded

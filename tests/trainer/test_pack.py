@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo.crop import crop, square_px
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import SourceEmpty
-from simsvc.steps.boxes import pick_labelled
-from simsvc.steps.crop import crop, square_px
-from simsvc.steps.decode import decode
 from tests.drawn_faces import draw_face
 from trainer.datasets.rows import Row
 from trainer.pack import CONTEXT, CROP_PX, PACK_PX, labelled_face, open_pack, packed_square

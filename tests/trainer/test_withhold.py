@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo import quality
+from simsvc.domain.photo.crop import crop
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
-from simsvc.steps import quality, support
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop
-from simsvc.steps.decode import decode
+from simsvc.steps import support
 from simsvc.steps.rules import parse_rules
 from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.steps.test_interval import RAW

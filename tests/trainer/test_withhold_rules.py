@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsvc.domain.photo.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.values import Quality
 from trainer import withhold_trade

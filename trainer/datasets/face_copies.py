@@ -22,10 +22,10 @@ from PIL import Image
 from scipy.ndimage import affine_transform
 from tqdm import tqdm
 
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import PhotoError
-from simsvc.steps.boxes import pick_labelled
-from simsvc.steps.decode import decode
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.gallery import identity
 

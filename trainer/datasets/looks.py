@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.quality import measured
+from simsvc.domain.photo.upright import looked_at
 from simsvc.engines.bundle import Bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import PhotoError
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
-from simsvc.steps.quality import measured
-from simsvc.steps.upright import looked_at
 from simsvc.values import Crop, RgbImage
 from trainer.by_source import BASIC, figures, judged, mae, plain
 from trainer.datasets.rows import Row
@@ -55,7 +55,7 @@ class SourceLooks:
         looked_at: photos of the sample.
         undetected: share of the sample in which the detector finds no face, 0..1.
         face_px: longer side of the detector's box, pixels of the photo; None where no face was found.
-        sharpness: variance of the Laplacian of the crop's luminance; see `simsvc.steps.quality.sharpness`.
+        sharpness: variance of the Laplacian of the crop's luminance; see `simsvc.domain.photo.quality.sharpness`.
         luminance: mean of the crop, 0..255.
         grey: share of the sample without colour, 0..1.
         model: figures of the earlier model on the sample: "mae", "bias" and their 95% intervals, years.

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError
-from simsvc.steps.decode import decode
 
 SIDE_PX = 32
 """Side of a signature."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsvc.domain.photo.crop import crop_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick
+from simsvc.domain.photo.upright import looked_at
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, SettingsError
-from simsvc.steps.boxes import pick
-from simsvc.steps.crop import crop_of
-from simsvc.steps.decode import decode
 from simsvc.steps.interval import interval
-from simsvc.steps.upright import looked_at
 from trainer.evaluate_command import calibration_of
 
 

@@ -11,12 +11,12 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from simsvc.domain.photo.decode import decode
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.durable_files import fingerprint
 from simsvc.engines.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, OnnxDetector, detector_of
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import DetectorDamaged
-from simsvc.steps.decode import decode
 from simsvc.values import Face, Photo
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle

@@ -21,12 +21,12 @@ import pytest
 from PIL import Image
 
 import simsvc.engines.photo_decoder as module
+from simsvc.domain.photo.decode import decode, decode_picture
 from simsvc.engines.decode_helper import CPU_S
 from simsvc.engines.framed import receive, send
 from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
 from simsvc.steps import decode_cost
-from simsvc.steps.decode import decode, decode_picture
 from simsvc.values import DecodeRequest
 from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
 
@@ -171,7 +171,7 @@ def test_no_photo_takes_more_than_its_limits(name: str) -> None:
     """Read or refused, a photo takes less than 2 s of processor time and 500 MB in a process of its own."""
     program = (
         "import sys, resource; from simsvc.engines.photo_decoder import PhotoDecoder;"
-        "from simsvc.steps.decode import decode; from simsvc.errors import PhotoError\n"
+        "from simsvc.domain.photo.decode import decode; from simsvc.errors import PhotoError\n"
         "data, by = sys.stdin.buffer.read(), PhotoDecoder()\n"
         "import simsvc.engines.photo_decoder as m\n"
         "before = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])\n"
@@ -283,7 +283,7 @@ def test_a_helper_ends_with_its_process() -> None:
     """Also where that is killed, so that nothing stays behind."""
     program = (
         "import os, signal, sys; from simsvc.engines.photo_decoder import PhotoDecoder;"
-        "from simsvc.steps.decode import decode\n"
+        "from simsvc.domain.photo.decode import decode\n"
         "by = PhotoDecoder(); decode(sys.stdin.buffer.read(), decoder=by)\n"
         "print(by.helpers[0].pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

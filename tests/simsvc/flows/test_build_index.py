@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo.crop import crop
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.live_index import LiveIndex
@@ -27,9 +30,6 @@ from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Detector
-from simsvc.steps.boxes import pick_labelled
-from simsvc.steps.crop import crop
-from simsvc.steps.decode import decode
 from simsvc.steps.manifest import Manifest, Skipped, SourceSummary
 from simsvc.steps.support import measure
 from simsvc.values import Crop, Face, LabelledFace, Photo, Prediction

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo.decode import FORMATS, decode
 from simsvc.errors import PhotoError
-from simsvc.steps.decode import FORMATS, decode
 from simsvc.steps.file_heads import HEAD_BYTES, is_picture, promises_picture
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simsvc.steps.crop import square_px
+from simsvc.domain.photo.crop import square_px
 from simsvc.steps.gallery import LabelledPhoto, box_of, labelled_face, labels_sha256
 from simsvc.values import Face, LabelledFace, Photo
 

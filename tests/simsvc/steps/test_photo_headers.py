@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, PhotoTooCostly, TruncatedPhoto, UnsupportedFormat
-from simsvc.steps.decode import decode
 from simsvc.steps.decode_cost import is_cheap
 from simsvc.steps.jpeg_header import count_scans, jpeg_header
 from simsvc.steps.png_chunks import without_long_texts

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from simsvc.domain.photo.quality import FORMER_SIDE_PX, SIDE_PX
 from simsvc.errors import BundleDamaged
 from simsvc.steps.flags import FLAGS, flag_sentence
-from simsvc.steps.quality import FORMER_SIDE_PX, SIDE_PX
 from simsvc.steps.rules import Rules, parse_rules
 from simsvc.values import Quality
 from tests.simsvc.steps.test_interval import RAW, SHA

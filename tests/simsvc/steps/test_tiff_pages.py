@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.photo.decode import decode
 from simsvc.errors import AnimatedPhoto, UnsupportedFormat
-from simsvc.steps.decode import decode
 from simsvc.steps.signatures import RAW_FORMATS
 from tests.photo_files import Tag, page, saved, strips, tiff, waves
 

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.photo.decode import decode
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
-from simsvc.steps.decode import decode
 from simsvc.steps.explain import explain
 from simsvc.steps.flags import FLAGS, flag_sentence
 from simsvc.values import Neighbour

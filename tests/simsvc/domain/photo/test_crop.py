@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simsvc.steps.crop import crop, crop_of, cut, middle, square_px
+from simsvc.domain.photo.crop import crop, crop_of, cut, middle, square_px
 from simsvc.values import Crop, Face, Photo, RgbImage
 
 PAD = 400

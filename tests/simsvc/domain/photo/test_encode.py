@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from simsvc.steps.picture import from_png, to_png
+from simsvc.domain.photo.encode import from_png, to_png
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from simsvc.steps.crop import CROP_MARGIN, square_px
+from simsvc.domain.photo.crop import CROP_MARGIN, square_px
 from simsvc.values import Face, Photo
 
 Point = tuple[float, float]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.border import border_gap, box_outside, crop_outside
-from simsvc.steps.crop import CROP_MARGIN, crop_of, crops_of, middle
+from simsvc.domain.photo.border import border_gap, box_outside, crop_outside
+from simsvc.domain.photo.crop import CROP_MARGIN, crop_of, crops_of, middle
 from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
 SIDE_PX = 160

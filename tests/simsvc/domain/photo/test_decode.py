@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX
 from simsvc.errors import (
     AnimatedPhoto,
     EmptyPhoto,
@@ -23,8 +25,6 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
-from simsvc.steps.decode import decode
-from simsvc.steps.parts import MAX_SIDE_PX
 
 ORIENTATION = 0x0112
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from simsvc.steps.boxes import MIN_CONFIDENCE
+from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.values import Face, Photo, RgbImage
 
 Look = Callable[[RgbImage], Sequence[Face]]

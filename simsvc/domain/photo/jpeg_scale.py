@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsvc.steps.colour import shrunk_px
+from simsvc.domain.photo.colour import shrunk_px
 
 MAX_SIDE_PX = 1600
 """Longer side of a decoded photo: a face of a tenth of it is still larger than the model's input."""

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.photo.face_choice import (
+    MIN_CONFIDENCE,
+    MIN_FACE_PX,
+    OTHER_FACES,
+    RIVAL_AREA,
+    pick,
+    pick_labelled,
+)
 from simsvc.errors import FaceTooSmall, NoFace, SeveralFaces
-from simsvc.steps.boxes import MIN_CONFIDENCE, MIN_FACE_PX, OTHER_FACES, RIVAL_AREA, pick, pick_labelled
 from simsvc.values import Face
 
 SURE = 0.97

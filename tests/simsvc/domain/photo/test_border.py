@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.border import border_gap, box_outside, crop_outside, outside_share, rectangle
-from simsvc.steps.upright import turned
+from simsvc.domain.photo.border import border_gap, box_outside, crop_outside, outside_share, rectangle
+from simsvc.domain.photo.upright import turned
 from simsvc.values import Face, Photo
 
 SIDE = 100

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from simsvc.steps.decode import AS_STORED, IN_SRGB, decode
-from simsvc.steps.profiles import BT709, Chromaticities, coded_profile, converts, in_srgb, matrix_profile
+from simsvc.domain.photo.colour_profiles import (
+    BT709,
+    Chromaticities,
+    coded_profile,
+    converts,
+    in_srgb,
+    matrix_profile,
+)
+from simsvc.domain.photo.decode import AS_STORED, IN_SRGB, decode
 from simsvc.values import RgbImage
 from tests.photo_files import chunk, saved, waves, with_chunks
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "wide_gamut"
+CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "wide_gamut"
 D50 = (0.3457, 0.3585)
 PROPHOTO: Chromaticities = (*D50, 0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001)
 ADOBE: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simsvc.steps.tensor import IMAGENET_MEAN, IMAGENET_STD, to_tensor
+from simsvc.domain.photo.tensor import IMAGENET_MEAN, IMAGENET_STD, to_tensor
 from simsvc.values import Crop
 
 

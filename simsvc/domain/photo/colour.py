@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from simsvc.steps.profiles import MODES, in_srgb
+from simsvc.domain.photo.colour_profiles import MODES, in_srgb
 
 ROWS_A_STRIP = 256
 """Wide grey is scaled in strips: float32 copies of a whole 25-megapixel photo would take 300 MB."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.face_maps import CHANNELS, MOST_OVERLAP, cells, distinct, faces_of, padded
+from simsvc.domain.photo.detector_output import CHANNELS, MOST_OVERLAP, cells, distinct, faces_of, padded
 
 HEIGHT, WIDTH = 64, 96
 BLANK = -20.0

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from simsvc.domain.photo.crop import crop_of, crops_of
+from simsvc.domain.photo.decode import decode
+from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX
+from simsvc.domain.photo.multiscale import faces_seen
 from simsvc.errors import TruncatedPhoto
-from simsvc.steps.crop import crop_of, crops_of
-from simsvc.steps.decode import decode
-from simsvc.steps.looks import faces_seen
-from simsvc.steps.parts import MAX_SIDE_PX
 from simsvc.values import Face, Photo, RgbImage
 
 FIRST_PX = 320

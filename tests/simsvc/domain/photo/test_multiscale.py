@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.steps.looks import faces_seen
+from simsvc.domain.photo.multiscale import faces_seen
 from simsvc.values import Face, Photo, RgbImage
 
 

@@ -1,0 +1,1 @@
+"""From bytes to a crop: decoding, colour, detection output, crops, quality, tensors."""

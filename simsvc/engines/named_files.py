@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simsvc.steps.file_names import canonical_name
+from simsvc.domain.files.file_names import canonical_name
 
 Other = Callable[[Path], None]
 """Told of each file or folder that is not named, in folders that names lead to."""

@@ -25,10 +25,10 @@ from PIL import Image
 
 import simsvc
 from simsvc import errors
+from simsvc.domain.files.decode_cost import is_cheap
 from simsvc.domain.photo.decode import decode_picture, too_costly
 from simsvc.engines.framed import receive, send
 from simsvc.errors import DecoderMissing, PhotoError
-from simsvc.steps.decode_cost import is_cheap
 from simsvc.values import Decoded, DecodeRequest
 
 DEADLINE_S = 20.0

@@ -10,6 +10,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
+from simsvc.domain.files.contents import HEAD_BYTES, Sort, is_office, sort_of
+from simsvc.domain.files.file_names import canonical_path, unwanted
+from simsvc.domain.files.zip_names import UTF8, decoded, unicode_path
 from simsvc.errors import (
     ArchiveBomb,
     ArchiveDamaged,
@@ -18,9 +21,6 @@ from simsvc.errors import (
     ArchiveUnsafe,
     BatchTooLarge,
 )
-from simsvc.steps.contents import HEAD_BYTES, Sort, is_office, sort_of
-from simsvc.steps.file_names import canonical_path, unwanted
-from simsvc.steps.zip_names import UTF8, decoded, unicode_path
 
 SIGNATURE = b"PK\x03\x04"
 BEGINNINGS = (SIGNATURE, b"PK\x05\x06", b"PK\x06\x06", b"PK00PK\x03\x04")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypedDict
 
+from simsvc.domain.files.file_names import canonical_name
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.domain.photo.decode import MAX_BYTES, decode
 from simsvc.domain.photo.face_choice import pick
@@ -22,7 +23,6 @@ from simsvc.steps.age_prior import AgePrior, estimate_under
 from simsvc.steps.calibrated import calibrated
 from simsvc.steps.doubt import answer_of
 from simsvc.steps.explain import explained
-from simsvc.steps.file_names import canonical_name
 from simsvc.steps.rank import Compared, rank
 from simsvc.steps.rules import Rules
 from simsvc.steps.support import K

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from simsvc.domain.files.csv_table import Table, parse_table, table_text
+from simsvc.domain.files.file_names import canonical_name
 from simsvc.errors import LabelsUnreadable, TableUnreadable
-from simsvc.steps.file_names import canonical_name
-from simsvc.steps.tables import Table, parse_table, table_text
 
 Gender = Literal["male", "female"]
 Group = Literal["white", "black", "asian", "indian", "other"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from simsvc.domain.files.csv_table import read_table
 from simsvc.errors import LabelsUnreadable, SourceEmpty, TableUnreadable
 from simsvc.steps.labels import safe_relative_path
-from simsvc.steps.tables import read_table
 from trainer.datasets.folder import TABLE_NAME
 from trainer.datasets.rows import Row
 from trainer.datasets.text_file import read_bytes

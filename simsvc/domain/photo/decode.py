@@ -12,6 +12,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageFile
 
+from simsvc.domain.files.jpeg_header import JpegHeader, count_scans, jpeg_header
+from simsvc.domain.files.other_signatures import begun_format, new_format, other_format, raw_format
+from simsvc.domain.files.png_chunks import without_long_texts
+from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
 from simsvc.domain.photo.colour import to_rgb
 from simsvc.domain.photo.colour_profiles import converts, profile_of
 from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
@@ -27,10 +31,6 @@ from simsvc.errors import (
     UnsupportedFormat,
 )
 from simsvc.ports import PictureDecoder
-from simsvc.steps.jpeg_header import JpegHeader, count_scans, jpeg_header
-from simsvc.steps.png_chunks import without_long_texts
-from simsvc.steps.signatures import begun_format, new_format, other_format, raw_format
-from simsvc.steps.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
 from simsvc.values import Decoded, DecodeRequest, Levels, Photo
 
 AS_STORED, IN_SRGB = 1, 2

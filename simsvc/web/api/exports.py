@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
-from simsvc.steps.spreadsheet import csv_line
+from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.cases import HistoryRow
 from simsvc.store.event_log import EventLog
 from simsvc.values.events import EventKind

@@ -10,16 +10,16 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
+from simsvc.domain.files.contents import LEFT_OUT
+from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
 from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
 from simsvc.steps.calibrated import SENTENCES as CALIBRATED
 from simsvc.steps.cases import SENTENCES as CASES
-from simsvc.steps.contents import LEFT_OUT
 from simsvc.steps.declared import SENTENCES as DECLARED
 from simsvc.steps.flags import FLAGS
-from simsvc.steps.signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
 from simsvc.values import ROLES
 from simsvc.web.errors import SENTENCES
 

@@ -21,12 +21,12 @@ import pytest
 from PIL import Image
 
 import simsvc.engines.photo_decoder as module
+from simsvc.domain.files import decode_cost
 from simsvc.domain.photo.decode import decode, decode_picture
 from simsvc.engines.decode_helper import CPU_S
 from simsvc.engines.framed import receive, send
 from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
-from simsvc.steps import decode_cost
 from simsvc.values import DecodeRequest
 from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.files.spreadsheet import csv_line, neutral_cell
 from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
 from simsvc.steps.combine import combine, sent_again
 from simsvc.steps.deciding import checked_decision
@@ -18,7 +19,6 @@ from simsvc.steps.declared import (
     declared_age,
     latest_today,
 )
-from simsvc.steps.spreadsheet import csv_line, neutral_cell
 from simsvc.values import DecisionDraft, Declaration, Estimate, RecordedEstimate
 
 TODAY = date(2026, 3, 1)

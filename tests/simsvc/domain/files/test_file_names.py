@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from simsvc.steps.file_names import (
+from simsvc.domain.files.file_names import (
     UNWANTED,
     canonical_name,
     canonical_path,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from simsvc.domain.files.file_names import UNWANTED, Unwanted, last_part, unwanted
 from simsvc.steps.cases import begins_like_cases
-from simsvc.steps.file_names import UNWANTED, Unwanted, last_part, unwanted
 
 Sort = Literal["photo", "table", "not_a_photo"] | Unwanted
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.files.photo_signatures import HEAD_BYTES, is_picture, promises_picture
 from simsvc.domain.photo.decode import FORMATS, decode
 from simsvc.errors import PhotoError
-from simsvc.steps.file_heads import HEAD_BYTES, is_picture, promises_picture
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 CASES = DATA.parent / "cases"
 NO_PICTURES = [
     b"",

@@ -1,4 +1,4 @@
-from simsvc.steps.left_out import LeftOut
+from simsvc.domain.files.left_out import LeftOut
 
 
 def test_reasons_are_counted_with_a_few_names() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simsvc.steps.ifd import declared_bytes
+from simsvc.domain.files.ifd import declared_bytes
 
 MOST_SEGMENTS = 1_000
 """Before the first scan. Cameras write 5 to 20, and 400 with 25 MB of maker's notes in pieces of 64 KB."""

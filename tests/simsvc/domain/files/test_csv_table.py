@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.files.csv_table import Row, read_table
 from simsvc.errors import TableUnreadable
-from simsvc.steps.tables import Row, read_table
 
 KNOWN = ("file", "age", "case")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simsvc.steps.ifd import declared_bytes
-from simsvc.steps.jpeg_header import ORDINARY, JpegHeader, count_scans, jpeg_header
-from simsvc.steps.png_chunks import SIGNATURE, chunks_of_png
+from simsvc.domain.files.ifd import declared_bytes
+from simsvc.domain.files.jpeg_header import ORDINARY, JpegHeader, count_scans, jpeg_header
+from simsvc.domain.files.png_chunks import SIGNATURE, chunks_of_png
 
 CHEAP_JPEG_PIXELS = 17_000_000
 """Of a JPEG: 12 megapixels take 0.06 s and 30 MB, and entropy coding cannot make that more than threefold."""

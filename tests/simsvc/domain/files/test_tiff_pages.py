@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.files.other_signatures import RAW_FORMATS
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import AnimatedPhoto, UnsupportedFormat
-from simsvc.steps.signatures import RAW_FORMATS
 from tests.photo_files import Tag, page, saved, strips, tiff, waves
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
+CASES = Path(__file__).resolve().parents[5] / "shared" / "cases"
 REDUCED: Tag = (254, 4, 1)
 
 

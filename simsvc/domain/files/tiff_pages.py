@@ -6,9 +6,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simsvc.domain.files.ifd import Entry, Layout, directory, first_directory, layout_of, numbers
+from simsvc.domain.files.other_signatures import DNG, MAKERS, OTHER_RAW
 from simsvc.errors import AnimatedPhoto, PhotoTooCostly, TruncatedPhoto, UnsupportedFormat
-from simsvc.steps.ifd import Entry, Layout, directory, first_directory, layout_of, numbers
-from simsvc.steps.signatures import DNG, MAKERS, OTHER_RAW
 
 MOST_PAGES = 64
 """Pictures that are looked at: a pyramid of a photo has some 8."""

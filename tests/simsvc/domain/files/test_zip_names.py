@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.zip_names import DEFAULT, ENCODINGS, UTF8, decoded, unicode_path
+from simsvc.domain.files.zip_names import DEFAULT, ENCODINGS, UTF8, decoded, unicode_path
 
 NAMES = [
     ("gbk", "GBK", "张三.jpg"),

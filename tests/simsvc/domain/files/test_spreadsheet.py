@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.spreadsheet import FORMULA_BEGINNINGS, neutral_cell, to_csv
+from simsvc.domain.files.spreadsheet import FORMULA_BEGINNINGS, neutral_cell, to_csv
 
 
 @pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"])  # noqa: RUF001 - full-width on purpose

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.files.decode_cost import is_cheap
+from simsvc.domain.files.jpeg_header import count_scans, jpeg_header
+from simsvc.domain.files.png_chunks import without_long_texts
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, PhotoTooCostly, TruncatedPhoto, UnsupportedFormat
-from simsvc.steps.decode_cost import is_cheap
-from simsvc.steps.jpeg_header import count_scans, jpeg_header
-from simsvc.steps.png_chunks import without_long_texts
 from tests.photo_files import ZEROS, chunk, page, saved, scans, strips, tiff, tiles, waves, with_chunks
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
+CASES = Path(__file__).resolve().parents[5] / "shared" / "cases"
 AT_ONCE_S = 0.5
 """Refusals take milliseconds; a busy machine may be slow."""
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.domain.gallery.manifest import EngineName, Manifest
+from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
@@ -42,9 +44,7 @@ from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
-from simsvc.steps.manifest import EngineName, Manifest
 from simsvc.steps.quota import Quota
-from simsvc.steps.recall import QUERIES, K
 from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore

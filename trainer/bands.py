@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.labels import safe_relative_path
 from simsvc.errors import LabelsUnreadable, SourceEmpty
-from simsvc.steps.labels import safe_relative_path
 from trainer.metrics import CLOSE_YEARS, bootstrapped, bracketed
 from trainer.withhold_faces import Judged
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from simsvc.steps.labels import GENDERS, GROUPS
+from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from trainer.model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
 

@@ -18,8 +18,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.steps.nearest import spread
 from simsvc.values import Crop, FloatVector
 
 CONVOLUTIONS = "Conv"

@@ -19,12 +19,12 @@ import onnx
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.engines.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
 from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
-from simsvc.steps.nearest import spread
 from simsvc.values import Crop, FloatVector
 from trainer import fold_stem, quantize
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources

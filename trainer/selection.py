@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from simsvc.errors import SettingsError
-from simsvc.steps.labels import GENDERS, GROUPS
 from trainer.datasets import splits
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row

@@ -19,12 +19,12 @@ from pathlib import Path
 import annoy
 import numpy as np
 
+from simsvc.domain.gallery.manifest import METRIC
+from simsvc.domain.gallery.recall import Search, questions
+from simsvc.domain.gallery.search_effort import Effort, least_effort, search_k_for
 from simsvc.engines.disk import least_free_bytes
 from simsvc.engines.memory import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit
-from simsvc.steps.manifest import METRIC
-from simsvc.steps.recall import Search, questions
-from simsvc.steps.search_effort import Effort, least_effort, search_k_for
 from simsvc.values import FloatVector
 
 SEED = 20_170_112

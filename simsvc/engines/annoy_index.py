@@ -11,6 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.labelled_faces import SeenFace
+from simsvc.domain.gallery.manifest import Manifest
+from simsvc.domain.gallery.near_duplicates import ALONE
+from simsvc.domain.gallery.nearest import distances
+from simsvc.domain.gallery.search_effort import search_k_for
 from simsvc.engines import manifest as manifests
 from simsvc.engines.annoy_forest import load_forest, rows_of
 from simsvc.engines.face_columns import (
@@ -25,11 +30,6 @@ from simsvc.engines.gallery import Gallery
 from simsvc.engines.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
-from simsvc.steps.gallery import SeenFace
-from simsvc.steps.manifest import Manifest
-from simsvc.steps.near_duplicates import ALONE
-from simsvc.steps.nearest import distances
-from simsvc.steps.search_effort import search_k_for
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
+from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.engines.durable_files import difference, fingerprint, sync
 from simsvc.engines.private_files import PrivatePlaces
 from simsvc.errors import BackupRefused
-from simsvc.steps.manifest import Fingerprint
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from simsvc.domain.gallery.manifest import EngineName
 from simsvc.engines.bundle import Bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
-from simsvc.steps.manifest import EngineName
 
 Engine = Literal["onnxruntime", "openvino"]
 """What may run the model in the service."""

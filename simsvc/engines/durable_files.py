@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from simsvc.steps.manifest import Fingerprint
+from simsvc.domain.gallery.manifest import Fingerprint
 
 
 def fingerprint(path: Path) -> Fingerprint:

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
 
+from simsvc.domain.gallery.cached_embedding import Outcome, from_bytes, to_bytes
 from simsvc.errors import IndexUnwritable
-from simsvc.steps.embedded import Outcome, from_bytes, to_bytes
 
 FORMAT = 2
 """1 held no estimates."""

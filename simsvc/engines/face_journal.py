@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
 from simsvc.engines.durable_files import replace_bytes, sync
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexUnwritable
-from simsvc.steps.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
 
 FILE = "face-changes.txt"
 LOCK = ".face-changes.lock"

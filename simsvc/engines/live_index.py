@@ -10,13 +10,13 @@ from itertools import islice
 import annoy
 import numpy as np
 
+from simsvc.domain.gallery.face_changes import FaceChanges, LiveFace
+from simsvc.domain.gallery.labelled_faces import SeenFace
+from simsvc.domain.gallery.manifest import METRIC
 from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.engines.gallery import Gallery
 from simsvc.errors import FaceNotFound, IndexModelMismatch
-from simsvc.steps.face_changes import FaceChanges, LiveFace
 from simsvc.steps.fit_build import fit_build, seen_faces
-from simsvc.steps.gallery import SeenFace
-from simsvc.steps.manifest import METRIC
 from simsvc.steps.site_calibration import correct
 from simsvc.values import (
     EVERY_FACE,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
 from simsvc.engines.bundle import Bundle
@@ -13,7 +14,6 @@ from simsvc.engines.durable_files import difference
 from simsvc.engines.onnx_options import session_options
 from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import DetectorDamaged
-from simsvc.steps.manifest import Fingerprint
 from simsvc.values import Face, Photo, RgbImage
 
 DETECTOR_DIR = Path(__file__).resolve().parents[1] / "bundle" / "detector"

@@ -21,6 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.face_changes import FaceChanges
+from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
+from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
+from simsvc.domain.gallery.search_effort import Effort
 from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines import manifest as manifests
 from simsvc.engines.copies import find_copies
@@ -39,12 +44,7 @@ from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
 from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
-from simsvc.steps.face_changes import FaceChanges
 from simsvc.steps.fit_build import fit_build, seen_faces
-from simsvc.steps.gallery import SeenFace, labels_sha256
-from simsvc.steps.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
-from simsvc.steps.near_duplicates import NearDuplicates, numbered, summary
-from simsvc.steps.search_effort import Effort
 from simsvc.steps.support import measure
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration

@@ -9,12 +9,18 @@ from pathlib import Path
 
 from simsvc.domain.files.file_names import UNWANTED, unwanted
 from simsvc.domain.files.left_out import LeftOut
+from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
+from simsvc.domain.gallery.labels import (
+    COLUMNS,
+    MAX_AGE_YEARS,
+    LabelRow,
+    parse_utkface_name,
+    read_label_table,
+)
+from simsvc.domain.gallery.manifest import NAME_PATTERN, Skipped
 from simsvc.engines.named_files import Named, find_named
 from simsvc.engines.photo_files import shown_name, why_left_out
 from simsvc.errors import FacesRefused, LabelsUnreadable, SourceEmpty, SourceUnknown
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource
-from simsvc.steps.labels import COLUMNS, MAX_AGE_YEARS, LabelRow, parse_utkface_name, read_label_table
-from simsvc.steps.manifest import NAME_PATTERN, Skipped
 
 LABELS = "labels.csv"
 """Table of a plain folder: columns `file` and `age`."""

@@ -9,14 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from simsvc.errors import SourceEmpty
-from simsvc.flows.embed_faces import embed, key_of
-from simsvc.flows.side_by_side import CHUNK, in_order
-from simsvc.ports import Detector, Model, PictureDecoder
-from simsvc.steps.chunks import chunks_of
-from simsvc.steps.embedded import Outcome
-from simsvc.steps.face_changes import FaceChanges
-from simsvc.steps.gallery import (
+from simsvc.domain.gallery.cached_embedding import Outcome
+from simsvc.domain.gallery.face_changes import FaceChanges
+from simsvc.domain.gallery.labelled_faces import (
     LabelledPhoto,
     LabelledSource,
     SeenFace,
@@ -24,7 +19,19 @@ from simsvc.steps.gallery import (
     labelled_face,
     person_key,
 )
-from simsvc.steps.manifest import BuildFacts, EngineName, Manifest, ModelSummary, Skipped, SourceSummary
+from simsvc.domain.gallery.manifest import (
+    BuildFacts,
+    EngineName,
+    Manifest,
+    ModelSummary,
+    Skipped,
+    SourceSummary,
+)
+from simsvc.errors import SourceEmpty
+from simsvc.flows.embed_faces import embed, key_of
+from simsvc.flows.side_by_side import CHUNK, in_order
+from simsvc.ports import Detector, Model, PictureDecoder
+from simsvc.steps.chunks import chunks_of
 from simsvc.values import FloatVector, LabelledFace
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]

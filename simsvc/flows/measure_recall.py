@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from simsvc.steps.recall import QUERIES, K, Questions, questions, recall
+from simsvc.domain.gallery.recall import QUERIES, K, Questions, questions, recall
 from simsvc.values import FloatVector, Neighbour, Recall
 
 EXACT_ROUNDS = 20

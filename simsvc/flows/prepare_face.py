@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simsvc.domain.gallery.labelled_faces import (
+    LabelledPhoto,
+    LabelledSource,
+    box_of,
+    labelled_face,
+    person_key,
+)
+from simsvc.domain.gallery.manifest import Skipped
 from simsvc.domain.photo.crop import crops_of
 from simsvc.domain.photo.decode import AS_STORED, decode
 from simsvc.domain.photo.encode import to_jpeg
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError
 from simsvc.ports import Detector, Model, PictureDecoder
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource, box_of, labelled_face, person_key
-from simsvc.steps.manifest import Skipped
 from simsvc.values import Crop, LabelledFace
 
 THUMBNAIL_PX = 160

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from simsvc.domain.gallery.manifest import Manifest
 from simsvc.errors import IndexModelMismatch
-from simsvc.steps.manifest import Manifest
 from simsvc.values import LabelledFace
 
 

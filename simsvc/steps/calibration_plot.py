@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.nearest import spread
+from simsvc.domain.gallery.nearest import spread
 
 WIDTH_PX, HEIGHT_PX = 640.0, 440.0
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56.0, 16.0, 14.0, 48.0

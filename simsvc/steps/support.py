@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.nearest import distances, nearest_cosines, spread, unit
+from simsvc.domain.gallery.nearest import distances, nearest_cosines, spread, unit
 from simsvc.values import FloatVector, Neighbour, SupportScale
 
 K = 10

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from simsvc.steps.manifest import Manifest, manifest_sha256
+from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import ColumnElement, func, select
 
-from simsvc.steps.nearest import spread
+from simsvc.domain.gallery.nearest import spread
 from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow, vector_of
 from simsvc.store.tables import EstimateRow

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simsvc.domain.gallery.labelled_faces import LabelledSource
+from simsvc.domain.gallery.manifest import EngineName
 from simsvc.domain.photo.crop import crop
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.gallery import THUMBNAILS
@@ -23,8 +25,6 @@ from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores
-from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import EngineName
 from simsvc.values import Crop, Face
 from simsvc.wiring import Services
 from simsvc.wiring_bulk import bulk_into

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.steps.nearest import unit
+from simsvc.domain.gallery.nearest import unit
 from tests.bench.index.vectors import K, Source, Vectors, drawn, sample, shape
 
 

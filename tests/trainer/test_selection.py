@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from simsvc.errors import SettingsError
-from simsvc.steps.labels import GENDERS, GROUPS
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
 from trainer.selection import cleaned, in_fold, loss_weights, one_hots, share

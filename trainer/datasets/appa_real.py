@@ -13,8 +13,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from simsvc.domain.gallery.labels import MAX_AGE_YEARS, safe_relative_path
 from simsvc.errors import LabelsUnreadable
-from simsvc.steps.labels import MAX_AGE_YEARS, safe_relative_path
 from trainer.datasets.rows import Row, SourceListing
 from trainer.datasets.text_file import read_text
 

@@ -1,13 +1,13 @@
-"""One's own faces: a folder of photos and a CSV of labels (see `simsvc.steps.labels.parse_label_table`)."""
+"""One's own faces: a folder of photos and a CSV of labels (see `simsvc.domain.gallery.labels.parse_label_table`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from simsvc.domain.gallery.labels import LabelRow, read_label_table
 from simsvc.engines.named_files import Named, find_named
 from simsvc.errors import LabelsUnreadable
-from simsvc.steps.labels import LabelRow, read_label_table
 from trainer.datasets.rows import Row, SourceListing
 from trainer.datasets.text_file import read_bytes
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.gallery.labels import Gender, safe_relative_path
 from simsvc.errors import LabelsUnreadable
-from simsvc.steps.labels import Gender, safe_relative_path
 from trainer.datasets.rows import Row, SourceListing
 
 MIN_FACE_SCORE = 3.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from simsvc.steps.labels import Gender, Group
+from simsvc.domain.gallery.labels import Gender, Group
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import math
 from pathlib import Path
 
 from simsvc.domain.files.csv_table import read_table
+from simsvc.domain.gallery.labels import safe_relative_path
 from simsvc.errors import LabelsUnreadable, SourceEmpty, TableUnreadable
-from simsvc.steps.labels import safe_relative_path
 from trainer.datasets.folder import TABLE_NAME
 from trainer.datasets.rows import Row
 from trainer.datasets.text_file import read_bytes

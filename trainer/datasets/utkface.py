@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simsvc.steps.labels import parse_utkface_name
+from simsvc.domain.gallery.labels import parse_utkface_name
 from trainer.datasets.rows import Row, SourceListing
 
 MALFORMED = "the name is not age_gender_race_datetime.jpg.chip.jpg"

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.domain.files.csv_table import read_table
+from simsvc.domain.gallery.labels import COLUMNS, MAX_AGE_YEARS, parse_label_table
 from simsvc.errors import LabelsUnreadable, TableUnreadable
-from simsvc.steps.labels import COLUMNS, MAX_AGE_YEARS, parse_label_table
 from trainer.datasets.folder import find_table, labelled_photos
 from trainer.datasets.rows import Row, SourceListing
 from trainer.datasets.text_file import read_bytes

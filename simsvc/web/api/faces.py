@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 from flask_smorest.fields import Upload as UploadField
 from marshmallow import ValidationError, fields, validate
 
-from simsvc.steps.gallery import LabelledPhoto, LabelledSource
-from simsvc.steps.labels import MAX_AGE_YEARS
-from simsvc.steps.manifest import NAME_PATTERN
+from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
+from simsvc.domain.gallery.labels import MAX_AGE_YEARS
+from simsvc.domain.gallery.manifest import NAME_PATTERN
 from simsvc.values import LabelledFace
 from simsvc.web.api.photos import form_of, sent_photos
 from simsvc.web.api.resource import Resource, refused

@@ -41,7 +41,7 @@ ONLY_COMMANDS = (
     "flows/tokens.py",
     "settings.py",
     "steps/age_prior.py",
-    "steps/labels.py",
+    "domain/gallery/labels.py",
     "store/request_keys.py",
     "web/api/",
     "store/migrate.py",

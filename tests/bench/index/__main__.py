@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.gallery.nearest import unit
+from simsvc.domain.gallery.recall import Questions, questions
 from simsvc.engines.annoy_forest import cosines_of, grow, load_forest
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.settings import load_settings
-from simsvc.steps.nearest import unit
-from simsvc.steps.recall import Questions, questions
 from simsvc.wiring import open_shelf
 from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS

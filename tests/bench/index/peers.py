@@ -15,9 +15,9 @@ import annoy
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.manifest import METRIC
+from simsvc.domain.gallery.search_effort import CANDIDATES, search_k_for
 from simsvc.engines.annoy_forest import grow, load_forest
-from simsvc.steps.manifest import METRIC
-from simsvc.steps.search_effort import CANDIDATES, search_k_for
 from tests.bench.index.vectors import Vectors
 
 CORES = len(os.sched_getaffinity(0))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.nearest import distances, nearest_cosines, spread, unit
+from simsvc.domain.gallery.nearest import distances, nearest_cosines, spread, unit
 
 Vectors = NDArray[np.float32]
 NEIGHBOURS = 16

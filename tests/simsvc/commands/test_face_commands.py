@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from simsvc import commands
+from simsvc.domain.gallery.face_changes import ChangeSet
+from simsvc.domain.gallery.labelled_faces import LabelledPhoto, labelled_face
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.steps.face_changes import ChangeSet
-from simsvc.steps.gallery import LabelledPhoto, labelled_face
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
 from simsvc.web.app import create_app
 from simsvc.wiring import Services

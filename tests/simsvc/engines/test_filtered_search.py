@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
+from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.engines.annoy_index import EVERY_LEAF, AnnoyIndex
 from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.shelf import IndexShelf
-from simsvc.steps.face_changes import ChangeSet, LiveFace, changes_of
-from simsvc.steps.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace, Neighbour
 from tests.simsvc.engines.test_search import MODEL, Vectors, clustered
 

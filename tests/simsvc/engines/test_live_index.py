@@ -11,6 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.face_changes import (
+    ChangeSet,
+    FaceChanges,
+    LiveFace,
+    changes_of,
+    from_lines,
+    to_line,
+)
+from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.exact_index import ExactIndex
@@ -18,8 +27,6 @@ from simsvc.engines.face_journal import FILE, FaceJournal
 from simsvc.engines.live_index import FreshSegment, LiveGallery, LiveIndex
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import FaceNotFound, IndexDamaged
-from simsvc.steps.face_changes import ChangeSet, FaceChanges, LiveFace, changes_of, from_lines, to_line
-from simsvc.steps.manifest import BuildFacts, ModelSummary
 from simsvc.values import LabelledFace
 
 Vectors = NDArray[np.float32]

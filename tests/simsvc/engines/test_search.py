@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
+from simsvc.domain.gallery.recall import questions, recall
+from simsvc.domain.gallery.search_effort import CANDIDATES, MARGIN, TARGET, TREES
 from simsvc.engines import annoy_forest, annoy_index
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import FaceNotFound, IndexDamaged, IndexModelMismatch
-from simsvc.steps.manifest import BuildFacts, ModelSummary
-from simsvc.steps.recall import questions, recall
-from simsvc.steps.search_effort import CANDIDATES, MARGIN, TARGET, TREES
 from simsvc.values import LabelledFace
 
 Vectors = NDArray[np.float32]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.engines.current import CurrentIndex, read_current, write_current
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import (
@@ -19,7 +20,6 @@ from simsvc.errors import (
     IndexModelMismatch,
     IndexUnwritable,
 )
-from simsvc.steps.manifest import BuildFacts, ModelSummary
 from simsvc.values import LabelledFace
 
 MODEL = "ab" * 32

@@ -6,10 +6,10 @@ from unicodedata import normalize
 
 import pytest
 
+from simsvc.domain.gallery.labelled_faces import LabelledSource
+from simsvc.domain.gallery.manifest import Skipped
 from simsvc.engines.sources import SOURCES, photos_of_one_age, read_source
 from simsvc.errors import LabelsUnreadable, SourceEmpty, SourceError, SourceUnknown
-from simsvc.steps.gallery import LabelledSource
-from simsvc.steps.manifest import Skipped
 from tests.drawn_faces import draw_face
 
 NormalForm = Literal["NFC", "NFD"]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from simsvc.domain.gallery.manifest import BuildFacts, Manifest, ModelSummary, SourceSummary, sealed
 from simsvc.errors import StoreError
-from simsvc.steps.manifest import BuildFacts, Manifest, ModelSummary, SourceSummary, sealed
 from simsvc.store.builds import ROWS_A_STATEMENT, BuildStore
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow

@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 
 from simsvc import commands
+from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
 from simsvc.engines.sources import read_source
 from simsvc.errors import IndexModelMismatch
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.steps.manifest import Manifest, from_json, to_json
 from simsvc.values import RecordedEstimate
 from simsvc.web import create_app
 from simsvc.web.api.schemas import Estimate as EstimateSchema

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.steps.labels import Gender, Group
+from simsvc.domain.gallery.labels import Gender, Group
 from trainer.datasets.rows import Row
 from trainer.gallery.sets import MAX_SHARED, MAX_USES, MEMBERS, SAME_PERSON, Likeness, MemberSet, choose
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from simsvc.domain.gallery.labelled_faces import LabelledPhoto, box_of, labelled_face, labels_sha256
 from simsvc.domain.photo.crop import square_px
-from simsvc.steps.gallery import LabelledPhoto, box_of, labelled_face, labels_sha256
 from simsvc.values import Face, LabelledFace, Photo
 
 WIDE = Photo(np.zeros((100, 140, 3), dtype=np.uint8), 140, 100, "PNG")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from simsvc.domain.gallery.manifest import Skipped
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.steps.manifest import Skipped
 from simsvc.values import Face, LabelledFace, Photo
 
 

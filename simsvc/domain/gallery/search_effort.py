@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from simsvc.steps.recall import K, Questions, Search, recall
+from simsvc.domain.gallery.recall import K, Questions, Search, recall
 from simsvc.values import Recall
 
 TARGET = 0.98

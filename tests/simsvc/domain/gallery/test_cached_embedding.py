@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simsvc.steps.embedded import Embedded, from_bytes, to_bytes
+from simsvc.domain.gallery.cached_embedding import Embedded, from_bytes, to_bytes
 
 
 def test_outcomes_come_back_to_the_last_bit() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.errors import LabelsUnreadable
-from simsvc.steps.labels import (
+from simsvc.domain.gallery.labels import (
     GENDERS,
     GROUPS,
     LabelRow,
@@ -18,8 +17,9 @@ from simsvc.steps.labels import (
     read_label_table,
     safe_relative_path,
 )
+from simsvc.errors import LabelsUnreadable
 
-UTKFACE = Path(__file__).parents[4] / "shared" / "data" / "utkface"
+UTKFACE = Path(__file__).parents[5] / "shared" / "data" / "utkface"
 MALFORMED = [
     "24_0_1_20170116220224657 .jpg.chip.jpg",
     "39_1_20170116174525125.jpg.chip.jpg",

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from simsvc.steps.near_duplicates import LabelledCopy, NearDuplicates, contradict, joined, numbered, summary
+from simsvc.domain.gallery.near_duplicates import (
+    LabelledCopy,
+    NearDuplicates,
+    contradict,
+    joined,
+    numbered,
+    summary,
+)
 from simsvc.values import LabelledFace
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from simsvc.errors import BuildNotFound, IndexDamaged
-from simsvc.steps.manifest import (
+from simsvc.domain.gallery.manifest import (
     BuildFacts,
     Fingerprint,
     Manifest,
@@ -19,6 +18,7 @@ from simsvc.steps.manifest import (
     split_label,
     to_json,
 )
+from simsvc.errors import BuildNotFound, IndexDamaged
 from simsvc.values import Recall, SupportScale
 
 MANIFEST = Manifest(

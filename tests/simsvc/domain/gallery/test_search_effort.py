@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.steps.recall import K, Questions, Search
-from simsvc.steps.search_effort import (
+from simsvc.domain.gallery.recall import K, Questions, Search
+from simsvc.domain.gallery.search_effort import (
     CANDIDATES,
     MARGIN,
     TARGET,

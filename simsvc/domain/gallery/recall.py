@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.nearest import distances, nearest_cosines, spread, unit
+from simsvc.domain.gallery.nearest import distances, nearest_cosines, spread, unit
 from simsvc.values import FloatVector, Recall
 
 K = 10

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simsvc.domain.gallery.recall import K, Questions, Search, questions, recall
 from simsvc.engines.exact_index import ExactIndex
-from simsvc.steps.recall import K, Questions, Search, questions, recall
 from simsvc.values import FloatVector, LabelledFace
 
 COUNT = 50

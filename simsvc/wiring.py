@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.engines.annoy_index import AnnoyIndex
@@ -45,7 +46,6 @@ from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.steps.card import ModelPage, card_parts, model_parts
 from simsvc.steps.quota import Quota
-from simsvc.steps.rules import parse_rules
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from simsvc.domain.estimate.age_prior import parse_age_prior
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.engines.annoy_index import AnnoyIndex
@@ -33,8 +35,6 @@ from simsvc.flows.retention import Retention
 from simsvc.flows.retire import Retirement, retire
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
-from simsvc.steps.age_prior import parse_age_prior
-from simsvc.steps.rules import parse_rules
 from simsvc.store.erasure import ErasureStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.keeping import KeepingStore

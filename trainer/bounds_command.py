@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
@@ -29,7 +30,6 @@ from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
-from simsvc.steps.rules import Rules, parse_rules
 from simsvc.values import Photo, Quality
 from trainer.bands import BandedPhoto, outside_years, read_bands
 from trainer.bands_command import FOLDER

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.interval import Band
+from simsvc.domain.estimate.interval import Band
 
 COVERAGE = 0.9
 DECADE_COVERAGE = 0.89

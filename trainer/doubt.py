@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps import doubt
-from simsvc.steps.doubt import MEASURES, Doubt
+from simsvc.domain.estimate import doubt
+from simsvc.domain.estimate.doubt import MEASURES, Doubt
 from simsvc.values import Prediction
 from trainer.source_faces import Faces
 

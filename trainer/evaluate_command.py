@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
@@ -24,7 +25,6 @@ from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.ports import Detector
-from simsvc.steps.interval import Calibration, interval, parse_calibration
 from simsvc.values import Crop
 from trainer import conformal, fairness, fairness_before
 from trainer.corpus import DEFAULT_SOURCES, cores

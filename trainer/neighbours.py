@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.steps.explain import LEAST_DISTANCE
+from simsvc.domain.estimate.explain import LEAST_DISTANCE
 from trainer.projection import Traits
 
 TOP = 10

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.domain.estimate.interval import interval
 from simsvc.engines.bundle import Bundle, load_bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError
-from simsvc.steps.interval import interval
 from trainer.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.corpus import cores
 from trainer.evaluate_command import Scored, calibration_of, score

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.domain.estimate import support
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.crop import CROP_MARGIN, crop, cut
 from simsvc.domain.photo.decode import decode
@@ -20,7 +21,6 @@ from simsvc.engines.bundle import Bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
-from simsvc.steps import support
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
 from trainer.corpus import Corpus
 

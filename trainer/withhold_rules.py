@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.estimate.interval import Calibration, interval
+from simsvc.domain.estimate.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
+from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX
-from simsvc.steps.interval import Calibration, interval
-from simsvc.steps.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
-from simsvc.steps.support import LEAST_SUPPORT
 from trainer import withhold_faces
 from trainer.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
 from trainer.degrade import KINDS

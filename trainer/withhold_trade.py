@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules
+from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import quality_flags
-from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules
-from simsvc.steps.support import LEAST_SUPPORT
 from trainer.degrade import Degradation
 from trainer.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withhold_faces import ESTIMATED

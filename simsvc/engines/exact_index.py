@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from simsvc.domain.estimate.support import measure
 from simsvc.errors import FaceNotFound
-from simsvc.steps.support import measure
 from simsvc.values import (
     EVERY_FACE,
     FaceFilter,

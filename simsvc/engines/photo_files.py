@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simsvc.domain.estimate.table_rows import Key
 from simsvc.domain.files.file_names import UNWANTED, canonical_name, unwanted
 from simsvc.domain.files.left_out import LeftOut
 from simsvc.domain.files.photo_signatures import HEAD_BYTES, is_picture, promises_picture
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes
-from simsvc.steps.results import Key
 
 HIDDEN = "hidden"
 LINK = "link to a folder"

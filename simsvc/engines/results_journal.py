@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from simsvc.domain.estimate.table_rows import Key, Row
 from simsvc.errors import ResultsRefused
-from simsvc.steps.results import Key, Row
 
 FORMAT = 1
 

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypedDict
 
+from simsvc.domain.estimate.age_prior import AgePrior, estimate_under
+from simsvc.domain.estimate.doubt import answer_of
+from simsvc.domain.estimate.explain import explained
+from simsvc.domain.estimate.rank import Compared, rank
+from simsvc.domain.estimate.rules import Rules
+from simsvc.domain.estimate.support import K
 from simsvc.domain.files.file_names import canonical_name
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.domain.photo.decode import MAX_BYTES, decode
@@ -19,13 +25,7 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
-from simsvc.steps.age_prior import AgePrior, estimate_under
 from simsvc.steps.calibrated import calibrated
-from simsvc.steps.doubt import answer_of
-from simsvc.steps.explain import explained
-from simsvc.steps.rank import Compared, rank
-from simsvc.steps.rules import Rules
-from simsvc.steps.support import K
 from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2

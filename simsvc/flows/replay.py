@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from simsvc.domain.estimate.agreement import Difference, differences, tolerance
 from simsvc.errors import PhotoDiffers, PhotoNotKept
 from simsvc.flows.estimate import Corridor, answered
-from simsvc.steps.agreement import Difference, differences, tolerance
 from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simsvc.domain.estimate.saliency import overlay, saliency
 from simsvc.domain.photo.encode import from_png, to_png
 from simsvc.errors import ModelChanged
 from simsvc.ports import Model
-from simsvc.steps.saliency import overlay, saliency
 from simsvc.values import Crop, FloatVector, RecordedEstimate
 
 BATCH = 27

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from simsvc.steps.interval import Band, Calibration, interval
+from simsvc.domain.estimate.interval import Band, Calibration, interval
 from trainer import conformal
 
 

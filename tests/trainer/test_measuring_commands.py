@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from simsvc.domain.estimate.interval import interval, parse_calibration
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.ports import Detector
-from simsvc.steps.interval import interval, parse_calibration
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_commands import elsewhere, faces
 from tests.trainer.tiny_training import RECIPE

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.estimate import support
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
@@ -17,10 +19,8 @@ from simsvc.engines.exact_index import ExactIndex
 from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
-from simsvc.steps import support
-from simsvc.steps.rules import parse_rules
 from simsvc.values import LabelledFace, SupportScale
-from tests.simsvc.steps.test_interval import RAW
+from tests.simsvc.domain.estimate.test_interval import RAW
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_bands import banded
 from tests.trainer.test_commands import elsewhere

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsvc.domain.estimate.interval import Band, Calibration
+from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX, quality_flags
-from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.values import Quality
 from trainer import withhold_trade
 from trainer.degrade import Degradation

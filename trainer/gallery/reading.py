@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsvc.domain.estimate.interval import interval
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
@@ -13,7 +14,6 @@ from simsvc.engines.bundle import load_bundle
 from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, SettingsError
-from simsvc.steps.interval import interval
 from trainer.evaluate_command import calibration_of
 
 

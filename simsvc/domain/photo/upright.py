@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from simsvc.domain.estimate.flags import TURNED_UPRIGHT
 from simsvc.domain.photo.decode import AS_STORED
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import COARSE, FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.domain.photo.quality import pose
-from simsvc.steps.flags import TURNED_UPRIGHT
 from simsvc.values import Face, Levels, Photo
 
 Detect = Callable[[Photo], tuple[Face, ...]]

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.estimate.serialize import describe, describe_decision, estimated_age
 from simsvc.errors import NothingJudged
-from simsvc.steps.describe import describe, describe_decision, estimated_age
 from simsvc.store.cases import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
 from simsvc.web.api.cursors import Cursors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from simsvc.steps.combine import combine, sent_again
+from simsvc.domain.estimate.combine import combine, sent_again
 from simsvc.steps.declared import age_on
 from simsvc.web.current import services
 from simsvc.web.pages.result import declared_words

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simsvc.steps.explain import explain, few_sentence
+from simsvc.domain.estimate.explain import explain, few_sentence
 from simsvc.values import Neighbour
 
 WIDTH_PX, HEIGHT_PX = 520.0, 322.0

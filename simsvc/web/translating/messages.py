@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
+from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.contents import LEFT_OUT
 from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
 from simsvc.engines.model_card import PLOTS
@@ -19,7 +20,6 @@ from simsvc.settings import PACKAGE_DIR
 from simsvc.steps.calibrated import SENTENCES as CALIBRATED
 from simsvc.steps.cases import SENTENCES as CASES
 from simsvc.steps.declared import SENTENCES as DECLARED
-from simsvc.steps.flags import FLAGS
 from simsvc.values import ROLES
 from simsvc.web.errors import SENTENCES
 
@@ -40,7 +40,7 @@ ONLY_COMMANDS = (
     "flows/retire.py",
     "flows/tokens.py",
     "settings.py",
-    "steps/age_prior.py",
+    "domain/estimate/age_prior.py",
     "domain/gallery/labels.py",
     "store/request_keys.py",
     "web/api/",

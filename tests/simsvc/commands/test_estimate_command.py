@@ -11,8 +11,8 @@ from flask import Flask
 
 from simsvc import commands
 from simsvc.commands.estimate_command import _line
+from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
-from simsvc.steps.describe import describe_unrecorded
 from simsvc.store import migrate
 from simsvc.values import Estimate
 from simsvc.web import create_app

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import select, update
 
 from simsvc import commands
+from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.engines.fernet_cipher import new_key
 from simsvc.errors import ModelGone, PhotoDiffers, PhotoLocked, SettingsError
 from simsvc.flows.estimate import estimate
 from simsvc.flows.replay import describe_replay
 from simsvc.settings import Settings, load_settings
-from simsvc.steps.age_prior import parse_age_prior
 from simsvc.store.tables import EstimateRow, EventRow, ModelSwitchRow, PhotoRow
 from simsvc.values import RecordedEstimate
 from simsvc.web.app import create_app

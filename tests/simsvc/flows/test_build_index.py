@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.manifest import Manifest, Skipped, SourceSummary
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
@@ -31,7 +32,6 @@ from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Detector
-from simsvc.steps.support import measure
 from simsvc.values import Crop, Face, LabelledFace, Photo, Prediction
 from tests.drawn_faces import draw_face
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.domain.estimate.age_prior import parse_age_prior
+from simsvc.domain.estimate.doubt import Doubt
+from simsvc.domain.estimate.interval import Band, Calibration
+from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.photo.decode import IN_SRGB, decode
 from simsvc.domain.photo.quality import measure
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, PriorUnfit, StoreError
 from simsvc.flows.estimate import Corridor, StepTimes, answered, estimate
 from simsvc.ports import Index
-from simsvc.steps.age_prior import parse_age_prior
-from simsvc.steps.doubt import Doubt
-from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.rules import Rules
 from simsvc.values import (
     AgePriorUse,
     Crop,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.bundle import load_bundle
 from simsvc.engines.live_index import LiveIndex
@@ -23,7 +24,6 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.settings import load_settings
-from simsvc.steps.rules import parse_rules
 from simsvc.values import Estimate, LabelledFace
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from simsvc.domain.estimate.flags import FEW_REFERENCE_FACES
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.engines.bundle import load_bundle
@@ -18,8 +20,6 @@ from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceNotFound
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.settings import PACKAGE_DIR
-from simsvc.steps.flags import FEW_REFERENCE_FACES
-from simsvc.steps.rules import parse_rules
 from simsvc.values import EVERY_FACE, Estimate, FaceFilter, FloatVector, Neighbour, RecordedEstimate
 from trainer.copies import SIDES, cut_at, turned_by
 

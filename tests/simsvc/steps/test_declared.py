@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.estimate.combine import combine, sent_again
 from simsvc.domain.files.spreadsheet import csv_line, neutral_cell
 from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
-from simsvc.steps.combine import combine, sent_again
 from simsvc.steps.deciding import checked_decision
 from simsvc.steps.declared import (
     age_on,

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.estimate.explain import explain
+from simsvc.domain.estimate.flags import FLAGS, flag_sentence
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
-from simsvc.steps.explain import explain
-from simsvc.steps.flags import FLAGS, flag_sentence
 from simsvc.values import Neighbour
 from simsvc.web.language import LANGUAGES, TRANSLATIONS_DIR, phrase_book
 from simsvc.web.pages.plot import age_plot, range_words

@@ -20,9 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from werkzeug.serving import make_server
 
 from simsvc import commands
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.steps.rules import parse_rules
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
 from simsvc.web import create_app

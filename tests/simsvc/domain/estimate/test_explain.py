@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.explain import explain, explained
-from simsvc.steps.interval import Band, Calibration
-from simsvc.steps.rank import LeftOut
-from simsvc.steps.rules import Rules
+from simsvc.domain.estimate.explain import explain, explained
+from simsvc.domain.estimate.interval import Band, Calibration
+from simsvc.domain.estimate.rank import LeftOut
+from simsvc.domain.estimate.rules import Rules
 from simsvc.values import Estimate, Evidence, Neighbour, Quality, SupportScale
 
 LISTS = st.lists(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simsvc.domain.estimate.age_distribution import Shares, deviation_years, quantile_years
 from simsvc.errors import BundleDamaged
-from simsvc.steps.age_distribution import Shares, deviation_years, quantile_years
 from simsvc.values import Prediction
 
 FORMAT = 1

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.estimate.interval import Band, Calibration, interval, parse_calibration
 from simsvc.errors import BundleDamaged
-from simsvc.steps.interval import Band, Calibration, interval, parse_calibration
 
 SHA = "ab" * 32
 RAW: dict[str, Any] = {

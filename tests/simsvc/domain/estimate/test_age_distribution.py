@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.steps.age_distribution import (
+from simsvc.domain.estimate.age_distribution import (
     AGES,
     Shares,
     deviation_years,

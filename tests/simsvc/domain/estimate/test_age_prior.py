@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.estimate.age_distribution import AGES, point_years
+from simsvc.domain.estimate.age_prior import estimate_under, parse_age_prior, reweighted, short_prior
 from simsvc.errors import SettingsError
-from simsvc.steps.age_distribution import AGES, point_years
-from simsvc.steps.age_prior import estimate_under, parse_age_prior, reweighted, short_prior
 from simsvc.values import FloatVector
 
 

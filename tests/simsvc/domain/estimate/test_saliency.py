@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from simsvc.steps.saliency import POSITIONS, SHOWN_PX, overlay, saliency
+from simsvc.domain.estimate.saliency import POSITIONS, SHOWN_PX, overlay, saliency
 from simsvc.values import Crop, FloatVector
 
 SIDE = 50

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.support import K, kth_distances, measure, support
+from simsvc.domain.estimate.support import K, kth_distances, measure, support
 from simsvc.values import FloatVector, Neighbour, SupportScale
 
 

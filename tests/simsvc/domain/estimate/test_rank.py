@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.rank import SAME_PHOTO_DISTANCE, compare, rank
+from simsvc.domain.estimate.rank import SAME_PHOTO_DISTANCE, compare, rank
 from simsvc.values import FloatVector, FoundFace, Neighbour
 
 NEIGHBOURS = st.lists(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simsvc.steps.agreement import OTHER_ENGINE, SAME_ENGINE, differences, tolerance
+from simsvc.domain.estimate.agreement import OTHER_ENGINE, SAME_ENGINE, differences, tolerance
 from simsvc.values import Estimate, Neighbour
 
 RECORDED = Estimate(

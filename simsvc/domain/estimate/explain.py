@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simsvc.domain.photo.quality import quality_flags
-from simsvc.steps.age_prior import AgePrior
-from simsvc.steps.flags import (
+from simsvc.domain.estimate.age_prior import AgePrior
+from simsvc.domain.estimate.flags import (
     DOUBTFUL,
     FEW_REFERENCE_FACES,
     NEIGHBOURS_DISAGREE,
@@ -15,10 +14,11 @@ from simsvc.steps.flags import (
     PHOTO_IN_GALLERY,
     UNLIKE_THE_GALLERY,
 )
-from simsvc.steps.interval import interval
-from simsvc.steps.rank import NOTHING, LeftOut
-from simsvc.steps.rules import Rules
-from simsvc.steps.support import LEAST_SUPPORT, support
+from simsvc.domain.estimate.interval import interval
+from simsvc.domain.estimate.rank import NOTHING, LeftOut
+from simsvc.domain.estimate.rules import Rules
+from simsvc.domain.estimate.support import LEAST_SUPPORT, support
+from simsvc.domain.photo.quality import quality_flags
 from simsvc.values import Estimate, Evidence, Neighbour, SupportScale
 
 CLOSE_YEARS = 5.0

@@ -6,11 +6,11 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from simsvc.domain.estimate.doubt import Doubt, parse_doubt
+from simsvc.domain.estimate.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
+from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.quality import FORMER_SIDE_PX, LIMITS, SIDE_PX, quality_flags
 from simsvc.errors import BundleDamaged
-from simsvc.steps.doubt import Doubt, parse_doubt
-from simsvc.steps.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentence
-from simsvc.steps.interval import Calibration, parse_calibration
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"

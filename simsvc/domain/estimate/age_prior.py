@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.estimate.age_distribution import AGES, Shares, point_years
 from simsvc.errors import SettingsError
-from simsvc.steps.age_distribution import AGES, Shares, point_years
 from simsvc.values import FloatVector
 
 OLDEST_YEARS = AGES - 1

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simsvc.domain.estimate.doubt import MEASURES, Answer, answer_of, expected_error_years, parse_doubt
 from simsvc.errors import BundleDamaged
-from simsvc.steps.doubt import MEASURES, Answer, answer_of, expected_error_years, parse_doubt
 from simsvc.values import Prediction
 
 SHA = "ab" * 32

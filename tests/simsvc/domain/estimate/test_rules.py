@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from simsvc.domain.estimate.flags import FLAGS, flag_sentence
+from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.quality import FORMER_SIDE_PX, SIDE_PX
 from simsvc.errors import BundleDamaged
-from simsvc.steps.flags import FLAGS, flag_sentence
-from simsvc.steps.rules import Rules, parse_rules
 from simsvc.values import Quality
-from tests.simsvc.steps.test_interval import RAW, SHA
+from tests.simsvc.domain.estimate.test_interval import RAW, SHA
 
 QUALITY = {"sharpness_at_least": 30, "yaw_at_most": 0.4, "source": "measured on drawn faces"}
 

@@ -1,0 +1,1 @@
+"""From a prediction and its neighbours to an answer: ranges, flags, explanation, rules."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.calibration.fit import ReferenceFaces, corrected, fit
+from simsvc.domain.calibration.site_calibration import blended, scale
 from simsvc.domain.estimate.interval import Calibration, interval
-from simsvc.steps.fit_calibration import ReferenceFaces, corrected, fit
-from simsvc.steps.site_calibration import blended, scale
 from simsvc.values.site_calibration import Floats, Method, SiteCalibration
 from trainer.conformal import covered
 

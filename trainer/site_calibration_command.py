@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.domain.calibration.fit import ReferenceFaces
 from simsvc.domain.estimate.interval import Calibration
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
@@ -21,7 +22,6 @@ from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
-from simsvc.steps.fit_calibration import ReferenceFaces
 from simsvc.values import Crop
 from trainer.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import MergedData, merged

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from simsvc.domain.calibration.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS, LabelledCopy, NearDuplicates
-from simsvc.steps.calibrated import build_sentence
 from simsvc.values import LabelledFace
 
 LISTED = 20

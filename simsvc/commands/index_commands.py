@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from simsvc.commands.build_report import InService, build_report
 from simsvc.commands.calibration_report import calibration_report
+from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
@@ -25,7 +26,6 @@ from simsvc.errors import IndexError_, IndexMissing, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
-from simsvc.steps.calibration_plot import calibration_plot
 from simsvc.values.events import COMMAND
 from simsvc.wiring import IndexServices, Services, index_services, open_shelf
 from simsvc.wiring_keep import retire_build

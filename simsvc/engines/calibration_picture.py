@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from simsvc.domain.calibration.plot import CalibrationPlot, Point
 from simsvc.engines.durable_files import replace_bytes
 from simsvc.errors import ResultsRefused
-from simsvc.steps.calibration_plot import CalibrationPlot, Point
 
 ENLARGED = 2
 """Pixels of the PNG for one of the drawing, so that it is sharp on paper."""

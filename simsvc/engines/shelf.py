@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
 from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
@@ -45,7 +46,6 @@ from simsvc.engines.gallery import Gallery, GalleryWriter
 from simsvc.engines.one_builder import alone
 from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
-from simsvc.steps.fit_build import fit_build, seen_faces
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 

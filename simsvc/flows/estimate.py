@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypedDict
 
+from simsvc.domain.calibration.corrected import calibrated
 from simsvc.domain.estimate.age_prior import AgePrior, estimate_under
 from simsvc.domain.estimate.doubt import answer_of
 from simsvc.domain.estimate.explain import explained
@@ -25,7 +26,6 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
-from simsvc.steps.calibrated import calibrated
 from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2

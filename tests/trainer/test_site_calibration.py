@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.domain.calibration.fit import ReferenceFaces
 from simsvc.domain.estimate.interval import Band, Calibration
-from simsvc.steps.fit_calibration import ReferenceFaces
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main

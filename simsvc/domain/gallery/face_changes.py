@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.domain.calibration.site_calibration import document as calibration_document
+from simsvc.domain.calibration.site_calibration import parsed
 from simsvc.errors import IndexDamaged
-from simsvc.steps.site_calibration import document as calibration_document
-from simsvc.steps.site_calibration import parsed
 from simsvc.values import FloatVector, LabelledFace
 from simsvc.values.site_calibration import SiteCalibration
 

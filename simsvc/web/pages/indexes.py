@@ -10,11 +10,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from simsvc.domain.calibration.corrected import build_sentence
+from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
 from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
-from simsvc.steps.calibrated import build_sentence
-from simsvc.steps.calibration_plot import calibration_plot
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import render_template, request
 from flask_babel import gettext
 
+from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.engines.live_index import LiveGallery
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
-from simsvc.steps.calibrated import calibration_sentence
 from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
 from simsvc.steps.declared import compare, declared_age
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate

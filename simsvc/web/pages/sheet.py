@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from flask_babel import gettext
 
+from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.flags import flag_sentence
-from simsvc.steps.calibrated import calibration_sentence
 from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.language import at_utc, translated

@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
+from simsvc.domain.calibration.corrected import SENTENCES as CALIBRATED
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.contents import LEFT_OUT
 from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
@@ -17,7 +18,6 @@ from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
-from simsvc.steps.calibrated import SENTENCES as CALIBRATED
 from simsvc.steps.cases import SENTENCES as CASES
 from simsvc.steps.declared import SENTENCES as DECLARED
 from simsvc.values import ROLES

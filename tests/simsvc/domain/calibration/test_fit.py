@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.steps.fit_calibration import (
+from simsvc.domain.calibration.fit import (
     FOLDS,
     LEAST_FACES,
     LEAST_SLOPE,
@@ -20,7 +20,7 @@ from simsvc.steps.fit_calibration import (
     range_of,
     standard_error,
 )
-from simsvc.steps.site_calibration import NearFace, blended, correct, document, parsed, scale
+from simsvc.domain.calibration.site_calibration import NearFace, blended, correct, document, parsed, scale
 from simsvc.values.site_calibration import Curve, SiteCalibration
 
 MODEL = "ab" * 32
@@ -185,7 +185,7 @@ def test_faces_of_one_person_count_once_in_a_standard_error() -> None:
 
 def test_a_large_gallery_is_fitted_by_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more faces than are fitted, the others are corrected too, by faces of other persons."""
-    monkeypatch.setattr("simsvc.steps.fit_calibration.MOST_FACES", 150)
+    monkeypatch.setattr("simsvc.domain.calibration.fit.MOST_FACES", 150)
     gallery = faces(400, bias_years=6.0, persons=100)
     made = fit(gallery, MODEL)
     assert (made.calibration.faces, made.calibration.candidates[0].score.faces) == (400, 150)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from simsvc.domain.calibration.fit import LEAST_FACES, LEAST_PERSONS
+from simsvc.domain.calibration.site_calibration import NearFace, blended, correct
 from simsvc.domain.estimate.interval import Calibration, interval
-from simsvc.steps.fit_calibration import LEAST_FACES, LEAST_PERSONS
-from simsvc.steps.site_calibration import NearFace, blended, correct
 from simsvc.values import AppliedCalibration, Estimate, FoundFace, Neighbour
 from simsvc.values.site_calibration import SiteCalibration
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.calibration.fit import ReferenceFaces, fit, no_faces
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.near_duplicates import joined
-from simsvc.steps.fit_calibration import ReferenceFaces, fit, no_faces
 from simsvc.values import FloatVector
 from simsvc.values.site_calibration import Floats, Reason, SiteCalibration
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.domain.calibration.site_calibration import NEIGHBOURS, Near, local_shift, scale
 from simsvc.domain.gallery.nearest import spread
-from simsvc.steps.site_calibration import NEIGHBOURS, Near, local_shift, scale
 from simsvc.values import FloatVector
 from simsvc.values.site_calibration import (
     COVERAGE,

@@ -1,0 +1,1 @@
+"""Site calibration: the model corrected by the operator's own reference faces."""

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
+from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.bundle import Bundle, load_bundle, load_document
@@ -44,8 +46,6 @@ from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
-from simsvc.steps.card import ModelPage, card_parts, model_parts
-from simsvc.steps.quota import Quota
 from simsvc.store.accounts import AccountStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore

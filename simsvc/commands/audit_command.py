@@ -13,9 +13,9 @@ from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
+from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.errors import AuditError, CheckpointRefused, SimsvcError
 from simsvc.flows.verify_log import verify
-from simsvc.steps.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.values.events import Checkpoint, Verdict
 from simsvc.wiring import Services
 

@@ -9,8 +9,8 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.domain.accounts.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
 from simsvc.errors import SimsvcError
-from simsvc.steps.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
 from simsvc.values.tokens import SCOPES, Token
 from simsvc.wiring import Services
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import COLUMNS, Row
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.engines.durable_files import sync
 from simsvc.errors import ResultsRefused
-from simsvc.steps.chunks import chunks_of
 
 ROWS_A_GROUP = 50_000
 """Rows of a Parquet file's row group: held in memory at once. Ours."""

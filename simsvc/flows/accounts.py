@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from simsvc.domain.accounts.passwords import MOST_CHARACTERS, check_password, checked_name, name_key
 from simsvc.errors import LinkSpent, SignInRefused, UserNotFound
 from simsvc.ports import AccountBook, Hasher
-from simsvc.steps.passwords import MOST_CHARACTERS, check_password, checked_name, name_key
 from simsvc.values import Client, Invitation, Role, User
 
 TOKEN_BYTES = 32

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from simsvc.domain.accounts.quota import NO_QUOTA, Quota
+from simsvc.domain.desk.batch_csv import CaseRow, declared_of
 from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.ports import Recorder
-from simsvc.steps.cases import CaseRow, declared_of
-from simsvc.steps.quota import NO_QUOTA, Quota
 from simsvc.values import Batch, BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
 
 MOST_PHOTOS = 1_000

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
+from simsvc.domain.chunks import chunks_of
 from simsvc.domain.gallery.cached_embedding import Outcome
 from simsvc.domain.gallery.face_changes import FaceChanges
 from simsvc.domain.gallery.labelled_faces import (
@@ -31,7 +32,6 @@ from simsvc.errors import SourceEmpty
 from simsvc.flows.embed_faces import embed, key_of
 from simsvc.flows.side_by_side import CHUNK, in_order
 from simsvc.ports import Detector, Model, PictureDecoder
-from simsvc.steps.chunks import chunks_of
 from simsvc.values import FloatVector, LabelledFace
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]

@@ -10,13 +10,13 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Protocol
 
+from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.flows.side_by_side import in_order
 from simsvc.ports import Recorder
-from simsvc.steps.chunks import chunks_of
 from simsvc.values import Estimate, Refusal
 
 BATCH = 64

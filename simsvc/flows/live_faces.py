@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from simsvc.domain.chunks import chunks_of
 from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, LiveFace
 from simsvc.domain.gallery.labelled_faces import LabelledSource, known_ids
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
@@ -14,7 +15,6 @@ from simsvc.errors import FaceNotFound, FacesRefused
 from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.flows.side_by_side import CHUNK
 from simsvc.ports import Detector, Model, PictureDecoder
-from simsvc.steps.chunks import chunks_of
 from simsvc.values import LabelledFace
 from simsvc.values.site_calibration import SiteCalibration
 

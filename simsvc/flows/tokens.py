@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from simsvc.domain.accounts.tokens import (
+    ID_BYTES,
+    SECRET_BYTES,
+    read_token,
+    same_secret,
+    secret_sha256,
+    token_text,
+)
 from simsvc.errors import TokenRefused
 from simsvc.flows.accounts import utc_now
-from simsvc.steps.tokens import ID_BYTES, SECRET_BYTES, read_token, same_secret, secret_sha256, token_text
 from simsvc.values.tokens import NewToken, Token, TokenDraft
 
 USED_EVERY = timedelta(hours=1)

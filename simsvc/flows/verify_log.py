@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from simsvc.steps.chain import chain_fault, content_fault, differing
+from simsvc.domain.audit.chain import chain_fault, content_fault, differing
 from simsvc.values.events import Break, Checkpoint, Event, EventKind, LoggedEvent, RecordKey, Verdict
 
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, Tally, may_try
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
-from simsvc.steps.sign_in import SHARED_AN_HOUR, Tally, may_try
 from simsvc.store.database import Database
 from simsvc.store.events import append
 from simsvc.store.tables import SignInClientRow, UserRow

@@ -11,8 +11,8 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
+from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.errors import AlreadyJudged, BatchNotFound
-from simsvc.steps.quota import NO_QUOTA, Quota
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.events import append

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
-from simsvc.steps.logged import decision_content
 from simsvc.store.database import Database
 from simsvc.store.events import append
 from simsvc.store.tables import DecisionRow, EstimateRow

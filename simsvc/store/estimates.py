@@ -8,9 +8,9 @@ from typing import Any, TypedDict, cast
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
 
+from simsvc.domain.audit.content import record_content
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
-from simsvc.steps.logged import record_content
 from simsvc.store.database import Database
 from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import select
 
-from simsvc.steps.chain import canonical
+from simsvc.domain.audit.chain import canonical
 from simsvc.store.database import Database
 from simsvc.store.events import append, lock_log
 from simsvc.store.log_snapshot import LogSnapshot

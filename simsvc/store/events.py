@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.orm import Session
 
-from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
+from simsvc.domain.audit.chain import SALT_BYTES, canonical, content_sha256, next_event
 from simsvc.store.prepared import Prepared, insertion
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Event, EventKind, NewEvent

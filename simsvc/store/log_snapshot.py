@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
 
-from simsvc.steps.logged import decision_content, estimate_content
+from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from simsvc.domain.audit.content import estimate_facts
 from simsvc.domain.photo.encode import to_png
 from simsvc.ports import Cipher
-from simsvc.steps.logged import estimate_facts
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
 from simsvc.store.prepared import insertion
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from flask import Response, current_app, request
 
-from simsvc.steps.sign_in import KNOWN_FOR
+from simsvc.domain.accounts.sign_in import KNOWN_FOR
 from simsvc.values import Client
 from simsvc.web.current import services
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from simsvc.domain.desk.batch_csv import begins_like_cases
 from simsvc.domain.files.file_names import UNWANTED, Unwanted, last_part, unwanted
-from simsvc.steps.cases import begins_like_cases
 
 Sort = Literal["photo", "table", "not_a_photo"] | Unwanted
 

@@ -7,9 +7,9 @@ from typing import Any
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.desk.decisions import checked_decision
 from simsvc.domain.estimate.serialize import describe_decision
 from simsvc.errors import DecisionRefused
-from simsvc.steps.deciding import checked_decision
 from simsvc.values import Decision as MadeDecision
 from simsvc.web.api.repeated import PARAMETER, Beside, once, request_key
 from simsvc.web.api.resource import IN_PATH, Resource

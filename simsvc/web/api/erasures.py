@@ -9,7 +9,7 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 from marshmallow import fields, validate
 
-from simsvc.steps.declared import CASE_CHARACTERS
+from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.values.erasure import Receipt as MadeReceipt
 from simsvc.web.api.faces import FACE_IN_PATH
 from simsvc.web.api.fields import NO_CONTROL, Text

@@ -9,8 +9,8 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.model.drift import age_stability, energy_distance, outcome_stability
 from simsvc.errors import PeriodRefused
-from simsvc.steps.drift import age_stability, energy_distance, outcome_stability
 from simsvc.store.periods import Answers, Period
 from simsvc.web.api.inventory_schemas import Drift, DriftQuery
 from simsvc.web.api.resource import Resource

@@ -9,9 +9,9 @@ from flask import request
 from flask_smorest.fields import Upload as UploadField
 from marshmallow import ValidationError, fields, validate
 
+from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
 from simsvc.flows.estimate import Corridor, estimate
-from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey

@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from simsvc.domain.desk.decisions import TEXT_CHARACTERS
+from simsvc.domain.desk.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.domain.estimate.flags import FLAGS
-from simsvc.steps.deciding import TEXT_CHARACTERS
-from simsvc.steps.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.store.cases import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS
 from simsvc.values.site_calibration import METHODS, REASONS

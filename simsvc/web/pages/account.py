@@ -8,8 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
-from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
 from simsvc.web.clients import Visit
 from simsvc.web.current import person, services

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.desk.declared import age_on
 from simsvc.domain.estimate.combine import combine, sent_again
-from simsvc.steps.declared import age_on
 from simsvc.web.current import services
 from simsvc.web.pages.result import declared_words
 

@@ -9,14 +9,14 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from simsvc.errors import DecisionRefused, DecisionSuperseded
-from simsvc.steps.deciding import (
+from simsvc.domain.desk.decisions import (
     checked_age,
     checked_decision,
     checked_kind,
     checked_reason,
     checked_text,
 )
+from simsvc.errors import DecisionRefused, DecisionSuperseded
 from simsvc.values import RecordedEstimate
 from simsvc.web.current import note_export, person, services
 from simsvc.web.form_problems import Problems

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.desk.declared import checked_case, checked_dates, latest_today
 from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
 from simsvc.flows.estimate import estimate
 from simsvc.flows.preview import preview_png
-from simsvc.steps.declared import checked_case, checked_dates, latest_today
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.current import person, services
 from simsvc.web.form_problems import Problem, Problems

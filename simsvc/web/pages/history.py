@@ -10,10 +10,10 @@ from datetime import date
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.desk.declared import CASE_CHARACTERS, declared_age
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import FilterRefused
-from simsvc.steps.declared import CASE_CHARACTERS, declared_age
 from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.current import note_export, services
 from simsvc.web.form_problems import Problems

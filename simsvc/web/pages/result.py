@@ -9,11 +9,11 @@ from flask import render_template, request
 from flask_babel import gettext
 
 from simsvc.domain.calibration.corrected import calibration_sentence
+from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
+from simsvc.domain.desk.declared import compare, declared_age
 from simsvc.engines.live_index import LiveGallery
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
-from simsvc.steps.deciding import TEXT_CHARACTERS, acceptable
-from simsvc.steps.declared import compare, declared_age
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.form_problems import Problem

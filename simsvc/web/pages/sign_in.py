@@ -7,8 +7,8 @@ import logging
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
-from simsvc.steps.passwords import LEAST_CHARACTERS
 from simsvc.web import sessions
 from simsvc.web.clients import Visit
 from simsvc.web.current import person, services, visitor

@@ -8,8 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from simsvc.errors import TokenDraftRefused
-from simsvc.steps.tokens import (
+from simsvc.domain.accounts.tokens import (
     MOST_DAYS,
     USUAL_DAYS,
     checked_days,
@@ -17,6 +16,7 @@ from simsvc.steps.tokens import (
     checked_name,
     checked_scopes,
 )
+from simsvc.errors import TokenDraftRefused
 from simsvc.values.tokens import SCOPES, TokenDraft
 from simsvc.web.current import person, services
 from simsvc.web.form_problems import Problems

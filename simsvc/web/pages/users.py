@@ -8,9 +8,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from simsvc.domain.accounts.passwords import checked_name
 from simsvc.errors import LastAdmin, NameRefused, NameTaken
 from simsvc.flows.accounts import Accounts
-from simsvc.steps.passwords import checked_name
 from simsvc.values import ROLES, Role
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of

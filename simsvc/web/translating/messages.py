@@ -11,6 +11,8 @@ from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
 from simsvc.domain.calibration.corrected import SENTENCES as CALIBRATED
+from simsvc.domain.desk.batch_csv import SENTENCES as CASES
+from simsvc.domain.desk.declared import SENTENCES as DECLARED
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.contents import LEFT_OUT
 from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
@@ -18,8 +20,6 @@ from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
-from simsvc.steps.cases import SENTENCES as CASES
-from simsvc.steps.declared import SENTENCES as DECLARED
 from simsvc.values import ROLES
 from simsvc.web.errors import SENTENCES
 

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from simsvc.domain.accounts.quota import Quota
 from simsvc.errors import BatchQuota
-from simsvc.steps.quota import Quota
 from simsvc.store.batches import BatchStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore

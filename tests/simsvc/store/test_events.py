@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import select, text
 
+from simsvc.domain.audit.chain import content_sha256, event_sha256
 from simsvc.errors import StoreError
-from simsvc.steps.chain import content_sha256, event_sha256
 from simsvc.store.database import Database
 from simsvc.store.events import append, erase_contents, last_event
 from simsvc.store.tables import EventContentRow

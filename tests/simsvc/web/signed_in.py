@@ -7,7 +7,7 @@ from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
 
-from simsvc.steps.passwords import name_key
+from simsvc.domain.accounts.passwords import name_key
 from simsvc.values import Role, User
 from simsvc.web.sessions import SEEN, SINCE, SignedIn
 

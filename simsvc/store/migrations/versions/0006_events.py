@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from simsvc.steps.chain import SALT_BYTES, canonical, content_sha256, next_event
+from simsvc.domain.audit.chain import SALT_BYTES, canonical, content_sha256, next_event
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 
 revision = "0006"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.drift import LEAST, age_stability, energy_distance, outcome_stability
+from simsvc.domain.model.drift import LEAST, age_stability, energy_distance, outcome_stability
 
 RANDOM = np.random.default_rng(7)
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.errors import NameRefused, PasswordRefused
-from simsvc.steps.passwords import (
+from simsvc.domain.accounts.passwords import (
     COMMON,
     LEAST_CHARACTERS,
     check_password,
@@ -15,6 +14,7 @@ from simsvc.steps.passwords import (
     lock_after,
     name_key,
 )
+from simsvc.errors import NameRefused, PasswordRefused
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.steps.card import Bullets, Grid, Pairs, Words, card_parts, cell, model_parts, part, title
+from simsvc.domain.model.card import Bullets, Grid, Pairs, Words, card_parts, cell, model_parts, part, title
 
 SCALARS = st.none() | st.booleans() | st.integers(-9999, 9999) | st.floats(-1e6, 1e6) | st.text(max_size=20)
 JSON = st.recursive(

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates
 from simsvc.domain.files.csv_table import DELIMITERS, Row, Table, read_table
 from simsvc.domain.files.file_names import canonical_path
 from simsvc.errors import CaseRefused, CasesUnreadable, DatesRefused, TableUnreadable
-from simsvc.steps.declared import CASE_CHARACTERS, checked_case, checked_dates
 from simsvc.values import Declaration
 
 FILE = "file"

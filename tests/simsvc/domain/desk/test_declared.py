@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.domain.estimate.combine import combine, sent_again
-from simsvc.domain.files.spreadsheet import csv_line, neutral_cell
-from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
-from simsvc.steps.deciding import checked_decision
-from simsvc.steps.declared import (
+from simsvc.domain.desk.decisions import checked_decision
+from simsvc.domain.desk.declared import (
     age_on,
     checked_case,
     checked_dates,
@@ -19,6 +16,9 @@ from simsvc.steps.declared import (
     declared_age,
     latest_today,
 )
+from simsvc.domain.estimate.combine import combine, sent_again
+from simsvc.domain.files.spreadsheet import csv_line, neutral_cell
+from simsvc.errors import CaseRefused, DatesRefused, DecisionRefused
 from simsvc.values import DecisionDraft, Declaration, Estimate, RecordedEstimate
 
 TODAY = date(2026, 3, 1)

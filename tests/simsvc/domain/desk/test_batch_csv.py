@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.desk.batch_csv import CaseRow, begins_like_cases, date_of, declared_of, read_cases
 from simsvc.errors import CasesUnreadable, DatesRefused
-from simsvc.steps.cases import CaseRow, begins_like_cases, date_of, declared_of, read_cases
 from simsvc.values import Declaration
 
 TODAY = date(2026, 11, 28)

@@ -10,8 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.errors import CheckpointRefused
-from simsvc.steps.chain import (
+from simsvc.domain.audit.chain import (
     BEGINNING,
     canonical,
     chain_fault,
@@ -21,7 +20,8 @@ from simsvc.steps.chain import (
     event_sha256,
     next_event,
 )
-from simsvc.steps.checkpoint import checkpoint_text, parse_checkpoint
+from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
+from simsvc.errors import CheckpointRefused
 from simsvc.values.events import Checkpoint, Event, EventKind, NewEvent, actor_of
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simsvc.domain.desk.declared import OLDEST_YEARS
 from simsvc.errors import DecisionRefused
-from simsvc.steps.declared import OLDEST_YEARS
 from simsvc.values import DECISION_KINDS, DecisionDraft, DecisionKind, Estimate
 
 TEXT_CHARACTERS = 2000

@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from simsvc.steps.passwords import lock_after
+from simsvc.domain.accounts.passwords import lock_after
 
 FORGOTTEN_AN_HOUR = 1.0
 """Failures of one client that are forgotten in an hour: as many as the longest wait lets it add."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simsvc.domain.accounts.tokens import checked_draft, read_token, same_secret, secret_sha256, token_text
 from simsvc.errors import TokenDraftRefused
-from simsvc.steps.tokens import checked_draft, read_token, same_secret, secret_sha256, token_text
 
 SECRET = "A" * 43
 

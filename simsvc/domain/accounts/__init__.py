@@ -1,0 +1,1 @@
+"""Who may use the service: passwords, tokens, sign-in delays and quotas."""

@@ -1,1 +1,0 @@
-"""Pure functions on numpy arrays and Pillow images: no I/O, no clock, no settings."""

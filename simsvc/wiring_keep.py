@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from simsvc.adapters.inference.bundle import Bundle, load_document
+from simsvc.adapters.inference.chosen_model import Engine, served_model
+from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.bundle import Bundle, load_document
-from simsvc.engines.chosen_model import Engine, served_model
 from simsvc.engines.embedded_journal import forget_unfinished
 from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.onnx_detector import detector_of
 from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import (
     BuildGone,

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from simsvc.engines.bundle import load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError
 from trainer import bands
 from trainer.corpus import cores

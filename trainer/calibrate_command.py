@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import FORMAT, Calibration, interval, parse_calibration
-from simsvc.engines.bundle import DOCUMENT, load_bundle
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer import conformal
 from trainer.corpus import add_source_argument, cores, parse_sources

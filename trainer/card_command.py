@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.engines.durable_files import replace_bytes, replace_text
-from simsvc.engines.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.errors import SettingsError
 from trainer import card_plots, card_sections
 from trainer.card_analysis import WITHHELD, withheld_section

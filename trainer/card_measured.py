@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsvc.engines.bundle import Bundle
+from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
 
 MEASURED = Path("work/measured")

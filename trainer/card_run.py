@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from simsvc.engines.bundle import Bundle
+from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
 from trainer.runs import BEST, RUN_SHA256
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from simsvc.engines.bundle import Bundle
+from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
 from trainer import card_sources
 from trainer import recipe as recipes

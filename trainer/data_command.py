@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsvc.engines.bundle import load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError, SourceUnknown
 from trainer.corpus import cores
 from trainer.datasets import archives, fetch, looks

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.values import Photo, RgbImage
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.export_command import BUNDLE

@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from simsvc.adapters.inference.onnx_detector import INPUT, OUTPUT
 from simsvc.domain.photo.detector_output import CHANNELS
-from simsvc.engines.onnx_detector import INPUT, OUTPUT
 from trainer.detector_weights import Layer
 
 OPSET = 20

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Photo, RgbImage

@@ -14,11 +14,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
-from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError
 from trainer.corpus import cores
 from trainer.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel, has_int8
-from simsvc.engines.openvino_model import OpenVinoModel
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel, has_int8
+from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing, SettingsError
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector

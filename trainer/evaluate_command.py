@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsvc.adapters.inference.bundle import DOCUMENT, FORMAT, GRAPH, LATER_OUTPUTS, OUTPUTS, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.domain.photo.decode import READING
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import DOCUMENT, FORMAT, GRAPH, LATER_OUTPUTS, OUTPUTS, load_bundle
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from trainer import bodies

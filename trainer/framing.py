@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import PhotoError, SettingsError, SourceEmpty
 from simsvc.values import Crop, Face
 from trainer.corpus import add_source_argument, cores, parse_sources

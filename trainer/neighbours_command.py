@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import CROP_MARGIN
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer import neighbours

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.gallery.labelled_faces import box_of
 from simsvc.domain.photo.crop import CROP_MARGIN, cut, square_px
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row

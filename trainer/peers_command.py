@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simsvc.engines.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.errors import SettingsError
 from trainer.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.corpus import cores

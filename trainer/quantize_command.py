@@ -19,11 +19,11 @@ import onnx
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
-from simsvc.engines.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
 from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer import fold_stem, quantize

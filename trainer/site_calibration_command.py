@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.calibration.fit import ReferenceFaces
 from simsvc.domain.estimate.interval import Calibration
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop

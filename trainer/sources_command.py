@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval
-from simsvc.engines.bundle import Bundle, load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError
 from trainer.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.corpus import cores

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.domain.estimate import support
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.onnx_detector import detector_of
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import FloatVector, SupportScale
 from trainer import withhold_rules, withhold_trade

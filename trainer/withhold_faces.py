@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import Bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate import support
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.crop import CROP_MARGIN, crop, cut
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.bundle import Bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
 from trainer.corpus import Corpus

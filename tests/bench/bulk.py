@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName
 from simsvc.domain.photo.crop import crop
-from simsvc.engines.bundle import load_bundle
 from simsvc.engines.gallery import THUMBNAILS
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.engines.photo_files import photo_file
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import read_source

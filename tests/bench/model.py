@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from simsvc.adapters.inference.bundle import OUTPUTS, Bundle, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import OUTPUTS, Bundle, load_bundle
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.settings import Settings
 from simsvc.values import Crop
 from tests.bench.machine import cores, peak_gflops

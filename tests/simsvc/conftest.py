@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 

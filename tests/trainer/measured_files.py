@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from simsvc.engines.bundle import load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from tests.tiny_bundle import fingerprint, make_tiny_bundle
 from trainer.held_out import short
 

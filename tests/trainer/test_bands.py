@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import LabelsUnreadable, SourceEmpty
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.engines.model_card import PLOTS
+from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from tests.simsvc.web.conftest import site

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SettingsError, SourceEmpty
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from simsvc.engines.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, whole_graph
+from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, whole_graph
 from simsvc.engines.slim_detector import library_files
 from tests.drawn_faces import draw_face
 from trainer.__main__ import main

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.domain.estimate.doubt import MEASURES, parse_doubt
-from simsvc.engines.bundle import load_bundle
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main

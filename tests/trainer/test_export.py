@@ -12,10 +12,10 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from simsvc.adapters.inference.bundle import GRAPH, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.torch_model import TorchModel
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import GRAPH, load_bundle
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.torch_model import TorchModel
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_options import session_options
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_options import session_options
 from tests.trainer.mirrored_graphs import FILTERS, Front, quantised_front
 from trainer.export_command import BUNDLE
 from trainer.fold_stem import folded, kernels_by_parity, rows_by_parity

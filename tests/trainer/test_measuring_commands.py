@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval, parse_calibration
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.ports import Detector
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_commands import elsewhere, faces

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.crop import crop, square_px
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import SourceEmpty
 from tests.drawn_faces import draw_face
 from trainer.datasets.rows import Row

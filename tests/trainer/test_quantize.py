@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from simsvc.engines.bundle import INT8_GRAPH, load_bundle
-from simsvc.engines.onnx_model import OnnxModel
+from simsvc.adapters.inference.bundle import INT8_GRAPH, load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle

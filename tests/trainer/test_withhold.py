@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate import support
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.engines.bundle import load_bundle
 from simsvc.engines.exact_index import ExactIndex
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import SourceEmpty
 from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.domain.estimate.test_interval import RAW

@@ -22,9 +22,9 @@ from PIL import Image
 from scipy.ndimage import affine_transform
 from tqdm import tqdm
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.errors import PhotoError
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.gallery import identity

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from simsvc.adapters.inference.bundle import Bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.quality import measured
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.bundle import Bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import PhotoError
 from simsvc.values import Crop, RgbImage
 from trainer.by_source import BASIC, figures, judged, mae, plain

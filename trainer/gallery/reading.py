@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceError, SettingsError
 from trainer.evaluate_command import calibration_of
 

@@ -10,13 +10,13 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
+from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.domain.calibration.corrected import SENTENCES as CALIBRATED
 from simsvc.domain.desk.batch_csv import SENTENCES as CASES
 from simsvc.domain.desk.declared import SENTENCES as DECLARED
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.contents import LEFT_OUT
 from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
-from simsvc.engines.model_card import PLOTS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
@@ -25,9 +25,9 @@ from simsvc.web.errors import SENTENCES
 
 ONLY_COMMANDS = (
     "commands",
-    "engines/chosen_model.py",
+    "adapters/inference/chosen_model.py",
     "engines/fernet_cipher.py",
-    "engines/model_shelf.py",
+    "adapters/inference/model_store.py",
     "engines/photo_files.py",
     "engines/results_",
     "engines/secret_key.py",

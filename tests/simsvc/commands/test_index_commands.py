@@ -158,7 +158,7 @@ def test_build_through_pytorch_without_pytorch_is_a_sentence(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service is installed without PyTorch; asked for it, it says how to get it."""
-    monkeypatch.setitem(sys.modules, "simsvc.engines.torch_model", None)
+    monkeypatch.setitem(sys.modules, "simsvc.adapters.inference.torch_model", None)
     assert "pip install 'simsvc[train]'" in index("build", "--engine", "torch", exit_code=1)
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.manifest import Manifest, Skipped, SourceSummary
 from simsvc.domain.photo.crop import crop
@@ -24,8 +26,6 @@ from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.current import CurrentIndex
 from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.onnx_detector import OnnxDetector
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
@@ -327,10 +327,10 @@ def test_the_detector_decides_what_is_embedded(builder: Builder, labelled_folder
 _KILLED = """
 import sys
 from pathlib import Path
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
-from simsvc.engines.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 root, bundle, photos = map(Path, sys.argv[1:])

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.bundle import load_bundle
 from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import photos_of_one_age, read_source
 from simsvc.flows.build_index import BuildRequest, build

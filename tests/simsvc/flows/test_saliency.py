@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.saliency import SHOWN_PX, overlay, saliency
 from simsvc.domain.photo.encode import from_png, to_png
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import ModelChanged
 from simsvc.flows.saliency import BATCH, check_same_model, saliency_png
 from simsvc.values import Crop, Estimate, RecordedEstimate

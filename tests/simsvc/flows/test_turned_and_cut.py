@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.flags import FEW_REFERENCE_FACES
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_detector import detector_of
-from simsvc.engines.onnx_model import OnnxModel
 from simsvc.errors import FaceNotFound
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.settings import PACKAGE_DIR

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import update
 
-from simsvc.engines.model_card import PNG_SIGNATURE
+from simsvc.adapters.inference.model_card import PNG_SIGNATURE
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow

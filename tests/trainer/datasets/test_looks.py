@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.engines.bundle import load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.datasets.audit_plot import draw_looks

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.engines.onnx_detector import OnnxDetector
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from trainer.gallery import identity

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.photo.quality import LIMITS, crops_for, measure, measured, pose, quality_flags, sharpness
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.values import Face, Photo, Quality
 from tests.drawn_faces import draw_face
 

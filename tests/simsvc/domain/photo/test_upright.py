@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import AS_STORED, IN_SRGB, decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import measure
 from simsvc.domain.photo.upright import Upright, looked_at, turned, upright
-from simsvc.engines.onnx_detector import OnnxDetector
 from simsvc.values import Face, Levels, Photo
 from tests.drawn_faces import draw_face
 

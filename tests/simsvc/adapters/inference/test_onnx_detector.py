@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, OnnxDetector, detector_of
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.bundle import load_bundle
 from simsvc.engines.durable_files import fingerprint
-from simsvc.engines.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, OnnxDetector, detector_of
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo
@@ -22,7 +22,7 @@ from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
 GALLERY = DETECTOR_DIR.parent / "gallery"
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[5] / "shared" / "data"
 
 
 def photo_of(rgb: np.ndarray) -> Photo:

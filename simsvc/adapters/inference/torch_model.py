@@ -16,9 +16,9 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsvc.adapters.inference.bundle import LATER_OUTPUTS, Bundle, BundledModel, checked
+from simsvc.adapters.inference.torch_operators import OPERATORS
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import LATER_OUTPUTS, Bundle, BundledModel, checked
-from simsvc.engines.torch_operators import OPERATORS
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop, Prediction
 

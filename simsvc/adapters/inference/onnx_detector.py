@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simsvc.adapters.inference.bundle import Bundle
+from simsvc.adapters.inference.onnx_options import session_options
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
-from simsvc.engines.bundle import Bundle
 from simsvc.engines.durable_files import difference
-from simsvc.engines.onnx_options import session_options
 from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 
-DETECTOR_DIR = Path(__file__).resolve().parents[1] / "bundle" / "detector"
+DETECTOR_DIR = Path(__file__).resolve().parents[2] / "bundle" / "detector"
 """Where the shipped one lies; `python -m trainer detector-export` writes it."""
 DOCUMENT, GRAPH = "manifest.json", "detector.onnx"
 INPUT, OUTPUT = "rgb", "maps"

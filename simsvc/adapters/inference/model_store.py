@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from simsvc.engines.bundle import DOCUMENT, Bundle, load_bundle, load_document
+from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle, load_document
 from simsvc.engines.durable_files import sync
 from simsvc.engines.permissions import reading_bundle
 from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.model_card import PLOTS, PNG_SIGNATURE, plots, read_card, read_plot
+from simsvc.adapters.inference.model_card import PLOTS, PNG_SIGNATURE, plots, read_card, read_plot
 from simsvc.errors import BundleDamaged, PlotNotFound
 
 

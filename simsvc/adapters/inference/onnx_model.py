@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from simsvc.adapters.inference.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
+from simsvc.adapters.inference.onnx_options import session_options
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
-from simsvc.engines.onnx_options import session_options
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop, Prediction
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from simsvc.adapters.inference.bundle import Bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.domain.gallery.manifest import EngineName
-from simsvc.engines.bundle import Bundle
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 
@@ -39,7 +39,7 @@ def building_model(bundle: Bundle, engine: EngineName, threads: int, callers: in
     if engine != "torch":
         return served_model(bundle, "openvino" if engine == "openvino" else "onnxruntime", threads, callers)
     try:
-        from simsvc.engines.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
+        from simsvc.adapters.inference.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
     except ImportError:
         raise EngineMissing(
             "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "

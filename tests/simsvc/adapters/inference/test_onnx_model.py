@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel, has_int8
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel, has_int8
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simsvc.engines.bundle import checked, load_bundle
+from simsvc.adapters.inference.bundle import checked, load_bundle
 from simsvc.errors import BundleDamaged, BundleMissing
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simsvc.adapters.inference.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
+from simsvc.adapters.inference.onnx_model import Precision, has_int8
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.engines.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
-from simsvc.engines.onnx_model import Precision, has_int8
 from simsvc.errors import BundleDamaged, EngineMissing
 from simsvc.values import Crop, Prediction
 

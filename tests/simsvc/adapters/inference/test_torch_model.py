@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.onnx_model import OnnxModel
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
@@ -22,8 +22,8 @@ from tests.tiny_bundle import make_tiny_bundle
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
 
-from simsvc.engines.torch_model import TorchModel  # noqa: E402 - imports torch, which may be missing
-from simsvc.engines.torch_operators import OPERATORS  # noqa: E402 - as above
+from simsvc.adapters.inference.torch_model import TorchModel  # noqa: E402 - imports torch, which may be missing
+from simsvc.adapters.inference.torch_operators import OPERATORS  # noqa: E402 - as above
 
 
 class SmallAgeModel(torch.nn.Module):  # type: ignore[misc,name-defined] # torch is imported above, or the file skipped

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.engines.bundle import load_bundle
-from simsvc.engines.chosen_model import building_model, served_model
-from simsvc.engines.onnx_model import OnnxModel
-from simsvc.engines.openvino_model import OpenVinoModel
+from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.chosen_model import building_model, served_model
+from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import BundleDamaged, EngineMissing
 from simsvc.values import Crop, Prediction
 from tests.drawn_faces import draw_face

@@ -1,0 +1,1 @@
+"""Models and detectors: bundles and the engines that run them."""

@@ -14,6 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import building_model, served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
@@ -24,17 +28,13 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.argon2_hasher import Argon2Hasher
-from simsvc.engines.current import CurrentIndex
 from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
-from simsvc.engines.live_index import LiveGallery
 from simsvc.engines.meters import note_estimate
 from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
-from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.embedding_cache import forget_unfinished
+from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import Bundle, load_document
 from simsvc.adapters.inference.chosen_model import Engine, served_model
 from simsvc.adapters.inference.onnx_detector import detector_of
@@ -14,10 +18,6 @@ from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.manifest import manifest_sha256
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.embedded_journal import forget_unfinished
-from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import (
     BuildGone,
     BuildNotFound,

@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from simsvc.engines.shelf import IndexShelf
+from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings

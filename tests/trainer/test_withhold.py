@@ -17,10 +17,10 @@ from simsvc.domain.photo import quality
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.engines.exact_index import ExactIndex
 from simsvc.errors import SourceEmpty
 from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.domain.estimate.test_interval import RAW
+from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_bands import banded
 from tests.trainer.test_commands import elsewhere

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import render_template, request
 from flask_babel import gettext
 
+from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
 from simsvc.domain.desk.declared import compare, declared_age
-from simsvc.engines.live_index import LiveGallery
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from simsvc.adapters.index.annoy_forest import cosines_of, grow, load_forest
+from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.nearest import unit
 from simsvc.domain.gallery.recall import Questions, questions
-from simsvc.engines.annoy_forest import cosines_of, grow, load_forest
-from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.settings import load_settings
 from simsvc.wiring import open_shelf
 from tests.bench.index import plots, table

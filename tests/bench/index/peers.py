@@ -15,9 +15,9 @@ import annoy
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.index.annoy_forest import grow, load_forest
 from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.search_effort import CANDIDATES, search_k_for
-from simsvc.engines.annoy_forest import grow, load_forest
 from tests.bench.index.vectors import Vectors
 
 CORES = len(os.sched_getaffinity(0))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.values import FaceFilter, LabelledFace
 from tests.bench.index.one import status_mb
 from tests.bench.index.vectors import K

@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.engines import annoy_forest, shelf
-from simsvc.engines.current import CurrentIndex
+from simsvc.adapters.index import annoy_forest
+from simsvc.adapters.index import build_store as shelf
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.current import CurrentIndex
 from simsvc.engines.memory import available_memory_bytes
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import IndexEngineUnfit, IndexTooLarge, IndexUnwritable
-from tests.simsvc.engines.test_search import MODEL, clustered, shelve
+from tests.simsvc.adapters.index.test_search import MODEL, clustered, shelve
 
 BEYOND = """
 import resource, sys
 from pathlib import Path
-from simsvc.engines.annoy_forest import load_forest
-from simsvc.engines.mapping import mapping
+from simsvc.adapters.index.annoy_forest import load_forest
+from simsvc.adapters.index.mapping import mapping
 from simsvc.errors import IndexTooLarge
 folder = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))

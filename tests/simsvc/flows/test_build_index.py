@@ -16,6 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.support import measure
@@ -23,10 +27,6 @@ from simsvc.domain.gallery.manifest import Manifest, Skipped, SourceSummary
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.current import CurrentIndex
-from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
@@ -329,7 +329,7 @@ import sys
 from pathlib import Path
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.engines.shelf import IndexShelf
+from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build

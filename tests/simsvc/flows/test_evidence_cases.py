@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.rules import parse_rules
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.engines.sources import photos_of_one_age, read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import Corridor, answered

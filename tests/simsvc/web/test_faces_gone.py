@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.engines.gallery import OFFSETS, THUMBNAILS
-from simsvc.engines.shelf import IndexShelf
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings

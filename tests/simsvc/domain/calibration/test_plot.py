@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from simsvc.adapters.index.calibration_picture import picture
 from simsvc.domain.calibration.plot import MOST_POINTS, calibration_plot
-from simsvc.engines.calibration_picture import picture
 
 
 def test_estimates_stand_over_their_ages() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simsvc.domain.gallery.recall import K, Questions, Search, questions, recall
-from simsvc.engines.exact_index import ExactIndex
 from simsvc.values import FloatVector, LabelledFace
+from tests.simsvc.exact_index import ExactIndex
 
 COUNT = 50
 

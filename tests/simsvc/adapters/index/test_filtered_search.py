@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simsvc.adapters.index.annoy_index import EVERY_LEAF, AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
-from simsvc.engines.annoy_index import EVERY_LEAF, AnnoyIndex
-from simsvc.engines.exact_index import ExactIndex
-from simsvc.engines.live_index import LiveIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.values import FaceFilter, LabelledFace, Neighbour
-from tests.simsvc.engines.test_search import MODEL, Vectors, clustered
+from tests.simsvc.adapters.index.test_search import MODEL, Vectors, clustered
+from tests.simsvc.exact_index import ExactIndex
 
 COUNT, DIMS, K = 6_000, 16, 10
 SOURCES = ("common", "common", "common", "common", "common", "common", "common", "common", "common", "rare")

@@ -11,14 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.domain.gallery.labelled_faces import SeenFace
-from simsvc.domain.gallery.manifest import Manifest
-from simsvc.domain.gallery.near_duplicates import ALONE
-from simsvc.domain.gallery.nearest import distances
-from simsvc.domain.gallery.search_effort import search_k_for
-from simsvc.engines import manifest as manifests
-from simsvc.engines.annoy_forest import load_forest, rows_of
-from simsvc.engines.face_columns import (
+from simsvc.adapters.index import manifest as manifests
+from simsvc.adapters.index.annoy_forest import load_forest, rows_of
+from simsvc.adapters.index.face_columns import (
     COPIES,
     ESTIMATES,
     FaceColumns,
@@ -26,8 +21,13 @@ from simsvc.engines.face_columns import (
     read_estimates,
     read_persons,
 )
-from simsvc.engines.gallery import Gallery
-from simsvc.engines.mapping import mapping
+from simsvc.adapters.index.gallery import Gallery
+from simsvc.adapters.index.mapping import mapping
+from simsvc.domain.gallery.labelled_faces import SeenFace
+from simsvc.domain.gallery.manifest import Manifest
+from simsvc.domain.gallery.near_duplicates import ALONE
+from simsvc.domain.gallery.nearest import distances
+from simsvc.domain.gallery.search_effort import search_k_for
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale

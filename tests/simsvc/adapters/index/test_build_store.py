@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.current import CurrentIndex, read_current, write_current
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
-from simsvc.engines.current import CurrentIndex, read_current, write_current
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import (
     BuildNotFound,
     BuildRunning,

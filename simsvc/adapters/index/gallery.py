@@ -13,8 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from simsvc.engines.face_columns import read_columns, write_columns
-from simsvc.engines.mapping import mapping
+from simsvc.adapters.index.face_columns import read_columns, write_columns
+from simsvc.adapters.index.mapping import mapping
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace

@@ -8,11 +8,11 @@ import os
 import threading
 from pathlib import Path
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.face_journal import FaceJournal
+from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.manifest import split_label
-from simsvc.engines.annoy_index import AnnoyIndex
 from simsvc.engines.durable_files import replace_text
-from simsvc.engines.face_journal import FaceJournal
-from simsvc.engines.live_index import LiveIndex
 from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
 

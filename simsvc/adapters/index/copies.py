@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import annoy
 
+from simsvc.adapters.index.gallery import Gallery
 from simsvc.domain.gallery.near_duplicates import joined
 from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
-from simsvc.engines.gallery import Gallery
 
 NEAREST = 9
 """Faces looked at for each: itself and eight. Copies lie among the nearest, and chains of them are joined."""

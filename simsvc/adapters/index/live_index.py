@@ -10,13 +10,13 @@ from itertools import islice
 import annoy
 import numpy as np
 
+from simsvc.adapters.index.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
+from simsvc.adapters.index.gallery import Gallery
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.calibration.site_calibration import correct
 from simsvc.domain.gallery.face_changes import FaceChanges, LiveFace
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.manifest import METRIC
-from simsvc.engines.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
-from simsvc.engines.gallery import Gallery
 from simsvc.errors import FaceNotFound, IndexModelMismatch
 from simsvc.values import (
     EVERY_FACE,

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsvc.adapters.index import annoy_forest, annoy_index
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.domain.gallery.recall import questions, recall
 from simsvc.domain.gallery.search_effort import CANDIDATES, MARGIN, TARGET, TREES
-from simsvc.engines import annoy_forest, annoy_index
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.exact_index import ExactIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import FaceNotFound, IndexDamaged, IndexModelMismatch
 from simsvc.values import LabelledFace
+from tests.simsvc.exact_index import ExactIndex
 
 Vectors = NDArray[np.float32]
 MODEL = "ab" * 32

@@ -11,6 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.face_journal import FILE, FaceJournal
+from simsvc.adapters.index.live_index import FreshSegment, LiveGallery, LiveIndex
 from simsvc.domain.gallery.face_changes import (
     ChangeSet,
     FaceChanges,
@@ -20,14 +25,9 @@ from simsvc.domain.gallery.face_changes import (
     to_line,
 )
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
-from simsvc.engines.annoy_index import AnnoyIndex
-from simsvc.engines.current import CurrentIndex
-from simsvc.engines.exact_index import ExactIndex
-from simsvc.engines.face_journal import FILE, FaceJournal
-from simsvc.engines.live_index import FreshSegment, LiveGallery, LiveIndex
-from simsvc.engines.shelf import IndexShelf
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace
+from tests.simsvc.exact_index import ExactIndex
 
 Vectors = NDArray[np.float32]
 MODEL = "ab" * 32

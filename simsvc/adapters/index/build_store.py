@@ -21,6 +21,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.index import annoy_forest, annoy_index
+from simsvc.adapters.index import manifest as manifests
+from simsvc.adapters.index.build_lock import alone
+from simsvc.adapters.index.copies import find_copies
+from simsvc.adapters.index.current import read_current, write_current
+from simsvc.adapters.index.embedding_cache import FILE, EmbeddedJournal
+from simsvc.adapters.index.face_columns import (
+    ESTIMATES,
+    read_estimates,
+    write_copies,
+    write_estimates,
+    write_persons,
+)
+from simsvc.adapters.index.face_journal import FaceJournal
+from simsvc.adapters.index.gallery import Gallery, GalleryWriter
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
@@ -28,22 +43,7 @@ from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
 from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
-from simsvc.engines import annoy_forest, annoy_index
-from simsvc.engines import manifest as manifests
-from simsvc.engines.copies import find_copies
-from simsvc.engines.current import read_current, write_current
 from simsvc.engines.durable_files import sync
-from simsvc.engines.embedded_journal import FILE, EmbeddedJournal
-from simsvc.engines.face_columns import (
-    ESTIMATES,
-    read_estimates,
-    write_copies,
-    write_estimates,
-    write_persons,
-)
-from simsvc.engines.face_journal import FaceJournal
-from simsvc.engines.gallery import Gallery, GalleryWriter
-from simsvc.engines.one_builder import alone
 from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.values import FloatVector, LabelledFace, SupportScale

@@ -23,6 +23,8 @@ from simsvc.adapters.inference.chosen_model import building_model, served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelShelf
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import EngineName, Manifest
@@ -32,10 +34,8 @@ from simsvc.engines.argon2_hasher import Argon2Hasher
 from simsvc.engines.fernet_cipher import FernetCipher
 from simsvc.engines.huey_queue import BatchQueue
 from simsvc.engines.meters import note_estimate
-from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.engines.private_files import PrivatePlaces, sqlite_files
 from simsvc.engines.secret_key import kept_secret_key
-from simsvc.engines.waiting_room import WaitingRoom
 from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from simsvc.adapters.photos.photo_decoder import PhotoDecoder
+from simsvc.adapters.photos.photo_files import read_photo
 from simsvc.engines.in_flight import InFlight
-from simsvc.engines.photo_decoder import PhotoDecoder
-from simsvc.engines.photo_files import read_photo
 from simsvc.engines.results_file import check_kind, write_results
 from simsvc.engines.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.adapters.index.build_store import IndexShelf
-from simsvc.engines.sources import read_source
+from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
 from simsvc.store import migrate

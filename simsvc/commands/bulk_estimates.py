@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from tqdm import tqdm
 
-from simsvc.engines.photo_files import Listing, list_photos
+from simsvc.adapters.photos.photo_files import Listing, list_photos
 from simsvc.errors import SimsvcError
 from simsvc.wiring_bulk import bulk_into
 

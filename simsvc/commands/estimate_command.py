@@ -12,9 +12,9 @@ from flask import current_app
 from flask.cli import with_appcontext
 from tqdm import tqdm
 
+from simsvc.adapters.photos.photo_files import read_photo, shown_name
 from simsvc.commands.bulk_estimates import estimate_all
 from simsvc.domain.estimate.serialize import describe, describe_unrecorded
-from simsvc.engines.photo_files import read_photo, shown_name
 from simsvc.errors import SimsvcError
 from simsvc.flows.estimate import Corridor, estimate
 from simsvc.values import Estimate

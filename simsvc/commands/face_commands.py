@@ -12,9 +12,9 @@ from flask import current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
+from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.commands.sentences import sentences
 from simsvc.domain.gallery.labelled_faces import LabelledSource
-from simsvc.engines.sources import photos_of_one_age, read_source
 from simsvc.flows.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND
 from simsvc.wiring import index_services

@@ -12,7 +12,7 @@ from limits import parse
 from limits.errors import ConfigurationError
 from limits.storage import MemoryStorage
 
-from simsvc.engines.zip_archive import files_stated
+from simsvc.adapters.photos.zip_archive import files_stated
 from simsvc.errors import SettingsError
 from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.current import visitor

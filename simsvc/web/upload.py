@@ -10,7 +10,7 @@ from flask import Flask, Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
-from simsvc.engines.upload_spool import UploadSpool
+from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 
 FIELD = "photo"

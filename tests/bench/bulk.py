@@ -17,11 +17,11 @@ from simsvc.adapters.index.gallery import THUMBNAILS
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.inference.openvino_model import OpenVinoModel
+from simsvc.adapters.photos.photo_files import photo_file
+from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName
 from simsvc.domain.photo.crop import crop
-from simsvc.engines.photo_files import photo_file
-from simsvc.engines.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from simsvc.engines.sources import read_source
+from simsvc.adapters.photos.sources import read_source
 from simsvc.errors import BuildNotFound, BundleMissing, IndexMissing
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from simsvc.adapters.photos.named_files import Named, find_named
 from simsvc.domain.gallery.labels import LabelRow, read_label_table
-from simsvc.engines.named_files import Named, find_named
 from simsvc.errors import LabelsUnreadable
 from trainer.datasets.rows import Row, SourceListing
 from trainer.datasets.text_file import read_bytes

@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
-from simsvc.engines import photo_files
+from simsvc.adapters.photos import photo_files
 from simsvc.engines.results_journal import ResultsJournal
 from simsvc.flows import bulk, estimate
 from simsvc.settings import Settings

@@ -22,12 +22,12 @@ from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.manifest import Manifest, Skipped, SourceSummary
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
-from simsvc.engines.sources import read_source
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
 from simsvc.flows import build_index
 from simsvc.flows.build_index import BuildRequest, build
@@ -331,7 +331,7 @@ from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
-from simsvc.engines.sources import read_source
+from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 root, bundle, photos = map(Path, sys.argv[1:])
 model = OnnxModel(load_bundle(bundle))

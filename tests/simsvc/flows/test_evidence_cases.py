@@ -18,8 +18,8 @@ from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
-from simsvc.engines.sources import photos_of_one_age, read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.flows.live_faces import LiveFaces

@@ -15,7 +15,7 @@ from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.web.turns import Turns, register
 from tests.handmade_zips import named_nine_times
-from tests.simsvc.engines.test_zip_archive import CASES, zipped
+from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_batches import judge_all, send, sent, waiting_files
 from tests.small_site import drawn_photo

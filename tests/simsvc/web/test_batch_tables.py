@@ -20,7 +20,7 @@ from simsvc.web import create_app
 from simsvc.wiring import Services
 from simsvc.wiring_keep import eraser
 from tests.handmade_zips import UTF8, Made, made_zip
-from tests.simsvc.engines.test_zip_archive import CASES, zipped
+from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
 from tests.simsvc.web.test_batches import judge_all, send, sent, table
 from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo

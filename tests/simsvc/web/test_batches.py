@@ -18,7 +18,7 @@ from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring import Services
 from tests.handmade_zips import named_nine_times
-from tests.simsvc.engines.test_zip_archive import zipped
+from tests.simsvc.adapters.photos.test_zip_archive import zipped
 from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
-from simsvc.engines.sources import read_source
+from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app

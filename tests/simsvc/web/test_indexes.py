@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc.engines.sources import read_source
+from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app

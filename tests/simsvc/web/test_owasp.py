@@ -1,7 +1,7 @@
 """The basics of the OWASP Top Ten that belong to no single page; the others stand with their pages.
 
 Session fixation, open redirects, cookie flags: test_sessions. Brute force and rates: test_accounts_pages.
-Roles: test_access. Headers: test_errors. Archives: tests/simsvc/engines/test_zip_archive.py and test_batches.
+Roles: test_access. Headers: test_errors. Archives: tests/simsvc/adapters/photos/test_zip_archive.py and test_batches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.web.api.scopes import SCOPES_OF
-from tests.simsvc.engines.test_zip_archive import zipped
+from tests.simsvc.adapters.photos.test_zip_archive import zipped
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_access import OPEN, ROUTES
 from tests.small_site import drawn_photo

@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from simsvc import commands
+from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
-from simsvc.engines.sources import read_source
 from simsvc.errors import IndexModelMismatch
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import estimate

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.named_files import Named, find_named
+from simsvc.adapters.photos.named_files import Named, find_named
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.waiting_room import WaitingRoom
+from simsvc.adapters.photos.batch_spool import WaitingRoom
 from simsvc.errors import BatchUnwritable, DiskReserve
 
 ID = "0123456789abcdef" * 2
@@ -100,7 +100,7 @@ def test_an_upload_that_still_runs_is_not_swept(tmp_path: Path) -> None:
     """However long it takes; one whose process was killed is."""
     room = WaitingRoom(tmp_path)
     code = (
-        "import pathlib, sys, time; from simsvc.engines.waiting_room import WaitingRoom\n"
+        "import pathlib, sys, time; from simsvc.adapters.photos.batch_spool import WaitingRoom\n"
         f"room = WaitingRoom(pathlib.Path({str(tmp_path)!r}))\n"
         f"with room.filling({ID!r}):\n"
         f"    room.put({ID!r}, 0, b'x'); print('held', flush=True); time.sleep(60)\n"

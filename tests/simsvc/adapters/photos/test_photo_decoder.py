@@ -20,12 +20,12 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-import simsvc.engines.photo_decoder as module
+import simsvc.adapters.photos.photo_decoder as module
+from simsvc.adapters.photos.decode_helper import CPU_S
+from simsvc.adapters.photos.framed import receive, send
+from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.files import decode_cost
 from simsvc.domain.photo.decode import decode, decode_picture
-from simsvc.engines.decode_helper import CPU_S
-from simsvc.engines.framed import receive, send
-from simsvc.engines.photo_decoder import PhotoDecoder
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
 from simsvc.values import DecodeRequest
 from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
@@ -117,7 +117,7 @@ def test_the_helper_imports_little(decoder: PhotoDecoder) -> None:
     decode(saved(waves(), "WEBP"), decoder=decoder)
     maps = Path(f"/proc/{pid_of(decoder)}/maps").read_text()
     assert "onnxruntime" not in maps
-    program = "import sys, simsvc.engines.decode_helper; print(*sys.modules)"
+    program = "import sys, simsvc.adapters.photos.decode_helper; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"onnxruntime", "torch", "flask", "sqlalchemy", "annoy"} & set(loaded.stdout.split())
 
@@ -170,10 +170,10 @@ BOMBS = {
 def test_no_photo_takes_more_than_its_limits(name: str) -> None:
     """Read or refused, a photo takes less than 2 s of processor time and 500 MB in a process of its own."""
     program = (
-        "import sys, resource; from simsvc.engines.photo_decoder import PhotoDecoder;"
+        "import sys, resource; from simsvc.adapters.photos.photo_decoder import PhotoDecoder;"
         "from simsvc.domain.photo.decode import decode; from simsvc.errors import PhotoError\n"
         "data, by = sys.stdin.buffer.read(), PhotoDecoder()\n"
-        "import simsvc.engines.photo_decoder as m\n"
+        "import simsvc.adapters.photos.photo_decoder as m\n"
         "before = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])\n"
         "try: said = decode(data, decoder=by).format\n"
         "except PhotoError as error: said = error.code\n"
@@ -282,7 +282,7 @@ def test_several_helpers_work_at_once() -> None:
 def test_a_helper_ends_with_its_process() -> None:
     """Also where that is killed, so that nothing stays behind."""
     program = (
-        "import os, signal, sys; from simsvc.engines.photo_decoder import PhotoDecoder;"
+        "import os, signal, sys; from simsvc.adapters.photos.photo_decoder import PhotoDecoder;"
         "from simsvc.domain.photo.decode import decode\n"
         "by = PhotoDecoder(); decode(sys.stdin.buffer.read(), decoder=by)\n"
         "print(by.helpers[0].pid, flush=True)\n"

@@ -1,4 +1,4 @@
-"""The process that decodes what may be costly: `python -m simsvc.engines.decode_helper SOCKET`.
+"""The process that decodes what may be costly: `python -m simsvc.adapters.photos.decode_helper SOCKET`.
 
 It is told one photo after another, each under a limit of its own on processor time, and all under one on
 memory. It imports neither Flask nor ONNX Runtime, so that it starts quickly and its memory is the photo's.
@@ -17,8 +17,8 @@ from typing import Any
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from simsvc.adapters.photos.framed import receive, send
 from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.engines.framed import receive, send
 from simsvc.errors import PhotoError
 from simsvc.values import DecodeRequest
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.engines.zip_archive import PhotoZip, files_stated, is_zip
+from simsvc.adapters.photos.zip_archive import PhotoZip, files_stated, is_zip
 from simsvc.errors import (
     ArchiveBomb,
     ArchiveDamaged,
@@ -25,7 +25,7 @@ from simsvc.errors import (
 )
 from tests.handmade_zips import DEFLATED, UTF8, Made, made_zip, named_nine_times, quoted
 
-CASES = Path(__file__).resolve().parents[3].parent / "shared" / "cases"
+CASES = Path(__file__).resolve().parents[4].parent / "shared" / "cases"
 JPEG = b"\xff\xd8\xff"
 
 

@@ -25,9 +25,9 @@ from PIL import Image
 
 import simsvc
 from simsvc import errors
+from simsvc.adapters.photos.framed import receive, send
 from simsvc.domain.files.decode_cost import is_cheap
 from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.engines.framed import receive, send
 from simsvc.errors import DecoderMissing, PhotoError
 from simsvc.values import Decoded, DecodeRequest
 
@@ -111,7 +111,13 @@ class _Helper:
         """
         mine, other = socket.socketpair()
         with other:
-            command = [sys.executable, "-P", "-m", "simsvc.engines.decode_helper", str(other.fileno())]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "simsvc.adapters.photos.decode_helper",
+                str(other.fileno()),
+            ]
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
                     command,
@@ -193,7 +199,7 @@ def _missing() -> DecoderMissing:
 def _path() -> str:
     """Return where the helper finds this very package."""
     given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(Path(simsvc.__file__).parents[1]), *([given] if given else [])])
+    return os.pathsep.join([str(Path(simsvc.__file__).parents[2]), *([given] if given else [])])
 
 
 def _asked(request: DecodeRequest) -> dict[str, int | None]:

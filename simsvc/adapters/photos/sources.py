@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from simsvc.adapters.photos.named_files import Named, find_named
+from simsvc.adapters.photos.photo_files import shown_name, why_left_out
 from simsvc.domain.files.file_names import UNWANTED, unwanted
 from simsvc.domain.files.left_out import LeftOut
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
@@ -18,8 +20,6 @@ from simsvc.domain.gallery.labels import (
     read_label_table,
 )
 from simsvc.domain.gallery.manifest import NAME_PATTERN, Skipped
-from simsvc.engines.named_files import Named, find_named
-from simsvc.engines.photo_files import shown_name, why_left_out
 from simsvc.errors import FacesRefused, LabelsUnreadable, SourceEmpty, SourceUnknown
 
 LABELS = "labels.csv"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.upload_spool import UploadSpool
+from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.errors import BatchUnwritable, DiskReserve
 
 

@@ -6,15 +6,15 @@ from unicodedata import normalize
 
 import pytest
 
+from simsvc.adapters.photos.sources import SOURCES, photos_of_one_age, read_source
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import Skipped
-from simsvc.engines.sources import SOURCES, photos_of_one_age, read_source
 from simsvc.errors import LabelsUnreadable, SourceEmpty, SourceError, SourceUnknown
 from tests.drawn_faces import draw_face
 
 NormalForm = Literal["NFC", "NFD"]
-CASES = Path(__file__).parents[4] / "shared" / "cases"
-UTKFACE = Path(__file__).parents[4] / "shared" / "data" / "utkface"
+CASES = Path(__file__).parents[5] / "shared" / "cases"
+UTKFACE = Path(__file__).parents[5] / "shared" / "data" / "utkface"
 
 
 def touch(folder: Path, *names: str) -> Path:

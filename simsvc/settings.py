@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from simsvc.adapters.inference.chosen_model import ENGINES, Engine
+from simsvc.adapters.ops.logs import FORMS, Form
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
-from simsvc.engines.logs import FORMS, Form
 from simsvc.errors import SettingsError
 from simsvc.store.database import POOL_SIZE, STATEMENT_TIMEOUT_MS, without_password
 

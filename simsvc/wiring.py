@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
+from simsvc.adapters.crypto.fernet_cipher import FernetCipher
+from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.current import CurrentIndex
@@ -23,6 +26,9 @@ from simsvc.adapters.inference.chosen_model import building_model, served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelShelf
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.ops.batch_queue import BatchQueue
+from simsvc.adapters.ops.metrics import note_estimate
+from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import WaitingRoom
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
@@ -30,12 +36,6 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.engines.argon2_hasher import Argon2Hasher
-from simsvc.engines.fernet_cipher import FernetCipher
-from simsvc.engines.huey_queue import BatchQueue
-from simsvc.engines.meters import note_estimate
-from simsvc.engines.private_files import PrivatePlaces, sqlite_files
-from simsvc.engines.secret_key import kept_secret_key
 from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches

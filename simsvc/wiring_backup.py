@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from simsvc.engines import backup
-from simsvc.engines.backup import Places
-from simsvc.engines.durable_files import fingerprint
+from simsvc.adapters.ops import backup
+from simsvc.adapters.ops.atomic_files import fingerprint
+from simsvc.adapters.ops.backup import Places
 from simsvc.errors import BackupRefused
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.adapters.photos.photo_files import read_photo
-from simsvc.engines.in_flight import InFlight
-from simsvc.engines.results_file import check_kind, write_results
-from simsvc.engines.results_journal import ResultsJournal
+from simsvc.adapters.results.in_flight import InFlight
+from simsvc.adapters.results.results_file import check_kind, write_results
+from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
 from simsvc.flows.estimate import Corridor

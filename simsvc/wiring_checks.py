@@ -9,7 +9,7 @@ from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.onnx_detector import whole_graph
-from simsvc.engines.disk import least_free_bytes, open_to_others, unwritable
+from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
 from simsvc.flows.estimate import check_prior
 from simsvc.flows.look_over import look_over

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.interval import FORMAT, Calibration, interval, parse_calibration
-from simsvc.engines.durable_files import replace_text
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer import conformal
 from trainer.corpus import add_source_argument, cores, parse_sources

@@ -9,7 +9,7 @@ from typing import Any
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.model_card import DOCUMENT, PLOTS, read_card
-from simsvc.engines.durable_files import replace_bytes, replace_text
+from simsvc.adapters.ops.atomic_files import replace_bytes, replace_text
 from simsvc.errors import SettingsError
 from trainer import card_plots, card_sections
 from trainer.card_analysis import WITHHELD, withheld_section

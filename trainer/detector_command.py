@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
-from simsvc.engines.durable_files import replace_text
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, FORMAT, GRAPH, whole_graph
-from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
+from simsvc.adapters.ops.atomic_files import fingerprint, replace_bytes, replace_text
 from simsvc.engines.slim_detector import library_files
 from simsvc.errors import EngineMissing
 from trainer.detector_graph import detector_graph

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
-from simsvc.engines.durable_files import replace_text
 from simsvc.errors import SettingsError
 from trainer.corpus import cores
 from trainer.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored

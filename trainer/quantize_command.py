@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from simsvc.adapters.inference.bundle import DOCUMENT, INT8_GRAPH, Bundle, load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.ops.atomic_files import fingerprint, replace_bytes, replace_text
 from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
-from simsvc.engines.durable_files import fingerprint, replace_bytes, replace_text
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer import fold_stem, quantize

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simsvc.engines.durable_files import replace_text
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
 from trainer.recipe import Recipe
 

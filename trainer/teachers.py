@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from simsvc.engines.durable_files import replace_text
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
 from trainer import augment, bodies, export, faceres
 from trainer.ensemble import Ensemble

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate import support
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.durable_files import replace_text
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import FloatVector, SupportScale
 from trainer import withhold_rules, withhold_trade

@@ -1,1 +1,1 @@
-"""Adapters."""
+"""The outside world behind the ports; each module owns one library."""

@@ -6,8 +6,8 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.engines.huey_queue import end_with_parent
-from simsvc.engines.logs import configure
+from simsvc.adapters.ops.batch_queue import end_with_parent
+from simsvc.adapters.ops.logs import configure
 from simsvc.errors import SimsvcError
 from simsvc.wiring import Services
 

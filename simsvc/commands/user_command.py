@@ -9,7 +9,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.engines.address import address_for_links
+from simsvc.adapters.ops.address import address_for_links
 from simsvc.errors import SimsvcError
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User

@@ -14,10 +14,10 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
+from simsvc.adapters.ops.private_files import keep_private
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
-from simsvc.engines.private_files import keep_private
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.web import (

@@ -15,9 +15,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from simsvc.engines import logs
-from simsvc.engines.address import forget_address, leave_address, local_url, public_base, url_of
-from simsvc.engines.private_files import keep_private
+from simsvc.adapters.ops import logs
+from simsvc.adapters.ops.address import forget_address, leave_address, local_url, public_base, url_of
+from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.turns import AT_ONCE, THREADS

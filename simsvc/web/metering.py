@@ -7,7 +7,7 @@ import time
 
 from flask import Blueprint, Flask, Response, g, request
 
-from simsvc.engines.meters import CONTENT_TYPE, exposition, note_request
+from simsvc.adapters.ops.metrics import CONTENT_TYPE, exposition, note_request
 from simsvc.errors import SimsvcError
 from simsvc.web.api.scopes import AUDIT, require
 from simsvc.web.current import services

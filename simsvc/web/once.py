@@ -19,7 +19,7 @@ from typing import IO
 
 from flask import Flask, request
 
-from simsvc.engines.fernet_cipher import FernetCipher
+from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.errors import KeyTaken, PhotoLocked
 from simsvc.web.current import person, services
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request, url_for
 
-from simsvc.engines.address import address_for_links
+from simsvc.adapters.ops.address import address_for_links
 from simsvc.web.current import services
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.photo.crop import cut, square_px
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.upright import looked_at
-from simsvc.engines.durable_files import replace_text
 from simsvc.errors import PhotoError
 from simsvc.values import Photo, RgbImage
 from trainer.datasets.rows import Row

@@ -19,11 +19,11 @@ from pathlib import Path
 import annoy
 import numpy as np
 
+from simsvc.adapters.ops.disk import least_free_bytes
+from simsvc.adapters.ops.memory import available_memory_bytes
 from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.recall import Search, questions
 from simsvc.domain.gallery.search_effort import Effort, least_effort, search_k_for
-from simsvc.engines.disk import least_free_bytes
-from simsvc.engines.memory import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit
 from simsvc.values import FloatVector
 

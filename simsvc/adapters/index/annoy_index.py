@@ -23,12 +23,12 @@ from simsvc.adapters.index.face_columns import (
 )
 from simsvc.adapters.index.gallery import Gallery
 from simsvc.adapters.index.mapping import mapping
+from simsvc.adapters.ops.permissions import index_unreadable
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import ALONE
 from simsvc.domain.gallery.nearest import distances
 from simsvc.domain.gallery.search_effort import search_k_for
-from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexModelMismatch
 from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
 from simsvc.values.site_calibration import SiteCalibration

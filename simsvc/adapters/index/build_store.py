@@ -36,6 +36,8 @@ from simsvc.adapters.index.face_columns import (
 )
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.gallery import Gallery, GalleryWriter
+from simsvc.adapters.ops.atomic_files import sync
+from simsvc.adapters.ops.permissions import reading_index
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
@@ -43,8 +45,6 @@ from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
 from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
-from simsvc.engines.durable_files import sync
-from simsvc.engines.permissions import reading_index
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.domain.calibration.plot import CalibrationPlot, Point
-from simsvc.engines.durable_files import replace_bytes
 from simsvc.errors import ResultsRefused
 
 ENLARGED = 2

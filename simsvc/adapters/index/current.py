@@ -11,9 +11,9 @@ from pathlib import Path
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
+from simsvc.adapters.ops.atomic_files import replace_text
+from simsvc.adapters.ops.permissions import index_unreadable
 from simsvc.domain.gallery.manifest import split_label
-from simsvc.engines.durable_files import replace_text
-from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
 
 FILE = "current.json"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from simsvc.adapters.ops.atomic_files import replace_bytes, sync
+from simsvc.adapters.ops.permissions import index_unreadable
 from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
-from simsvc.engines.durable_files import replace_bytes, sync
-from simsvc.engines.permissions import index_unreadable
 from simsvc.errors import IndexDamaged, IndexUnwritable
 
 FILE = "face-changes.txt"

@@ -15,7 +15,7 @@ import numpy as np
 
 from simsvc.adapters.index.face_columns import read_columns, write_columns
 from simsvc.adapters.index.mapping import mapping
-from simsvc.engines.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import index_unreadable
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from simsvc.adapters.ops.atomic_files import difference, fingerprint, sync
+from simsvc.adapters.ops.permissions import index_unreadable, reading_index
 from simsvc.domain.gallery.manifest import Manifest, from_json, sealed, to_json
-from simsvc.engines.durable_files import difference, fingerprint, sync
-from simsvc.engines.permissions import index_unreadable, reading_index
 from simsvc.errors import IndexDamaged
 
 FILE = "manifest.json"

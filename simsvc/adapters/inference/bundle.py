@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from simsvc.adapters.ops.atomic_files import difference
+from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
 from simsvc.domain.estimate.age_distribution import AGES
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.decode import AS_STORED
-from simsvc.engines.durable_files import difference
-from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import BundleDamaged, BundleMissing
 from simsvc.values import FloatVector, Prediction
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simsvc.engines.permissions import bundle_unreadable
+from simsvc.adapters.ops.permissions import bundle_unreadable
 from simsvc.errors import BundleDamaged, PlotNotFound
 
 DOCUMENT = "model_card.json"

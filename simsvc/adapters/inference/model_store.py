@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle, load_document
-from simsvc.engines.durable_files import sync
-from simsvc.engines.permissions import reading_bundle
+from simsvc.adapters.ops.atomic_files import sync
+from simsvc.adapters.ops.permissions import reading_bundle
 from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone
 
 PREFIX = ".keeping-"

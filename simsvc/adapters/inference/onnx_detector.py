@@ -8,11 +8,11 @@ from typing import Any
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_options import session_options
+from simsvc.adapters.ops.atomic_files import difference
+from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
-from simsvc.engines.durable_files import difference
-from simsvc.engines.permissions import bundle_unreadable, reading_bundle
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 

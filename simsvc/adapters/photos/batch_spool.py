@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from simsvc.engines.free_disk import FreeDisk, unwritable
+from simsvc.adapters.ops.free_disk import FreeDisk, unwritable
 from simsvc.errors import BatchUnwritable
 
 BATCH_PATTERN = re.compile(r"[0-9a-f]{32}")

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from simsvc.engines.free_disk import FreeDisk, unwritable
+from simsvc.adapters.ops.free_disk import FreeDisk, unwritable
 from simsvc.errors import BatchUnwritable
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from simsvc.web.errors import SENTENCES
 ONLY_COMMANDS = (
     "commands",
     "adapters/inference/chosen_model.py",
-    "engines/fernet_cipher.py",
+    "adapters/crypto/fernet_cipher.py",
     "adapters/inference/model_store.py",
     "adapters/photos/photo_files.py",
     "engines/results_",
-    "engines/secret_key.py",
+    "adapters/crypto/secret_key.py",
     "adapters/photos/sources.py",
     "engines/torch_",
     "flows/build_index.py",

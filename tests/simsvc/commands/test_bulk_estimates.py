@@ -16,7 +16,7 @@ from click.testing import Result
 from sqlalchemy import func, select
 
 from simsvc.adapters.photos import photo_files
-from simsvc.engines.results_journal import ResultsJournal
+from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.flows import bulk, estimate
 from simsvc.settings import Settings
 from simsvc.store.database import Database

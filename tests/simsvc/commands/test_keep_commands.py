@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from simsvc import commands
+from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.domain.estimate.age_prior import parse_age_prior
-from simsvc.engines.fernet_cipher import new_key
 from simsvc.errors import ModelGone, PhotoDiffers, PhotoLocked, SettingsError
 from simsvc.flows.estimate import estimate
 from simsvc.flows.replay import describe_replay

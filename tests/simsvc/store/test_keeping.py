@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from simsvc.engines.fernet_cipher import FernetCipher, new_key
+from simsvc.adapters.crypto.fernet_cipher import FernetCipher, new_key
 from simsvc.errors import EstimateErased, EstimateNotFound, PhotoLocked
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore

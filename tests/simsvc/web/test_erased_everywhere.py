@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from simsvc import commands
-from simsvc.engines.fernet_cipher import new_key
+from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.flows.estimate import estimate
 from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration

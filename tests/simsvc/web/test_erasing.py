@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from simsvc import commands
-from simsvc.engines.fernet_cipher import new_key
+from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.errors import AlreadyJudged, EstimateErased, FaceNotFound
 from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify

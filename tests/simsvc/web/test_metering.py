@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.engines.logs import formatter
+from simsvc.adapters.ops.logs import formatter
 from simsvc.web.metering import UNKNOWN
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import client_of

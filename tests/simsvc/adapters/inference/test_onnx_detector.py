@@ -13,8 +13,8 @@ from PIL import Image
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, OnnxDetector, detector_of
+from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.durable_files import fingerprint
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo

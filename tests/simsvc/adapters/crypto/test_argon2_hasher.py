@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 
-from simsvc.engines.argon2_hasher import Argon2Hasher
+from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 
 
 def test_a_password_is_known_by_its_hash_only() -> None:

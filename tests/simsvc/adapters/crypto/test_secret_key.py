@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.secret_key import kept_secret_key
+from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.errors import SettingsError
 
 

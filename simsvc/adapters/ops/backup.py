@@ -20,9 +20,9 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
+from simsvc.adapters.ops.atomic_files import difference, fingerprint, sync
+from simsvc.adapters.ops.private_files import PrivatePlaces
 from simsvc.domain.gallery.manifest import Fingerprint
-from simsvc.engines.durable_files import difference, fingerprint, sync
-from simsvc.engines.private_files import PrivatePlaces
 from simsvc.errors import BackupRefused
 
 FORMAT = 1

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from simsvc.adapters.ops.atomic_files import sync
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import COLUMNS, Row
 from simsvc.domain.files.spreadsheet import csv_line
-from simsvc.engines.durable_files import sync
 from simsvc.errors import ResultsRefused
 
 ROWS_A_GROUP = 50_000

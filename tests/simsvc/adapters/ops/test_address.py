@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.engines.address import (
+from simsvc.adapters.ops.address import (
     NAME,
     address_for_links,
     forget_address,

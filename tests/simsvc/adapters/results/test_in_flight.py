@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from simsvc.engines.in_flight import InFlight
+from simsvc.adapters.results.in_flight import InFlight
 
 held: list[object] = []
 """A block that nobody holds would be left by the garbage collector."""

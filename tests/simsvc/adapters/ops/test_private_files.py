@@ -22,7 +22,7 @@ from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 OPEN = (0o002, 0o022, 0o000)
 """Masks as operators have them."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from simsvc import commands
+from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
 from simsvc.adapters.inference.model_store import ModelShelf
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, whole_graph
 from simsvc.adapters.photos.batch_spool import WaitingRoom
-from simsvc.engines.secret_key import kept_secret_key
 from simsvc.errors import (
     BatchUnwritable,
     BundleUnreadable,

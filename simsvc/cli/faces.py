@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
-from simsvc.commands.sentences import sentences
+from simsvc.cli.errors import sentences
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.flows.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND

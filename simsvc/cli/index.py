@@ -16,8 +16,8 @@ from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.calibration_picture import write_picture
 from simsvc.adapters.photos.sources import SOURCES, read_source
-from simsvc.commands.build_report import InService, build_report
-from simsvc.commands.calibration_report import calibration_report
+from simsvc.cli.build_report import InService, build_report
+from simsvc.cli.calibration_report import calibration_report
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import read_photo, shown_name
-from simsvc.commands.bulk_estimates import estimate_all
+from simsvc.cli.bulk_estimates import estimate_all
 from simsvc.domain.estimate.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
 from simsvc.flows.estimate import Corridor, estimate

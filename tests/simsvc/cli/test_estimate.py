@@ -10,7 +10,7 @@ from click.testing import Result
 from flask import Flask
 
 from simsvc import commands
-from simsvc.commands.estimate_command import _line
+from simsvc.cli.estimate import _line
 from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
 from simsvc.store import migrate

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.commands.sentences import sentences
+from simsvc.cli.errors import sentences
 from simsvc.wiring import Services
 from simsvc.wiring_backup import create, restore
 

@@ -13,7 +13,7 @@ from flask.cli import AppGroup, with_appcontext
 from tqdm import tqdm
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
-from simsvc.commands.sentences import sentences
+from simsvc.cli.errors import sentences
 from simsvc.errors import PhotoMissing
 from simsvc.flows.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND

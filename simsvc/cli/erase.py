@@ -6,7 +6,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.commands.sentences import sentences
+from simsvc.cli.errors import sentences
 from simsvc.flows.erase import Eraser
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import COMMAND

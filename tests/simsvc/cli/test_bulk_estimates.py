@@ -25,7 +25,7 @@ from simsvc.store.together import TogetherStore
 from simsvc.wiring import Services
 from simsvc.wiring_bulk import bulk_into
 from tests.drawn_faces import draw_face
-from tests.simsvc.commands.test_estimate_command import command_app
+from tests.simsvc.cli.test_estimate import command_app
 from tests.small_site import make_small_site
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

@@ -1,0 +1,42 @@
+"""The `flask ...` commands."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from simsvc.cli.audit import audit_group
+from simsvc.cli.backup import backup_group
+from simsvc.cli.batch import batch_group
+from simsvc.cli.check import check_command, settings_command
+from simsvc.cli.database import database_group
+from simsvc.cli.erase import erase_group
+from simsvc.cli.estimate import estimate_command
+from simsvc.cli.faces import face_group
+from simsvc.cli.index import index_group
+from simsvc.cli.replay import model_group, replay_command, retention_group
+from simsvc.cli.tokens import token_group
+from simsvc.cli.users import user_group
+
+COMMANDS = (
+    index_group,
+    face_group,
+    model_group,
+    database_group,
+    check_command,
+    settings_command,
+    backup_group,
+    estimate_command,
+    replay_command,
+    retention_group,
+    erase_group,
+    user_group,
+    token_group,
+    batch_group,
+    audit_group,
+)
+
+
+def register(app: Flask) -> None:
+    """Give the application its commands."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

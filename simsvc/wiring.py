@@ -47,14 +47,14 @@ from simsvc.flows.tokens import Tokens
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.store.accounts import AccountStore
+from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
-from simsvc.store.cases import HistoryStore
 from simsvc.store.database import Database, sqlite_file
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.event_log import EventLog
 from simsvc.store.faces import FaceStore
+from simsvc.store.history import HistoryStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore

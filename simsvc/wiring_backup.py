@@ -15,8 +15,8 @@ from simsvc.errors import BackupRefused
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
+from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.event_log import EventLog
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring import Services, open_database, private_places
 

@@ -37,8 +37,8 @@ from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.store.erasure import ErasureStore
 from simsvc.store.faces import FaceStore
-from simsvc.store.keeping import KeepingStore
 from simsvc.store.photos import PhotoStore
+from simsvc.store.retirement import KeepingStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values import Estimate, RecordedEstimate
 from simsvc.values.site_calibration import SiteCalibration

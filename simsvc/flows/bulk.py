@@ -15,7 +15,7 @@ from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
 from simsvc.flows.estimate import Corridor, answered
-from simsvc.flows.side_by_side import in_order
+from simsvc.flows.parallel import in_order
 from simsvc.ports import Recorder
 from simsvc.values import Estimate, Refusal
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, Tally, may_try
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import SignInClientRow, UserRow
 from simsvc.store.tokens import revoke_made_by, token_revoked
 from simsvc.values import Client, Credentials, Role, User

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.errors import AlreadyJudged, BatchNotFound
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.events import append
 from simsvc.store.tables import BatchPhotoRow, BatchRow
 from simsvc.values import (
     Batch,

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of

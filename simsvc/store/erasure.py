@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
+from simsvc.store.audit_append import append, erase_contents
 from simsvc.store.database import Database
 from simsvc.store.embeddings import EmbeddingRow
-from simsvc.store.events import append, erase_contents
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import (

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, selectinload
 from simsvc.domain.audit.content import record_content
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
+from simsvc.store.audit_append import chain
 from simsvc.store.database import Database
-from simsvc.store.events import chain
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (

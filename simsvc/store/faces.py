@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
+from simsvc.store.audit_append import append, erase_contents
 from simsvc.store.builds import face_rows
 from simsvc.store.database import Database
-from simsvc.store.events import append, erase_contents
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import FaceRow
 from simsvc.values import LabelledFace

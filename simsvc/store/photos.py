@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import PhotoLocked
 from simsvc.ports import Cipher
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import EstimateRow, PhotoRow
 from simsvc.values.events import EventKind, NewEvent

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import Table, UnfinishedErasureRow
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import IndexSwitchRow
 from simsvc.values import IndexSwitch
 from simsvc.values.events import COMMAND, EventKind, NewEvent, actor_of

@@ -12,8 +12,8 @@ from sqlalchemy import JSON, Select, String, bindparam, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import NotPermitted, StoreError, TokenNotFound
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.lookup import Lookup
 from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent

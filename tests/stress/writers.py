@@ -22,8 +22,8 @@ from sqlalchemy import func, select
 
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
+from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.event_log import EventLog
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import Verdict
 from simsvc.web import create_app

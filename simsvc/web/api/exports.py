@@ -11,8 +11,8 @@ from flask import Response
 from marshmallow import fields, validate
 
 from simsvc.domain.files.spreadsheet import csv_line
-from simsvc.store.cases import HistoryRow
-from simsvc.store.event_log import EventLog
+from simsvc.store.audit_log import EventLog
+from simsvc.store.history import HistoryRow
 from simsvc.values.events import EventKind
 from simsvc.web.api.audit import described
 from simsvc.web.api.estimates import summary, wanted

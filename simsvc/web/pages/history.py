@@ -14,7 +14,7 @@ from simsvc.domain.desk.declared import CASE_CHARACTERS, declared_age
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import FilterRefused
-from simsvc.store.cases import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
+from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.current import note_export, services
 from simsvc.web.form_problems import Problems
 

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from simsvc.errors import CaseNotFound, DecisionSuperseded, EstimateNotFound, StoreError
-from simsvc.store.cases import HistoryFilter, HistoryStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.history import HistoryFilter, HistoryStore
 from simsvc.values import DecisionDraft, Declaration
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
 

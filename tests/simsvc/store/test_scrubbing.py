@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select, text
 
 from simsvc.flows.verify_log import verify
+from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.erasure import ErasureStore
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.event_log import EventLog
 from simsvc.store.faces import FaceStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.tables import CropRow, EventContentRow, EventRow

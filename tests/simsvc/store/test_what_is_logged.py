@@ -13,11 +13,11 @@ from simsvc.flows.log_start import log_start
 from simsvc.flows.verify_log import verify
 from simsvc.settings import load_settings
 from simsvc.store.accounts import AccountStore
+from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.event_log import EventLog
 from simsvc.store.switches import SwitchStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto, Refusal
 from simsvc.values.events import COMMAND, EventKind, NewEvent

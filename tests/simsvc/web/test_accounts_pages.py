@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from simsvc.settings import Settings
-from simsvc.store.cases import HistoryFilter
+from simsvc.store.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
 from simsvc.web import create_app
 from simsvc.web.clients import network_of

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from simsvc.settings import Settings
-from simsvc.store.cases import HistoryFilter
+from simsvc.store.history import HistoryFilter
 from simsvc.store.sent_forms import SentFormRow
 from simsvc.web import create_app
 from simsvc.wiring import Services

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 
 from simsvc.domain.audit.chain import content_sha256, event_sha256
 from simsvc.errors import StoreError
+from simsvc.store.audit_append import append, erase_contents, last_event
 from simsvc.store.database import Database
-from simsvc.store.events import append, erase_contents, last_event
 from simsvc.store.tables import EventContentRow
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 

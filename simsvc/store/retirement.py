@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.events import append
 from simsvc.store.tables import BuildRow, EstimateRow
 from simsvc.values.events import EventKind, NewEvent
 

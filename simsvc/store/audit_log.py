@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from sqlalchemy import select
 
 from simsvc.domain.audit.chain import canonical
+from simsvc.store.audit_append import append, lock_log
+from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Database
-from simsvc.store.events import append, lock_log
-from simsvc.store.log_snapshot import LogSnapshot
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Event, NewEvent
 

@@ -17,7 +17,7 @@ from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.errors import AuditError, CheckpointRefused, SimsvcError
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, Verdict
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 audit_group = AppGroup("audit", help="Verify the log of events.")
 

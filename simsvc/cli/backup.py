@@ -9,8 +9,8 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from simsvc.cli.errors import sentences
-from simsvc.wiring import Services
-from simsvc.wiring_backup import create, restore
+from simsvc.wiring.backup import create, restore
+from simsvc.wiring.services import Services
 
 backup_group = AppGroup("backup", help="Back up, and restore.")
 

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
 from simsvc.errors import SimsvcError
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 batch_group = AppGroup("batch", help="Judge the photos of batches.")
 

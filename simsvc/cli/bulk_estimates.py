@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import Listing, list_photos
 from simsvc.errors import SimsvcError
-from simsvc.wiring_bulk import bulk_into
+from simsvc.wiring.bulk import bulk_into
 
 NOT_RECORDED = (
     "Nothing of this is put on record: no auditor will find these estimates, and none can be replayed."

@@ -11,8 +11,8 @@ from flask.cli import with_appcontext
 from tqdm import tqdm
 
 from simsvc.settings_reference import reference
-from simsvc.wiring import Services
-from simsvc.wiring_checks import everything
+from simsvc.wiring.health import everything
+from simsvc.wiring.services import Services
 
 
 @click.command("check")

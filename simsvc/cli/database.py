@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from simsvc.errors import SimsvcError
 from simsvc.store import migrate
-from simsvc.wiring import open_database, private_places
+from simsvc.wiring.services import open_database, private_places
 
 database_group = AppGroup("db", help="Create and upgrade the database's tables.")
 

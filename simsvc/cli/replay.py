@@ -17,8 +17,8 @@ from simsvc.cli.errors import sentences
 from simsvc.errors import PhotoMissing
 from simsvc.flows.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
-from simsvc.wiring import Services
-from simsvc.wiring_keep import replayer, retention, retire_model
+from simsvc.wiring.replay import replayer, retention, retire_model
+from simsvc.wiring.services import Services
 
 model_group = AppGroup("model", help="Models that were in service, kept for replays.")
 retention_group = AppGroup("retention", help="Photos that are kept, encrypted, for a number of days.")

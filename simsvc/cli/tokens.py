@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from simsvc.domain.accounts.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
 from simsvc.errors import SimsvcError
 from simsvc.values.tokens import SCOPES, Token
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 token_group = AppGroup("token", help="Make, list and revoke the tokens that open the API to programs.")
 

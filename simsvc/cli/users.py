@@ -13,7 +13,7 @@ from simsvc.adapters.ops.address import address_for_links
 from simsvc.errors import SimsvcError
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts; change their roles.")
 

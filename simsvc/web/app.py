@@ -57,7 +57,7 @@ from simsvc.web.pages import (
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.prefix import CheckedPrefix, SetPrefix
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 BLUEPRINTS = (
     health.blueprint,

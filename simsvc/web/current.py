@@ -6,7 +6,7 @@ from flask import current_app, g
 
 from simsvc.values import User
 from simsvc.values.events import EventKind, NewEvent
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 
 def services() -> Services:

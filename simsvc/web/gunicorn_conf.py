@@ -21,7 +21,7 @@ from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.turns import AT_ONCE, THREADS
-from simsvc.wiring import private_places
+from simsvc.wiring.services import private_places
 
 _settings = load_settings()
 keep_private()  # before anything is made; a Unix socket's mode is gunicorn's own affair

@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from simsvc.settings import Settings, load_settings
 from simsvc.store.migrate import upgrade
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.bench import corridor, model, server
 from tests.bench.claims import SMALL, Claim, Parts, claims
 from tests.bench.machine import environment_mb, machine

@@ -20,7 +20,7 @@ from simsvc.flows.estimate import Corridor
 from simsvc.ports import Detector
 from simsvc.settings import load_settings
 from simsvc.values import Face, Photo
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.bench.timing import Row
 
 SECONDS = 4.0

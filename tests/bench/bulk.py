@@ -26,8 +26,8 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores
 from simsvc.values import Crop, Face
-from simsvc.wiring import Services
-from simsvc.wiring_bulk import bulk_into
+from simsvc.wiring.bulk import bulk_into
+from simsvc.wiring.services import Services
 from tests.bench.model import has_openvino
 from tests.bench.timing import Figures, Row
 

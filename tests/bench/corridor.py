@@ -11,7 +11,7 @@ from simsvc.domain.photo.decode import decode
 from simsvc.engines.slim_detector import SlimDetector
 from simsvc.flows.estimate import Corridor, answered, estimate
 from simsvc.ports import Detector
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.bench.bare import bare_calls, looked
 from tests.bench.timing import BUSY, WALL, Figures, Row, Times, compared, in_turns, summarised
 

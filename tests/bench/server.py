@@ -16,7 +16,7 @@ from typing import cast
 
 from simsvc.settings import Settings
 from simsvc.values.tokens import TokenDraft
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.bench.bare import bare
 from tests.bench.timing import Figures, Row
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.bench import bulk
 from tests.small_site import make_small_site
 

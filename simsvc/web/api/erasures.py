@@ -17,7 +17,7 @@ from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.api.scopes import program
 from simsvc.web.current import services
-from simsvc.wiring_keep import eraser
+from simsvc.wiring.replay import eraser
 
 resource = Resource("erasures", __name__, "Erase for good. A receipt stays in the log and names nobody.")
 

@@ -20,7 +20,7 @@ from simsvc.web.api.resource import Resource, refused
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.api.scopes import program
 from simsvc.web.current import services
-from simsvc.wiring_keep import live_faces_in_service
+from simsvc.wiring.replay import live_faces_in_service
 
 FACE_ID = "^f[0-9a-f]{16}$"
 FACE_IN_PATH = {

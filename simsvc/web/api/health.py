@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.current import services
-from simsvc.wiring_checks import readiness
+from simsvc.wiring.health import readiness
 
 blueprint = Blueprint("health", __name__)
 

@@ -14,7 +14,7 @@ from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import ID, SHA256, Strict, maybe, needed
 from simsvc.web.api.scopes import program
 from simsvc.web.current import services
-from simsvc.wiring_keep import replayer
+from simsvc.wiring.replay import replayer
 
 resource = Resource("replays", __name__, "Make an estimate again, and say whether it agrees.")
 

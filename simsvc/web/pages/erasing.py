@@ -13,7 +13,7 @@ from simsvc.values.erasure import Erasable, Receipt
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem
-from simsvc.wiring_keep import eraser
+from simsvc.wiring.replay import eraser
 
 blueprint = Blueprint("erasing", __name__, url_prefix="/erase")
 

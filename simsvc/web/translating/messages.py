@@ -46,9 +46,9 @@ ONLY_COMMANDS = (
     "web/api/",
     "store/migrate.py",
     "store/photos.py",
-    "wiring.py",
-    "wiring_bulk.py",
-    "wiring_keep.py",
+    "wiring/services.py",
+    "wiring/bulk.py",
+    "wiring/replay.py",
 )
 """Whose errors reach the command line, and programs, only: there simsvc speaks English."""
 STEPS = ("decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total")

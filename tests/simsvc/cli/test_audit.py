@@ -15,7 +15,7 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.web import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 
 Run = Callable[..., str]
 

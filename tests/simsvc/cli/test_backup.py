@@ -19,7 +19,7 @@ from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.web import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.small_site import drawn_photo, make_small_site
 
 Run = Callable[..., str]

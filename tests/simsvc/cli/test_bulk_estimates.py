@@ -22,8 +22,8 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.store.together import TogetherStore
-from simsvc.wiring import Services
-from simsvc.wiring_bulk import bulk_into
+from simsvc.wiring.bulk import bulk_into
+from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.simsvc.cli.test_estimate import command_app
 from tests.small_site import make_small_site

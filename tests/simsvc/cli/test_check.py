@@ -13,7 +13,7 @@ from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
 from simsvc.settings_reference import described, names, reference
 from simsvc.web import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.small_site import make_small_site
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,7 +102,7 @@ def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.
 
 def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk with less room than one upload is wrong, and readiness says so with 503."""
-    monkeypatch.setattr("simsvc.wiring_checks.least_free_bytes", lambda _folders: 1_000)
+    monkeypatch.setattr("simsvc.wiring.health.least_free_bytes", lambda _folders: 1_000)
     assert checked(site, 1)["disk"].startswith("WRONG Only 0 MB are free")
     app = create_app(site)
     answer = app.test_client().get("/readyz")

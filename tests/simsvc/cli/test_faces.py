@@ -15,7 +15,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
 from simsvc.web.app import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.small_site import drawn_photo, make_small_site
 

@@ -21,8 +21,8 @@ from simsvc.settings import Settings, load_settings
 from simsvc.store.tables import EstimateRow, EventRow, ModelSwitchRow, PhotoRow
 from simsvc.values import RecordedEstimate
 from simsvc.web.app import create_app
-from simsvc.wiring import Services
-from simsvc.wiring_keep import replayer
+from simsvc.wiring.replay import replayer
+from simsvc.wiring.services import Services
 from tests.small_site import draw_gallery, drawn_photo, make_small_site
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import simsvc.wiring  # noqa: F401 - imports every store, and so every table
+import simsvc.wiring.services  # noqa: F401 - imports every store, and so every table
 from simsvc.store.tables import Table
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "what-is-kept.md"

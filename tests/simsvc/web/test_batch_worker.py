@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simsvc.settings import Settings
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).resolve().parents[3]

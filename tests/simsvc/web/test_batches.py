@@ -16,7 +16,7 @@ from simsvc.errors import AlreadyJudged
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
 from tests.simsvc.adapters.photos.test_zip_archive import zipped
 from tests.simsvc.web.signed_in import signed_in

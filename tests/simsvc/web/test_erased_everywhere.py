@@ -19,8 +19,8 @@ from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web import create_app
 from simsvc.web.api.scopes import SCOPES_OF
-from simsvc.wiring import Services
-from simsvc.wiring_keep import eraser
+from simsvc.wiring.replay import eraser
+from simsvc.wiring.services import Services
 from tests.simsvc.web.api.test_scopes import PERIODS
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in

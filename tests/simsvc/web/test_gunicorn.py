@@ -23,7 +23,7 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.fuzz.run import running
 from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo

@@ -25,7 +25,7 @@ from simsvc.errors import (
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.web.app import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.other_account import open_folder, shut
 from tests.small_site import make_small_site
 

@@ -17,7 +17,7 @@ import pytest
 from simsvc import commands
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.wiring import private_places
+from simsvc.wiring.services import private_places
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site

@@ -26,7 +26,7 @@ from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
 from simsvc.web import create_app
-from simsvc.wiring import Services
+from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.signed_in import account, client_of
 from tests.simsvc.web.test_batch_worker import working

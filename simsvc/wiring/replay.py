@@ -42,7 +42,7 @@ from simsvc.store.retirement import KeepingStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values import Estimate, RecordedEstimate
 from simsvc.values.site_calibration import SiteCalibration
-from simsvc.wiring import IndexServices, Services, open_database
+from simsvc.wiring.services import IndexServices, Services, open_database
 
 _log = logging.getLogger(__name__)
 FINISH_PATIENCE_S = 60.0

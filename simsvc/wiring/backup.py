@@ -18,7 +18,7 @@ from simsvc.store import migrate
 from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.wiring import Services, open_database, private_places
+from simsvc.wiring.services import Services, open_database, private_places
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.values.findings import Finding
-from simsvc.wiring import Services, private_places
+from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
 MOST_NAMED = 5

@@ -17,7 +17,7 @@ from simsvc.flows.bulk import Bulk
 from simsvc.flows.estimate import Corridor
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
-from simsvc.wiring import Services, helpers_of_command
+from simsvc.wiring.services import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
 """Follow the table's name in the names of its journal, and of the note of what is in hand."""

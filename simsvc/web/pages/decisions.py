@@ -22,7 +22,7 @@ from simsvc.web.current import note_export, person, services
 from simsvc.web.form_problems import Problems
 from simsvc.web.once import Made, once
 from simsvc.web.pages.result import FIELDS, result_page
-from simsvc.web.pages.sheet import sheet_of
+from simsvc.web.rendering.sheet import sheet_of
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
 
@@ -47,7 +47,7 @@ def create(public_id: str) -> ResponseReturnValue:
 @blueprint.get("/record.pdf")
 def sheet(public_id: str) -> ResponseReturnValue:
     """Return the record as a PDF file."""
-    from simsvc.engines.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+    from simsvc.web.rendering.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large, and few ask for paper
 
     recorded = services().estimates.find(public_id)
     note_export(f"estimate:{recorded.id}", format="pdf")

@@ -18,7 +18,7 @@ from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcE
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem
-from simsvc.web.pages.histogram import Histogram, histogram
+from simsvc.web.rendering.histogram import Histogram, histogram
 
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 

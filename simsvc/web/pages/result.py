@@ -17,8 +17,8 @@ from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.form_problems import Problem
-from simsvc.web.pages.plot import age_plot, range_words
-from simsvc.web.pages.scale import age_scale
+from simsvc.web.rendering.age_plot import age_plot, range_words
+from simsvc.web.rendering.age_scale import age_scale
 
 FIELDS = ("kind", "age", "reason", "note")
 

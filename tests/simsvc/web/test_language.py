@@ -19,7 +19,7 @@ from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
 from simsvc.values import Neighbour
 from simsvc.web.language import LANGUAGES, TRANSLATIONS_DIR, phrase_book
-from simsvc.web.pages.plot import age_plot, range_words
+from simsvc.web.rendering.age_plot import age_plot, range_words
 from simsvc.web.sentences import GAP, PhraseBook
 from simsvc.web.translating.command import read_catalogue
 from simsvc.web.translating.messages import COMPOSED, every_message, of_errors

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.values import Neighbour
-from simsvc.web.pages.plot import HEIGHT_PX, LEFT_PX, MOST_TICKS, RIGHT_PX, WIDTH_PX, age_plot, range_words
+from simsvc.web.rendering.age_plot import (
+    HEIGHT_PX,
+    LEFT_PX,
+    MOST_TICKS,
+    RIGHT_PX,
+    WIDTH_PX,
+    age_plot,
+    range_words,
+)
 
 NEIGHBOURS = st.lists(
     st.builds(Neighbour, st.just("f"), st.floats(0, 120), st.floats(0, 2)), min_size=0, max_size=20

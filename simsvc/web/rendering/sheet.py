@@ -12,16 +12,16 @@ from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.current import services
 from simsvc.web.language import at_utc, translated
-from simsvc.web.pages.plot import range_words
 from simsvc.web.pages.result import declared_words
+from simsvc.web.rendering.age_plot import range_words
 
 if TYPE_CHECKING:
-    from simsvc.engines.pdf_sheet import Sheet
+    from simsvc.web.rendering.pdf_sheet import Sheet
 
 
 def sheet_of(recorded: RecordedEstimate) -> Sheet:
     """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
-    from simsvc.engines.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+    from simsvc.web.rendering.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large, and few ask for paper
 
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
     people = services().names([answer.asked_by, *(made.decided_by for made in decisions)])

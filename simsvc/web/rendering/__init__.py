@@ -1,0 +1,1 @@
+"""Plots, scales and documents that pages show."""

@@ -20,20 +20,7 @@ from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
-from simsvc.web import (
-    access,
-    bodies,
-    errors,
-    forms,
-    headers,
-    language,
-    limits,
-    metering,
-    once,
-    sessions,
-    turns,
-    upload,
-)
+from simsvc.web import bodies, errors, language, once, upload
 from simsvc.web.api import conditional, document, health
 from simsvc.web.bodies import MOST_BYTES
 from simsvc.web.current import visitor
@@ -57,11 +44,13 @@ from simsvc.web.pages import (
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.prefix import CheckedPrefix, SetPrefix
+from simsvc.web.security import access, csrf, headers, sessions
+from simsvc.web.traffic import access_log, admission, rate_limits
 from simsvc.wiring.services import Services
 
 BLUEPRINTS = (
     health.blueprint,
-    metering.blueprint,
+    access_log.blueprint,
     sign_in.blueprint,
     account.blueprint,
     users.blueprint,
@@ -129,7 +118,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
     for module in (
-        metering,
+        access_log,
         errors,
         headers,
         sessions,
@@ -137,7 +126,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         batches,
         upload,
         bodies,
-        forms,
+        csrf,
         once,
         language,
         conditional,
@@ -146,8 +135,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     document.register(app)
-    turns.register(app)
-    limits.register(app)
+    admission.register(app)
+    rate_limits.register(app)
     return app
 
 

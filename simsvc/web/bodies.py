@@ -10,8 +10,9 @@ from werkzeug.routing import Map
 
 from simsvc.errors import BodyTooSlow, Busy
 from simsvc.settings import Settings
-from simsvc.web import access, prefix
+from simsvc.web import prefix
 from simsvc.web.current import services
+from simsvc.web.security import access
 from simsvc.web.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
 
 MOST_BYTES = 1_000_000

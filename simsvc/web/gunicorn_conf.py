@@ -20,7 +20,7 @@ from simsvc.adapters.ops.address import forget_address, leave_address, local_url
 from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
-from simsvc.web.turns import AT_ONCE, THREADS
+from simsvc.web.traffic.admission import AT_ONCE, THREADS
 from simsvc.wiring.services import private_places
 
 _settings = load_settings()

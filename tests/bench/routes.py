@@ -29,7 +29,7 @@ from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web import create_app
 from simsvc.web.bodies import MOST_BYTES, MOST_TEXT_BYTES
-from simsvc.web.work import WORK
+from simsvc.web.traffic.work import WORK
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
@@ -45,7 +45,7 @@ Written by `python -m tests.bench.routes --write`: in one process, with {records
 *Processor* is of an ordinary request. *Memory* is the most that one request took beyond what the process
 had before, with the largest body, query and headers that are accepted, and a photo of 24 megapixels where
 there is one; whatever a photo makes the decoder do, it stays below 500 MB. A body that is received or waits
-for its turn lies in a temporary file but for its first 256 kB. Work: see `simsvc/web/work.py`.
+for its turn lies in a temporary file but for its first 256 kB. Work: see `simsvc/web/traffic/work.py`.
 
 At once, a worker judges two photos, goes through records for two, unpacks one batch and hashes one password:
 its worst is its memory at rest and so many times the largest figures of each, with 256 kB for each of at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.scopes import SCOPES_OF
 
 OF_NOBODY = {
     "api_document.show",

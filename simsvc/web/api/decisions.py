@@ -14,8 +14,8 @@ from simsvc.values import Decision as MadeDecision
 from simsvc.web.api.repeated import PARAMETER, Beside, once, request_key
 from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Decision, Decisions, NewDecision
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.security.scopes import program
 
 resource = Resource(
     "decisions", __name__, "What people make of an estimate. Decisions are added, never changed."

@@ -26,8 +26,8 @@ from simsvc.web.api import (
 from simsvc.web.api.exports import CSV
 from simsvc.web.api.repeated import HEADER
 from simsvc.web.api.resource import Resource
-from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.problems import MEDIA_TYPE
+from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
 RESOURCES = (

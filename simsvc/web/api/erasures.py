@@ -15,8 +15,8 @@ from simsvc.web.api.faces import FACE_IN_PATH
 from simsvc.web.api.fields import NO_CONTROL, Text
 from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Strict, needed
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import eraser
 
 resource = Resource("erasures", __name__, "Erase for good. A receipt stays in the log and names nobody.")

@@ -18,8 +18,8 @@ from simsvc.values import LabelledFace
 from simsvc.web.api.photos import form_of, sent_photos
 from simsvc.web.api.resource import Resource, refused
 from simsvc.web.api.schemas import Strict, needed
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import live_faces_in_service
 
 FACE_ID = "^f[0-9a-f]{16}$"

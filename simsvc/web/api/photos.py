@@ -18,9 +18,9 @@ from simsvc.values.requests import RequestKey
 from simsvc.web.api.repeated import Beside, once, request_key
 from simsvc.web.api.resource import refused
 from simsvc.web.api.schemas import Strict
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
-from simsvc.web.turns import give_way
+from simsvc.web.security.scopes import program
+from simsvc.web.traffic.admission import give_way
 from simsvc.web.upload import FIELD, Upload, shown_name, uploaded_photo
 
 MOST_PHOTOS = 32

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, InputRefused, KeyTaken
 from simsvc.values.requests import RequestKey
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.security.scopes import program
 
 HEADER = "Idempotency-Key"
 PATTERN = r"^[!-~]{1,128}$"

@@ -12,8 +12,8 @@ from simsvc.flows.replay import describe_replay
 from simsvc.web.api.photos import form_of, sent_photos
 from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import ID, SHA256, Strict, maybe, needed
-from simsvc.web.api.scopes import program
 from simsvc.web.current import services
+from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import replayer
 
 resource = Resource("replays", __name__, "Make an estimate again, and say whether it agrees.")

@@ -10,12 +10,12 @@ from flask_babel import gettext
 
 from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
-from simsvc.web import sessions
-from simsvc.web.clients import Visit
 from simsvc.web.current import person, services
 from simsvc.web.errors import status_of
 from simsvc.web.form_problems import Problem
-from simsvc.web.forms import typed_twice
+from simsvc.web.security import sessions
+from simsvc.web.security.clients import Visit
+from simsvc.web.security.csrf import typed_twice
 
 blueprint = Blueprint("account", __name__)
 

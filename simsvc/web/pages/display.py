@@ -6,9 +6,9 @@ from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.current import services
-from simsvc.web.forms import target_of
 from simsvc.web.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
 from simsvc.web.prefix import cookie_path
+from simsvc.web.security.csrf import target_of
 
 blueprint = Blueprint("display", __name__)
 

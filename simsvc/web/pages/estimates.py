@@ -16,7 +16,7 @@ from simsvc.web.current import person, services
 from simsvc.web.form_problems import Problem, Problems
 from simsvc.web.once import Made, once
 from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
-from simsvc.web.turns import give_way
+from simsvc.web.traffic.admission import give_way
 from simsvc.web.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)

@@ -9,7 +9,7 @@ from flask_wtf.csrf import generate_csrf
 
 from simsvc.domain.accounts.passwords import name_key
 from simsvc.values import Role, User
-from simsvc.web.sessions import SEEN, SINCE, SignedIn
+from simsvc.web.security.sessions import SEEN, SINCE, SignedIn
 
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of accounts that live as long as a test
 QUICK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

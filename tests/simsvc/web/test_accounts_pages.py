@@ -14,7 +14,7 @@ from simsvc.settings import Settings
 from simsvc.store.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
 from simsvc.web import create_app
-from simsvc.web.clients import network_of
+from simsvc.web.security.clients import network_of
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of, signed_in
 from tests.simsvc.web.test_pages import checked, upload

@@ -13,7 +13,7 @@ from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.turns import Turns, register
+from simsvc.web.traffic.admission import Turns, register
 from tests.handmade_zips import named_nine_times
 from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
 from tests.simsvc.web.signed_in import account, client_of, signed_in

@@ -18,11 +18,11 @@ from simsvc.flows.estimate import estimate
 from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web import create_app
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.replay import eraser
 from simsvc.wiring.services import Services
-from tests.simsvc.web.api.test_scopes import PERIODS
 from tests.simsvc.web.programs import bearer
+from tests.simsvc.web.security.test_scopes import PERIODS
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 

@@ -10,9 +10,9 @@ from simsvc import errors as tree
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.access import ACCESS
 from simsvc.web.errors import status_of
-from simsvc.web.headers import HEADERS
+from simsvc.web.security.access import ACCESS
+from simsvc.web.security.headers import HEADERS
 
 
 def every_error() -> Iterator[type[SimsvcError]]:

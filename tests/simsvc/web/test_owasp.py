@@ -17,10 +17,10 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.adapters.photos.test_zip_archive import zipped
+from tests.simsvc.web.security.test_access import OPEN, ROUTES
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.simsvc.web.test_access import OPEN, ROUTES
 from tests.small_site import drawn_photo
 
 MARKUP = "<img src=x onerror=alert(1)>\"'"

@@ -17,9 +17,9 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tokens import TokenRow
 from simsvc.web import create_app
-from simsvc.web.api.scopes import SCOPES_OF
-from tests.simsvc.web.api.test_scopes import PERIODS
+from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import token_text
+from tests.simsvc.web.security.test_scopes import PERIODS
 from tests.simsvc.web.signed_in import account, client_of
 from tests.small_site import drawn_photo
 

@@ -7,8 +7,8 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page, expect
 
 from simsvc.values import ROLES, Role
-from simsvc.web.access import ACCESS
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.access import ACCESS
+from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.browser.conftest import LAPTOP, PHONE, Live, Open, sign_in
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -5,8 +5,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.values import ROLES, Role
-from simsvc.web.access import ACCESS
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.access import ACCESS
+from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.web.typed import FIELDS
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 

@@ -7,8 +7,8 @@ from flask import Flask
 
 from simsvc.values import ROLES
 from simsvc.values.tokens import SCOPES, Scope
-from simsvc.web.access import ACCESS
-from simsvc.web.api.scopes import SCOPES_OF
+from simsvc.web.security.access import ACCESS
+from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import bearer, program, token_text
 from tests.simsvc.web.signed_in import signed_in
 

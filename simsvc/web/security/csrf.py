@@ -10,9 +10,9 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from simsvc.errors import CookieMissing, FormExpired, FormFromElsewhere, PasswordRefused
 from simsvc.web.api.document import RESOURCES
-from simsvc.web.api.scopes import SCOPES_OF
 from simsvc.web.errors import answer
-from simsvc.web.sessions import LONGEST, has_cookie
+from simsvc.web.security.scopes import SCOPES_OF
+from simsvc.web.security.sessions import LONGEST, has_cookie
 from simsvc.web.typed import FIELDS, typed_page
 
 OWN_SITES = ("same-origin", "none")

@@ -14,7 +14,7 @@ from typing import Any, cast
 from flask import Flask, g, make_response, request
 
 from simsvc.errors import Busy
-from simsvc.web.work import Work, of_work
+from simsvc.web.traffic.work import Work, of_work
 
 AT_ONCE = 2
 """Requests that judge at the same time in one worker: one computes while the other writes its record.

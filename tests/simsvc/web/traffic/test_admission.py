@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 
 from simsvc.errors import Busy
-from simsvc.web.limits import UPLOADS
-from simsvc.web.turns import JUDGING, Turns, register
-from simsvc.web.work import of_work
+from simsvc.web.traffic.admission import JUDGING, Turns, register
+from simsvc.web.traffic.rate_limits import UPLOADS
+from simsvc.web.traffic.work import of_work
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo

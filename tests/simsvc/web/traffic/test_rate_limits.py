@@ -8,8 +8,8 @@ from flask_limiter import Limiter
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from simsvc.web import limits
-from simsvc.web.limits import WorkerStorage
+from simsvc.web.traffic import rate_limits as limits
+from simsvc.web.traffic.rate_limits import WorkerStorage
 
 
 def test_counting_starts_no_thread() -> None:

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.limits import photos_sent
-from simsvc.web.turns import QUEUES, Turns, register
-from simsvc.web.work import HEAT_MAP_PHOTOS, WORK, of_work
+from simsvc.web.traffic.admission import QUEUES, Turns, register
+from simsvc.web.traffic.rate_limits import photos_sent
+from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work
 from tests.bench.routes import calls, filled, measured
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.adapters.ops.logs import formatter
-from simsvc.web.metering import UNKNOWN
+from simsvc.web.traffic.access_log import UNKNOWN
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import client_of
 from tests.small_site import drawn_photo

@@ -1,0 +1,1 @@
+"""How many requests, how fast: admission, rate limits, the access log."""

@@ -6,7 +6,7 @@ from flask import Flask
 
 from simsvc import commands, web
 from simsvc.errors import SimsvcError
-from simsvc.web.translating.command import translations_group
+from simsvc.web.i18n.command import translations_group
 
 
 def create_app() -> Flask:

@@ -20,10 +20,13 @@ from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
-from simsvc.web import bodies, errors, language, once, upload
-from simsvc.web.api import conditional, document, health
-from simsvc.web.bodies import MOST_BYTES
-from simsvc.web.current import visitor
+from simsvc.web.api import etags, health, openapi
+from simsvc.web.http import body_size as bodies
+from simsvc.web.http import errors, once, upload
+from simsvc.web.http.body_size import MOST_BYTES
+from simsvc.web.http.current import visitor
+from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
+from simsvc.web.i18n import language
 from simsvc.web.pages import (
     account,
     api_reference,
@@ -43,7 +46,6 @@ from simsvc.web.pages import (
     users,
 )
 from simsvc.web.pages import estimates as page_estimates
-from simsvc.web.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.security import access, csrf, headers, sessions
 from simsvc.web.traffic import access_log, admission, rate_limits
 from simsvc.wiring.services import Services
@@ -129,12 +131,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         csrf,
         once,
         language,
-        conditional,
+        etags,
     ):  # in this order before each request
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    document.register(app)
+    openapi.register(app)
     admission.register(app)
     rate_limits.register(app)
     return app

@@ -32,7 +32,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import WSGITask
 from waitress.utilities import BadRequest
 
-from simsvc.web.upload import DRAIN_BYTES, REFUSAL, Refusal
+from simsvc.web.http.upload import DRAIN_BYTES, REFUSAL, Refusal
 
 GRACE_S = 20.0
 LEAST_BYTES_A_SECOND = 500

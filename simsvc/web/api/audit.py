@@ -13,11 +13,11 @@ from marshmallow import fields, validate
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, EventKind, LoggedEvent, Verdict
+from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.cursors import Cursors
 from simsvc.web.api.fields import NO_CONTROL, Text, Whole
-from simsvc.web.api.resource import Resource
 from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 resource = Resource("audit", __name__, "The log of events: append-only, chained by hashes, and verified.")
 

@@ -11,10 +11,10 @@ from simsvc.domain.desk.decisions import checked_decision
 from simsvc.domain.estimate.serialize import describe_decision
 from simsvc.errors import DecisionRefused
 from simsvc.values import Decision as MadeDecision
-from simsvc.web.api.repeated import PARAMETER, Beside, once, request_key
-from simsvc.web.api.resource import IN_PATH, Resource
+from simsvc.web.api.blueprint import IN_PATH, Resource
+from simsvc.web.api.idempotency import PARAMETER, Beside, once, request_key
 from simsvc.web.api.schemas import Decision, Decisions, NewDecision
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 
 resource = Resource(

@@ -11,11 +11,11 @@ from marshmallow import fields, validate
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.values.erasure import Receipt as MadeReceipt
+from simsvc.web.api.blueprint import IN_PATH, Resource
 from simsvc.web.api.faces import FACE_IN_PATH
 from simsvc.web.api.fields import NO_CONTROL, Text
-from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Strict, needed
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import eraser
 

@@ -11,8 +11,10 @@ from simsvc.domain.estimate.serialize import describe, describe_decision, estima
 from simsvc.errors import NothingJudged
 from simsvc.store.history import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
+from simsvc.web.api.blueprint import IN_PATH, Resource
 from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.photos import (
+from simsvc.web.api.idempotency import PARAMETER
+from simsvc.web.api.photo_input import (
     MOST_PHOTOS,
     PhotoForm,
     PhotosForm,
@@ -21,10 +23,8 @@ from simsvc.web.api.photos import (
     judged,
     sent_photos,
 )
-from simsvc.web.api.repeated import PARAMETER
-from simsvc.web.api.resource import IN_PATH, Resource
 from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.pages.result import labelled_faces
 
 resource = Resource("estimates", __name__, "Judge photos, and read what is on record.")

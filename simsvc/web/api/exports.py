@@ -15,10 +15,10 @@ from simsvc.store.audit_log import EventLog
 from simsvc.store.history import HistoryRow
 from simsvc.values.events import EventKind
 from simsvc.web.api.audit import described
+from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.estimates import summary, wanted
-from simsvc.web.api.resource import Resource
 from simsvc.web.api.schemas import EstimateFilter, Strict
-from simsvc.web.current import note_export, services
+from simsvc.web.http.current import note_export, services
 from simsvc.web.pages.history import MARK, csv_lines
 
 resource = Resource("exports", __name__, "Everything on record, as JSON Lines or CSV.")

@@ -15,10 +15,10 @@ from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import NAME_PATTERN
 from simsvc.values import LabelledFace
-from simsvc.web.api.photos import form_of, sent_photos
-from simsvc.web.api.resource import Resource, refused
+from simsvc.web.api.blueprint import Resource, refused
+from simsvc.web.api.photo_input import form_of, sent_photos
 from simsvc.web.api.schemas import Strict, needed
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import live_faces_in_service
 

@@ -8,9 +8,9 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.api.inventory_schemas import Fairness
-from simsvc.web.api.resource import Resource
-from simsvc.web.current import services
+from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.schemas_inventory import Fairness
+from simsvc.web.http.current import services
 
 resource = Resource("fairness", __name__, "How the model in service does by group.")
 FIGURES = {

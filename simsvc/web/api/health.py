@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.wiring.health import readiness
 
 blueprint = Blueprint("health", __name__)

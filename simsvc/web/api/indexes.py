@@ -17,10 +17,10 @@ from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.values import Recall
 from simsvc.values.site_calibration import SiteCalibration
-from simsvc.web.api.inventory_schemas import Build, Builds
+from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.models import used
-from simsvc.web.api.resource import Resource
-from simsvc.web.current import services
+from simsvc.web.api.schemas_inventory import Build, Builds
+from simsvc.web.http.current import services
 
 resource = Resource("indexes", __name__, "The inventory of index builds.")
 LABEL_IN_PATH = [

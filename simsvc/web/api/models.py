@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import ModelNotFound
 from simsvc.store.inventory import Use
-from simsvc.web.api.inventory_schemas import Model, Models
-from simsvc.web.api.resource import Resource
-from simsvc.web.current import services
+from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.schemas_inventory import Model, Models
+from simsvc.web.http.current import services
 
 resource = Resource("models", __name__, "The inventory of models.")
 SHA256_IN_PATH = {

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.model.drift import age_stability, energy_distance, outcome_stability
 from simsvc.errors import PeriodRefused
 from simsvc.store.periods import Answers, Period
-from simsvc.web.api.inventory_schemas import Drift, DriftQuery
-from simsvc.web.api.resource import Resource
-from simsvc.web.current import services
+from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.schemas_inventory import Drift, DriftQuery
+from simsvc.web.http.current import services
 
 resource = Resource("monitoring", __name__, "Drift between two periods, from what is on record.")
 

@@ -10,9 +10,9 @@ from flask_babel import gettext
 
 from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
-from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem
+from simsvc.web.http.current import person, services
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem
 from simsvc.web.security import sessions
 from simsvc.web.security.clients import Visit
 from simsvc.web.security.csrf import typed_twice

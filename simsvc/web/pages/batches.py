@@ -19,11 +19,11 @@ from simsvc.domain.files.spreadsheet import to_csv
 from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.values import BatchNotes, BatchPhoto, LeftOut
-from simsvc.web.current import note_export, person, services
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem
-from simsvc.web.once import Made, once
-from simsvc.web.upload import PhotoRequest, shown_name
+from simsvc.web.http.current import note_export, person, services
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem
+from simsvc.web.http.once import Made, once
+from simsvc.web.http.upload import PhotoRequest, shown_name
 
 blueprint = Blueprint("batches", __name__, url_prefix="/batches")
 

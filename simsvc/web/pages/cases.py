@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import age_on
 from simsvc.domain.estimate.combine import combine, sent_again
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.pages.result import declared_words
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")

@@ -18,9 +18,9 @@ from simsvc.domain.desk.decisions import (
 )
 from simsvc.errors import DecisionRefused, DecisionSuperseded
 from simsvc.values import RecordedEstimate
-from simsvc.web.current import note_export, person, services
-from simsvc.web.form_problems import Problems
-from simsvc.web.once import Made, once
+from simsvc.web.http.current import note_export, person, services
+from simsvc.web.http.form_problems import Problems
+from simsvc.web.http.once import Made, once
 from simsvc.web.pages.result import FIELDS, result_page
 from simsvc.web.rendering.sheet import sheet_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.current import services
-from simsvc.web.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
-from simsvc.web.prefix import cookie_path
+from simsvc.web.http.current import services
+from simsvc.web.http.prefix import cookie_path
+from simsvc.web.i18n.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
 from simsvc.web.security.csrf import target_of
 
 blueprint = Blueprint("display", __name__)

@@ -10,9 +10,9 @@ from flask_babel import gettext
 
 from simsvc.errors import NotConfirmed
 from simsvc.values.erasure import Erasable, Receipt
-from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem
+from simsvc.web.http.current import person, services
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem
 from simsvc.wiring.replay import eraser
 
 blueprint = Blueprint("erasing", __name__, url_prefix="/erase")

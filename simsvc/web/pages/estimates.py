@@ -12,12 +12,12 @@ from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing,
 from simsvc.flows.estimate import estimate
 from simsvc.flows.preview import preview_png
 from simsvc.values import Declaration, RecordedEstimate
-from simsvc.web.current import person, services
-from simsvc.web.form_problems import Problem, Problems
-from simsvc.web.once import Made, once
+from simsvc.web.http.current import person, services
+from simsvc.web.http.form_problems import Problem, Problems
+from simsvc.web.http.once import Made, once
+from simsvc.web.http.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
 from simsvc.web.traffic.admission import give_way
-from simsvc.web.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
 
 blueprint = Blueprint("pages", __name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 blueprint = Blueprint("gallery", __name__)
 

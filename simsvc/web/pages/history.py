@@ -15,8 +15,8 @@ from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import FilterRefused
 from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
-from simsvc.web.current import note_export, services
-from simsvc.web.form_problems import Problems
+from simsvc.web.http.current import note_export, services
+from simsvc.web.http.form_problems import Problems
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 

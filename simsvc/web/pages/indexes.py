@@ -15,9 +15,9 @@ from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
 from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
-from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem
+from simsvc.web.http.current import person, services
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem
 from simsvc.web.rendering.histogram import Histogram, histogram
 
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 blueprint = Blueprint("model", __name__)
 

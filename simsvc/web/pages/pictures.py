@@ -7,7 +7,7 @@ import hashlib
 from flask import Blueprint, Response, request, url_for
 
 from simsvc.flows.saliency import check_same_model, saliency_png
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 blueprint = Blueprint("pictures", __name__)
 

@@ -15,8 +15,8 @@ from simsvc.domain.desk.declared import compare, declared_age
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
-from simsvc.web.current import services
-from simsvc.web.form_problems import Problem
+from simsvc.web.http.current import services
+from simsvc.web.http.form_problems import Problem
 from simsvc.web.rendering.age_plot import age_plot, range_words
 from simsvc.web.rendering.age_scale import age_scale
 

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
-from simsvc.web.current import person, services, visitor
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem
+from simsvc.web.http.current import person, services, visitor
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem
 from simsvc.web.security import sessions
 from simsvc.web.security.clients import Visit
 from simsvc.web.security.csrf import target_of, typed_twice

@@ -18,9 +18,9 @@ from simsvc.domain.accounts.tokens import (
 )
 from simsvc.errors import TokenDraftRefused
 from simsvc.values.tokens import SCOPES, TokenDraft
-from simsvc.web.current import person, services
-from simsvc.web.form_problems import Problems
-from simsvc.web.once import Made, made_by, once, shown_once
+from simsvc.web.http.current import person, services
+from simsvc.web.http.form_problems import Problems
+from simsvc.web.http.once import Made, made_by, once, shown_once
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 

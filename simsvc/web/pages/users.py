@@ -12,11 +12,11 @@ from simsvc.domain.accounts.passwords import checked_name
 from simsvc.errors import LastAdmin, NameRefused, NameTaken
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Role
-from simsvc.web.current import person, services
-from simsvc.web.errors import status_of
-from simsvc.web.form_problems import Problem, Problems
-from simsvc.web.once import Answered, Made, made_by, once, shown_once
-from simsvc.web.prefix import public_link
+from simsvc.web.http.current import person, services
+from simsvc.web.http.errors import status_of
+from simsvc.web.http.form_problems import Problem, Problems
+from simsvc.web.http.once import Answered, Made, made_by, once, shown_once
+from simsvc.web.http.prefix import public_link
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 

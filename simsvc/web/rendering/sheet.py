@@ -10,8 +10,8 @@ from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
-from simsvc.web.current import services
-from simsvc.web.language import at_utc, translated
+from simsvc.web.http.current import services
+from simsvc.web.i18n.language import at_utc, translated
 from simsvc.web.pages.result import declared_words
 from simsvc.web.rendering.age_plot import range_words
 

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import NotPermitted
 from simsvc.values import ROLES, Role
-from simsvc.web.current import visitor
-from simsvc.web.errors import is_for_program
+from simsvc.web.http.current import visitor
+from simsvc.web.http.errors import is_for_program
+from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security import sessions
 from simsvc.web.security.scopes import SCOPES_OF, check_token
-from simsvc.web.typed import FIELDS, typed_page
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})

@@ -18,7 +18,7 @@ from flask import Response, current_app, request
 
 from simsvc.domain.accounts.sign_in import KNOWN_FOR
 from simsvc.values import Client
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 COOKIE_BYTES = 32
 """256 bits. Source: OWASP Session Management Cheat Sheet asks for 64 at least."""

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from simsvc.errors import CookieMissing, FormExpired, FormFromElsewhere, PasswordRefused
-from simsvc.web.api.document import RESOURCES
-from simsvc.web.errors import answer
+from simsvc.web.api.openapi import RESOURCES
+from simsvc.web.http.errors import answer
+from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.web.security.sessions import LONGEST, has_cookie
-from simsvc.web.typed import FIELDS, typed_page
 
 OWN_SITES = ("same-origin", "none")
 """What Sec-Fetch-Site says of a form of our own, or of one that a person sends again."""

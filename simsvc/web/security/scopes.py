@@ -6,7 +6,7 @@ from flask import g, request
 
 from simsvc.errors import ScopeMissing, TokenRefused
 from simsvc.values.tokens import Scope, Token
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 ASK = frozenset[Scope]({"estimate", "admin"})
 READ = frozenset[Scope]({"estimate", "audit", "admin"})

@@ -9,8 +9,8 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from simsvc.values import User
-from simsvc.web.current import services
-from simsvc.web.prefix import cookie_path
+from simsvc.web.http.current import services
+from simsvc.web.http.prefix import cookie_path
 
 LONGEST = timedelta(hours=12)
 """A session ends then, however busy. Source: NIST SP 800-63B, section 4.2.3, which also asks for an end after

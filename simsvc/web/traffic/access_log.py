@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, request
 
 from simsvc.adapters.ops.metrics import CONTENT_TYPE, exposition, note_request
 from simsvc.errors import SimsvcError
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.security.scopes import AUDIT, require
 
 blueprint = Blueprint("metrics", __name__)

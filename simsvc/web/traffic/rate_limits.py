@@ -14,10 +14,10 @@ from limits.storage import MemoryStorage
 
 from simsvc.adapters.photos.zip_archive import files_stated
 from simsvc.errors import SettingsError
-from simsvc.web.current import visitor
+from simsvc.web.http.current import visitor
+from simsvc.web.http.upload import FIELD
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
-from simsvc.web.upload import FIELD
 
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""

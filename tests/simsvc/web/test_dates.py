@@ -12,7 +12,7 @@ from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.language import at_utc, local_time
+from simsvc.web.i18n.language import at_utc, local_time
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo

@@ -5,9 +5,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.values import ROLES, Role
+from simsvc.web.http.refilled_form import FIELDS
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.scopes import SCOPES_OF
-from simsvc.web.typed import FIELDS
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 
 ID = "0" * 32

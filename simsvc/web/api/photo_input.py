@@ -15,13 +15,13 @@ from simsvc.flows.estimate import Corridor, estimate
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
-from simsvc.web.api.repeated import Beside, once, request_key
-from simsvc.web.api.resource import refused
+from simsvc.web.api.blueprint import refused
+from simsvc.web.api.idempotency import Beside, once, request_key
 from simsvc.web.api.schemas import Strict
-from simsvc.web.current import services
+from simsvc.web.http.current import services
+from simsvc.web.http.upload import FIELD, Upload, shown_name, uploaded_photo
 from simsvc.web.security.scopes import program
 from simsvc.web.traffic.admission import give_way
-from simsvc.web.upload import FIELD, Upload, shown_name, uploaded_photo
 
 MOST_PHOTOS = 32
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, InputRefused, KeyTaken
 from simsvc.values.requests import RequestKey
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 
 HEADER = "Idempotency-Key"

@@ -9,8 +9,8 @@ from babel.messages.pofile import read_po, write_po
 from flask import current_app
 from flask.cli import AppGroup
 
-from simsvc.web.language import LANGUAGES, TRANSLATIONS_DIR
-from simsvc.web.translating.messages import every_message
+from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR
+from simsvc.web.i18n.messages import every_message
 
 WIDTH = 110
 HEADER = "# What the pages of simsvc say. Edit, then: flask translations compile"

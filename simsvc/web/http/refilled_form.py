@@ -6,8 +6,8 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from simsvc.web.current import services
-from simsvc.web.upload import drain
+from simsvc.web.http.current import services
+from simsvc.web.http.upload import drain
 
 UPLOAD, DECISION = "pages.create", "decisions.create"
 FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: ("kind", "age", "reason", "note", "after")}

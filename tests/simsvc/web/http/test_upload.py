@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from simsvc.web.upload import FIELD, LONGEST_NAME, TAIL_BYTES, PhotoRequest, TailLast, shown_name
+from simsvc.web.http.upload import FIELD, LONGEST_NAME, TAIL_BYTES, PhotoRequest, TailLast, shown_name
 
 
 @pytest.mark.parametrize(

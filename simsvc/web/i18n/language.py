@@ -11,9 +11,9 @@ from flask import Flask, request
 from flask_babel import Babel, format_datetime, gettext
 from markupsafe import Markup
 
-from simsvc.web.sentences import PhraseBook
+from simsvc.web.i18n.phrase_book import PhraseBook
 
-TRANSLATIONS_DIR = Path(__file__).resolve().parent / "translations"
+TRANSLATIONS_DIR = Path(__file__).resolve().parents[1] / "translations"
 LANGUAGES = {"en": "English", "zh_Hans": "简体中文"}
 """Locale to its own name for itself; English is what the code speaks and needs no catalogue."""
 THEMES = ("auto", "light", "dark")

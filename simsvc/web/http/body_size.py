@@ -10,10 +10,10 @@ from werkzeug.routing import Map
 
 from simsvc.errors import BodyTooSlow, Busy
 from simsvc.settings import Settings
-from simsvc.web import prefix
-from simsvc.web.current import services
+from simsvc.web.http import prefix
+from simsvc.web.http.current import services
+from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
 from simsvc.web.security import access
-from simsvc.web.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
 
 MOST_BYTES = 1_000_000
 """Of a body that holds no photo, such as JSON. Ours: the longest, a decision with its note, has 10 KB."""

@@ -75,9 +75,9 @@ from simsvc.errors import (
     TokenRefused,
     UserNotFound,
 )
-from simsvc.web.problems import problem
-from simsvc.web.typed import keeps_typing, typed_page
-from simsvc.web.upload import REFUSAL, drain
+from simsvc.web.http.problems import problem
+from simsvc.web.http.refilled_form import keeps_typing, typed_page
+from simsvc.web.http.upload import REFUSAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
     PhotoTooManyBytes: 413,

@@ -21,7 +21,7 @@ from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import ROLES
-from simsvc.web.errors import SENTENCES
+from simsvc.web.http.errors import SENTENCES
 
 ONLY_COMMANDS = (
     "commands",
@@ -78,7 +78,7 @@ COMPOSED = (
     "Save a smaller copy of the photo, or crop it to the face, and try again.",
     "The old password is wrong, or you have to wait after several wrong ones.",
 )
-"""Sentences that the pure code composes; `tests/simsvc/web/test_language.py` holds them against it."""
+"""Sentences that the pure code composes; `tests/simsvc/web/i18n/test_language.py` holds them against it."""
 
 
 def every_message(templates_dir: Path) -> Catalog:

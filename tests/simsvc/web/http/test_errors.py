@@ -10,7 +10,7 @@ from simsvc import errors as tree
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.web.errors import status_of
+from simsvc.web.http.errors import status_of
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.headers import HEADERS
 

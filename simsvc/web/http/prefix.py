@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request, url_for
 
 from simsvc.adapters.ops.address import address_for_links
-from simsvc.web.current import services
+from simsvc.web.http.current import services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

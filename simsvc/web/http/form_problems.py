@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from simsvc.errors import SimsvcError
-from simsvc.web.errors import status_of
+from simsvc.web.http.errors import status_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from simsvc.domain.photo.decode import decode
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
 from simsvc.values import Neighbour
-from simsvc.web.language import LANGUAGES, TRANSLATIONS_DIR, phrase_book
+from simsvc.web.i18n.command import read_catalogue
+from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR, phrase_book
+from simsvc.web.i18n.messages import COMPOSED, every_message, of_errors
+from simsvc.web.i18n.phrase_book import GAP, PhraseBook
 from simsvc.web.rendering.age_plot import age_plot, range_words
-from simsvc.web.sentences import GAP, PhraseBook
-from simsvc.web.translating.command import read_catalogue
-from simsvc.web.translating.messages import COMPOSED, every_message, of_errors
 from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.simsvc.web.test_pages import upload
 from tests.small_site import drawn_photo
@@ -163,7 +163,7 @@ def test_composed_sentences_are_those_of_the_code() -> None:
     """Each sentence listed by hand still stands in the code, piece by piece."""
     code = " ".join(
         re.sub(r'"\s*f?"', "", path.read_text())
-        for path in (Path(__file__).parents[3] / "simsvc").rglob("*.py")
+        for path in (Path(__file__).parents[4] / "simsvc").rglob("*.py")
         if "translating" not in path.parts
     )
     for sentence in COMPOSED:

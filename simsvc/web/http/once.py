@@ -21,7 +21,7 @@ from flask import Flask, request
 
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.errors import KeyTaken, PhotoLocked
-from simsvc.web.current import person, services
+from simsvc.web.http.current import person, services
 
 FIELD = "form_key"
 KEY_BYTES = 16

@@ -23,10 +23,10 @@ from simsvc.web.api import (
     monitoring,
     replays,
 )
+from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.exports import CSV
-from simsvc.web.api.repeated import HEADER
-from simsvc.web.api.resource import Resource
-from simsvc.web.problems import MEDIA_TYPE
+from simsvc.web.api.idempotency import HEADER
+from simsvc.web.http.problems import MEDIA_TYPE
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.model import AGE_BINS, POINTS, median
+from trainer.models.age_model import AGE_BINS, POINTS, median
 
 KNOT_YEARS = 10
 """One offset a decade: as fine as the biases it is to mend."""

@@ -23,9 +23,9 @@ from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
-from trainer import bodies
-from trainer.ensemble import Ensemble
-from trainer.model import AgeModel, passed
+from trainer.models import bodies
+from trainer.models.age_model import AgeModel, passed
+from trainer.models.ensemble import Ensemble
 from trainer.pack import CROP_PX
 from trainer.projection import Projection
 
@@ -65,7 +65,7 @@ class ServedGraph(nn.Module):
 
     Args:
         model: in evaluation mode.
-        layer: one or several, see `trainer.model.extract`.
+        layer: one or several, see `trainer.models.age_model.extract`.
         projection: of the layer's activations.
         flip_average: average both answers over the crop and its mirror.
         seen_px: side that the network sees, where crops of `served_px` are to be enlarged to it.

@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 from simsvc.errors import SettingsError
 from simsvc.values import Crop
-from trainer import age_prior, augment, bodies, export
+from trainer import age_prior, augment, export
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
-from trainer.denormals import flushing
-from trainer.ensemble import Ensemble
 from trainer.metrics import breakdown, decade
-from trainer.model import AgeModel, extract
+from trainer.models import bodies
+from trainer.models.age_model import AgeModel, extract
+from trainer.models.denormals import flushing
+from trainer.models.ensemble import Ensemble
 from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.runs import BEST, RUN_SHA256, RUNS, load_any

@@ -16,12 +16,13 @@ from fastai.optimizer import Adam
 from torch import Tensor, nn
 
 from simsvc.errors import SettingsError
-from trainer import augment, bodies, dlib_resnet
+from trainer import augment
 from trainer import recipe as recipes
 from trainer.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
 from trainer.loader import FaceLoader, TrainingData
 from trainer.losses import TRAITS, AgeLoss, traits_loss
-from trainer.model import AGE_BINS, AgeModel
+from trainer.models import bodies, dlib_resnet
+from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
 from trainer.runs import RUNS, load_run
 

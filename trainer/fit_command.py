@@ -16,8 +16,8 @@ from simsvc.errors import SettingsError
 from trainer import fit, join, mixed, results, selection, teachers
 from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.denormals import flushing
 from trainer.loader import TrainingData
+from trainer.models.denormals import flushing
 from trainer.runs import RUNS, load_recipe
 
 

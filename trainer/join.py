@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from trainer import ensemble, mixed
+from trainer import mixed
 from trainer.corpus import Corpus
+from trainer.models import ensemble
 from trainer.recipe import Recipe
 from trainer.runs import BEST
 from trainer.teachers import shares_of

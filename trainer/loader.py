@@ -12,7 +12,8 @@ from fastai.basics import DataLoader
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer import augment, bodies
+from trainer import augment
+from trainer.models import bodies
 from trainer.recipe import Recipe
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from simsvc.domain.gallery.labels import GENDERS, GROUPS
-from trainer.model import AGE_BINS, AgeModel
+from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.recipe import Recipe
 
 TRAITS = len(GENDERS) + len(GROUPS)

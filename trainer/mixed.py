@@ -13,7 +13,7 @@ from trainer import mixture, recipe, teachers
 from trainer.corpus import Corpus
 from trainer.datasets.unlabelled import KIND
 from trainer.loader import TrainingData
-from trainer.model import AGE_BINS
+from trainer.models.age_model import AGE_BINS
 from trainer.recipe import Recipe
 
 VALID_FACES = 300

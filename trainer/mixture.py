@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.model import AGE_BINS
+from trainer.models.age_model import AGE_BINS
 
 KNOTS_YEARS = np.arange(0.0, AGE_BINS, 10.0)
 """Ages at which teachers are measured; in between, corrections and weights are joined by straight lines."""

@@ -20,9 +20,9 @@ from simsvc.values import Crop, FloatVector
 from trainer import neighbours
 from trainer.card_run import check_exported
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.ensemble import Ensemble
 from trainer.export_command import layer_sizes, measured, packed_crops, traits
-from trainer.model import AgeModel
+from trainer.models.age_model import AgeModel
+from trainer.models.ensemble import Ensemble
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.recipe import Recipe
 from trainer.runs import RUNS, load_any

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from simsvc.errors import SettingsError
-from trainer.bodies import BODIES
-from trainer.model import HEADS, POINTS, Architecture
+from trainer.models.age_model import HEADS, POINTS, Architecture
+from trainer.models.bodies import BODIES
 
 RECIPES = Path(__file__).parent / "recipes"
 PUBLISHED = ("faceres",)
@@ -71,7 +71,7 @@ class Recipe:
 
     Attributes:
         name: of the recipe and its run.
-        body, head, hidden, dropout, point: see `trainer.model.Architecture`.
+        body, head, hidden, dropout, point: see `trainer.models.age_model.Architecture`.
         weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
         goes_on: recipe of the run whose best weights, of body and head, this one begins with instead, "" for
             none; trained first where it is missing. Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
@@ -107,7 +107,7 @@ class Recipe:
             trained first. Labels are noisy, and what earlier models make of a face tells where.
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
-        drop_path: rate at which training skips the last block, see `drop_paths` of `trainer.bodies.BodySpec`.
+        drop_path: rate at which training skips the last block, see `drop_paths` of `trainer.models.bodies.BodySpec`.
         fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
             tells of just the faces that it never saw: of others it has learnt the label by heart, and its
             noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
@@ -124,7 +124,7 @@ class Recipe:
         epoch_faces: how many faces are drawn an epoch where `mix` is given.
         parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
-            `trainer.ensemble`.
+            `trainer.models.ensemble`.
         mirrored: those of the parts, joined by commas, that judge the mirror image, too.
         view: side of what the model sees over the side of the service's crop, up to `trainer.pack.CONTEXT`.
     """

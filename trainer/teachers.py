@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
-from trainer import augment, bodies, export, faceres
-from trainer.ensemble import Ensemble
-from trainer.model import AGE_BINS, AgeModel
+from trainer import augment, export
+from trainer.models import bodies, faceres
+from trainer.models.age_model import AGE_BINS, AgeModel
+from trainer.models.ensemble import Ensemble
 from trainer.pack import CONTEXT
 from trainer.recipe import PUBLISHED, Recipe
 from trainer.runs import load_any
@@ -90,7 +91,7 @@ def estimates(
 
     Raises:
         SettingsError: there is no such run.
-        BundleMissing, BundleDamaged: see `trainer.faceres.published`.
+        BundleMissing, BundleDamaged: see `trainer.models.faceres.published`.
     """
     path = kept / f"{name}.json"
     told: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

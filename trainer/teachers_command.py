@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from trainer import faceres
+from trainer.models import faceres
 
 FILES = (faceres.MANIFEST, faceres.WEIGHTS)
 

@@ -6,7 +6,7 @@ import torch
 
 from trainer import age_prior
 from trainer.age_prior import Told, estimates, offsets
-from trainer.model import AGE_BINS
+from trainer.models.age_model import AGE_BINS
 
 BINS = np.arange(AGE_BINS)
 

@@ -19,8 +19,9 @@ from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer import augment, bodies, export
-from trainer.model import AgeModel, Architecture, extract
+from trainer import augment, export
+from trainer.models import bodies
+from trainer.models.age_model import AgeModel, Architecture, extract
 from trainer.pack import CROP_PX, PACK_PX
 from trainer.projection import Projection, principal
 

@@ -18,7 +18,7 @@ from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import brightness, recipe
 from trainer import callbacks, fit
 from trainer.loader import FaceLoader, TrainingData
-from trainer.model import AgeModel
+from trainer.models.age_model import AgeModel
 from trainer.recipe import Recipe, Stage
 
 

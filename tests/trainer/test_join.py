@@ -14,8 +14,8 @@ from trainer.corpus import Corpus
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
-from trainer.ensemble import Ensemble
 from trainer.join import join
+from trainer.models.ensemble import Ensemble
 from trainer.pack import Pack
 from trainer.runs import load_any, load_run
 from trainer.teachers import shares_of

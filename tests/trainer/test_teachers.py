@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, brightness, recipe
-from trainer import augment, bodies, fit, teachers
+from trainer import augment, fit, teachers
 from trainer.fit_command import with_teachers
-from trainer.model import AGE_BINS, AgeModel
+from trainer.models import bodies
+from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.recipe import load
 
 TOLD = {"head": "distribution", "loss": "distribution"}

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from simsvc.values import RgbImage
-from trainer import dlib_resnet
 from trainer.gallery.align import similarity
+from trainer.models import dlib_resnet
 
 CHIP_PX = 150
 EYES_PX = ((47.5, 46.6), (102.5, 46.6))

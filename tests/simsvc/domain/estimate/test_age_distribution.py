@@ -38,7 +38,7 @@ def test_of_a_normal_distribution() -> None:
 def test_the_median_is_the_exported_one() -> None:
     """The median of the service is that of the graph's own head, at both ends of the scale, too."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
-    from trainer.model import median  # noqa: PLC0415 - imports torch
+    from trainer.models.age_model import median  # noqa: PLC0415 - imports torch
 
     rows = np.stack([bump(0, 1), bump(33.3, 4), bump(71, 12), bump(100, 1)]).astype(np.float32)
     exported = median(torch.from_numpy(rows)).numpy()

@@ -12,8 +12,8 @@ from onnx import helper, numpy_helper
 from torch import Tensor
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer import bodies, dinov2
-from trainer.dinov2 import PATCH_PX, DinoBody, read_weights
+from trainer.models import bodies, dinov2
+from trainer.models.dinov2 import PATCH_PX, DinoBody, read_weights
 
 LAYERS = 12
 SIDE_PX = 37 * PATCH_PX

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from tests.trainer.tiny_training import recipe
-from trainer import augment, bodies
-from trainer.ensemble import Ensemble, Member, best_weight, resizing
-from trainer.model import AgeModel, median
+from trainer import augment
+from trainer.models import bodies
+from trainer.models.age_model import AgeModel, median
+from trainer.models.ensemble import Ensemble, Member, best_weight, resizing
 from trainer.pack import PACK_PX
 
 TOLD = {"head": "distribution", "loss": "distribution"}

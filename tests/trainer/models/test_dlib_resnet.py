@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer import dlib_resnet
-from trainer.dlib_resnet import MEAN, MIN_PX, STD, DlibBlock, DlibResNet, read_tensors, settle
+from trainer.models import dlib_resnet
+from trainer.models.dlib_resnet import MEAN, MIN_PX, STD, DlibBlock, DlibResNet, read_tensors, settle
 
 
 def integer(value: int) -> bytes:

@@ -16,7 +16,7 @@ from torchvision import models
 
 from simsvc.domain.photo.tensor import IMAGENET_MEAN, IMAGENET_STD
 from simsvc.errors import SettingsError
-from trainer import dinov2, dlib_resnet, faceres
+from trainer.models import dinov2, dlib_resnet, faceres
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer.npm_file import NpmFile, arrays
+from trainer.models.npm_file import NpmFile, arrays
 
 CONTENT = np.arange(6, dtype="<f4").tobytes()
 FILE = NpmFile("@some/models", "1.2.3", "package/models/some.bin", hashlib.sha256(CONTENT).hexdigest())

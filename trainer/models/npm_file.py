@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer.published import proved
+from trainer.models.pretrained import proved
 
 KEPT: Final = Path("work/published")
 """Where fetched files lie, relative to the working directory."""

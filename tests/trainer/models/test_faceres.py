@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer import bodies, faceres
+from trainer.models import bodies, faceres
 
 
 def _published(seed: int = 0) -> dict[str, np.ndarray]:
@@ -80,7 +80,7 @@ def test_weights_that_were_not_fetched(tmp_path_factory: pytest.TempPathFactory)
         faceres.published(tmp_path_factory.mktemp("empty"))
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MODULES, MODELS = ROOT / "work" / "peers" / "human", ROOT / "work" / "published"
 
 

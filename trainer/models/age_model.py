@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from simsvc.errors import SettingsError
-from trainer import bodies
+from trainer.models import bodies
 
 if TYPE_CHECKING:
-    from trainer.ensemble import Ensemble
+    from trainer.models.ensemble import Ensemble
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
@@ -32,7 +32,7 @@ class Architecture:
     """What an `AgeModel` is built from; travels in `model.json`.
 
     Attributes:
-        body: name in `trainer.bodies.BODIES`.
+        body: name in `trainer.models.bodies.BODIES`.
         head: "regression" (one output, the origin's) or "distribution" (softmax over 101 ages, the expected
             value is the estimate).
         hidden: units of the first linear layer.

@@ -18,7 +18,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from simsvc.errors import BundleDamaged
-from trainer.published import PublishedFile
+from trainer.models.pretrained import PublishedFile
 
 PATCH_PX = 14
 WEIGHTS = PublishedFile(
@@ -62,7 +62,7 @@ class DinoBody(nn.Module):
 def drop_paths(body: nn.Module, rate: float) -> None:
     """Let training skip layers at random, a face at a time: the last at this rate, earlier ones less.
 
-    Source: as `trainer.dlib_resnet.drop_paths`; both branches of a layer have its rate.
+    Source: as `trainer.models.dlib_resnet.drop_paths`; both branches of a layer have its rate.
     """
     assert isinstance(body, DinoBody)  # noqa: S101 - told to mypy
     blocks = body.net.blocks

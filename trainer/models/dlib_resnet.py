@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from simsvc.errors import BundleDamaged
-from trainer.published import PublishedFile
+from trainer.models.pretrained import PublishedFile
 
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 STD = (256 / 255, 256 / 255, 256 / 255)

@@ -1,0 +1,1 @@
+"""Networks: backbones, heads, ensembles, and published weights."""

@@ -16,7 +16,7 @@ from trainer.card_analysis import WITHHELD, withheld_section
 from trainer.card_measured import MEASURED, MEASUREMENTS, read
 from trainer.card_run import read_run
 from trainer.export_command import BUNDLE
-from trainer.runs import RUNS
+from trainer.training.runs import RUNS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
-from trainer.runs import BEST, RUN_SHA256
+from trainer.training.runs import BEST, RUN_SHA256
 
 FORMER_WEIGHTS = "model.safetensors"
 """In bundles that do not state `RUN_SHA256`: the weights of the run, named with "model." in front."""

@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from simsvc.errors import SettingsError
 from simsvc.values import Crop
-from trainer import age_prior, augment, export
-from trainer import recipe as recipes
+from trainer import age_prior, export
 from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.metrics import breakdown, decade
 from trainer.models import bodies
@@ -26,7 +25,9 @@ from trainer.models.denormals import flushing
 from trainer.models.ensemble import Ensemble
 from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
-from trainer.runs import BEST, RUN_SHA256, RUNS, load_any
+from trainer.training import augment
+from trainer.training import recipe as recipes
+from trainer.training.runs import BEST, RUN_SHA256, RUNS, load_any
 
 BUNDLE = Path("simsvc/bundle/model")
 LAYER = "head.flatten"

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer import fit, join, mixed, results, selection, teachers
-from trainer import recipe as recipes
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
-from trainer.loader import TrainingData
 from trainer.models.denormals import flushing
-from trainer.runs import RUNS, load_recipe
+from trainer.training import distillation, fit, join, mixed, results, selection
+from trainer.training import recipe as recipes
+from trainer.training.loader import TrainingData
+from trainer.training.runs import RUNS, load_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,9 +117,9 @@ def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> 
     traits = selection.one_hots([row.gender for row in corpus.data.rows], groups) if recipe.traits else None
     squares = np.array(corpus.pack.crops)  # into memory: mapped pages are read from disk again and again
     folders = [runs / name for name in recipe.taught_by]
-    taught = teachers.taught(folders, squares, _tells(corpus, folders, train)) if folders else None
+    taught = distillation.taught(folders, squares, _tells(corpus, folders, train)) if folders else None
     if taught is not None and recipe.doubt:
-        labels, ages_years = ages_years, teachers.corrected(ages_years, taught, recipe.doubt)
+        labels, ages_years = ages_years, distillation.corrected(ages_years, taught, recipe.doubt)
         print(f"{recipe.name}: {np.count_nonzero(ages_years != labels)} labels taken for mistakes")
     if recipe.distil and taught is not None:
         taught = recipe.distil * taught

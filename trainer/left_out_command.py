@@ -19,15 +19,15 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer import recipe as recipes
 from trainer.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.fit_command import train
 from trainer.held_out import short
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
-from trainer.runs import RUNS, load_any
-from trainer.teachers import shares_of_model
+from trainer.training import recipe as recipes
+from trainer.training.distillation import shares_of_model
+from trainer.training.runs import RUNS, load_any
 
 WITHOUT = "-without-"
 _SHOWN = ("mae", "constant", "ratio", "bias", "worst_1pc", "slope")

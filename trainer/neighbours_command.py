@@ -24,8 +24,8 @@ from trainer.export_command import layer_sizes, measured, packed_crops, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.ensemble import Ensemble
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
-from trainer.recipe import Recipe
-from trainer.runs import RUNS, load_any
+from trainer.training.recipe import Recipe
+from trainer.training.runs import RUNS, load_any
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
 SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from simsvc.errors import SettingsError
-from trainer import results
-from trainer.recipe import RECIPES
+from trainer.training import results
+from trainer.training.recipe import RECIPES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,9 +20,9 @@ from simsvc.errors import SettingsError, SourceEmpty
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.tiny_training import RECIPE
-from trainer import plots
 from trainer.__main__ import COMMANDS, main
 from trainer.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
+from trainer.training import plots
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,12 @@ from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer import augment, export
+from trainer import export
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, Architecture, extract
 from trainer.pack import CROP_PX, PACK_PX
 from trainer.projection import Projection, principal
+from trainer.training import augment
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"

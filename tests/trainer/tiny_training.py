@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.loader import TrainingData
 from trainer.pack import PACK_PX
-from trainer.recipe import Recipe, parse
+from trainer.training.loader import TrainingData
+from trainer.training.recipe import Recipe, parse
 
 RECIPE = """
 body = "resnet18"

@@ -18,7 +18,7 @@ from torch.nn import functional
 from trainer.models import bodies
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.pack import CROP_PX
-from trainer.recipe import Recipe
+from trainer.training.recipe import Recipe
 
 STEP = 0.1
 """Weights of two members are tried in such steps."""
@@ -42,7 +42,7 @@ class Member:
 class Seen(nn.Module):
     """Turn the ensemble's crops into what a member was taught to see: its part of them, its size, its scale.
 
-    Cutting and resizing are one product with a matrix from each side, as `trainer.augment.batch` resizes.
+    Cutting and resizing are one product with a matrix from each side, as `trainer.training.augment.batch` resizes.
     """
 
     def __init__(self, member: Recipe, whole: Recipe) -> None:

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from tests.trainer.tiny_training import recipe
-from trainer import augment
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, median
 from trainer.models.ensemble import Ensemble, Member, best_weight, resizing
 from trainer.pack import PACK_PX
+from trainer.training import augment
 
 TOLD = {"head": "distribution", "loss": "distribution"}
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from trainer import mixed
 from trainer.corpus import Corpus
 from trainer.models import ensemble
-from trainer.recipe import Recipe
-from trainer.runs import BEST
-from trainer.teachers import shares_of
+from trainer.training import mixed
+from trainer.training.distillation import shares_of
+from trainer.training.recipe import Recipe
+from trainer.training.runs import BEST
 
 
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trainer import augment_world as world
 from trainer.draws import Draws
 from trainer.pack import CONTEXT, CROP_PX
+from trainer.training import augment_world as world
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Strength:
         erase: probability that a random rectangle of 2 to 20% of the area is replaced by one colour. Source:
             Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
         backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
-            in the world, in this order; see `trainer.augment_world`.
+            in the world, in this order; see `trainer.training.augment_world`.
     """
 
     scale: float

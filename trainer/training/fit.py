@@ -16,15 +16,15 @@ from fastai.optimizer import Adam
 from torch import Tensor, nn
 
 from simsvc.errors import SettingsError
-from trainer import augment
-from trainer import recipe as recipes
-from trainer.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
-from trainer.loader import FaceLoader, TrainingData
-from trainer.losses import TRAITS, AgeLoss, traits_loss
 from trainer.models import bodies, dlib_resnet
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.recipe import Recipe
-from trainer.runs import RUNS, load_run
+from trainer.training import augment
+from trainer.training import recipe as recipes
+from trainer.training.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
+from trainer.training.loader import FaceLoader, TrainingData
+from trainer.training.losses import TRAITS, AgeLoss, traits_loss
+from trainer.training.recipe import Recipe
+from trainer.training.runs import RUNS, load_run
 
 SETTLE_FACES = 512
 """Faces that measure the batch norm statistics of released weights, to 1/sqrt(512) = 4% of a deviation."""

@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
-from trainer import augment, export
+from trainer import export
 from trainer.models import bodies, faceres
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.ensemble import Ensemble
 from trainer.pack import CONTEXT
-from trainer.recipe import PUBLISHED, Recipe
-from trainer.runs import load_any
+from trainer.training import augment
+from trainer.training.recipe import PUBLISHED, Recipe
+from trainer.training.runs import load_any
 
 _BATCH = 128
 _PUBLISHED_PX = 192
@@ -82,7 +83,7 @@ def estimates(
     What it once told of a face is kept on disk and not asked for again.
 
     Args:
-        name: in `trainer.recipe.PUBLISHED`, or of a run.
+        name: in `trainer.training.recipe.PUBLISHED`, or of a run.
         runs: folder of the runs.
         squares: uint8 (N, P, P, 3), packed faces.
         positions: int64, the faces to judge.

@@ -13,8 +13,8 @@ from fastai.basics import Callback, set_seed
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainer import plots
-from trainer.recipe import Recipe
+from trainer.training import plots
+from trainer.training.recipe import Recipe
 
 KEEP_S = 20.0
 """On a GPU, checkpoints and plots are so far apart, but for a cycle's last: an epoch takes less time than

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer import mixture, recipe, teachers
 from trainer.corpus import Corpus
 from trainer.datasets.unlabelled import KIND
-from trainer.loader import TrainingData
 from trainer.models.age_model import AGE_BINS
-from trainer.recipe import Recipe
+from trainer.training import distillation, mixture, recipe
+from trainer.training.loader import TrainingData
+from trainer.training.recipe import Recipe
 
 VALID_FACES = 300
 """Faces of each source that choose the best epoch, at most: else UTKFace, the largest, would choose alone."""
@@ -25,7 +25,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
 
     Raises:
         SettingsError: the recipe's mix names a source that is not there.
-        BundleMissing, BundleDamaged: see `trainer.teachers.estimates`.
+        BundleMissing, BundleDamaged: see `trainer.training.distillation.estimates`.
     """
     rows = corpus.data.rows
     packs = [corpus.pack] + ([corpus.unlabelled] if corpus.unlabelled else [])
@@ -112,7 +112,7 @@ def _taught(
     told = np.sort(np.concatenate([train, valid]))
     estimates = np.zeros((len(recipe_.mixed), len(sources)))
     for number, name in enumerate(recipe_.mixed):
-        estimates[number, told] = teachers.estimates(name, runs, faces.squares, told, faces.names)
+        estimates[number, told] = distillation.estimates(name, runs, faces.squares, told, faces.names)
     judged = np.concatenate([valid, train[known[train] & (sources[train] != "utkface")]])
     found = mixture.measure(estimates[:, judged], ages_years[judged].astype(np.float64), sources[judged])
     print(report(found, recipe_.mixed))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.mixture import measure
+from trainer.training.mixture import measure
 
 
 def _labels(count: int, low: float = 0, high: float = 90) -> np.ndarray:

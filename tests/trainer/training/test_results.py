@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from simsvc.errors import SettingsError
-from trainer import results
 from trainer.__main__ import main
-from trainer.recipe import RECIPES, load
+from trainer.training import results
+from trainer.training.recipe import RECIPES, load
 
 
 def result(name: str = "short", mae: float = 5.0, **changes: Any) -> dict[str, Any]:

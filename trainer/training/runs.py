@@ -8,9 +8,9 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from simsvc.errors import SettingsError
-from trainer import recipe as recipes
 from trainer.models.age_model import AgeModel
 from trainer.models.ensemble import Ensemble, Member
+from trainer.training import recipe as recipes
 
 BEST = "best.safetensors"
 """Name of the file of a run's best weights."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simsvc.errors import SettingsError
-from trainer.mixed import VALID_FACES, draws, few
-from trainer.recipe import parse_mix
+from trainer.training.mixed import VALID_FACES, draws, few
+from trainer.training.recipe import parse_mix
 
 
 def test_sources_share_what_their_kind_has() -> None:

@@ -13,7 +13,7 @@ from simsvc.errors import SettingsError
 from trainer.models.age_model import HEADS, POINTS, Architecture
 from trainer.models.bodies import BODIES
 
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 PUBLISHED = ("faceres",)
 """Published networks that may teach in a mixture."""
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
@@ -89,15 +89,15 @@ class Recipe:
         batch: faces a step.
         mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
         ema: decay a step of the weights' exponential moving average, 0 for none.
-        scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.augment`.
+        scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.training.augment`.
         backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
-            in the world, see `trainer.augment_world`.
+            in the world, see `trainer.training.augment_world`.
         clip: largest gradient norm, 0 for none.
         seed: of everything random.
         clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
-            from all; see `trainer.selection.cleaned`.
+            from all; see `trainer.training.selection.cleaned`.
         balance: "none", or loss weights by the rarity of an "age" or an "age_group" (decade and group); see
-            `trainer.selection.loss_weights`.
+            `trainer.training.selection.loss_weights`.
         flip_average: whether the exported model averages the crop and its mirror.
         fraction: share of the training part that is learnt from, for quick comparisons.
         traits: weight of the cross-entropies of gender and group, told by a linear layer behind the pooled
@@ -113,9 +113,9 @@ class Recipe:
             noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
             section 4.1 (cross-fitting).
         doubt: a label more than so many years from what the teachers expect is taken for a mistake, and their
-            expectation learnt instead, 0 to believe every label; see `trainer.teachers.corrected`.
+            expectation learnt instead, 0 to believe every label; see `trainer.training.distillation.corrected`.
         mixture: teachers, joined by commas, whose estimates are corrected and weighted by age as
-            `trainer.mixture` finds them to be right on labelled faces: published networks (see
+            `trainer.training.mixture` finds them to be right on labelled faces: published networks (see
             `PUBLISHED`) and recipes, "" for none. They teach as `teachers` do, and alone where a face has no
             label.
         mix: how much of what is drawn comes from which kind of source, such as

@@ -12,9 +12,9 @@ from fastai.basics import DataLoader
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer import augment
 from trainer.models import bodies
-from trainer.recipe import Recipe
+from trainer.training import augment
+from trainer.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)

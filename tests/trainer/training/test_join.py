@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from simsvc.errors import SettingsError
-from tests.trainer.test_teachers import TOLD, finished
 from tests.trainer.tiny_training import brightness, recipe
+from tests.trainer.training.test_distillation import TOLD, finished
 from trainer.corpus import Corpus
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
-from trainer.join import join
 from trainer.models.ensemble import Ensemble
 from trainer.pack import Pack
-from trainer.runs import load_any, load_run
-from trainer.teachers import shares_of
+from trainer.training.distillation import shares_of
+from trainer.training.join import join
+from trainer.training.runs import load_any, load_run
 
 WHOLE = TOLD | {"parts": "near,wide", "mirrored": "wide", "schedule": "200x1", "view": 1.25}
 

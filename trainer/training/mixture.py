@@ -23,7 +23,7 @@ WIDTH_YEARS = 10.0
 LEAST_WEIGHT = 20.0
 """Faces without error that are added at every knot, so that few faces correct little."""
 LEAST_SIGMA_YEARS = 2.0
-"""Narrowest distribution that is taught: the width of a label's own, see `trainer.recipe.Recipe`."""
+"""Narrowest distribution that is taught: the width of a label's own, see `trainer.training.recipe.Recipe`."""
 
 Floats = NDArray[np.float64]
 

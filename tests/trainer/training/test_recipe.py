@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.errors import SettingsError
-from trainer.recipe import RECIPES, Stage, load, parse, parse_fold, parse_schedule
+from trainer.training.recipe import RECIPES, Stage, load, parse, parse_fold, parse_schedule
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.toml"))
 

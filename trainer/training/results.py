@@ -9,7 +9,7 @@ from typing import Any
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
-from trainer.recipe import Recipe
+from trainer.training.recipe import Recipe
 
 RESULTS = "results.json"
 TABLE = "RESULTS.md"

@@ -11,7 +11,7 @@ from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from simsvc.errors import SettingsError
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
-from trainer.selection import cleaned, in_fold, loss_weights, one_hots, share
+from trainer.training.selection import cleaned, in_fold, loss_weights, one_hots, share
 
 
 def pairs(*both: tuple[int, int]) -> DuplicatePairs:

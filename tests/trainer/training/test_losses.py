@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from tests.trainer.tiny_training import recipe
-from trainer.losses import TRAITS, AgeLoss, label_distribution, traits_loss
 from trainer.models.age_model import AgeModel
+from trainer.training.losses import TRAITS, AgeLoss, label_distribution, traits_loss
 
 AGES = torch.tensor([20.0, 33.0, 61.5])
 

@@ -16,10 +16,10 @@ from torch import nn
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import brightness, recipe
-from trainer import callbacks, fit
-from trainer.loader import FaceLoader, TrainingData
 from trainer.models.age_model import AgeModel
-from trainer.recipe import Recipe, Stage
+from trainer.training import callbacks, fit
+from trainer.training.loader import FaceLoader, TrainingData
+from trainer.training.recipe import Recipe, Stage
 
 
 class Stopped(Exception):

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.recipe import Recipe
+from trainer.training.recipe import Recipe
 
 TRAITS = len(GENDERS) + len(GROUPS)
 _POINT_LOSSES: dict[str, Callable[..., Tensor]] = {

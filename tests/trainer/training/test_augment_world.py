@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tests.drawn_faces import draw_face
-from trainer import augment_world as world
-from trainer.augment import KEYS, NONE, batch
 from trainer.draws import Draws
 from trainer.pack import CONTEXT, CROP_PX, PACK_PX
-from trainer.recipe import parse
+from trainer.training import augment_world as world
+from trainer.training.augment import KEYS, NONE, batch
+from trainer.training.recipe import parse
 
 PLAIN = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 """Mean and deviation that leave pixels 0..255."""

@@ -1,0 +1,1 @@
+"""Training: recipes, losses, loaders, augmentation, teachers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError
 from trainer import bands
-from trainer.corpus import cores
+from trainer.datasets.corpus import cores
 from trainer.export_command import BUNDLE
 from trainer.withhold_faces import Judge
 

@@ -33,8 +33,8 @@ from simsvc.ports import Detector, Model
 from simsvc.values import Photo, Quality
 from trainer.bands import BandedPhoto, outside_years, read_bands
 from trainer.bands_command import FOLDER
-from trainer.copies import copies
-from trainer.corpus import cores
+from trainer.datasets.copies import copies
+from trainer.datasets.corpus import cores
 from trainer.export_command import BUNDLE
 from trainer.withhold_faces import drawn
 

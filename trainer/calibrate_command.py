@@ -19,7 +19,7 @@ from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.interval import FORMAT, Calibration, interval, parse_calibration
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer import conformal
-from trainer.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainer.card_aims import Aim
 from trainer.card_measured import Document
-from trainer.held_out import short
+from trainer.datasets.held_out import short
 
 Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"

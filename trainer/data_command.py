@@ -10,9 +10,9 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError, SourceUnknown
-from trainer.corpus import cores
 from trainer.datasets import archives, fetch, looks
 from trainer.datasets.audit import as_text, audit
+from trainer.datasets.corpus import cores
 from trainer.datasets.merge import CACHE, MergedData, merged
 from trainer.datasets.registry import READERS
 from trainer.datasets.splits import digests

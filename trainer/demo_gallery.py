@@ -28,7 +28,7 @@ from simsvc.domain.photo import quality
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.values import Photo, RgbImage
-from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.export_command import BUNDLE
 from trainer.gallery import align, identity, sets
 from trainer.gallery.reading import Reader

@@ -20,10 +20,10 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
 from simsvc.errors import SettingsError
-from trainer.corpus import cores
+from trainer.datasets.corpus import cores
+from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
 from trainer.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.export_command import BUNDLE
-from trainer.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
 from trainer.source_faces import faces_of
 
 ENOUGH = 500

@@ -26,8 +26,8 @@ from simsvc.errors import EngineMissing, SettingsError
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
 from trainer import quantize
+from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.export_command import BUNDLE
-from trainer.held_out import KNOWN, known_sources, parts
 from trainer.quantize_command import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
 from trainer.source_faces import Faces, faces_of
 

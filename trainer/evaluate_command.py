@@ -27,12 +27,12 @@ from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer import conformal, fairness, fairness_before
-from trainer.corpus import DEFAULT_SOURCES, cores
+from trainer.datasets.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
+from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.export_command import BUNDLE
 from trainer.metrics import ErrorTable, as_text, breakdown, decade, old
-from trainer.pack import labelled_face
 
 _BATCH = 64
 

@@ -23,10 +23,10 @@ from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
+from trainer.datasets.pack import CROP_PX
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, passed
 from trainer.models.ensemble import Ensemble
-from trainer.pack import CROP_PX
 from trainer.projection import Projection
 
 OPSET = 20

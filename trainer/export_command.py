@@ -17,13 +17,13 @@ from tqdm import tqdm
 from simsvc.errors import SettingsError
 from simsvc.values import Crop
 from trainer import age_prior, export
-from trainer.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
+from trainer.datasets.pack import CROP_PX
 from trainer.metrics import breakdown, decade
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, extract
 from trainer.models.denormals import flushing
 from trainer.models.ensemble import Ensemble
-from trainer.pack import CROP_PX
 from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.training import augment
 from trainer.training import recipe as recipes

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.models.denormals import flushing
 from trainer.training import distillation, fit, join, mixed, results, selection
 from trainer.training import recipe as recipes

@@ -19,7 +19,7 @@ from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer import neighbours
 from trainer.card_run import check_exported
-from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.export_command import layer_sizes, measured, packed_crops, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.ensemble import Ensemble

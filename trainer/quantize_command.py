@@ -27,7 +27,7 @@ from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer import fold_stem, quantize
-from trainer.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.export_command import BUNDLE, packed_crops
 
 MOST_MAE_YEARS = 0.05

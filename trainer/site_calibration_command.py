@@ -23,12 +23,12 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
-from trainer.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import MergedData, merged
+from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluate_command import calibration_of
 from trainer.export_command import BUNDLE
-from trainer.pack import labelled_face
 from trainer.site_calibration import Draw, draw, half, some, summary
 
 DRAWS = 16

@@ -14,9 +14,9 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
 from simsvc.values import Crop
+from trainer.datasets.held_out import SourcePart
+from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
-from trainer.held_out import SourcePart
-from trainer.pack import labelled_face
 
 
 @dataclass(frozen=True, slots=True, eq=False)

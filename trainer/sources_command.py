@@ -16,10 +16,10 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval
 from simsvc.errors import SettingsError
 from trainer.by_source import Floats, Judged, averaged, judged, source_document
-from trainer.corpus import cores
+from trainer.datasets.corpus import cores
+from trainer.datasets.held_out import KNOWN, SPLITS, SourcePart, known_sources, parts
 from trainer.evaluate_command import Scored, calibration_of, score
 from trainer.export_command import BUNDLE
-from trainer.held_out import KNOWN, SPLITS, SourcePart, known_sources, parts
 from trainer.metrics import bracketed
 
 

@@ -22,7 +22,7 @@ from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
-from trainer.corpus import Corpus
+from trainer.datasets.corpus import Corpus
 
 ESTIMATED = "estimated"
 BATCH = 64

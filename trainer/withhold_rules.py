@@ -21,7 +21,7 @@ from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX
 from trainer import withhold_faces
 from trainer.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
-from trainer.degrade import KINDS
+from trainer.datasets.degrade import KINDS
 from trainer.metrics import bootstrapped
 from trainer.withhold_faces import Judged
 

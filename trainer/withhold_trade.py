@@ -13,7 +13,7 @@ from scipy.optimize import isotonic_regression
 from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules
 from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import quality_flags
-from trainer.degrade import Degradation
+from trainer.datasets.degrade import Degradation
 from trainer.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withhold_faces import ESTIMATED
 from trainer.withhold_rules import CAUSES, CLEAN, Measured, pool

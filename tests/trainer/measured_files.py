@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from simsvc.adapters.inference.bundle import load_bundle
 from tests.tiny_bundle import fingerprint, make_tiny_bundle
-from trainer.held_out import short
+from trainer.datasets.held_out import short
 
 Documents = dict[str, dict[str, Any]]
 

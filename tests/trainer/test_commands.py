@@ -21,7 +21,7 @@ from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import COMMANDS, main
-from trainer.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
+from trainer.datasets.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
 from trainer.training import plots
 
 

@@ -20,7 +20,7 @@ from tests.drawn_faces import draw_face
 from tests.trainer.datasets.drawn_photos import drawn
 from trainer import demo_gallery
 from trainer.__main__ import main
-from trainer.corpus import open_corpus
+from trainer.datasets.corpus import open_corpus
 from trainer.gallery import sets
 from trainer.gallery.align import GALLERY_PX
 from trainer.gallery.reading import Reading

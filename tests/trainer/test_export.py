@@ -20,9 +20,9 @@ from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from trainer import export
+from trainer.datasets.pack import CROP_PX, PACK_PX
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, Architecture, extract
-from trainer.pack import CROP_PX, PACK_PX
 from trainer.projection import Projection, principal
 from trainer.training import augment
 

@@ -25,12 +25,12 @@ from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_bands import banded
 from tests.trainer.test_commands import elsewhere
 from trainer.__main__ import main
-from trainer.corpus import Corpus
+from trainer.datasets.corpus import Corpus
+from trainer.datasets.degrade import DEGRADATIONS
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.pack import labelled_face, open_pack
 from trainer.datasets.rows import Row
-from trainer.degrade import DEGRADATIONS
-from trainer.pack import labelled_face, open_pack
 from trainer.withhold_faces import Judge, drawn, supports
 from trainer.withhold_rules import CLEAN
 

@@ -11,7 +11,7 @@ from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.values import Quality
 from trainer import withhold_trade
-from trainer.degrade import Degradation
+from trainer.datasets.degrade import Degradation
 from trainer.withhold_faces import Judged
 from trainer.withhold_rules import CAUSES, CLEAN, Measured, choose, entries, joined, measured
 

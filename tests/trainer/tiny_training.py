@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.pack import PACK_PX
+from trainer.datasets.pack import PACK_PX
 from trainer.training.loader import TrainingData
 from trainer.training.recipe import Recipe, parse
 

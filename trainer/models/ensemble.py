@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.datasets.pack import CROP_PX
 from trainer.models import bodies
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
-from trainer.pack import CROP_PX
 from trainer.training.recipe import Recipe
 
 STEP = 0.1

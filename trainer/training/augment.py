@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.datasets.pack import CONTEXT, CROP_PX
 from trainer.draws import Draws
-from trainer.pack import CONTEXT, CROP_PX
 from trainer.training import augment_world as world
 
 

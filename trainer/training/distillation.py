@@ -14,10 +14,10 @@ from tqdm import tqdm
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
 from trainer import export
+from trainer.datasets.pack import CONTEXT
 from trainer.models import bodies, faceres
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.ensemble import Ensemble
-from trainer.pack import CONTEXT
 from trainer.training import augment
 from trainer.training.recipe import PUBLISHED, Recipe
 from trainer.training.runs import load_any

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from trainer.corpus import Corpus
+from trainer.datasets.corpus import Corpus
 from trainer.models import ensemble
 from trainer.training import mixed
 from trainer.training.distillation import shares_of

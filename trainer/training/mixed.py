@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer.corpus import Corpus
+from trainer.datasets.corpus import Corpus
 from trainer.datasets.unlabelled import KIND
 from trainer.models.age_model import AGE_BINS
 from trainer.training import distillation, mixture, recipe

@@ -126,7 +126,7 @@ class Recipe:
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
             `trainer.models.ensemble`.
         mirrored: those of the parts, joined by commas, that judge the mirror image, too.
-        view: side of what the model sees over the side of the service's crop, up to `trainer.pack.CONTEXT`.
+        view: side of what the model sees over the side of the service's crop, up to `trainer.datasets.pack.CONTEXT`.
     """
 
     name: str

@@ -21,7 +21,7 @@ from simsvc.errors import FaceNotFound
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import EVERY_FACE, Estimate, FaceFilter, FloatVector, Neighbour, RecordedEstimate
-from trainer.copies import SIDES, cut_at, turned_by
+from trainer.datasets.copies import SIDES, cut_at, turned_by
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 FAR_YEARS = 10.0

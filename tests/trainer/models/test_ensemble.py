@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tests.trainer.tiny_training import recipe
+from trainer.datasets.pack import PACK_PX
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, median
 from trainer.models.ensemble import Ensemble, Member, best_weight, resizing
-from trainer.pack import PACK_PX
 from trainer.training import augment
 
 TOLD = {"head": "distribution", "loss": "distribution"}

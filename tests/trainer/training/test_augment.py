@@ -9,7 +9,7 @@ from PIL import Image
 from simsvc.domain.photo.tensor import to_tensor
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer.pack import CROP_PX, PACK_PX
+from trainer.datasets.pack import CROP_PX, PACK_PX
 from trainer.training.augment import Strength, batch
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets import unlabelled
 from trainer.datasets.merge import MergedData, merged
+from trainer.datasets.pack import Pack, open_pack
 from trainer.datasets.unlabelled import is_unlabelled
-from trainer.pack import Pack, open_pack
 
 PACKS = Path("work/packs")
 DEFAULT_SOURCES = {"utkface": Path("../shared/data/utkface")}

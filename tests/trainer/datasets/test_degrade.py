@@ -7,7 +7,7 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.quality import luminance, sharpness
 from simsvc.values import Face, Photo
 from tests.drawn_faces import draw_face
-from trainer.degrade import DEGRADATIONS, KINDS, Degradation, encoded
+from trainer.datasets.degrade import DEGRADATIONS, KINDS, Degradation, encoded
 
 FACE = Face(50, 40, 100, 120, 0.99)
 PHOTO = Photo(np.asarray(draw_face(3)), 200, 200, "PNG")

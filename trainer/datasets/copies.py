@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from simsvc.values import Face, Photo, RgbImage
-from trainer.degrade import DEGRADATIONS
+from trainer.datasets.degrade import DEGRADATIONS
 
 SIDES = ("left", "top", "right", "bottom")
 KEPT = (0.9, 0.8, 0.7, 0.6, 0.5)

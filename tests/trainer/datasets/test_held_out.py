@@ -4,8 +4,8 @@ import pytest
 
 from simsvc.errors import SettingsError, SourceEmpty
 from tests.trainer.datasets.drawn_photos import write_folder
+from trainer.datasets.held_out import KNOWN, known_sources, parts, short
 from trainer.datasets.merge import merged
-from trainer.held_out import KNOWN, known_sources, parts, short
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from trainer import card_sources, fairness_before
+from trainer import card_sources
 from trainer.card_aims import Aim
 from trainer.card_measured import Document
 from trainer.card_run import Run
-from trainer.conformal import LEAST_FACES
+from trainer.evaluation import fairness_before
+from trainer.evaluation.conformal import LEAST_FACES
 from trainer.neighbours_command import SERVED
 
 Measured = Mapping[str, Document]

@@ -27,9 +27,9 @@ from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
 from trainer import quantize
 from trainer.datasets.held_out import KNOWN, known_sources, parts
+from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export_command import BUNDLE
 from trainer.quantize_command import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.source_faces import Faces, faces_of
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3

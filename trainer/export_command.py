@@ -19,7 +19,7 @@ from simsvc.values import Crop
 from trainer import age_prior, export
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.datasets.pack import CROP_PX
-from trainer.metrics import breakdown, decade
+from trainer.evaluation.metrics import breakdown, decade
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, extract
 from trainer.models.denormals import flushing

@@ -12,11 +12,11 @@ import numpy as np
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.errors import SettingsError
-from trainer.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
 from trainer.evaluate_command import Scored
+from trainer.evaluation.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.export_command import BUNDLE
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
 from trainer.peers.estimates import PeerEstimates, cropper, estimates

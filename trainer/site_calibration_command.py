@@ -28,8 +28,8 @@ from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluate_command import calibration_of
+from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
 from trainer.export_command import BUNDLE
-from trainer.site_calibration import Draw, draw, half, some, summary
 
 DRAWS = 16
 SIZES = (100, 300)

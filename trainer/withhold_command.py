@@ -23,15 +23,15 @@ from simsvc.domain.photo.decode import decode
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import FloatVector, SupportScale
 from trainer import withhold_rules, withhold_trade
-from trainer.bands import BandedPhoto, outside_years, read_bands
 from trainer.bands_command import FOLDER
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.degrade import DEGRADATIONS, Degradation, encoded
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
+from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
+from trainer.evaluation.judging import Judge, Judged, drawn, supports
+from trainer.evaluation.metrics import decade, old
 from trainer.export_command import BUNDLE
-from trainer.metrics import decade, old
-from trainer.withhold_faces import Judge, Judged, drawn, supports
 from trainer.withhold_plot import plot
 from trainer.withhold_rules import CLEAN, Measured, measured
 from trainer.withhold_table import as_text

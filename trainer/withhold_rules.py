@@ -19,11 +19,11 @@ from simsvc.domain.estimate.interval import Calibration, interval
 from simsvc.domain.estimate.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
 from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX
-from trainer import withhold_faces
-from trainer.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
 from trainer.datasets.degrade import KINDS
-from trainer.metrics import bootstrapped
-from trainer.withhold_faces import Judged
+from trainer.evaluation import judging as withhold_faces
+from trainer.evaluation.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
+from trainer.evaluation.judging import Judged
+from trainer.evaluation.metrics import bootstrapped
 
 CLEAN = "clean"
 BIN_FACES = LEAST_FACES

@@ -14,8 +14,8 @@ from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules
 from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import quality_flags
 from trainer.datasets.degrade import Degradation
-from trainer.metrics import CLOSE_YEARS, bootstrapped
-from trainer.withhold_faces import ESTIMATED
+from trainer.evaluation.judging import ESTIMATED
+from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withhold_rules import CAUSES, CLEAN, Measured, pool
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)

@@ -14,7 +14,7 @@ from trainer import engines_command
 from trainer.__main__ import main
 from trainer.datasets.rows import Row
 from trainer.engines_command import REFERENCE, compared
-from trainer.source_faces import Faces
+from trainer.evaluation.source_faces import Faces
 
 
 def faces(source: str, ages: list[float]) -> Faces:

@@ -22,7 +22,7 @@ from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.domain.estimate.test_interval import RAW
 from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.test_bands import banded
+from tests.trainer.evaluation.test_bands import banded
 from tests.trainer.test_commands import elsewhere
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
@@ -31,7 +31,7 @@ from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import labelled_face, open_pack
 from trainer.datasets.rows import Row
-from trainer.withhold_faces import Judge, drawn, supports
+from trainer.evaluation.judging import Judge, drawn, supports
 from trainer.withhold_rules import CLEAN
 
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own

@@ -12,7 +12,7 @@ from simsvc.domain.photo.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.values import Quality
 from trainer import withhold_trade
 from trainer.datasets.degrade import Degradation
-from trainer.withhold_faces import Judged
+from trainer.evaluation.judging import Judged
 from trainer.withhold_rules import CAUSES, CLEAN, Measured, choose, entries, joined, measured
 
 SHA = "ab" * 32

@@ -20,9 +20,9 @@ from simsvc.domain.photo.quality import measured
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError
 from simsvc.values import Crop, RgbImage
-from trainer.by_source import BASIC, figures, judged, mae, plain
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
+from trainer.evaluation.by_source import BASIC, figures, judged, mae, plain
 
 SAMPLE = 500
 """Faces of a source that are looked at: a share of a half is known to 4 points (twice 0.5 / sqrt(500))."""

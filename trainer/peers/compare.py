@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.by_source import Floats, draws, plain, summarised
-from trainer.metrics import bracketed
+from trainer.evaluation.by_source import Floats, draws, plain, summarised
+from trainer.evaluation.metrics import bracketed
 
 
 def paired(

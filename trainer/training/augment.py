@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.datasets.pack import CONTEXT, CROP_PX
-from trainer.draws import Draws
+from trainer.evaluation.draws import Draws
 from trainer.training import augment_world as world
 
 

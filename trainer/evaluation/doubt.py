@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simsvc.domain.estimate import doubt
 from simsvc.domain.estimate.doubt import MEASURES, Doubt
 from simsvc.values import Prediction
-from trainer.source_faces import Faces
+from trainer.evaluation.source_faces import Faces
 
 REFERRED = 0.05
 """Share of the faces of a source, on average over the sources, that are to be referred."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics import RESAMPLES, Figure, decade, figure
+from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
 
 LEAST_FACES = 100
 """Faces of a part that is compared. The absolute value of a normal error varies by 76% of its mean

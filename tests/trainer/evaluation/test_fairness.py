@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from simsvc.errors import SettingsError
-from trainer import fairness_before
-from trainer.fairness import LEAST_CELL_FACES, LEAST_FACES, Comparison, as_text, compare
+from trainer.evaluation import fairness_before
+from trainer.evaluation.fairness import LEAST_CELL_FACES, LEAST_FACES, Comparison, as_text, compare
 
 
 def cells(*sizes: tuple[str | None, float, float, int]) -> Comparison:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.neighbours import Found, judged, nearest
+from trainer.evaluation.neighbours import Found, judged, nearest
 from trainer.projection import Traits
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer import by_source
-from trainer.by_source import Judged, averaged, draws, figures, judged, persons_of, source_document
 from trainer.datasets.rows import Row
+from trainer.evaluation import by_source
+from trainer.evaluation.by_source import Judged, averaged, draws, figures, judged, persons_of, source_document
 
 
 def row(at: int, age: float, person: str | None = None, window: tuple[float, float] | None = None) -> Row:

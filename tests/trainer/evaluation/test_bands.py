@@ -19,12 +19,12 @@ from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.test_commands import elsewhere
 from trainer.__main__ import main
-from trainer.bands import BandedPhoto, figures, outside_years, read_bands
-from trainer.withhold_faces import Judged
+from trainer.evaluation.bands import BandedPhoto, figures, outside_years, read_bands
+from trainer.evaluation.judging import Judged
 
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
 
-REAL = Path(__file__).parents[2] / "../shared/data/fairface"
+REAL = Path(__file__).parents[3] / "../shared/data/fairface"
 
 
 def banded(folder: Path, rows: Sequence[str]) -> Path:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from simsvc.domain.estimate.interval import Band, Calibration, interval
-from trainer import conformal
+from trainer.evaluation import conformal
 
 
 def people(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from simsvc.domain.estimate.doubt import MEASURES, parse_doubt
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main
-from trainer.doubt import REFERRED, Scored, fitted, left_out, scores_of, threshold
+from trainer.evaluation.doubt import REFERRED, Scored, fitted, left_out, scores_of, threshold
 
 
 def made(source: str, faces: int, seed: int, shift: float = 0.0) -> Scored:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from simsvc.domain.gallery.labels import safe_relative_path
 from simsvc.errors import LabelsUnreadable, SourceEmpty
-from trainer.metrics import CLOSE_YEARS, bootstrapped, bracketed
-from trainer.withhold_faces import Judged
+from trainer.evaluation.judging import Judged
+from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped, bracketed
 
 TABLE = "labels.csv"
 """Columns file, age_band (such as 30-39 or 70+, completed years) and gender."""

@@ -11,7 +11,7 @@ from simsvc.domain.estimate.interval import Band, Calibration
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main
-from trainer.site_calibration import draw, half, some, summary
+from trainer.evaluation.site_calibration import draw, half, some, summary
 
 MODEL = "ab" * 32
 OWN = Calibration("bands", 0.9, MODEL, "utkface", "valid", 100, (Band(0.0, -5.0, 5.0, 100),))

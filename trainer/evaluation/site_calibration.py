@@ -13,7 +13,7 @@ from simsvc.domain.calibration.fit import ReferenceFaces, corrected, fit
 from simsvc.domain.calibration.site_calibration import blended, scale
 from simsvc.domain.estimate.interval import Calibration, interval
 from simsvc.values.site_calibration import Floats, Method, SiteCalibration
-from trainer.conformal import covered
+from trainer.evaluation.conformal import covered
 
 Bools = NDArray[np.bool_]
 

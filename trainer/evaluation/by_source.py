@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.datasets.rows import Row
-from trainer.metrics import RESAMPLES, Figure, decade, figure
+from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
 
 Floats = NDArray[np.float64]
 WORST_SHARE = 0.01

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.metrics import as_text, breakdown, decade, error_table
+from trainer.evaluation.metrics import as_text, breakdown, decade, error_table
 
 ERRORS = np.array([1.0, -3.0, 5.0, -5.1, 10.0])
 

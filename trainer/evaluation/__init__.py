@@ -1,0 +1,1 @@
+"""Errors, intervals and fairness, measured on faces that were not learnt from."""

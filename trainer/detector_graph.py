@@ -19,7 +19,7 @@ from simsvc.domain.photo.detector_output import CHANNELS
 from trainer.detector_weights import Layer
 
 OPSET = 20
-"""As `trainer.export.OPSET`."""
+"""As `trainer.export.bundle.OPSET`."""
 IR_VERSION = 10
 """Of that opset's release, ONNX 1.15 to 1.16, so that the file does not hang on the installed onnx."""
 _LEVELS = 3

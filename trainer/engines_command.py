@@ -25,9 +25,9 @@ from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing, SettingsError
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
-from trainer import quantize
 from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
+from trainer.export import quantize
 from trainer.export_command import BUNDLE
 from trainer.quantize_command import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
 

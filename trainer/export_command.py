@@ -16,15 +16,15 @@ from tqdm import tqdm
 
 from simsvc.errors import SettingsError
 from simsvc.values import Crop
-from trainer import age_prior, export
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.datasets.pack import CROP_PX
 from trainer.evaluation.metrics import breakdown, decade
+from trainer.export import age_prior, bundle
+from trainer.export.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, extract
 from trainer.models.denormals import flushing
 from trainer.models.ensemble import Ensemble
-from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.training import augment
 from trainer.training import recipe as recipes
 from trainer.training.runs import BEST, RUN_SHA256, RUNS, load_any
@@ -84,12 +84,12 @@ def _export(args: argparse.Namespace) -> int:
             "and a --transform that keeps to it, such as pca."
         )
     enlarged_px = recipe.final_px if recipe.view == 1.0 else None  # an ensemble resizes by itself
-    graph = export.ServedGraph(model, args.layer, projection, recipe.flip_average, enlarged_px).eval()
-    size_px = export.served_px(recipe.final_px, recipe.view)
+    graph = bundle.ServedGraph(model, args.layer, projection, recipe.flip_average, enlarged_px).eval()
+    size_px = bundle.served_px(recipe.final_px, recipe.view)
     valid = corpus.positions("valid")
     about = _about(recipe, model, corpus, folder, args.layer)
     about |= {"age_prior": prior} if prior else {}
-    age_gap, cosine = export.write_bundle(
+    age_gap, cosine = bundle.write_bundle(
         graph, size_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], size_px, recipe.view)
     )
     print(f"{args.out}: torch and ONNX differ by at most {age_gap:.5f} years, cosine at least {cosine:.7f}")
@@ -97,7 +97,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def correct(model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
-    """Give the model the offsets of `trainer.age_prior`; return what model.json says of them."""
+    """Give the model the offsets of `trainer.export.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
     _, scores = _passed(model, recipe, corpus, positions, f"head.{LAST}")
     told = age_prior.Told(scores, corpus.ages_years[positions])
@@ -140,7 +140,7 @@ def _passed(
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
             squares = corpus.pack.crops[positions[start : start + _BATCH]]
             crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            age, activation = extract(model, layer, export.with_mirror(crops) if views == 2 else crops)
+            age, activation = extract(model, layer, bundle.with_mirror(crops) if views == 2 else crops)
             ages.append(age.reshape(views, -1).numpy())
             activations.append(activation.reshape(views, -1, activation.shape[1]).numpy())
     return np.concatenate(ages, axis=1), np.concatenate(activations, axis=1)

@@ -20,10 +20,10 @@ from simsvc.values import Crop, FloatVector
 from trainer.card_run import check_exported
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.evaluation import neighbours
+from trainer.export.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.export_command import layer_sizes, measured, packed_crops, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.ensemble import Ensemble
-from trainer.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.training.recipe import Recipe
 from trainer.training.runs import RUNS, load_any
 

@@ -1,6 +1,6 @@
 """`python -m trainer quantize`: an int8 form of a bundle's graph, put beside it and measured against it.
 
-Its front is computed by `trainer.fold_stem` where that is proved to give the very same answers.
+Its front is computed by `trainer.export.fold_stem` where that is proved to give the very same answers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
-from trainer import fold_stem, quantize
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
+from trainer.export import fold_stem, quantize
 from trainer.export_command import BUNDLE, packed_crops
 
 MOST_MAE_YEARS = 0.05

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.domain.estimate.explain import LEAST_DISTANCE
-from trainer.projection import Traits
+from trainer.export.projection import Traits
 
 TOP = 10
 """Neighbours looked at, as many as the service shows."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.neighbours import Found, judged, nearest
-from trainer.projection import Traits
+from trainer.export.projection import Traits
 
 
 def unit(count: int, seed: int) -> np.ndarray:

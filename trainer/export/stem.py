@@ -1,4 +1,4 @@
-"""The front of a graph that `trainer.fold_stem` can compute another way, recognised node by node."""
+"""The front of a graph that `trainer.export.fold_stem` can compute another way, recognised node by node."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer import export
 from trainer.datasets.pack import CROP_PX, PACK_PX
+from trainer.export import bundle as export
+from trainer.export.projection import Projection, principal
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, Architecture, extract
-from trainer.projection import Projection, principal
 from trainer.training import augment
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}

@@ -13,7 +13,7 @@ from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.mirrored_graphs import Front, float_model
-from trainer.quantize import left_alone, name_nodes, overlap, write_int8
+from trainer.export.quantize import left_alone, name_nodes, overlap, write_int8
 from trainer.quantize_command import Answers, answer_alike, compared, fold, write
 
 
@@ -126,7 +126,7 @@ def test_a_front_that_answers_otherwise_is_refused(
     before = draft.read_bytes()
     (tmp_path / "other").mkdir()
     other = onnx.load(quantised(tmp_path / "other", Front(side_px=32, seen_px=39, seed=1)))
-    monkeypatch.setattr("trainer.fold_stem.folded", lambda _: other)
+    monkeypatch.setattr("trainer.export.fold_stem.folded", lambda _: other)
     assert not fold(load_bundle(tmp_path / "model"), draft, [Crop(np.asarray(draw_face(1, 32)))], 1)
     assert draft.read_bytes() == before
     assert "stays as it was quantised" in capsys.readouterr().out

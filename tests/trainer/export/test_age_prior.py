@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer import age_prior
-from trainer.age_prior import Told, estimates, offsets
+from trainer.export import age_prior
+from trainer.export.age_prior import Told, estimates, offsets
 from trainer.models.age_model import AGE_BINS
 
 BINS = np.arange(AGE_BINS)

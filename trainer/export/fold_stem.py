@@ -30,7 +30,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from trainer.stem import Graph, OtherFrontError, Stem, recognised
+from trainer.export.stem import Graph, OtherFrontError, Stem, recognised
 
 _TO_THE_END = np.iinfo(np.int64).min
 """Where a Slice that goes backwards ends, to include place 0. Source: ONNX's operators, Slice."""
@@ -40,7 +40,7 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model that gives the same answers sooner, or the given one where it begins in another way.
 
     Args:
-        model: of `trainer.quantize.write_int8`; it stays as it is.
+        model: of `trainer.export.quantize.write_int8`; it stays as it is.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)

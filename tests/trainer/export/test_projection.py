@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simsvc.errors import SettingsError
-from trainer.projection import METHODS, Traits, find
+from trainer.export.projection import METHODS, Traits, find
 
 GENDERS, GROUPS = np.array(["male", "female"]), np.array(["white", "black", "asian"])
 

@@ -24,10 +24,10 @@ from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from trainer.datasets.pack import CROP_PX
+from trainer.export.projection import Projection
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, passed
 from trainer.models.ensemble import Ensemble
-from trainer.projection import Projection
 
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""

@@ -1,7 +1,7 @@
 """`python -m trainer bounds`: how estimates move when photos are blurred, badly lit, small, cut or turned.
 
 No label is needed: each copy is held against the whole, upright photo that it was made of. The bounds that
-`trainer.withhold_rules.MANY_SOURCES` states were read off its tables, and the last one shows what they do.
+`trainer.withholding.rules.MANY_SOURCES` states were read off its tables, and the last one shows what they do.
 """
 
 from __future__ import annotations

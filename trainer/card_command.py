@@ -11,11 +11,11 @@ from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.adapters.ops.atomic_files import replace_bytes, replace_text
 from simsvc.errors import SettingsError
-from trainer import card_plots, card_sections
-from trainer.card_analysis import WITHHELD, withheld_section
-from trainer.card_measured import MEASURED, MEASUREMENTS, read
-from trainer.card_run import read_run
 from trainer.export_command import BUNDLE
+from trainer.model_card import plots, sections
+from trainer.model_card.analysis import WITHHELD, withheld_section
+from trainer.model_card.measured import MEASURED, MEASUREMENTS, read
+from trainer.model_card.run import read_run
 from trainer.training.runs import RUNS
 
 
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     name = args.run or bundle.name
     origin = read_run(Path(name) if Path(name).is_dir() else RUNS / name, bundle)
     try:
-        card = card_sections.card(bundle, origin, measured, tuple(args.without))
-        pictures = card_plots.draw(measured, origin)
+        card = sections.card(bundle, origin, measured, tuple(args.without))
+        pictures = plots.draw(measured, origin)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SettingsError(
             f"A measured file or the run lacks a figure or holds another than expected ({error!r}). Measure "
@@ -72,7 +72,7 @@ def _renew_withheld(bundle: Bundle, folder: Path) -> int:
         raise SettingsError("This model has no card yet. Write a whole one, without --only-withheld.")
     (document,) = read(folder, bundle, set(MEASUREMENTS) - {"withheld"}).values()
     card["quantitative_analysis"][WITHHELD] = withheld_section(document)
-    replace_bytes(bundle.folder / "withheld.png", card_plots.withheld(document))
+    replace_bytes(bundle.folder / "withheld.png", plots.withheld(document))
     _write_document(bundle.folder, card)
     print(f"{bundle.folder}: {WITHHELD} of {DOCUMENT} and its plot")
     return 0

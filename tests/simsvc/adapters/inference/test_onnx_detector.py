@@ -15,11 +15,11 @@ from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, OnnxDetector, detector_of
 from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.domain.photo.decode import decode
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
+from trainer.detector.slimface import SlimDetector
 
 GALLERY = DETECTOR_DIR.parent / "gallery"
 DATA = Path(__file__).resolve().parents[5] / "shared" / "data"

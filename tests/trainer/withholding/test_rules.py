@@ -10,10 +10,10 @@ from simsvc.domain.estimate.interval import Band, Calibration
 from simsvc.domain.estimate.rules import SUPPORT_AT_LEAST, Rules, parse_rules
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX, quality_flags
 from simsvc.values import Quality
-from trainer import withhold_trade
 from trainer.datasets.degrade import Degradation
 from trainer.evaluation.judging import Judged
-from trainer.withhold_rules import CAUSES, CLEAN, Measured, choose, entries, joined, measured
+from trainer.withholding import tradeoff
+from trainer.withholding.rules import CAUSES, CLEAN, Measured, choose, entries, joined, measured
 
 SHA = "ab" * 32
 CALIBRATION = Calibration("m", 0.9, SHA, "s", "valid", 9, (Band(0.0, -10.0, 10.0, 9),))
@@ -152,9 +152,9 @@ def test_coverage_is_that_of_the_calibrated_range() -> None:
 def test_withholding_the_most_severe_lowers_the_error() -> None:
     """Of clean and blurred faces together the blurred go first; at 0% everything estimated is answered."""
     parts = [clean(), blurred(20)]
-    severity, mixed = withhold_trade.Severity(parts), joined("mixed", [clean(300), blurred(20, count=100)])
-    rows = withhold_trade.trade(severity.order(mixed), withhold_trade.errors(mixed))
-    assert [row["withheld"] for row in rows] == list(withhold_trade.SHARES)
+    severity, mixed = tradeoff.Severity(parts), joined("mixed", [clean(300), blurred(20, count=100)])
+    rows = tradeoff.trade(severity.order(mixed), tradeoff.errors(mixed))
+    assert [row["withheld"] for row in rows] == list(tradeoff.SHARES)
     values = [row["mae"]["value"] for row in rows]
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(np.abs(mixed.errors_years).mean(), abs=1e-3)
@@ -166,14 +166,14 @@ def test_what_becomes_of_photos_under_the_bounds() -> None:
     rules = Rules(thresholds={"sharpness_at_least": 50}, withhold_beyond={"sharpness_at_least": 20})
     qualities = [None, *(replace(PLAIN, sharpness=float(s)) for s in (10, 30, 90))]
     faces = part("blur", qualities, np.array([0.0, 20.0, 6.0, 2.0]))
-    rows = withhold_trade.degraded_table([(Degradation("blur", 2), faces)], rules, clean(10))
+    rows = tradeoff.degraded_table([(Degradation("blur", 2), faces)], rules, clean(10))
     assert [row["kind"] for row in rows] == ["clean", "blur"]
     row = rows[1]
     assert (row["refused"], row["withheld"], row["flagged"]) == (0.25, 0.25, 0.5)
     assert row["answered_figures"]["mae"]["value"] == 4.0
     assert row["withheld_figures"]["mae"]["value"] == 20.0
     assert row["withheld_figures"]["coverage"]["value"] == 0.0
-    shares = withhold_trade.by_part(faces, rules, [["a", "a", "b", ""]])
+    shares = tradeoff.by_part(faces, rules, [["a", "a", "b", ""]])
     assert [(entry["part"], entry["withheld"], entry["flagged"], entry["answered"]) for entry in shares] == [
         ("a", 0.5, 0.5, 0),
         ("b", 0.0, 1.0, 1),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trainer.card_aims import Aim
-from trainer.card_measured import Document
 from trainer.datasets.held_out import short
+from trainer.model_card.aims import Aim
+from trainer.model_card.measured import Document
 
 Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"

@@ -8,10 +8,10 @@ import onnx
 import pytest
 
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, DOCUMENT, GRAPH, whole_graph
-from simsvc.engines.slim_detector import library_files
 from tests.drawn_faces import draw_face
 from trainer.__main__ import main
-from trainer.detector_weights import WEIGHTS_SHA256, read_layers
+from trainer.detector.slimface import library_files
+from trainer.detector.weights import WEIGHTS_SHA256, read_layers
 
 
 def test_makes_the_shipped_detector(tmp_path: Path) -> None:

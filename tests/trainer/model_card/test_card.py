@@ -17,8 +17,8 @@ from tests.simsvc.web.conftest import site
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from trainer.__main__ import main
-from trainer.card_aims import Aim
-from trainer.card_sections import initial_weights
+from trainer.model_card.aims import Aim
+from trainer.model_card.sections import initial_weights
 
 __all__ = ["site"]  # a fixture of the pages' tests
 

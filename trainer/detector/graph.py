@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from simsvc.adapters.inference.onnx_detector import INPUT, OUTPUT
 from simsvc.domain.photo.detector_output import CHANNELS
-from trainer.detector_weights import Layer
+from trainer.detector.weights import Layer
 
 OPSET = 20
 """As `trainer.export.bundle.OPSET`."""

@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trainer import card_panels as panels
-from trainer import card_source_panels as by_source
-from trainer.card_measured import Document
-from trainer.card_run import Run
+from trainer.model_card import panels
+from trainer.model_card import source_panels as by_source
+from trainer.model_card.measured import Document
+from trainer.model_card.run import Run
 
 WIDE_IN, DPI = 6.4, 120
 """768 pixels wide: at the 390 of a telephone type of 14 points is still 11 pixels high."""

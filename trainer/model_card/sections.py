@@ -13,12 +13,12 @@ from typing import Any
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
-from trainer import card_sources
-from trainer.card_analysis import Measured, quantitative
-from trainer.card_measured import MEASUREMENTS
-from trainer.card_run import Run
-from trainer.card_sources import named
-from trainer.card_words import DOUBTS, INITIAL, LABELS, PHOTOS, TERMS
+from trainer.model_card import sources as card_sources
+from trainer.model_card.analysis import Measured, quantitative
+from trainer.model_card.measured import MEASUREMENTS
+from trainer.model_card.run import Run
+from trainer.model_card.sources import named
+from trainer.model_card.words import DOUBTS, INITIAL, LABELS, PHOTOS, TERMS
 from trainer.training import recipe as recipes
 
 SCHEMA = "0.0.2"

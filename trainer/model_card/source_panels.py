@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from trainer.card_measured import Document
-from trainer.card_panels import BLUE, GREY, ORANGE, ends, legend_above
-from trainer.card_sources import named, value_of
+from trainer.model_card.measured import Document
+from trainer.model_card.panels import BLUE, GREY, ORANGE, ends, legend_above
+from trainer.model_card.sources import named, value_of
 
 PEERS = (("#5a9e6f", "^"), ("#8b6bb1", "v"), ("#b07a4b", "s"), ("#4f9aa8", "P"))
 """Colour and mark of each package, in the order of the file."""

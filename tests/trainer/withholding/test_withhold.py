@@ -32,11 +32,11 @@ from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import labelled_face, open_pack
 from trainer.datasets.rows import Row
 from trainer.evaluation.judging import Judge, drawn, supports
-from trainer.withhold_rules import CLEAN
+from trainer.withholding.rules import CLEAN
 
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
 
-GALLERY = Path(__file__).parents[2] / "simsvc/bundle/gallery"
+GALLERY = Path(__file__).parents[3] / "simsvc/bundle/gallery"
 FACES = {"train": 24, "valid": 16, "test": 8}
 
 
@@ -69,7 +69,7 @@ def bundle(tmp_path: Path) -> Path:
 def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("trainer.withhold_command.open_corpus", lambda _sources: corpus)
     monkeypatch.setattr("trainer.withhold_command.COPIES", 5)
-    monkeypatch.setattr("trainer.withhold_rules.BIN_FACES", 8)
+    monkeypatch.setattr("trainer.withholding.rules.BIN_FACES", 8)
     (tmp_path / "source").mkdir()
     named = ["--source", f"folder={tmp_path / 'source'}", "--bundle", str(bundle)]
     return ["withhold", *named, "--threads", "1"]

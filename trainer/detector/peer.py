@@ -12,9 +12,9 @@ from tqdm import tqdm
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
-from simsvc.engines.slim_detector import SlimDetector
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Photo, RgbImage
+from trainer.detector.slimface import SlimDetector
 
 AT_MOST = 300
 """Photos of a folder that are compared, spread evenly."""

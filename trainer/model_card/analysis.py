@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from trainer import card_sources
-from trainer.card_aims import Aim
-from trainer.card_measured import Document
-from trainer.card_run import Run
 from trainer.evaluation import fairness_before
 from trainer.evaluation.conformal import LEAST_FACES
+from trainer.model_card import sources
+from trainer.model_card.aims import Aim
+from trainer.model_card.measured import Document
+from trainer.model_card.run import Run
 from trainer.neighbours_command import SERVED
 
 Measured = Mapping[str, Document]
@@ -25,9 +25,9 @@ WITHHELD = "withheld_estimates"
 def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
     """Return the section of figures; what was left out is left out here too."""
     test = measured["test"]
-    anywhere = card_sources.section(measured)
+    anywhere = sources.section(measured)
     section: dict[str, Any] = {
-        **({card_sources.ANYWHERE: anywhere} if anywhere else {}),
+        **({sources.ANYWHERE: anywhere} if anywhere else {}),
         "aims": [aim.as_row() for aim in aims(measured)],
         "performance_metrics": [_slice(table) for table in test["tables"]],
         "groups_compared": _comparisons(measured),
@@ -48,7 +48,7 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
 
 def aims(measured: Measured) -> Iterator[Aim]:
     """Yield every aim that can be judged by what was measured: photos from anywhere first."""
-    yield from card_sources.aims(measured)
+    yield from sources.aims(measured)
     tables = {table["part"]: table for table in measured["test"]["tables"]}
     yield Aim("test: mean absolute error, years", tables["all"]["mae"]["value"], most=4.6)
     yield Aim("test: share at most 5 years off", tables["all"]["cs5"]["value"], least=0.67)

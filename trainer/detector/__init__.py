@@ -1,0 +1,1 @@
+"""The face detector: its weights, graph and oracle."""

@@ -1,0 +1,1 @@
+"""When an estimate should not stand: rules, their trade-off and plots."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from trainer.cli.neighbours import SERVED
 from trainer.evaluation import fairness_before
 from trainer.evaluation.conformal import LEAST_FACES
 from trainer.model_card import sources
 from trainer.model_card.aims import Aim
 from trainer.model_card.measured import Document
 from trainer.model_card.run import Run
-from trainer.neighbours_command import SERVED
 
 Measured = Mapping[str, Document]
 BOOKKEEPING = {"model", "model_sha256", "format", "seed", "split", "source"}

@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from trainer.cli.neighbours import SERVED
 from trainer.evaluation.conformal import LEAST_FACES
 from trainer.model_card.measured import Document
-from trainer.neighbours_command import SERVED
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
 LAYERS = (BLUE, "#5a9e6f", "#8b6bb1", "#b07a4b", "#4f9aa8", GREY)

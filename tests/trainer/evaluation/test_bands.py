@@ -17,7 +17,7 @@ from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import LabelsUnreadable, SourceEmpty
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.test_commands import elsewhere
+from tests.trainer.cli.test_commands import elsewhere
 from trainer.__main__ import main
 from trainer.evaluation.bands import BandedPhoto, figures, outside_years, read_bands
 from trainer.evaluation.judging import Judged

@@ -9,8 +9,8 @@ import pytest
 
 from simsvc.errors import SettingsError
 from tests.drawn_faces import draw_face
-from trainer.demo_gallery import GALLERY
-from trainer.export_command import BUNDLE
+from trainer.cli.demo_gallery import GALLERY
+from trainer.cli.export import BUNDLE
 from trainer.gallery.reading import Reader, Reading
 
 

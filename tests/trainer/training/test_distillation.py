@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, brightness, recipe
-from trainer.fit_command import with_teachers
+from trainer.cli.fit import with_teachers
 from trainer.models import bodies
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment, fit

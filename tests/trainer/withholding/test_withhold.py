@@ -22,8 +22,8 @@ from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.domain.estimate.test_interval import RAW
 from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.cli.test_commands import elsewhere
 from tests.trainer.evaluation.test_bands import banded
-from tests.trainer.test_commands import elsewhere
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.degrade import DEGRADATIONS
@@ -67,8 +67,8 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("trainer.withhold_command.open_corpus", lambda _sources: corpus)
-    monkeypatch.setattr("trainer.withhold_command.COPIES", 5)
+    monkeypatch.setattr("trainer.cli.withhold.open_corpus", lambda _sources: corpus)
+    monkeypatch.setattr("trainer.cli.withhold.COPIES", 5)
     monkeypatch.setattr("trainer.withholding.rules.BIN_FACES", 8)
     (tmp_path / "source").mkdir()
     named = ["--source", f"folder={tmp_path / 'source'}", "--bundle", str(bundle)]

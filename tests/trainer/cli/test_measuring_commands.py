@@ -14,14 +14,14 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval, parse_calibration
 from simsvc.ports import Detector
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.test_commands import elsewhere, faces
+from tests.trainer.cli.test_commands import elsewhere, faces
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
+from trainer.cli.evaluate import Scored
 from trainer.datasets import splits
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
-from trainer.evaluate_command import Scored
 
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
 
@@ -46,8 +46,8 @@ def test_calibrate(
     """The service reads the calibration out of model.json, all else stays, and the report is written."""
     photos, bundle = faces(tmp_path / "photos", 2), make_tiny_bundle(tmp_path / "bundle")
     before = load_bundle(bundle).raw
-    monkeypatch.setattr("trainer.calibrate_command.merged", one_of_each)
-    monkeypatch.setattr("trainer.calibrate_command.score", as_scored)
+    monkeypatch.setattr("trainer.cli.calibrate.merged", one_of_each)
+    monkeypatch.setattr("trainer.cli.calibrate.score", as_scored)
     figures = tmp_path / "coverage.json"
     arguments = ["--source", f"folder={photos}", "--bundle", str(bundle), "--json", str(figures)]
     assert main(["calibrate", *arguments, "--threads", "1"]) == 0

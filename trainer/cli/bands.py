@@ -8,10 +8,10 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError
+from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import cores
 from trainer.evaluation import bands
 from trainer.evaluation.judging import Judge
-from trainer.export_command import BUNDLE
 
 FOLDER = Path("../shared/data/fairface")
 

@@ -18,8 +18,8 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from tests.trainer.datasets.drawn_photos import drawn
-from trainer import demo_gallery
 from trainer.__main__ import main
+from trainer.cli import demo_gallery
 from trainer.datasets.corpus import open_corpus
 from trainer.gallery import sets
 from trainer.gallery.align import GALLERY_PX

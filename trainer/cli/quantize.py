@@ -26,9 +26,9 @@ from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
+from trainer.cli.export import BUNDLE, packed_crops
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.export import fold_stem, quantize
-from trainer.export_command import BUNDLE, packed_crops
 
 MOST_MAE_YEARS = 0.05
 LEAST_OVERLAP = 0.9

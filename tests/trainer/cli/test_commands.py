@@ -176,7 +176,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     def stop(_args: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trainer.evaluate_command.run", stop)
+    monkeypatch.setattr("trainer.cli.evaluate.run", stop)
     assert main(["evaluate"]) == 130
     assert "go on" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simsvc.values import Face
-from trainer.framing import CHANGES, as_text, compared
+from trainer.cli.framing import CHANGES, as_text, compared
 
 FACE = Face(100, 50, 40, 80, 0.9)
 

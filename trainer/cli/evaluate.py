@@ -26,13 +26,13 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
+from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
-from trainer.export_command import BUNDLE
 
 _BATCH = 64
 

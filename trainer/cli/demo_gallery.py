@@ -28,13 +28,13 @@ from simsvc.domain.photo import quality
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.values import Photo, RgbImage
+from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
-from trainer.export_command import BUNDLE
 from trainer.gallery import align, identity, sets
 from trainer.gallery.reading import Reader
 
 GALLERY = Path("simsvc/bundle/gallery")
-LETTERED = Path(__file__).parent / "gallery" / "lettered.txt"
+LETTERED = Path(__file__).parents[1] / "gallery" / "lettered.txt"
 """Photos with lettering or a stock agency's watermark, which no composite may show: the first 12 hex digits
 of the sha256 of their references. Every member of the shipped composites was looked at by eye."""
 MIN_CONFIDENCE = 0.9

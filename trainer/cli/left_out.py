@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
+from trainer.cli.fit import train
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.held_out import short
 from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
-from trainer.fit_command import train
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
 from trainer.training import recipe as recipes

@@ -11,7 +11,7 @@ from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.adapters.ops.atomic_files import replace_bytes, replace_text
 from simsvc.errors import SettingsError
-from trainer.export_command import BUNDLE
+from trainer.cli.export import BUNDLE
 from trainer.model_card import plots, sections
 from trainer.model_card.analysis import WITHHELD, withheld_section
 from trainer.model_card.measured import MEASURED, MEASUREMENTS, read

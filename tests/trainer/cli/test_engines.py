@@ -10,10 +10,10 @@ import pytest
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
-from trainer import engines_command
 from trainer.__main__ import main
+from trainer.cli import engines as engines_command
+from trainer.cli.engines import REFERENCE, compared
 from trainer.datasets.rows import Row
-from trainer.engines_command import REFERENCE, compared
 from trainer.evaluation.source_faces import Faces
 
 

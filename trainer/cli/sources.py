@@ -15,12 +15,12 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval
 from simsvc.errors import SettingsError
+from trainer.cli.evaluate import Scored, calibration_of, score
+from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import KNOWN, SPLITS, SourcePart, known_sources, parts
-from trainer.evaluate_command import Scored, calibration_of, score
 from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.evaluation.metrics import bracketed
-from trainer.export_command import BUNDLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

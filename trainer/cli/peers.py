@@ -12,16 +12,16 @@ import numpy as np
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.errors import SettingsError
+from trainer.cli.evaluate import Scored
+from trainer.cli.export import BUNDLE
+from trainer.cli.sources import add_part_arguments, check_writable, chosen_parts, judge
 from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
-from trainer.evaluate_command import Scored
 from trainer.evaluation.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
-from trainer.export_command import BUNDLE
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
 from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer
-from trainer.sources_command import add_part_arguments, check_writable, chosen_parts, judge
 
 ROOT = Path("work/peers")
 LIMIT = 500

@@ -8,12 +8,10 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import cores
 from trainer.evaluation import bands
 from trainer.evaluation.judging import Judge
-
-FOLDER = Path("../shared/data/fairface")
+from trainer.options import BUNDLE, FOLDER
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -31,12 +31,11 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
 from simsvc.values import Photo, Quality
-from trainer.cli.bands import FOLDER
-from trainer.cli.export import BUNDLE
 from trainer.datasets.copies import copies
 from trainer.datasets.corpus import cores
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import drawn
+from trainer.options import BUNDLE, FOLDER
 
 DATA = Path("../shared/data")
 YAW_EDGES = (0, 0.1, 0.25, 0.5, 0.75, np.inf)

@@ -18,14 +18,14 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.interval import FORMAT, Calibration, interval, parse_calibration
 from simsvc.errors import SettingsError, SourceEmpty
-from trainer.cli.evaluate import Scored, score
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
 from trainer.evaluation import conformal
 from trainer.evaluation.metrics import decade
+from trainer.evaluation.scoring import Scored, score
+from trainer.options import BUNDLE
 
 SPLIT: Split = "valid"
 

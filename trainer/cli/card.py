@@ -11,11 +11,11 @@ from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.model_card import DOCUMENT, PLOTS, read_card
 from simsvc.adapters.ops.atomic_files import replace_bytes, replace_text
 from simsvc.errors import SettingsError
-from trainer.cli.export import BUNDLE
 from trainer.model_card import plots, sections
 from trainer.model_card.analysis import WITHHELD, withheld_section
 from trainer.model_card.measured import MEASURED, MEASUREMENTS, read
 from trainer.model_card.run import read_run
+from trainer.options import BUNDLE
 from trainer.training.runs import RUNS
 
 

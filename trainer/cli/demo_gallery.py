@@ -28,10 +28,10 @@ from simsvc.domain.photo import quality
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.values import Photo, RgbImage
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.gallery import align, identity, sets
 from trainer.gallery.reading import Reader
+from trainer.options import BUNDLE
 
 GALLERY = Path("simsvc/bundle/gallery")
 LETTERED = Path(__file__).parents[1] / "gallery" / "lettered.txt"

@@ -20,11 +20,11 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
 from simsvc.errors import SettingsError
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
 from trainer.evaluation.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.evaluation.source_faces import faces_of
+from trainer.options import BUNDLE
 
 ENOUGH = 500
 """Validation faces of a source that the model learnt from by which the score is fitted well enough; of a

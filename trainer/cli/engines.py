@@ -25,11 +25,11 @@ from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing, SettingsError
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
-from trainer.cli.export import BUNDLE
-from trainer.cli.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
 from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
+from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
+from trainer.options import BUNDLE
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3

@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
-from simsvc.domain.photo.crop import crop_of
-from simsvc.domain.photo.decode import decode
-from simsvc.domain.photo.face_choice import pick
-from simsvc.domain.photo.upright import looked_at
-from simsvc.errors import FaceError, PhotoError, SettingsError, SourceEmpty
-from simsvc.ports import Detector
-from simsvc.values import Crop
-from trainer.cli.export import BUNDLE
+from simsvc.domain.estimate.interval import Calibration, interval
+from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
-from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
-
-_BATCH = 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """What the bundle says of rows.
-
-    Attributes:
-        rows: N rows that can be read.
-        estimates_years: float64 (N,).
-        outcomes: of the service's own choice of face on the same photos: "estimated" or the refusal's code.
-    """
-
-    rows: tuple[Row, ...]
-    estimates_years: NDArray[np.float64]
-    outcomes: Counter[str]
+from trainer.evaluation.scoring import Scored, calibration_of, score
+from trainer.options import BUNDLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,46 +83,6 @@ def _earlier(
         return fairness_before.read(path, *part) if path else None
     bundle = load_bundle(path)
     return measured(bundle, part, score(rows, OnnxModel(bundle, threads), detector_of(bundle), threads))
-
-
-def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:
-    """Detect, crop and estimate every row: the labelled face, even where the service would refuse."""
-
-    def prepare(row: Row) -> tuple[Crop | None, str]:
-        try:
-            photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
-        except PhotoError as error:
-            return None, error.code
-        right = looked_at(photo, detector.detect, model.reading)
-        face = labelled_face(right.photo, right.faces)
-        try:
-            pick(right.faces)
-            outcome = "estimated"
-        except FaceError as error:
-            outcome = error.code
-        return crop_of(right.photo, face, model.input_px, model.crop_margin), outcome
-
-    with ThreadPoolExecutor(threads) as pool:
-        prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))
-    crops = [made for made, _ in prepared if made is not None]
-    estimates = [
-        model.predict(crops[start : start + _BATCH]).ages_years
-        for start in tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
-    ]
-    kept = tuple(row for row, (made, _) in zip(rows, prepared, strict=True) if made is not None)
-    return Scored(
-        kept, np.concatenate(estimates).astype(np.float64), Counter(outcome for _, outcome in prepared)
-    )
-
-
-def calibration_of(bundle: Bundle) -> Calibration | None:
-    """Return the calibration in a bundle's model.json, or None where it has none.
-
-    Raises:
-        BundleDamaged: it cannot be understood, or was measured on another model.
-    """
-    raw = bundle.raw.get("calibration")
-    return None if raw is None else parse_calibration(raw, bundle.sha256)
 
 
 def tabled(scored: Scored, calibration: Calibration | None = None) -> list[ErrorTable]:

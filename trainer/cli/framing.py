@@ -21,11 +21,11 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, SettingsError, SourceEmpty
 from simsvc.values import Crop, Face
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
+from trainer.options import BUNDLE
 
 _BLOCK = 64
 

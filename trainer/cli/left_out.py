@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
-from trainer.cli.fit import train
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.held_out import short
 from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
@@ -28,6 +27,7 @@ from trainer.models.denormals import flushing
 from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of_model
 from trainer.training.runs import RUNS, load_any
+from trainer.training.train import train
 
 WITHOUT = "-without-"
 _SHOWN = ("mae", "constant", "ratio", "bias", "worst_1pc", "slope")

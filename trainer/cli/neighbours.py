@@ -17,10 +17,11 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import Crop, FloatVector
-from trainer.cli.export import layer_sizes, measured, packed_crops, traits
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.evaluation import neighbours
+from trainer.evaluation.neighbours import SERVED
 from trainer.export.projection import METHODS, MOST_DIMS, Traits, find
+from trainer.export.served import layer_sizes, measured, packed_crops, traits
 from trainer.model_card.run import check_exported
 from trainer.models.age_model import AgeModel
 from trainer.models.ensemble import Ensemble
@@ -41,8 +42,6 @@ TRANSFORMS = (
     "lda:64",
     "ridge:64",
 )
-SERVED = "as served"
-"""Transform of the row that measures a bundle's own embedding."""
 _BATCH = 32
 
 

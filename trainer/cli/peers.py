@@ -12,13 +12,12 @@ import numpy as np
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.errors import SettingsError
-from trainer.cli.evaluate import Scored
-from trainer.cli.export import BUNDLE
-from trainer.cli.sources import add_part_arguments, check_writable, chosen_parts, judge
 from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
+from trainer.evaluation.scoring import Scored, judge
+from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
 from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer

@@ -26,17 +26,14 @@ from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SourceEmpty
 from simsvc.values import Crop, FloatVector
-from trainer.cli.export import BUNDLE, packed_crops
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.export import fold_stem, quantize
+from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
+from trainer.export.served import packed_crops
+from trainer.options import BUNDLE
 
-MOST_MAE_YEARS = 0.05
-LEAST_OVERLAP = 0.9
-"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
-nearest faces stays. Source: issue 6."""
 CALIBRATION_FACES = 256
 """Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
-QUERIES = 1000
 SPARED = (0, 1, 3)
 """How many convolutions at either end stay fp32: tried in this order until the bounds hold."""
 TIMED = 40

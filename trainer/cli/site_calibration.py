@@ -23,13 +23,13 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
-from trainer.cli.evaluate import calibration_of
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
+from trainer.evaluation.scoring import calibration_of
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
+from trainer.options import BUNDLE
 
 DRAWS = 16
 SIZES = (100, 300)

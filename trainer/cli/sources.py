@@ -8,19 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
-from simsvc.adapters.inference.onnx_detector import detector_of
-from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import interval
-from simsvc.errors import SettingsError
-from trainer.cli.evaluate import Scored, calibration_of, score
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import cores
-from trainer.datasets.held_out import KNOWN, SPLITS, SourcePart, known_sources, parts
-from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
+from trainer.datasets.held_out import SourcePart
+from trainer.evaluation.by_source import Judged, averaged, source_document
 from trainer.evaluation.metrics import bracketed
+from trainer.evaluation.scoring import judge
+from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,30 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
-
-
-def add_part_arguments(parser: argparse.ArgumentParser, limit: int | None = None) -> None:
-    """Add --source, --split and --limit."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are)",
-    )
-    parser.add_argument(
-        "--split",
-        choices=SPLITS,
-        default="held-out",
-        help="of a source that the model learnt from: valid and test (held-out), test, or all; of others "
-        "always all (default: held-out)",
-    )
-    parser.add_argument(
-        "--limit",
-        type=int,
-        metavar="N",
-        default=limit,
-        help=f"at most so many faces of a source, drawn with a fixed seed (default: {limit or 'all'})",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,43 +36,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
-
-
-def check_writable(path: Path | None) -> None:
-    """Refuse a file whose folder is missing.
-
-    Raises:
-        SettingsError: it is.
-    """
-    if path and not path.parent.is_dir():
-        raise SettingsError(f"There is no folder {path.parent} to write {path.name} into; make it first.")
-
-
-def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> tuple[SourcePart, ...]:
-    """Return the faces that the command line names.
-
-    Raises:
-        SettingsError: the limit leaves no face; see `known_sources` and `parts` for the others.
-    """
-    if args.limit is not None and args.limit < 1:
-        raise SettingsError("--limit must be at least 1.")
-    learnt = bundle.raw.get("training", {}).get("sources", [])
-    return parts(known_sources(args.source), learnt, args.split, args.limit)
-
-
-def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tuple[Scored, Judged]]:
-    """Estimate every face of every part; photos that cannot be read are in neither."""
-    model, detector = OnnxModel(bundle, threads), detector_of(bundle)
-    scored = [score(part.rows, model, detector, threads) for part in taken]
-    return [(one, judged(one.rows, one.estimates_years, _ranges(bundle, one))) for one in scored]
-
-
-def _ranges(bundle: Bundle, scored: Scored) -> Floats | None:
-    """Return float64 (N, 2), the ends of the 90% ranges, or None where the bundle has no calibration."""
-    calibration = calibration_of(bundle)
-    if calibration is None:
-        return None
-    return np.array([interval(float(age), calibration) for age in scored.estimates_years])
 
 
 def measured(

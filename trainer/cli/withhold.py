@@ -22,8 +22,6 @@ from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import FloatVector, SupportScale
-from trainer.cli.bands import FOLDER
-from trainer.cli.export import BUNDLE
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.degrade import DEGRADATIONS, Degradation, encoded
 from trainer.datasets.pack import labelled_face
@@ -31,6 +29,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import Judge, Judged, drawn, supports
 from trainer.evaluation.metrics import decade, old
+from trainer.options import BUNDLE, FOLDER
 from trainer.withholding import rules as withhold_rules
 from trainer.withholding import tradeoff
 from trainer.withholding.plot import plot

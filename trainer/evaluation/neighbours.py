@@ -116,3 +116,7 @@ def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float
     if min(left.std(), right.std()) == 0:
         return float("nan")
     return float(np.corrcoef(left, right)[0, 1])
+
+
+SERVED = "as served"
+"""Transform of the row that measures a bundle's own embedding."""

@@ -14,7 +14,7 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, SettingsError
-from trainer.cli.evaluate import calibration_of
+from trainer.evaluation.scoring import calibration_of
 
 
 @dataclass(frozen=True, slots=True)

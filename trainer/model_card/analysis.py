@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from trainer.cli.neighbours import SERVED
 from trainer.evaluation import fairness_before
 from trainer.evaluation.conformal import LEAST_FACES
+from trainer.evaluation.neighbours import SERVED
 from trainer.model_card import sources
 from trainer.model_card.aims import Aim
 from trainer.model_card.measured import Document

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from trainer.cli.neighbours import SERVED
 from trainer.evaluation.conformal import LEAST_FACES
+from trainer.evaluation.neighbours import SERVED
 from trainer.model_card.measured import Document
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"

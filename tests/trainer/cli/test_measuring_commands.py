@@ -17,11 +17,11 @@ from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.cli.test_commands import elsewhere, faces
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
-from trainer.cli.evaluate import Scored
 from trainer.datasets import splits
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
+from trainer.evaluation.scoring import Scored
 
 __all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_options import session_options
 from tests.trainer.mirrored_graphs import FILTERS, Front, quantised_front
-from trainer.cli.export import BUNDLE
 from trainer.export.fold_stem import folded, kernels_by_parity, rows_by_parity
+from trainer.options import BUNDLE
 
 
 def run(model: onnx.ModelProto, crops: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,8 +10,8 @@ import pytest
 from simsvc.errors import SettingsError
 from tests.drawn_faces import draw_face
 from trainer.cli.demo_gallery import GALLERY
-from trainer.cli.export import BUNDLE
 from trainer.gallery.reading import Reader, Reading
+from trainer.options import BUNDLE
 
 
 @pytest.mark.parametrize(

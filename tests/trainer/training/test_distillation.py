@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, brightness, recipe
-from trainer.cli.fit import with_teachers
 from trainer.models import bodies
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment, fit
 from trainer.training import distillation as teachers
 from trainer.training.recipe import load
+from trainer.training.train import with_teachers
 
 TOLD = {"head": "distribution", "loss": "distribution"}
 

@@ -25,7 +25,7 @@ from simsvc.web.api.photo_input import (
 )
 from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
 from simsvc.web.http.current import services
-from simsvc.web.pages.result import labelled_faces
+from simsvc.web.rendering.record_parts import labelled_faces
 
 resource = Resource("estimates", __name__, "Judge photos, and read what is on record.")
 

@@ -19,7 +19,7 @@ from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.estimates import summary, wanted
 from simsvc.web.api.schemas import EstimateFilter, Strict
 from simsvc.web.http.current import note_export, services
-from simsvc.web.pages.history import MARK, csv_lines
+from simsvc.web.rendering.history_csv import MARK, csv_lines
 
 resource = Resource("exports", __name__, "Everything on record, as JSON Lines or CSV.")
 EVENT_COLUMNS = (

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, current_app, jsonify, request
+from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 
-from simsvc import errors
-from simsvc.errors import SimsvcError
 from simsvc.web.api import (
     audit,
     decisions,
@@ -26,6 +24,7 @@ from simsvc.web.api import (
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.exports import CSV
 from simsvc.web.api.idempotency import HEADER
+from simsvc.web.http.api_document import codes, document
 from simsvc.web.http.problems import MEDIA_TYPE
 from simsvc.web.security.scopes import SCOPES_OF
 
@@ -48,16 +47,6 @@ ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Erro
 (RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
 logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`,
 what did not change is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
-HTTP_CODES = {
-    "bad_request": 400,
-    "not_found": 404,
-    "method_not_allowed": 405,
-    "request_entity_too_large": 413,
-    "unsupported_media_type": 415,
-    "too_many_requests": 429,
-    "internal_error": 500,
-}
-"""Codes of what HTTP itself refuses."""
 COMMON = {
     "401": "No token in force came with the request.",
     "403": "The token lacks the scope.",
@@ -102,11 +91,12 @@ class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 def register(app: Flask) -> None:
-    """Give the application the routes of the API, and its document."""
+    """Give the application the routes of the API, and its document. The API takes no cookie: no CSRF token."""
     app.config.update(API_TITLE="simsvc", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     api = QuietApi(app, spec_kwargs={"info": {"description": ABOUT}})
     for each in RESOURCES:
         api.register_blueprint(each)
+        app.extensions["csrf"].exempt(each)
     app.register_blueprint(resource)
     app.extensions["simsvc-document"] = completed(api.spec.to_dict(), _endpoints(app))
 
@@ -115,22 +105,6 @@ def register(app: Flask) -> None:
 def show() -> ResponseReturnValue:
     """Return the document."""
     return jsonify(document())
-
-
-def document() -> dict[str, Any]:
-    """Return the document of the current application."""
-    found: dict[str, Any] = current_app.extensions["simsvc-document"]
-    return {**found, "servers": [{"url": request.script_root or "/"}]}
-
-
-def codes() -> dict[str, str]:
-    """Return every code that a problem may have, and what it means."""
-    tree = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SimsvcError)
-    ]
-    spoken = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in tree}
-    plain = {code: f"HTTP {status}." for code, status in HTTP_CODES.items()}
-    return dict(sorted({**plain, **spoken}.items()))
 
 
 def completed(spec: dict[str, Any], endpoints: dict[tuple[str, str], str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.api.openapi import codes, document
+from simsvc.web.http.api_document import codes, document
 
 blueprint = Blueprint("api_reference", __name__)
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.desk.declared import age_on
 from simsvc.domain.estimate.combine import combine, sent_again
 from simsvc.web.http.current import services
-from simsvc.web.pages.result import declared_words
+from simsvc.web.rendering.record_parts import declared_words
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 

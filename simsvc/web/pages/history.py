@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 
@@ -12,46 +11,18 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, declared_age
 from simsvc.domain.estimate.flags import FLAGS
-from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import FilterRefused
 from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.http.current import note_export, services
 from simsvc.web.http.form_problems import Problems
+from simsvc.web.rendering.history_csv import csv_lines
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
-COLUMNS = (
-    "number",
-    "id",
-    "recorded_utc",
-    "case",
-    "birth_date",
-    "photo_date",
-    "declared_age_years",
-    "photo",
-    "status",
-    "withheld",
-    "age_years",
-    "low_years",
-    "high_years",
-    "coverage",
-    "flags",
-    "model",
-    "index",
-    "asked_by",
-    "decision",
-    "decided_age_years",
-    "reason",
-    "note",
-    "decided_by",
-    "decided_utc",
-)
 ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
 """What the page's form asks; nothing else of an address reaches the page's links."""
 CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort": tuple(SORTS)}
 """Fields with a list of their own, in the order of the form."""
-MARK = "\ufeff"
-"""Byte order mark: without it spreadsheets read UTF-8 as something else."""
 
 
 @blueprint.get("")
@@ -94,43 +65,6 @@ def export() -> ResponseReturnValue:
     response = Response(lines, mimetype="text/csv", content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
     return response
-
-
-def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
-    """Give the heading, and a line of every record."""
-    yield MARK + csv_line(COLUMNS)
-    for row in rows:
-        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
-
-
-def _record_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
-    record, answer = row.recorded, row.recorded.estimate
-    declared, (low, high) = answer.declared, answer.interval_years or (None, None)
-    figures = [None if x is None else round(x, 2) for x in (answer.age_years, low, high, answer.coverage)]
-    dates = (declared.birth_date, declared.photo_date, declared_age(declared, record.created_at.date()))
-    return [
-        record.number,
-        record.id,
-        record.created_at.isoformat(timespec="seconds"),
-        declared.case,
-        *dates,
-        answer.photo_name,
-        answer.status,
-        int(answer.refer),
-        *figures,
-        " ".join(answer.flags),
-        answer.model,
-        answer.index,
-        names.get(answer.asked_by or "", answer.asked_by),
-    ]
-
-
-def _decision_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
-    made = row.decision
-    if made is None:
-        return [None] * 6
-    by, at = names.get(made.decided_by, made.decided_by), made.created_at.isoformat(timespec="seconds")
-    return [made.draft.kind, made.draft.age_years, made.draft.reason, made.draft.note, by, at]
 
 
 def _problems() -> Problems:

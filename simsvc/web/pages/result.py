@@ -11,7 +11,6 @@ from flask_babel import gettext
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
-from simsvc.domain.desk.declared import compare, declared_age
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
@@ -19,6 +18,7 @@ from simsvc.web.http.current import services
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.rendering.age_plot import age_plot, range_words
 from simsvc.web.rendering.age_scale import age_scale
+from simsvc.web.rendering.record_parts import declared_words
 
 FIELDS = ("kind", "age", "reason", "note")
 
@@ -50,13 +50,6 @@ def result_page(
     if answer.age_years is None:
         return render_template("refused.html", **words)
     return render_template("estimate.html", **words, **_drawn(recorded, words["declared_years"]))
-
-
-def declared_words(recorded: RecordedEstimate) -> dict[str, object]:
-    """Return the declared age and how it lies to the estimate, each None where nothing is declared."""
-    years = declared_age(recorded.estimate.declared, recorded.created_at.date())
-    sentence = None if years is None else compare(years, recorded.estimate)
-    return {"declared_years": years, "comparison": sentence}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +110,6 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
     else:
         said = gettext("Faces without a picture were erased, or their picture is damaged.")
     return str(said)
-
-
-def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
-    """Return the neighbours as the gallery knows them, by id; empty where the build is no longer there."""
-    answer = recorded.estimate
-    try:
-        gallery = services().gallery(answer.index or "")
-        return {near.face_id: gallery.face(near.face_id) for near in answer.neighbours}
-    except (IndexError_, FaceNotFound):
-        return {}
 
 
 def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, object]:

@@ -12,8 +12,8 @@ from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
 from simsvc.web.i18n.language import at_utc, translated
-from simsvc.web.pages.result import declared_words
 from simsvc.web.rendering.age_plot import range_words
+from simsvc.web.rendering.record_parts import declared_words
 
 if TYPE_CHECKING:
     from simsvc.web.rendering.pdf_sheet import Sheet

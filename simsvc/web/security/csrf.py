@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from simsvc.errors import CookieMissing, FormExpired, FormFromElsewhere, PasswordRefused
-from simsvc.web.api.openapi import RESOURCES
 from simsvc.web.http.errors import answer
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security.scopes import SCOPES_OF
@@ -20,13 +19,11 @@ OWN_SITES = ("same-origin", "none")
 
 
 def register(app: Flask) -> None:
-    """Ask every form for the token of its session. The API takes no cookie, so it needs none."""
+    """Ask every form for the token of its session."""
     app.config["WTF_CSRF_TIME_LIMIT"] = int(LONGEST.total_seconds())
     app.config["WTF_CSRF_SSL_STRICT"] = False  # it refuses who sends no Referer; see `comes_from_here`
     app.before_request(_check_origin)
-    protect = CSRFProtect(app)
-    for resource in RESOURCES:
-        protect.exempt(resource)
+    CSRFProtect(app)
     app.register_error_handler(CSRFError, _expired)
 
 

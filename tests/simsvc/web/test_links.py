@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from simsvc.flows.estimate import estimate
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web.api.openapi import codes
+from simsvc.web.http.api_document import codes
 from simsvc.web.http.problems import REFERENCE
 from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.small_site import drawn_photo

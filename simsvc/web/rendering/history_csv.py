@@ -1,0 +1,77 @@
+"""The history as CSV: a row for each decision of each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from simsvc.domain.desk.declared import declared_age
+from simsvc.domain.files.spreadsheet import csv_line
+from simsvc.store.history import HistoryRow
+
+COLUMNS = (
+    "number",
+    "id",
+    "recorded_utc",
+    "case",
+    "birth_date",
+    "photo_date",
+    "declared_age_years",
+    "photo",
+    "status",
+    "withheld",
+    "age_years",
+    "low_years",
+    "high_years",
+    "coverage",
+    "flags",
+    "model",
+    "index",
+    "asked_by",
+    "decision",
+    "decided_age_years",
+    "reason",
+    "note",
+    "decided_by",
+    "decided_utc",
+)
+
+
+MARK = "\ufeff"
+"""Byte order mark: without it spreadsheets read UTF-8 as something else."""
+
+
+def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
+    """Give the heading, and a line of every record."""
+    yield MARK + csv_line(COLUMNS)
+    for row in rows:
+        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
+
+
+def _record_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
+    record, answer = row.recorded, row.recorded.estimate
+    declared, (low, high) = answer.declared, answer.interval_years or (None, None)
+    figures = [None if x is None else round(x, 2) for x in (answer.age_years, low, high, answer.coverage)]
+    dates = (declared.birth_date, declared.photo_date, declared_age(declared, record.created_at.date()))
+    return [
+        record.number,
+        record.id,
+        record.created_at.isoformat(timespec="seconds"),
+        declared.case,
+        *dates,
+        answer.photo_name,
+        answer.status,
+        int(answer.refer),
+        *figures,
+        " ".join(answer.flags),
+        answer.model,
+        answer.index,
+        names.get(answer.asked_by or "", answer.asked_by),
+    ]
+
+
+def _decision_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:
+    made = row.decision
+    if made is None:
+        return [None] * 6
+    by, at = names.get(made.decided_by, made.decided_by), made.created_at.isoformat(timespec="seconds")
+    return [made.draft.kind, made.draft.age_years, made.draft.reason, made.draft.note, by, at]

@@ -13,7 +13,7 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
-from simsvc.wiring.services import index_services
+from simsvc.wiring.indexing import index_services
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 

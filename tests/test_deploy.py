@@ -10,7 +10,7 @@ from flask import Flask
 
 from simsvc.settings import load_settings
 from simsvc.web import create_app
-from simsvc.web.http.body_size import MOST_BYTES, most_bytes
+from simsvc.web.traffic.body_size import MOST_BYTES, most_bytes
 
 DEPLOY = Path(__file__).resolve().parents[1] / "docs" / "deploy"
 CONF = (DEPLOY / "nginx.conf").read_text()

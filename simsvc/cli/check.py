@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from tqdm import tqdm
 
-from simsvc.settings_reference import reference
+from simsvc.cli.settings_table import reference
 from simsvc.wiring.health import everything
 from simsvc.wiring.services import Services
 

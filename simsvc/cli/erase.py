@@ -10,7 +10,7 @@ from simsvc.cli.errors import sentences
 from simsvc.flows.erase import Eraser
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import COMMAND
-from simsvc.wiring.replay import eraser, finish_erasures
+from simsvc.wiring.erasure import eraser, finish_erasures
 
 erase_group = AppGroup("erase", help="Erase an estimate, a case or a labelled face for good.")
 

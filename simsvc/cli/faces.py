@@ -17,8 +17,8 @@ from simsvc.cli.errors import sentences
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.flows.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND
-from simsvc.wiring.replay import live_faces
-from simsvc.wiring.services import index_services
+from simsvc.wiring.indexing import index_services
+from simsvc.wiring.labelled_faces import live_faces
 
 PROGRESS_FROM = 10
 """From this many photos on, a progress bar is worth its line."""

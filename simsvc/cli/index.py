@@ -27,8 +27,9 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
 from simsvc.values.events import COMMAND
-from simsvc.wiring.replay import retire_build
-from simsvc.wiring.services import IndexServices, Services, index_services, open_shelf
+from simsvc.wiring.indexing import IndexServices, index_services, open_shelf
+from simsvc.wiring.retirement import retire_build
+from simsvc.wiring.services import Services
 
 index_group = AppGroup("index", help="Make, list, check and switch index builds.")
 

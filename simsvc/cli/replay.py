@@ -17,7 +17,9 @@ from simsvc.cli.errors import sentences
 from simsvc.errors import PhotoMissing
 from simsvc.flows.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
-from simsvc.wiring.replay import replayer, retention, retire_model
+from simsvc.wiring.erasure import retention
+from simsvc.wiring.replay import replayer
+from simsvc.wiring.retirement import retire_model
 from simsvc.wiring.services import Services
 
 model_group = AppGroup("model", help="Models that were in service, kept for replays.")

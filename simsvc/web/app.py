@@ -21,9 +21,7 @@ from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.web.api import etags, health, openapi
-from simsvc.web.http import body_size as bodies
 from simsvc.web.http import errors, once, upload
-from simsvc.web.http.body_size import MOST_BYTES
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
@@ -47,7 +45,8 @@ from simsvc.web.pages import (
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.security import access, csrf, headers, sessions
-from simsvc.web.traffic import access_log, admission, rate_limits
+from simsvc.web.traffic import access_log, admission, body_size, rate_limits
+from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
 
 BLUEPRINTS = (
@@ -127,7 +126,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         access,
         batches,
         upload,
-        bodies,
+        body_size,
         csrf,
         once,
         language,

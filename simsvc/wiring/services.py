@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
-from simsvc.adapters.inference.chosen_model import building_model, served_model
+from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelShelf
 from simsvc.adapters.inference.onnx_detector import detector_of
@@ -33,7 +33,7 @@ from simsvc.adapters.photos.batch_spool import WaitingRoom
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
-from simsvc.domain.gallery.manifest import EngineName, Manifest
+from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
@@ -44,7 +44,6 @@ from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
-from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, cores, load_settings
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
@@ -195,7 +194,7 @@ class Services:
         Raises:
             BundleError: the model cannot be used.
         """
-        return _switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
+        return make_switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
 
     def gallery(self, label: str) -> LiveGallery:
         """Return the labelled faces of the build "name/build", in service or not, as they stand now.
@@ -333,55 +332,6 @@ class Services:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexServices:
-    """What the index commands need.
-
-    Attributes:
-        settings: as read at start.
-        bundle: the verified model bundle.
-        detector: the one the bundle's crops are made with.
-        shelf: where index builds stand.
-        on_built: puts a finished build and its faces on record.
-        switcher: puts a build into service.
-        switches: where switches are on record.
-        decoder: makes pixels of photos' bytes.
-    """
-
-    settings: Settings
-    bundle: Bundle
-    detector: Detector
-    shelf: IndexShelf
-    on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
-    switcher: Switcher
-    switches: SwitchStore
-    decoder: PhotoDecoder
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        """Names of the data sets that the model learned from, without those of their readers."""
-        sources = self.bundle.raw.get("training", {}).get("sources", ())
-        return frozenset(str(name).rpartition(":")[2] for name in sources)
-
-    @property
-    def engine(self) -> EngineName:
-        """The engine that the settings name."""
-        return "openvino" if self.settings.engine == "openvino" else "onnx"
-
-    def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
-        """Return the bundle's model, run by the engine of the settings or by another one.
-
-        Args:
-            engine: None for that of the settings.
-            callers: threads that call it at the same time.
-
-        Raises:
-            BundleDamaged: it cannot be loaded.
-            EngineMissing: the engine is not installed.
-        """
-        return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
-
-
 def _open_queue(file: Path) -> BatchQueue:
     try:
         return BatchQueue(file)
@@ -390,33 +340,6 @@ def _open_queue(file: Path) -> BatchQueue:
             f"The queue of batches, {file.parent.name}/{file.name}, cannot be opened. "
             "Make the service's account the owner of its folder and of all in it (`chown -R`), and try again."
         ) from error
-
-
-def index_services(settings: Settings | None = None) -> IndexServices:
-    """Return what the index commands need.
-
-    Raises:
-        SettingsError: a setting cannot be used.
-        BundleError: the model cannot be used.
-        StoreError: the database URL cannot be used.
-    """
-    settings = settings or load_settings()
-    bundle = load_bundle(settings.bundle_dir)
-    database, shelf = open_database(settings), open_shelf(settings)
-    detector = detector_of(bundle)
-    switcher = _switcher(bundle, shelf, database, utc_now)
-    switches = SwitchStore(database)
-    decoder = PhotoDecoder(helpers_of_command())
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
-
-
-def _switcher(bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]) -> Switcher:
-    store = BuildStore(database)
-
-    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        store.record(manifest, shelf.face_changes().kept(faces))
-
-    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
 
 
 def private_places(settings: Settings) -> PrivatePlaces:
@@ -437,15 +360,6 @@ def helpers_of_command() -> int:
     return max(1, cores() // 2)
 
 
-def open_shelf(settings: Settings | None = None) -> IndexShelf:
-    """Return the index builds alone, for what needs no model.
-
-    Raises:
-        SettingsError: a setting cannot be used.
-    """
-    return IndexShelf((settings or load_settings()).index_root)
-
-
 def open_database(settings: Settings | None = None) -> Database:
     """Return the database alone, for what needs no engine.
 
@@ -455,3 +369,15 @@ def open_database(settings: Settings | None = None) -> Database:
     """
     settings = settings or load_settings()
     return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)
+
+
+def make_switcher(
+    bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]
+) -> Switcher:
+    """Return what puts index builds into service, checked against the model."""
+    store = BuildStore(database)
+
+    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        store.record(manifest, shelf.face_changes().kept(faces))
+
+    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)

@@ -28,7 +28,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web import create_app
-from simsvc.web.http.body_size import MOST_BYTES, MOST_TEXT_BYTES
+from simsvc.web.traffic.body_size import MOST_BYTES, MOST_TEXT_BYTES
 from simsvc.web.traffic.work import WORK
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in

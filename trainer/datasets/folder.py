@@ -1,4 +1,7 @@
-"""One's own faces: a folder of photos and a CSV of labels (see `simsvc.domain.gallery.labels.parse_label_table`)."""
+"""One's own faces: a folder of photos and a CSV of labels.
+
+The CSV is read by `simsvc.domain.gallery.labels.parse_label_table`.
+"""
 
 from __future__ import annotations
 

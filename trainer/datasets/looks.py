@@ -55,7 +55,8 @@ class SourceLooks:
         looked_at: photos of the sample.
         undetected: share of the sample in which the detector finds no face, 0..1.
         face_px: longer side of the detector's box, pixels of the photo; None where no face was found.
-        sharpness: variance of the Laplacian of the crop's luminance; see `simsvc.domain.photo.quality.sharpness`.
+        sharpness: variance of the Laplacian of the crop's luminance; see
+            `simsvc.domain.photo.quality.sharpness`.
         luminance: mean of the crop, 0..255.
         grey: share of the sample without colour, 0..1.
         model: figures of the earlier model on the sample: "mae", "bias" and their 95% intervals, years.

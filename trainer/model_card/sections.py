@@ -252,7 +252,8 @@ def _limits(measured: Measured, without: tuple[str, ...]) -> list[str]:
 
 
 FEW_FACES = 200
-"""With fewer the MAE's standard error is over 5%: 76% / sqrt(200), see `trainer.evaluation.fairness.LEAST_FACES`."""
+"""With fewer the MAE's standard error is over 5%: 76% / sqrt(200), as
+`trainer.evaluation.fairness.LEAST_FACES` has it."""
 
 
 def _label_noise(audit: Mapping[str, Any] | None) -> str:

@@ -42,7 +42,8 @@ class Member:
 class Seen(nn.Module):
     """Turn the ensemble's crops into what a member was taught to see: its part of them, its size, its scale.
 
-    Cutting and resizing are one product with a matrix from each side, as `trainer.training.augment.batch` resizes.
+    Cutting and resizing are one product with a matrix from each side, as
+    `trainer.training.augment.batch` resizes.
     """
 
     def __init__(self, member: Recipe, whole: Recipe) -> None:

@@ -26,7 +26,8 @@ SMALL_FACE_PX = (24.0, 96.0)
 """Longer side of a small face in pixels. The UK parliament's portraits show faces of about 63 px, the middle
 of the range; FG-NET's and UTKFace's have 100 and more."""
 BLUR = (0.005, 0.03)
-"""Deviation of the Gaussian over the face's side, of which `trainer.datasets.degrade` measures 0.01 to 0.05."""
+"""Deviation of the Gaussian over the face's side, of which `trainer.datasets.degrade` measures 0.01 to
+0.05."""
 NOISE_LEVELS = (8.0, 16.0)
 """Largest deviations in grey levels of read noise, and of shot noise where it is white. Source of the form, a
 variance that grows linearly with the signal: Foi et al., "Practical Poissonian-Gaussian Noise Modeling and

@@ -107,13 +107,15 @@ class Recipe:
             trained first. Labels are noisy, and what earlier models make of a face tells where.
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
-        drop_path: rate at which training skips the last block, see `drop_paths` of `trainer.models.bodies.BodySpec`.
+        drop_path: rate at which training skips the last block, see `drop_paths` of
+            `trainer.models.bodies.BodySpec`.
         fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
             tells of just the faces that it never saw: of others it has learnt the label by heart, and its
             noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
             section 4.1 (cross-fitting).
         doubt: a label more than so many years from what the teachers expect is taken for a mistake, and their
-            expectation learnt instead, 0 to believe every label; see `trainer.training.distillation.corrected`.
+            expectation learnt instead, 0 to believe every label; see
+            `trainer.training.distillation.corrected`.
         mixture: teachers, joined by commas, whose estimates are corrected and weighted by age as
             `trainer.training.mixture` finds them to be right on labelled faces: published networks (see
             `PUBLISHED`) and recipes, "" for none. They teach as `teachers` do, and alone where a face has no
@@ -126,7 +128,8 @@ class Recipe:
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
             `trainer.models.ensemble`.
         mirrored: those of the parts, joined by commas, that judge the mirror image, too.
-        view: side of what the model sees over the side of the service's crop, up to `trainer.datasets.pack.CONTEXT`.
+        view: side of what the model sees over the side of the service's crop, up to
+            `trainer.datasets.pack.CONTEXT`.
     """
 
     name: str

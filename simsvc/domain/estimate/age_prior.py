@@ -1,9 +1,10 @@
 """How common each age is among the applicants, as the operator says, and what that makes of an estimate.
 
 The model's distribution stands for the likelihood of each age, up to a factor: its head is exported with
-offsets that take away the leaning towards its training faces' ages (`trainer.export.age_prior`), so it is multiplied
-by the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the
-outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
+offsets that take away the leaning towards its training faces' ages (`trainer.export.age_prior`), so it is
+multiplied by the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker,
+"Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002,
+equation 2.4.
 """
 
 from __future__ import annotations

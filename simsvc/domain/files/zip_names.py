@@ -55,7 +55,8 @@ _LATIN_RARER = frozenset("ÊãåæÁÂÅÆòõøÓÔÕØìÍÎÚÛýÿœŒšŠž
 _CYRILLIC = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 _CYRILLIC_VOWELS = frozenset("аеиоуыэюяёАЕИОУЫЭЮЯЁ")
 """Characters of people's names, of what such files are called, and the most frequent ones besides: written by
-hand for this purpose. `tests/simsvc/domain/files/test_zip_names.py` holds them against names of each language."""
+hand for this purpose. `tests/simsvc/domain/files/test_zip_names.py` holds them against names of each
+language."""
 
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30ff]")
 _BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")

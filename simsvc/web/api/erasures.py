@@ -17,7 +17,7 @@ from simsvc.web.api.fields import NO_CONTROL, Text
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
-from simsvc.wiring.replay import eraser
+from simsvc.wiring.erasure import eraser
 
 resource = Resource("erasures", __name__, "Erase for good. A receipt stays in the log and names nobody.")
 

@@ -20,7 +20,7 @@ from simsvc.web.api.photo_input import form_of, sent_photos
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
-from simsvc.wiring.replay import live_faces_in_service
+from simsvc.wiring.labelled_faces import live_faces_in_service
 
 FACE_ID = "^f[0-9a-f]{16}$"
 FACE_IN_PATH = {

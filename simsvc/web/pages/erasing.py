@@ -13,7 +13,7 @@ from simsvc.values.erasure import Erasable, Receipt
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
-from simsvc.wiring.replay import eraser
+from simsvc.wiring.erasure import eraser
 
 blueprint = Blueprint("erasing", __name__, url_prefix="/erase")
 

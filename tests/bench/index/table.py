@@ -62,8 +62,9 @@ def document(report: dict[str, Any]) -> str:
             "",
             rows(report),
             "",
-            "Annoy as the rule chose (`simsvc/domain/gallery/search_effort.py`, ringed below), the others with the "
-            "least effort that finds 0.98. A worker's own memory is beside what is mapped and shared.",
+            "Annoy as the rule chose (`simsvc/domain/gallery/search_effort.py`, ringed below), the others "
+            "with the least effort that finds 0.98. A worker's own memory is beside what is mapped and "
+            "shared.",
             "",
             "![Recall against time, by size](bench-index-recall.png)",
             "",

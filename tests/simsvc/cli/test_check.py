@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from simsvc import commands
+from simsvc.cli.settings_table import described, names, reference
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
-from simsvc.settings_reference import described, names, reference
 from simsvc.web import create_app
 from simsvc.wiring.services import Services
 from tests.small_site import make_small_site

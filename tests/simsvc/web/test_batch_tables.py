@@ -17,7 +17,7 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.values import Declaration
 from simsvc.web import create_app
-from simsvc.wiring.replay import eraser
+from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.handmade_zips import UTF8, Made, made_zip
 from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped

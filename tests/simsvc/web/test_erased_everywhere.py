@@ -19,7 +19,7 @@ from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web import create_app
 from simsvc.web.security.scopes import SCOPES_OF
-from simsvc.wiring.replay import eraser
+from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.security.test_scopes import PERIODS

@@ -18,8 +18,10 @@ from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.wiring.replay import eraser, retire_build
-from simsvc.wiring.services import Services, index_services
+from simsvc.wiring.erasure import eraser
+from simsvc.wiring.indexing import index_services
+from simsvc.wiring.retirement import retire_build
+from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_links import Linked
 from tests.simsvc.web.test_pages import upload

@@ -14,7 +14,7 @@ from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from simsvc.wiring.services import index_services
+from simsvc.wiring.indexing import index_services
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_pages import checked

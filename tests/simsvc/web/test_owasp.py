@@ -1,7 +1,7 @@
 """The basics of the OWASP Top Ten that belong to no single page; the others stand with their pages.
 
 Session fixation, open redirects, cookie flags: test_sessions. Brute force and rates: test_accounts_pages.
-Roles: test_access. Headers: test_errors. Archives: tests/simsvc/adapters/photos/test_zip_archive.py and test_batches.
+Roles: test_access. Headers: test_errors. Archives: test_zip_archive and test_batches.
 """
 
 from __future__ import annotations

@@ -20,8 +20,9 @@ from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
 from simsvc.web import create_app
 from simsvc.web.api.schemas import Estimate as EstimateSchema
-from simsvc.wiring.replay import live_faces, replayer
-from simsvc.wiring.services import index_services
+from simsvc.wiring.indexing import index_services
+from simsvc.wiring.labelled_faces import live_faces
+from simsvc.wiring.replay import replayer
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in

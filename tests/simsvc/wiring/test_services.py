@@ -14,7 +14,8 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web import create_app
-from simsvc.wiring.services import Services, index_services
+from simsvc.wiring.indexing import index_services
+from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import draw_gallery, drawn_photo, make_small_site
 

@@ -1,0 +1,83 @@
+"""Reference faces added, relabelled and removed without a build."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.live_index import LiveIndex
+from simsvc.domain.gallery.face_changes import ChangeSet
+from simsvc.errors import IndexError_, IndexMissing
+from simsvc.flows.live_faces import LiveFaces
+from simsvc.flows.switch_index import Switcher
+from simsvc.ports import Detector, Model
+from simsvc.store.faces import FaceStore
+from simsvc.values.site_calibration import SiteCalibration
+from simsvc.wiring.indexing import IndexServices
+from simsvc.wiring.services import Services, open_database
+
+_log = logging.getLogger(__name__)
+
+
+def live_faces(services: IndexServices) -> LiveFaces:
+    """Return what changes labelled faces without a build, for commands.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    database, model = open_database(services.settings), services.model()
+    book = FaceStore(database)
+    return _live_faces(services, services.switcher, book, services.detector, model)
+
+
+def live_faces_in_service(services: Services) -> LiveFaces:
+    """Return the same in a worker, with the engines that it has open.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    corridor, book = services.corridor(), FaceStore(services.database)
+    return _live_faces(services, services.switcher(), book, corridor.detector, corridor.model)
+
+
+def _live_faces(
+    services: IndexServices | Services,
+    switcher: Switcher,
+    book: FaceStore,
+    detector: Detector,
+    model: Model,
+) -> LiveFaces:
+    shelf = services.shelf
+
+    def label() -> str:
+        current = shelf.current()
+        if current is None:
+            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        return switcher.fitting(current).label
+
+    def known() -> frozenset[str]:
+        return frozenset(face.face_id for face in shelf.gallery(label()).faces)
+
+    def refit(change: ChangeSet) -> Mapping[str, SiteCalibration]:
+        return _refitted(shelf, switcher.model_sha256, change)
+
+    return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder, refit)
+
+
+def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
+    """Return the site calibration of the build in service as it is with one more change of faces.
+
+    Nothing where there is no build in service that fits the model, or it was never calibrated.
+    """
+    try:
+        current = shelf.current()
+        if current is None or shelf.manifest(current).calibration is None:
+            return {}
+        base = AnnoyIndex(shelf.folder(current), model_sha256)
+        site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
+    except IndexError_ as error:
+        _log.warning("the site calibration stays as it was: %s", error.sentence)
+        return {}
+    return {} if site is None else {current: site}

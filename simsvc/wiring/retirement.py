@@ -1,0 +1,70 @@
+"""Index builds and models taken away."""
+
+from __future__ import annotations
+
+from simsvc.adapters.inference.bundle import load_document
+from simsvc.errors import BundleError, ModelGone
+from simsvc.flows.retire import Retirement, retire
+from simsvc.store.retirement import KeepingStore
+from simsvc.wiring.services import Services
+
+
+def retire_build(services: Services, text: str, actor: str, *, force: bool) -> str:
+    """Take an index build away and return its label.
+
+    Raises:
+        BuildNotFound: no build is called that.
+        RetireRefused: it is in service, or records refer to it.
+    """
+    shelf, keeping = services.shelf, KeepingStore(services.database)
+    label = shelf.find(text)
+    wanted = Retirement(
+        f"The index build {label}",
+        f"index:{label}",
+        shelf.current() == label,
+        keeping.made_with_build(label),
+        shelf.folder(label),
+        lambda: shelf.set_aside(label),
+    )
+    retire(wanted, keeping, actor, force=force)
+    return label
+
+
+def retire_model(services: Services, text: str, actor: str, *, force: bool) -> str:
+    """Take a kept model away and return its version.
+
+    Args:
+        services: of the process.
+        text: its version, or the beginning of the sha256 of its model.json.
+        actor: who does it, as the log names it.
+        force: also where records refer to it.
+
+    Raises:
+        ModelGone: none is called that, or several.
+        RetireRefused: it is in service, or records refer to it.
+    """
+    keeping = KeepingStore(services.database)
+    found = [
+        bundle
+        for bundle in services.models.kept()
+        if text and (bundle.version == text or bundle.folder.name.startswith(text))
+    ]
+    if len(found) != 1:
+        raise ModelGone("No kept model, or more than one, is called that. Name one by `flask model list`.")
+    wanted = Retirement(
+        f"The model {found[0].version}",
+        f"model:{found[0].folder.name}",
+        found[0].folder.name == _in_service(services),
+        keeping.made_with_model(found[0].document_sha256, found[0].sha256),
+        found[0].folder,
+        lambda: services.models.set_aside(found[0]),
+    )
+    retire(wanted, keeping, actor, force=force)
+    return found[0].version
+
+
+def _in_service(services: Services) -> str | None:
+    try:
+        return load_document(services.settings.bundle_dir).document_sha256
+    except BundleError:
+        return None

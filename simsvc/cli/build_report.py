@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simsvc.domain.calibration.corrected import build_sentence
+from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS, LabelledCopy, NearDuplicates
 from simsvc.values import LabelledFace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simsvc.domain.calibration.corrected import build_sentence
+from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.values.site_calibration import Score, SiteCalibration
 
 COLUMNS = ("", "faces", "MAE", "corrected", "bias", "corrected", "in range")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypedDict
 
-from simsvc.domain.calibration.corrected import calibrated
 from simsvc.domain.estimate.age_prior import AgePrior, estimate_under
+from simsvc.domain.estimate.corrected import calibrated
 from simsvc.domain.estimate.doubt import answer_of
 from simsvc.domain.estimate.explain import explained
 from simsvc.domain.estimate.rank import Compared, rank

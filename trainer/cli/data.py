@@ -10,12 +10,13 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.errors import SettingsError, SourceUnknown
-from trainer.datasets import archives, fetch, looks
+from trainer.datasets import archives, fetch
 from trainer.datasets.audit import as_text, audit
 from trainer.datasets.corpus import cores
 from trainer.datasets.merge import CACHE, MergedData, merged
 from trainer.datasets.registry import READERS
 from trainer.datasets.splits import digests
+from trainer.evaluation import looks
 
 COLUMNS = (
     *("source", "reference", "age_years", "person", "gender", "group", "apparent_age_years"),

@@ -29,8 +29,9 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.values import Photo, RgbImage
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
-from trainer.gallery import align, identity, sets
+from trainer.gallery import align, sets
 from trainer.gallery.reading import Reader
+from trainer.models import identity
 from trainer.options import BUNDLE
 
 GALLERY = Path("simsvc/bundle/gallery")

@@ -19,9 +19,9 @@ from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import _passed, layer_sizes, measured, packed_crops, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.denormals import flushing
-from trainer.models.ensemble import Ensemble
 from trainer.options import BUNDLE
 from trainer.training import recipe as recipes
+from trainer.training.ensemble import Ensemble
 from trainer.training.runs import BEST, RUN_SHA256, RUNS, load_any
 
 LAYER = "head.flatten"

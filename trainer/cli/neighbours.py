@@ -24,7 +24,7 @@ from trainer.export.projection import METHODS, MOST_DIMS, Traits, find
 from trainer.export.served import layer_sizes, measured, packed_crops, traits
 from trainer.model_card.run import check_exported
 from trainer.models.age_model import AgeModel
-from trainer.models.ensemble import Ensemble
+from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import Recipe
 from trainer.training.runs import RUNS, load_any
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from trainer.datasets.audit import FAR_APART_YEARS, UNKNOWN, Audit, label_differences_years
-from trainer.datasets.looks import SourceLooks, Spread
 from trainer.datasets.merge import MergedData
 from trainer.datasets.rows import Row
 from trainer.datasets.splits import SPLITS
+from trainer.evaluation.looks import SourceLooks, Spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
 MAX_BARS = 8

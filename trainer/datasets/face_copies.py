@@ -27,7 +27,7 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import PhotoError
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.gallery import identity
+from trainer.models import identity
 
 SIDE_PX = 50
 """Side of a face's thumbnail: a third of the chip that the identity network takes."""

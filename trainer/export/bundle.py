@@ -27,7 +27,7 @@ from trainer.datasets.pack import CROP_PX
 from trainer.export.projection import Projection
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, passed
-from trainer.models.ensemble import Ensemble
+from trainer.training.ensemble import Ensemble
 
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""

@@ -15,9 +15,9 @@ from trainer.export import bundle
 from trainer.export.projection import Traits
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, extract
-from trainer.models.ensemble import Ensemble
 from trainer.training import augment
 from trainer.training import recipe as recipes
+from trainer.training.ensemble import Ensemble
 
 _BATCH = 128
 

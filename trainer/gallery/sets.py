@@ -65,7 +65,7 @@ class Likeness:
     Attributes:
         shapes: float32 (N, 5, 2): landmarks in pixels after the eyes were brought to their places.
         looks: float32 (N, F): small grey aligned faces, each of zero mean and unit length.
-        identities: float32 (N, 128): see `trainer.gallery.identity`.
+        identities: float32 (N, 128): see `trainer.models.identity`.
     """
 
     shapes: NDArray[np.float32]

@@ -16,7 +16,7 @@ from simsvc.errors import SettingsError
 from trainer.models import bodies
 
 if TYPE_CHECKING:
-    from trainer.models.ensemble import Ensemble
+    from trainer.training.ensemble import Ensemble
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.datasets.pack import CONTEXT, CROP_PX
-from trainer.evaluation.draws import Draws
 from trainer.training import augment_world as world
+from trainer.training.draws import Draws
 
 
 @dataclass(frozen=True, slots=True)

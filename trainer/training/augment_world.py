@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from simsvc.domain.photo.crop import CROP_MARGIN
-from trainer.evaluation.draws import Draws
+from trainer.training.draws import Draws
 
 QUALITY = (7.0, 50.0)
 """JPEG qualities. Source of the lowest: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to

@@ -17,8 +17,8 @@ from trainer.datasets.pack import CONTEXT
 from trainer.export import bundle
 from trainer.models import bodies, faceres
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.models.ensemble import Ensemble
 from trainer.training import augment
+from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import PUBLISHED, Recipe
 from trainer.training.runs import load_any
 

@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from trainer.datasets.corpus import Corpus
-from trainer.models import ensemble
-from trainer.training import mixed
+from trainer.training import ensemble, mixed
 from trainer.training.distillation import shares_of
 from trainer.training.recipe import Recipe
 from trainer.training.runs import BEST

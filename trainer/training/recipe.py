@@ -126,7 +126,7 @@ class Recipe:
         epoch_faces: how many faces are drawn an epoch where `mix` is given.
         parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
-            `trainer.models.ensemble`.
+            `trainer.training.ensemble`.
         mirrored: those of the parts, joined by commas, that judge the mirror image, too.
         view: side of what the model sees over the side of the service's crop, up to
             `trainer.datasets.pack.CONTEXT`.

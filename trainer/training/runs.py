@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
-from trainer.models.ensemble import Ensemble, Member
 from trainer.training import recipe as recipes
+from trainer.training.ensemble import Ensemble, Member
 
 BEST = "best.safetensors"
 """Name of the file of a run's best weights."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
-from simsvc.domain.files.contents import HEAD_BYTES, Sort, is_office, sort_of
+from simsvc.domain.desk.contents import HEAD_BYTES, Sort, is_office, sort_of
 from simsvc.domain.files.file_names import canonical_path, unwanted
 from simsvc.domain.files.zip_names import UTF8, decoded, unicode_path
 from simsvc.errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from simsvc.domain.calibration.corrected import calibration_sentence
+from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.values import (
     AgePriorUse,
     AppliedCalibration,

@@ -11,11 +11,11 @@ from babel.messages.extract import extract_from_dir
 
 from simsvc import errors
 from simsvc.adapters.inference.model_card import PLOTS
-from simsvc.domain.calibration.corrected import SENTENCES as CALIBRATED
 from simsvc.domain.desk.batch_csv import SENTENCES as CASES
+from simsvc.domain.desk.contents import LEFT_OUT
 from simsvc.domain.desk.declared import SENTENCES as DECLARED
+from simsvc.domain.estimate.corrected import SENTENCES as CALIBRATED
 from simsvc.domain.estimate.flags import FLAGS
-from simsvc.domain.files.contents import LEFT_OUT
 from simsvc.domain.files.other_signatures import NEW_FORMATS, OTHER_FORMATS, RAW_FORMATS
 from simsvc.errors import SimsvcError
 from simsvc.flows.batch import REFUSALS

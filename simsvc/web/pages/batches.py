@@ -12,8 +12,8 @@ from werkzeug.datastructures import FileStorage
 from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.adapters.photos.zip_archive import PhotoZip, is_zip
 from simsvc.domain.desk.batch_csv import CaseRow, CaseTable, read_cases
+from simsvc.domain.desk.contents import HEAD_BYTES, LEFT_OUT, Sort, sort_of
 from simsvc.domain.desk.declared import latest_today
-from simsvc.domain.files.contents import HEAD_BYTES, LEFT_OUT, Sort, sort_of
 from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.domain.files.spreadsheet import to_csv
 from simsvc.errors import BatchError, CasesUnreadable, NotMultipart

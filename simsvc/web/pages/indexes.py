@@ -10,8 +10,8 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from simsvc.domain.calibration.corrected import build_sentence
 from simsvc.domain.calibration.plot import calibration_plot
+from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
 from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError

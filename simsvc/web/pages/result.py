@@ -9,8 +9,8 @@ from flask import render_template, request
 from flask_babel import gettext
 
 from simsvc.adapters.index.live_index import LiveGallery
-from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
+from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask_babel import gettext
 
-from simsvc.domain.calibration.corrected import calibration_sentence
 from simsvc.domain.estimate.age_prior import short_prior
+from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services

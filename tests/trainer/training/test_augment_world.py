@@ -8,9 +8,9 @@ import torch
 
 from tests.drawn_faces import draw_face
 from trainer.datasets.pack import CONTEXT, CROP_PX, PACK_PX
-from trainer.evaluation.draws import Draws
 from trainer.training import augment_world as world
 from trainer.training.augment import KEYS, NONE, batch
+from trainer.training.draws import Draws
 from trainer.training.recipe import parse
 
 PLAIN = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))

@@ -15,8 +15,8 @@ from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import Pack
 from trainer.datasets.rows import Row
-from trainer.models.ensemble import Ensemble
 from trainer.training.distillation import shares_of
+from trainer.training.ensemble import Ensemble
 from trainer.training.join import join
 from trainer.training.runs import load_any, load_run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simsvc.domain.audit.content import estimate_facts
-from simsvc.domain.calibration.corrected import SENTENCES, build_sentence, calibrated, calibration_sentence
+from simsvc.domain.estimate.corrected import SENTENCES, build_sentence, calibrated, calibration_sentence
 from simsvc.domain.estimate.interval import Band, Calibration
 from simsvc.values import AppliedCalibration, Estimate, FoundFace, Neighbour
 from simsvc.values.site_calibration import REASONS, Candidate, Curve, Score, SiteCalibration

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simsvc.domain.files.contents import LEFT_OUT, sort_of
+from simsvc.domain.desk.contents import LEFT_OUT, sort_of
 
 JPEG = b"\xff\xd8\xff\xe0"
 

@@ -7,8 +7,8 @@ from PIL import Image
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
-from trainer.gallery import identity
 from trainer.gallery.sets import SAME_PERSON
+from trainer.models import identity
 
 
 def chip_of(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

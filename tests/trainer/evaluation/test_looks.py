@@ -7,8 +7,8 @@ from simsvc.adapters.inference.bundle import load_bundle
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.datasets.audit_plot import draw_looks
-from trainer.datasets.looks import as_text, is_grey, look
 from trainer.datasets.registry import read
+from trainer.evaluation.looks import as_text, is_grey, look
 
 
 def test_grey() -> None:

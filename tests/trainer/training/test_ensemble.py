@@ -8,8 +8,8 @@ from tests.trainer.tiny_training import recipe
 from trainer.datasets.pack import PACK_PX
 from trainer.models import bodies
 from trainer.models.age_model import AgeModel, median
-from trainer.models.ensemble import Ensemble, Member, best_weight, resizing
 from trainer.training import augment
+from trainer.training.ensemble import Ensemble, Member, best_weight, resizing
 
 TOLD = {"head": "distribution", "loss": "distribution"}
 

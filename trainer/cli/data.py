@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     write_rows(data, args.out / "rows.csv")
     for path in (args.out / "audit.json", *([args.json] if args.json else [])):
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    from trainer.datasets import audit_plot  # noqa: PLC0415 - matplotlib only where something is drawn
+    from trainer.evaluation import audit_plot  # noqa: PLC0415 - matplotlib only where something is drawn
 
     audit_plot.draw(data, result, args.out / "audit.png")
     written = ["rows.csv", "audit.json", "audit.png"]

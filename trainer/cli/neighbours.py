@@ -19,8 +19,8 @@ from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.values import Crop, FloatVector
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.evaluation import neighbours
-from trainer.evaluation.neighbours import SERVED
-from trainer.export.projection import METHODS, MOST_DIMS, Traits, find
+from trainer.evaluation.neighbours import SERVED, Traits
+from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, traits
 from trainer.model_card.run import check_exported
 from trainer.models.age_model import AgeModel

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.domain.estimate.explain import LEAST_DISTANCE
-from trainer.export.projection import Traits
 
 TOP = 10
 """Neighbours looked at, as many as the service shows."""
@@ -120,3 +119,18 @@ def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float
 
 SERVED = "as served"
 """Transform of the row that measures a bundle's own embedding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traits:
+    """What faces should be like for their embeddings to be near; of training faces only.
+
+    Attributes:
+        ages_years: float32 (N,).
+        genders: N names, "" where not given.
+        groups: N names, "" where not given.
+    """
+
+    ages_years: NDArray[np.float32]
+    genders: NDArray[np.str_]
+    groups: NDArray[np.str_]

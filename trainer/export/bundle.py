@@ -26,7 +26,9 @@ from simsvc.values import Crop
 from trainer.datasets.pack import CROP_PX
 from trainer.export.projection import Projection
 from trainer.models import bodies
-from trainer.models.age_model import AgeModel, passed
+from trainer.models.age_model import AgeModel
+from trainer.models.mirror import with_mirror
+from trainer.training.activations import passed
 from trainer.training.ensemble import Ensemble
 
 OPSET = 20
@@ -65,7 +67,7 @@ class ServedGraph(nn.Module):
 
     Args:
         model: in evaluation mode.
-        layer: one or several, see `trainer.models.age_model.extract`.
+        layer: one or several, see `trainer.training.activations.extract`.
         projection: of the layer's activations.
         flip_average: average both answers over the crop and its mirror.
         seen_px: side that the network sees, where crops of `served_px` are to be enlarged to it.
@@ -113,12 +115,6 @@ class ServedGraph(nn.Module):
         shares = self.model.shares(scores)
         mean_shares = shares.reshape(views, -1, shares.shape[1]).mean(dim=0)
         return (*answers, mean_shares, ages.T if view_ages is None else view_ages)
-
-
-def with_mirror(crops: Tensor) -> Tensor:
-    """Return (2 N, 3, S, S): the crops, then their mirror images, by an index that every engine knows."""
-    mirrored = torch.arange(crops.shape[3] - 1, -1, -1, device=crops.device)
-    return torch.cat([crops, crops.index_select(3, mirrored)])
 
 
 def write_bundle(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
+from trainer.evaluation.neighbours import Traits
 
 METHODS = ("none", "centred", "pca", "white", "lda", "ridge")
 MOST_DIMS = 256
@@ -40,21 +41,6 @@ class Projection:
         length = np.linalg.norm(projected, axis=1, keepdims=True)
         unit: NDArray[np.float32] = projected / np.maximum(length, np.float32(1e-12))
         return unit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Traits:
-    """What faces should be like for their embeddings to be near; of training faces only.
-
-    Attributes:
-        ages_years: float32 (N,).
-        genders: N names, "" where not given.
-        groups: N names, "" where not given.
-    """
-
-    ages_years: NDArray[np.float32]
-    genders: NDArray[np.str_]
-    groups: NDArray[np.str_]
 
 
 def principal(activations: NDArray[np.float32], dims: int) -> Projection:

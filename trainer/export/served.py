@@ -11,12 +11,13 @@ from tqdm import tqdm
 from simsvc.values import Crop
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.pack import CROP_PX
-from trainer.export import bundle
-from trainer.export.projection import Traits
+from trainer.evaluation.neighbours import Traits
 from trainer.models import bodies
-from trainer.models.age_model import AgeModel, extract
+from trainer.models.age_model import AgeModel
+from trainer.models.mirror import with_mirror
 from trainer.training import augment
 from trainer.training import recipe as recipes
+from trainer.training.activations import extract
 from trainer.training.ensemble import Ensemble
 
 _BATCH = 128
@@ -48,7 +49,7 @@ def _passed(
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
             squares = corpus.pack.crops[positions[start : start + _BATCH]]
             crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            age, activation = extract(model, layer, bundle.with_mirror(crops) if views == 2 else crops)
+            age, activation = extract(model, layer, with_mirror(crops) if views == 2 else crops)
             ages.append(age.reshape(views, -1).numpy())
             activations.append(activation.reshape(views, -1, activation.shape[1]).numpy())
     return np.concatenate(ages, axis=1), np.concatenate(activations, axis=1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -16,15 +14,13 @@ from simsvc.errors import SettingsError
 from trainer.models import bodies
 
 if TYPE_CHECKING:
-    from trainer.training.ensemble import Ensemble
+    pass
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
 HEADS = ("regression", "distribution")
 POINTS = ("mean", "median")
 _UPTO = torch.ones(AGE_BINS, AGE_BINS).triu()
-MEAN = ":mean"
-"""Behind a layer's name: its mean over height and width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,56 +157,3 @@ def median(shares: Tensor) -> Tensor:
     upto = shares @ _UPTO.to(shares.device)
     parts = (0.5 - (upto - shares)) / shares.clamp_min(1e-12)
     return (parts.clamp(0, 1).sum(dim=1) - 0.5).clamp_min(0)
-
-
-def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ages and the activations of named layers from one pass; no hook is left behind.
-
-    Args:
-        model: in evaluation mode for repeatable results.
-        layer: a module's name as `named_modules` gives it, such as "head.relu_1"; ":mean" behind it averages
-            over height and width; several are joined by "+", as in "body:mean+head.relu_1".
-        crops: float32 (N, 3, S, S), normalised.
-
-    Returns:
-        ages (N,) in years and activations (N, ...) of each layer, flattened and put side by side, (N, F):
-        a copy of what it gave when it was first called: ResNet's ReLUs write over what they are given.
-
-    Raises:
-        SettingsError: no layer of that name.
-    """
-    scores, activations = passed(model, layer, crops)
-    return model.ages(scores), activations
-
-
-def passed(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the raw scores, which `AgeModel.ages` turns into years, and activations as `extract` does.
-
-    Raises:
-        SettingsError: no layer of that name.
-    """
-    names = layer.split("+")
-    caught: dict[str, Tensor] = {}
-    with contextlib.ExitStack() as hooks:
-        for name in names:
-            module = _layer(model, name.removesuffix(MEAN))
-            hooks.callback(module.register_forward_hook(_catcher(caught, name)).remove)
-        scores = model(crops)
-    return scores, torch.cat([caught[name].flatten(1) for name in names], dim=1)
-
-
-def _layer(model: AgeModel | Ensemble, name: str) -> nn.Module:
-    modules = dict(model.named_modules())
-    if name not in modules:
-        names = ", ".join(key for key in modules if key.rpartition(".")[0].endswith("head"))
-        raise SettingsError(f"The model has no layer {name!r}; those of its head are {names}.")
-    module: nn.Module = modules[name]
-    return module
-
-
-def _catcher(caught: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, Tensor], None]:
-    def catch(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        pooled = output.mean((2, 3)) if name.endswith(MEAN) and output.ndim == 4 else output
-        caught.setdefault(name, pooled.clone())
-
-    return catch

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
 from trainer.datasets.pack import CONTEXT
-from trainer.export import bundle
 from trainer.models import bodies, faceres
 from trainer.models.age_model import AGE_BINS, AgeModel
+from trainer.models.mirror import with_mirror
 from trainer.training import augment
 from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import PUBLISHED, Recipe
@@ -125,7 +125,7 @@ def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDAr
         for start in tqdm(range(0, len(positions), _BATCH), desc="taught by faceres", unit="batch"):
             some = squares[positions[start : start + _BATCH]]
             crops = augment.batch(some, _PUBLISHED_PX, faceres.MEAN, faceres.STD, view=CONTEXT)
-            shares = net(bundle.with_mirror(crops)).float().softmax(dim=1)
+            shares = net(with_mirror(crops)).float().softmax(dim=1)
             found.append(shares.reshape(2, -1, faceres.AGES).mean(dim=0).double().numpy() @ ages)
     return np.concatenate(found)
 
@@ -164,7 +164,7 @@ def shares_of_model(
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            views = bundle.with_mirror(crops) if mirrored else crops
+            views = with_mirror(crops) if mirrored else crops
             scores = model(views)[:, :AGE_BINS].float().softmax(dim=1)
             found.append(scores.reshape(-1, len(crops), AGE_BINS).mean(dim=0).cpu().numpy())
     return np.concatenate(found)

@@ -7,12 +7,11 @@ ages. The correction is a curve in the estimate, the mean residual of the faces 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from simsvc.values.site_calibration import Candidate, Curve, Decade, Floats, Score, SiteCalibration
+from simsvc.values.site_calibration import Floats, SiteCalibration
 
 NEIGHBOURS = 24
 """Faces that the local correction looks at. As many as every search returns, so that it costs no time."""
@@ -122,28 +121,3 @@ def blended(
         return site_years
     low, high = (cover * a + (1.0 - cover) * b for a, b in zip(site_years, model_years, strict=True))
     return low, high
-
-
-def document(calibration: SiteCalibration) -> dict[str, Any]:
-    """Return a calibration as manifest.json holds it."""
-    return asdict(calibration)
-
-
-def parsed(raw: dict[str, Any]) -> SiteCalibration:
-    """Read what `document` gave.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is no calibration.
-    """
-    fields = dict(raw)
-    curve, ages = fields.pop("curve"), fields.pop("ages_years")
-    candidates, decades = fields.pop("candidates"), fields.pop("decades")
-    return SiteCalibration(
-        **fields,
-        curve=curve and Curve(tuple(curve["knots_years"]), tuple(curve["offsets_years"])),
-        ages_years=ages and (ages[0], ages[1]),
-        candidates=tuple(Candidate(one["method"], Score(**one["score"])) for one in candidates),
-        decades=tuple(
-            Decade(one["from_years"], Score(**one["raw"]), Score(**one["corrected"])) for one in decades
-        ),
-    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simsvc.domain.photo.face_choice import OTHER_FACES
+from simsvc.domain.photo.upright import TURNED_UPRIGHT
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
-TURNED_UPRIGHT = "turned_upright"
 PHOTO_IN_GALLERY = "photo_in_gallery"
 FEW_REFERENCE_FACES = "few_reference_faces"
 NEIGHBOURS_DISAGREE = "neighbours_disagree"

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from simsvc.domain.calibration.site_calibration import document as calibration_document
-from simsvc.domain.calibration.site_calibration import parsed
+from simsvc.domain.gallery.stored_calibration import document as calibration_document
+from simsvc.domain.gallery.stored_calibration import parsed
 from simsvc.errors import IndexDamaged
 from simsvc.values import FloatVector, LabelledFace
 from simsvc.values.site_calibration import SiteCalibration

@@ -8,8 +8,8 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
-from simsvc.domain.calibration.site_calibration import parsed
 from simsvc.domain.gallery.near_duplicates import LabelledCopy, NearDuplicates
+from simsvc.domain.gallery.stored_calibration import parsed
 from simsvc.errors import BuildNotFound, IndexDamaged, IndexModelMismatch
 from simsvc.values import Recall, SupportScale
 from simsvc.values.site_calibration import SiteCalibration

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from simsvc.domain.estimate.flags import TURNED_UPRIGHT
 from simsvc.domain.photo.decode import AS_STORED
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import COARSE, FIRST_LOOK_PX, WORKING_SIDE_PX
@@ -17,6 +16,9 @@ from simsvc.domain.photo.quality import pose
 from simsvc.values import Face, Levels, Photo
 
 Detect = Callable[[Photo], tuple[Face, ...]]
+
+TURNED_UPRIGHT = "turned_upright"
+"""Flag of a photo that was turned to be judged."""
 
 SURE_CONFIDENCE = 0.92
 """From this confidence on the upright look is believed, and no other is taken. Of upright photos 2% lie below

@@ -8,10 +8,10 @@ from typing import Any
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
-from simsvc.domain.calibration.site_calibration import document
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.near_duplicates import NearDuplicates
+from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexError_
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow

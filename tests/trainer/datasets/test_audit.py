@@ -88,7 +88,7 @@ def test_text_names_what_matters(data: MergedData) -> None:
 def test_picture(data: MergedData, tmp_path: Path) -> None:
     """The picture is a PNG large enough to read, with pairs and without."""
     pytest.importorskip("matplotlib")
-    from trainer.datasets.audit_plot import draw  # noqa: PLC0415 - needs matplotlib
+    from trainer.evaluation.audit_plot import draw  # noqa: PLC0415 - needs matplotlib
 
     for number, drawn in enumerate((data, merge_of([30.0], []))):
         draw(drawn, audit(drawn), tmp_path / f"{number}.png")

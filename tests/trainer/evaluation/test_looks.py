@@ -6,8 +6,8 @@ import pytest
 from simsvc.adapters.inference.bundle import load_bundle
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
-from trainer.datasets.audit_plot import draw_looks
 from trainer.datasets.registry import read
+from trainer.evaluation.audit_plot import draw_looks
 from trainer.evaluation.looks import as_text, is_grey, look
 
 

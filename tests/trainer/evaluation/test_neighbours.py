@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.evaluation.neighbours import Found, judged, nearest
-from trainer.export.projection import Traits
+from trainer.evaluation.neighbours import Found, Traits, judged, nearest
 
 
 def unit(count: int, seed: int) -> np.ndarray:

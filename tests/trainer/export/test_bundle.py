@@ -23,8 +23,9 @@ from trainer.datasets.pack import CROP_PX, PACK_PX
 from trainer.export import bundle as export
 from trainer.export.projection import Projection, principal
 from trainer.models import bodies
-from trainer.models.age_model import AgeModel, Architecture, extract
+from trainer.models.age_model import AgeModel, Architecture
 from trainer.training import augment
+from trainer.training.activations import extract
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"

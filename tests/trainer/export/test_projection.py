@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simsvc.errors import SettingsError
-from trainer.export.projection import METHODS, Traits, find
+from trainer.evaluation.neighbours import Traits
+from trainer.export.projection import METHODS, find
 
 GENDERS, GROUPS = np.array(["male", "female"]), np.array(["white", "black", "asian"])
 

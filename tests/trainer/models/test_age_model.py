@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from simsvc.errors import SettingsError
-from trainer.models.age_model import POINTS, AgeModel, Architecture, extract, median
+from trainer.models.age_model import POINTS, AgeModel, Architecture, median
+from trainer.training.activations import extract
 
 
 def crops(count: int = 3, size_px: int = 32) -> torch.Tensor:

@@ -20,7 +20,8 @@ from simsvc.domain.calibration.fit import (
     range_of,
     standard_error,
 )
-from simsvc.domain.calibration.site_calibration import NearFace, blended, correct, document, parsed, scale
+from simsvc.domain.calibration.site_calibration import NearFace, blended, correct, scale
+from simsvc.domain.gallery.stored_calibration import document, parsed
 from simsvc.values.site_calibration import Curve, SiteCalibration
 
 MODEL = "ab" * 32

@@ -1,0 +1,33 @@
+"""A site calibration as a manifest keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from simsvc.values.site_calibration import Candidate, Curve, Decade, Score, SiteCalibration
+
+
+def document(calibration: SiteCalibration) -> dict[str, Any]:
+    """Return a calibration as manifest.json holds it."""
+    return asdict(calibration)
+
+
+def parsed(raw: dict[str, Any]) -> SiteCalibration:
+    """Read what `document` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no calibration.
+    """
+    fields = dict(raw)
+    curve, ages = fields.pop("curve"), fields.pop("ages_years")
+    candidates, decades = fields.pop("candidates"), fields.pop("decades")
+    return SiteCalibration(
+        **fields,
+        curve=curve and Curve(tuple(curve["knots_years"]), tuple(curve["offsets_years"])),
+        ages_years=ages and (ages[0], ages[1]),
+        candidates=tuple(Candidate(one["method"], Score(**one["score"])) for one in candidates),
+        decades=tuple(
+            Decade(one["from_years"], Score(**one["raw"]), Score(**one["corrected"])) for one in decades
+        ),
+    )

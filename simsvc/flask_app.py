@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from simsvc import commands, web
+from simsvc import cli, web
 from simsvc.errors import SimsvcError
 from simsvc.web.i18n.command import translations_group
 
@@ -20,6 +20,6 @@ def create_app() -> Flask:
         app = web.create_app()
     except SimsvcError as error:
         raise SystemExit(f"Error: {error.sentence}") from None
-    commands.register(app)
+    cli.register(app)
     app.cli.add_command(translations_group)
     return app

@@ -9,6 +9,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates
 
 from simsvc.values import RgbImage
+from trainer.models.identity import similarity
 
 GALLERY_PX = 160
 """Side of a composite."""
@@ -20,22 +21,6 @@ _GRID = np.stack(np.meshgrid(np.arange(GALLERY_PX), np.arange(GALLERY_PX)), axis
 _ANCHORS = np.array(
     [(x, y) for x in (0, 80, 159) for y in (0, 80, 159) if (x, y) != (80, 80)], dtype=np.float64
 )
-
-
-def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source points to target points.
-
-    Args:
-        source: (K, 2).
-        target: (K, 2).
-
-    Source: Umeyama, IEEE PAMI 1991, in its linear form for the plane.
-    """
-    zero, one = np.zeros(len(source)), np.ones(len(source))
-    x, y = source.T
-    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    a, b, tx, ty = np.linalg.lstsq(rows, np.concatenate([target[:, 0], target[:, 1]]), rcond=None)[0]
-    return np.array([[a, -b, tx], [b, a, ty]])
 
 
 def apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from simsvc.values import RgbImage
-from trainer.gallery.align import similarity
 from trainer.models import dlib_resnet
 
 CHIP_PX = 150
@@ -56,3 +55,19 @@ def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float3
     with torch.no_grad():
         found: NDArray[np.float32] = network(pixels.permute(0, 3, 1, 2)).numpy()
     return found
+
+
+def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source points to target points.
+
+    Args:
+        source: (K, 2).
+        target: (K, 2).
+
+    Source: Umeyama, IEEE PAMI 1991, in its linear form for the plane.
+    """
+    zero, one = np.zeros(len(source)), np.ones(len(source))
+    x, y = source.T
+    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+    a, b, tx, ty = np.linalg.lstsq(rows, np.concatenate([target[:, 0], target[:, 1]]), rcond=None)[0]
+    return np.array([[a, -b, tx], [b, a, ty]])

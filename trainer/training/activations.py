@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
+from trainer.training.ensemble import Ensemble
 
 MEAN = ":mean"
 """Behind a layer's name: its mean over height and width."""

@@ -10,6 +10,7 @@ from PIL import Image
 from simsvc.values import RgbImage
 from tests.drawn_faces import draw_face
 from trainer.gallery import align
+from trainer.models.identity import similarity
 
 MARKS = np.array([[70.0, 90.0], [128.0, 84.0], [104.0, 118.0], [80.0, 150.0], [130.0, 144.0]])
 """Right eye, left eye, nose, mouth corners of a face turned a little, in a photo of 200 px."""
@@ -41,13 +42,13 @@ def test_similarity_recovers_itself(angle: float, scale: float, dx: float, dy: f
     a, b = scale * np.cos(angle), scale * np.sin(angle)
     made = np.array([[a, -b, dx], [b, a, dy]])
     target = align.apply(made, MARKS[:count])
-    assert align.similarity(MARKS[:count], target) == pytest.approx(made, abs=1e-6)
+    assert similarity(MARKS[:count], target) == pytest.approx(made, abs=1e-6)
 
 
 def test_similarity_is_the_least_squares_fit() -> None:
     """Between shapes that do not match no small change of the four numbers fits better."""
     target = MARKS + np.array([[3, 0], [-2, 4], [0, -5], [4, 1], [-1, 2.0]])
-    matrix = align.similarity(MARKS, target)
+    matrix = similarity(MARKS, target)
     best = ((align.apply(matrix, MARKS) - target) ** 2).sum()
     assert matrix[0, 0] == matrix[1, 1]
     assert matrix[0, 1] == -matrix[1, 0]

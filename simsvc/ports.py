@@ -79,7 +79,7 @@ class Model(Protocol):
 
     @property
     def reading(self) -> int:
-        """How photos are read for it: see `steps.decode.READING`."""
+        """How photos are read for it: see `domain.photo.decode.READING`."""
         ...
 
     @property
@@ -210,7 +210,7 @@ class AccountBook(Protocol):
         ...
 
     def named(self, name_key: str) -> User | None:
-        """Return the account of that name, folded as `steps.passwords.name_key` does."""
+        """Return the account of that name, folded as `domain.accounts.passwords.name_key` does."""
         ...
 
     def all(self) -> tuple[User, ...]:

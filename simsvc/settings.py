@@ -20,7 +20,7 @@ MOST_PORT = 65_535
 PACKAGE_DIR = Path(__file__).resolve().parent
 SIGN_IN_RATE = "20 per minute"
 """Of one address: an office behind one address signs in at nine; a guesser gets nowhere. Per account, see
-`steps.sign_in`."""
+`domain.accounts.sign_in`."""
 UPLOAD_RATE = "600 per minute"
 """Of one account, token or address: more than two cores judge, so that it stops floods, not work."""
 API_RATE = "3000 per minute"

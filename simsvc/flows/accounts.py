@@ -49,8 +49,8 @@ class Accounts:
         """Return the account that name and password open.
 
         An attempt counts as failed before it is judged, so that parallel ones cannot outrun the waiting time;
-        see `steps.sign_in` for who has to wait. The answer and the work are the same for a wrong password, an
-        unknown name, a closed account, and a client that has to wait.
+        see `domain.accounts.sign_in` for who has to wait. The answer and the work are the same for a wrong
+        password, an unknown name, a closed account, and a client that has to wait.
         Source: OWASP Authentication Cheat Sheet.
 
         Raises:

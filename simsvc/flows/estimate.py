@@ -55,7 +55,7 @@ class Corridor:
         keep_photos: whether the recorder is given the photo itself.
         recorded: told of every estimate that was put on record.
         decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
-        age_prior: how common each age is among the applicants, or None; see `steps.age_prior`.
+        age_prior: how common each age is among the applicants, or None; see `domain.estimate.age_prior`.
         one_vote: whether each photo among the labelled faces counts once, and the judged one not at all; not
             so in estimates of earlier models, which are replayed as they were made.
     """

@@ -43,7 +43,7 @@ class TimedRecall:
 
 
 def measure_recall(index: Searched, queries: int = QUERIES, k: int = K) -> TimedRecall:
-    """Ask a build both kinds of questions (`steps.recall`)."""
+    """Ask a build both kinds of questions (`domain.gallery.recall`)."""
     rows = index.embeddings()
     asked, times_s = questions(rows, queries, k), list[float]()
 

@@ -33,7 +33,7 @@ class PreparedFace:
         crop: what the model is given.
         thumbnail: the same for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
-        person: as `steps.gallery.person_key` gives it.
+        person: as `domain.gallery.labelled_faces.person_key` gives it.
     """
 
     face: LabelledFace

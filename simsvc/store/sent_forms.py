@@ -18,7 +18,8 @@ from simsvc.store.database import Database
 from simsvc.store.tables import Table, UtcDateTime
 
 KEPT = timedelta(hours=12)
-"""How long a form is remembered: as long as a session, and its page with it (`web.sessions.LONGEST`)."""
+"""How long a form is remembered: as long as a session, and its page with it
+(`web.security.sessions.LONGEST`)."""
 SHOWN_WITHIN = timedelta(minutes=10)
 """How long a secret waits to be shown. Chosen: a browser follows the redirect within seconds."""
 ABANDONED = timedelta(minutes=5)

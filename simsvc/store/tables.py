@@ -222,7 +222,10 @@ class UserRow(Table):
 
 
 class SignInClientRow(Table):
-    """How often a client failed to open an account, and whether it ever did; see `steps.sign_in.Tally`."""
+    """How often a client failed to open an account, and whether it ever did.
+
+    See `domain.accounts.sign_in.Tally`.
+    """
 
     __tablename__ = "sign_in_clients"
 

@@ -33,7 +33,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the photo offers for judging the face; how each is measured is said in `steps.quality`.
+    """What the photo offers for judging the face; how each is measured is said in `domain.photo.quality`.
 
     Attributes:
         sharpness: variance of the Laplacian of the crop's luminance, 0 and up.
@@ -78,7 +78,7 @@ class AgePriorUse:
     """That an estimate rests on a prior over ages, too.
 
     Attributes:
-        ages: the prior, as `steps.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
+        ages: the prior, as `domain.estimate.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
         sha256: of that text.
         model_age_years: the model's own estimate, without the prior.
     """
@@ -93,7 +93,7 @@ class AppliedCalibration:
     """What the site calibration of the index build did to an estimate.
 
     Attributes:
-        method: "none", "curve", "local" or "curve+local"; see `steps.site_calibration`.
+        method: "none", "curve", "local" or "curve+local"; see `domain.calibration.site_calibration`.
         reason: why there is no calibration, as a code; None where there is one.
         faces: real reference faces it rests on, or that there are.
         persons: how many people they show.
@@ -144,7 +144,8 @@ class Estimate:
         engine: what ran the model, and in what numbers, such as "openvino int8"; None in older records, which
             ONNX Runtime made.
         age_prior: the prior over ages that the estimate rests on, too, or None.
-        doubt: how likely it is to be far off, see `steps.doubt`; None for a model without that measure.
+        doubt: how likely it is to be far off, see `domain.estimate.doubt`; None for a model without that
+            measure.
         ms: milliseconds by step.
         crop: what was judged, or None.
         embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.

@@ -47,7 +47,7 @@ class LeftOut:
 
     Attributes:
         name: what the client calls it.
-        why: of `steps.contents.LEFT_OUT`.
+        why: of `domain.desk.contents.LEFT_OUT`.
     """
 
     name: str

@@ -77,9 +77,9 @@ class Event:
         kind: what happened, as `EventKind` names it.
         actor: who did it.
         subject: to what.
-        content_sha256: of salt and content; see `steps.chain.content_sha256`.
+        content_sha256: of salt and content; see `domain.audit.chain.content_sha256`.
         previous_sha256: `sha256` of the event before; of the first event, 64 zeros.
-        sha256: of everything above; see `steps.chain.event_sha256`.
+        sha256: of everything above; see `domain.audit.chain.event_sha256`.
     """
 
     seq: int

@@ -24,9 +24,10 @@ class DecodeRequest:
     """How finely a photo is to be decoded, and how its colours are read.
 
     Attributes:
-        reading: `steps.decode.AS_STORED` or `IN_SRGB`.
+        reading: `domain.photo.decode.AS_STORED` or `IN_SRGB`.
         first_px: the longer side of a JPEG keeps at least so many pixels; None: all that is kept of a photo.
-        part: of `steps.parts.PARTS`, or 1: that part of a JPEG, whatever `first_px`; None: see there.
+        part: of `domain.photo.jpeg_scale.PARTS`, or 1: that part of a JPEG, whatever `first_px`; None: see
+            there.
     """
 
     reading: int
@@ -71,7 +72,7 @@ class Levels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """A decoded photo, upright, at most `steps.parts.MAX_SIDE_PX` on its longer side.
+    """A decoded photo, upright, at most `domain.photo.jpeg_scale.MAX_SIDE_PX` on its longer side.
 
     Pillow and NumPy lay pixels out differently, and a copy costs as much as a crop: each form is made when it
     is first asked for, once.

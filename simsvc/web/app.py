@@ -70,7 +70,7 @@ BLUEPRINTS = (
     erasing.blueprint,
     opening.blueprint,
 )
-"""Every one of their routes stands in the table of `web.access`."""
+"""Every one of their routes stands in the table of `web.security.access`."""
 
 
 class ShortInteger(IntegerConverter):

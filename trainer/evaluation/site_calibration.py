@@ -83,7 +83,7 @@ def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sh
 def _calibrated(
     site: SiteCalibration, asked: ReferenceFaces, rest: ReferenceFaces, own: Floats | None
 ) -> tuple[Floats, Floats | None]:
-    """Return estimates (N,) and ranges (N, 2) as the service gives them: see `steps.calibrated`."""
+    """Return estimates (N,) and ranges (N, 2) as the service gives them: see `domain.estimate.corrected`."""
     if site.curve is None or site.low is None or site.high is None:
         return asked.estimates_years, own
     made = corrected(site.method, asked, rest, site.curve)

@@ -76,7 +76,7 @@ def forest_bytes(count: int, dims: int, trees: int) -> int:
 
 
 def grow(path: Path, embeddings: FloatVector) -> Effort:
-    """Write the forest that finds enough with the least effort (`steps.search_effort`), and say which."""
+    """Write the forest that finds enough with the least effort (`domain.gallery.search_effort`)."""
 
     def grown(trees: int) -> Callable[[int], Search]:
         path.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def load_forest(path: Path, dims: int) -> annoy.AnnoyIndex:
 
 
 def cosines_of(forest: annoy.AnnoyIndex, trees: int, search_k: int) -> Search:
-    """Return the search of a forest as `steps.recall` measures it."""
+    """Return the search of a forest as `domain.gallery.recall` measures it."""
 
     def search(vector: FloatVector, k: int) -> list[float]:
         candidates = search_k_for(search_k, trees, k)

@@ -3,8 +3,8 @@
 <root>/current.json                 which build is in service
 <root>/.lock                        held while a build is made
 <root>/<name>/.building-<pid>-<random>/  a build in the making; swept by the next one if it died
-<root>/<name>/.embedded             what builds that were cut off had done; see `engines.embedded_journal`
-<root>/<name>/<build id>/           a finished build
+<root>/<name>/.embedded             what builds that were cut off had done; see
+`adapters.index.embedding_cache` <root>/<name>/<build id>/           a finished build
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def read_columns(folder: Path) -> FaceColumns:
 
 
 def write_copies(folder: Path, groups: NDArray[np.int32]) -> None:
-    """Write which faces are cut from one photo, as `steps.near_duplicates.numbered` gives it."""
+    """Write which faces are cut from one photo, as `domain.gallery.near_duplicates.numbered` gives it."""
     np.save(folder / COPIES, groups.astype("<i4"), allow_pickle=False)
 
 
@@ -184,7 +184,10 @@ def read_estimates(folder: Path) -> NDArray[np.float32]:
 
 
 def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
-    """Write which faces show one person: a digest for each, or nothing; see `steps.gallery.person_key`."""
+    """Write which faces show one person: a digest for each, or nothing.
+
+    See `domain.gallery.labelled_faces.person_key`.
+    """
     named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
     np.save(folder / PERSONS, named, allow_pickle=False)
 

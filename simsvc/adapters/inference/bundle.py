@@ -51,7 +51,7 @@ class Bundle:
         working_side_px: longer side at which the detector looks.
         first_look_px: longer side at which it looks before, or None.
         first_decode_px: longer side that a JPEG keeps at least when it is first decoded, or None.
-        reading: how photos are read: see `steps.decode.READING`.
+        reading: how photos are read: see `domain.photo.decode.READING`.
         files: name to fingerprint, of the files it vouches for.
         raw: all of model.json.
         document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
@@ -128,7 +128,7 @@ class BundledModel:
 
     @property
     def reading(self) -> int:
-        """How photos are read for it: see `steps.decode.READING`."""
+        """How photos are read for it: see `domain.photo.decode.READING`."""
         return self._bundle.reading
 
     @property

@@ -32,7 +32,7 @@ class OnnxDetector:
         first_look_px: int | None = None,
         folder: Path = DETECTOR_DIR,
     ) -> None:
-        """Look at photos as `steps.looks.faces_seen` does.
+        """Look at photos as `domain.photo.multiscale.faces_seen` does.
 
         Raises:
             DetectorDamaged: the files in the folder are missing, or not as its manifest states.

@@ -1,6 +1,6 @@
 """The model corrected by a site's own reference faces: what a calibration is, and how it is applied.
 
-`steps.fit_calibration` fits it at a build, on the model's estimates of the reference faces and their known
+`domain.calibration.fit` fits it at a build, on the model's estimates of the reference faces and their known
 ages. The correction is a curve in the estimate, the mean residual of the faces that look most alike, or both.
 """
 

@@ -110,7 +110,7 @@ def read_cases(data: bytes, today: date) -> CaseTable:
     """Read a table with the column `file` and at least one of `case`, `birth_date` and `photo_date`.
 
     Args:
-        data: CSV as spreadsheets write it; see `steps.tables`.
+        data: CSV as spreadsheets write it; see `domain.files.csv_table`.
         today: no date may lie after it.
 
     Raises:

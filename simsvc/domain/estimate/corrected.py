@@ -105,7 +105,7 @@ def build_sentence(site: SiteCalibration) -> str:
 
 
 def no_calibration_sentence(reason: str, faces: int, persons: int) -> str:
-    """Say why there is no site calibration; `reason` as `steps.site_calibration` has it."""
+    """Say why there is no site calibration; `reason` as `domain.calibration.site_calibration` has it."""
     form = _REASONS[reason]
     figures: tuple[object, ...] = {
         FEW_FACES: (faces, LEAST_FACES),

@@ -14,7 +14,8 @@ from simsvc.errors import BundleDamaged
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
-"""Name, beside those of `steps.quality.LIMITS`, of the least support of a face whose estimate may stand."""
+"""Name, beside those of `domain.photo.quality.LIMITS`, of the least support of a face whose estimate may
+stand."""
 GALLERY_FACES = "gallery_faces"
 """Name of the number of labelled faces that `SUPPORT_AT_LEAST` was measured against."""
 QUALITY_SIDE = "side_px"
@@ -31,9 +32,10 @@ class Rules:
 
     Attributes:
         calibration: of its intervals, or None.
-        thresholds: name of `steps.quality.LIMITS` to value; beyond it a flag is raised.
+        thresholds: name of `domain.photo.quality.LIMITS` to value; beyond it a flag is raised.
         withhold: flags on which a person should judge instead, however little the threshold is passed.
-        withhold_beyond: name of `steps.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second level
+        withhold_beyond: name of `domain.photo.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second
+            level
             of `thresholds`, beyond which the flag is raised and a person should judge instead.
         gallery_faces: how many labelled faces the least support was measured against.
         quality_px: side of the crops on which quality is measured, as it was for the bounds.

@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, Kind] = {
     "record": "text",
     "photo_sha256": "text",
 }
-"""Names are those of the estimate object (`steps.describe`), but for its lists and tables."""
+"""Names are those of the estimate object (`domain.estimate.serialize`), but for its lists and tables."""
 
 
 def result_row(photo: str, estimate: Estimate, record: str | None) -> Row:

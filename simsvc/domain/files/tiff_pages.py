@@ -16,7 +16,7 @@ MOST_STRIPS = 50_000
 """Strips or tiles of a picture. A photo of 25 megapixels in strips of one row has some 5,000."""
 MOST_BYTES = 320_000_000
 """That decoding may take: 25 megapixels as Pillow keeps them, and 16-bit RGB of them in one strip, are 250
-MB. What the decoder may really take is bounded outside of it, see `engines.photo_decoder`."""
+MB. What the decoder may really take is bounded outside of it, see `adapters.photos.photo_decoder`."""
 MOST_UNPACKED_BYTES = 600_000_000
 """That all strips or tiles may have unpacked: LZW takes some 2 ns a byte."""
 SMALLER = 0.75

@@ -35,7 +35,7 @@ class LiveFace:
         embedding: float32 (D,), unit length.
         thumbnail: JPEG bytes.
         estimate_years: that model's estimate of its age; None where it was added by an older version.
-        person: as `steps.gallery.person_key` gives it.
+        person: as `domain.gallery.labelled_faces.person_key` gives it.
     """
 
     face: LabelledFace

@@ -12,7 +12,8 @@ from simsvc.values import LabelledFace
 
 AGREE_YEARS = 5.0
 """Labels of one photo that are further apart contradict each other: a face counts as close to an estimate
-within as many years (`steps.explain.CLOSE_YEARS`), so such labels would speak for and against it at once."""
+within as many years (`domain.estimate.explain.CLOSE_YEARS`), so such labels would speak for and against it at
+once."""
 ALONE = -1
 """Group of a face that no other is a copy of."""
 

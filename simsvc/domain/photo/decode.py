@@ -35,8 +35,8 @@ from simsvc.values import Decoded, DecodeRequest, Levels, Photo
 
 AS_STORED, IN_SRGB = 1, 2
 """How photos are read: colours as the numbers in the file and the side up that comes first, or colours
-converted to sRGB by the photo's profile and, in `steps.upright`, the face turned upright. A model states
-which of them it goes with, so that the estimates of earlier models are made again as they were."""
+converted to sRGB by the photo's profile and, in `domain.photo.upright`, the face turned upright. A model
+states which of them it goes with, so that the estimates of earlier models are made again as they were."""
 READING = IN_SRGB
 MAX_BYTES = 25_000_000
 """Largest upload. A 48-megapixel phone JPEG has 10 to 20 MB."""

@@ -84,7 +84,7 @@ resource = Resource("document", __name__, "This document.")
 
 
 class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """Collects the document; errors are answered by `web.errors`."""
+    """Collects the document; errors are answered by `web.http.errors`."""
 
     def _register_error_handlers(self) -> None:
         return

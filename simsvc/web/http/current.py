@@ -17,7 +17,7 @@ def services() -> Services:
 
 
 def visitor() -> User | None:
-    """Return the account that is signed in, or None; `web.access` found it before the view was called."""
+    """Return the account that is signed in, or None, as `web.security.access` found it."""
     user: User | None = g.get("user")
     return user
 

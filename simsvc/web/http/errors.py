@@ -163,7 +163,7 @@ TAKES_PHOTOS = (
 )
 """Endpoints of whose requests a photo is the large part."""
 BUSY_RETRY_AFTER_S = 2
-"""A full queue of `web.turns` is empty by then: 33 photos of some 30 ms."""
+"""A full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 """What can stand in a log: no blank, no line break."""
 

@@ -26,7 +26,7 @@ DRAIN_BYTES = 100_000_000
 that is still sending when the connection closes shows a network error instead."""
 
 Refusal = Literal["too_large", "too_slow", "crowded", "not_admitted"]
-"""Why the server did not receive a body; `web.bodies` has a sentence for each."""
+"""Why the server did not receive a body; `web.traffic.body_size` has a sentence for each."""
 REFUSAL = "simsvc.refusal"
 """Where that stands in the WSGI environment."""
 TAIL_BYTES = 512

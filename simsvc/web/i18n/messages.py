@@ -24,15 +24,15 @@ from simsvc.values import ROLES
 from simsvc.web.http.errors import SENTENCES
 
 ONLY_COMMANDS = (
-    "commands",
+    "cli/",
     "adapters/inference/chosen_model.py",
     "adapters/crypto/fernet_cipher.py",
     "adapters/inference/model_store.py",
     "adapters/photos/photo_files.py",
-    "engines/results_",
+    "adapters/results/",
     "adapters/crypto/secret_key.py",
     "adapters/photos/sources.py",
-    "engines/torch_",
+    "adapters/inference/torch_",
     "flows/build_index.py",
     "flows/erase.py",
     "flows/live_faces.py",
@@ -49,6 +49,10 @@ ONLY_COMMANDS = (
     "wiring/services.py",
     "wiring/bulk.py",
     "wiring/replay.py",
+    "wiring/retirement.py",
+    "wiring/erasure.py",
+    "wiring/labelled_faces.py",
+    "wiring/indexing.py",
 )
 """Whose errors reach the command line, and programs, only: there simsvc speaks English."""
 STEPS = ("decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total")

@@ -75,7 +75,7 @@ ACCESS: dict[str, Access] = {
     "tokens.add": KEEP,
     "tokens.revoke": KEEP,
 }
-"""Endpoint to who may call it. What programs call stands in `web.api.scopes`: no session opens it."""
+"""Endpoint to who may call it. What programs call stands in `web.security.scopes`: no session opens it."""
 
 
 def register(app: Flask) -> None:

@@ -1,7 +1,7 @@
 """Where an attempt to sign in comes from: a network, and a browser that may have signed in before.
 
 The browser is known by a cookie of 256 random bits, set when it opened an account and worth nothing but its
-own count of failures; see `steps.sign_in`. Of cookie and address only digests go into the database.
+own count of failures; see `domain.accounts.sign_in`. Of cookie and address only digests go into the database.
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 """
 

@@ -43,7 +43,7 @@ class Peer(Protocol):
 
 
 class Annoy:
-    """The service's own: trees by the rule of `steps.search_effort`."""
+    """The service's own: trees by the rule of `domain.gallery.search_effort`."""
 
     efforts = CANDIDATES
 

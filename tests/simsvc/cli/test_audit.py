@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.settings import load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
@@ -25,7 +25,7 @@ def app(tmp_path: Path) -> Flask:
     url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
     migrate.upgrade(Database(url).engine)
     app = create_app(replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key"))
-    commands.register(app)
+    cli.register(app)
     services: Services = app.extensions["simsvc"]
     for rows in range(3):
         services.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"rows": rows}))

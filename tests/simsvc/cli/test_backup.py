@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
@@ -27,7 +27,7 @@ Run = Callable[..., str]
 
 def installation(settings: Settings) -> tuple[Services, Run]:
     app: Flask = create_app(settings)
-    commands.register(app)
+    cli.register(app)
 
     def run(*words: str, exit_code: int = 0) -> str:
         result = app.test_cli_runner().invoke(args=["backup", *words])

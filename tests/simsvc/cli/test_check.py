@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.cli.settings_table import described, names, reference
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Settings:
 def checked(settings: Settings, exit_code: int) -> dict[str, str]:
     """Return what `flask check` says of each part, beginning with ok or WRONG."""
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     result = app.test_cli_runner().invoke(args=["check"])
     app.extensions["simsvc"].database.close()
     assert result.exit_code == exit_code, result.output

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.cli.estimate import _line
 from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
@@ -27,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def command_app(settings: Settings) -> Flask:
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     return app
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, labelled_face
 from simsvc.flows.estimate import estimate
@@ -38,7 +38,7 @@ def worker(site: Settings) -> Services:
 @pytest.fixture
 def run(site: Settings) -> Run:
     app = create_app(site)
-    commands.register(app)
+    cli.register(app)
     runner = app.test_cli_runner()
 
     def call(*words: str, status: int = 0) -> str:

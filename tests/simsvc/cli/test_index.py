@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.settings import Settings, load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
@@ -39,7 +39,7 @@ def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Flask:
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     return app
 
 
@@ -132,7 +132,7 @@ def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
     """With SIMSVC_ENGINE=openvino a build is made by it, and the service answers with it from that build."""
     pytest.importorskip("openvino", reason="OpenVINO is not installed; it is an extra of its own")
     app = create_app(replace(settings, engine="openvino"))
-    commands.register(app)
+    cli.register(app)
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 0, result.output
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
@@ -148,7 +148,7 @@ def test_build_without_the_engine_of_the_settings_is_a_sentence(
     """Where OpenVINO is chosen and not installed, the build says how to get it."""
     monkeypatch.setitem(sys.modules, "openvino", None)
     app = create_app(replace(settings, engine="openvino"))
-    commands.register(app)
+    cli.register(app)
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 1
     assert "pip install 'simsvc[openvino]'" in result.output

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.errors import ModelGone, PhotoDiffers, PhotoLocked, SettingsError
@@ -47,7 +47,7 @@ def runner(settings: Settings) -> Run:
 
     def call(*words: str, status: int = 0) -> str:
         app = create_app(settings)
-        commands.register(app)
+        cli.register(app)
         result = app.test_cli_runner().invoke(args=list(words))
         app.extensions["simsvc"].database.close()
         assert result.exit_code == status, result.output

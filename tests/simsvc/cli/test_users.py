@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.flows.accounts import Accounts
 from simsvc.settings import load_settings
 from simsvc.store import migrate
@@ -25,7 +25,7 @@ def app(tmp_path: Path) -> Flask:
     migrate.upgrade(Database(url).engine)
     settings = replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key")
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     return app
 
 

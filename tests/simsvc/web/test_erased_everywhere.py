@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.flows.estimate import estimate
 from simsvc.store.tables import EstimateRow
@@ -60,7 +60,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     folder = tmp_path_factory.mktemp("erased")
     site = make_small_site(folder, faces=15)
     app = create_app(replace(site, photo_days=30, photo_keys=(new_key(),), api_rate="9000000 per minute"))
-    commands.register(app)
+    cli.register(app)
     desk: Services = app.extensions["simsvc"]
     build, kinds = desk.shelf.current() or "", _records(app, desk)
     photos = [(NAME, drawn_photo(5003)), (f"w-{NAME}", drawn_photo(5004)), ("other.jpg", drawn_photo(5005))]

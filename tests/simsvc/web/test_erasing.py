@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.errors import AlreadyJudged, EstimateErased, FaceNotFound
 from simsvc.flows.estimate import estimate
@@ -38,7 +38,7 @@ MARKERS = (b"zq17", b"zq18", b"zq19")
 def app(tmp_path: Path) -> Iterator[Flask]:
     site = make_small_site(tmp_path, faces=15)
     app = create_app(replace(site, photo_days=30, photo_keys=(new_key(),)))
-    commands.register(app)
+    cli.register(app)
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
 from simsvc.errors import IndexModelMismatch
@@ -71,7 +71,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
 from simsvc.adapters.inference.model_store import ModelShelf
@@ -83,7 +83,7 @@ def test_commands_say_so_too(site: Settings, what: str, words: tuple[str, ...]) 
         pytest.skip("choosing a build does not read which one was chosen before")
     path = OF_INDEX[what](site)
     app = create_app(site)
-    commands.register(app)
+    cli.register(app)
     with shut(path):
         result = app.test_cli_runner().invoke(args=list(words))
     if words[1] == "list" and what == "manifest.json":

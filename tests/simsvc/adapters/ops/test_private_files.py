@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.services import private_places
@@ -65,7 +65,7 @@ def test_whatever_is_made_is_private(tmp_path: Path, careless: int) -> None:
     settings = site_in(home, tmp_path / "made")
     os.umask(0)
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
 
     def run(*words: str) -> None:
         result = app.test_cli_runner().invoke(args=words)
@@ -105,7 +105,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
     assert len(private_places(settings).open_to_others()) > 5
     app = create_app(settings)
-    commands.register(app)
+    cli.register(app)
     assert "Run `flask db upgrade`" in app.test_cli_runner().invoke(args=["check"]).output
     assert app.test_cli_runner().invoke(args=["db", "upgrade"]).exit_code == 0
     assert private_places(settings).open_to_others() == ()

@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from simsvc import commands
+from simsvc import cli
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
@@ -66,7 +66,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     settings: Settings = make_small_site(tmp_path_factory.mktemp("live"))
     calibrate(settings.bundle_dir / "model.json")
     app = create_app(replace(settings, sign_in_rate="1000 per minute"))
-    commands.register(app)
+    cli.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -1,0 +1,352 @@
+"""The one error tree. Every class has a stable `code`; the HTTP status is the web layer's business.
+
+SimsvcError
+├── PhotoError                 the upload is not a usable photo
+│   ├── EmptyPhoto             empty_photo
+│   ├── NotAnImage             not_an_image
+│   ├── UnsupportedFormat      unsupported_format
+│   ├── TruncatedPhoto         truncated_photo
+│   ├── PhotoTooManyBytes      photo_too_many_bytes
+│   ├── PhotoTooManyPixels     photo_too_many_pixels
+│   ├── PhotoTooCostly         photo_too_costly
+│   ├── PhotoTooSmall          photo_too_small
+│   └── AnimatedPhoto          animated_photo
+├── FaceError                  a photo, but not of one usable face
+│   ├── NoFace                 no_face
+│   ├── SeveralFaces           several_faces
+│   └── FaceTooSmall           face_too_small
+├── BundleError                the model cannot be used
+│   ├── BundleMissing          bundle_missing
+│   ├── BundleDamaged          bundle_damaged
+│   ├── BundleUnreadable       bundle_unreadable
+│   ├── EngineMissing          engine_missing
+│   └── DetectorDamaged        detector_damaged
+├── IndexError_                the index cannot be used
+│   ├── IndexMissing           index_missing
+│   ├── IndexDamaged           index_damaged
+│   ├── IndexUnreadable        index_unreadable
+│   ├── IndexModelMismatch     index_model_mismatch
+│   ├── BuildNotFound          build_not_found
+│   ├── BuildRunning           build_running
+│   ├── IndexUnwritable        index_unwritable
+│   ├── IndexTooLarge          index_too_large
+│   └── IndexEngineUnfit       index_engine_unfit
+├── SourceError                labelled photos cannot be read
+│   ├── SourceUnknown          source_unknown
+│   ├── SourceEmpty            source_empty
+│   └── LabelsUnreadable       labels_unreadable
+├── StoreError                 the database cannot be used (store_unavailable)
+│   ├── StoreNotMigrated       store_not_migrated
+│   ├── EstimateNotFound       estimate_not_found
+│   └── EstimateErased         estimate_erased
+├── RequestError               the request is not one that simsvc can answer
+│   ├── PhotoMissing           photo_missing
+│   ├── NotMultipart           not_multipart
+│   ├── FaceNotFound           face_not_found
+│   ├── FacesRefused           faces_refused
+│   ├── PlotNotFound           plot_not_found
+│   ├── ModelChanged           model_changed
+│   ├── NotPermitted           not_permitted
+│   ├── ScopeMissing           scope_missing
+│   ├── InputRefused           input_refused
+│   ├── NotJson                not_json
+│   ├── JsonRefused            json_refused
+│   ├── CursorRefused          cursor_refused
+│   ├── PeriodRefused          period_refused
+│   ├── NothingJudged          nothing_judged
+│   ├── KeyReused              key_reused
+│   ├── KeyTaken               key_taken
+│   ├── ModelNotFound          model_not_found
+│   ├── FormExpired            form_expired
+│   ├── FormFromElsewhere      form_from_elsewhere
+│   ├── CookieMissing          no_cookie
+│   ├── BodyTooSlow            too_slow
+│   ├── CaseRefused            case_refused
+│   ├── DatesRefused           dates_refused
+│   ├── PhotosRefused          photos_refused
+│   ├── DecisionRefused        decision_refused
+│   ├── DecisionSuperseded     decision_superseded
+│   ├── FilterRefused          filter_refused
+│   └── CaseNotFound           case_not_found
+├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)
+│   ├── PhotoDiffers           photo_differs
+│   ├── PhotoNotKept           photo_not_kept
+│   ├── PhotoLocked            photo_locked
+│   ├── ModelGone              model_gone
+│   ├── BuildGone              build_gone
+│   ├── RetireRefused          retire_refused
+│   └── NotConfirmed           not_confirmed
+├── AccountError               an account cannot be used so (account_error)
+│   ├── SignInRefused          sign_in_refused
+│   ├── PasswordRefused        password_refused
+│   ├── NameRefused            name_refused
+│   ├── NameTaken              name_taken
+│   ├── LinkSpent              link_spent
+│   ├── LastAdmin              last_admin
+│   ├── UserNotFound           user_not_found
+│   ├── TokenRefused           token_refused
+│   ├── TokenDraftRefused      token_draft_refused
+│   └── TokenNotFound          token_not_found
+├── DecoderMissing             no process can be started to decode a photo (decoder_missing)
+├── Busy                       too many photos wait to be judged (busy)
+├── BatchError                 photos cannot be judged in a row as asked (batch_error)
+│   ├── BatchEmpty             batch_empty
+│   ├── BatchTooLarge          batch_too_large
+│   ├── ArchiveDamaged         archive_damaged
+│   ├── ArchiveEncrypted       archive_encrypted
+│   ├── ArchiveNested          archive_nested
+│   ├── ArchiveUnsafe          archive_unsafe
+│   ├── ArchiveBomb            archive_bomb
+│   ├── CasesUnreadable        cases_unreadable
+│   ├── BatchQuota             batch_quota
+│   ├── BatchUnwritable        batch_unwritable
+│   │   └── DiskReserve        disk_reserve
+│   ├── AlreadyJudged          already_judged
+│   └── BatchNotFound          batch_not_found
+├── TableUnreadable            a CSV table cannot be read (table_unreadable)
+├── AuditError                 the log cannot be audited as asked (audit_error)
+│   └── CheckpointRefused      checkpoint_refused
+├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+└── SettingsError              settings_invalid
+"""
+
+from __future__ import annotations
+
+from simsvc.errors.accounts import (
+    AccountError,
+    LastAdmin,
+    LinkSpent,
+    NameRefused,
+    NameTaken,
+    PasswordRefused,
+    SignInRefused,
+    TokenDraftRefused,
+    TokenNotFound,
+    TokenRefused,
+    UserNotFound,
+)
+from simsvc.errors.base import SimsvcError
+from simsvc.errors.batches import (
+    AlreadyJudged,
+    ArchiveBomb,
+    ArchiveDamaged,
+    ArchiveEncrypted,
+    ArchiveNested,
+    ArchiveUnsafe,
+    BatchEmpty,
+    BatchError,
+    BatchNotFound,
+    BatchQuota,
+    BatchTooLarge,
+    BatchUnwritable,
+    CasesUnreadable,
+    DiskReserve,
+    TableUnreadable,
+)
+from simsvc.errors.index import (
+    BuildNotFound,
+    BuildRunning,
+    IndexDamaged,
+    IndexEngineUnfit,
+    IndexError_,
+    IndexMissing,
+    IndexModelMismatch,
+    IndexTooLarge,
+    IndexUnreadable,
+    IndexUnwritable,
+)
+from simsvc.errors.labels import LabelsUnreadable, SourceEmpty, SourceError, SourceUnknown
+from simsvc.errors.models import (
+    BundleDamaged,
+    BundleError,
+    BundleMissing,
+    BundleUnreadable,
+    DetectorDamaged,
+    EngineMissing,
+    PriorUnfit,
+)
+from simsvc.errors.operation import (
+    AuditError,
+    BackupRefused,
+    CheckpointRefused,
+    DiskUnfit,
+    ResultsRefused,
+    SettingsError,
+)
+from simsvc.errors.photos import (
+    AnimatedPhoto,
+    DecoderMissing,
+    EmptyPhoto,
+    FaceError,
+    FaceTooSmall,
+    NoFace,
+    NotAnImage,
+    PhotoError,
+    PhotoTooCostly,
+    PhotoTooManyBytes,
+    PhotoTooManyPixels,
+    PhotoTooSmall,
+    SeveralFaces,
+    TruncatedPhoto,
+    UnsupportedFormat,
+)
+from simsvc.errors.records import (
+    BuildGone,
+    EstimateErased,
+    EstimateNotFound,
+    KeepError,
+    ModelGone,
+    NotConfirmed,
+    PhotoDiffers,
+    PhotoLocked,
+    PhotoNotKept,
+    RetireRefused,
+    StoreError,
+    StoreNotMigrated,
+)
+from simsvc.errors.requests import (
+    BodyTooSlow,
+    Busy,
+    CaseNotFound,
+    CaseRefused,
+    CookieMissing,
+    CursorRefused,
+    DatesRefused,
+    DecisionRefused,
+    DecisionSuperseded,
+    FaceNotFound,
+    FacesRefused,
+    FilterRefused,
+    FormExpired,
+    FormFromElsewhere,
+    InputRefused,
+    JsonRefused,
+    KeyReused,
+    KeyTaken,
+    ModelChanged,
+    ModelNotFound,
+    NothingJudged,
+    NotJson,
+    NotMultipart,
+    NotPermitted,
+    PeriodRefused,
+    PhotoMissing,
+    PhotosRefused,
+    PlotNotFound,
+    RequestError,
+    ScopeMissing,
+)
+
+__all__ = [
+    "AccountError",
+    "AlreadyJudged",
+    "AnimatedPhoto",
+    "ArchiveBomb",
+    "ArchiveDamaged",
+    "ArchiveEncrypted",
+    "ArchiveNested",
+    "ArchiveUnsafe",
+    "AuditError",
+    "BackupRefused",
+    "BatchEmpty",
+    "BatchError",
+    "BatchNotFound",
+    "BatchQuota",
+    "BatchTooLarge",
+    "BatchUnwritable",
+    "BodyTooSlow",
+    "BuildGone",
+    "BuildNotFound",
+    "BuildRunning",
+    "BundleDamaged",
+    "BundleError",
+    "BundleMissing",
+    "BundleUnreadable",
+    "Busy",
+    "CaseNotFound",
+    "CaseRefused",
+    "CasesUnreadable",
+    "CheckpointRefused",
+    "CookieMissing",
+    "CursorRefused",
+    "DatesRefused",
+    "DecisionRefused",
+    "DecisionSuperseded",
+    "DecoderMissing",
+    "DetectorDamaged",
+    "DiskReserve",
+    "DiskUnfit",
+    "EmptyPhoto",
+    "EngineMissing",
+    "EstimateErased",
+    "EstimateNotFound",
+    "FaceError",
+    "FaceNotFound",
+    "FaceTooSmall",
+    "FacesRefused",
+    "FilterRefused",
+    "FormExpired",
+    "FormFromElsewhere",
+    "IndexDamaged",
+    "IndexEngineUnfit",
+    "IndexError_",
+    "IndexMissing",
+    "IndexModelMismatch",
+    "IndexTooLarge",
+    "IndexUnreadable",
+    "IndexUnwritable",
+    "InputRefused",
+    "JsonRefused",
+    "KeepError",
+    "KeyReused",
+    "KeyTaken",
+    "LabelsUnreadable",
+    "LastAdmin",
+    "LinkSpent",
+    "ModelChanged",
+    "ModelGone",
+    "ModelNotFound",
+    "NameRefused",
+    "NameTaken",
+    "NoFace",
+    "NotAnImage",
+    "NotConfirmed",
+    "NotJson",
+    "NotMultipart",
+    "NotPermitted",
+    "NothingJudged",
+    "PasswordRefused",
+    "PeriodRefused",
+    "PhotoDiffers",
+    "PhotoError",
+    "PhotoLocked",
+    "PhotoMissing",
+    "PhotoNotKept",
+    "PhotoTooCostly",
+    "PhotoTooManyBytes",
+    "PhotoTooManyPixels",
+    "PhotoTooSmall",
+    "PhotosRefused",
+    "PlotNotFound",
+    "PriorUnfit",
+    "RequestError",
+    "ResultsRefused",
+    "RetireRefused",
+    "ScopeMissing",
+    "SettingsError",
+    "SeveralFaces",
+    "SignInRefused",
+    "SimsvcError",
+    "SourceEmpty",
+    "SourceError",
+    "SourceUnknown",
+    "StoreError",
+    "StoreNotMigrated",
+    "TableUnreadable",
+    "TokenDraftRefused",
+    "TokenNotFound",
+    "TokenRefused",
+    "TruncatedPhoto",
+    "UnsupportedFormat",
+    "UserNotFound",
+]

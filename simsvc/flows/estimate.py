@@ -18,8 +18,9 @@ from simsvc.domain.estimate.rank import Compared, rank
 from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.estimate.support import K
 from simsvc.domain.files.file_names import canonical_name
-from simsvc.domain.photo.crop import CROP_MARGIN
+from simsvc.domain.photo.crop import CROP_MARGIN, crop_of
 from simsvc.domain.photo.decode import MAX_BYTES, decode
+from simsvc.domain.photo.encode import to_png
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import crops_for, measured
 from simsvc.domain.photo.upright import looked_at
@@ -259,3 +260,23 @@ def _prior_unfit() -> PriorUnfit:
         "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
         "Leave it out, or put a model into service that was exported with a distribution."
     )
+
+
+def preview_png(data: bytes, corridor: Corridor) -> bytes:
+    """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
+
+    Raises:
+        PhotoError: the photo cannot be judged.
+        FaceError: it has no face that can be judged.
+    """
+    model = corridor.model
+    photo = decode(
+        data,
+        max_bytes=corridor.max_bytes,
+        first_px=model.first_decode_px,
+        reading=model.reading,
+        decoder=corridor.decoder,
+    )
+    right = looked_at(photo, corridor.detector.detect, model.reading)
+    face = pick(right.faces).face
+    return to_png(crop_of(right.photo, face, model.input_px, model.crop_margin).rgb)

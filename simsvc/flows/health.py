@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from simsvc.errors import SimsvcError
-from simsvc.values.findings import Finding
 
 Look = Callable[[], str]
 """Says in a sentence how a part stands, or raises the typed error of what is wrong with it."""
@@ -21,3 +21,18 @@ def _finding(part: str, look: Look) -> Finding:
         return Finding(part, well=True, sentence=look())
     except SimsvcError as error:
         return Finding(part, well=False, sentence=error.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the installation.
+
+    Attributes:
+        part: such as "model", "index", "database", "disk".
+        well: whether it can be used.
+        sentence: how it stands; where it is not well, what to do.
+    """
+
+    part: str
+    well: bool
+    sentence: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Select, insert
@@ -124,3 +124,17 @@ class _DriverCursor:
             raise DBAPIError.instance(
                 self._sql, None, error, base, hide_parameters=True, dialect=self._dialect
             ) from error
+
+
+class Lookup:
+    """Finds the one row that a query by one value has."""
+
+    def __init__(self, query: Select[Any], asked: str) -> None:
+        """Prepare a query whose one parameter has this name."""
+        self._query, self._asked = Prepared(query), asked
+        self._names = query.selected_columns.keys()
+
+    def first(self, connection: Connection, value: Any) -> SimpleNamespace | None:
+        """Return the row, its values by the names of the columns, or None."""
+        row = self._query.first(connection, {self._asked: value})
+        return SimpleNamespace(**dict(zip(self._names, row, strict=True))) if row else None

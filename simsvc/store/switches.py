@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.tables import IndexSwitchRow
+from simsvc.store.tables import IndexSwitchRow, ModelSwitchRow
 from simsvc.values import IndexSwitch
 from simsvc.values.events import COMMAND, EventKind, NewEvent, actor_of
 
@@ -51,3 +54,49 @@ class SwitchStore:
 def _event(row: IndexSwitchRow) -> NewEvent:
     actor = actor_of(row.switched_by) if row.switched_by else COMMAND
     return NewEvent(EventKind.INDEX_SWITCH, actor, f"index:{row.label}", {"previous": row.previous})
+
+
+class ModelSwitchStore:
+    """Remembers every model that was in service."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, bundle_sha256: str, model_sha256: str, version: str, now: datetime) -> None:
+        """Put on record that a model answers from now on, unless it did so already; starts log it.
+
+        Of several workers that find a new model, one puts it on record.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        try:
+            with self._database.transaction() as session:
+                last = _last(session)
+                if last is not None and last.bundle_sha256 == bundle_sha256:
+                    return
+                session.add(
+                    ModelSwitchRow(
+                        sequence=last.sequence + 1 if last else 1,
+                        bundle_sha256=bundle_sha256,
+                        model_sha256=model_sha256,
+                        version=version,
+                        switched_at=now,
+                    )
+                )
+        except StoreError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+
+    def versions(self) -> list[tuple[str, str, str, datetime]]:
+        """Return (bundle sha256, model sha256, version, since when) of every switch, the newest first."""
+        query = select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc())
+        with self._database.reading() as session:
+            return [
+                (row.bundle_sha256, row.model_sha256, row.version, row.switched_at)
+                for row in session.scalars(query)
+            ]
+
+
+def _last(session: Session) -> ModelSwitchRow | None:
+    return session.scalar(select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc()).limit(1))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.lookup import Lookup
+from simsvc.store.prepared import Lookup
 from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token

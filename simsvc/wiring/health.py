@@ -12,13 +12,12 @@ from simsvc.adapters.inference.onnx_detector import whole_graph
 from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
 from simsvc.flows.estimate import check_prior
-from simsvc.flows.health import look_over
+from simsvc.flows.health import Finding, look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
-from simsvc.values.findings import Finding
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]

@@ -55,12 +55,11 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.inventory import InventoryStore
-from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
-from simsvc.store.switches import SwitchStore
+from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 

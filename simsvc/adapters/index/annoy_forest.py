@@ -19,8 +19,7 @@ from pathlib import Path
 import annoy
 import numpy as np
 
-from simsvc.adapters.ops.disk import least_free_bytes
-from simsvc.adapters.ops.memory import available_memory_bytes
+from simsvc.adapters.ops.disk import available_memory_bytes, least_free_bytes
 from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.recall import Search, questions
 from simsvc.domain.gallery.search_effort import Effort, least_effort, search_k_for

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simsvc.adapters.inference.bundle import Bundle
-from simsvc.adapters.inference.onnx_options import session_options
+from simsvc.adapters.inference.onnx_model import session_options
 from simsvc.adapters.ops.atomic_files import difference
 from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
 from simsvc.domain.gallery.manifest import Fingerprint

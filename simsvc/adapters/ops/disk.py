@@ -1,13 +1,14 @@
-"""Room on the disks, and what may be written there."""
+"""Room on the disks and in memory, what may be written there, and the reserve that uploads leave."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from simsvc.errors import DiskUnfit
+from simsvc.errors import BatchUnwritable, DiskReserve, DiskUnfit
 
 
 def least_free_bytes(folders: Iterable[Path]) -> int:
@@ -35,3 +36,75 @@ def open_to_others(path: Path) -> bool:
 def _standing(folder: Path) -> Path:
     """Return the folder, or the nearest one above that is there."""
     return next(found for found in (folder, *folder.parents) if found.is_dir())
+
+
+MEMINFO = Path("/proc/meminfo")
+
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_memory_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int:
+    """Return what Linux says can be taken without swapping, or what a container's limit leaves, if less.
+
+    Source: proc_meminfo(5), MemAvailable; the kernel's documentation of cgroup v2, memory.max and
+    memory.current.
+    Where neither can be read, memory counts as unlimited: what is made then fails by itself, if it does.
+    """
+    found = [_of_machine(meminfo), _of_container(cgroup)]
+    return min((bytes_ for bytes_ in found if bytes_ is not None), default=2**62)
+
+
+def _of_machine(meminfo: Path) -> int | None:
+    try:
+        lines = meminfo.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _of_container(cgroup: Path) -> int | None:
+    try:
+        limit, current = ((cgroup / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+        return max(0, int(limit) - int(current))
+    except (OSError, ValueError):  # "max" where there is no limit
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FreeDisk:
+    """The disk that a folder lies on.
+
+    Attributes:
+        folder: which is there.
+        reserve_bytes: to be left free.
+    """
+
+    folder: Path
+    reserve_bytes: int = 0
+
+    def check(self, more_bytes: int) -> None:
+        """See whether so many bytes may be written.
+
+        Raises:
+            DiskReserve: they would take from the reserve.
+            BatchUnwritable: the disk cannot be looked at.
+        """
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise write_failure(error) from None
+        if free - more_bytes < self.reserve_bytes:
+            raise DiskReserve(
+                f"The service's disk has {free / 1e6:.0f} MB free, and {self.reserve_bytes / 1e6:.0f} MB are "
+                "kept for its records, so nothing was taken in. "
+                "Try again once waiting photos are judged; if it persists, tell the operator."
+            )
+
+
+def write_failure(error: OSError) -> BatchUnwritable:
+    """Return what people are told where photos cannot be written."""
+    return BatchUnwritable(
+        f"The photos cannot be kept until they are judged ({error.strerror}). Nothing was taken in. "
+        "Try again later; if it persists, tell the operator."
+    )

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from simsvc.adapters.ops.free_disk import FreeDisk, unwritable
+from simsvc.adapters.ops.disk import FreeDisk, write_failure
 from simsvc.errors import BatchUnwritable
 
 BATCH_PATTERN = re.compile(r"[0-9a-f]{32}")
@@ -46,7 +46,7 @@ class WaitingRoom:
             folder.mkdir(parents=True, mode=0o700)
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise unwritable(error) from None
+            raise write_failure(error) from None
         try:
             with suppress(OSError):  # a file system without locks: see `_is_held`
                 fcntl.flock(held, fcntl.LOCK_SH)
@@ -71,7 +71,7 @@ class WaitingRoom:
             path.touch(mode=0o600)
             path.write_bytes(data)
         except OSError as error:
-            raise unwritable(error) from None
+            raise write_failure(error) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
         """Return a waiting photo, or None where it is gone.

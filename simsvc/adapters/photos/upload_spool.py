@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from simsvc.adapters.ops.free_disk import FreeDisk, unwritable
+from simsvc.adapters.ops.disk import FreeDisk, write_failure
 from simsvc.errors import BatchUnwritable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class UploadSpool:
             self._look(len(data))
             self._opened().write(data)
         except OSError as error:
-            self._give_up(unwritable(error))
+            self._give_up(write_failure(error))
             return 0
         except BatchUnwritable as problem:
             self._give_up(problem)

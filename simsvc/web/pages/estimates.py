@@ -9,8 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import checked_case, checked_dates, latest_today
 from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
-from simsvc.flows.estimate import estimate
-from simsvc.flows.preview import preview_png
+from simsvc.flows.estimate import estimate, preview_png
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problem, Problems

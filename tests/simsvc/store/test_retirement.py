@@ -17,9 +17,9 @@ from simsvc.store.decisions import DecisionStore
 from simsvc.store.erasure import TABLES, ErasureStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
-from simsvc.store.model_switches import ModelSwitchStore
 from simsvc.store.photos import PhotoStore
 from simsvc.store.retirement import KeepingStore
+from simsvc.store.switches import ModelSwitchStore
 from simsvc.store.tables import CropRow, DecisionRow, EventRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
 from tests.simsvc.store.test_estimates import ESTIMATED

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simsvc.adapters.inference.bundle import load_bundle
-from simsvc.adapters.inference.onnx_options import session_options
+from simsvc.adapters.inference.onnx_model import session_options
 from tests.trainer.mirrored_graphs import FILTERS, Front, quantised_front
 from trainer.export.fold_stem import folded, kernels_by_parity, rows_by_parity
 from trainer.options import BUNDLE

@@ -17,7 +17,7 @@ from simsvc.adapters.index import annoy_forest
 from simsvc.adapters.index import build_store as shelf
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.current import CurrentIndex
-from simsvc.adapters.ops.memory import available_memory_bytes
+from simsvc.adapters.ops.disk import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit, IndexTooLarge, IndexUnwritable
 from tests.simsvc.adapters.index.test_search import MODEL, clustered, shelve
 

@@ -60,7 +60,7 @@ def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Each photo is held against it, so that an upload stops where it would be touched."""
     free = iter([1_000_000, 600_000])
     monkeypatch.setattr(
-        "simsvc.adapters.ops.free_disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
+        "simsvc.adapters.ops.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
     )
     room = WaitingRoom(tmp_path, reserve_bytes=500_000)
     room.put(ID, 0, bytes(400_000))

@@ -59,7 +59,7 @@ def test_the_reserve_is_looked_at_while_writing(tmp_path: Path, monkeypatch: pyt
     """When the disk fills meanwhile, the rest is thrown away, the room given back and the reason kept."""
     free = iter([200_000_000, 90_000_000])
     monkeypatch.setattr(
-        "simsvc.adapters.ops.free_disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
+        "simsvc.adapters.ops.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
     )
     before, spool = open_files(), UploadSpool(tmp_path, reserve_bytes=100_000_000)
     part = spool.part()

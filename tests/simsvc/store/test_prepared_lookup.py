@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, column, select, table
 
 from simsvc.errors import StoreNotMigrated
 from simsvc.store.database import Database
-from simsvc.store.lookup import Lookup
+from simsvc.store.prepared import Lookup
 from simsvc.store.tables import Table
 from simsvc.store.tokens import TokenRow, TokenStore
 from simsvc.values.tokens import Token

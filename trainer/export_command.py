@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--age-prior",
         choices=("valid", "none"),
         default="valid",
-        help="offset the scores of ages so that no decade of the validation part is biased; an ensemble of many "
-        "sources is never offset, for it would be to the bias of the largest (default: valid)",
+        help="offset the scores of ages so that no decade of the validation part is biased; an ensemble is "
+        "never offset, for the largest of its sources would decide alone (default: valid)",
     )
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")

@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def candidates(recipe: Recipe) -> list[str]:
-    """Return the layers that are compared: of an ensemble those of each member, then of all members joined."""
+    """Return the layers that are compared: of an ensemble those of each member, then of all joined."""
     if not recipe.parts:
         return [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
     own = [

@@ -135,9 +135,8 @@ def candidates(recipe: Recipe) -> list[str]:
     """Return the layers that are compared: of an ensemble those of each member, then of all joined."""
     if not recipe.parts:
         return [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
-    own = [
-        f"members.{number}.head.flatten+members.{number}.head.relu_1" for number in range(len(recipe.joined))
-    ]
+    heads = [f"members.{number}.head" for number in range(len(recipe.joined))]
+    own = [f"{head}.flatten+{head}.relu_1" for head in heads]
     return [*own, "+".join(own)]
 
 

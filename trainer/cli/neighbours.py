@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     methods = [_method(text) for text in args.transform or TRANSFORMS]
     recipe, model = load_any(folder)
     torch.set_num_threads(args.threads)
-    layers = args.layer or [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
+    layers = args.layer or candidates(recipe)
     bundle = _exported(args.bundle, folder) if args.bundle else None
     served = OnnxModel(bundle, args.threads, precision="fp32") if bundle else None
     names = sorted({name for layer in layers for name in layer.split("+")})
@@ -128,6 +128,15 @@ def run(args: argparse.Namespace) -> int:
         document |= {"gallery": len(gallery.groups), "mae_years": round(mae, 4), "rows": rows}
         args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def candidates(recipe: Recipe) -> list[str]:
+    """Return the layers that are compared: of an ensemble those of each member, then of all joined."""
+    if not recipe.parts:
+        return [*LAYERS, *(SIXTEEN if recipe.head == "regression" else ())]
+    heads = [f"members.{number}.head" for number in range(len(recipe.joined))]
+    own = [f"{head}.flatten+{head}.relu_1" for head in heads]
+    return [*own, "+".join(own)]
 
 
 def _exported(folder: Path, run: Path) -> Bundle:

@@ -145,8 +145,8 @@ def best_weight(
 ) -> tuple[float, list[float]]:
     """Return the first of two members' weight: equal ones, unless others are better beyond chance.
 
-    What is compared is the mean, over sources, of the mean absolute errors. Of all weights within one standard
-    error of the best, the one nearest to a half is taken. Source: Smith and Wallis, "A Simple
+    What is compared is the mean, over sources, of the mean absolute errors. Of all weights within one
+    standard error of the best, the one nearest to a half is taken. Source: Smith and Wallis, "A Simple
     Explanation of the Forecast Combination Puzzle", Oxford Bulletin of Economics and Statistics 71, 2009
     (weights that are estimated on few errors do worse than equal ones); Breiman et al., "Classification and
     Regression Trees", 1984, section 3.4.3, for the rule of one standard error.

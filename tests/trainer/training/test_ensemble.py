@@ -62,6 +62,17 @@ def test_the_weight_suits_all_sources_alike() -> None:
     assert errors[round(weight * 10)] == min(errors)
 
 
+def test_weights_are_equal_where_chance_decides() -> None:
+    """A member that is better by less than a standard error gains no weight."""
+    random = np.random.default_rng(0)
+    ages = random.integers(20, 60, 40)
+    shares = np.zeros((2, 40, 101), np.float32)
+    for member in range(2):
+        shares[member, np.arange(40), ages + random.integers(-8, 9, 40)] = 1
+    weight, _ = best_weight(shares, ages.astype(np.float32), np.array(["one"] * 20 + ["two"] * 20))
+    assert weight == 0.5
+
+
 def test_a_member_that_judges_the_mirror_image_too() -> None:
     """Its distribution is the same for a crop and for the crop's mirror image."""
     member = _member(0, schedule="64x1")

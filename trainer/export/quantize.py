@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,20 @@ OVERLAP_AT = 10
 _BATCH = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Which convolutions stay fp32.
+
+    Attributes:
+        ends: how many at either end of the graph.
+        separable: how many at the beginning of its depthwise separable network, where it has one: they have
+            few channels, of very different ranges.
+    """
+
+    ends: int = 0
+    separable: int = 0
+
+
 class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     """Gives the quantiser its calibration crops in batches."""
 
@@ -48,7 +63,12 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has n
 
 
 def write_int8(
-    graph: Path, out: Path, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float], spared: int
+    graph: Path,
+    out: Path,
+    crops: Sequence[Crop],
+    mean: Sequence[float],
+    std: Sequence[float],
+    spared: Spared,
 ) -> None:
     """Write the int8 form of a graph.
 
@@ -61,7 +81,7 @@ def write_int8(
         crops: training crops of the model's input side, for the ranges of activations.
         mean: by channel, of pixels in 0..1.
         std: by channel, of pixels in 0..1.
-        spared: how many convolutions stay fp32 at either end.
+        spared: which convolutions stay fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -90,12 +110,31 @@ def name_nodes(path: Path) -> None:
     onnx.save(graph, str(path))
 
 
-def left_alone(graph: Path, spared: int) -> list[str]:
-    """Return the names of the nodes that stay fp32: convolutions at either end, and all before and after."""
+def left_alone(graph: Path, spared: Spared) -> list[str]:
+    """Return the names of the nodes that stay fp32: those spared, and all before and after the quantised."""
     nodes = onnx.load(str(graph)).graph.node
     places = [place for place, node in enumerate(nodes) if node.op_type == CONVOLUTIONS]
-    kept = places[spared : len(places) - spared]
-    return [node.name for place, node in enumerate(nodes) if not kept or not kept[0] <= place <= kept[-1] + 1]
+    kept = places[spared.ends : len(places) - spared.ends]
+    first, last = _separable(nodes, places, spared.separable)
+    return [
+        node.name
+        for place, node in enumerate(nodes)
+        if not kept or not kept[0] <= place <= kept[-1] + 1 or first <= place < last
+    ]
+
+
+def _separable(nodes: Sequence[onnx.NodeProto], places: list[int], count: int) -> tuple[int, int]:
+    """Return from which place to before which the first convolutions of a depthwise separable network lie."""
+    grouped = [at for at, place in enumerate(places) if _groups(nodes[place]) > 1]
+    if not grouped or not count:
+        return 0, 0
+    stem = max(grouped[0] - 1, 0)
+    after = places[stem + count :]
+    return places[stem], after[0] if after else places[-1] + 1
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
 
 
 def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVERLAP_AT) -> float:

@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("valid", "test", "all"),
-        help="part of each source that the model has not learned (default: test of utkface, all of others)",
+        help="part of each source that the model has not learned (default: test of utkface, valid and test of "
+        "others that it learned from, all of the rest)",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"divisions of each set (default: {DRAWS})")
@@ -65,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     model, detector = OnnxModel(bundle, args.threads), detector_of(bundle)
     own, table = calibration_of(bundle), []
+    learnt = bundle.raw.get("training", {}).get("sources", [])
     print(f"{bundle.version}: without and with a site calibration; error and bias in years")
     print(f"{'source':18}{'gallery':>8}{'judged':>8}{'MAE':>14}{'bias':>14}{'in range':>16}  worst  chosen")
     for source, path in parse_sources(args.source).items():
         data = merged({source: path})
-        faces = predicted(data, _wanted(data, source, args.split), model, detector, args.threads)
+        wanted = _wanted(data, source, args.split, learnt=source in learnt)
+        faces = predicted(data, wanted, model, detector, args.threads)
         for size, draws in _draws(faces, args.faces, args.draws, own, bundle.sha256):
             row = {"source": source, "gallery": size or "half", **summary(draws)}
             print(as_text(row), flush=True)
@@ -80,12 +83,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(data: MergedData, source: str, split: str | None) -> list[int]:
-    """Return the positions of the rows that are used."""
-    split = split or ("test" if source.partition(":")[0] == "utkface" else "all")
-    wanted = [at for at, name in enumerate(data.split) if split in ("all", name)]
+def _wanted(data: MergedData, source: str, split: str | None, *, learnt: bool) -> list[int]:
+    """Return the positions of the rows that are used: none that the model learned from, unless asked for."""
+    default = {"test"} if source == "utkface" else {"valid", "test"} if learnt else {"train", "valid", "test"}
+    splits = default if split is None else {"train", "valid", "test"} if split == "all" else {split}
+    wanted = [at for at, name in enumerate(data.split) if name in splits]
     if not wanted:
-        raise SourceEmpty(f"The {split} part of {source} is empty.")
+        raise SourceEmpty(f"The {' and '.join(sorted(splits))} part of {source} is empty.")
     return wanted
 
 

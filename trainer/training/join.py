@@ -16,9 +16,13 @@ from trainer.training.distillation import shares_of
 from trainer.training.recipe import Recipe
 from trainer.training.runs import BEST
 
+HISTORY = "history.json"
+
 
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
-    """Choose the weights, leave `best.safetensors` and `recipe.toml` in the folder, return what was measured.
+    """Choose the weights, leave what a run leaves in the folder, and return what was measured.
+
+    Its `history.json` is that of the part with the most epochs.
 
     Args:
         recipe: of the ensemble.
@@ -46,6 +50,11 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
         kept |= {f"{number}.{key}": value for key, value in states.items()}
     save_file(kept, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in histories]
+    (folder / HISTORY).write_text(
+        max(texts, key=lambda text: len(json.loads(text)), default="[]"), encoding="utf-8"
+    )
     print(
         f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"
     )

@@ -150,7 +150,7 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
     chosen, data = recipe(schedule="32x3"), brightness(16, 8)
     fit.fit(chosen, data, tmp_path / "through")
     program = (
-        "import os, signal\nfrom pathlib import Path\nfrom trainer import callbacks, fit\n"
+        "import os, signal\nfrom pathlib import Path\nfrom trainer.training import callbacks, fit\n"
         "from tests.trainer.tiny_training import brightness, recipe\n"
         "class Dies(callbacks.Schedule):\n"
         "    def after_batch(self):\n"

@@ -44,6 +44,7 @@ ONLY_COMMANDS = (
     "domain/gallery/labels.py",
     "store/request_keys.py",
     "web/api/",
+    "web/security/scopes.py",
     "store/migrate.py",
     "store/photos.py",
     "wiring/services.py",

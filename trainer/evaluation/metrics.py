@@ -109,7 +109,7 @@ def decade(age_years: float) -> str:
 def old(age_years: float) -> str | None:
     """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a part of its own.
 
-    Source: issue 3, which bounds the error of 80+.
+    The card bounds the error of 80+, see `trainer.model_card.aims`.
     """
     return "age 80+" if age_years >= OLD_YEARS else None
 

@@ -163,7 +163,7 @@ MOST_MAE_YEARS = 0.05
 
 LEAST_OVERLAP = 0.9
 """What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
-nearest faces stays: the project's own bounds, which README states beside what was measured."""
+nearest faces stays. They are the project's own bounds, and model.json keeps what was measured."""
 
 
 QUERIES = 1000

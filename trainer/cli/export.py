@@ -16,7 +16,7 @@ from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, pa
 from trainer.evaluation.metrics import breakdown, decade
 from trainer.export import age_prior, bundle
 from trainer.export.projection import METHODS, MOST_DIMS, find
-from trainer.export.served import _passed, layer_sizes, measured, packed_crops, traits
+from trainer.export.served import layer_sizes, measured, packed_crops, scores, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.denormals import flushing
 from trainer.options import BUNDLE
@@ -25,8 +25,6 @@ from trainer.training.ensemble import Ensemble
 from trainer.training.runs import BEST, RUN_SHA256, RUNS, load_any
 
 LAYER = "head.flatten"
-LAST = "linear_2"
-"""Of the distribution head's layers, the one that gives the scores."""
 DIMS = 128
 PRINCIPAL_FACES = 6000
 """Training faces that fix the projection: some fifty for each of its dimensions."""
@@ -47,8 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--age-prior",
         choices=("valid", "none"),
         default="valid",
-        help="offset the scores of ages so that no decade of the validation part is biased; an ensemble is "
-        "never offset, for the largest of its sources would decide alone (default: valid)",
+        help="offset the scores of ages so that no decade of the validation part is biased (default: valid)",
     )
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
@@ -65,7 +62,7 @@ def _export(args: argparse.Namespace) -> int:
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so
     corpus = open_corpus(parse_sources(args.source))
-    corrected = args.age_prior == "valid" and recipe.head == "distribution" and not recipe.parts
+    corrected = args.age_prior == "valid" and recipe.head == "distribution"
     prior = correct(model, recipe, corpus) if corrected else None
     train = np.random.default_rng(recipe.seed).permutation(corpus.positions("train"))[:PRINCIPAL_FACES]
     _, activations = measured(model, recipe, corpus, np.sort(train), args.layer)
@@ -92,8 +89,12 @@ def _export(args: argparse.Namespace) -> int:
 def correct(model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
     """Give the model the offsets of `trainer.export.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
-    _, scores = _passed(model, recipe, corpus, positions, f"head.{LAST}")
-    told = age_prior.Told(scores, corpus.ages_years[positions])
+    sources = np.array([corpus.data.rows[position].source for position in positions])
+    told = age_prior.Told(
+        scores(model, recipe, corpus, positions),
+        corpus.ages_years[positions],
+        age_prior.source_weights(sources),
+    )
     added = age_prior.offsets(told, recipe.point)
     model.offsets.copy_(torch.from_numpy(added))
     knots = added[:: age_prior.KNOT_YEARS]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from tqdm import tqdm
 
 from simsvc.values import Crop
@@ -13,7 +16,7 @@ from trainer.datasets.corpus import Corpus
 from trainer.datasets.pack import CROP_PX
 from trainer.evaluation.neighbours import Traits
 from trainer.models import bodies
-from trainer.models.age_model import AgeModel
+from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training import augment
 from trainer.training import recipe as recipes
@@ -31,28 +34,39 @@ def measured(
     layer: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ages (N,) and a layer's activations (N, F) of packed crops, mirrored too if it must."""
-    ages, activations = _passed(model, recipe, corpus, positions, layer)
-    return ages.mean(axis=0), activations.mean(axis=0)
-
-
-def _passed(
-    model: AgeModel | Ensemble,
-    recipe: recipes.Recipe,
-    corpus: Corpus,
-    positions: NDArray[np.int64],
-    layer: str,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return ages (V, N) and activations (V, N, F) of V views: the crop, and its mirror where averaged."""
-    spec, views = bodies.BODIES[recipe.body], 2 if recipe.flip_average else 1
-    ages, activations = [], []
+    views, ages, activations = _views(recipe), [], []
     with torch.no_grad():
-        for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):
-            squares = corpus.pack.crops[positions[start : start + _BATCH]]
-            crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            age, activation = extract(model, layer, with_mirror(crops) if views == 2 else crops)
-            ages.append(age.reshape(views, -1).numpy())
-            activations.append(activation.reshape(views, -1, activation.shape[1]).numpy())
-    return np.concatenate(ages, axis=1), np.concatenate(activations, axis=1)
+        for crops in _batches(recipe, corpus, positions, "embed"):
+            age, activation = extract(model, layer, crops)
+            ages.append(age.reshape(views, -1).mean(dim=0).numpy())
+            activations.append(activation.reshape(views, -1, activation.shape[1]).mean(dim=0).numpy())
+    return np.concatenate(ages), np.concatenate(activations)
+
+
+def scores(
+    model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the scores of every age, float32 (V, N, AGE_BINS), of V views of packed crops."""
+    views, found = _views(recipe), []
+    with torch.no_grad():
+        for crops in _batches(recipe, corpus, positions, "score"):
+            found.append(model(crops)[:, :AGE_BINS].reshape(views, -1, AGE_BINS).numpy())
+    return np.concatenate(found, axis=1)
+
+
+def _views(recipe: recipes.Recipe) -> int:
+    return 2 if recipe.flip_average else 1
+
+
+def _batches(
+    recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], what: str
+) -> Iterator[Tensor]:
+    """Yield the packed crops as the model takes them, each batch followed by its mirror where averaged."""
+    spec = bodies.BODIES[recipe.body]
+    for start in tqdm(range(0, len(positions), _BATCH), desc=what, unit="batch"):
+        squares = corpus.pack.crops[positions[start : start + _BATCH]]
+        crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)
+        yield with_mirror(crops) if recipe.flip_average else crops
 
 
 def layer_sizes(model: AgeModel | Ensemble, recipe: recipes.Recipe, layer: str) -> list[int]:

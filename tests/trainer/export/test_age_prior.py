@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trainer.export import age_prior
-from trainer.export.age_prior import Told, estimates, offsets
+from trainer.export.age_prior import Told, estimates, offsets, source_weights
 from trainer.models.age_model import AGE_BINS
 
 BINS = np.arange(AGE_BINS)
@@ -17,7 +17,7 @@ def leaning(count: int = 600, lean: float = 0.05, seed: int = 0) -> Told:
     ages = random.uniform(1, 99, count).astype(np.float32)
     seen = ages + random.normal(0, 4, count)
     scores = -((BINS[None] - seen[:, None]) ** 2) / (2 * 6.0**2) - lean * np.abs(BINS - 30)[None]
-    return Told(np.stack([scores, scores]).astype(np.float32), ages)
+    return Told(np.stack([scores, scores]).astype(np.float32), ages, np.ones(count, np.float32))
 
 
 def biases(told: Told, added: np.ndarray, point: str) -> list[float]:
@@ -62,6 +62,24 @@ def test_estimates_average_the_views() -> None:
     scores[0, 0, 20] = scores[1, 0, 40] = 30.0
     found = estimates(torch.from_numpy(scores), torch.zeros(AGE_BINS), "mean")
     assert found.tolist() == pytest.approx([30.0])
+
+
+def test_a_source_counts_as_the_root_of_its_faces() -> None:
+    """Four faces of one source weigh twice as much as the one of another, and all sum to their number."""
+    found = source_weights(np.array(["many", "many", "one", "many", "many"]))
+    assert found.sum() == pytest.approx(5)
+    assert found[2] == pytest.approx(2 * found[0])
+
+
+def test_weights_say_whose_bias_is_taken_away() -> None:
+    """Of two sources that lean apart, the one of all weight is read without bias afterwards."""
+    young, old = leaning(300, lean=0.0), leaning(300, lean=0.0, seed=1)
+    ages = np.concatenate([young.ages_years - 4, old.ages_years + 4]).clip(0, 100).astype(np.float32)
+    weights = np.repeat(np.array([0, 2], np.float32), 300)
+    told = Told(np.concatenate([young.scores, old.scores], axis=1), ages, weights)
+    found = estimates(torch.from_numpy(told.scores), torch.from_numpy(offsets(told, "median")), "median")
+    errors = found.numpy() - ages
+    assert abs(errors[300:][(ages[300:] > 20) & (ages[300:] < 70)].mean()) < age_prior.MOST_BIAS_YEARS
 
 
 def test_unknown_point() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from flask import Flask, g, request
@@ -10,7 +9,6 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import parse
 from limits.errors import ConfigurationError
-from limits.storage import MemoryStorage
 
 from simsvc.adapters.photos.zip_archive import files_stated
 from simsvc.errors import SettingsError
@@ -25,25 +23,6 @@ UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endp
 """Endpoints that take photos."""
 BATCH, BATCH_FIELD = "batches.create", "photos"
 """Endpoint of batches, and the files of its form."""
-SWEPT_EVERY_S = 1.0
-"""How often a worker forgets what no longer counts."""
-
-
-class WorkerStorage(MemoryStorage):
-    """Counts in this worker's memory, without a thread.
-
-    The library's own starts one for nearly every request, to forget what no longer counts, and the request
-    waits for it to begin: milliseconds, while another thread computes.
-    """
-
-    STORAGE_SCHEME = ["worker"]  # noqa: RUF012 - as the library declares it
-    _swept_s = 0.0
-
-    def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - the name that the library calls
-        now_s = time.monotonic()
-        if now_s - self._swept_s >= SWEPT_EVERY_S:
-            self._swept_s = now_s
-            getattr(self, "_MemoryStorage__expire_events", int)()
 
 
 def register(app: Flask) -> None:
@@ -60,7 +39,7 @@ def register(app: Flask) -> None:
         limiter = Limiter(
             get_remote_address,
             app=app,
-            storage_uri=settings.rate_storage.replace("memory://", "worker://"),
+            storage_uri=settings.rate_storage,
             strategy="moving-window",
             headers_enabled=True,  # Retry-After
             in_memory_fallback_enabled=True,
@@ -70,7 +49,6 @@ def register(app: Flask) -> None:
             "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
             "redis://host with its client installed, and start again."
         ) from error
-    _only_at_views(app, limiter)
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]
         app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
@@ -96,12 +74,6 @@ def register(app: Flask) -> None:
         app.view_functions[endpoint] = of_walkers(app.view_functions[endpoint])
     for endpoint in SCOPES_OF.keys() - set(walking):
         app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
-
-
-def _only_at_views(app: Flask, limiter: Limiter) -> None:
-    """Spare the limiter its look before every request: for limits of all routes, of which there are none."""
-    hooks = app.before_request_funcs[None]
-    hooks[:] = [hook for hook in hooks if getattr(hook, "__self__", None) is not limiter]
 
 
 def _cost(most: int) -> int:

@@ -14,7 +14,7 @@ from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.domain.desk.batch_csv import CaseRow, declared_of
 from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.estimate import Corridor, estimate
+from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.ports import Recorder
 from simsvc.values import Batch, BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
 
@@ -151,7 +151,7 @@ class Batches:
         self._ask(batch_id)
         return batch_id
 
-    def judge_next(self, batch_id: str, corridor: Corridor | Callable[[], Corridor]) -> bool:
+    def judge_next(self, batch_id: str, corridor: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
         """Judge the next photo of a batch and say whether to go on with the batch at once.
 
         A photo that cannot be judged is refused and done. Where nothing can be judged, because model, index
@@ -171,7 +171,7 @@ class Batches:
             self.book.take_back(batch_id, photo.position, error.sentence)
             return False
 
-    def _judged(self, batch_id: str, photo: BatchPhoto, corridor: Corridor) -> bool:
+    def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
             self._give_up(batch_id, photo, LOST)
@@ -185,7 +185,7 @@ class Batches:
         return True
 
     def _estimate(
-        self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: Corridor, asked_by: str
+        self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: EstimatePipeline, asked_by: str
     ) -> None:
         try:
             declared = Declaration(photo.case_reference, photo.birth_date, photo.photo_date)

@@ -14,7 +14,7 @@ from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
 from simsvc.ports import Recorder
 from simsvc.values import Estimate, Refusal
@@ -113,7 +113,7 @@ class Bulk:
         threads: photos under way at one time.
     """
 
-    corridor: Corridor
+    corridor: EstimatePipeline
     journal: Journal
     book: Book | None
     read: Callable[[Path, int], bytes]

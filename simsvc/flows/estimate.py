@@ -41,7 +41,7 @@ def _untold(estimate: Estimate) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Corridor:
+class EstimatePipeline:
     """What an estimate needs of the outside world.
 
     Attributes:
@@ -108,7 +108,7 @@ class StepTimes:
 def estimate(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> RecordedEstimate:
@@ -137,7 +137,7 @@ def estimate(
 def answered(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
@@ -169,7 +169,9 @@ def answered(
     return replace(answer, ms=times.with_total())
 
 
-def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
+def _judge(
+    data: bytes, blank: Estimate, index: Index, corridor: EstimatePipeline, times: StepTimes
+) -> Estimate:
     model = corridor.model
     with times.step("decode"):
         again = partial(times.step, "decode")
@@ -228,7 +230,7 @@ class _Ages(TypedDict):
     doubt: float | None
 
 
-def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
+def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     """Return the estimate under the prior, where there is one, the use of it, and the doubt.
 
     Raises:
@@ -262,7 +264,7 @@ def _prior_unfit() -> PriorUnfit:
     )
 
 
-def preview_png(data: bytes, corridor: Corridor) -> bytes:
+def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
     Raises:

@@ -39,7 +39,7 @@ from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import ONE_VOTE_READING, Corridor, check_prior
+from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
@@ -110,7 +110,7 @@ class Services:
         self.shelf = IndexShelf(settings.index_root)
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
-        self._corridor: Corridor | None = None
+        self._corridor: EstimatePipeline | None = None
         self.models = ModelShelf(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
@@ -142,7 +142,7 @@ class Services:
         tokens = {token.actor: token.name for token in self.token_book.all()}
         return {**{user.id: user.name for user in self.users.all()}, **tokens}
 
-    def corridor(self) -> Corridor:
+    def corridor(self) -> EstimatePipeline:
         """Return what an estimate needs.
 
         Raises:
@@ -153,7 +153,7 @@ class Services:
                 self._corridor = self._open_corridor()
             return self._corridor
 
-    def bulk_corridor(self, callers: int) -> Corridor:
+    def bulk_corridor(self, callers: int) -> EstimatePipeline:
         """Return the same for so many threads that judge at the same time.
 
         Raises:
@@ -299,13 +299,13 @@ class Services:
         prediction = corridor.model.predict([Crop(grey)])
         corridor.index().search(prediction.embeddings[0], corridor.neighbours)
 
-    def _open_corridor(self) -> Corridor:
+    def _open_corridor(self) -> EstimatePipeline:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
-        return Corridor(
+        return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,
             index=CurrentIndex(settings.index_root, model.sha256).get,

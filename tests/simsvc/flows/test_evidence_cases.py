@@ -21,7 +21,7 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.build_index import BuildRequest, build
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.settings import load_settings
 from simsvc.values import Estimate, LabelledFace
@@ -59,7 +59,7 @@ class Desk:
     def judge(self, photo: bytes, index: AnnoyIndex, **changes: bool) -> Estimate:
         """Answer for a photo, as the service does."""
         live = LiveIndex(index, self.shelf.face_changes())
-        corridor = Corridor(
+        corridor = EstimatePipeline(
             detector=self.detector,
             model=self.model,
             index=lambda: live,

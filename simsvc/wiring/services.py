@@ -29,7 +29,7 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.metrics import note_estimate
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
-from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
@@ -93,7 +93,7 @@ class Services:
         self.sent_forms = SentFormStore(self.database)
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
-        self.waiting_room = WaitingRoom(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self.batches = Batches(
             self.batch_book,
             self.waiting_room,

@@ -14,7 +14,7 @@ from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
 from simsvc.adapters.inference.model_store import ModelShelf
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, whole_graph
-from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.errors import (
     BatchUnwritable,
     BundleUnreadable,
@@ -178,7 +178,7 @@ def test_a_database_that_may_not_be_read(site: Settings) -> None:
 def test_batches_that_may_not_be_read() -> None:
     """A waiting photo that is shut is not lost: the batch waits, and says why."""
     with open_folder() as folder:
-        room = WaitingRoom(folder)
+        room = BatchSpool(folder)
         room.put("0" * 32, 0, b"photo")
         with shut(folder / ("0" * 32) / "000000"), pytest.raises(BatchUnwritable, match="may not read"):
             room.get("0" * 32, 0)

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.adapters.index.annoy_forest import check_engine
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.calibration_picture import write_picture
 from simsvc.adapters.photos.sources import SOURCES, read_source
 from simsvc.cli.build_report import InService, build_report
@@ -179,7 +179,7 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
     ]
 
 
-def _draw(shelf: IndexShelf, label: str, path: Path) -> None:
+def _draw(shelf: IndexStore, label: str, path: Path) -> None:
     site, estimates = shelf.calibration(label), shelf.estimates(label)
     ages_years = shelf.gallery(label).faces.ages_years
     corrected = site is not None and site.method != "none"

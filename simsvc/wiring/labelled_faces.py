@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.errors import IndexError_, IndexMissing
@@ -66,7 +66,7 @@ def _live_faces(
     return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder, refit)
 
 
-def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
+def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
     """Return the site calibration of the build in service as it is with one more change of faces.
 
     Nothing where there is no build in service that fits the model, or it was never calibrated.

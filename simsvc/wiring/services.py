@@ -18,7 +18,7 @@ from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
@@ -107,7 +107,7 @@ class Services:
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
-        self.shelf = IndexShelf(settings.index_root)
+        self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
         self._corridor: EstimatePipeline | None = None
@@ -371,7 +371,7 @@ def open_database(settings: Settings | None = None) -> Database:
 
 
 def make_switcher(
-    bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]
+    bundle: Bundle, shelf: IndexStore, database: Database, now: Callable[[], datetime]
 ) -> Switcher:
     """Return what puts index builds into service, checked against the model."""
     store = BuildStore(database)

@@ -131,7 +131,7 @@ class IndexDraft:
         )
 
 
-class IndexShelf:
+class IndexStore:
     """Every build under one root, and which of them is in service."""
 
     def __init__(self, root: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
@@ -41,7 +41,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.bundle = load_bundle(load_settings({}).bundle_dir)
         self.model, self.detector = OnnxModel(self.bundle), detector_of(self.bundle)
-        self.shelf = IndexShelf(root)
+        self.shelf = IndexStore(root)
 
     def build(self, folder: Path) -> AnnoyIndex:
         """Build an index of a folder and open it."""

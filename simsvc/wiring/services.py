@@ -24,7 +24,7 @@ from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelShelf
+from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.metrics import note_estimate
@@ -111,7 +111,7 @@ class Services:
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
         self._corridor: EstimatePipeline | None = None
-        self.models = ModelShelf(settings.model_root)
+        self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None

@@ -12,7 +12,7 @@ import pytest
 from simsvc import cli
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
-from simsvc.adapters.inference.model_store import ModelShelf
+from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, whole_graph
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.errors import (
@@ -135,7 +135,7 @@ def test_a_detector_that_may_not_be_read() -> None:
 
 def test_kept_models_that_may_not_be_read(site: Settings) -> None:
     """A kept model that is shut is not gone."""
-    shelf = ModelShelf(site.model_root)
+    shelf = ModelStore(site.model_root)
     Services(site).corridor()
     (kept,) = shelf.kept()
     for path in (site.model_root, kept.folder, kept.folder / "model.json", kept.folder / "model.onnx"):

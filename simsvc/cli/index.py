@@ -22,7 +22,7 @@ from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
-from simsvc.errors import IndexError_, IndexMissing, SimsvcError
+from simsvc.errors import IndexMissing, IndexUnusable, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
@@ -96,7 +96,7 @@ def list_command() -> None:
             try:
                 manifest = shelf.manifest(label)
                 row = f"{label}  {manifest.count} faces  {_origin(manifest)}  model {manifest.model.version}"
-            except IndexError_ as error:
+            except IndexUnusable as error:
                 row = f"{label}  {error.code}"
             click.echo(("* " if label == current else "  ") + row)
 
@@ -233,7 +233,7 @@ def _in_service(services: IndexServices) -> str | None:
     try:
         label = services.shelf.current()
         return label and services.switcher.fitting(label).label
-    except IndexError_:
+    except IndexUnusable:
         return None
 
 

@@ -144,7 +144,7 @@ class Bulk:
             progress: told of each photo that was judged.
 
         Raises:
-            IndexError_: no index can be used.
+            IndexUnusable: no index can be used.
             BundleError: the model cannot be used.
             StoreError: the answers cannot be put on record.
             ResultsRefused: the journal cannot be written.

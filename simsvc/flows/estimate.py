@@ -124,7 +124,7 @@ def estimate(
         declared: what the applicant's file says, if anything.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
         StoreError: the answer cannot be put on record.
     """
@@ -144,7 +144,7 @@ def answered(
     """Return what `estimate` records, without recording it.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
     """
     index = corridor.index()

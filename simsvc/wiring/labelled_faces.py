@@ -9,7 +9,7 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
-from simsvc.errors import IndexError_, IndexMissing
+from simsvc.errors import IndexMissing, IndexUnusable
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
@@ -77,7 +77,7 @@ def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mappin
             return {}
         base = AnnoyIndex(shelf.folder(current), model_sha256)
         site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
-    except IndexError_ as error:
+    except IndexUnusable as error:
         _log.warning("the site calibration stays as it was: %s", error.sentence)
         return {}
     return {} if site is None else {current: site}

@@ -36,7 +36,7 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
@@ -225,21 +225,21 @@ class Services:
         """Return the label of the build in service, or None where there is none or it cannot be told."""
         try:
             return self.shelf.current()
-        except IndexError_:
+        except IndexUnusable:
             return None
 
     def recall(self, label: str) -> Recall | None:
         """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
         try:
             return self._recall(label).recall
-        except IndexError_:
+        except IndexUnusable:
             return None
 
     def timed_recall(self, label: str, queries: int = QUERIES, k: int = K) -> TimedRecall:
         """Hold the build "name/build" against an exact search.
 
         Raises:
-            IndexError_: it cannot be used.
+            IndexUnusable: it cannot be used.
             BundleError: the model cannot be read.
         """
         index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
@@ -290,7 +290,7 @@ class Services:
 
         Raises:
             BundleError: the model cannot be used.
-            IndexError_: no index can be used.
+            IndexUnusable: no index can be used.
         """
         corridor = self.corridor()
         side = corridor.model.input_px

@@ -130,7 +130,7 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
 
     Raises:
         KeyReused: the key came with another request before.
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
         StoreError: an answer cannot be put on record.
     """

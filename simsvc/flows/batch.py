@@ -176,7 +176,7 @@ class Batches:
         if data is None:
             self._give_up(batch_id, photo, LOST)
         elif photo.attempts > MOST_ATTEMPTS:
-            self._give_up(batch_id, photo, ENDLESS)
+            self._give_up(batch_id, photo, JUDGING_FAILED)
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
@@ -196,7 +196,7 @@ class Batches:
             Exception
         ):  # a defect of ours or of a library's: the other photos must not wait for its mending
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self._give_up(batch_id, photo, ENDLESS)
+            self._give_up(batch_id, photo, JUDGING_FAILED)
 
     def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: Refusal) -> None:
         self.book.give_up(batch_id, photo.position, refusal)
@@ -275,9 +275,9 @@ TOO_MANY_BYTES = Refusal(
     "Save a smaller copy, or crop it to the face, and send it again.",
 )
 LOST = Refusal("photo_lost", "The photo was lost before it was judged. Send it again.")
-ENDLESS = Refusal(
+JUDGING_FAILED = Refusal(
     "not_judged",
     "The photo could not be judged, for a reason on our side. Send it by itself, and tell the operator.",
 )
-REFUSALS = (TOO_MANY_BYTES.sentence, LOST.sentence, ENDLESS.sentence)
+REFUSALS = (TOO_MANY_BYTES.sentence, LOST.sentence, JUDGING_FAILED.sentence)
 """What a photo of a batch may be told besides the sentences of errors."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
+from simsvc.flows.batch import JUDGING_FAILED, MOST_ATTEMPTS
 from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
 from simsvc.ports import Recorder
@@ -164,7 +164,7 @@ class Bulk:
 
     def _judged(self, file: File) -> _Judged:
         if self.watch.deaths(file.shown) >= MOST_ATTEMPTS:
-            return _refused(file, ENDLESS)
+            return _refused(file, JUDGING_FAILED)
         with self.watch.over(file.shown):
             return self._answered(file)
 
@@ -179,7 +179,7 @@ class Bulk:
             raise
         except Exception:  # a defect of ours or of a library's: the other photos must not wait for it
             _log.exception("%s could not be judged", file.shown)
-            return _refused(file, ENDLESS)
+            return _refused(file, JUDGING_FAILED)
         return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)
 
     def _row(self, judged: _Judged, recorder: Recorder | None) -> tuple[Key, Row]:

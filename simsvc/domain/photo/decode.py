@@ -31,7 +31,7 @@ from simsvc.errors import (
     UnsupportedFormat,
 )
 from simsvc.ports import PictureDecoder
-from simsvc.values import Decoded, DecodeRequest, Levels, Photo
+from simsvc.values import Decoded, DecodedLevels, DecodeRequest, Photo
 
 AS_STORED, IN_SRGB = 1, 2
 """How photos are read: colours as the numbers in the file and the side up that comes first, or colours
@@ -124,7 +124,7 @@ def decode(
     if found.part == 1:
         return Photo(found.picture, *size_px, found.format)
     load = _Loader(data, found, within, reading, decoder)
-    return Photo(Levels(*load.whole_px, load), *size_px, found.format)
+    return Photo(DecodedLevels(*load.whole_px, load), *size_px, found.format)
 
 
 def decode_picture(data: bytes, request: DecodeRequest) -> Decoded:

@@ -20,7 +20,7 @@ from trainer.models import bodies, dlib_resnet
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment
 from trainer.training import recipe as recipes
-from trainer.training.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
+from trainer.training.callbacks import KEEP_S, Average, Bf16, Checkpointer, Schedule
 from trainer.training.loader import FaceLoader, TrainingData
 from trainer.training.losses import TRAITS, AgeLoss, traits_loss
 from trainer.training.recipe import Recipe
@@ -129,7 +129,7 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
             start_epoch=max(0, start - first),
             cbs=[
                 Schedule(recipe, first),
-                Keeper(folder, first, history, average, KEEP_S if on_gpu else 0.0),
+                Checkpointer(folder, first, history, average, KEEP_S if on_gpu else 0.0),
             ],
         )
     return history

@@ -21,7 +21,7 @@ SimsvcError
 │   ├── BundleUnreadable       bundle_unreadable
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
-├── IndexUnusable                the index cannot be used
+├── IndexUnusable              the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexUnreadable        index_unreadable

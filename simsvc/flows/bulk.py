@@ -155,7 +155,7 @@ class Bulk:
         judged = chain(
             in_order(self._judged, others, self.threads, PHOTOS_AHEAD), in_order(self._judged, suspects, 1)
         )
-        for batch in chunks_of(_told(judged, progress), BATCH):
+        for batch in chunks_of(with_progress(judged, progress), BATCH):
             with self.book.together() if self.book else nullcontext() as recorder:
                 self.journal.append([self._row(one, recorder) for one in batch])
             for one in batch:
@@ -193,7 +193,8 @@ def _refused(file: File, refusal: Refusal) -> _Judged:
     return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.sentence), answer=False)
 
 
-def _told(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:
+def with_progress(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:
+    """Report progress before each one."""
     for one in judged:
         progress()
         yield one

@@ -35,8 +35,8 @@ ONE_VOTE_READING = 2
 """`reading` of model.json from which on each photo has one vote."""
 
 
-def _untold(estimate: Estimate) -> None:
-    """Tell nobody."""
+def ignore(estimate: Estimate) -> None:
+    """Do nothing with an estimate that was recorded."""
     del estimate
 
 
@@ -70,7 +70,7 @@ class EstimatePipeline:
     rules: Rules = field(default_factory=Rules)
     bundle_sha256: str | None = None
     keep_photos: bool = False
-    recorded: Callable[[Estimate], None] = _untold
+    recorded: Callable[[Estimate], None] = ignore
     decoder: PictureDecoder | None = None
     one_vote: bool = True
     age_prior: AgePrior | None = None

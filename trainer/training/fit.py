@@ -16,7 +16,7 @@ from fastai.optimizer import Adam
 from torch import Tensor, nn
 
 from simsvc.errors import SettingsError
-from trainer.models import bodies, dlib_resnet
+from trainer.models import backbones, dlib_resnet
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment
 from trainer.training import recipe as recipes
@@ -44,7 +44,7 @@ def cycles(recipe: Recipe) -> list[tuple[int, int]]:
 def groups(model: AgeModel) -> list[list[nn.Parameter]]:
     """Return the three parameter groups: early body, late body, head."""
     taught = list(params(model.traits)) if model.traits else []
-    early = bodies.early_parameters(model.body, model.architecture.body)
+    early = backbones.early_parameters(model.body, model.architecture.body)
     body = list(params(model.body))
     return [
         [p for p in body if p in early],
@@ -66,15 +66,15 @@ def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
     """
     set_seed(recipe.seed)
     model = AgeModel(recipe.architecture)
-    bodies.initialise(model.body, recipe.body, recipe.weights)
+    backbones.initialise(model.body, recipe.body, recipe.weights)
     if recipe.goes_on:
         _begin(model, runs / recipe.goes_on)
     if isinstance(model.body, dlib_resnet.DlibResNet) and recipe.weights == "pretrained":
         some = np.random.default_rng(recipe.seed).permutation(data.train)[:SETTLE_FACES]
-        spec = bodies.BODIES[recipe.body]
+        spec = backbones.BODIES[recipe.body]
         crops = augment.batch(data.squares[np.sort(some)], recipe.schedule[0].size_px, spec.mean, spec.std)
         dlib_resnet.settle(model.body, crops)
-    skip = bodies.BODIES[recipe.body].drop_paths
+    skip = backbones.BODIES[recipe.body].drop_paths
     if skip and recipe.drop_path:
         skip(model.body, recipe.drop_path)
     if recipe.traits:

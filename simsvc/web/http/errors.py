@@ -16,7 +16,7 @@ from simsvc import errors
 from simsvc.errors import BatchTooLarge, Busy, InputRefused, PhotoTooManyBytes, SimsvcError
 from simsvc.web.http.problems import problem
 from simsvc.web.http.refilled_form import refills_form, typed_page
-from simsvc.web.http.upload import REFUSAL, drain
+from simsvc.web.http.upload import ONE_PHOTO, REFUSAL, SEVERAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
     errors.PhotoTooManyBytes: 413,
@@ -92,15 +92,6 @@ SENTENCES = {
     415: "The body of the request is of a kind that is not accepted.",
     500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
 }
-TAKES_PHOTOS = (
-    "pages.create",
-    "pages.preview",
-    "api_estimates.create",
-    "api_estimates.create_batch",
-    "api_replays.create",
-    "api_faces.add",
-)
-"""Endpoints of whose requests a photo is the large part."""
 BUSY_RETRY_AFTER_S = 2
 """A full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -178,7 +169,7 @@ def _too_large(error: Exception) -> ResponseReturnValue:
                 "Send the photos as several batches."
             )
         )
-    if request.endpoint in TAKES_PHOTOS and not _has_too_much_text():
+    if request.endpoint in (*ONE_PHOTO, *SEVERAL) and not _has_too_much_text():
         sentence = (
             f"The upload is too large: at most {limit:.0f} MB are accepted. "
             "Save a smaller copy of the photo, or crop it to the face, and try again."

@@ -16,7 +16,10 @@ from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 FIELD = "photo"
 FORM = "multipart/form-data"
 LONGEST_NAME = 120
+ONE_PHOTO = ("pages.preview", "api_estimates.create", "api_replays.create", "api_faces.add")
+"""Endpoints that take one photo."""
 SEVERAL = ("pages.create", "api_estimates.create_batch")
+"""Endpoints that take several photos at once."""
 MOST_PARTS = 48
 """Photos and fields of such a form."""
 MOST_PHOTOS = 8

@@ -50,7 +50,7 @@ HEADING = (
 
 
 def register(app: Flask) -> None:
-    """Let the one form that may be larger be larger, and go to the disk, before anything reads it."""
+    """Let the form of batches have more parts, and keep them on the disk, before anything reads it."""
     app.before_request(_allow_more)
     app.teardown_request(_end_spool)
 
@@ -58,7 +58,6 @@ def register(app: Flask) -> None:
 def _allow_more() -> None:
     if request.endpoint == CREATE:
         settings = services().settings
-        request.max_content_length = settings.max_batch_bytes
         request.max_form_parts = MOST_PHOTOS + 16
         _request().spool = UploadSpool(settings.batch_dir / "incoming", settings.disk_reserve_bytes)
 

@@ -12,7 +12,7 @@ from simsvc.errors import BodyTooSlow, Busy
 from simsvc.settings import Settings
 from simsvc.web.http import prefix
 from simsvc.web.http.current import services
-from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
+from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, ONE_PHOTO, REFUSAL, SEVERAL
 from simsvc.web.security import access
 
 MOST_BYTES = 1_000_000
@@ -22,13 +22,6 @@ MOST_TEXT_BYTES = 100_000
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form adds to the photo: boundaries, field names, headers."""
 BATCH = "batches.create"
-PHOTO = (
-    "pages.preview",
-    "api_estimates.create",
-    "api_replays.create",
-    "api_faces.add",
-)
-"""Endpoints that take one photo."""
 
 
 def most_bytes(endpoint: str | None, settings: Settings) -> int:
@@ -38,7 +31,7 @@ def most_bytes(endpoint: str | None, settings: Settings) -> int:
         return settings.max_batch_bytes
     if endpoint in SEVERAL:
         return photo * MOST_PHOTOS
-    return photo if endpoint in PHOTO else MOST_BYTES
+    return photo if endpoint in ONE_PHOTO else MOST_BYTES
 
 
 class AppDoor:

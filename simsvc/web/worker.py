@@ -370,9 +370,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self._keep_time_of_body(request, now_s)
         elif request is not None:
             allowed_s = min(MOST_HEADER_S, GRACE_S + self.got_bytes / LEAST_BYTES_A_SECOND)
-            self._close_if(spent_s > allowed_s)
-        else:
-            self._close_if(spent_s > (keepalive_s if self.is_kept else GRACE_S))
+            if spent_s > allowed_s:
+                self.handle_close()
+        elif spent_s > (keepalive_s if self.is_kept else GRACE_S):
+            self.handle_close()
 
     def _keep_time_of_answer(self, now_s: float) -> None:
         if self.answering_s and now_s - self.answering_s <= GRACE_S:
@@ -393,10 +394,6 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             request.refuse("too_slow")
             request.completed = True
             self._serve_if_complete(request)
-
-    def _close_if(self, over: bool) -> None:
-        if over:
-            self.handle_close()
 
 
 def _is_enough(bytes_done: int) -> bool:
@@ -490,7 +487,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             wasyncore.poll2(1.0, self._map)
             if (now_s := time.monotonic()) >= next_look_s:
                 next_look_s = now_s + 1.0
-                self._keep_times(now_s, self.cfg.keepalive)
+                self._keep_times(now_s)
         self._finish()
 
     def _listen(self, sock: socket.socket) -> Any:
@@ -528,9 +525,9 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def _connections(self) -> Iterable[Connection]:
         return [each for server in self._servers for each in list(server.active_channels.values())]
 
-    def _keep_times(self, now_s: float, keepalive_s: float) -> None:
+    def _keep_times(self, now_s: float) -> None:
         for connection in self._connections():
-            connection.keep_time(now_s, keepalive_s)
+            connection.keep_time(now_s, self.cfg.keepalive)
 
     def _wake(self) -> None:
         for server in self._servers:
@@ -546,7 +543,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             spent_s := time.monotonic() - began_s
         ) < self.cfg.graceful_timeout:
             self.notify()
-            self._keep_times(time.monotonic(), self.cfg.keepalive)
+            self._keep_times(time.monotonic())
             if spent_s > LINGER_S:
                 for connection in open_ones:
                     connection.close_if_idle()

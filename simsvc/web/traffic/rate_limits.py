@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask, g, request
@@ -49,31 +51,21 @@ def register(app: Flask) -> None:
             "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
             "redis://host with its client installed, and start again."
         ) from error
-    for endpoint in GUESSED:
-        view: Any = app.view_functions[endpoint]
-        app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
-    most = parse(settings.upload_rate).amount
-    for endpoint in of_work("judging", "taking_in"):
-        view = app.view_functions[endpoint]
-        of_asker: Any = limiter.shared_limit(
-            settings.upload_rate, scope="photos", key_func=_asker, cost=lambda: _cost(most)
-        )
-        if endpoint not in SCOPES_OF and endpoint in UPLOADS:
-            by_address: Any = limiter.limit(settings.upload_rate)
-            view = by_address(view)
-        app.view_functions[endpoint] = of_asker(view)
-    walking = of_work("walking")
-    of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
-    of_walkers: Any = limiter.shared_limit(
-        settings.api_rate,
-        scope="api",
-        key_func=_asker,
-        cost=min(WALK_REQUESTS, parse(settings.api_rate).amount),
-    )
-    for endpoint in walking:
-        app.view_functions[endpoint] = of_walkers(app.view_functions[endpoint])
-    for endpoint in SCOPES_OF.keys() - set(walking):
-        app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
+    photos, requests = parse(settings.upload_rate).amount, parse(settings.api_rate).amount
+    of_asker, walking = partial(limiter.shared_limit, key_func=_asker), of_work("walking")
+    limits: list[tuple[Iterable[str], Any]] = [
+        (GUESSED, limiter.limit(settings.sign_in_rate)),
+        (set(UPLOADS) - SCOPES_OF.keys(), limiter.limit(settings.upload_rate)),
+        (
+            of_work("judging", "taking_in"),
+            of_asker(settings.upload_rate, "photos", cost=lambda: _cost(photos)),
+        ),
+        (walking, of_asker(settings.api_rate, "api", cost=min(WALK_REQUESTS, requests))),
+        (SCOPES_OF.keys() - set(walking), of_asker(settings.api_rate, "api")),
+    ]
+    for endpoints, limit in limits:
+        for endpoint in endpoints:
+            app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
 
 def _cost(most: int) -> int:

@@ -42,19 +42,19 @@ and a second more for every so many bytes. Source: Apache's mod_reqtimeout, whos
 not: what the system takes into its buffers would pay for hours."""
 MOST_HEADER_S = 40.0
 MOST_BODY_S = 3_600.0
-"""However steadily it comes. Ours: a batch of 1 GB by a line of 2.5 Mbit/s."""
+"""However steadily a body comes: a batch of 1 GB by a line of 2.5 Mbit/s."""
 MOST_HEADER_BYTES = 32_768
 """Of request line and headers together. Source: nginx's large_client_header_buffers, 4 of 8 KB."""
 IN_MEMORY_BYTES = 262_144
-"""Of one body, and of one answer, that wait in memory; what is more goes to a temporary file. Ours: a small
-portrait stays in memory, and 1,000 connections hold 262 MB at most."""
+"""Of one body, and of one answer, that wait in memory; the rest goes to a temporary file. A small portrait
+stays in memory, and 1,000 connections hold 262 MB at most."""
 ANSWER_BYTES = 67_108_864
 """Of an answer that wait for a slow reader before the thread that writes it has to wait, too; on the disk."""
 SMALL_BYTES = 1_000_000
-"""A body up to here is received from anybody; of a larger one, who sends it is looked at first. Ours: no text
-that is typed or sent as JSON is larger, most portraits are not, and what could fill a disk is."""
+"""A body up to this size is received from anybody; the sender of a larger one is checked first. Typed text,
+JSON and most portraits are smaller; what could fill a disk is larger."""
 RESERVE_BYTES = 500_000_000
-"""Left free where temporary files lie. Ours."""
+"""Left free on the disk of temporary files."""
 MOST_CONNECTIONS = 1_000
 """Of one worker; when one more comes, the one that has waited longest for its client is closed. Source:
 gunicorn's default for worker_connections."""
@@ -64,7 +64,7 @@ READ_BYTES = 131_072
 CHUNKED_READ_BYTES = 8_192
 """Of one read from a socket. Chunks may be a byte each, and taking one off a piece copies the rest of it."""
 MOST_CONTROL_BYTES = 4_096
-"""Of the line before a chunk, and of what may follow the last one. Ours: neither is of use here."""
+"""Of the line before a chunk, and of the trailer after the last one, neither of which is used here."""
 LINGER_S = 2.0
 """How long a worker that ends waits for a next request on a connection that it said it keeps. Source:
 gunicorn's threaded worker, STOP_KEEPALIVE_LINGER."""

@@ -23,7 +23,7 @@ SEVERAL = ("pages.create", "api_estimates.create_batch")
 MOST_PARTS = 48
 """Photos and fields of such a form."""
 MOST_PHOTOS = 8
-"""Photos of one upload: they are judged one after another while the browser waits; a choice."""
+"""Photos of one upload: they are judged one after another while the browser waits."""
 DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""

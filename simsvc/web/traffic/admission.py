@@ -21,21 +21,20 @@ MAX_CONCURRENT = 2
 They are not gathered into batches: four crops at once take the model 8% less a face (`make bench`), which is
 3% of an answer, and the first of them would wait for the last."""
 WAITING = 32
-"""Requests that wait for their turn in one worker: as many as there are clients in issue 6's load. So many of
-some 30 ms are answered within a second."""
+"""Requests that wait for their turn in one worker: so many of some 30 ms are answered within a second."""
 QUEUE_TIMEOUT_S = 20.0
-"""After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
+"""A request that waits longer is refused: its client, or a proxy, has given up by then."""
 LONGEST_S = 10.0
-"""Of one turn. Whoever holds it longer goes on, but the next one is let in: nothing that a photo does to a
-decoder stops the others. Ours: five times what a photo may take."""
+"""Of one turn, five times what a photo may take. Whoever holds it longer goes on, but the next one is let in:
+nothing that a photo does to a decoder stops the others."""
 QUEUES: dict[Work, tuple[int, int]] = {
     "judging": (MAX_CONCURRENT, WAITING),
     "walking": (2, 8),
     "taking_in": (1, 4),
     "hashing": (1, 12),
 }
-"""How many requests of such work run at once, and how many wait. Ours: one of two that walk may have a client
-that reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
+"""How many requests of such work run at once, and how many wait. One of two that walk may have a client that
+reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
 LIGHT = 8
 """Threads for all other requests, which wait for no turn."""
 THREADS = sum(sum(places) for places in QUEUES.values()) + LIGHT
@@ -56,7 +55,7 @@ class Held:
 
 
 class AdmissionQueue:
-    """Lets a few through at once, in the order in which they came, and bounds how many wait.
+    """Lets a few requests through at once, in the order in which they came, and bounds how many wait.
 
     Python's own semaphore gives a place to whoever comes while the one that waits longest is being woken:
     under load, some would wait many times as long as others.

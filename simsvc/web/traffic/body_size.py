@@ -16,9 +16,9 @@ from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, ONE_PHOTO, REFUSAL, 
 from simsvc.web.security import access
 
 MOST_BYTES = 1_000_000
-"""Of a body that holds no photo, such as JSON. Ours: the longest, a decision with its note, has 10 KB."""
+"""Of a body that holds no photo, such as JSON: the longest, a decision with its note, has 10 KB."""
 MOST_TEXT_BYTES = 100_000
-"""Of the typed fields of a form together. Ours: the longest note has 2,000 characters."""
+"""Of the typed fields of a form together: the longest note has 2,000 characters."""
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form adds to the photo: boundaries, field names, headers."""
 BATCH = "batches.create"

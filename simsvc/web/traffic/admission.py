@@ -7,9 +7,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, g, make_response, request
 
@@ -162,48 +162,25 @@ class AdmissionQueue:
 class Place:
     """The turn of one request, from when it has come until the answer is sent."""
 
-    def __init__(self, turns: AdmissionQueue) -> None:
-        self._turns = turns
-        self._held = turns.take()
+    def __init__(self, queue: AdmissionQueue) -> None:
+        self._queue = queue
+        self._held = queue.take()
 
     def give_way(self) -> None:
         """Let those that wait come first."""
-        self._held = self._turns.give_way(self._held)
+        self._held = self._queue.give_way(self._held)
 
     def leave(self) -> None:
         """End the turn."""
-        self._turns.give_back(self._held)
+        self._queue.give_back(self._held)
 
 
-class Streamed:
-    """An answer that is made while it is sent, and holds its turn until it has been, or is given up."""
-
-    def __init__(self, pieces: Iterable[str] | Iterable[bytes], end: Callable[[], None]) -> None:
-        self._pieces = iter(pieces)
-        self._close = getattr(pieces, "close", None)
-        self._end = end
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._pieces
-
-    def close(self) -> None:
-        """End the turn."""
-        try:
-            if self._close is not None:
-                self._close()
-        finally:
-            self._end()
-
-    def __del__(self) -> None:
-        self._end()
-
-
-def register(app: Flask, turns: AdmissionQueue | None = None) -> None:
+def register(app: Flask, queue: AdmissionQueue | None = None) -> None:
     """Let costly views take turns, each kind by itself; call it when every blueprint is registered."""
     for work, (at_once, waiting) in QUEUES.items():
-        queue = turns or AdmissionQueue(at_once, waiting)
+        places = queue or AdmissionQueue(at_once, waiting)
         for endpoint in of_work(work):
-            app.view_functions[endpoint] = _in_turn(queue, app.view_functions[endpoint])
+            app.view_functions[endpoint] = _in_turn(places, app.view_functions[endpoint])
 
 
 def give_way() -> None:
@@ -213,18 +190,18 @@ def give_way() -> None:
         place.give_way()
 
 
-def _in_turn(turns: AdmissionQueue, view: Callable[..., Any]) -> Callable[..., Any]:
+def _in_turn(queue: AdmissionQueue, view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def waits(*args: Any, **kwargs: Any) -> Any:
         _ = request.files  # read before the turn: taking a form apart holds nobody else up
-        place = g.place = Place(turns)
+        place = g.place = Place(queue)
         try:
             response = make_response(view(*args, **kwargs))
         except BaseException:
             place.leave()
             raise
         if response.is_streamed:
-            response.response = cast("Iterable[bytes]", Streamed(response.response, place.leave))
+            response.call_on_close(place.leave)  # it is made while it is sent
         else:
             place.leave()
         return response

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.traffic.admission import AdmissionQueue, register
 from tests.handmade_zips import named_nine_times
 from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped

@@ -17,7 +17,7 @@ from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.retirement import retire_build

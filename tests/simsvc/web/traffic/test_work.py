@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.traffic.admission import QUEUES, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import photos_sent
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from simsvc import cli, web
+from simsvc import cli
 from simsvc.errors import SimsvcError
+from simsvc.web.app import create_app as create_web_app
 from simsvc.web.i18n.command import translations_group
 
 
@@ -17,7 +18,7 @@ def create_app() -> Flask:
             sentence is all that is printed.
     """
     try:
-        app = web.create_app()
+        app = create_web_app()
     except SimsvcError as error:
         raise SystemExit(f"Error: {error.sentence}") from None
     cli.register(app)

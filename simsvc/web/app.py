@@ -79,14 +79,6 @@ class ShortInteger(IntegerConverter):
     regex = r"\d{1,9}"
 
 
-class Application(Flask):
-    """An application whose views and hooks are plain functions: Flask need not ask each, every time."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
-        return func
-
-
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
 
@@ -102,7 +94,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     """
     keep_private()
     settings = settings or load_settings()
-    app = Application(
+    app = Flask(
         "simsvc",
         template_folder=str(settings.templates_dir),
         static_folder=str(Path(__file__).resolve().parent / "static"),

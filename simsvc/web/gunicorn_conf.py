@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -20,7 +19,7 @@ from simsvc.adapters.ops.address import forget_address, leave_address, local_url
 from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
-from simsvc.web.traffic.admission import AT_ONCE, THREADS
+from simsvc.web.traffic.admission import THREADS
 from simsvc.wiring.services import private_places
 
 _settings = load_settings()
@@ -45,12 +44,6 @@ max_requests = 5_000  # image decoders leave memory in pieces over time
 max_requests_jitter = 500
 accesslog = None  # web.metering writes a line for every request, which says less about people
 
-M_ARENA_MAX = -8
-"""mallopt's parameter. Source: glibc's malloc.h."""
-ARENAS = AT_ONCE
-"""Heaps, one for each photo judged at once in a worker. With two, after 960 photos by up to 32 clients the
-largest of two workers held 249 MB instead of 353, and answered as many a second (`make bench`'s server part,
-two cores)."""
 COUNTS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder in which each process counts, to prometheus_client, when it is first imported."""
 
@@ -188,23 +181,6 @@ def on_exit(server: Any) -> None:
     forget_address(_settings.batch_dir)
     _batch_worker.end(graceful_timeout)
     shutil.rmtree(os.environ.get(COUNTS_DIR, ""), ignore_errors=True)
-
-
-def share_arenas(library: str | None = None) -> bool:
-    """Let all threads of this process allocate from `ARENAS` heaps; say whether the C library can.
-
-    glibc gives up to eight heaps a core, each of which keeps what its busiest moment needed.
-    """
-    try:
-        return bool(ctypes.CDLL(library).mallopt(M_ARENA_MAX, ARENAS))
-    except (AttributeError, OSError):
-        return False  # another C library, which has no such heaps
-
-
-def post_fork(server: Any, worker: Any) -> None:
-    """Bound a worker's heaps before its threads start."""
-    del server, worker
-    share_arenas()
 
 
 def post_worker_init(worker: Any) -> None:

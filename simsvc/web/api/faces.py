@@ -15,20 +15,14 @@ from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import NAME_PATTERN
 from simsvc.values import LabelledFace
-from simsvc.web.api.blueprint import Resource, refused
+from simsvc.web.api.blueprint import Resource, in_path, refused
 from simsvc.web.api.photo_input import form_of, sent_photos
 from simsvc.web.api.schemas import Strict, needed
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.labelled_faces import live_faces_in_service
 
-FACE_ID = "^f[0-9a-f]{16}$"
-FACE_IN_PATH = {
-    "name": "face_id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": FACE_ID},
-}
+FACE_IN_PATH = in_path("face_id", "^f[0-9a-f]{16}$")
 AGE = validate.Range(0, MAX_AGE_YEARS)
 
 resource = Resource("faces", __name__, "Labelled faces, changed without a new index build.")

@@ -12,20 +12,20 @@ from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.near_duplicates import NearDuplicates
 from simsvc.domain.gallery.stored_calibration import document
-from simsvc.errors import BuildNotFound, IndexError_
+from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.values import Recall
 from simsvc.values.site_calibration import SiteCalibration
-from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.models import used
 from simsvc.web.api.schemas_inventory import Build, Builds
 from simsvc.web.http.current import services
 
 resource = Resource("indexes", __name__, "The inventory of index builds.")
 LABEL_IN_PATH = [
-    {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
-    for name, pattern in (("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"), ("build_id", "^b-[0-9a-f]{12}$"))
+    in_path("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"),
+    in_path("build_id", "^b-[0-9a-f]{12}$"),
 ]
 
 
@@ -58,7 +58,7 @@ def _labels() -> set[str]:
 def _manifest(label: str) -> Manifest | None:
     try:
         return services().shelf.manifest(label)
-    except IndexError_:
+    except IndexUnusable:
         return None
 
 

@@ -10,17 +10,12 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import ModelNotFound
 from simsvc.store.inventory import Use
-from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.schemas_inventory import Model, Models
 from simsvc.web.http.current import services
 
 resource = Resource("models", __name__, "The inventory of models.")
-SHA256_IN_PATH = {
-    "name": "sha256",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-}
+SHA256_IN_PATH = in_path("sha256", "^[0-9a-f]{64}$")
 
 
 @resource.get("/models")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from simsvc.values import User
 from simsvc.values.events import EventKind, NewEvent
@@ -27,6 +27,11 @@ def person() -> User:
     user = visitor()
     assert user is not None  # noqa: S101 - told to mypy; web.access lets nobody else through
     return user
+
+
+def page_number(last: int = 1_000_000) -> int:
+    """Return the page that the address asks for, from 1 to `last`; 1 where it names none."""
+    return min(max(1, request.args.get("page", 1, type=int)), last)
 
 
 def note_export(subject: str, **said: object) -> None:

@@ -16,11 +16,14 @@ from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 FIELD = "photo"
 FORM = "multipart/form-data"
 LONGEST_NAME = 120
+ONE_PHOTO = ("pages.preview", "api_estimates.create", "api_replays.create", "api_faces.add")
+"""Endpoints that take one photo."""
 SEVERAL = ("pages.create", "api_estimates.create_batch")
+"""Endpoints that take several photos at once."""
 MOST_PARTS = 48
 """Photos and fields of such a form."""
 MOST_PHOTOS = 8
-"""Photos of one upload: they are judged one after another while the browser waits; a choice."""
+"""Photos of one upload: they are judged one after another while the browser waits."""
 DRAIN_BYTES = 100_000_000
 """How much of an oversized upload is read and thrown away, so that the browser gets to read the answer: one
 that is still sending when the connection closes shows a network error instead."""
@@ -29,9 +32,6 @@ Refusal = Literal["too_large", "too_slow", "crowded", "not_admitted"]
 """Why the server did not receive a body; `web.traffic.body_size` has a sentence for each."""
 REFUSAL = "simsvc.refusal"
 """Where that stands in the WSGI environment."""
-TAIL_BYTES = 512
-"""How much of a form is read last, by itself: the end of its last part, and fields that come behind a photo.
-A choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +48,6 @@ class Upload:
         return self.file.read()
 
 
-class TailLast:
-    """A body of known length whose last piece is short.
-
-    Werkzeug looks for the end of a part by `find`, and once it has come, by a pattern that takes thirty times
-    as long, in all that it holds: that had better be little.
-    """
-
-    def __init__(self, stream: IO[bytes], length: int) -> None:
-        self._stream = stream
-        self._left = length - TAIL_BYTES
-
-    def read(self, size: int) -> bytes:
-        """Return up to so many bytes; none that belong to the tail together with any before it."""
-        piece = self._stream.read(min(size, self._left) if self._left > 0 else size)
-        self._left -= len(piece)
-        return piece
-
-
 class BareParser(FormDataParser):
     """Reads a body that is a photo as a form of this one file, under the same limits."""
 
@@ -77,9 +59,6 @@ class BareParser(FormDataParser):
         options: dict[str, str] | None = None,
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
         """Return what is left of the body, its fields and its files."""
-        if mimetype == FORM and content_length:
-            tailed = cast("IO[bytes]", TailLast(stream, content_length))  # the parser only reads
-            return stream, *super().parse(tailed, mimetype, content_length, options)[1:]
         if not _is_photo(mimetype):
             return super().parse(stream, mimetype, content_length, options)
         photo = self.stream_factory(content_length, mimetype, FIELD)

@@ -19,7 +19,7 @@ from simsvc.domain.files.spreadsheet import to_csv
 from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.values import BatchNotes, BatchPhoto, LeftOut
-from simsvc.web.http.current import note_export, person, services
+from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.http.once import Made, once
@@ -50,7 +50,7 @@ HEADING = (
 
 
 def register(app: Flask) -> None:
-    """Let the one form that may be larger be larger, and go to the disk, before anything reads it."""
+    """Let the form of batches have more parts, and keep them on the disk, before anything reads it."""
     app.before_request(_allow_more)
     app.teardown_request(_end_spool)
 
@@ -58,7 +58,6 @@ def register(app: Flask) -> None:
 def _allow_more() -> None:
     if request.endpoint == CREATE:
         settings = services().settings
-        request.max_content_length = settings.max_batch_bytes
         request.max_form_parts = MOST_PHOTOS + 16
         _request().spool = UploadSpool(settings.batch_dir / "incoming", settings.disk_reserve_bytes)
 
@@ -100,7 +99,7 @@ def create() -> ResponseReturnValue:
 def show(batch_id: str) -> ResponseReturnValue:
     """Show how far a batch is, and what became of its photos."""
     batch = services().batch_book.find(batch_id)
-    page = _page(last=max(1, -(-batch.total // PHOTOS_A_PAGE)))
+    page = page_number(last=max(1, -(-batch.total // PHOTOS_A_PAGE)))
     photos = services().batch_book.photos(batch_id, (page - 1) * PHOTOS_A_PAGE, PHOTOS_A_PAGE)
     asked_by = services().users.names([batch.asked_by]).get(batch.asked_by, batch.asked_by)
     words = {"batch": batch, "photos": photos, "asked_by": asked_by, "page": page, "reasons": LEFT_OUT}
@@ -249,7 +248,7 @@ def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
 
 
 def _list(problems: Sequence[Problem] = ()) -> str:
-    page = _page()
+    page = page_number(10_000)
     found = services().batch_book.page((page - 1) * BATCHES_A_PAGE, BATCHES_A_PAGE + 1)
     batches, settings = found[:BATCHES_A_PAGE], services().settings
     return render_template(
@@ -262,7 +261,3 @@ def _list(problems: Sequence[Problem] = ()) -> str:
         most_photos=MOST_PHOTOS,
         most_mb=round(settings.max_batch_bytes / 1e6),
     )
-
-
-def _page(last: int = 10_000) -> int:
-    return min(max(1, request.args.get("page", 1, type=int)), last)

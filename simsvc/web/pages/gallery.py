@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from simsvc.web.http.current import services
+from simsvc.web.http.current import page_number, services
 
 blueprint = Blueprint("gallery", __name__)
 
@@ -18,7 +18,7 @@ FACES_A_PAGE = 60
 def show() -> ResponseReturnValue:
     """Say what the reference faces of the index in service are, and show them by age, page by page."""
     index = services().corridor().index()
-    gallery, page = services().gallery(index.label), _page()
+    gallery, page = services().gallery(index.label), page_number()
     shown = gallery.by_age((page - 1) * FACES_A_PAGE, FACES_A_PAGE)
     pages = max(1, -(-shown.count // FACES_A_PAGE))
     if page > pages:
@@ -33,7 +33,3 @@ def show() -> ResponseReturnValue:
         page=page,
         pages=pages,
     )
-
-
-def _page() -> int:
-    return min(max(1, request.args.get("page", 1, type=int)), 1_000_000)

@@ -13,7 +13,7 @@ from simsvc.domain.desk.declared import CASE_CHARACTERS, declared_age
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.errors import FilterRefused
 from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
-from simsvc.web.http.current import note_export, services
+from simsvc.web.http.current import note_export, page_number, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.rendering.history_csv import csv_lines
 
@@ -28,7 +28,7 @@ CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort"
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """List a page of the records that are searched for; a search that is none is shown again, with why."""
-    page, problems = _page(), _problems()
+    page, problems = page_number(), _problems()
     total, rows = 0, list[HistoryRow]()
     if not problems.found:
         total, rows = services().history.page(_wanted(), _one_of("sort", CHOICES["sort"]) or "newest", page)
@@ -110,8 +110,3 @@ def _day(name: str) -> date | None:
     if day is not None and not 1970 <= day.year <= 9000:
         raise FilterRefused("Write dates as year-month-day, such as 2026-02-28, and search again.")
     return day
-
-
-def _page() -> int:
-    text = request.args.get("page", "1")
-    return min(max(1, int(text)), 1_000_000) if text.isascii() and text.isdigit() and len(text) < 8 else 1

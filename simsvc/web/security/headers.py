@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-
 from flask import Flask, Response, g
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -36,14 +33,14 @@ HEADERS = {
 
 def register(app: Flask) -> None:
     """Set the headers on every answer of the application."""
-    tls = app.extensions["simsvc"].settings.tls
-    secured = {"Strict-Transport-Security": TRANSPORT_SECURITY} if tls else {}
-    app.after_request(partial(_set, {**HEADERS, "Cache-Control": "no-store", **secured}))
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    if app.extensions["simsvc"].settings.tls:
+        headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
 
-
-def _set(always: Mapping[str, str], response: Response) -> Response:
-    """Add what the answer does not have yet: its names are read once, and not for every one of these."""
-    given = {name.lower() for name, _ in response.headers}
-    response.headers.extend([(name, value) for name, value in always.items() if name.lower() not in given])
-    response.headers["X-Request-Id"] = str(g.get("request_id", "none"))
-    return response
+    @app.after_request
+    def set_headers(response: Response) -> Response:
+        """Add what the answer does not have yet."""
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = str(g.get("request_id", "none"))
+        return response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Request, current_app, g, request, session
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, current_app, g, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from simsvc.values import User
@@ -20,30 +20,24 @@ SEEN_EVERY_S = 60
 SINCE, SEEN = "since", "seen"
 
 
-class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own sessions; for a request without the cookie, as of any program, no signer is made.
+class PrefixedSessions(SecureCookieSessionInterface):
+    """Flask's sessions, whose cookie below a prefix belongs to that path alone.
 
-    Below a prefix they belong to that path alone: another service at the same address neither reads nor
-    replaces them. A name that begins with __Host- is for the whole address, one with __Secure- for a path.
+    Another service at the same address neither reads nor replaces it. A name that begins with __Host- is for
+    the whole address, one with __Secure- for a path.
 
     Source: RFC 6265bis, section 4.1.3, "Cookie Name Prefixes".
     """
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Return what the cookie is called."""
+        """Return the cookie's name."""
         name = super().get_cookie_name(app)
         return name.replace("__Host-", "__Secure-") if request.script_root else name
 
     def get_cookie_path(self, app: Flask) -> str:
-        """Return the path that the cookie is for."""
+        """Return the cookie's path."""
         del app
         return cookie_path()
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the session of the cookie, or an empty one."""
-        if self.get_cookie_name(app) not in request.cookies:
-            return self.session_class()
-        return super().open_session(app, request)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
@@ -67,7 +61,7 @@ def register(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.tls,
     )
-    app.session_interface = CookieSessions()
+    app.session_interface = PrefixedSessions()
     manager = LoginManager()
     manager.session_protection = None  # it ties sessions to an address, and phones change theirs
     manager.user_loader(_load)

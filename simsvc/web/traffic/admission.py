@@ -7,35 +7,34 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, g, make_response, request
 
 from simsvc.errors import Busy
 from simsvc.web.traffic.work import Work, of_work
 
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 """Requests that judge at the same time in one worker: one computes while the other writes its record.
 They are not gathered into batches: four crops at once take the model 8% less a face (`make bench`), which is
 3% of an answer, and the first of them would wait for the last."""
 WAITING = 32
-"""Requests that wait for their turn in one worker: as many as there are clients in issue 6's load. So many of
-some 30 ms are answered within a second."""
-PATIENCE_S = 20.0
-"""After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
+"""Requests that wait for their turn in one worker: so many of some 30 ms are answered within a second."""
+QUEUE_TIMEOUT_S = 20.0
+"""A request that waits longer is refused: its client, or a proxy, has given up by then."""
 LONGEST_S = 10.0
-"""Of one turn. Whoever holds it longer goes on, but the next one is let in: nothing that a photo does to a
-decoder stops the others. Ours: five times what a photo may take."""
+"""Of one turn, five times what a photo may take. Whoever holds it longer goes on, but the next one is let in:
+nothing that a photo does to a decoder stops the others."""
 QUEUES: dict[Work, tuple[int, int]] = {
-    "judging": (AT_ONCE, WAITING),
+    "judging": (MAX_CONCURRENT, WAITING),
     "walking": (2, 8),
     "taking_in": (1, 4),
     "hashing": (1, 12),
 }
-"""How many requests of such work run at once, and how many wait. Ours: one of two that walk may have a client
-that reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
+"""How many requests of such work run at once, and how many wait. One of two that walk may have a client that
+reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
 LIGHT = 8
 """Threads for all other requests, which wait for no turn."""
 THREADS = sum(sum(places) for places in QUEUES.values()) + LIGHT
@@ -55,8 +54,8 @@ class Held:
         self.since_s = now_s
 
 
-class Turns:
-    """Lets a few through at once, in the order in which they came, and bounds how many wait.
+class AdmissionQueue:
+    """Lets a few requests through at once, in the order in which they came, and bounds how many wait.
 
     Python's own semaphore gives a place to whoever comes while the one that waits longest is being woken:
     under load, some would wait many times as long as others.
@@ -64,9 +63,9 @@ class Turns:
 
     def __init__(
         self,
-        at_once: int = AT_ONCE,
+        at_once: int = MAX_CONCURRENT,
         waiting: int = WAITING,
-        patience_s: float = PATIENCE_S,
+        patience_s: float = QUEUE_TIMEOUT_S,
         longest_s: float = LONGEST_S,
     ) -> None:
         self._lock = threading.Lock()
@@ -163,48 +162,25 @@ class Turns:
 class Place:
     """The turn of one request, from when it has come until the answer is sent."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-        self._held = turns.take()
+    def __init__(self, queue: AdmissionQueue) -> None:
+        self._queue = queue
+        self._held = queue.take()
 
     def give_way(self) -> None:
         """Let those that wait come first."""
-        self._held = self._turns.give_way(self._held)
+        self._held = self._queue.give_way(self._held)
 
     def leave(self) -> None:
         """End the turn."""
-        self._turns.give_back(self._held)
+        self._queue.give_back(self._held)
 
 
-class Streamed:
-    """An answer that is made while it is sent, and holds its turn until it has been, or is given up."""
-
-    def __init__(self, pieces: Iterable[str] | Iterable[bytes], end: Callable[[], None]) -> None:
-        self._pieces = iter(pieces)
-        self._close = getattr(pieces, "close", None)
-        self._end = end
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._pieces
-
-    def close(self) -> None:
-        """End the turn."""
-        try:
-            if self._close is not None:
-                self._close()
-        finally:
-            self._end()
-
-    def __del__(self) -> None:
-        self._end()
-
-
-def register(app: Flask, turns: Turns | None = None) -> None:
+def register(app: Flask, queue: AdmissionQueue | None = None) -> None:
     """Let costly views take turns, each kind by itself; call it when every blueprint is registered."""
     for work, (at_once, waiting) in QUEUES.items():
-        queue = turns or Turns(at_once, waiting)
+        places = queue or AdmissionQueue(at_once, waiting)
         for endpoint in of_work(work):
-            app.view_functions[endpoint] = _in_turn(queue, app.view_functions[endpoint])
+            app.view_functions[endpoint] = _in_turn(places, app.view_functions[endpoint])
 
 
 def give_way() -> None:
@@ -214,18 +190,18 @@ def give_way() -> None:
         place.give_way()
 
 
-def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
+def _in_turn(queue: AdmissionQueue, view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def waits(*args: Any, **kwargs: Any) -> Any:
         _ = request.files  # read before the turn: taking a form apart holds nobody else up
-        place = g.place = Place(turns)
+        place = g.place = Place(queue)
         try:
             response = make_response(view(*args, **kwargs))
         except BaseException:
             place.leave()
             raise
         if response.is_streamed:
-            response.response = cast("Iterable[bytes]", Streamed(response.response, place.leave))
+            response.call_on_close(place.leave)  # it is made while it is sent
         else:
             place.leave()
         return response

@@ -12,23 +12,16 @@ from simsvc.errors import BodyTooSlow, Busy
 from simsvc.settings import Settings
 from simsvc.web.http import prefix
 from simsvc.web.http.current import services
-from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, REFUSAL, SEVERAL
+from simsvc.web.http.upload import MOST_PARTS, MOST_PHOTOS, ONE_PHOTO, REFUSAL, SEVERAL
 from simsvc.web.security import access
 
 MOST_BYTES = 1_000_000
-"""Of a body that holds no photo, such as JSON. Ours: the longest, a decision with its note, has 10 KB."""
+"""Of a body that holds no photo, such as JSON: the longest, a decision with its note, has 10 KB."""
 MOST_TEXT_BYTES = 100_000
-"""Of the typed fields of a form together. Ours: the longest note has 2,000 characters."""
+"""Of the typed fields of a form together: the longest note has 2,000 characters."""
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form adds to the photo: boundaries, field names, headers."""
 BATCH = "batches.create"
-PHOTO = (
-    "pages.preview",
-    "api_estimates.create",
-    "api_replays.create",
-    "api_faces.add",
-)
-"""Endpoints that take one photo."""
 
 
 def most_bytes(endpoint: str | None, settings: Settings) -> int:
@@ -38,7 +31,7 @@ def most_bytes(endpoint: str | None, settings: Settings) -> int:
         return settings.max_batch_bytes
     if endpoint in SEVERAL:
         return photo * MOST_PHOTOS
-    return photo if endpoint in PHOTO else MOST_BYTES
+    return photo if endpoint in ONE_PHOTO else MOST_BYTES
 
 
 class AppDoor:

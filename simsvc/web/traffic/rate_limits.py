@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask, g, request
@@ -10,7 +11,6 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import parse
 from limits.errors import ConfigurationError
-from limits.storage import MemoryStorage
 
 from simsvc.adapters.photos.zip_archive import files_stated
 from simsvc.errors import SettingsError
@@ -25,25 +25,6 @@ UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endp
 """Endpoints that take photos."""
 BATCH, BATCH_FIELD = "batches.create", "photos"
 """Endpoint of batches, and the files of its form."""
-SWEPT_EVERY_S = 1.0
-"""How often a worker forgets what no longer counts."""
-
-
-class WorkerStorage(MemoryStorage):
-    """Counts in this worker's memory, without a thread.
-
-    The library's own starts one for nearly every request, to forget what no longer counts, and the request
-    waits for it to begin: milliseconds, while another thread computes.
-    """
-
-    STORAGE_SCHEME = ["worker"]  # noqa: RUF012 - as the library declares it
-    _swept_s = 0.0
-
-    def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802 - the name that the library calls
-        now_s = time.monotonic()
-        if now_s - self._swept_s >= SWEPT_EVERY_S:
-            self._swept_s = now_s
-            getattr(self, "_MemoryStorage__expire_events", int)()
 
 
 def register(app: Flask) -> None:
@@ -60,7 +41,7 @@ def register(app: Flask) -> None:
         limiter = Limiter(
             get_remote_address,
             app=app,
-            storage_uri=settings.rate_storage.replace("memory://", "worker://"),
+            storage_uri=settings.rate_storage,
             strategy="moving-window",
             headers_enabled=True,  # Retry-After
             in_memory_fallback_enabled=True,
@@ -70,38 +51,21 @@ def register(app: Flask) -> None:
             "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
             "redis://host with its client installed, and start again."
         ) from error
-    _only_at_views(app, limiter)
-    for endpoint in GUESSED:
-        view: Any = app.view_functions[endpoint]
-        app.view_functions[endpoint] = limiter.limit(settings.sign_in_rate)(view)
-    most = parse(settings.upload_rate).amount
-    for endpoint in of_work("judging", "taking_in"):
-        view = app.view_functions[endpoint]
-        of_asker: Any = limiter.shared_limit(
-            settings.upload_rate, scope="photos", key_func=_asker, cost=lambda: _cost(most)
-        )
-        if endpoint not in SCOPES_OF and endpoint in UPLOADS:
-            by_address: Any = limiter.limit(settings.upload_rate)
-            view = by_address(view)
-        app.view_functions[endpoint] = of_asker(view)
-    walking = of_work("walking")
-    of_programs: Any = limiter.shared_limit(settings.api_rate, scope="api", key_func=_asker)
-    of_walkers: Any = limiter.shared_limit(
-        settings.api_rate,
-        scope="api",
-        key_func=_asker,
-        cost=min(WALK_REQUESTS, parse(settings.api_rate).amount),
-    )
-    for endpoint in walking:
-        app.view_functions[endpoint] = of_walkers(app.view_functions[endpoint])
-    for endpoint in SCOPES_OF.keys() - set(walking):
-        app.view_functions[endpoint] = of_programs(app.view_functions[endpoint])
-
-
-def _only_at_views(app: Flask, limiter: Limiter) -> None:
-    """Spare the limiter its look before every request: for limits of all routes, of which there are none."""
-    hooks = app.before_request_funcs[None]
-    hooks[:] = [hook for hook in hooks if getattr(hook, "__self__", None) is not limiter]
+    photos, requests = parse(settings.upload_rate).amount, parse(settings.api_rate).amount
+    of_asker, walking = partial(limiter.shared_limit, key_func=_asker), of_work("walking")
+    limits: list[tuple[Iterable[str], Any]] = [
+        (GUESSED, limiter.limit(settings.sign_in_rate)),
+        (set(UPLOADS) - SCOPES_OF.keys(), limiter.limit(settings.upload_rate)),
+        (
+            of_work("judging", "taking_in"),
+            of_asker(settings.upload_rate, "photos", cost=lambda: _cost(photos)),
+        ),
+        (walking, of_asker(settings.api_rate, "api", cost=min(WALK_REQUESTS, requests))),
+        (SCOPES_OF.keys() - set(walking), of_asker(settings.api_rate, "api")),
+    ]
+    for endpoints, limit in limits:
+        for endpoint in endpoints:
+            app.view_functions[endpoint] = limit(app.view_functions[endpoint])
 
 
 def _cost(most: int) -> int:

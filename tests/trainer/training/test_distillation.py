@@ -11,10 +11,9 @@ from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, brightness, recipe
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.training import augment, fit
-from trainer.training import distillation as teachers
+from trainer.training import augment, distillation, fit
 from trainer.training.recipe import load
 from trainer.training.train import with_teachers
 
@@ -41,8 +40,8 @@ def test_taught(tmp_path: Path) -> None:
     models = [finished(tmp_path / name, seed, **TOLD) for seed, name in enumerate(("one", "two"))]
     positions = np.array([1, 4, 5])
     runs = [tmp_path / "one", tmp_path / "two"]
-    found = teachers.taught(runs, data.squares, [positions, positions])
-    spec = bodies.BODIES["resnet18"]
+    found = distillation.taught(runs, data.squares, [positions, positions])
+    spec = backbones.BODIES["resnet18"]
     crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
     with torch.no_grad():
         told = [m(view).softmax(1) for m in models for view in (crops, crops.flip(3))]
@@ -57,9 +56,9 @@ def test_teachers_of_folds_tell_of_what_they_never_saw(tmp_path: Path) -> None:
     for seed, name in enumerate(("one", "two", "all")):
         finished(tmp_path / name, seed, **TOLD)
     runs = [tmp_path / name for name in ("one", "two", "all")]
-    alone = [teachers.taught([run], data.squares, [np.arange(6)]) for run in runs]
+    alone = [distillation.taught([run], data.squares, [np.arange(6)]) for run in runs]
     tells = [np.array([0, 1]), np.array([2, 3]), np.array([0, 2])]
-    found = teachers.taught(runs, data.squares, tells)
+    found = distillation.taught(runs, data.squares, tells)
     wanted = [(alone[0] + alone[2])[0] / 2, alone[0][1], (alone[1] + alone[2])[2] / 2, alone[1][3]]
     assert found[:4] == pytest.approx(np.stack(wanted), abs=2e-3)  # bfloat16, in batches of other sizes
     assert not found[4:].any()
@@ -71,7 +70,7 @@ def test_corrected() -> None:
     told[0, 40] = told[1, 40] = 1.0
     told[2, [30, 50]] = 0.5
     labels = np.array([70.5, 69.5, 5.0, 90.0], np.float32)
-    assert teachers.corrected(labels, told, 30.0).tolist() == [40.0, 69.5, 40.0, 90.0]
+    assert distillation.corrected(labels, told, 30.0).tolist() == [40.0, 69.5, 40.0, 90.0]
 
 
 def test_a_regression_cannot_teach(tmp_path: Path) -> None:
@@ -80,7 +79,7 @@ def test_a_regression_cannot_teach(tmp_path: Path) -> None:
     data = brightness(3, 1)
     for name, sentence in (("plain", "cannot teach"), ("gone", "no finished run")):
         with pytest.raises(SettingsError, match=sentence):
-            teachers.taught([tmp_path / name], data.squares, [np.array([0])])
+            distillation.taught([tmp_path / name], data.squares, [np.array([0])])
 
 
 def test_learns_from_a_teacher(tmp_path: Path) -> None:
@@ -97,7 +96,7 @@ def test_learns_from_a_teacher(tmp_path: Path) -> None:
         state = torch.load(tmp_path / folder / "last.pth", weights_only=True)["model"]
         model = AgeModel(of.architecture).eval()
         model.load_state_dict(state)
-        spec = bodies.BODIES["resnet18"]
+        spec = backbones.BODIES["resnet18"]
         with torch.no_grad():
             ages = model.ages(model(augment.batch(data.squares[64:], 32, spec.mean, spec.std)))
         means.append(float(ages.mean()))

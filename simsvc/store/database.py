@@ -13,7 +13,6 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
-from simsvc.store.prepared import driver_cursor
 from simsvc.store.tables import EstimateRow
 
 BUSY_TIMEOUT_MS = 15_000
@@ -247,15 +246,14 @@ def _begin_sqlite(connection: Connection) -> None:
     """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
     options = connection.get_execution_options()
     sql = options.get(_BEGIN, "BEGIN IMMEDIATE")
-    with driver_cursor(connection, sql) as cursor:
-        if _WAIT_MS not in options:
-            cursor.execute(sql)
-            return
-        cursor.execute(f"PRAGMA busy_timeout={options[_WAIT_MS]}")
-        try:
-            cursor.execute(sql)
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    if _WAIT_MS not in options:
+        connection.exec_driver_sql(sql)
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={options[_WAIT_MS]}")
+    try:
+        connection.exec_driver_sql(sql)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:

@@ -58,7 +58,7 @@ class Database:
         """
         return _session(self.engine)
 
-    def writing(self) -> AbstractContextManager[Connection]:
+    def write_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of such a transaction, without a session: for rows written past the mapper.
 
         Raises:
@@ -76,7 +76,7 @@ class Database:
         """
         return _session(self._reader)
 
-    def asking(self) -> AbstractContextManager[Connection]:
+    def read_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of such a transaction, without a session: for what every request asks.
 
         Raises:

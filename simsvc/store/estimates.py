@@ -50,7 +50,7 @@ class EstimateStore:
             StoreError: the database cannot be written.
         """
         new = NewRows.of(estimate, self._cipher)
-        with self._database.writing() as connection:
+        with self._database.write_connection() as connection:
             number = add(connection, new, beside)
         return RecordedEstimate(new.public_id, number, new.created_at, estimate)
 

@@ -30,7 +30,7 @@ class TogetherStore:
         Raises:
             StoreError: the database cannot be written; nothing of the block is on record.
         """
-        with self._database.writing() as connection:
+        with self._database.write_connection() as connection:
             yield _Joined(connection, self._cipher)
 
     def have(self, records: Collection[str]) -> bool:

@@ -68,7 +68,7 @@ class TokenStore:
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
-        with self._database.asking() as connection:
+        with self._database.read_connection() as connection:
             row = connection.execute(
                 select(TokenRow.__table__).where(TokenRow.public_id == token_id)
             ).one_or_none()

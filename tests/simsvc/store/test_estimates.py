@@ -162,7 +162,7 @@ def test_missing_tables_name_the_command(tmp_path: Path) -> None:
 def test_what_the_database_refuses_names_no_value(database: Database) -> None:
     """Of a statement that a constraint refuses, the error does not tell the values, which may be personal."""
     batch = {"public_id": "a" * 32, "name": "Zoë", "created_at": datetime.now(UTC), "asked_by": "b" * 32}
-    with pytest.raises(StoreError) as raised, database.writing() as connection:
+    with pytest.raises(StoreError) as raised, database.write_connection() as connection:
         connection.execute(insert(BatchRow), [batch, batch])
     assert isinstance(raised.value.__cause__, IntegrityError)
     assert "Zoë" not in str(raised.value.__cause__)

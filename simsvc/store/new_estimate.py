@@ -19,7 +19,7 @@ from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Ta
 from simsvc.values import LATER_FACTS, Estimate
 
 PHOTO_NAME_CHARACTERS = 255
-_ALIKE = (
+COPIED_FIELDS = (
     *("status", "code", "sentence", "photo_name", "photo_sha256", "age_years", "coverage", "support"),
     *("refer_reason", "quality", "flags", "model_sha256", "face_changes", "bundle_sha256", "ms", "asked_by"),
 )
@@ -83,7 +83,7 @@ def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     low, high = estimate.interval_years or (None, None)
     evidence, declared = estimate.evidence, estimate.declared
     return {
-        **{name: facts[name] for name in _ALIKE},
+        **{name: facts[name] for name in COPIED_FIELDS},
         "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
         "interval_low_years": low,
         "interval_high_years": high,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypedDict, cast
 
 from sqlalchemy import Connection, select
@@ -51,8 +52,29 @@ class EstimateStore:
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.write_connection() as connection:
-            number = add(connection, new, beside)
+            number = _add(connection, new, beside)
         return RecordedEstimate(new.public_id, number, new.created_at, estimate)
+
+    @contextmanager
+    def together(self) -> Iterator[BulkRecorder]:
+        """Give a recorder whose estimates go on record when the block ends: all of them, or none.
+
+        Raises:
+            StoreError: the database cannot be written; nothing of the block is on record.
+        """
+        with self._database.write_connection() as connection:
+            yield BulkRecorder(connection, self._cipher)
+
+    def have(self, records: Collection[str]) -> bool:
+        """Say whether all of these public ids are or were on record.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._database.reading() as session:
+            kept = select(EstimateRow.public_id).where(EstimateRow.public_id.in_(list(records)))
+            gone = select(ErasedEstimateRow.public_id).where(ErasedEstimateRow.public_id.in_(list(records)))
+            return {*session.scalars(kept), *session.scalars(gone)} == set(records)
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
@@ -100,12 +122,25 @@ class EstimateStore:
         return png
 
 
+class BulkRecorder:
+    """Recorder port for one transaction, which its owner commits."""
+
+    def __init__(self, connection: Connection, cipher: Cipher | None) -> None:
+        self._connection, self._cipher = connection, cipher
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Add the estimate to the transaction and return it as recorded."""
+        new = NewRows.of(estimate, self._cipher)
+        number = _add(self._connection, new)
+        return RecordedEstimate(new.public_id, number, new.created_at, estimate)
+
+
 def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     """Return a row as it was recorded, without its crop, and without neighbours where they are not wanted."""
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def add(connection: Connection, new: NewRows, beside: Beside | None = None) -> int:
+def _add(connection: Connection, new: NewRows, beside: Beside | None = None) -> int:
     """Put an estimate's rows and its event into a transaction; return the record's running number."""
     number = new.insert(connection)
     if beside is not None:

@@ -209,7 +209,7 @@ class PhotoRecorder:
             well = update(BatchRow).where(BatchRow.public_id == self._batch_id).values(problem=None)
             session.execute(well)
 
-        return self._estimates.record(estimate, beside=mark)
+        return self._estimates.record(estimate, in_transaction=mark)
 
 
 def _event(batch_id: str, actor: str, **content: object) -> NewEvent:

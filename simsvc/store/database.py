@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 """Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
+
+InTransaction = Callable[[Session, str], None]
+"""Writes what must be on record together with a record or not at all, given the id of the record."""
 
 
 class Database:

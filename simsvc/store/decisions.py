@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Database, InTransaction
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
@@ -32,7 +30,7 @@ class DecisionStore:
         decided_by: str,
         after: int,
         now: datetime,
-        beside: Callable[[Session, str], None] | None = None,
+        in_transaction: InTransaction | None = None,
     ) -> Decision:
         """Put a decision on an estimate on record, and log it.
 
@@ -42,7 +40,7 @@ class DecisionStore:
             decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
             now: UTC.
-            beside: does what must happen in the same transaction or not at all, given "<estimate>/<number>".
+            in_transaction: called in the same transaction with "<estimate>/<number>".
 
         Raises:
             EstimateNotFound: no estimate has that id.
@@ -62,8 +60,8 @@ class DecisionStore:
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
                 session.flush()
-                if beside is not None:
-                    beside(session, f"{public_id}/{row.number}")
+                if in_transaction is not None:
+                    in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):

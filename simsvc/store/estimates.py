@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypedDict, cast
 
@@ -13,7 +13,7 @@ from simsvc.domain.audit.content import record_content
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.store.audit_append import chain
-from simsvc.store.database import Database
+from simsvc.store.database import Database, InTransaction
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
@@ -29,8 +29,6 @@ from simsvc.values import (
 )
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
-Beside = Callable[[Session, str], None]
-
 
 class EstimateStore:
     """Recorder port, and the way back."""
@@ -40,19 +38,19 @@ class EstimateStore:
         self._database = database
         self._cipher = cipher
 
-    def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
+    def record(self, estimate: Estimate, in_transaction: InTransaction | None = None) -> RecordedEstimate:
         """Store the estimate and log it in one transaction, and return it as recorded.
 
         Args:
             estimate: what to store.
-            beside: does what must happen in the same transaction or not at all, given the record's public id.
+            in_transaction: called in the same transaction with the public id of the record.
 
         Raises:
             StoreError: the database cannot be written.
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.write_connection() as connection:
-            number = _add(connection, new, beside)
+            number = _add(connection, new, in_transaction)
         return RecordedEstimate(new.public_id, number, new.created_at, estimate)
 
     @contextmanager
@@ -140,12 +138,12 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def _add(connection: Connection, new: NewRows, beside: Beside | None = None) -> int:
+def _add(connection: Connection, new: NewRows, in_transaction: InTransaction | None = None) -> int:
     """Put an estimate's rows and its event into a transaction; return the record's running number."""
     number = new.insert(connection)
-    if beside is not None:
+    if in_transaction is not None:
         with Session(connection) as session:  # within the same transaction, which its owner ends
-            beside(session, new.public_id)
+            in_transaction(session, new.public_id)
             session.flush()
     chain(connection, _event(new, number))
     return number

@@ -63,7 +63,6 @@ class BatchStore:
 
         Raises:
             BatchQuota: more of the account's photos would wait than may, those of its other uploads included.
-            StoreError: the database cannot be written.
         """
         row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
         row.notes = None if notes == NO_NOTES else json.dumps(asdict(notes), ensure_ascii=False)
@@ -78,11 +77,7 @@ class BatchStore:
             self._quota.check(_waiting_of(session, asked_by), Waiting(0, 0))  # the log's writers take turns
 
     def waiting_of(self, asked_by: str) -> Waiting:
-        """Return what waits of an account's photos.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return what waits of an account's photos."""
         with self._database.reading() as session:
             return _waiting_of(session, asked_by)
 
@@ -91,7 +86,6 @@ class BatchStore:
 
         Raises:
             BatchNotFound: there is none.
-            StoreError: the database cannot be read.
         """
         found = self._batches(BatchRow.public_id == batch_id)
         if not found:
@@ -125,11 +119,7 @@ class BatchStore:
             return tuple(session.scalars(query))
 
     def waiting(self) -> int:
-        """Count the photos of all batches that wait to be judged.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Count the photos of all batches that wait to be judged."""
         query = select(func.count()).select_from(BatchPhotoRow).where(BatchPhotoRow.status == "waiting")
         with self._database.reading() as session:
             return session.scalar(query) or 0
@@ -192,7 +182,6 @@ class PhotoRecorder:
 
         Raises:
             AlreadyJudged: the photo waits no more.
-            StoreError: the database cannot be written.
         """
 
         def mark(session: Session, estimate_id: str) -> None:

@@ -27,21 +27,13 @@ class BuildStore:
         self._database = database
 
     def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        """Put a build and its faces on record in one transaction; again is the same as once.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Put a build and its faces on record in one transaction; again is the same as once."""
         with self._database.transaction() as session:
             face_rows(session, faces)
             _upsert(session, BuildRow, "label", [_build_row(manifest)])
 
     def made_at(self) -> dict[str, datetime]:
-        """Return when each build on record was made, by label.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return when each build on record was made, by label."""
         with self._database.reading() as session:
             rows = session.execute(select(BuildRow.label, BuildRow.created_at))
             return {row.label: row.created_at for row in rows}

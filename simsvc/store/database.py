@@ -54,47 +54,23 @@ class Database:
 
         On SQLite it is the only one that writes from its beginning on, so that what it reads stays true until
         it commits.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
         """
         return _session(self.engine)
 
     def write_connection(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for rows written past the mapper.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Give the connection of such a transaction, without a session: for rows written past the mapper."""
         return _connected(self.engine)
 
     def reading(self) -> AbstractContextManager[Session]:
-        """Give a session that only reads, sees one instant throughout, and waits for nobody.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Give a session that only reads, sees one instant throughout, and waits for nobody."""
         return _session(self._reader)
 
     def read_connection(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for what every request asks.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Give the connection of such a transaction, without a session: for what every request asks."""
         return _connected(self._reader)
 
     def check(self) -> None:
-        """Ask the estimates table for nothing, to see that it answers.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Ask the estimates table for nothing, to see that it answers."""
         with self.reading() as session:
             session.execute(select(EstimateRow.sequence).limit(1))
 

@@ -45,7 +45,6 @@ class DecisionStore:
         Raises:
             EstimateNotFound: no estimate has that id.
             DecisionSuperseded: there is a later decision than the one that was seen.
-            StoreError: the database cannot be written.
         """
         try:
             with self._database.transaction() as session:

@@ -71,7 +71,6 @@ class ErasureStore:
 
         Raises:
             EstimateNotFound: no estimate has that id.
-            StoreError: the database cannot be written; then nothing was erased.
         """
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
@@ -82,7 +81,6 @@ class ErasureStore:
 
         Raises:
             CaseNotFound: nothing has that reference.
-            StoreError: the database cannot be written; then nothing was erased.
         """
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)

@@ -44,9 +44,6 @@ class EstimateStore:
         Args:
             estimate: what to store.
             in_transaction: called in the same transaction with the public id of the record.
-
-        Raises:
-            StoreError: the database cannot be written.
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.write_connection() as connection:
@@ -55,20 +52,12 @@ class EstimateStore:
 
     @contextmanager
     def together(self) -> Iterator[BulkRecorder]:
-        """Give a recorder whose estimates go on record when the block ends: all of them, or none.
-
-        Raises:
-            StoreError: the database cannot be written; nothing of the block is on record.
-        """
+        """Give a recorder whose estimates go on record when the block ends: all of them, or none."""
         with self._database.write_connection() as connection:
             yield BulkRecorder(connection, self._cipher)
 
     def have(self, records: Collection[str]) -> bool:
-        """Say whether all of these public ids are or were on record.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Say whether all of these public ids are or were on record."""
         with self._database.reading() as session:
             kept = select(EstimateRow.public_id).where(EstimateRow.public_id.in_(list(records)))
             gone = select(ErasedEstimateRow.public_id).where(ErasedEstimateRow.public_id.in_(list(records)))
@@ -79,7 +68,6 @@ class EstimateStore:
 
         Raises:
             EstimateNotFound: no estimate has that id; EstimateErased where one had.
-            StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.reading() as session:
@@ -93,7 +81,6 @@ class EstimateStore:
 
         Raises:
             CaseNotFound: no estimate has that reference.
-            StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
         with self._database.reading() as session:
@@ -110,7 +97,6 @@ class EstimateStore:
 
         Raises:
             EstimateNotFound: no estimate has that id, or nothing was judged.
-            StoreError: the database cannot be read.
         """
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
         with self._database.reading() as session:

@@ -24,9 +24,6 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
     Args:
         engine: of the database.
         target: revision to stop at; the newest unless a test asks for an older one.
-
-    Raises:
-        StoreError: the database cannot be used.
     """
     config = _config()
     try:

@@ -47,7 +47,6 @@ class RequestKeyStore:
 
         Raises:
             KeyReused: the key came with another request before.
-            StoreError: the database cannot be read.
         """
         with self._database.reading() as session:
             row = session.scalar(

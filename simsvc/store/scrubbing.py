@@ -57,11 +57,7 @@ class Scrubber:
         self._database = database
 
     def unfinished(self) -> int:
-        """Count the erasures of which the files may hold remains.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Count the erasures of which the files may hold remains."""
         with self._database.reading() as session:
             return len(session.scalars(select(UnfinishedErasureRow.event)).all())
 
@@ -71,9 +67,6 @@ class Scrubber:
         Args:
             patience_s: how long to wait for readers that still see the rows.
             all_sizes: also rewrite tables of PostgreSQL that take long.
-
-        Raises:
-            StoreError: the database cannot be read.
         """
         with self._database.reading() as session:
             rows = session.scalars(select(UnfinishedErasureRow).order_by(UnfinishedErasureRow.event)).all()

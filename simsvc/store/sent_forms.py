@@ -63,7 +63,6 @@ class SentFormStore:
 
         Raises:
             KeyTaken: the same form came at the same moment and was faster.
-            StoreError: the database cannot be written.
         """
         with self._database.transaction() as session:
             session.execute(delete(SentFormRow).where(SentFormRow.created_at < now - KEPT))

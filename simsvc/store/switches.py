@@ -26,11 +26,7 @@ class SwitchStore:
 
     @contextmanager
     def recording(self, label: str, previous: str | None, by: str | None, now: datetime) -> Iterator[None]:
-        """Log a switch together with what is done meanwhile: should that fail, neither happened.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Log a switch together with what is done meanwhile: should that fail, neither happened."""
         row = IndexSwitchRow(label=label, previous=previous, switched_by=by, switched_at=now)
         with self._database.transaction() as session:
             session.add(row)
@@ -38,11 +34,7 @@ class SwitchStore:
             yield
 
     def latest(self, count: int) -> tuple[IndexSwitch, ...]:
-        """Return the latest switches, the newest first.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return the latest switches, the newest first."""
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence.desc()).limit(count)
         with self._database.reading() as session:
             return tuple(
@@ -66,9 +58,6 @@ class ModelSwitchStore:
         """Put on record that a model answers from now on, unless it did so already; starts log it.
 
         Of several workers that find a new model, one puts it on record.
-
-        Raises:
-            StoreError: the database cannot be written.
         """
         try:
             with self._database.transaction() as session:

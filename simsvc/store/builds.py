@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,16 +42,7 @@ class BuildStore:
 
 def face_rows(session: Session, faces: Sequence[LabelledFace]) -> None:
     """Insert faces, or give those that are known their label."""
-    _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
-
-
-def _face_row(face: LabelledFace) -> dict[str, object]:
-    return {
-        "face_id": face.face_id,
-        "source": face.source,
-        "reference": face.reference,
-        "age_years": face.age_years,
-    }
+    _upsert(session, FaceRow, "face_id", [asdict(face) for face in faces])
 
 
 def _build_row(manifest: Manifest) -> dict[str, object]:

@@ -40,7 +40,11 @@ InTransaction = Callable[[Session, str], None]
 
 
 class Database:
-    """An engine and its transactions. Opens no connection before the first transaction."""
+    """An engine and its transactions. Opens no connection before the first transaction.
+
+    Every transaction raises StoreNotMigrated where tables are missing, and StoreError where the database
+    cannot be used; then nothing of it was written.
+    """
 
     def __init__(
         self, url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
@@ -58,7 +62,7 @@ class Database:
         return _session(self.engine)
 
     def write_connection(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for rows written past the mapper."""
+        """Give the connection of a transaction that may write, without a session, for busy inserts."""
         return _connected(self.engine)
 
     def reading(self) -> AbstractContextManager[Session]:
@@ -66,7 +70,7 @@ class Database:
         return _session(self._reader)
 
     def read_connection(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for what every request asks."""
+        """Give the connection of a transaction that only reads, without a session, for busy queries."""
         return _connected(self._reader)
 
     def check(self) -> None:
@@ -124,8 +128,8 @@ def open_engine(
         parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "postgresql":
             return _postgresql(parsed, pool_size, statement_timeout_ms)
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            _make_folder(Path(str(parsed.database)).parent)
+        if file := _file_of(parsed):
+            _make_folder(file.parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
     except (ArgumentError, ImportError, SQLAlchemyError, ValueError) as error:
         raise StoreError(
@@ -151,11 +155,14 @@ def _make_folder(folder: Path) -> None:
 def sqlite_file(url: str) -> Path | None:
     """Return the file of an SQLite database, or None for any other, and for a URL that cannot be read."""
     try:
-        parsed = make_url(url)
+        return _file_of(make_url(url))
     except (ArgumentError, ValueError):  # told when the database is opened
         return None
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
-    return Path(str(parsed.database)) if is_file else None
+
+
+def _file_of(url: URL) -> Path | None:
+    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)) if is_file else None
 
 
 def without_password(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
@@ -9,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from simsvc.domain.audit.content import decision_content
-from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.errors import DecisionSuperseded, StoreError
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database, InTransaction
+from simsvc.store.estimates import estimate_not_found
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
@@ -52,11 +54,12 @@ class DecisionStore:
                     select(EstimateRow.sequence).where(EstimateRow.public_id == public_id)
                 )
                 if estimate is None:
-                    raise _not_found()
+                    raise estimate_not_found()
                 of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
                 if (session.scalar(of_it) or 0) != after:
                     raise _superseded()
-                row = _row(estimate, after + 1, draft, decided_by, now)
+                said = {**asdict(draft), "decided_by": decided_by, "created_at": now}
+                row = DecisionRow(estimate=estimate, number=after + 1, **said)
                 session.add(row)
                 session.flush()
                 if in_transaction is not None:
@@ -89,25 +92,8 @@ def _event(public_id: str, row: DecisionRow) -> NewEvent:
     return NewEvent(EventKind.DECISION, actor_of(row.decided_by), f"estimate:{public_id}", content)
 
 
-def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now: datetime) -> DecisionRow:
-    return DecisionRow(
-        estimate=estimate,
-        number=number,
-        kind=draft.kind,
-        age_years=draft.age_years,
-        reason=draft.reason,
-        note=draft.note,
-        decided_by=decided_by,
-        created_at=now,
-    )
-
-
 def _superseded() -> DecisionSuperseded:
     return DecisionSuperseded(
         "Someone decided on this record while your form was open. Nothing of yours was recorded. "
         "Read that decision, and send yours again if it should take its place."
     )
-
-
-def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")

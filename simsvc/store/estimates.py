@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
@@ -17,6 +17,7 @@ from simsvc.store.database import Database, InTransaction
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
+    LATER_FACTS,
     AgePriorUse,
     AppliedCalibration,
     Declaration,
@@ -73,7 +74,7 @@ class EstimateStore:
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _erased() if session.get(ErasedEstimateRow, public_id) else _not_found()
+                raise _erased() if session.get(ErasedEstimateRow, public_id) else estimate_not_found()
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -102,7 +103,7 @@ class EstimateStore:
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
-            raise _not_found()
+            raise estimate_not_found()
         return png
 
 
@@ -141,7 +142,8 @@ def _event(new: NewRows, number: int) -> NewEvent:
     return NewEvent(EventKind.ESTIMATE, actor, subject, content)
 
 
-def _not_found() -> EstimateNotFound:
+def estimate_not_found() -> EstimateNotFound:
+    """Return the error that no estimate has an id."""
     return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
 
 
@@ -177,27 +179,12 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
     )
 
 
-class _MadeWith(TypedDict, total=False):
-    engine: str
-    age_prior: AgePriorUse
-    doubt: float
-    raw_age_years: float
-    calibration: AppliedCalibration
-
-
-def _made_with(held: Mapping[str, Any]) -> _MadeWith:
+def _made_with(held: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of `LATER_FACTS` that a row has."""
-    found: _MadeWith = {}
-    if "engine" in held:
-        found["engine"] = held["engine"]
-    if "age_prior" in held:
-        found["age_prior"] = AgePriorUse(**held["age_prior"])
-    if "doubt" in held:
-        found["doubt"] = held["doubt"]
-    if "raw_age_years" in held:
-        found["raw_age_years"] = held["raw_age_years"]
-    if "calibration" in held:
-        found["calibration"] = AppliedCalibration(**held["calibration"])
+    found = {name: held[name] for name in LATER_FACTS if name in held}
+    for name, kind in (("age_prior", AgePriorUse), ("calibration", AppliedCalibration)):
+        if name in found:
+            found[name] = kind(**found[name])
     return found
 
 

@@ -33,14 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def note_remains(session: Session, event: int, tables: Sequence[str], now: datetime) -> None:
-    """Put on record, within the transaction that erases, that the files hold remains.
-
-    Args:
-        session: of the transaction.
-        event: number of the receipt.
-        tables: from which rows were deleted.
-        now: the time, aware.
-    """
+    """Put on record, with the receipt of that number, that files hold remains of rows of these tables."""
     session.add(UnfinishedErasureRow(event=event, tables=list(tables), since=now))
     session.flush()
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
@@ -61,7 +60,8 @@ class ModelSwitchStore:
         """
         try:
             with self._database.transaction() as session:
-                last = _last(session)
+                newest = select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc()).limit(1)
+                last = session.scalar(newest)
                 if last is not None and last.bundle_sha256 == bundle_sha256:
                     return
                 session.add(
@@ -85,7 +85,3 @@ class ModelSwitchStore:
                 (row.bundle_sha256, row.model_sha256, row.version, row.switched_at)
                 for row in session.scalars(query)
             ]
-
-
-def _last(session: Session) -> ModelSwitchRow | None:
-    return session.scalar(select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc()).limit(1))

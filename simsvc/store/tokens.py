@@ -68,10 +68,9 @@ class TokenStore:
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
+        query = select(TokenRow.__table__).where(TokenRow.public_id == token_id)
         with self._database.read_connection() as connection:
-            row = connection.execute(
-                select(TokenRow.__table__).where(TokenRow.public_id == token_id)
-            ).one_or_none()
+            row = connection.execute(query).one_or_none()
         return (_token(row), row.secret_sha256) if row else None
 
     def all(self) -> tuple[Token, ...]:

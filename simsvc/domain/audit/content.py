@@ -17,8 +17,8 @@ from simsvc.values import (
     RecordedEstimate,
 )
 
-OMITTED_FIELDS = {"embedding": None}
-_APART = frozenset({"crop", "photo", *OMITTED_FIELDS})
+OMITTED_FIELDS = frozenset({"crop", "photo", "embedding"})
+"""Fields that an estimate lacks when it is read back; the log has always said `"embedding": null`."""
 _ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {
     Quality: LATER_MEASURES,
     Estimate: LATER_FACTS,
@@ -54,7 +54,7 @@ def record_content(
 
 def estimate_facts(estimate: Estimate) -> dict[str, Any]:
     """Return the part of it that is known before the estimate is on record."""
-    return {**_facts(estimate, but=_APART), **OMITTED_FIELDS}
+    return {**_facts(estimate, but=OMITTED_FIELDS), "embedding": None}
 
 
 def decision_content(decision: Decision) -> dict[str, Any]:

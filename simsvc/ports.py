@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from simsvc.values import (
     EVERY_FACE,
+    Batch,
+    BatchNotes,
+    BatchPhoto,
     Client,
     Credentials,
     Crop,
@@ -18,13 +22,17 @@ from simsvc.values import (
     FaceFilter,
     FloatVector,
     Neighbour,
+    NewPhoto,
     Photo,
     Prediction,
     RecordedEstimate,
+    Refusal,
     Role,
     SupportScale,
     User,
+    Waiting,
 )
+from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.site_calibration import SiteCalibration
 
 
@@ -259,4 +267,116 @@ class AccountBook(Protocol):
 
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins."""
+        ...
+
+
+class PhotoSpool(Protocol):
+    """Keeps the photos of a batch until they are judged."""
+
+    def filling(self, batch_id: str) -> AbstractContextManager[None]:
+        """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
+        ...
+
+    def put(self, batch_id: str, position: int, data: bytes) -> None:
+        """Keep a photo; raises BatchUnwritable."""
+        ...
+
+    def get(self, batch_id: str, position: int) -> bytes | None:
+        """Return a photo, or None where it is gone."""
+        ...
+
+    def drop(self, batch_id: str, position: int) -> None:
+        """Delete a photo."""
+        ...
+
+    def clear(self, batch_id: str) -> None:
+        """Delete all photos of a batch."""
+        ...
+
+
+class BatchBook(Protocol):
+    """Keeps batches. Every method is one transaction and raises StoreError where the database fails."""
+
+    def add(
+        self,
+        batch_id: str,
+        name: str,
+        photos: Sequence[NewPhoto],
+        asked_by: str,
+        now: datetime,
+        notes: BatchNotes,
+    ) -> None:
+        """Put a batch on record; raises BatchQuota."""
+        ...
+
+    def waiting_of(self, asked_by: str) -> Waiting:
+        """Return what waits of an account's photos."""
+        ...
+
+    def find(self, batch_id: str) -> Batch:
+        """Return a batch; raises BatchNotFound."""
+        ...
+
+    def begin_next(self, batch_id: str) -> BatchPhoto | None:
+        """Count one attempt at the next waiting photo and return it."""
+        ...
+
+    def take_back(self, batch_id: str, position: int, problem: str) -> None:
+        """Note why nothing can be judged just now, and uncount the attempt."""
+        ...
+
+    def give_up(self, batch_id: str, position: int, refusal: Refusal) -> None:
+        """Put a photo on record as failed."""
+        ...
+
+    def recorder(self, batch_id: str, position: int) -> Recorder:
+        """Return what puts estimate and photo on record together."""
+        ...
+
+
+class BulkBook(Protocol):
+    """Puts estimates on record."""
+
+    def together(self) -> AbstractContextManager[Recorder]:
+        """Give a recorder whose estimates go on record when the block ends: all, or none."""
+        ...
+
+    def have(self, records: Sequence[str]) -> bool:
+        """Say whether all of these are on record."""
+        ...
+
+
+class RecordFinder(Protocol):
+    """Estimates on record."""
+
+    def find(self, public_id: str) -> RecordedEstimate:
+        """Return an estimate; raises EstimateNotFound."""
+        ...
+
+
+class ErasableRecords(Protocol):
+    """Rows of estimates and cases. Every method is one transaction and raises StoreError."""
+
+    def of_estimate(self, public_id: str) -> Erasable:
+        """Return what there is of an estimate; raises EstimateNotFound."""
+        ...
+
+    def of_case(self, reference: str) -> Erasable:
+        """Return what there is of a case; raises CaseNotFound."""
+        ...
+
+    def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
+        """Erase an estimate; raises EstimateNotFound."""
+        ...
+
+    def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
+        """Erase a case; raises CaseNotFound."""
+        ...
+
+
+class RetirementBook(Protocol):
+    """What the database knows of models and builds."""
+
+    def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
+        """Log a retirement together with what `act` does; raises StoreError."""
         ...

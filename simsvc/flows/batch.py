@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.domain.desk.batch_csv import CaseRow, declared_of
 from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.estimate import EstimatePipeline, estimate
-from simsvc.ports import Recorder
-from simsvc.values import Batch, BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
+from simsvc.ports import BatchBook, PhotoSpool
+from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
 
 MOST_PHOTOS = 1_000
 """Photos of one batch. Ours: two cores judge them in minutes, and people can still read the results."""
@@ -29,70 +27,6 @@ Incoming = Iterable[tuple[str, bytes | None]]
 """Names and bytes of photos; None for the bytes of one that has too many."""
 Table = Iterable[CaseRow] | Mapping[str, str]
 """Rows of a table that came with photos, or cases by the photos' names."""
-
-
-class Room(Protocol):
-    """Keeps the photos of a batch until they are judged."""
-
-    def filling(self, batch_id: str) -> AbstractContextManager[None]:
-        """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
-        ...
-
-    def put(self, batch_id: str, position: int, data: bytes) -> None:
-        """Keep a photo; raises BatchUnwritable."""
-        ...
-
-    def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a photo, or None where it is gone."""
-        ...
-
-    def drop(self, batch_id: str, position: int) -> None:
-        """Delete a photo."""
-        ...
-
-    def clear(self, batch_id: str) -> None:
-        """Delete all photos of a batch."""
-        ...
-
-
-class Book(Protocol):
-    """Keeps batches. Every method is one transaction and raises StoreError where the database fails."""
-
-    def add(
-        self,
-        batch_id: str,
-        name: str,
-        photos: Sequence[NewPhoto],
-        asked_by: str,
-        now: datetime,
-        notes: BatchNotes,
-    ) -> None:
-        """Put a batch on record; raises BatchQuota."""
-        ...
-
-    def waiting_of(self, asked_by: str) -> Waiting:
-        """Return what waits of an account's photos."""
-        ...
-
-    def find(self, batch_id: str) -> Batch:
-        """Return a batch; raises BatchNotFound."""
-        ...
-
-    def begin_next(self, batch_id: str) -> BatchPhoto | None:
-        """Count one attempt at the next waiting photo and return it."""
-        ...
-
-    def take_back(self, batch_id: str, position: int, problem: str) -> None:
-        """Note why nothing can be judged just now, and uncount the attempt."""
-        ...
-
-    def give_up(self, batch_id: str, position: int, refusal: Refusal) -> None:
-        """Put a photo on record as failed."""
-        ...
-
-    def recorder(self, batch_id: str, position: int) -> Recorder:
-        """Return what puts estimate and photo on record together."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +42,8 @@ class Batches:
         quota: of one account.
     """
 
-    book: Book
-    room: Room
+    book: BatchBook
+    room: PhotoSpool
     put: Callable[[str], None]
     now: Callable[[], datetime]
     most_bytes: int = 1_000_000_000

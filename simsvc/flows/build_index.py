@@ -38,7 +38,7 @@ OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
 Progress = Callable[[int, int], None]
 
 
-class Journal(Protocol):
+class EmbeddingJournal(Protocol):
     """What builds that were cut off have embedded already."""
 
     def find(self, key: bytes) -> Sequence[Outcome] | None:
@@ -54,7 +54,7 @@ class Draft(Protocol):
     """A build in the making."""
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> EmbeddingJournal:
         """What was embedded before, and is kept as it is embedded."""
         ...
 
@@ -212,7 +212,7 @@ class _Told:
 
 
 def _embedded(
-    journal: Journal,
+    journal: EmbeddingJournal,
     request: BuildRequest,
     source: LabelledSource,
     detector: Detector,

@@ -16,7 +16,7 @@ from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.batch import JUDGING_FAILED, MOST_ATTEMPTS
 from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
-from simsvc.ports import Recorder
+from simsvc.ports import BulkBook, Recorder
 from simsvc.values import Estimate, Refusal
 
 BATCH = 64
@@ -47,7 +47,7 @@ class File(Protocol):
         ...
 
 
-class Journal(Protocol):
+class RowJournal(Protocol):
     """The rows that are there already."""
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
@@ -64,18 +64,6 @@ class Journal(Protocol):
 
     def done(self) -> Mapping[Key, str]:
         """Return which photos have a row, and its status."""
-        ...
-
-
-class Book(Protocol):
-    """Puts estimates on record."""
-
-    def together(self) -> AbstractContextManager[Recorder]:
-        """Give a recorder whose estimates go on record when the block ends: all, or none."""
-        ...
-
-    def have(self, records: Sequence[str]) -> bool:
-        """Say whether all of these are on record."""
         ...
 
 
@@ -114,8 +102,8 @@ class Bulk:
     """
 
     corridor: EstimatePipeline
-    journal: Journal
-    book: Book | None
+    journal: RowJournal
+    book: BulkBook | None
     read: Callable[[Path, int], bytes]
     watch: Watch
     threads: int

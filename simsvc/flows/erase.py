@@ -8,27 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from simsvc.errors import FaceNotFound
-from simsvc.values.erasure import Erasable, Receipt
-
-
-class Records(Protocol):
-    """Rows of estimates and cases. Every method is one transaction and raises StoreError."""
-
-    def of_estimate(self, public_id: str) -> Erasable:
-        """Return what there is of an estimate; raises EstimateNotFound."""
-        ...
-
-    def of_case(self, reference: str) -> Erasable:
-        """Return what there is of a case; raises CaseNotFound."""
-        ...
-
-    def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
-        """Erase an estimate; raises EstimateNotFound."""
-        ...
-
-    def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
-        """Erase a case; raises CaseNotFound."""
-        ...
+from simsvc.ports import ErasableRecords, PhotoSpool
+from simsvc.values.erasure import Receipt
 
 
 class Faces(Protocol):
@@ -51,14 +32,6 @@ class Remains(Protocol):
         ...
 
 
-class Room(Protocol):
-    """Photos of batches that wait."""
-
-    def drop(self, batch_id: str, position: int) -> None:
-        """Delete a photo."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """What erasure needs.
@@ -75,8 +48,8 @@ class Eraser:
         now: the clock.
     """
 
-    records: Records
-    room: Room
+    records: ErasableRecords
+    room: PhotoSpool
     faces: Faces
     forget: Callable[[frozenset[str]], int]
     holding: Callable[[str], tuple[str, ...] | None]

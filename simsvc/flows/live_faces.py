@@ -24,7 +24,7 @@ MOST_FACES = 5_000
 Progress = Callable[[int, int], None]
 
 
-class Journal(Protocol):
+class ChangeJournal(Protocol):
     """The file of face changes."""
 
     def changes(self) -> FaceChanges:
@@ -86,7 +86,7 @@ class LiveFaces:
 
     label: Callable[[], str]
     known: Callable[[], frozenset[str]]
-    journal: Journal
+    journal: ChangeJournal
     book: FaceBook
     detector: Detector
     model: Model

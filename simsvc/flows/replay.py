@@ -5,20 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from simsvc.domain.estimate.agreement import Difference, differences, tolerance
 from simsvc.errors import PhotoDiffers, PhotoNotKept
 from simsvc.flows.estimate import EstimatePipeline, answered
+from simsvc.ports import RecordFinder
 from simsvc.values import Estimate, Neighbour, RecordedEstimate
-
-
-class Records(Protocol):
-    """Estimates on record."""
-
-    def find(self, public_id: str) -> RecordedEstimate:
-        """Return an estimate; raises EstimateNotFound."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,7 @@ class Replayer:
         log: puts on record that a replay was made: actor, public id of the estimate, what came out.
     """
 
-    records: Records
+    records: RecordFinder
     kept_photo: Callable[[str], bytes | None]
     corridor: Callable[[RecordedEstimate], EstimatePipeline]
     erased: Callable[[], frozenset[str]]

@@ -6,17 +6,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from simsvc.errors import RetireRefused
-
-
-class Book(Protocol):
-    """What the database knows of models and builds."""
-
-    def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
-        """Log a retirement together with what `act` does; raises StoreError."""
-        ...
+from simsvc.ports import RetirementBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Retirement:
     set_aside: Callable[[], Path]
 
 
-def retire(wanted: Retirement, book: Book, actor: str, *, force: bool) -> None:
+def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool) -> None:
     """Take a model or an index build away for good.
 
     The folder is renamed within the transaction that logs it, and deleted after it: a crash leaves it where

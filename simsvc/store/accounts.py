@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
@@ -43,12 +44,7 @@ class AccountStore:
             NameTaken: another account has the name.
         """
         row = UserRow(
-            public_id=uuid.uuid4().hex,
-            name=name,
-            name_key=name_key,
-            role=role,
-            created_at=now,
-            epoch=0,
+            public_id=uuid.uuid4().hex, name=name, name_key=name_key, role=role, created_at=now, epoch=0
         )
         try:
             with self._database.transaction() as session:
@@ -82,18 +78,9 @@ class AccountStore:
 
     def invite(self, user_id: str, link_sha256: str, expires_at: datetime) -> User:
         """Replace the account's link, forget its password and its clients, and end its sessions."""
-        fresh: dict[str, Any] = {
-            "link_sha256": link_sha256,
-            "link_expires_at": expires_at,
-            "password_hash": None,
-            "epoch": UserRow.epoch + 1,
-        }
-        with self._database.transaction() as session:
-            row = _updated(session, UserRow.public_id == user_id, **fresh)
-            user = _found(row)
-            _forget_clients(session, user_id)
-            append(session, _event(user, self._actor, change="invited"))
-            return user
+        fresh: dict[str, Any] = {"link_sha256": link_sha256, "link_expires_at": expires_at}
+        fresh |= {"password_hash": None, "epoch": UserRow.epoch + 1}
+        return self._change(user_id, self._actor, {"change": "invited"}, forget_clients=True, **fresh)
 
     def invited(self, link_sha256: str, now: datetime) -> User | None:
         """Return the account that an unused link in force belongs to."""
@@ -161,10 +148,8 @@ class AccountStore:
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
-        said = {"change": "password_set"}
-        return self._change(
-            user_id, f"user:{user_id}", said, password_hash=password_hash, epoch=UserRow.epoch + 1
-        )
+        fresh: dict[str, Any] = {"password_hash": password_hash, "epoch": UserRow.epoch + 1}
+        return self._change(user_id, f"user:{user_id}", {"change": "password_set"}, **fresh)
 
     def end_sessions(self, user_id: str) -> None:
         """Raise the account's epoch."""
@@ -189,11 +174,8 @@ class AccountStore:
 
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins; its tokens stay revoked."""
-        with self._database.transaction() as session:
-            user = _found(_updated(session, UserRow.public_id == user_id, disabled_at=None))
-            _forget_clients(session, user_id)
-            append(session, _event(user, self._actor, change="enabled"))
-            return user
+        said = {"change": "enabled"}
+        return self._change(user_id, self._actor, said, forget_clients=True, disabled_at=None)
 
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
         """Change what an account may do, and end what it could do before."""
@@ -220,11 +202,14 @@ class AccountStore:
             row = session.scalar(select(UserRow).where(which))
             return _user(row) if row else None
 
-    def _change(self, user_id: str, actor: str, said: dict[str, str], **values: Any) -> User:
+    def _change(
+        self, user_id: str, actor: str, said: dict[str, str], *, forget_clients: bool = False, **values: Any
+    ) -> User:
         """Change an account and log what is said of it."""
         with self._database.transaction() as session:
-            row = _updated(session, UserRow.public_id == user_id, **values)
-            user = _found(row)
+            user = _found(_updated(session, UserRow.public_id == user_id, **values))
+            if forget_clients:
+                _forget_clients(session, user_id)
             append(session, _event(user, actor, **said))
             return user
 
@@ -246,26 +231,23 @@ class _Clients:
     def tally(self, name: str) -> Tally:
         """Return how a client stands."""
         row = self._session.get(SignInClientRow, (self._account, name))
-        return Tally(row.failed, row.failed_at, row.succeeded_at) if row else Tally()
+        return _tally(row) if row else Tally()
 
     def put(self, name: str, tally: Tally) -> None:
         """Keep how a client stands."""
-        row = SignInClientRow(
-            account=self._account,
-            client=name,
-            failed=tally.failed,
-            failed_at=tally.failed_at,
-            succeeded_at=tally.succeeded_at,
-        )
-        self._session.merge(row)
+        self._session.merge(SignInClientRow(account=self._account, client=name, **asdict(tally)))
 
     def sweep(self, now: datetime) -> None:
         """Delete clients of which nothing counts any more."""
         self._session.flush()
         rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
         for row in rows:
-            if Tally(row.failed, row.failed_at, row.succeeded_at).worthless(now):
+            if _tally(row).worthless(now):
                 self._session.delete(row)
+
+
+def _tally(row: SignInClientRow) -> Tally:
+    return Tally(row.failed, row.failed_at, row.succeeded_at)
 
 
 def _device(client: Client) -> str:

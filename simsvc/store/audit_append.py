@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.chain import SALT_BYTES, canonical, content_sha256, next_event
-from simsvc.store.prepared import Prepared, insertion
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Event, EventKind, NewEvent
 
@@ -42,8 +41,8 @@ def chain(connection: Connection, event: NewEvent) -> Event:
     lock_log(connection)
     last = last_event(connection)
     chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last)
-    _ADD_EVENT.insert(connection, _values(chained))
-    _ADD_CONTENT.insert(connection, {"seq": chained.seq, "salt": salt, "content": content})
+    connection.execute(_ADD_EVENT, asdict(chained))
+    connection.execute(_ADD_CONTENT, {"seq": chained.seq, "salt": salt, "content": content})
     return chained
 
 
@@ -55,7 +54,7 @@ def lock_log(connection: Connection) -> None:
 
 def last_event(connection: Connection) -> Event | None:
     """Return the last event, or None where nothing is logged yet."""
-    row = _LAST.first(connection)
+    row = connection.execute(_LAST).one_or_none()
     return Event(*row) if row else None
 
 
@@ -73,16 +72,7 @@ def erase_contents(session: Session, subjects: Iterable[str]) -> tuple[int, ...]
     return found
 
 
+_ADD_EVENT, _ADD_CONTENT = insert(EventRow), insert(EventContentRow)
+_LAST = select(EventRow.__table__).order_by(EventRow.seq.desc()).limit(1)
 KEPT = (str(EventKind.ERASURE), str(EventKind.RETENTION), str(EventKind.SETTINGS))
 """Kinds whose contents are never erased; the tables' triggers see to it."""
-
-
-_FIELDS = tuple(part.name for part in fields(Event))
-_ADD_EVENT, _ADD_CONTENT = map(insertion, (EventRow, EventContentRow))
-_LAST = Prepared(
-    select(*(EventRow.__table__.c[name] for name in _FIELDS)).order_by(EventRow.seq.desc()).limit(1)
-)
-
-
-def _values(event: Event) -> dict[str, int | str]:
-    return {name: getattr(event, name) for name in _FIELDS}

@@ -22,20 +22,12 @@ class EventLog:
         self._database = database
 
     def note(self, event: NewEvent) -> Event:
-        """Log what leaves no other trace in the database, such as an export, in a transaction of its own.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
         with self._database.transaction() as session:
             return append(session, event)
 
     def note_change(self, event: NewEvent) -> Event | None:
-        """Log the content unless the latest event of this kind and subject says the same.
-
-        Raises:
-            StoreError: the database cannot be used.
-        """
+        """Log the content unless the latest event of this kind and subject says the same."""
         with self._database.transaction() as session:
             lock_log(session.connection())
             same = select(EventContentRow.content).join(EventRow, EventRow.seq == EventContentRow.seq)
@@ -46,10 +38,6 @@ class EventLog:
 
     @contextmanager
     def snapshot(self) -> Iterator[LogSnapshot]:
-        """Give the log and its records as they are at one instant, whoever writes meanwhile.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Give the log and its records as they are at one instant, whoever writes meanwhile."""
         with self._database.reading() as session:
             yield LogSnapshot(session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -37,13 +37,7 @@ NO_NOTES = BatchNotes()
 
 
 class BatchStore:
-    """Keeps batches and what became of their photos.
-
-    Args:
-        database: with all tables.
-        estimates: puts the photos' estimates on record.
-        quota: of one account's waiting photos.
-    """
+    """Keeps batches and what became of their photos, with a quota for one account's waiting photos."""
 
     def __init__(self, database: Database, estimates: EstimateStore, quota: Quota = NO_QUOTA) -> None:
         self._database = database
@@ -63,7 +57,6 @@ class BatchStore:
 
         Raises:
             BatchQuota: more of the account's photos would wait than may, those of its other uploads included.
-            StoreError: the database cannot be written.
         """
         row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
         row.notes = None if notes == NO_NOTES else json.dumps(asdict(notes), ensure_ascii=False)
@@ -78,11 +71,7 @@ class BatchStore:
             self._quota.check(_waiting_of(session, asked_by), Waiting(0, 0))  # the log's writers take turns
 
     def waiting_of(self, asked_by: str) -> Waiting:
-        """Return what waits of an account's photos.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return what waits of an account's photos."""
         with self._database.reading() as session:
             return _waiting_of(session, asked_by)
 
@@ -91,7 +80,6 @@ class BatchStore:
 
         Raises:
             BatchNotFound: there is none.
-            StoreError: the database cannot be read.
         """
         found = self._batches(BatchRow.public_id == batch_id)
         if not found:
@@ -100,10 +88,8 @@ class BatchStore:
 
     def page(self, start: int, count: int) -> tuple[Batch, ...]:
         """Return up to `count` batches, the newest first, without the first `start`."""
-        with self._database.reading() as session:
-            query = select(BatchRow.sequence).order_by(BatchRow.sequence.desc()).offset(start).limit(count)
-            wanted = list(session.scalars(query))
-        return self._batches(BatchRow.sequence.in_(wanted))
+        newest = select(BatchRow.sequence).order_by(BatchRow.sequence.desc()).offset(start).limit(count)
+        return self._batches(BatchRow.sequence.in_(newest))
 
     def photos(self, batch_id: str, start: int = 0, count: int | None = None) -> tuple[BatchPhoto, ...]:
         """Return the photos of a batch in order, or `count` of them from `start` on."""
@@ -125,11 +111,7 @@ class BatchStore:
             return tuple(session.scalars(query))
 
     def waiting(self) -> int:
-        """Count the photos of all batches that wait to be judged.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Count the photos of all batches that wait to be judged."""
         query = select(func.count()).select_from(BatchPhotoRow).where(BatchPhotoRow.status == "waiting")
         with self._database.reading() as session:
             return session.scalar(query) or 0
@@ -179,37 +161,36 @@ class BatchStore:
             return tuple(_batch(row, counts.get(row.sequence, {})) for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
 class PhotoRecorder:
     """Recorder port for one photo of a batch."""
 
-    def __init__(self, estimates: EstimateStore, batch_id: str, position: int) -> None:
-        self._estimates = estimates
-        self._batch_id = batch_id
-        self._position = position
+    estimates: EstimateStore
+    batch_id: str
+    position: int
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate and that the photo is done, in one transaction.
 
         Raises:
             AlreadyJudged: the photo waits no more.
-            StoreError: the database cannot be written.
         """
 
         def mark(session: Session, estimate_id: str) -> None:
             _change(
                 session,
-                self._batch_id,
-                self._position,
+                self.batch_id,
+                self.position,
                 status=estimate.status,
                 code=estimate.code,
                 sentence=estimate.sentence if estimate.status == "refused" else None,
                 estimate_id=estimate_id,
                 age_years=estimate.age_years,
             )
-            well = update(BatchRow).where(BatchRow.public_id == self._batch_id).values(problem=None)
+            well = update(BatchRow).where(BatchRow.public_id == self.batch_id).values(problem=None)
             session.execute(well)
 
-        return self._estimates.record(estimate, beside=mark)
+        return self.estimates.record(estimate, in_transaction=mark)
 
 
 def _event(batch_id: str, actor: str, **content: object) -> NewEvent:
@@ -241,7 +222,7 @@ def _notes(row: BatchRow) -> BatchNotes:
         return NO_NOTES
     said = json.loads(row.notes)
     return BatchNotes(
-        tuple(LeftOut(left["name"], left["why"]) for left in said["left_out"]),
+        tuple(LeftOut(**left) for left in said["left_out"]),
         said["left_out_count"],
         tuple(said["unread_columns"]),
         tuple(said["guessed"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,21 +28,13 @@ class BuildStore:
         self._database = database
 
     def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        """Put a build and its faces on record in one transaction; again is the same as once.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Put a build and its faces on record in one transaction; again is the same as once."""
         with self._database.transaction() as session:
             face_rows(session, faces)
             _upsert(session, BuildRow, "label", [_build_row(manifest)])
 
     def made_at(self) -> dict[str, datetime]:
-        """Return when each build on record was made, by label.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return when each build on record was made, by label."""
         with self._database.reading() as session:
             rows = session.execute(select(BuildRow.label, BuildRow.created_at))
             return {row.label: row.created_at for row in rows}
@@ -49,16 +42,7 @@ class BuildStore:
 
 def face_rows(session: Session, faces: Sequence[LabelledFace]) -> None:
     """Insert faces, or give those that are known their label."""
-    _upsert(session, FaceRow, "face_id", [_face_row(face) for face in faces])
-
-
-def _face_row(face: LabelledFace) -> dict[str, object]:
-    return {
-        "face_id": face.face_id,
-        "source": face.source,
-        "reference": face.reference,
-        "age_years": face.age_years,
-    }
+    _upsert(session, FaceRow, "face_id", [asdict(face) for face in faces])
 
 
 def _build_row(manifest: Manifest) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError, StoreNotMigrated
-from simsvc.store.prepared import driver_cursor
 from simsvc.store.tables import EstimateRow
 
 BUSY_TIMEOUT_MS = 15_000
@@ -36,9 +35,16 @@ READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
 
+InTransaction = Callable[[Session, str], None]
+"""Writes what must be on record together with a record or not at all, given the id of the record."""
+
 
 class Database:
-    """An engine and its transactions. Opens no connection before the first transaction."""
+    """An engine and its transactions. Opens no connection before the first transaction.
+
+    Every transaction raises StoreNotMigrated where tables are missing, and StoreError where the database
+    cannot be used; then nothing of it was written.
+    """
 
     def __init__(
         self, url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
@@ -52,47 +58,23 @@ class Database:
 
         On SQLite it is the only one that writes from its beginning on, so that what it reads stays true until
         it commits.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
         """
         return _session(self.engine)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for rows written past the mapper.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+    def write_connection(self) -> AbstractContextManager[Connection]:
+        """Give the connection of a transaction that may write, without a session, for busy inserts."""
         return _connected(self.engine)
 
     def reading(self) -> AbstractContextManager[Session]:
-        """Give a session that only reads, sees one instant throughout, and waits for nobody.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Give a session that only reads, sees one instant throughout, and waits for nobody."""
         return _session(self._reader)
 
-    def asking(self) -> AbstractContextManager[Connection]:
-        """Give the connection of such a transaction, without a session: for what every request asks.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+    def read_connection(self) -> AbstractContextManager[Connection]:
+        """Give the connection of a transaction that only reads, without a session, for busy queries."""
         return _connected(self._reader)
 
     def check(self) -> None:
-        """Ask the estimates table for nothing, to see that it answers.
-
-        Raises:
-            StoreNotMigrated: tables are missing.
-            StoreError: the database cannot be used.
-        """
+        """Ask the estimates table for nothing, to see that it answers."""
         with self.reading() as session:
             session.execute(select(EstimateRow.sequence).limit(1))
 
@@ -146,8 +128,8 @@ def open_engine(
         parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "postgresql":
             return _postgresql(parsed, pool_size, statement_timeout_ms)
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-            _make_folder(Path(str(parsed.database)).parent)
+        if file := _file_of(parsed):
+            _make_folder(file.parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
     except (ArgumentError, ImportError, SQLAlchemyError, ValueError) as error:
         raise StoreError(
@@ -173,11 +155,14 @@ def _make_folder(folder: Path) -> None:
 def sqlite_file(url: str) -> Path | None:
     """Return the file of an SQLite database, or None for any other, and for a URL that cannot be read."""
     try:
-        parsed = make_url(url)
+        return _file_of(make_url(url))
     except (ArgumentError, ValueError):  # told when the database is opened
         return None
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
-    return Path(str(parsed.database)) if is_file else None
+
+
+def _file_of(url: URL) -> Path | None:
+    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)) if is_file else None
 
 
 def without_password(url: str) -> str:
@@ -247,15 +232,14 @@ def _begin_sqlite(connection: Connection) -> None:
     """Begin as a writer unless told otherwise: a reader that turns writer fails where another one wrote."""
     options = connection.get_execution_options()
     sql = options.get(_BEGIN, "BEGIN IMMEDIATE")
-    with driver_cursor(connection, sql) as cursor:
-        if _WAIT_MS not in options:
-            cursor.execute(sql)
-            return
-        cursor.execute(f"PRAGMA busy_timeout={options[_WAIT_MS]}")
-        try:
-            cursor.execute(sql)
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    if _WAIT_MS not in options:
+        connection.exec_driver_sql(sql)
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={options[_WAIT_MS]}")
+    try:
+        connection.exec_driver_sql(sql)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _typed(error: SQLAlchemyError) -> StoreError:

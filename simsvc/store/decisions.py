@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.content import decision_content
-from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
+from simsvc.errors import DecisionSuperseded, StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Database, InTransaction
+from simsvc.store.estimates import estimate_not_found
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
@@ -32,7 +32,7 @@ class DecisionStore:
         decided_by: str,
         after: int,
         now: datetime,
-        beside: Callable[[Session, str], None] | None = None,
+        in_transaction: InTransaction | None = None,
     ) -> Decision:
         """Put a decision on an estimate on record, and log it.
 
@@ -42,12 +42,11 @@ class DecisionStore:
             decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
             now: UTC.
-            beside: does what must happen in the same transaction or not at all, given "<estimate>/<number>".
+            in_transaction: called in the same transaction with "<estimate>/<number>".
 
         Raises:
             EstimateNotFound: no estimate has that id.
             DecisionSuperseded: there is a later decision than the one that was seen.
-            StoreError: the database cannot be written.
         """
         try:
             with self._database.transaction() as session:
@@ -55,15 +54,16 @@ class DecisionStore:
                     select(EstimateRow.sequence).where(EstimateRow.public_id == public_id)
                 )
                 if estimate is None:
-                    raise _not_found()
+                    raise estimate_not_found()
                 of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
                 if (session.scalar(of_it) or 0) != after:
                     raise _superseded()
-                row = _row(estimate, after + 1, draft, decided_by, now)
+                said = {**asdict(draft), "decided_by": decided_by, "created_at": now}
+                row = DecisionRow(estimate=estimate, number=after + 1, **said)
                 session.add(row)
                 session.flush()
-                if beside is not None:
-                    beside(session, f"{public_id}/{row.number}")
+                if in_transaction is not None:
+                    in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
@@ -92,25 +92,8 @@ def _event(public_id: str, row: DecisionRow) -> NewEvent:
     return NewEvent(EventKind.DECISION, actor_of(row.decided_by), f"estimate:{public_id}", content)
 
 
-def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now: datetime) -> DecisionRow:
-    return DecisionRow(
-        estimate=estimate,
-        number=number,
-        kind=draft.kind,
-        age_years=draft.age_years,
-        reason=draft.reason,
-        note=draft.note,
-        decided_by=decided_by,
-        created_at=now,
-    )
-
-
 def _superseded() -> DecisionSuperseded:
     return DecisionSuperseded(
         "Someone decided on this record while your form was open. Nothing of yours was recorded. "
         "Read that decision, and send yours again if it should take its place."
     )
-
-
-def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")

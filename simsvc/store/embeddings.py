@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from simsvc.store.tables import Table
+from simsvc.store.tables import EstimateKey, Table
 from simsvc.values import Estimate, FloatVector
 
 
@@ -17,9 +17,7 @@ class EmbeddingRow(Table):
 
     __tablename__ = "embeddings"
 
-    estimate: Mapped[int] = mapped_column(
-        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
-    )
+    estimate: Mapped[EstimateKey]
     model_sha256: Mapped[str] = mapped_column(String(64))
     vector: Mapped[bytes] = mapped_column(LargeBinary)
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Delete, Update, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
@@ -22,6 +22,7 @@ from simsvc.store.tables import (
     DecisionRow,
     ErasedEstimateRow,
     EstimateRow,
+    EventContentRow,
     NeighbourRow,
     PhotoRow,
 )
@@ -30,24 +31,10 @@ from simsvc.values.events import EventKind, NewEvent
 
 PUBLIC_ID_CHARACTERS = 32
 """Of an estimate's public id, with which the result of a request begins."""
-TABLES = (
-    "estimates",
-    "neighbours",
-    "crops",
-    "embeddings",
-    "photos",
-    "decisions",
-    "batch_photos",
-    "batches",
-    "event_contents",
-    "request_keys",
-)
 _CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow)
-_COUNTED: dict[str, type[CropRow | PhotoRow | DecisionRow]] = {
-    "crops": CropRow,
-    "photos": PhotoRow,
-    "decisions": DecisionRow,
-}
+_ERASED_FROM = (EstimateRow, *_CHILDREN, BatchPhotoRow, BatchRow, EventContentRow, RequestKeyRow)
+TABLES = tuple(row.__tablename__ for row in _ERASED_FROM)
+_COUNTED = (CropRow, PhotoRow, DecisionRow)
 
 
 class ErasureStore:
@@ -71,7 +58,6 @@ class ErasureStore:
 
         Raises:
             EstimateNotFound: no estimate has that id.
-            StoreError: the database cannot be written; then nothing was erased.
         """
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
@@ -82,7 +68,6 @@ class ErasureStore:
 
         Raises:
             CaseNotFound: nothing has that reference.
-            StoreError: the database cannot be written; then nothing was erased.
         """
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)
@@ -106,9 +91,9 @@ def _erasable(session: Session, which: ColumnElement[bool], reference: str | Non
     if not ids and not photos:
         raise _not_found(reference)
     counts = {"records": len(ids)}
-    for name, table in _COUNTED.items():
+    for table in _COUNTED:
         query = select(func.count()).select_from(table).where(table.estimate.in_(sequences))
-        counts[name] = session.scalar(query) or 0
+        counts[table.__tablename__] = session.scalar(query) or 0
     counts["batch_photos"] = len(photos)
     waiting = tuple((row.public_id, row.position) for row in photos if row.status == "waiting")
     return Erasable(ids, counts, waiting)
@@ -162,12 +147,10 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:
     """Delete the keys of requests: clients choose them, and a plain digest of few words can be guessed."""
     record_id = func.substr(RequestKeyRow.result, 1, PUBLIC_ID_CHARACTERS)
-    session.execute(
-        delete(RequestKeyRow).where(record_id.in_(ids)), execution_options={"synchronize_session": False}
-    )
+    _run(session, delete(RequestKeyRow).where(record_id.in_(ids)))
 
 
-def _run(session: Session, statement: Update) -> None:
+def _run(session: Session, statement: Update | Delete) -> None:
     session.execute(statement, execution_options={"synchronize_session": False})
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypedDict, cast
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session, selectinload
@@ -12,10 +13,11 @@ from simsvc.domain.audit.content import record_content
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.store.audit_append import chain
-from simsvc.store.database import Database
+from simsvc.store.database import Database, InTransaction
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
+    LATER_FACTS,
     AgePriorUse,
     AppliedCalibration,
     Declaration,
@@ -28,8 +30,6 @@ from simsvc.values import (
 )
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
-Beside = Callable[[Session, str], None]
-
 
 class EstimateStore:
     """Recorder port, and the way back."""
@@ -39,33 +39,42 @@ class EstimateStore:
         self._database = database
         self._cipher = cipher
 
-    def record(self, estimate: Estimate, beside: Beside | None = None) -> RecordedEstimate:
+    def record(self, estimate: Estimate, in_transaction: InTransaction | None = None) -> RecordedEstimate:
         """Store the estimate and log it in one transaction, and return it as recorded.
 
         Args:
             estimate: what to store.
-            beside: does what must happen in the same transaction or not at all, given the record's public id.
-
-        Raises:
-            StoreError: the database cannot be written.
+            in_transaction: called in the same transaction with the public id of the record.
         """
         new = NewRows.of(estimate, self._cipher)
-        with self._database.writing() as connection:
-            number = add(connection, new, beside)
+        with self._database.write_connection() as connection:
+            number = _add(connection, new, in_transaction)
         return RecordedEstimate(new.public_id, number, new.created_at, estimate)
+
+    @contextmanager
+    def together(self) -> Iterator[BulkRecorder]:
+        """Give a recorder whose estimates go on record when the block ends: all of them, or none."""
+        with self._database.write_connection() as connection:
+            yield BulkRecorder(connection, self._cipher)
+
+    def have(self, records: Collection[str]) -> bool:
+        """Say whether all of these public ids are or were on record."""
+        with self._database.reading() as session:
+            kept = select(EstimateRow.public_id).where(EstimateRow.public_id.in_(list(records)))
+            gone = select(ErasedEstimateRow.public_id).where(ErasedEstimateRow.public_id.in_(list(records)))
+            return {*session.scalars(kept), *session.scalars(gone)} == set(records)
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
 
         Raises:
             EstimateNotFound: no estimate has that id; EstimateErased where one had.
-            StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _erased() if session.get(ErasedEstimateRow, public_id) else _not_found()
+                raise _erased() if session.get(ErasedEstimateRow, public_id) else estimate_not_found()
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -73,7 +82,6 @@ class EstimateStore:
 
         Raises:
             CaseNotFound: no estimate has that reference.
-            StoreError: the database cannot be read.
         """
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
         with self._database.reading() as session:
@@ -90,14 +98,26 @@ class EstimateStore:
 
         Raises:
             EstimateNotFound: no estimate has that id, or nothing was judged.
-            StoreError: the database cannot be read.
         """
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
-            raise _not_found()
+            raise estimate_not_found()
         return png
+
+
+class BulkRecorder:
+    """Recorder port for one transaction, which its owner commits."""
+
+    def __init__(self, connection: Connection, cipher: Cipher | None) -> None:
+        self._connection, self._cipher = connection, cipher
+
+    def record(self, estimate: Estimate) -> RecordedEstimate:
+        """Add the estimate to the transaction and return it as recorded."""
+        new = NewRows.of(estimate, self._cipher)
+        number = _add(self._connection, new)
+        return RecordedEstimate(new.public_id, number, new.created_at, estimate)
 
 
 def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
@@ -105,12 +125,12 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
     return RecordedEstimate(row.public_id, row.sequence, row.created_at, _estimate(row, evidence=evidence))
 
 
-def add(connection: Connection, new: NewRows, beside: Beside | None = None) -> int:
+def _add(connection: Connection, new: NewRows, in_transaction: InTransaction | None = None) -> int:
     """Put an estimate's rows and its event into a transaction; return the record's running number."""
     number = new.insert(connection)
-    if beside is not None:
+    if in_transaction is not None:
         with Session(connection) as session:  # within the same transaction, which its owner ends
-            beside(session, new.public_id)
+            in_transaction(session, new.public_id)
             session.flush()
     chain(connection, _event(new, number))
     return number
@@ -122,7 +142,8 @@ def _event(new: NewRows, number: int) -> NewEvent:
     return NewEvent(EventKind.ESTIMATE, actor, subject, content)
 
 
-def _not_found() -> EstimateNotFound:
+def estimate_not_found() -> EstimateNotFound:
+    """Return the error that no estimate has an id."""
     return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
 
 
@@ -158,27 +179,12 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
     )
 
 
-class _MadeWith(TypedDict, total=False):
-    engine: str
-    age_prior: AgePriorUse
-    doubt: float
-    raw_age_years: float
-    calibration: AppliedCalibration
-
-
-def _made_with(held: Mapping[str, Any]) -> _MadeWith:
+def _made_with(held: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of `LATER_FACTS` that a row has."""
-    found: _MadeWith = {}
-    if "engine" in held:
-        found["engine"] = held["engine"]
-    if "age_prior" in held:
-        found["age_prior"] = AgePriorUse(**held["age_prior"])
-    if "doubt" in held:
-        found["doubt"] = held["doubt"]
-    if "raw_age_years" in held:
-        found["raw_age_years"] = held["raw_age_years"]
-    if "calibration" in held:
-        found["calibration"] = AppliedCalibration(**held["calibration"])
+    found = {name: held[name] for name in LATER_FACTS if name in held}
+    for name, kind in (("age_prior", AgePriorUse), ("calibration", AppliedCalibration)):
+        if name in found:
+            found[name] = kind(**found[name])
     return found
 
 

@@ -23,11 +23,7 @@ class FaceStore:
         self._database = database
 
     def find(self, face_id: str) -> LabelledFace | None:
-        """Return a face with its latest label, or None.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return a face with its latest label, or None."""
         with self._database.reading() as session:
             row = session.get(FaceRow, face_id)
             return LabelledFace(row.face_id, row.age_years, row.source, row.reference) if row else None
@@ -36,9 +32,6 @@ class FaceStore:
         """Put faces and the event on record together with what `write` does, and return its number.
 
         The event says how many faces and which set of changes; of one face its subject says which.
-
-        Raises:
-            StoreError: the database cannot be written.
         """
         subject = f"face:{faces[0].face_id}" if len(faces) == 1 else "faces"
         with self._database.transaction() as session:
@@ -53,9 +46,6 @@ class FaceStore:
 
         Returns:
             The number of the receipt in the log.
-
-        Raises:
-            StoreError: the database cannot be written.
         """
         subject = f"face:{face_id}"
         with self._database.transaction() as session:

@@ -84,11 +84,7 @@ class HistoryStore:
         self._database = database
 
     def page(self, wanted: HistoryFilter, sort: str, page: int) -> tuple[int, list[HistoryRow]]:
-        """Return how many records there are, and those of page 1 and up.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return how many records there are, and those of page 1 and up."""
         conditions = _conditions(wanted)
         count = _joined(select(func.count(EstimateRow.sequence))).where(*conditions)
         rows = _rows().where(*conditions).order_by(SORTS[sort], EstimateRow.sequence.desc())
@@ -98,11 +94,7 @@ class HistoryStore:
             return total, [_history_row(*row) for row in found]
 
     def every(self, wanted: HistoryFilter) -> Iterator[HistoryRow]:
-        """Give every record, newest first; what is recorded meanwhile is left out.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Give every record, newest first; what is recorded meanwhile is left out."""
         before = None
         while True:
             rows = self.older(wanted, before, EXPORT_ROWS)
@@ -112,11 +104,7 @@ class HistoryStore:
             before = rows[-1].recorded.number
 
     def older(self, wanted: HistoryFilter, before: int | None, count: int) -> list[HistoryRow]:
-        """Return up to `count` records, newest first, of lower running numbers than `before`.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return up to `count` records, newest first, of lower running numbers than `before`."""
         query = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
         older = query if before is None else query.where(EstimateRow.sequence < before)
         with self._database.reading() as session:

@@ -44,36 +44,20 @@ class InventoryStore:
         self._database = database
 
     def models(self) -> dict[str, Use]:
-        """Return how each model was used, by sha256.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return how each model was used, by sha256."""
         return self._uses(EstimateRow.model_sha256, func.max(EstimateRow.model_version))
 
     def builds(self) -> dict[str, Use]:
-        """Return how each index build was used, by label.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return how each index build was used, by label."""
         return self._uses(EstimateRow.index_label, EstimateRow.index_label)
 
     def recorded_builds(self) -> dict[str, BuildRow]:
-        """Return the row of each build on record, by label.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return the row of each build on record, by label."""
         with self._database.reading() as session:
             return {row.label: row for row in session.scalars(select(BuildRow))}
 
     def services(self) -> dict[str, list[Service]]:
-        """Return when each build was in service, oldest first, by label.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return when each build was in service, oldest first, by label."""
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence)
         with self._database.reading() as session:
             switches = session.scalars(query).all()

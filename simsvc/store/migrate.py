@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from alembic import command
@@ -24,9 +23,6 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
     Args:
         engine: of the database.
         target: revision to stop at; the newest unless a test asks for an older one.
-
-    Raises:
-        StoreError: the database cannot be used.
     """
     config = _config()
     try:
@@ -56,16 +52,7 @@ def revisions() -> frozenset[str]:
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
-def sql(dialect: str) -> str:
-    """Return every migration as SQL text of a dialect, such as "postgresql"; needs no database."""
-    written = io.StringIO()
-    config = _config(written)
-    config.attributes["dialect"] = dialect
-    command.upgrade(config, "head", sql=True)
-    return written.getvalue()
-
-
-def _config(output: io.StringIO | None = None) -> Config:
-    config = Config(output_buffer=output) if output else Config()
+def _config() -> Config:
+    config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return config

@@ -1,26 +1,29 @@
-"""The rows of an estimate that goes on record, written past the mapper: that costs more than the database."""
+"""The rows of an estimate that goes on record, inserted without the mapper."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from simsvc.domain.audit.content import estimate_facts
 from simsvc.domain.photo.encode import to_png
 from simsvc.ports import Cipher
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
-from simsvc.store.prepared import insertion
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow
+from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import LATER_FACTS, Estimate
 
 PHOTO_NAME_CHARACTERS = 255
-_ESTIMATE = insertion(EstimateRow, made="sequence")
-_NEIGHBOURS, _CROP, _PHOTO, _EMBEDDING = map(insertion, (NeighbourRow, CropRow, PhotoRow, EmbeddingRow))
+COPIED_FIELDS = (
+    *("status", "code", "sentence", "photo_name", "photo_sha256", "age_years", "coverage", "support"),
+    *("refer_reason", "quality", "flags", "model_sha256", "face_changes", "bundle_sha256", "ms", "asked_by"),
+)
+"""Facts that the row holds as the log does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +35,55 @@ class NewRows:
         created_at: now, UTC.
         facts: what the log keeps of the estimate itself, as it will be read back.
         values: of its row.
-        png: its crop, or None.
-        crop_sha256: of the PNG.
-        token: its photo, encrypted, or None.
-        embedding: values of its row, or None.
+        crop_sha256: of the crop's PNG, or None.
+        details: its rows in other tables, without the record's running number.
     """
 
     public_id: str
     created_at: datetime
     facts: dict[str, Any]
     values: dict[str, Any]
-    png: bytes | None
     crop_sha256: str | None
-    token: bytes | None
-    embedding: dict[str, Any] | None
+    details: Mapping[type[Table], Sequence[dict[str, Any]]]
 
     @classmethod
     def of(cls, estimate: Estimate, cipher: Cipher | None) -> NewRows:
         """Make the rows of an estimate, with its photo where it has one and there is a cipher for it."""
-        png = to_png(estimate.crop.rgb) if estimate.crop else None
-        with_photo = estimate.photo is not None and cipher is not None
         public_id, created_at = uuid.uuid4().hex, datetime.now(UTC)
         facts = estimate_facts(estimate)
         facts["photo_name"] = estimate.photo_name[:PHOTO_NAME_CHARACTERS]
+        png = to_png(estimate.crop.rgb) if estimate.crop else None
+        token = cipher.encrypt(estimate.photo) if cipher and estimate.photo else None
+        embedding = embedding_values(estimate)
+        ranked = enumerate(facts["neighbours"], 1)
+        details: dict[type[Table], list[dict[str, Any]]] = {
+            NeighbourRow: [{"rank": rank, "estimated_age_years": None, **near} for rank, near in ranked],
+            CropRow: [{"png": png}] if png else [],
+            PhotoRow: [{"kept_at": created_at, "token": token}] if token else [],
+            EmbeddingRow: [embedding] if embedding else [],
+        }
         return cls(
             public_id=public_id,
             created_at=created_at,
             facts=facts,
             values={"public_id": public_id, "created_at": created_at, **_values(estimate, facts)},
-            png=png,
             crop_sha256=hashlib.sha256(png).hexdigest() if png else None,
-            token=cipher.encrypt(estimate.photo) if with_photo and cipher and estimate.photo else None,
-            embedding=embedding_values(estimate),
+            details={table: rows for table, rows in details.items() if rows},
         )
 
     def insert(self, connection: Connection) -> int:
         """Insert the rows and return the record's running number."""
-        number = _ESTIMATE.insert(connection, self.values) or 0
-        near = self.facts["neighbours"]
-        if near:
-            ranked = enumerate(near, 1)
-            _NEIGHBOURS.insert_all(
-                connection,
-                [{"estimate": number, "rank": rank, **_NO_ESTIMATE, **one} for rank, one in ranked],
-            )
-        if self.png is not None:
-            _CROP.insert(connection, {"estimate": number, "png": self.png})
-        if self.token is not None:
-            _PHOTO.insert(connection, {"estimate": number, "kept_at": self.created_at, "token": self.token})
-        if self.embedding is not None:
-            _EMBEDDING.insert(connection, {"estimate": number, **self.embedding})
+        number = connection.scalars(insert(EstimateRow).returning(EstimateRow.sequence), self.values).one()
+        for table, rows in self.details.items():
+            connection.execute(insert(table), [{"estimate": number, **row} for row in rows])
         return number
-
-
-_ALIKE = (
-    *("status", "code", "sentence", "photo_name", "photo_sha256", "age_years", "coverage", "support"),
-    *("refer_reason", "quality", "flags", "model_sha256", "face_changes", "bundle_sha256", "ms", "asked_by"),
-)
-_NO_ESTIMATE = {"estimated_age_years": None}
-"""Facts that stand in the row as the log has them."""
 
 
 def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     low, high = estimate.interval_years or (None, None)
     evidence, declared = estimate.evidence, estimate.declared
     return {
-        **{name: facts[name] for name in _ALIKE},
+        **{name: facts[name] for name in COPIED_FIELDS},
         "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
         "interval_low_years": low,
         "interval_high_years": high,

@@ -48,11 +48,7 @@ class PeriodStore:
         self._database = database
 
     def answers(self, period: Period) -> Answers:
-        """Return what was answered.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return what was answered."""
         columns = (EstimateRow.status, EstimateRow.code, EstimateRow.age_years, EstimateRow.refer_reason)
         newest = select(*columns).order_by(EstimateRow.sequence.desc()).limit(MOST_ESTIMATES)
         with self._database.reading() as session:
@@ -75,11 +71,7 @@ class PeriodStore:
             return session.scalar(query)
 
     def embeddings(self, period: Period, model_sha256: str) -> FloatVector:
-        """Return embeddings (N, D) of one model, float32; at most `MOST_EMBEDDINGS` of them.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return embeddings (N, D) of one model, float32; at most `MOST_EMBEDDINGS` of them."""
         numbers = (
             select(EmbeddingRow.estimate)
             .join(EstimateRow, EstimateRow.sequence == EmbeddingRow.estimate)

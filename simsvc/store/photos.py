@@ -32,7 +32,6 @@ class PhotoStore:
 
         Raises:
             PhotoLocked: it is kept, and no key at hand opens it.
-            StoreError: the database cannot be read.
         """
         query = select(PhotoRow.token).join(EstimateRow, EstimateRow.sequence == PhotoRow.estimate)
         with self._database.reading() as session:
@@ -40,11 +39,7 @@ class PhotoStore:
         return None if token is None else self._opened().decrypt(token)
 
     def purge(self, before: datetime, actor: str, now: datetime) -> int:
-        """Delete every photo kept before a moment, log that where there were any, and return how many.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Delete every photo kept before a moment, log that where there were any, and return how many."""
         with self._database.transaction() as session:
             deleted = session.execute(delete(PhotoRow).where(PhotoRow.kept_at < before))
             count = cast("CursorResult[Any]", deleted).rowcount

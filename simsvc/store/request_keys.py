@@ -8,9 +8,10 @@ and of two rivals only one gets through.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import String, select
+from sqlalchemy import String
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -47,16 +48,9 @@ class RequestKeyStore:
 
         Raises:
             KeyReused: the key came with another request before.
-            StoreError: the database cannot be read.
         """
         with self._database.reading() as session:
-            row = session.scalar(
-                select(RequestKeyRow).where(
-                    RequestKeyRow.token == key.token,
-                    RequestKeyRow.key == key.key,
-                    RequestKeyRow.position == position,
-                )
-            )
+            row = session.get(RequestKeyRow, (key.token, key.key, position))
         if row is not None and row.request_sha256 != key.request_sha256:
             raise KeyReused(
                 "This Idempotency-Key came with another request before. "
@@ -70,16 +64,7 @@ class RequestKeyStore:
         Raises:
             KeyTaken: another request with this key was faster; nothing of this one may stay.
         """
-        session.add(
-            RequestKeyRow(
-                token=key.token,
-                key=key.key,
-                position=position,
-                request_sha256=key.request_sha256,
-                result=result,
-                created_at=self._now(),
-            )
-        )
+        session.add(RequestKeyRow(**asdict(key), position=position, result=result, created_at=self._now()))
         try:
             session.flush()
         except IntegrityError:

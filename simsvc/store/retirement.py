@@ -19,11 +19,7 @@ class KeepingStore:
         self._database = database
 
     def log_replay(self, actor: str, public_id: str, outcome: dict[str, object]) -> None:
-        """Log that an estimate was made again, and what came out.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Log that an estimate was made again, and what came out."""
         with self._database.transaction() as session:
             append(session, NewEvent(EventKind.REPLAY, actor, f"estimate:{public_id}", outcome))
 
@@ -43,11 +39,7 @@ class KeepingStore:
         return self._count(or_(EstimateRow.bundle_sha256 == bundle_sha256, older))
 
     def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
-        """Log a retirement together with what `act` does: should either fail, neither happened.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Log a retirement together with what `act` does: should either fail, neither happened."""
         with self._database.transaction() as session:
             append(session, NewEvent(EventKind.RETIREMENT, actor, subject, content))
             act()

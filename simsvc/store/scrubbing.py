@@ -33,14 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def note_remains(session: Session, event: int, tables: Sequence[str], now: datetime) -> None:
-    """Put on record, within the transaction that erases, that the files hold remains.
-
-    Args:
-        session: of the transaction.
-        event: number of the receipt.
-        tables: from which rows were deleted.
-        now: the time, aware.
-    """
+    """Put on record, with the receipt of that number, that files hold remains of rows of these tables."""
     session.add(UnfinishedErasureRow(event=event, tables=list(tables), since=now))
     session.flush()
 
@@ -57,11 +50,7 @@ class Scrubber:
         self._database = database
 
     def unfinished(self) -> int:
-        """Count the erasures of which the files may hold remains.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Count the erasures of which the files may hold remains."""
         with self._database.reading() as session:
             return len(session.scalars(select(UnfinishedErasureRow.event)).all())
 
@@ -71,9 +60,6 @@ class Scrubber:
         Args:
             patience_s: how long to wait for readers that still see the rows.
             all_sizes: also rewrite tables of PostgreSQL that take long.
-
-        Raises:
-            StoreError: the database cannot be read.
         """
         with self._database.reading() as session:
             rows = session.scalars(select(UnfinishedErasureRow).order_by(UnfinishedErasureRow.event)).all()

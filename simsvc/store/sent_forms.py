@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import LargeBinary, String, delete, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from simsvc.errors import KeyTaken
 from simsvc.store.database import Database
@@ -63,7 +63,6 @@ class SentFormStore:
 
         Raises:
             KeyTaken: the same form came at the same moment and was faster.
-            StoreError: the database cannot be written.
         """
         with self._database.transaction() as session:
             session.execute(delete(SentFormRow).where(SentFormRow.created_at < now - KEPT))
@@ -72,7 +71,12 @@ class SentFormStore:
             row = session.get(SentFormRow, (user_id, key))
             if row is None:
                 session.add(SentFormRow(user_id=user_id, key=key, created_at=now))
-                _flush(session)
+                try:
+                    session.flush()
+                except IntegrityError:
+                    raise KeyTaken(
+                        "The same form is being answered just now. Wait a moment and send it again."
+                    ) from None
                 return None
             if row.made is None and row.created_at < now - ABANDONED:
                 row.created_at = now
@@ -99,18 +103,9 @@ class SentFormStore:
 
     def take_secret(self, user_id: str, key: str, now: datetime) -> bytes | None:
         """Return what may be shown once, and delete it; None where it was shown, or waited too long."""
-        mine = (SentFormRow.user_id == user_id, SentFormRow.key == key)
         with self._database.transaction() as session:
             row = session.get(SentFormRow, (user_id, key), with_for_update=True)
             if row is None or row.secret is None or row.created_at < now - SHOWN_WITHIN:
                 return None
-            secret = row.secret
-            session.execute(update(SentFormRow).where(*mine).values(secret=None))
+            secret, row.secret = row.secret, None
             return secret
-
-
-def _flush(session: Session) -> None:
-    try:
-        session.flush()
-    except IntegrityError:
-        raise KeyTaken("The same form is being answered just now. Wait a moment and send it again.") from None

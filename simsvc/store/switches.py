@@ -8,7 +8,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
@@ -26,11 +25,7 @@ class SwitchStore:
 
     @contextmanager
     def recording(self, label: str, previous: str | None, by: str | None, now: datetime) -> Iterator[None]:
-        """Log a switch together with what is done meanwhile: should that fail, neither happened.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Log a switch together with what is done meanwhile: should that fail, neither happened."""
         row = IndexSwitchRow(label=label, previous=previous, switched_by=by, switched_at=now)
         with self._database.transaction() as session:
             session.add(row)
@@ -38,11 +33,7 @@ class SwitchStore:
             yield
 
     def latest(self, count: int) -> tuple[IndexSwitch, ...]:
-        """Return the latest switches, the newest first.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return the latest switches, the newest first."""
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence.desc()).limit(count)
         with self._database.reading() as session:
             return tuple(
@@ -66,13 +57,11 @@ class ModelSwitchStore:
         """Put on record that a model answers from now on, unless it did so already; starts log it.
 
         Of several workers that find a new model, one puts it on record.
-
-        Raises:
-            StoreError: the database cannot be written.
         """
         try:
             with self._database.transaction() as session:
-                last = _last(session)
+                newest = select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc()).limit(1)
+                last = session.scalar(newest)
                 if last is not None and last.bundle_sha256 == bundle_sha256:
                     return
                 session.add(
@@ -96,7 +85,3 @@ class ModelSwitchStore:
                 (row.bundle_sha256, row.model_sha256, row.version, row.switched_at)
                 for row in session.scalars(query)
             ]
-
-
-def _last(session: Session) -> ModelSwitchRow | None:
-    return session.scalar(select(ModelSwitchRow).order_by(ModelSwitchRow.sequence.desc()).limit(1))

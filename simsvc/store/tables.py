@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -56,6 +56,12 @@ class Table(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {float: Double()}  # Float would be 32 bits elsewhere
+
+
+EstimateKey = Annotated[
+    int, mapped_column(ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True)
+]
+"""Key of a row that goes with its estimate."""
 
 
 class FaceRow(Table):
@@ -127,8 +133,6 @@ class EstimateRow(Table):
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
-    crop: Mapped[CropRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
-    photo: Mapped[PhotoRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
 class NeighbourRow(Table):
@@ -139,9 +143,7 @@ class NeighbourRow(Table):
 
     __tablename__ = "neighbours"
 
-    estimate: Mapped[int] = mapped_column(
-        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
-    )
+    estimate: Mapped[EstimateKey]
     rank: Mapped[int] = mapped_column(primary_key=True)
     face_id: Mapped[str] = mapped_column(String(64))
     age_years: Mapped[float]
@@ -154,9 +156,7 @@ class CropRow(Table):
 
     __tablename__ = "crops"
 
-    estimate: Mapped[int] = mapped_column(
-        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
-    )
+    estimate: Mapped[EstimateKey]
     png: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -165,9 +165,7 @@ class PhotoRow(Table):
 
     __tablename__ = "photos"
 
-    estimate: Mapped[int] = mapped_column(
-        ForeignKey("estimates.sequence", ondelete="CASCADE"), primary_key=True
-    )
+    estimate: Mapped[EstimateKey]
     kept_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     token: Mapped[bytes] = mapped_column(LargeBinary)
     """As Fernet writes it: the text of a token in base64."""

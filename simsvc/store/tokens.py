@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import JSON, Select, String, bindparam, select, update
+from sqlalchemy import JSON, Row, Select, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.prepared import Lookup
 from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
@@ -70,8 +68,9 @@ class TokenStore:
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return the token of that id, and the SHA-256 of its secret."""
-        with self._database.asking() as connection:
-            row = _BY_ID.first(connection, token_id)
+        query = select(TokenRow.__table__).where(TokenRow.public_id == token_id)
+        with self._database.read_connection() as connection:
+            row = connection.execute(query).one_or_none()
         return (_token(row), row.secret_sha256) if row else None
 
     def all(self) -> tuple[Token, ...]:
@@ -135,11 +134,9 @@ def _may_make(account: str) -> Select[bool]:
 
 
 _NEWEST = TokenRow.sequence.desc()
-_TOKENS = Table.metadata.tables[TokenRow.__tablename__]
-_BY_ID = Lookup(select(_TOKENS).where(_TOKENS.c.public_id == bindparam("asked")), "asked")
 
 
-def _token(row: TokenRow | SimpleNamespace) -> Token:
+def _token(row: TokenRow | Row[Any]) -> Token:
     return Token(
         id=row.public_id,
         name=row.name,

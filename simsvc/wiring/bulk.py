@@ -16,7 +16,6 @@ from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
 from simsvc.flows.estimate import EstimatePipeline
 from simsvc.settings import cores
-from simsvc.store.together import TogetherStore
 from simsvc.wiring.services import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
@@ -45,7 +44,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
         )
     corridor = replace(services.bulk_corridor(cores()), decoder=PhotoDecoder(helpers_of_command()))
     journal = ResultsJournal(part, _facts(corridor, recorded=recorded))
-    book = TogetherStore(services.database, services.cipher) if recorded else None
+    book = services.estimates if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))
     try:
         yield Bulk(corridor, journal, book, read_photo, watch, cores())

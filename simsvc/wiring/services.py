@@ -27,7 +27,6 @@ from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.ops.batch_queue import BatchQueue
-from simsvc.adapters.ops.metrics import note_estimate
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
@@ -300,6 +299,8 @@ class Services:
         corridor.index().search(prediction.embeddings[0], corridor.neighbours)
 
     def _open_corridor(self) -> EstimatePipeline:
+        from simsvc.adapters.ops.metrics import note_estimate  # noqa: PLC0415 - after a worker forked, see there
+
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = served_model(bundle, settings.engine, settings.threads)

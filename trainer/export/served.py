@@ -47,10 +47,12 @@ def scores(
     model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus, positions: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the scores of every age, float32 (V, N, AGE_BINS), of V views of packed crops."""
-    views, found = _views(recipe), []
+    views = _views(recipe)
     with torch.no_grad():
-        for crops in _batches(recipe, corpus, positions, "score"):
-            found.append(model(crops)[:, :AGE_BINS].reshape(views, -1, AGE_BINS).numpy())
+        found = [
+            model(crops)[:, :AGE_BINS].reshape(views, -1, AGE_BINS).numpy()
+            for crops in _batches(recipe, corpus, positions, "score")
+        ]
     return np.concatenate(found, axis=1)
 
 

@@ -1,94 +1,43 @@
 """What Prometheus reads, right with several workers: each process counts into files that one of them adds up.
 
-prometheus_client does so where PROMETHEUS_MULTIPROC_DIR names a folder before it is imported, as the server's
-settings do; without it, a process counts for itself.
+prometheus_client does so where PROMETHEUS_MULTIPROC_DIR names a folder before it is imported. The server
+names it when it starts: import this module only in a worker.
 Source: prometheus_client's documentation, "Multiprocess Mode".
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from simsvc.values import Estimate
-
-if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
-    from prometheus_client.metrics_core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 """Close together where an estimate takes its time: an answer is wanted within 30 ms, and 100 ms at worst."""
 
-_MAKING = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class _Meters:
-    """What a process counts."""
-
-    requests: Counter
-    request_seconds: Histogram
-    estimates: Counter
-    refusals: Counter
-    step_seconds: Histogram
-
-
-def _meters() -> _Meters:
-    """Return the meters of this process, made once: the library knows no two of one name."""
-    with _MAKING:
-        return _made()
-
-
-@cache
-def _made() -> _Meters:
-    """Make the meters, on first use: the library looks for its folder when it is imported."""
-    from prometheus_client import Counter, Histogram  # noqa: PLC0415 - after a worker forked, see above
-
-    timed = partial(Histogram, buckets=BUCKETS_S)
-    return _Meters(
-        Counter("simsvc_requests", "Answered requests.", ("method", "route", "status")),
-        timed("simsvc_request_seconds", "Time of a request.", ("route",)),
-        Counter("simsvc_estimates", "Recorded estimates.", ("status",)),
-        Counter("simsvc_refusals", "Photos that could not be judged, by code.", ("code",)),
-        timed("simsvc_step_seconds", "Time of a step of an estimate.", ("step",)),
-    )
-
-
-# The library keeps every series, and looks it up by its labels under a lock: here, that is done once.
-
-
-@cache
-def _estimates(status: str) -> Counter:
-    return _meters().estimates.labels(status)
-
-
-@cache
-def _step_seconds(step: str) -> Histogram:
-    return _meters().step_seconds.labels(step)
-
-
-@cache
-def _requests(method: str, route: str, status: int) -> Counter:
-    return _meters().requests.labels(method, route, str(status))
-
-
-@cache
-def _request_seconds(route: str) -> Histogram:
-    return _meters().request_seconds.labels(route)
+REQUESTS = Counter("simsvc_requests", "Answered requests.", ("method", "route", "status"))
+REQUEST_SECONDS = Histogram("simsvc_request_seconds", "Time of a request.", ("route",), buckets=BUCKETS_S)
+ESTIMATES = Counter("simsvc_estimates", "Recorded estimates.", ("status",))
+REFUSALS = Counter("simsvc_refusals", "Photos that could not be judged, by code.", ("code",))
+STEP_SECONDS = Histogram(
+    "simsvc_step_seconds", "Time of a step of an estimate.", ("step",), buckets=BUCKETS_S
+)
 
 
 def note_estimate(estimate: Estimate) -> None:
     """Count an estimate that was put on record."""
-    _estimates(estimate.status).inc()
+    ESTIMATES.labels(estimate.status).inc()
     if estimate.code:
-        _meters().refusals.labels(estimate.code).inc()
+        REFUSALS.labels(estimate.code).inc()
     for step, ms in estimate.ms.items():
-        _step_seconds(step).observe(ms / 1000)
+        STEP_SECONDS.labels(step).observe(ms / 1000)
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -100,8 +49,8 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
         status: of the answer.
         seconds: it took.
     """
-    _requests(method, route, status).inc()
-    _request_seconds(route).observe(seconds)
+    REQUESTS.labels(method, route, str(status)).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
 
 
 def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
@@ -110,11 +59,6 @@ def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
     Args:
         gauges: name to what is measured now; one that is None just now is left out.
     """
-    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest  # noqa: PLC0415 - as above
-    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - as above
-    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415 - as above
-
-    _meters()
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has none here

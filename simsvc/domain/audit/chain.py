@@ -8,9 +8,8 @@ Kelsey, "Secure Audit Logs to Support Computer Forensics", ACM TISSEC 2 (1999), 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,72 +23,16 @@ SALT_BYTES = 32
 """As many as the digest has: guessing the salt is as hard as guessing the digest itself."""
 
 
-_WRITE = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
-_EXACT_INTEGERS = 2**53
-"""Below it every whole number is a double of its own. Source: RFC 8785, section 3.2.2.3, and IEEE 754."""
-_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
-"""Between these, Python and ECMAScript write a double alike: fewest digits, no exponent. Source: Python's
-`repr` (exponents below 1e-4 and from 1e16 on); ECMA-262, Number::toString (below 1e-6, from 1e21)."""
-
-
-_SAID = tuple(part.name for part in fields(Event) if part.name != "sha256")
-_STRINGS = frozenset({str})
-_WRITTEN_ALIKE = frozenset({str, bool, type(None)})
-
-
-class _Unusual(Exception):
-    """Something that Python's own encoder may not write as RFC 8785 asks."""
-
-
 def canonical(content: Mapping[str, Any]) -> str:
     """Write content as the one JSON text that RFC 8785 gives it.
-
-    What Python's encoder, written in C, writes in just that way is left to it: a tenth of the time.
 
     Raises:
         ValueError: it is nothing that JSON can hold, such as a time, or a number that is not finite.
     """
     try:
-        text = _WRITE(_usual(dict(content)))
-        text.encode()  # half a surrogate pair is no text
-    except _Unusual:
-        return _canonical_slowly(content)
-    except UnicodeError as error:
-        raise ValueError(f"an event's content must be JSON: {error}") from error
-    return text
-
-
-def _canonical_slowly(content: Mapping[str, Any]) -> str:
-    try:
         return rfc8785.dumps(dict(content)).decode()
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise ValueError(f"an event's content must be JSON: {error}") from error
-
-
-def _usual(value: Any) -> Any:
-    """Return what Python's encoder writes as RFC 8785 asks: the value, its whole doubles as integers."""
-    kind = type(value)
-    if kind is float:
-        return _usual_double(value)
-    if kind in _WRITTEN_ALIKE or (kind is int and abs(value) < _EXACT_INTEGERS):
-        return value
-    if kind is dict and _STRINGS.issuperset(map(type, value)) and "".join(value).isascii():
-        return {name: one if type(one) in _WRITTEN_ALIKE else _usual(one) for name, one in value.items()}
-    if kind is list or kind is tuple:
-        return [_usual(one) for one in value]
-    raise _Unusual
-
-
-def _usual_double(value: float) -> float:
-    size = abs(value)
-    if value.is_integer():
-        if size < _EXACT_INTEGERS:
-            return int(value)
-    elif _LEAST_PLAIN <= size < _MOST_PLAIN:
-        return value
-    raise _Unusual
 
 
 def content_sha256(salt: bytes, content: str) -> str:
@@ -108,11 +51,9 @@ def event_sha256(event: Event) -> str:
     Raises:
         ValueError: it says what no event can, such as text that is no Unicode.
     """
-    return _said_sha256({name: getattr(event, name) for name in _SAID})
-
-
-def _said_sha256(said: Mapping[str, int | str]) -> str:
-    return hashlib.sha256(canonical(said).encode()).hexdigest()
+    covered = asdict(event)
+    del covered["sha256"]
+    return hashlib.sha256(canonical(covered).encode()).hexdigest()
 
 
 def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) -> Event:
@@ -126,8 +67,8 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
     """
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     at = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    said = (seq, at, str(new.kind), new.actor, new.subject, digest, previous)
-    return Event(*said, sha256=_said_sha256(dict(zip(_SAID, said, strict=True))))
+    unsealed = Event(seq, at, str(new.kind), new.actor, new.subject, digest, previous, sha256="")
+    return replace(unsealed, sha256=event_sha256(unsealed))
 
 
 def chain_fault(event: Event, last: Event | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
 from simsvc.values import (
@@ -18,15 +17,15 @@ from simsvc.values import (
     RecordedEstimate,
 )
 
-_NEVER_READ_BACK = {"embedding": None}
-_APART = frozenset({"crop", "photo", *_NEVER_READ_BACK})
+OMITTED_FIELDS = frozenset({"crop", "photo", "embedding"})
+"""Fields that an estimate lacks when it is read back; the log has always said `"embedding": null`."""
 _ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {
     Quality: LATER_MEASURES,
     Estimate: LATER_FACTS,
     Neighbour: frozenset({"estimated_age_years"}),
 }
 """Fields that were added since the first records were logged, so that the log of those still fits."""
-_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+JSON_SAFE_TYPES = (str, int, float, type(None))
 
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def record_content(
 
 def estimate_facts(estimate: Estimate) -> dict[str, Any]:
     """Return the part of it that is known before the estimate is on record."""
-    return {**_facts(estimate, but=_APART), **_NEVER_READ_BACK}
+    return {**_facts(estimate, but=OMITTED_FIELDS), "embedding": None}
 
 
 def decision_content(decision: Decision) -> dict[str, Any]:
@@ -64,26 +63,15 @@ def decision_content(decision: Decision) -> dict[str, Any]:
     return {**facts.pop("draft"), **facts}
 
 
-@cache
-def _names(kind: type[Any], but: frozenset[str]) -> tuple[str, ...]:
-    """Return the names of a dataclass's fields: asking for them takes longer than reading them."""
-    return tuple(part.name for part in fields(kind) if part.name not in but)
-
-
 def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
-    facts = {
-        name: fact if type(fact := getattr(value, name)) in _AS_THEY_ARE else _plain(fact)
-        for name in _names(type(value), but)  # type: ignore[arg-type]  # mypy takes a class for no Hashable
-    }
-    for name in _ABSENT_WHERE_NONE.get(type(value), ()):
-        if facts[name] is None:
-            del facts[name]
-    return facts
+    facts = {part.name: _plain(getattr(value, part.name)) for part in fields(value) if part.name not in but}
+    later = _ABSENT_WHERE_NONE.get(type(value), frozenset())
+    return {name: fact for name, fact in facts.items() if fact is not None or name not in later}
 
 
 def _plain(value: Any) -> Any:
     """Return a fact as it comes back from JSON: times as text, tuples as lists, values as tables."""
-    if isinstance(value, (str, int, float)) or value is None:
+    if isinstance(value, JSON_SAFE_TYPES):
         return value
     if isinstance(value, date):  # of which a datetime is one
         return value.isoformat()

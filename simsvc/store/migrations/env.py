@@ -12,15 +12,9 @@ TABLES = (tokens, request_keys, sent_forms, embeddings)
 
 
 def run() -> None:
-    attributes = context.config.attributes
-    if context.is_offline_mode():
-        context.configure(
-            dialect_name=attributes["dialect"], target_metadata=Table.metadata, literal_binds=True
-        )
-    else:
-        connection = attributes["connection"]
-        # batch mode copies a table where SQLite cannot alter it
-        context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
+    connection = context.config.attributes["connection"]
+    # batch mode copies a table where SQLite cannot alter it
+    context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 

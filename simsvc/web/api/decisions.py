@@ -10,9 +10,10 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.desk.decisions import checked_decision
 from simsvc.domain.estimate.serialize import describe_decision
 from simsvc.errors import DecisionRefused
+from simsvc.store.database import InTransaction
 from simsvc.values import Decision as MadeDecision
 from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.idempotency import PARAMETER, Beside, once, request_key
+from simsvc.web.api.idempotency import PARAMETER, idempotent, request_key
 from simsvc.web.api.schemas import Decision, Decisions, NewDecision
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
@@ -32,8 +33,8 @@ def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
     age = "" if sent["age_years"] is None else str(sent["age_years"])
     draft = checked_decision(sent["kind"], age, sent["reason"], sent["note"], recorded.estimate)
 
-    def make(beside: Beside | None) -> MadeDecision:
-        return stored.add(public_id, draft, program().actor, sent["after"], services().now(), beside)
+    def make(in_transaction: InTransaction | None) -> MadeDecision:
+        return stored.add(public_id, draft, program().actor, sent["after"], services().now(), in_transaction)
 
     def again(result: str) -> MadeDecision:
         number = int(result.rpartition("/")[2])
@@ -42,7 +43,7 @@ def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
             raise DecisionRefused("The decision that this request made is gone. Read the list of decisions.")
         return found[0]
 
-    made = once(request_key(lambda: sent), make, again)
+    made = idempotent(request_key(lambda: sent), make, again)
     location = url_for("api_decisions.list_all", public_id=public_id)
     return jsonify(describe_decision(made)), 201, {"Location": location}
 

@@ -15,6 +15,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, InputRefused, KeyTaken
+from simsvc.store.database import InTransaction
 from simsvc.values.requests import RequestKey
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
@@ -30,7 +31,6 @@ PARAMETER = {
     "same answer and makes nothing new; another request with it is refused.",
 }
 Made = TypeVar("Made")
-Beside = Callable[[Session, str], None]
 
 
 def request_key(asked: Callable[[], object]) -> RequestKey | None:
@@ -55,9 +55,9 @@ def request_key(asked: Callable[[], object]) -> RequestKey | None:
     return RequestKey(program().id, key, hashlib.sha256(text.encode()).hexdigest())
 
 
-def once(
+def idempotent(
     key: RequestKey | None,
-    make: Callable[[Beside | None], Made],
+    make: Callable[[InTransaction | None], Made],
     again: Callable[[str], Made],
     position: int = 0,
 ) -> Made:
@@ -79,11 +79,11 @@ def once(
     if before is not None:
         return again(before)
 
-    def beside(session: Session, result: str) -> None:
+    def in_transaction(session: Session, result: str) -> None:
         kept.note(session, known, position, result)
 
     try:
-        return make(beside)
+        return make(in_transaction)
     except (DecisionSuperseded, KeyTaken):  # perhaps a rival with the same key was faster
         before = kept.result(key, position)
         if before is None:

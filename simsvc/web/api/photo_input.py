@@ -12,11 +12,12 @@ from marshmallow import ValidationError, fields, validate
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
 from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.store.database import InTransaction
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
 from simsvc.web.api.blueprint import refused
-from simsvc.web.api.idempotency import Beside, once, request_key
+from simsvc.web.api.idempotency import idempotent, request_key
 from simsvc.web.api.schemas import Strict
 from simsvc.web.http.current import services
 from simsvc.web.http.upload import FIELD, Upload, shown_name, uploaded_photo
@@ -145,20 +146,20 @@ def _judged(
     if place:
         give_way()
 
-    def make(beside: Beside | None) -> RecordedEstimate:
-        recorder = RecorderBeside(services().estimates, beside)
+    def make(in_transaction: InTransaction | None) -> RecordedEstimate:
+        recorder = RecorderInTransaction(services().estimates, in_transaction)
         with_key = replace(corridor, recorder=recorder)
         return estimate(upload.data, upload.name, with_key, program().actor, declared)
 
-    return once(key, make, services().estimates.find, place)
+    return idempotent(key, make, services().estimates.find, place)
 
 
-class RecorderBeside:
+class RecorderInTransaction:
     """Recorder port that puts something else on record in the same transaction."""
 
-    def __init__(self, estimates: EstimateStore, beside: Beside | None) -> None:
+    def __init__(self, estimates: EstimateStore, in_transaction: InTransaction | None) -> None:
         self._estimates = estimates
-        self._beside = beside
+        self._in_transaction = in_transaction
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate.
@@ -166,4 +167,4 @@ class RecorderBeside:
         Raises:
             StoreError: the database cannot be written.
         """
-        return self._estimates.record(estimate, self._beside)
+        return self._estimates.record(estimate, self._in_transaction)

@@ -20,8 +20,8 @@ from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.flows import bulk, estimate
 from simsvc.settings import Settings
 from simsvc.store.database import Database
+from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import EstimateRow
-from simsvc.store.together import TogetherStore
 from simsvc.wiring.bulk import bulk_into
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
@@ -172,7 +172,7 @@ def test_a_run_that_was_cut_off_goes_on(
 
 def _cut_off_in_second_batch(patch: pytest.MonkeyPatch, cut: str) -> None:
     """Raise what nothing catches, as a kill leaves things, at one moment of the second batch."""
-    append, together, calls = ResultsJournal.append, TogetherStore.together, []
+    append, together, calls = ResultsJournal.append, EstimateStore.together, []
 
     def cut_append(self: ResultsJournal, done: Any) -> None:
         calls.append(1)
@@ -182,14 +182,14 @@ def _cut_off_in_second_batch(patch: pytest.MonkeyPatch, cut: str) -> None:
         if len(calls) == 2 and cut == "before the commit":
             raise KeyboardInterrupt
 
-    def cut_together(self: TogetherStore) -> Any:
+    def cut_together(self: EstimateStore) -> Any:
         if len(calls) == 2:
             raise KeyboardInterrupt
         return together(self)
 
     patch.setattr(ResultsJournal, "append", cut_append)
     if cut == "after the commit":
-        patch.setattr(TogetherStore, "together", cut_together)
+        patch.setattr(EstimateStore, "together", cut_together)
 
 
 def _begin_only(patch: pytest.MonkeyPatch, site: Settings, folder: Path, out: Path) -> None:

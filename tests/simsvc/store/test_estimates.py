@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import delete, event, func, select, text
+from sqlalchemy import delete, event, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from simsvc.errors import EstimateNotFound, StoreError, StoreNotMigrated
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow
+from simsvc.store.tables import BatchRow, CropRow, EstimateRow, NeighbourRow
 from simsvc.values import AgePriorUse, Crop, Estimate, Evidence, Neighbour, Quality
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -156,6 +157,15 @@ def test_missing_tables_name_the_command(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
     with pytest.raises(StoreNotMigrated, match="flask db upgrade"):
         EstimateStore(database).record(REFUSED)
+
+
+def test_what_the_database_refuses_names_no_value(database: Database) -> None:
+    """Of a statement that a constraint refuses, the error does not tell the values, which may be personal."""
+    batch = {"public_id": "a" * 32, "name": "Zoë", "created_at": datetime.now(UTC), "asked_by": "b" * 32}
+    with pytest.raises(StoreError) as raised, database.write_connection() as connection:
+        connection.execute(insert(BatchRow), [batch, batch])
+    assert isinstance(raised.value.__cause__, IntegrityError)
+    assert "Zoë" not in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nosuchdb://x", "postgresql+nosuchdriver://h/d"])

@@ -37,15 +37,6 @@ def test_a_new_database_has_no_revision(tmp_path: Path) -> None:
     assert migrate.revision(database.engine) is None
 
 
-@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
-def test_the_migrations_are_valid_sql_of_both_dialects(dialect: str) -> None:
-    """Every table is created in the SQL text of each dialect."""
-    sql = migrate.sql(dialect)
-    for table in Table.metadata.tables:
-        assert f"CREATE TABLE {table} (" in sql
-    assert ("TIMESTAMP WITH TIME ZONE" in sql) == (dialect == "postgresql")
-
-
 def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
     """A damaged database file gives a sentence, not a traceback."""
     (tmp_path / "not.sqlite3").write_bytes(b"hello " * 1000)

@@ -147,6 +147,13 @@ def workers_of(master: int) -> set[int]:
     return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
 
 
+def test_the_server_starts_before_the_counting_library_is_loaded() -> None:
+    """The library reads when it is imported where workers count, which the server names when it starts."""
+    imports = "import sys, simsvc.web.gunicorn_conf, simsvc.web.worker"
+    script = f"{imports}; sys.exit('prometheus_client' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)
+
+
 def counted(bind: str, token: dict[str, str], series: str) -> float:
     """Return one series of /metrics."""
     with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:

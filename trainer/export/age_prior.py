@@ -62,7 +62,8 @@ def source_weights(sources: NDArray[np.str_]) -> NDArray[np.float32]:
     """
     _, which, counts = np.unique(sources, return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(counts[which.reshape(-1)])
-    return (weights * (len(weights) / weights.sum())).astype(np.float32)
+    balanced: NDArray[np.float32] = (weights * (len(weights) / weights.sum())).astype(np.float32)
+    return balanced
 
 
 def offsets(told: Told, point: str) -> NDArray[np.float32]:

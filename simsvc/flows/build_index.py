@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Literal, Protocol
 
 from simsvc.domain.chunks import chunks_of
@@ -163,20 +164,21 @@ def _fill(
     changes: FaceChanges,
     progress: Progress,
 ) -> BuildFacts:
-    told = _Told(progress, sum(len(source.photos) for source in request.sources))
+    done, total = count(1), sum(len(source.photos) for source in request.sources)
     summaries: list[SourceSummary] = []
     skipped: list[Skipped] = []
     for source in sorted(request.sources, key=lambda source: source.name):
         left_out = [_left_out(source, photo, changes) for photo in source.photos]
         wanted = [photo for photo, out in zip(source.photos, left_out, strict=True) if out is None]
         out = [*source.skipped, *(entry for entry in left_out if entry is not None)]
-        told.more(len(source.photos) - len(wanted))
+        for _ in range(len(source.photos) - len(wanted)):
+            progress(next(done), total)
         before, whole_picture = len(draft.faces), 0
         unfit = _unfit(source, request.trained_on)
         work = partial(_embedded, draft.journal, request, source, detector, model)
         for chunk, outcomes in in_order(work, chunks_of(wanted, CHUNK), request.workers):
             for photo, outcome in zip(chunk, outcomes, strict=True):
-                told.more(1)
+                progress(next(done), total)
                 if isinstance(outcome, str):
                     out.append(Skipped(photo.reference, outcome))
                     continue
@@ -196,19 +198,6 @@ def _unfit(source: LabelledSource, trained_on: frozenset[str]) -> Literal["compo
     if source.composite:
         return "composites"
     return "training" if source.name in trained_on else None
-
-
-class _Told:
-    """Counts photos and tells of each."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def more(self, photos: int) -> None:
-        """Tell that so many more are done."""
-        for _ in range(photos):
-            self._done += 1
-            self._progress(self._done, self._total)
 
 
 def _embedded(

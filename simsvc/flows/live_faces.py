@@ -48,12 +48,6 @@ class FaceBook(Protocol):
         ...
 
 
-def _none_refitted(change: ChangeSet) -> Mapping[str, SiteCalibration]:
-    """Refit nothing."""
-    del change
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
     """What became of photos that were added.
@@ -91,7 +85,7 @@ class LiveFaces:
     detector: Detector
     model: Model
     decoder: PictureDecoder | None = None
-    refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = _none_refitted
+    refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = lambda _change: {}
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
         """Add the labelled faces of a source to the index in service.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.saliency import overlay, saliency
 from simsvc.domain.photo.encode import from_png, to_png
 from simsvc.errors import ModelChanged
@@ -37,10 +38,7 @@ def saliency_png(crop_png: bytes, model: Model) -> bytes:
     """
 
     def ages(crops: Sequence[Crop]) -> FloatVector:
-        parts = [
-            model.predict(crops[start : start + BATCH]).ages_years for start in range(0, len(crops), BATCH)
-        ]
-        return np.concatenate(parts)
+        return np.concatenate([model.predict(some).ages_years for some in chunks_of(crops, BATCH)])
 
     crop = Crop(from_png(crop_png))
     return to_png(overlay(crop, saliency(crop, ages)))

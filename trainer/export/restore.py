@@ -1,7 +1,7 @@
-"""A bundle's graph back to the modules that it was exported from: model.json says which, the graph has the weights.
+"""Restore the modules that a bundle's graph was exported from.
 
-The exporter multiplies a batch norm into the convolution before it. Such a pair is restored as the product and
-a batch norm that only adds the bias, which computes the same.
+model.json says which they are, the graph has their weights. The exporter multiplies a batch norm into the
+convolution before it; such a pair is restored as the product and a batch norm that only adds the bias.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _fill(graph: ServedGraph, weights: dict[str, Tensor]) -> None:
 
 
 def _joined(graph: ServedGraph, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the names of the batch norms that were multiplied into the convolution before, with their bias."""
+    """Return the bias of each batch norm that was multiplied into the convolution before it."""
     found: dict[str, Tensor] = {}
     before = ""
     for name, module in graph.named_modules():

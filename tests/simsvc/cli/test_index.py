@@ -118,14 +118,17 @@ def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Sett
     assert "There is no model" in index("build", exit_code=1)
 
 
-def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Settings) -> None:
+def test_build_through_pytorch_serves_the_same_model(settings: Settings) -> None:
     """With --engine torch the manifest says so, and the service's own engine can search the build."""
     pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
-    assert "5 faces in service." in index("build", "--engine", "torch")
+    app = create_app(replace(settings, bundle_dir=load_settings({}).bundle_dir))
+    cli.register(app)
+    built = app.test_cli_runner().invoke(args=["index", "build", "--engine", "torch"])
+    assert "5 faces in service." in built.output
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
     assert manifest["model"]["engine"] == "torch"
     assert "torch" in manifest["libraries"]
-    assert "fits the model" in index("verify")
+    assert "fits the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output
 
 
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
@@ -158,7 +161,7 @@ def test_build_through_pytorch_without_pytorch_is_a_sentence(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service is installed without PyTorch; asked for it, it says how to get it."""
-    monkeypatch.setitem(sys.modules, "simsvc.adapters.inference.torch_model", None)
+    monkeypatch.setitem(sys.modules, "trainer.export.torch_model", None)
     assert "pip install 'simsvc[train]'" in index("build", "--engine", "torch", exit_code=1)
 
 

@@ -14,7 +14,6 @@ from simsvc.ports import Model
 
 Engine = Literal["onnxruntime", "openvino", "torch"]
 """What may run the model."""
-ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino", "torch")
 PLUG_INS = "simsvc.engines"
 """Group of entry points that make a `Model` of a `Bundle`, by the engine's name."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 
 from simsvc.adapters.index.build_store import IndexStore
@@ -22,17 +21,18 @@ FACES = 30
 
 def make_small_site(folder: Path, faces: int = FACES) -> Settings:
     """Build model, index and database under `folder` and return settings that name them."""
-    settings = replace(
-        load_settings({}),
-        bundle_dir=make_tiny_bundle(folder / "model"),
-        gallery_dir=draw_gallery(folder / "gallery", faces),
-        index_root=folder / "indexes",
-        database_url=f"sqlite:///{folder / 'simsvc.sqlite3'}",
-        secret_key="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
-        upload_rate="1000000 per minute",
-        api_rate="1000000 per minute",
-        batch_dir=folder / "batches",
-        model_root=folder / "models",
+    settings = load_settings({}).model_copy(
+        update={
+            "bundle_dir": make_tiny_bundle(folder / "model"),
+            "gallery_dir": draw_gallery(folder / "gallery", faces),
+            "index_root": folder / "indexes",
+            "database_url": f"sqlite:///{folder / 'simsvc.sqlite3'}",
+            "secret_key": "a key for tests, long enough to sign with",
+            "upload_rate": "1000000 per minute",
+            "api_rate": "1000000 per minute",
+            "batch_dir": folder / "batches",
+            "model_root": folder / "models",
+        }
     )
     migrate.upgrade(Database(settings.database_url).engine)
     services = index_services(settings)

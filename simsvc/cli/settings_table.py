@@ -1,16 +1,9 @@
-"""The settings as a table, written from `Settings` itself."""
+"""The settings as a table, written from the fields of `Settings`."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import fields
-
 from simsvc.settings import Settings, load_settings
 
-NAMES = {"database_url": "DATABASE_URL", "secret_key": "SECRET_KEY", "script_name": "SCRIPT_NAME"}
-"""Fields whose variable does not begin with SIMSVC_, as deployment tools know them."""
-FIXED = {"templates_dir", "secret_key_file"}
-"""Fields that follow from the installation: no variable sets them."""
 SPECIAL = {
     "database_url": "`sqlite:///.../var/simsvc.sqlite3`",
     "secret_key": "made once in `var/secret-key`",
@@ -21,28 +14,16 @@ SPECIAL = {
     "age_prior": "none",
 }
 """Defaults that depend on the machine, or are no value."""
-ENTRY = re.compile(r"^ {8}(\w+): (.*?)(?=^ {8}\w+: |^ {4}\Z|\Z)", re.DOTALL | re.MULTILINE)
 
 
 def reference() -> str:
     """Return a Markdown table: name, default and meaning of every setting."""
-    rows = [f"| `{variable(name)}` | {default(name)} | {what} |" for name, what in described().items()]
+    rows = [
+        f"| `{field.validation_alias}` | {default(name)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+        if field.description
+    ]
     return "\n".join(("| name | default | what |", "| --- | --- | --- |", *rows))
-
-
-def described() -> dict[str, str]:
-    """Return what each setting is, by field, as the attributes of `Settings` say it."""
-    attributes = str(Settings.__doc__).partition("Attributes:\n")[2]
-    return {
-        name: " ".join(text.split()).rstrip(".")
-        for name, text in ENTRY.findall(attributes)
-        if name not in FIXED
-    }
-
-
-def variable(name: str) -> str:
-    """Return the environment variable that sets a field."""
-    return NAMES.get(name, f"SIMSVC_{name.upper()}")
 
 
 def default(name: str) -> str:
@@ -55,8 +36,3 @@ def default(name: str) -> str:
     for folder in (settings.secret_key_file.parents[1], settings.bundle_dir.parents[2]):
         text = text.removeprefix(f"{folder}/")
     return f"`{text}`"
-
-
-def names() -> set[str]:
-    """Return every field of `Settings` that a variable sets."""
-    return {entry.name for entry in fields(Settings)} - FIXED

@@ -53,7 +53,7 @@ class IndexServices:
     @property
     def engine(self) -> EngineName:
         """The engine that the settings name."""
-        return "openvino" if self.settings.engine == "openvino" else "onnx"
+        return "onnx" if self.settings.engine == "onnxruntime" else self.settings.engine
 
     def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
         """Return the bundle's model, run by the engine of the settings or by another one.

@@ -48,7 +48,7 @@ from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
-from simsvc.store.database import Database, sqlite_file
+from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
@@ -282,7 +282,7 @@ class Services:
             StoreError: the database cannot be used.
         """
         bundle = load_document(self.settings.bundle_dir)
-        log_start(self.log, self.settings.shown(), bundle.version, bundle.sha256)
+        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256)
 
     def warm_up(self) -> None:
         """Run every engine once on a grey square, so that the first photo finds them ready.
@@ -358,6 +358,14 @@ def helpers_of_command() -> int:
     On two cores that is one, so that a command stays below 1 GB, too.
     """
     return max(1, cores() // 2)
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Return what may be logged: everything but secrets, addresses without their passwords."""
+    plain = {
+        name: str(getattr(settings, name)) for name, field in Settings.model_fields.items() if field.repr
+    }
+    return {**plain, **{name: without_password(plain[name]) for name in ("database_url", "rate_storage")}}
 
 
 def open_database(settings: Settings | None = None) -> Database:

@@ -1,93 +1,111 @@
-"""`python -m tests.bench.cost`: what requests and faces need, from docs/bench.json and docs/bench-index.json.
-
-Writes docs/cost.md. A figure that was not measured leaves its cells empty; a sentence says which.
-"""
+"""`python -m tests.bench.cost > docs/cost.md`: what requests and faces need, from docs/bench*.json."""
 
 from __future__ import annotations
 
-import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cost_figures import Measured
-from tests.bench.cost_tables import page
+import numpy as np
 
-BENCH, INDEX, OUT = Path("docs/bench.json"), Path("docs/bench-index.json"), Path("docs/cost.md")
-Document = Mapping[str, Any]
+RATES = (1, 10, 100)
+FACES = (100_000, 1_000_000, 10_000_000)
+BUSY = 0.7
+"""Share of the cores' time that may be work. Beyond it waiting grows steeply: with Poisson arrivals and one
+server the mean wait is busy / (1 - busy) of a piece of work, 2.3 at 0.7 and 9 at 0.9; several cores wait
+less. Source: Kleinrock, Queueing Systems I (1975), section 3.2 (M/M/1)."""
+SYSTEM_GB = 1.0
+"""Kept free for the operating system."""
+DAY_S = 86_400
+HEADING = (
+    "requests a second",
+    "faces",
+    "cores",
+    "memory, GB",
+    "index on disk, GB",
+    "build, hours",
+    "records a day, GB",
+    "SQLite's writer is busy",
+)
+PAGE = """# What it costs
+
+Written by `python -m tests.bench.cost` from `docs/bench.json` (`make bench`) and `docs/bench-index.json`
+(`make bench-index`).
+
+{table}
+
+Cores are {busy:.0%} busy with the processor time of requests under 32 clients, over HTTP, recording included.
+Memory is {system_gb:g} GB for the system, a worker for each core, and the index once. A record holds
+SQLite's only writer for {writer_ms:.1f} ms; beyond that, or beyond the cores of one machine, use PostgreSQL.
+Indexes were measured at {sizes} faces; other sizes lie on the line
+(times on the power) through the two largest.
+"""
 
 
-def number(document: Any, *path: str) -> float | None:
-    """Return the number at a path of keys, or None where anything is missing or no number."""
-    for key in path:
-        document = document.get(key) if isinstance(document, Mapping) else None
-    return float(document) if isinstance(document, (int, float)) and not isinstance(document, bool) else None
-
-
-def by_faces(index: Document, *path: str) -> dict[int, float]:
-    """Return the numbers at a path below each size of the service's own index."""
-    sizes = index.get("service")
-    found = {
-        int(size): number(entry, *path)
-        for size, entry in (sizes.items() if isinstance(sizes, Mapping) else ())
-        if str(size).isdigit()
-    }
-    return {size: value for size, value in found.items() if value is not None}
-
-
-def measured(bench: Document, index: Document) -> Measured:
-    """Read the two files, as far as they go."""
-    recorded = number(bench, "640 px", "answer, recorded", "p50_ms")
-    in_memory = number(bench, "640 px", "answer, in memory", "p50_ms")
-    return Measured(
-        machine=_machine(bench.get("machine")),
-        request_cpu_ms=number(bench, "server", "32 clients, sustained", "server_cpu_ms"),
-        worker_mb=number(bench, "server", "memory of a worker", "end_mb"),
-        recorded_ms=None if recorded is None or in_memory is None else max(0.01, recorded - in_memory),
-        record_kb=number(bench, "bulk", "estimates, on record", "kb_a_record"),
-        bulk_a_second=number(bench, "bulk", "estimates, on record", "a_second"),
-        build_a_second=number(bench, "bulk", "index build", "photos_alone_a_second"),
-        thumbnail_kb=number(bench, "bulk", "index build", "thumbnail_kb_a_face"),
-        cores=number(bench, "bulk", "photos", "cores") or Measured().cores,
-        finish_s=by_faces(index, "build", "finish_s"),
-        folder_mb=by_faces(index, "build", "folder_mb"),
-        mapped_mb=by_faces(index, "serve", "mapped_mb"),
-        private_mb=by_faces(index, "serve", "private_mb"),
-        peak_mb=by_faces(index, "build", "build_peak_mb"),
-        search_ms=by_faces(index, "serve", "24 nearest", "p50_ms"),
+def page(bench: Mapping[str, Any], index: Mapping[str, Any]) -> str:
+    """Return docs/cost.md of what `make bench` and `make bench-index` measured."""
+    rows = [HEADING, ["---"] * len(HEADING), *(row(bench, index, r, f) for r in RATES for f in FACES)]
+    return PAGE.format(
+        table="\n".join(f"| {' | '.join(cells)} |" for cells in rows),
+        busy=BUSY,
+        system_gb=SYSTEM_GB,
+        writer_ms=writer_ms(bench),
+        sizes=", ".join(f"{size:,}" for size in sorted(points(index, "build", "folder_mb"))),
     )
 
 
-def _machine(told: object) -> str:
-    """Return what the bench says of its machine in one line, whether it is a line or a table."""
-    if isinstance(told, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
-    return str(told or Measured().machine)
+def row(bench: Mapping[str, Any], index: Mapping[str, Any], rate: int, faces: int) -> tuple[str, ...]:
+    """Return what so many requests a second and so many faces need."""
+    server, bulk = bench["server"], bench["bulk"]
+    search_ms = grown(points(index, "serve", "24 nearest", "p50_ms"), faces, power=True)
+    least_ms = min(points(index, "serve", "24 nearest", "p50_ms").values())
+    cpu_ms = server["32 clients, sustained"]["server_cpu_ms"] + max(0.0, search_ms - least_ms)
+    cores = max(1, math.ceil(rate * cpu_ms / 1_000 / BUSY))
+    worker_mb = server["memory of a worker"]["end_mb"] + grown(points(index, "serve", "private_mb"), faces)
+    memory_gb = SYSTEM_GB + (cores * worker_mb + grown(points(index, "serve", "mapped_mb"), faces)) / 1_000
+    thumbnails_gb = faces * bulk["index build"]["thumbnail_kb_a_face"] / 1e6
+    build_s = faces / bulk["index build"]["photos_alone_a_second"]
+    build_s += grown(points(index, "build", "finish_s"), faces, power=True)
+    return (
+        f"{rate:,}",
+        f"{faces:,}",
+        f"{cores:,}",
+        f"{memory_gb:,.1f}",
+        f"{grown(points(index, 'build', 'folder_mb'), faces) / 1_000 + thumbnails_gb:,.1f}",
+        f"{build_s / 3_600:,.1f}",
+        f"{rate * DAY_S * bulk['estimates, on record']['kb_a_record'] / 1e6:,.1f}",
+        f"{rate * writer_ms(bench) / 1_000:.1%}",
+    )
 
 
-def read(path: Path) -> Document:
-    """Return a JSON document; an empty one, saying so, where there is none."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        print(f"{path} is missing or no JSON, so what rests on it is left out.")
-        return {}
-    return document if isinstance(document, Mapping) else {}
+def writer_ms(bench: Mapping[str, Any]) -> float:
+    """Return for how long a record holds the writer: an answer on record less one in memory."""
+    answers = bench["640 px"]
+    return float(answers["answer, recorded"]["p50_ms"] - answers["answer, in memory"]["p50_ms"])
 
 
-def main() -> int:
-    """Read, compute and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bench", type=Path, default=BENCH)
-    parser.add_argument("--index", type=Path, default=INDEX)
-    parser.add_argument("--out", type=Path, default=OUT)
-    args = parser.parse_args()
-    args.out.write_text(page(measured(read(args.bench), read(args.index))), encoding="utf-8")
-    print(f"{args.out} is written.")
-    return 0
+def points(index: Mapping[str, Any], *path: str) -> dict[int, float]:
+    """Return the figure at a path of keys below each size of the service's own index."""
+    found = {}
+    for size, entry in index["service"].items():
+        for key in path:
+            entry = entry[key]  # noqa: PLW2901 - one step down
+        found[int(size)] = float(entry)
+    return found
+
+
+def grown(measured: Mapping[int, float], faces: int, *, power: bool = False) -> float:
+    """Return the figure of so many faces on the line, or power, through the two largest sizes measured."""
+    sizes = sorted(measured)[-2:]
+    x, y = np.array(sizes, float), np.array([measured[size] for size in sizes])
+    if power:
+        return float(np.exp(np.polyval(np.polyfit(np.log(x), np.log(y), 1), np.log(faces))))
+    return float(np.polyval(np.polyfit(x, y, 1), faces))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    told = [json.loads(Path("docs", name).read_text()) for name in ("bench.json", "bench-index.json")]
+    sys.stdout.write(page(*told))

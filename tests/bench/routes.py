@@ -207,11 +207,12 @@ LAST = (
 def table() -> list[tuple[str, str, str, float, float]]:
     """Return a row of each route."""
     with tempfile.TemporaryDirectory() as folder:
-        site = replace(
-            make_small_site(Path(folder)),
-            api_rate="9000000 per minute",
-            sign_in_rate="9000000 per minute",
-            upload_rate="9000000 per minute",
+        site = make_small_site(Path(folder)).model_copy(
+            update={
+                "api_rate": "9000000 per minute",
+                "sign_in_rate": "9000000 per minute",
+                "upload_rate": "9000000 per minute",
+            }
         )
         app, _, values = filled(site)
         door, photo = app.extensions["simsvc-door"], big_photo()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from trainer.datasets.pack import PACK_PX
@@ -23,7 +25,7 @@ colour = 0.0
 def recipe(name: str = "tiny", **changes: object) -> Recipe:
     """Return the tiny recipe with some keys changed, written as TOML and read back like any other."""
     lines = dict(line.split(" = ", 1) for line in RECIPE.strip().splitlines())
-    lines |= {key: repr(value).replace("'", '"') for key, value in changes.items()}
+    lines |= {key: json.dumps(value) for key, value in changes.items()}
     return parse(name, "".join(f"{key} = {value}\n" for key, value in lines.items()))
 
 

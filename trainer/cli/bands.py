@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
-from simsvc.errors import SettingsError
 from trainer.datasets.corpus import cores
 from trainer.evaluation import bands
 from trainer.evaluation.judging import Judge
-from trainer.options import BUNDLE, FOLDER
+from trainer.options import BUNDLE, FOLDER, check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge every photo as the service would, print and write."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     photos = bands.read_bands(args.path)
     bundle = load_bundle(args.bundle)
     (judged,) = Judge(bundle, args.threads).judge(photos, lambda photo: [photo.path.read_bytes()], "bands")

@@ -25,7 +25,7 @@ from trainer.datasets.splits import Split
 from trainer.evaluation import conformal
 from trainer.evaluation.metrics import decade
 from trainer.evaluation.scoring import Scored, score
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 SPLIT: Split = "valid"
 
@@ -55,8 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, write model.json, and report where asked to."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     if not 0 <= args.decade_coverage < 1:
         raise SettingsError("--decade-coverage is a share from 0 to below 1.")
     sources = parse_sources(args.source)

@@ -14,9 +14,10 @@ from trainer.datasets import archives, fetch
 from trainer.datasets.audit import as_text, audit
 from trainer.datasets.corpus import cores
 from trainer.datasets.merge import CACHE, MergedData, merged
-from trainer.datasets.registry import READERS
+from trainer.datasets.registry import READERS, named_path
 from trainer.datasets.splits import digests
 from trainer.evaluation import looks
+from trainer.options import check_writable
 
 COLUMNS = (
     *("source", "reference", "age_years", "person", "gender", "group", "apparent_age_years"),
@@ -59,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.action == "fetch":
         return _fetch(args.name, args.to, accepted=args.yes)
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     sources = parse_sources(args.source)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -94,21 +94,18 @@ def parse_sources(texts: Sequence[str]) -> dict[str, Path]:
     """Read "NAME=PATH" arguments.
 
     Raises:
-        SourceUnknown: there is none, one lacks a name or a path, or a name is given twice.
+        SettingsError: one lacks a name or a path.
+        SourceUnknown: there is none, or a name is given twice.
     """
     sources: dict[str, Path] = {}
     for text in texts:
-        name, _, path = text.partition("=")
-        if not name or not path:
-            raise SourceUnknown(
-                f"'{text}' is not NAME=PATH. Write, for instance, --source utkface=photos/utkface."
-            )
+        name, path = named_path(text)
         if name in sources:
             raise SourceUnknown(
                 f"The source '{name}' is given twice. Tell several of one kind apart by a suffix, "
                 "such as folder:clinic=PATH."
             )
-        sources[name] = Path(path)
+        sources[name] = path
     if not sources:
         raise SourceUnknown("No source is named. Add at least one --source NAME=PATH.")
     return sources

@@ -24,7 +24,7 @@ from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
 from trainer.evaluation.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.evaluation.source_faces import faces_of
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 ENOUGH = 500
 """Validation faces of a source that the model learnt from by which the score is fitted well enough; of a
@@ -50,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, judge by sources left out, print, and write the score into model.json."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     bundle = load_bundle(args.bundle)
     model = OnnxModel(bundle, args.threads)
     if not model.has_distribution:

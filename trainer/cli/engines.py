@@ -22,14 +22,14 @@ from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel, has_int8
 from simsvc.adapters.inference.openvino_model import OpenVinoModel
-from simsvc.errors import EngineMissing, SettingsError
+from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
 from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
 from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -54,8 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every engine that is installed and print the table."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     bundle = load_bundle(args.bundle)
     engines = open_engines(bundle)
     detector = detector_of(bundle)

@@ -15,14 +15,14 @@ from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import Calibration, interval
-from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.errors import SourceEmpty
 from trainer.datasets.corpus import DEFAULT_SOURCES, cores
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
 from trainer.evaluation.scoring import Scored, calibration_of, score
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,10 +48,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.path or DEFAULT_SOURCES.get(args.source)
     if path is None or not path.is_dir():
         raise SourceEmpty(f"There is no folder {path or ''} for the source {args.source}; give --path.")
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(
-            f"There is no folder {args.json.parent} to write {args.json.name} into; make it first."
-        )
+    check_writable(args.json)
     split = args.split or ("all" if args.source.startswith("folder") else "test")
     data = merged({args.source: path})
     rows = tuple(r for r, name in zip(data.rows, data.split, strict=True) if split in ("all", name))

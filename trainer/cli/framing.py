@@ -19,13 +19,13 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
-from simsvc.errors import PhotoError, SettingsError, SourceEmpty
+from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Crop, Face
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 _BLOCK = 64
 
@@ -76,8 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score every change, print and write."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     bundle = load_bundle(args.bundle)
     rows = merged(parse_sources(args.source)).of(args.split)
     if args.limit is not None and args.limit < len(rows):

@@ -24,6 +24,7 @@ from trainer.datasets.held_out import short
 from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
+from trainer.options import check_writable
 from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of_model
 from trainer.training.runs import RUNS, load_any
@@ -58,8 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what is missing, judge, print the table and write it with every estimate."""
-    if not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     torch.set_num_threads(args.threads)
     recipe, sources = recipes.load(args.recipe), parse_sources(args.source)
     groups = [tuple(name.strip() for name in text.split(",")) for text in args.leave]

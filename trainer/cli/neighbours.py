@@ -24,6 +24,7 @@ from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, traits
 from trainer.model_card.run import check_exported
 from trainer.models.age_model import AgeModel
+from trainer.options import check_writable
 from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import Recipe
 from trainer.training.runs import RUNS, load_any
@@ -97,8 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every layer with every transform, print and write."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
     methods = [_method(text) for text in args.transform or TRANSFORMS]
     recipe, model = load_any(folder)

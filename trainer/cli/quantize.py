@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ from trainer.options import BUNDLE
 
 CALIBRATION_FACES = 256
 """Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
-SPARED = tuple(quantize.Spared(ends, separable) for separable in (0, 5) for ends in (0, 1, 3))
-"""What stays fp32: tried in this order until the bounds hold."""
+ENDS = (0, 1, 3)
+"""How many convolutions stay fp32 at either end: tried in this order until the bounds hold."""
 TIMED = 40
 _BATCH = 32
 
@@ -70,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
     tried: list[dict[str, Any]] = []
     draft = args.bundle.with_name(f"{INT8_GRAPH}.part")
     try:
-        for spared in SPARED:
-            quantize.write_int8(bundle.graph_path, draft, train, bundle.mean, bundle.std, spared)
+        for ends in ENDS:
+            quantize.write_int8(bundle.graph_path, draft, train, bundle.mean, bundle.std, ends)
             fold(bundle, draft, train, args.threads)
             small = answers(OnnxModel(bundle, args.threads, graph=draft), valid)
-            tried.append({**asdict(spared), **compared(plain, small, labels)})
+            tried.append({"ends": ends, **compared(plain, small, labels)})
             print(line(tried[-1]))
             if tried[-1]["holds"]:
                 break
@@ -172,7 +172,7 @@ def compared(plain: Answers, small: Answers, labels_years: NDArray[np.float32]) 
 def line(figures: dict[str, Any]) -> str:
     """Return the figures as a line of text."""
     return (
-        f"{figures['ends']} convolutions fp32 at either end, {figures['separable']} of a separable network: "
+        f"{figures['ends']} convolutions fp32 at either end: "
         f"mean absolute error {figures['fp32_mae_years']:.3f} -> {figures['int8_mae_years']:.3f} years, "
         f"{figures['overlap_at_10']:.1%} of the ten nearest stay, "
         f"{figures['fp32_ms']:.1f} -> {figures['int8_ms']:.1f} ms a face: "

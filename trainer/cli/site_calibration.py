@@ -29,7 +29,7 @@ from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import calibration_of
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, check_writable
 
 DRAWS = 16
 SIZES = (100, 300)
@@ -59,8 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score every source, divide it, print and write."""
-    if args.json and not args.json.parent.is_dir():
-        raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
+    check_writable(args.json)
     if args.draws < 1 or min(args.faces or [1]) < 1:
         raise SettingsError("Give --draws and --faces numbers from 1 up.")
     bundle = load_bundle(args.bundle)

@@ -29,7 +29,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import Judge, Judged, drawn, supports
 from trainer.evaluation.metrics import decade, old
-from trainer.options import BUNDLE, FOLDER
+from trainer.options import BUNDLE, FOLDER, check_writable
 from trainer.withholding import rules as withhold_rules
 from trainer.withholding import tradeoff
 from trainer.withholding.plot import plot
@@ -59,9 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, choose the bounds, write them into model.json, and show the trade."""
-    for path in filter(None, (args.json, args.plot)):
-        if not path.parent.is_dir():
-            raise SettingsError(f"There is no folder {path.parent} to write {path.name} into.")
+    check_writable(args.json)
+    check_writable(args.plot)
     sources = parse_sources(args.source)
     banded = _banded(args.fairface, args.limit)
     bundle = load_bundle(args.bundle)

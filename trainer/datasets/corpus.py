@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.errors import SettingsError, SourceEmpty
+from simsvc.errors import SourceEmpty
 from trainer.datasets import unlabelled
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import Pack, open_pack
+from trainer.datasets.registry import named_path
 from trainer.datasets.unlabelled import is_unlabelled
 
 PACKS = Path("work/packs")
@@ -67,12 +68,7 @@ def parse_sources(values: list[str] | None) -> dict[str, Path]:
         SettingsError: not of the form NAME=PATH.
         SourceEmpty: no such folder.
     """
-    sources = dict(DEFAULT_SOURCES) if not values else {}
-    for value in values or []:
-        name, sign, path = value.partition("=")
-        if not sign or not name or not path:
-            raise SettingsError(f"--source {value!r} is not of the form NAME=PATH.")
-        sources[name] = Path(path)
+    sources = dict(map(named_path, values)) if values else dict(DEFAULT_SOURCES)
     for name, folder in sources.items():
         if not folder.is_dir():
             raise SourceEmpty(f"There is no folder {folder} for the source {name}; name it with --source.")

@@ -2,6 +2,7 @@
 
 The bytes go to NAME.part, with NAME.part.json beside it to tell whether the server still has the same file
 (its ETag or date); the finished file is renamed to NAME. Addresses come only from `archives.ARCHIVES`.
+pooch cannot do this: it begins a broken download again, and these archives have up to 7 GB.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy as np
 
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.merge import MergedData, merged
+from trainer.datasets.registry import named_path
 from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
 
@@ -78,12 +79,10 @@ def known_sources(values: Sequence[str] | None) -> dict[str, Path]:
         return found
     sources: dict[str, Path] = {}
     for value in values:
-        name, _, path = value.partition("=")
-        if not name or not path:
-            raise SettingsError(f"--source {value!r} is not of the form NAME=PATH.")
+        name, path = named_path(value)
         if short(name) in map(short, sources):
             raise SettingsError(f"Two sources are named {short(name)}. Give them different names.")
-        sources[name] = Path(path)
+        sources[name] = path
     return sources
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from simsvc.errors import SourceEmpty, SourceUnknown
+from simsvc.errors import SettingsError, SourceEmpty, SourceUnknown
 from trainer.datasets import appa_real, folder, imdb_wiki, utkface, windows
 from trainer.datasets.rows import SourceListing
 
@@ -17,6 +17,18 @@ READERS: dict[str, Callable[[Path, str], SourceListing]] = {
     "folder": folder.read,
     "windows": windows.read,
 }
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """Return the source and the folder of an argument "NAME=PATH", cut at the first equals sign.
+
+    Raises:
+        SettingsError: it is not of that form.
+    """
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise SettingsError(f"--source {text!r} is not of the form NAME=PATH.")
+    return name, Path(path)
 
 
 def read(source: str, path: Path) -> SourceListing:

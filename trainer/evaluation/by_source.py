@@ -82,7 +82,10 @@ def persons_of(rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 def draws(persons: NDArray[np.int64], seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """Yield, RESAMPLES times, positions of the photos of persons drawn with replacement."""
+    """Yield, RESAMPLES times, positions of the photos of persons drawn with replacement.
+
+    `scipy.stats.bootstrap` draws single observations, and cannot draw all photos of a person together.
+    """
     random = np.random.default_rng(seed)
     count = int(persons.max()) + 1
     known = np.unique(persons)

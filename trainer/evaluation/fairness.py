@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
+from trainer.evaluation.metrics import Figure, decade, figure, resampled
 
 LEAST_FACES = 100
 """Faces of a part that is compared. The absolute value of a normal error varies by 76% of its mean
@@ -90,7 +90,7 @@ def compare(
     shared = _shared(names, decades, compared, met)
     weights = [int(((decades == name) & (names != "")).sum()) for name in shared]
     random, absolute = np.random.default_rng(seed), np.abs(errors_years)
-    plain = [_resampled(absolute[names == name], random) for name in compared]
+    plain = [resampled(np.mean, absolute[names == name], random=random) for name in compared]
     cells = [[absolute[(names == name) & (decades == d)] for d in shared] for name in compared]
     alike = [_standardised(of_part, weights, random) for of_part in cells] if shared else []
     return Comparison(
@@ -124,16 +124,9 @@ def _shared(
     return [name for name, least in cells.items() if least >= LEAST_CELL_FACES]
 
 
-def _resampled(absolute_years: Floats, random: np.random.Generator) -> Floats:
-    """Return float64 (1 + RESAMPLES,): the mean, then the means of as many faces drawn from these."""
-    count = len(absolute_years)
-    drawn = [absolute_years[random.integers(0, count, count)].mean() for _ in range(RESAMPLES)]
-    return np.array([absolute_years.mean(), *drawn])
-
-
 def _standardised(cells: Sequence[Floats], weights: Sequence[int], random: np.random.Generator) -> Floats:
     """Return float64 (1 + RESAMPLES,): the weighted mean of the cells' means, each resampled by itself."""
-    means = np.array([_resampled(absolute_years, random) for absolute_years in cells])
+    means = np.array([resampled(np.mean, absolute_years, random=random) for absolute_years in cells])
     return np.average(means, axis=0, weights=weights)
 
 

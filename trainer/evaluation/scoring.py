@@ -15,17 +15,14 @@ from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
-from simsvc.domain.photo.crop import crop_of
-from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer.datasets.held_out import SourcePart
-from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Floats, Judged, judged
+from trainer.evaluation.source_faces import labelled_crop, looked_at_row
 
 _BATCH = 64
 
@@ -50,17 +47,15 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:
-            photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
+            seen = looked_at_row(row, model, detector)
         except PhotoError as error:
             return None, error.code
-        right = looked_at(photo, detector.detect, model.reading)
-        face = labelled_face(right.photo, right.faces)
         try:
-            pick(right.faces)
+            pick(seen.faces)
             outcome = "estimated"
         except FaceError as error:
             outcome = error.code
-        return crop_of(right.photo, face, model.input_px, model.crop_margin), outcome
+        return labelled_crop(seen, model), outcome
 
     with ThreadPoolExecutor(threads) as pool:
         prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
-from simsvc.domain.photo.upright import looked_at
+from simsvc.domain.photo.upright import Upright, looked_at
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
 from simsvc.values import Crop
@@ -57,11 +57,23 @@ def faces_of(part: SourcePart, model: Model, detector: Detector) -> Faces:
     return Faces(part.name, tuple(crop for crop, _ in kept), tuple(row for _, row in kept))
 
 
+def looked_at_row(row: Row, model: Model, detector: Detector) -> Upright:
+    """Return the photo of a row and its faces, read as the service reads photos.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
+    return looked_at(photo, detector.detect, model.reading)
+
+
+def labelled_crop(seen: Upright, model: Model) -> Crop:
+    """Return the crop of the face that the label is of."""
+    return crop_of(seen.photo, labelled_face(seen.photo, seen.faces), model.input_px, model.crop_margin)
+
+
 def _crop(row: Row, model: Model, detector: Detector) -> Crop | None:
     try:
-        photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
+        return labelled_crop(looked_at_row(row, model, detector), model)
     except PhotoError:
         return None
-    right = looked_at(photo, detector.detect, model.reading)
-    face = labelled_face(right.photo, right.faces)
-    return crop_of(right.photo, face, model.input_px, model.crop_margin)

@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from simsvc.adapters.inference.bundle import DOCUMENT, FORMAT, GRAPH, LATER_OUTPUTS, OUTPUTS, load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
@@ -29,7 +28,7 @@ from trainer.models import backbones
 from trainer.models.age_model import AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training.activations import passed
-from trainer.training.ensemble import Ensemble
+from trainer.training.ensemble import Ensemble, resizing
 
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""
@@ -49,17 +48,6 @@ def served_px(final_px: int, view: float = 1.0) -> int:
         view: side of what it sees over the side of the packed crop.
     """
     return min(final_px, round(CROP_PX * view))
-
-
-def _enlarging(seen_px: int) -> Tensor | None:
-    """Return float32 (seen_px, CROP_PX), which enlarges a column as `trainer.training.augment` does, or None.
-
-    Two products with it take a fifth of the time of ONNX Runtime's Resize.
-    """
-    if served_px(seen_px) == seen_px:
-        return None
-    unit = torch.eye(CROP_PX)[None, None]
-    return functional.interpolate(unit, (seen_px, CROP_PX), mode="bilinear", align_corners=False)[0, 0]
 
 
 class ServedGraph(nn.Module):
@@ -84,7 +72,10 @@ class ServedGraph(nn.Module):
         super().__init__()
         self.model, self.layer, self.flip_average = model, layer, flip_average
         self.enlarge: Tensor | None
-        self.register_buffer("enlarge", _enlarging(seen_px) if seen_px else None, persistent=False)
+        enlarge = None
+        if seen_px is not None and served_px(seen_px) != seen_px:
+            enlarge = resizing(CROP_PX, CROP_PX, seen_px)  # products with it take a fifth of Resize's time
+        self.register_buffer("enlarge", enlarge, persistent=False)
         self.register_buffer("mean", torch.from_numpy(projection.mean))
         self.register_buffer("matrix", torch.from_numpy(projection.matrix))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +27,6 @@ CONVOLUTIONS = "Conv"
 is nearly all of the precision."""
 OVERLAP_AT = 10
 _BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Spared:
-    """Which convolutions stay fp32.
-
-    Attributes:
-        ends: how many at either end of the graph.
-        separable: how many at the beginning of its depthwise separable network, where it has one: they have
-            few channels, of very different ranges.
-    """
-
-    ends: int = 0
-    separable: int = 0
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
@@ -68,7 +53,7 @@ def write_int8(
     crops: Sequence[Crop],
     mean: Sequence[float],
     std: Sequence[float],
-    spared: Spared,
+    ends: int = 0,
 ) -> None:
     """Write the int8 form of a graph.
 
@@ -81,7 +66,7 @@ def write_int8(
         crops: training crops of the model's input side, for the ranges of activations.
         mean: by channel, of pixels in 0..1.
         std: by channel, of pixels in 0..1.
-        spared: which convolutions stay fp32.
+        ends: how many convolutions at either end of the graph stay fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -96,7 +81,7 @@ def write_int8(
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=left_alone(prepared, spared),
+            nodes_to_exclude=left_alone(prepared, ends),
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False},
         )
@@ -110,31 +95,12 @@ def name_nodes(path: Path) -> None:
     onnx.save(graph, str(path))
 
 
-def left_alone(graph: Path, spared: Spared) -> list[str]:
+def left_alone(graph: Path, ends: int = 0) -> list[str]:
     """Return the names of the nodes that stay fp32: those spared, and all before and after the quantised."""
     nodes = onnx.load(str(graph)).graph.node
     places = [place for place, node in enumerate(nodes) if node.op_type == CONVOLUTIONS]
-    kept = places[spared.ends : len(places) - spared.ends]
-    first, last = _separable(nodes, places, spared.separable)
-    return [
-        node.name
-        for place, node in enumerate(nodes)
-        if not kept or not kept[0] <= place <= kept[-1] + 1 or first <= place < last
-    ]
-
-
-def _separable(nodes: Sequence[onnx.NodeProto], places: list[int], count: int) -> tuple[int, int]:
-    """Return from which place to before which the first convolutions of a depthwise separable network lie."""
-    grouped = [at for at, place in enumerate(places) if _groups(nodes[place]) > 1]
-    if not grouped or not count:
-        return 0, 0
-    stem = max(grouped[0] - 1, 0)
-    after = places[stem + count :]
-    return places[stem], after[0] if after else places[-1] + 1
-
-
-def _groups(node: onnx.NodeProto) -> int:
-    return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    kept = places[ends : len(places) - ends]
+    return [node.name for place, node in enumerate(nodes) if not kept or not kept[0] <= place <= kept[-1] + 1]
 
 
 def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVERLAP_AT) -> float:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.errors import SettingsError
-from trainer.training.runs import BEST, RUN_SHA256
+from trainer.training.runs import BEST, HISTORY, RUN_SHA256
 
 FORMER_WEIGHTS = "model.safetensors"
 """In bundles that do not state `RUN_SHA256`: the weights of the run, named with "model." in front."""
@@ -44,7 +44,7 @@ def read_run(folder: Path, bundle: Bundle) -> Run:
     try:
         run = Run(
             json.loads((folder / "result.json").read_text(encoding="utf-8")),
-            json.loads((folder / "history.json").read_text(encoding="utf-8")),
+            json.loads((folder / HISTORY).read_text(encoding="utf-8")),
             tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8")),
         )
     except FileNotFoundError:

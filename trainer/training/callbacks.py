@@ -15,6 +15,7 @@ from torch import Tensor
 
 from trainer.training import plots
 from trainer.training.recipe import Recipe
+from trainer.training.runs import HISTORY
 
 KEEP_S = 20.0
 """On a GPU, checkpoints and plots are so far apart, but for a cycle's last: an epoch takes less time than
@@ -144,7 +145,7 @@ class Checkpointer(Callback):  # type: ignore[misc]  # fastai has no type inform
             weights = self.average.shadow if self.average else self.model.state_dict()
             kept = {k: v.contiguous() for k, v in weights.items() if not k.startswith("traits.")}
             save_file(kept, self.folder / "best.safetensors")
-        (self.folder / "history.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
+        (self.folder / HISTORY).write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
         if self.epoch + 1 < self.n_epoch and self.started - self.checkpointed < self.every_s:
             return
         plots.training(self.history, self.folder / "loss.png")

@@ -31,12 +31,10 @@ class Member:
     Attributes:
         recipe: how it was taught: what it sees, how wide and how large.
         model: its weights, in evaluation mode.
-        mirrored: whether it judges the mirror image, too; its distribution is then the mean of both.
     """
 
     recipe: Recipe
     model: AgeModel
-    mirrored: bool = False
 
 
 class Seen(nn.Module):
@@ -82,7 +80,7 @@ class Ensemble(nn.Module):
     """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
-    after its place, as in "members.0.head.flatten", and tell of the crop, not of its mirror image.
+    after its place, as in "members.0.head.flatten".
 
     Args:
         members: at least one, all with distribution heads.
@@ -96,7 +94,6 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(member.model for member in members)
         self.architecture: Architecture = whole.architecture
         self.bodies = tuple(member.recipe.body for member in members)
-        self.mirrored = tuple(member.mirrored for member in members)
         self.offsets: Tensor
         self.bins: Tensor
         self.weights: Tensor
@@ -114,11 +111,7 @@ class Ensemble(nn.Module):
         """Return a member's distribution, (N, AGE_BINS)."""
         member, seen = self.members[number], self.seen[number](crops)
         shares: Tensor = member(seen).float()[:, :AGE_BINS].softmax(dim=1)
-        if not self.mirrored[number]:
-            return shares
-        mirror = torch.arange(seen.shape[3] - 1, -1, -1, device=seen.device)
-        other: Tensor = member(seen.index_select(3, mirror)).float()[:, :AGE_BINS].softmax(dim=1)
-        return (shares + other) / 2
+        return shares
 
     def shares(self, scores: Tensor) -> Tensor:
         """Return the distribution over ages, float32 (N, AGE_BINS), of what `forward` gives."""

@@ -14,9 +14,7 @@ from trainer.datasets.corpus import Corpus
 from trainer.training import ensemble, mixed
 from trainer.training.distillation import shares_of
 from trainer.training.recipe import Recipe
-from trainer.training.runs import BEST
-
-HISTORY = "history.json"
+from trainer.training.runs import BEST, HISTORY
 
 
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
@@ -36,12 +34,7 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     """
     sources = np.array([row.source for row in corpus.data.rows])
     valid = mixed.few(corpus.positions("valid"), sources, recipe.seed)
-    told = np.stack(
-        [
-            shares_of(runs / name, corpus.pack.crops, valid, mirrored=part in recipe.mirrored_parts)
-            for name, part in zip(parts, recipe.joined, strict=True)
-        ]
-    )
+    told = np.stack([shares_of(runs / name, corpus.pack.crops, valid, mirrored=False) for name in parts])
     weight, errors = ensemble.best_weight(told, corpus.ages_years[valid], sources[valid])
     folder.mkdir(parents=True, exist_ok=True)
     kept = {"weights": torch.tensor([weight, 1 - weight])}

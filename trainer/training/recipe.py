@@ -127,7 +127,6 @@ class Recipe:
         parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
             `trainer.training.ensemble`.
-        mirrored: those of the parts, joined by commas, that judge the mirror image, too.
         view: side of what the model sees over the side of the service's crop, up to
             `trainer.datasets.pack.CONTEXT`.
     """
@@ -172,7 +171,6 @@ class Recipe:
     epoch_faces: int = 0
     view: float = 1.0
     parts: str = ""
-    mirrored: str = ""
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -221,8 +219,8 @@ class Recipe:
         parse_mix(self.mix)
         if self.parts and (self.head != "distribution" or len(self.joined) != 2):
             raise SettingsError('parts names two recipes, all with head = "distribution".')
-        if set(_names(self.mirrored)) - set(self.joined) or (self.parts and self.flip_average):
-            raise SettingsError("mirrored names some of the parts, and stands for flip_average.")
+        if self.parts and self.flip_average:
+            raise SettingsError("flip_average is for single models, not for parts joined.")
 
     @property
     def architecture(self) -> Architecture:
@@ -240,11 +238,6 @@ class Recipe:
     def joined(self) -> tuple[str, ...]:
         """Names of the ensemble's recipes."""
         return _names(self.parts)
-
-    @property
-    def mirrored_parts(self) -> tuple[str, ...]:
-        """Names of those of them that judge the mirror image, too."""
-        return _names(self.mirrored)
 
     @property
     def mixed(self) -> tuple[str, ...]:

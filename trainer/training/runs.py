@@ -14,6 +14,8 @@ from trainer.training.ensemble import Ensemble, Member
 
 BEST = "best.safetensors"
 """Name of the file of a run's best weights."""
+HISTORY = "history.json"
+"""Name of the file of its figures, one entry an epoch."""
 RUN_SHA256 = "run_sha256"
 """Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
 RUNS = Path("work/runs")
@@ -57,10 +59,7 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     recipe = load_recipe(folder)
     if not recipe.parts:
         return load_run(folder)
-    members = [
-        Member(*load_run(folder.parent / name), part in recipe.mirrored_parts)
-        for name, part in zip(part_runs(folder), recipe.joined, strict=True)
-    ]
+    members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
     weights = load_file(folder / BEST)["weights"].tolist()
     return recipe, Ensemble(members, recipe, weights).eval()
 

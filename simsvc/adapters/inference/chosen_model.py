@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Literal
 
 from simsvc.adapters.inference.bundle import Bundle
@@ -11,9 +12,10 @@ from simsvc.domain.gallery.manifest import EngineName
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 
-Engine = Literal["onnxruntime", "openvino"]
-"""What may run the model in the service."""
-ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino")
+Engine = Literal["onnxruntime", "openvino", "torch"]
+"""What may run the model."""
+PLUG_INS = "simsvc.engines"
+"""Group of entry points that make a `Model` of a `Bundle`, by the engine's name."""
 
 
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
@@ -31,18 +33,21 @@ def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1)
     """
     if engine == "openvino":
         return OpenVinoModel(bundle, threads, callers)
-    return OnnxModel(bundle, threads)
+    return _plugged_in(bundle) if engine == "torch" else OnnxModel(bundle, threads)
 
 
 def building_model(bundle: Bundle, engine: EngineName, threads: int, callers: int) -> Model:
     """Return the model as a build of an index runs it; see `served_model`."""
-    if engine != "torch":
-        return served_model(bundle, "openvino" if engine == "openvino" else "onnxruntime", threads, callers)
+    return served_model(bundle, "onnxruntime" if engine == "onnx" else engine, threads, callers)
+
+
+def _plugged_in(bundle: Bundle) -> Model:
     try:
-        from simsvc.adapters.inference.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
-    except ImportError:
+        (entry,) = entry_points(group=PLUG_INS, name="torch")
+        model: Model = entry.load()(bundle)
+    except (ImportError, ValueError):
         raise EngineMissing(
             "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "
             "or use the other engine: `--engine onnx`."
         ) from None
-    return TorchModel(bundle)
+    return model

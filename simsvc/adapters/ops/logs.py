@@ -13,7 +13,6 @@ from typing import Literal
 import structlog
 
 Form = Literal["json", "text"]
-FORMS: tuple[Form, ...] = ("json", "text")
 
 
 def formatter(form: Form) -> logging.Formatter:

@@ -32,7 +32,6 @@ ONLY_COMMANDS = (
     "adapters/results/",
     "adapters/crypto/secret_key.py",
     "adapters/photos/sources.py",
-    "adapters/inference/torch_",
     "flows/build_index.py",
     "flows/erase.py",
     "flows/live_faces.py",

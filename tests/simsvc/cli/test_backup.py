@@ -6,7 +6,6 @@ import pwd
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,9 @@ def installation(settings: Settings) -> tuple[Services, Run]:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     made = make_small_site(tmp_path / "site")
-    made = replace(made, database_url=database_url, secret_key="", secret_key_file=tmp_path / "site" / "key")
+    made = made.model_copy(
+        update={"database_url": database_url, "secret_key": "", "secret_key_file": tmp_path / "site" / "key"}
+    )
     desk = create_app(made).extensions["simsvc"]
     from simsvc.store import migrate  # noqa: PLC0415 - this fixture alone makes tables
 
@@ -55,12 +56,13 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 def elsewhere(settings: Settings, folder: Path, url: str) -> Settings:
-    return replace(
-        settings,
-        database_url=url,
-        index_root=folder / "indexes",
-        model_root=folder / "models",
-        secret_key_file=folder / "key",
+    return settings.model_copy(
+        update={
+            "database_url": url,
+            "index_root": folder / "indexes",
+            "model_root": folder / "models",
+            "secret_key_file": folder / "key",
+        }
     )
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,14 @@ LabelledFolder = Callable[..., Path]
 
 @pytest.fixture
 def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
-    settings = replace(
-        load_settings({}),
-        bundle_dir=make_tiny_bundle(tmp_path / "model"),
-        gallery_dir=labelled_folder(count=5, name="gallery"),
-        index_root=tmp_path / "indexes",
-        database_url=f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
-        secret_key_file=tmp_path / "secret-key",
+    settings = load_settings({}).model_copy(
+        update={
+            "bundle_dir": make_tiny_bundle(tmp_path / "model"),
+            "gallery_dir": labelled_folder(count=5, name="gallery"),
+            "index_root": tmp_path / "indexes",
+            "database_url": f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
+            "secret_key_file": tmp_path / "secret-key",
+        }
     )
     migrate.upgrade(Database(settings.database_url).engine)
     return settings
@@ -118,20 +118,23 @@ def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Sett
     assert "There is no model" in index("build", exit_code=1)
 
 
-def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Settings) -> None:
+def test_build_through_pytorch_serves_the_same_model(settings: Settings) -> None:
     """With --engine torch the manifest says so, and the service's own engine can search the build."""
     pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
-    assert "5 faces in service." in index("build", "--engine", "torch")
+    app = create_app(settings.model_copy(update={"bundle_dir": load_settings({}).bundle_dir}))
+    cli.register(app)
+    built = app.test_cli_runner().invoke(args=["index", "build", "--engine", "torch"])
+    assert "5 faces in service." in built.output
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
     assert manifest["model"]["engine"] == "torch"
     assert "torch" in manifest["libraries"]
-    assert "fits the model" in index("verify")
+    assert "fits the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output
 
 
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
     """With SIMSVC_ENGINE=openvino a build is made by it, and the service answers with it from that build."""
     pytest.importorskip("openvino", reason="OpenVINO is not installed; it is an extra of its own")
-    app = create_app(replace(settings, engine="openvino"))
+    app = create_app(settings.model_copy(update={"engine": "openvino"}))
     cli.register(app)
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 0, result.output
@@ -147,7 +150,7 @@ def test_build_without_the_engine_of_the_settings_is_a_sentence(
 ) -> None:
     """Where OpenVINO is chosen and not installed, the build says how to get it."""
     monkeypatch.setitem(sys.modules, "openvino", None)
-    app = create_app(replace(settings, engine="openvino"))
+    app = create_app(settings.model_copy(update={"engine": "openvino"}))
     cli.register(app)
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 1
@@ -158,7 +161,7 @@ def test_build_through_pytorch_without_pytorch_is_a_sentence(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service is installed without PyTorch; asked for it, it says how to get it."""
-    monkeypatch.setitem(sys.modules, "simsvc.adapters.inference.torch_model", None)
+    monkeypatch.setitem(sys.modules, "trainer.export.torch_model", None)
     assert "pip install 'simsvc[train]'" in index("build", "--engine", "torch", exit_code=1)
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,9 @@ Run = Callable[..., str]
 def app(tmp_path: Path) -> Flask:
     url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
     migrate.upgrade(Database(url).engine)
-    settings = replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key")
+    settings = load_settings({}).model_copy(
+        update={"database_url": url, "secret_key_file": tmp_path / "secret-key"}
+    )
     app = create_app(settings)
     cli.register(app)
     return app

@@ -21,6 +21,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.switches import SwitchStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto, Refusal
 from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring.services import shown
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -142,11 +143,11 @@ def test_a_start_is_logged_where_it_differs(database: Database) -> None:
     """Twice the same is one event each; another setting or model is one more, and no secret is among them."""
     log = EventLog(database)
     environment = {"SECRET_KEY": "k" * 32, "DATABASE_URL": "postgresql://me:hunter2@host/db"}
-    shown = load_settings(environment).shown()
+    settings = shown(load_settings(environment))
     for _ in range(2):
-        log_start(log, shown, "face-1", "ab" * 32)
-    log_start(log, shown | {"neighbours": "7"}, "face-1", "ab" * 32)
-    log_start(log, shown | {"neighbours": "7"}, "face-2", "cd" * 32)
+        log_start(log, settings, "face-1", "ab" * 32)
+    log_start(log, settings | {"neighbours": "7"}, "face-1", "ab" * 32)
+    log_start(log, settings | {"neighbours": "7"}, "face-2", "cd" * 32)
     said = logged(database)
     assert [entry[0] for entry in said] == ["settings", "model_switch", "settings", "model_switch"]
     assert "hunter2" not in str(said)

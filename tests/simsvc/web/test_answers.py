@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def client_with(site: Settings, folder: Path, **entries: object) -> FlaskClient:
     if "calibration" in entries:
         document["calibration"]["model_sha256"] = document["files"]["model.onnx"]["sha256"]
     path.write_text(json.dumps(document))
-    return signed_in(create_app(replace(site, bundle_dir=path.parent)))
+    return signed_in(create_app(site.model_copy(update={"bundle_dir": path.parent})))
 
 
 @pytest.fixture

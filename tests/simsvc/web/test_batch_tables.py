@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -32,7 +31,7 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     url = f"sqlite:///{tmp_path / 'own.sqlite3'}"  # cases of the same names are no other test's
     migrate.upgrade(Database(url).engine)
-    app = create_app(replace(site, batch_dir=tmp_path / "batches", database_url=url))
+    app = create_app(site.model_copy(update={"batch_dir": tmp_path / "batches", "database_url": url}))
     yield app
     app.extensions["simsvc"].database.close()
 

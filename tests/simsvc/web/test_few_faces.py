@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from tests.small_site import draw_gallery, drawn_photo
 
 def served(site: Settings, folder: Path, faces: Path) -> Flask:
     """Return a service whose index holds the labelled faces of a folder."""
-    settings = replace(site, index_root=folder / "indexes")
+    settings = site.model_copy(update={"index_root": folder / "indexes"})
     services = index_services(settings)
     build(
         BuildRequest("few", (read_source("folder", faces),)),

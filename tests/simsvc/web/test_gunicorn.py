@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -131,7 +130,7 @@ def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_pat
     """After kill -9 of the process beside the server another one judges what waits; the server stays up."""
     (first,) = batch_workers(tmp_path / "log")
     os.kill(first, signal.SIGKILL)
-    desk = Services(replace(site, batch_dir=tmp_path / "batches"))
+    desk = Services(site.model_copy(update={"batch_dir": tmp_path / "batches"}))
     batch_id = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)
     end = time.monotonic() + PATIENCE_S
     while desk.batch_book.find(batch_id).waiting:

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ def locked(site: Settings) -> Iterator[Settings]:
 @contextmanager
 def read_only(site: Settings) -> Iterator[Settings]:
     """Give settings of the same database, opened for reading alone."""
-    yield replace(site, database_url=f"sqlite:///file:{file_of(site)}?mode=ro&uri=true")
+    yield site.model_copy(update={"database_url": f"sqlite:///file:{file_of(site)}?mode=ro&uri=true"})
 
 
 def reads(app: Flask, record: str) -> list[str]:

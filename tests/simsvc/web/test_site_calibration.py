@@ -194,7 +194,7 @@ def test_the_command_prints_and_draws_it(app: Flask, tmp_path: Path) -> None:
 
 def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:
     """The demo gallery says nothing of the model's errors, and the answer says that."""
-    mine = replace(settings, index_root=tmp_path / "indexes")
+    mine = settings.model_copy(update={"index_root": tmp_path / "indexes"})
     assert built(mine, settings.gallery_dir, "demo", "demo").calibration is not None
     app = create_app(mine)
     answer = judged(app).estimate
@@ -207,7 +207,7 @@ def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:
 
 def test_faces_that_the_model_learned_from_correct_nothing(settings: Settings, tmp_path: Path) -> None:
     """On faces it was trained on a model errs less than on others: they calibrate nothing."""
-    mine = replace(settings, index_root=tmp_path / "indexes")
+    mine = settings.model_copy(update={"index_root": tmp_path / "indexes"})
     services = index_services(mine)
     request = BuildRequest(
         "clinic", (read_source("folder", settings.gallery_dir),), trained_on=frozenset({"folder"})

@@ -65,7 +65,7 @@ def test_sources() -> None:
 )
 def test_sources_refused(texts: list[str], why: str) -> None:
     """No source, one without a name or a path, and one given twice are refused with a sentence."""
-    with pytest.raises(SourceUnknown, match=why):
+    with pytest.raises((SettingsError, SourceUnknown), match=why):
         parse_sources(texts)
 
 

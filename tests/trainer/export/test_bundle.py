@@ -14,7 +14,6 @@ from torch import nn
 
 from simsvc.adapters.inference.bundle import GRAPH, load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.adapters.inference.torch_model import TorchModel
 from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
@@ -22,6 +21,7 @@ from tests.drawn_faces import draw_face
 from trainer.datasets.pack import CROP_PX, PACK_PX
 from trainer.export import bundle as export
 from trainer.export.projection import Projection, principal
+from trainer.export.torch_model import TorchModel
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training import augment
@@ -155,13 +155,16 @@ def test_exported_twice(small: export.ServedGraph, bundle_folder: Path, tmp_path
     ],
 )
 def test_parity(body: str, head: str, size_px: int, tmp_path: Path) -> None:
-    """ONNX Runtime computes what PyTorch does, for other bodies and heads and odd sizes too."""
+    """ONNX Runtime and the restored modules compute the model, other bodies, heads and odd sizes too."""
     made = graph(body, head, size_px, 4)
     age_gap, cosine = export.write_bundle(made, size_px, ABOUT, tmp_path / "model", crops(size_px))
     assert 0 <= age_gap < export.AGE_TOLERANCE_YEARS
     assert 1 - export.COSINE_TOLERANCE < cosine < 1.0001
-    served = OnnxModel(load_bundle(tmp_path / "model")).predict(crops(size_px))
+    bundle = load_bundle(tmp_path / "model")
+    served, restored = OnnxModel(bundle).predict(crops(size_px)), TorchModel(bundle).predict(crops(size_px))
     assert len(set(served.ages_years.tolist())) == 6
+    assert restored.ages_years == pytest.approx(served.ages_years, abs=export.AGE_TOLERANCE_YEARS)
+    assert (restored.embeddings * served.embeddings).sum(axis=1) == pytest.approx(np.ones(6), abs=1e-4)
 
 
 def spoilt(path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from simsvc.adapters.inference.bundle import INT8_GRAPH, load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
@@ -15,7 +14,7 @@ from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.mirrored_graphs import Front, float_model
 from trainer.cli.quantize import Answers, answer_alike, compared, fold, write
-from trainer.export.quantize import Spared, left_alone, name_nodes, overlap, write_int8
+from trainer.export.quantize import left_alone, name_nodes, overlap, write_int8
 
 
 def rows(count: int, seed: int) -> np.ndarray:
@@ -27,7 +26,7 @@ def test_the_int8_graph_answers_nearly_as_the_other(tmp_path: Path) -> None:
     """Its convolution is quantised, and its embeddings stay within a cosine of 0.99."""
     bundle = load_bundle(make_tiny_bundle(tmp_path / "model"))
     crops = [Crop(np.asarray(draw_face(seed, 32))) for seed in range(20)]
-    write_int8(bundle.graph_path, tmp_path / "small.onnx", crops, bundle.mean, bundle.std, Spared())
+    write_int8(bundle.graph_path, tmp_path / "small.onnx", crops, bundle.mean, bundle.std)
     plain, small = (
         OnnxModel(bundle).predict(crops),
         OnnxModel(bundle, graph=tmp_path / "small.onnx").predict(crops),
@@ -45,20 +44,8 @@ def test_sparing_every_convolution_leaves_every_node_alone(tmp_path: Path) -> No
     graph.write_bytes(bundle.graph_path.read_bytes())
     name_nodes(graph)
     nodes = onnx.load(graph).graph.node
-    assert len(left_alone(graph, Spared(1))) == len(nodes)
-    assert 0 < len(left_alone(graph, Spared())) < len(nodes)
-
-
-def test_the_beginning_of_a_separable_network_can_be_spared(tmp_path: Path) -> None:
-    """Only the first convolutions of the separable network stay fp32, not those of the one before."""
-    network = torch.nn.Sequential()
-    for name, groups in (("a", 1), ("b", 1), ("stem", 1), ("deep", 4), ("point", 1), ("last", 1)):
-        network.add_module(name, torch.nn.Conv2d(4, 4, 1, groups=groups))
-    torch.onnx.export(network, (torch.zeros(1, 4, 8, 8),), tmp_path / "six.onnx", verbose=False)
-    name_nodes(tmp_path / "six.onnx")
-    names = [node.name for node in onnx.load(tmp_path / "six.onnx").graph.node]
-    assert left_alone(tmp_path / "six.onnx", Spared(separable=3)) == names[2:5]
-    assert left_alone(tmp_path / "six.onnx", Spared()) == []
+    assert len(left_alone(graph, 1)) == len(nodes)
+    assert 0 < len(left_alone(graph)) < len(nodes)
 
 
 def test_overlap_is_one_for_the_same_rows_and_chance_for_others() -> None:
@@ -77,7 +64,7 @@ def test_int8_goes_into_the_bundle_only_within_the_bounds(
     plain, small = Answers(labels + 2, near, 2.0), Answers(labels + 2 + np.float32(shift_years), near, 1.0)
     draft = tmp_path / "draft.onnx"
     draft.write_bytes(bundle.graph_path.read_bytes())
-    write(bundle, draft, {"ends": 0, "separable": 0, **compared(plain, small, labels)})
+    write(bundle, draft, {"ends": 0, **compared(plain, small, labels)})
     after = load_bundle(bundle.folder)
     assert json.loads((bundle.folder / "model.json").read_text())["int8"]["holds"] is holds
     assert (INT8_GRAPH in after.files) is holds
@@ -90,7 +77,7 @@ def quantised(folder: Path, front: Front, spared: int = 0) -> Path:
     bundle = load_bundle(make_tiny_bundle(folder / "model"))
     onnx.save(float_model(front, bundle.dims), folder / "float.onnx")
     crops = [Crop(np.asarray(draw_face(seed, 32))) for seed in range(20)]
-    write_int8(folder / "float.onnx", folder / "draft.onnx", crops, bundle.mean, bundle.std, Spared(spared))
+    write_int8(folder / "float.onnx", folder / "draft.onnx", crops, bundle.mean, bundle.std, spared)
     return folder / "draft.onnx"
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +224,7 @@ def test_an_evaluation_of_before_there_was_coverage(folders: Folders) -> None:
 def test_the_page_shows_it(folders: Folders, site: Settings) -> None:
     """The model page has the card's figures with their ranges, its words and all of its plots."""
     assert call(folders) == 0
-    client = signed_in(create_app(replace(site, bundle_dir=folders[0])))
+    client = signed_in(create_app(site.model_copy(update={"bundle_dir": folders[0]})))
     html = client.get("/model").text
     for words in ("4.5 (4.4 to 4.6)", "Annex III, point 5 (c)", "As served".lower(), "Studio portraits"):
         assert words in html

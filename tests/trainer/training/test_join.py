@@ -20,7 +20,7 @@ from trainer.training.ensemble import Ensemble
 from trainer.training.join import join
 from trainer.training.runs import load_any, load_run
 
-WHOLE = TOLD | {"parts": "near,wide", "mirrored": "wide", "schedule": "200x1", "view": 1.25}
+WHOLE = TOLD | {"parts": "near,wide", "schedule": "200x1", "view": 1.25}
 
 
 def _corpus() -> Corpus:
@@ -52,12 +52,12 @@ def test_runs_are_joined_and_loaded_again(tmp_path: Path) -> None:
     (tmp_path / "both" / "result.json").write_text(json.dumps(result))
     again, model = load_any(tmp_path / "both")
     assert isinstance(model, Ensemble)
-    assert (again.name, model.mirrored) == ("both", (False, True))
+    assert again.name == "both"
     weight = result["weight"]
     assert model.weights.tolist() == pytest.approx([weight, 1 - weight])
     at = np.arange(3)
     wanted = weight * shares_of(tmp_path / "near", corpus.pack.crops, at, mirrored=False)
-    wanted = wanted + (1 - weight) * shares_of(tmp_path / "wide", corpus.pack.crops, at)
+    wanted = wanted + (1 - weight) * shares_of(tmp_path / "wide", corpus.pack.crops, at, mirrored=False)
     told = shares_of(tmp_path / "both", corpus.pack.crops, at, mirrored=False)
     assert told == pytest.approx(wanted, abs=5e-3)  # its members compute in bfloat16 alone
     assert torch.from_numpy(told).sum(1).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
@@ -75,9 +75,9 @@ def test_one_model_is_no_ensemble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"parts": "near"}, {"mirrored": "other"}, {"body": "resnet34", "parts": "a,b,c"}]
+    "changes", [{"parts": "near"}, {"flip_average": True}, {"body": "resnet34", "parts": "a,b,c"}]
 )
 def test_an_ensemble_that_cannot_be(changes: dict[str, object]) -> None:
-    """One part alone, a mirrored part that is none, and a second way to mirror are refused."""
-    with pytest.raises(SettingsError, match=r"parts|mirrored"):
+    """One part alone, three of them, and averaging the mirror image are refused."""
+    with pytest.raises(SettingsError, match="parts"):
         recipe("both", **(WHOLE | changes))

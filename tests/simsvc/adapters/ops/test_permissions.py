@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +187,6 @@ def test_a_queue_that_may_not_be_written(site: Settings) -> None:
     """A queue whose folder is shut is told by name."""
     with open_folder() as folder:
         (folder / "batches").mkdir()
-        services = Services(replace(site, batch_dir=folder / "batches"))
+        services = Services(site.model_copy(update={"batch_dir": folder / "batches"}))
         with shut(folder / "batches"), pytest.raises(BatchUnwritable, match=r"batches/queue\.sqlite3.*chown"):
             services.queue()

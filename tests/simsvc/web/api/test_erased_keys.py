@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ CASE = "CASE-zq27"
 
 @pytest.fixture
 def app(tmp_path: Path, database_url: str) -> Iterator[Flask]:
-    settings = replace(make_small_site(tmp_path, faces=15), database_url=database_url)
+    settings = make_small_site(tmp_path, faces=15).model_copy(update={"database_url": database_url})
     database = Database(database_url)
     migrate.upgrade(database.engine)
     database.close()

@@ -6,7 +6,6 @@ import io
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,9 @@ FORM = {"name": "once", "scope": "audit", "days": "30"}
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(replace(site, batch_dir=tmp_path / "batches", sign_in_rate="1000 per minute"))
+    app = create_app(
+        site.model_copy(update={"batch_dir": tmp_path / "batches", "sign_in_rate": "1000 per minute"})
+    )
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -1,0 +1,121 @@
+"""Restore the modules that a bundle's graph was exported from.
+
+model.json says which they are, the graph has their weights. The exporter multiplies a batch norm into the
+convolution before it; such a pair is restored as the product and a batch norm that only adds the bias.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from simsvc.adapters.inference.bundle import load_document
+from simsvc.errors import BundleDamaged, SettingsError
+from trainer.export.bundle import ServedGraph
+from trainer.export.projection import Projection
+from trainer.models.age_model import AgeModel, Architecture
+from trainer.training.ensemble import Ensemble, Member
+from trainer.training.recipe import Recipe, Stage
+
+JOINED_BIAS = "_bias"
+"""Behind the name of a convolution's weights: the bias that the exporter made of its batch norm."""
+NO_WEIGHTS = ("num_batches_tracked", "bins", "offsets")
+"""Last parts of the names of buffers that may be missing: constants, and offsets that nothing reads."""
+
+
+def weights_of(onnx_path: Path) -> dict[str, Tensor]:
+    """Return the state dict of the `ServedGraph` that a bundle's graph was exported from.
+
+    Args:
+        onnx_path: model.onnx; model.json lies next to it.
+
+    Raises:
+        BundleMissing: there is no model.json.
+        BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
+    """
+    return served_graph(onnx_path).state_dict()
+
+
+def served_graph(onnx_path: Path) -> ServedGraph:
+    """Return the modules that a bundle's graph was exported from, with its weights, in evaluation mode.
+
+    Raises:
+        BundleMissing: there is no model.json.
+        BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
+    """
+    document = load_document(onnx_path.parent).raw
+    initializers = onnx.load(onnx_path).graph.initializer
+    weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in initializers}
+    try:
+        graph = _empty(document, weights)
+        _fill(graph, weights)
+    except (KeyError, RuntimeError, SettingsError, TypeError, ValueError) as error:
+        raise BundleDamaged(
+            f"PyTorch cannot run this model: {error}. Use ONNX Runtime instead: `--engine onnx`."
+        ) from None
+    return graph.eval()
+
+
+def _empty(document: dict[str, Any], weights: dict[str, Tensor]) -> ServedGraph:
+    arch = document["arch"]
+    model = _ensemble(document, weights) if "+" in arch["body"] else AgeModel(Architecture(**arch))
+    return ServedGraph(
+        model,
+        document["layer"],
+        Projection(weights["mean"].numpy(), weights["matrix"].numpy()),
+        document["flip_average"],
+        len(weights["enlarge"]) if "enlarge" in weights else None,
+    )
+
+
+def _ensemble(document: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:
+    """Build an ensemble of whose members model.json states only the bodies; their sizes are the weights'."""
+    arch = document["arch"]
+    whole = _recipe(document["recipe"]["body"], document["input"]["size_px"], point=arch["point"])
+    members = []
+    for number, body in enumerate(arch["body"].split("+")):
+        seen_px = len(weights[f"model.seen.{number}.resize"])
+        hidden = len(weights[f"model.members.{number}.head.linear_1.bias"])
+        recipe = _recipe(body, seen_px, hidden=hidden)
+        members.append(Member(recipe, AgeModel(recipe.architecture)))
+    shape = (len(members), 1, 1)  # as `Ensemble` multiplies by them, which the exporter names as it likes
+    (shares,) = (tensor.flatten().tolist() for tensor in weights.values() if tensor.shape == shape)
+    return Ensemble(members, whole, shares)
+
+
+def _recipe(body: str, seen_px: int, **values: Any) -> Recipe:
+    schedule = (Stage(seen_px, epochs=1),)
+    return Recipe(body, body, head="distribution", loss="distribution", schedule=schedule, **values)
+
+
+@torch.no_grad()
+def _fill(graph: ServedGraph, weights: dict[str, Tensor]) -> None:
+    joined = _joined(graph, weights)
+    for name, target in {**dict(graph.named_parameters()), **dict(graph.named_buffers())}.items():
+        module, _, last = name.rpartition(".")
+        if name in weights:
+            target.copy_(weights[name])
+        elif module in joined:
+            if last == "bias":
+                target.copy_(joined[module])
+        elif last not in NO_WEIGHTS and name != "model.weights":
+            raise KeyError(name)
+
+
+def _joined(graph: ServedGraph, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the bias of each batch norm that was multiplied into the convolution before it."""
+    found: dict[str, Tensor] = {}
+    before = ""
+    for name, module in graph.named_modules():
+        if isinstance(module, nn.Conv2d):
+            before = f"{name}.weight{JOINED_BIAS}"
+        elif isinstance(module, nn.BatchNorm2d) and before in weights:
+            found[name] = weights[before]
+            assert module.running_var is not None  # noqa: S101 - BatchNorm2d tracks statistics by default
+            module.running_var.fill_(1 - module.eps)
+    return found

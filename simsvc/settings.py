@@ -212,45 +212,30 @@ def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: in
     except ValueError:
         value = least - 1
     if not least <= value <= most:
-        raise SettingsError(
-            f"{name} is {text!r}, but must be a whole number from {least} to {most}. "
-            "Correct it in the environment and start again."
-        )
+        raise SettingsError("number", setting=name, text=text, least=least, most=most)
     return value
 
 
 def _secret_key(env: Mapping[str, str]) -> str:
     key = env.get("SECRET_KEY", "")
     if key and len(key) < LEAST_KEY_CHARACTERS:
-        raise SettingsError(
-            f"SECRET_KEY has fewer than {LEAST_KEY_CHARACTERS} characters, so sessions could be forged. "
-            "Set a long random one, or leave it out: one is made then."
-        )
+        raise SettingsError("short_key", least=LEAST_KEY_CHARACTERS)
     return key
 
 
 def _photo_keys(env: Mapping[str, str]) -> tuple[str, ...]:
     keys = tuple(key for part in env.get("SIMSVC_PHOTO_KEYS", "").split(",") if (key := part.strip()))
     if not all(FERNET_KEY.fullmatch(key) for key in keys):
-        raise SettingsError(
-            "SIMSVC_PHOTO_KEYS holds something that is no key. Print one with `flask retention new-key`; "
-            "put commas between several."
-        )
+        raise SettingsError("photo_keys")
     if not keys and (env.get("SIMSVC_PHOTO_DAYS") or "0") != "0":
-        raise SettingsError(
-            "SIMSVC_PHOTO_DAYS asks for photos to be kept, but SIMSVC_PHOTO_KEYS has no key to encrypt them "
-            "with. Print one with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
-        )
+        raise SettingsError("photo_days")
     return keys
 
 
 def _public_url(env: Mapping[str, str]) -> str:
     url = env.get("SIMSVC_PUBLIC_URL", "")
     if url and not url.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"SIMSVC_PUBLIC_URL is {url!r}, but must begin with http:// or https://. "
-            "Correct it in the environment and start again."
-        )
+        raise SettingsError("public_url", url=url)
     return url.rstrip("/")
 
 
@@ -260,27 +245,21 @@ def _bind(env: Mapping[str, str]) -> str:
     _, separator, port = text.rpartition(":")
     local = text.startswith(("unix:", "fd://"))
     if not local and not (separator and port.isascii() and port.isdigit() and int(port) <= MOST_PORT):
-        raise SettingsError(
-            f"SIMSVC_BIND is {text!r}, but must be an address and a port, such as 127.0.0.1:8000. "
-            "Correct it in the environment and start again."
-        )
+        raise SettingsError("bind", text=text)
     return text
 
 
 def _script_name(env: Mapping[str, str]) -> str:
     path = env.get("SCRIPT_NAME", "").rstrip("/")
     if path and not SCRIPT_NAME.fullmatch(path):
-        raise SettingsError(
-            f"SCRIPT_NAME is {path!r}, but must be a path such as /age, of letters, digits and . _ ~ - only. "
-            "Correct it in the environment and start again."
-        )
+        raise SettingsError("script_name", path=path)
     return path
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     text = env.get(name) or str(int(default))
     if text not in {"0", "1"}:
-        raise SettingsError(f"{name} is {text!r}, but must be 0 or 1. Correct it and start again.")
+        raise SettingsError("switch", setting=name, text=text)
     return text == "1"
 
 
@@ -289,7 +268,7 @@ def _form(env: Mapping[str, str]) -> Form:
     for form in FORMS:
         if text == form:
             return form
-    raise SettingsError(f"SIMSVC_LOG is {text!r}, but must be json or text. Correct it and start again.")
+    raise SettingsError("log", text=text)
 
 
 def _engine(env: Mapping[str, str]) -> Engine:
@@ -297,9 +276,7 @@ def _engine(env: Mapping[str, str]) -> Engine:
     for engine in ENGINES:
         if text == engine:
             return engine
-    raise SettingsError(
-        f"SIMSVC_ENGINE is {text!r}, but must be {' or '.join(ENGINES)}. Correct it and start again."
-    )
+    raise SettingsError("engine", text=text, engines=" or ".join(ENGINES))
 
 
 def _age_prior(env: Mapping[str, str]) -> AgePrior | None:
@@ -310,18 +287,12 @@ def _age_prior(env: Mapping[str, str]) -> AgePrior | None:
     try:
         written = Path(text).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
-        raise SettingsError(
-            f"SIMSVC_AGE_PRIOR is {text!r}, which is neither a span of ages such as 18-75, nor pairs of age "
-            "and weight, nor a file that can be read. Correct it and start again."
-        ) from None
+        raise SettingsError("age_prior", text=text) from None
     return parse_age_prior(written, f"SIMSVC_AGE_PRIOR ({Path(text).name})")
 
 
 def _rate(env: Mapping[str, str], name: str, default: str) -> str:
     text = env.get(name) or default
     if not re.fullmatch(r"[1-9]\d{0,6} per (second|minute|hour|day)", text):
-        raise SettingsError(
-            f"{name} is {text!r}, but must read like {default!r}. "
-            "Correct it in the environment and start again."
-        )
+        raise SettingsError("form", setting=name, text=text, default=repr(default))
     return text

@@ -165,7 +165,7 @@ def answered(
     try:
         answer = _judge(data, blank, index, corridor, times)
     except (PhotoError, FaceError) as refusal:
-        answer = replace(blank, code=refusal.code, sentence=refusal.sentence)
+        answer = replace(blank, code=refusal.code, sentence=refusal.message)
     return replace(answer, ms=times.with_total())
 
 
@@ -256,10 +256,7 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
 
 
 def _prior_unfit() -> PriorUnfit:
-    return PriorUnfit(
-        "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
-        "Leave it out, or put a model into service that was exported with a distribution."
-    )
+    return PriorUnfit()
 
 
 def preview_png(data: bytes, corridor: Corridor) -> bytes:

@@ -106,11 +106,8 @@ def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now:
 
 
 def _superseded() -> DecisionSuperseded:
-    return DecisionSuperseded(
-        "Someone decided on this record while your form was open. Nothing of yours was recorded. "
-        "Read that decision, and send yours again if it should take its place."
-    )
+    return DecisionSuperseded()
 
 
 def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
+    return EstimateNotFound("unknown")

@@ -13,6 +13,7 @@ from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.store.audit_append import chain
 from simsvc.store.database import Database
+from simsvc.store.messages import restored
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
@@ -82,7 +83,7 @@ class EstimateStore:
             )
             found = tuple(recorded_of(row) for row in rows)
         if not found:
-            raise CaseNotFound("No estimate has this case reference. Search the history for a part of it.")
+            raise CaseNotFound()
         return found
 
     def crop_png(self, public_id: str) -> bytes:
@@ -123,26 +124,27 @@ def _event(new: NewRows, number: int) -> NewEvent:
 
 
 def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
+    return EstimateNotFound("unknown")
 
 
 def _erased() -> EstimateErased:
-    return EstimateErased("This estimate was erased. Nothing of it is kept but a receipt in the log.")
+    return EstimateErased()
 
 
 def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
+    messages = row.messages or {}
     return Estimate(
         photo_name=row.photo_name,
         photo_sha256=row.photo_sha256,
         status=cast("Status", row.status),
         code=row.code,
-        sentence=row.sentence,
+        sentence=restored(row.sentence, messages.get("sentence")),
         age_years=row.age_years,
         interval_years=_interval(row),
         coverage=row.coverage,
         evidence=_evidence(row),
         support=row.support,
-        refer_reason=row.refer_reason,
+        refer_reason=restored(row.refer_reason, messages.get("refer_reason")),
         quality=Quality(**row.quality) if row.quality else None,
         neighbours=tuple(_neighbours(row)) if evidence else (),
         flags=tuple(row.flags),

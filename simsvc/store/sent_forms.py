@@ -113,4 +113,4 @@ def _flush(session: Session) -> None:
     try:
         session.flush()
     except IntegrityError:
-        raise KeyTaken("The same form is being answered just now. Wait a moment and send it again.") from None
+        raise KeyTaken("form") from None

@@ -41,8 +41,5 @@ def building_model(bundle: Bundle, engine: EngineName, threads: int, callers: in
     try:
         from simsvc.adapters.inference.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
     except ImportError:
-        raise EngineMissing(
-            "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "
-            "or use the other engine: `--engine onnx`."
-        ) from None
+        raise EngineMissing("torch") from None
     return TorchModel(bundle)

@@ -169,6 +169,4 @@ def _value(attribute: onnx.AttributeProto) -> Any:
 
 def _unknown(error: Exception) -> BundleDamaged:
     what = str(error) or "an output that nothing gives"
-    return BundleDamaged(
-        f"The PyTorch engine cannot run this model: it holds {what}. Use the other engine: `--engine onnx`."
-    )
+    return BundleDamaged("operators", what=what)

@@ -24,11 +24,10 @@ from typing import Any
 from PIL import Image
 
 import simsvc
-from simsvc import errors
 from simsvc.adapters.photos.framed import receive, send
 from simsvc.domain.files.decode_cost import is_cheap
 from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.errors import DecoderMissing, PhotoError
+from simsvc.errors import DecoderMissing, error_of, from_json
 from simsvc.values import Decoded, DecodeRequest
 
 DEADLINE_S = 20.0
@@ -190,10 +189,7 @@ def _ready(connection: socket.socket) -> bool:
 
 
 def _missing() -> DecoderMissing:
-    return DecoderMissing(
-        "The process that decodes photos could not be started. Free memory and processes on the server, "
-        "and try again."
-    )
+    return DecoderMissing()
 
 
 def _path() -> str:
@@ -207,15 +203,8 @@ def _asked(request: DecodeRequest) -> dict[str, int | None]:
 
 
 def _decoded(said: dict[str, Any], pixels: bytes) -> Decoded:
-    if "code" in said:
-        raise _refusal(said["code"], said["sentence"])
+    if "refusal" in said:
+        raise error_of(from_json(said["refusal"]))
     picture = Image.frombytes("RGB", tuple(said["size_px"]), pixels)
     width_px, height_px = said["original_px"]
     return Decoded(picture, said["part"], width_px, height_px, said["format"])
-
-
-def _refusal(code: str, sentence: str) -> PhotoError:
-    kinds = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PhotoError)
-    ]
-    return next((kind for kind in kinds if kind.code == code), PhotoError)(sentence)

@@ -38,6 +38,4 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def _refused() -> CheckpointRefused:
-    return CheckpointRefused(
-        "The file is no checkpoint of a log. Name a file that `flask audit checkpoint` wrote."
-    )
+    return CheckpointRefused("no_checkpoint")

@@ -83,7 +83,7 @@ def list_all() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Take photos in and lead to their batch."""
     if request.mimetype != "multipart/form-data":
-        raise NotMultipart("Send the photos as the files `photos` of a multipart/form-data request.")
+        raise NotMultipart("photos")
     parts = [part for part in request.files.getlist(FIELD) if part.filename]
     spool = _request().spool
     try:
@@ -92,7 +92,7 @@ def create() -> ResponseReturnValue:
         batch = once(lambda: _taken_in(parts, request.files.get("cases")))
     except BatchError as refusal:
         about = "cases" if isinstance(refusal, CasesUnreadable) else "photos"
-        return _list([Problem(refusal.sentence, (about,))]), status_of(refusal)
+        return _list([Problem(refusal.message, (about,))]), status_of(refusal)
     return redirect(url_for("batches.show", batch_id=batch.id), 303)
 
 
@@ -191,9 +191,7 @@ class _Form:
 
     def _read_table(self, data: bytes) -> None:
         if self._table is not None:
-            raise CasesUnreadable(
-                "There is more than one CSV. Put all cases and dates into one table and send it again."
-            )
+            raise CasesUnreadable("several")
         self._table = read_cases(data, latest_today(services().now()))
 
     def _known(self) -> Collection[str]:
@@ -214,7 +212,7 @@ def _cases_bytes(part: FileStorage) -> bytes:
 
 
 def _too_large_table() -> CasesUnreadable:
-    return CasesUnreadable("The CSV is far larger than a table of case references. Send the right file.")
+    return CasesUnreadable("size")
 
 
 def _cells(photo: BatchPhoto) -> tuple[str, ...]:
@@ -225,7 +223,7 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
         photo.status,
         age,
         photo.code,
-        photo.sentence,
+        None if photo.sentence is None else str(photo.sentence),
         photo.estimate_id,
         photo.birth_date.isoformat() if photo.birth_date else None,
         photo.photo_date.isoformat() if photo.photo_date else None,

@@ -234,6 +234,4 @@ def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _busy() -> Busy:
-    return Busy(
-        "Too many requests wait for their turn just now. Try again in a few seconds; nothing was recorded."
-    )
+    return Busy("queue")

@@ -66,10 +66,7 @@ def register(app: Flask) -> None:
             in_memory_fallback_enabled=True,
         )
     except ConfigurationError as error:
-        raise SettingsError(
-            "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
-            "redis://host with its client installed, and start again."
-        ) from error
+        raise SettingsError("rate_storage") from error
     _only_at_views(app, limiter)
     for endpoint in GUESSED:
         view: Any = app.view_functions[endpoint]

@@ -195,7 +195,7 @@ def _missing() -> DecoderMissing:
 def _path() -> str:
     """Return where the helper finds this very package."""
     given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(Path(simsvc.__file__).parents[2]), *([given] if given else [])])
+    return os.pathsep.join([str(Path(simsvc.__file__).parents[1]), *([given] if given else [])])
 
 
 def _asked(request: DecodeRequest) -> dict[str, int | None]:

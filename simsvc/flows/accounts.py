@@ -111,7 +111,7 @@ class Accounts:
         """
         user = self.book.invited(_sha256(token), self.now())
         if user is None:
-            raise _spent()
+            raise LinkSpent()
         return user
 
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
@@ -124,7 +124,7 @@ class Accounts:
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
         if user is None:
-            raise _spent()
+            raise LinkSpent()
         return user
 
     def find(self, user_id: str) -> User:
@@ -192,7 +192,3 @@ def _found(user: User | None) -> User:
     if user is None:
         raise UserNotFound()
     return user
-
-
-def _spent() -> LinkSpent:
-    return LinkSpent()

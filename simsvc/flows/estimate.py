@@ -240,7 +240,7 @@ def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
     if prior is None:
         return {"age_years": own_years, "age_prior": None, "doubt": doubt}
     if prediction.age_shares is None:
-        raise _prior_unfit()
+        raise PriorUnfit()
     years = estimate_under(prediction.age_shares[0], prior, corridor.model.point)
     return {"age_years": years, "age_prior": AgePriorUse(prior.text, prior.sha256, own_years), "doubt": doubt}
 
@@ -252,11 +252,7 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
         PriorUnfit: there is one, and the model gives no distribution over ages.
     """
     if prior is not None and not model.has_distribution:
-        raise _prior_unfit()
-
-
-def _prior_unfit() -> PriorUnfit:
-    return PriorUnfit()
+        raise PriorUnfit()
 
 
 def preview_png(data: bytes, corridor: Corridor) -> bytes:

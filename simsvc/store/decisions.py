@@ -55,10 +55,10 @@ class DecisionStore:
                     select(EstimateRow.sequence).where(EstimateRow.public_id == public_id)
                 )
                 if estimate is None:
-                    raise _not_found()
+                    raise EstimateNotFound("unknown")
                 of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
                 if (session.scalar(of_it) or 0) != after:
-                    raise _superseded()
+                    raise DecisionSuperseded()
                 row = _row(estimate, after + 1, draft, decided_by, now)
                 session.add(row)
                 session.flush()
@@ -67,7 +67,7 @@ class DecisionStore:
                 append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
-                raise _superseded() from None
+                raise DecisionSuperseded() from None
             raise
         return decision_of(row)
 
@@ -103,11 +103,3 @@ def _row(estimate: int, number: int, draft: DecisionDraft, decided_by: str, now:
         decided_by=decided_by,
         created_at=now,
     )
-
-
-def _superseded() -> DecisionSuperseded:
-    return DecisionSuperseded()
-
-
-def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("unknown")

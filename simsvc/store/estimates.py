@@ -66,7 +66,8 @@ class EstimateStore:
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _erased() if session.get(ErasedEstimateRow, public_id) else _not_found()
+                erased = session.get(ErasedEstimateRow, public_id)
+                raise EstimateErased() if erased else EstimateNotFound("unknown")
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -97,7 +98,7 @@ class EstimateStore:
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
-            raise _not_found()
+            raise EstimateNotFound("unknown")
         return png
 
 
@@ -121,14 +122,6 @@ def _event(new: NewRows, number: int) -> NewEvent:
     content = record_content(number, new.created_at, new.crop_sha256, new.facts)
     actor, subject = actor_of(new.values["asked_by"]), f"estimate:{new.public_id}"
     return NewEvent(EventKind.ESTIMATE, actor, subject, content)
-
-
-def _not_found() -> EstimateNotFound:
-    return EstimateNotFound("unknown")
-
-
-def _erased() -> EstimateErased:
-    return EstimateErased()
 
 
 def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:

@@ -29,7 +29,7 @@ class FernetCipher:
         try:
             return self._keys.decrypt(token)
         except InvalidToken:
-            raise _locked() from None
+            raise PhotoLocked("other_key") from None
 
     def rotate(self, token: bytes) -> bytes:
         """Return the same photo as a token of the first key.
@@ -40,13 +40,9 @@ class FernetCipher:
         try:
             return self._keys.rotate(token)
         except InvalidToken:
-            raise _locked() from None
+            raise PhotoLocked("other_key") from None
 
 
 def new_key() -> str:
     """Return a fresh random key."""
     return Fernet.generate_key().decode()
-
-
-def _locked() -> PhotoLocked:
-    return PhotoLocked("other_key")

@@ -26,8 +26,8 @@ from PIL import Image
 import simsvc
 from simsvc.adapters.photos.framed import receive, send
 from simsvc.domain.files.decode_cost import is_cheap
-from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.errors import DecoderMissing, error_of, from_json
+from simsvc.domain.photo.decode import decode_picture
+from simsvc.errors import DecoderMissing, PhotoTooCostly, error_of, from_json
 from simsvc.values import Decoded, DecodeRequest
 
 DEADLINE_S = 20.0
@@ -127,14 +127,14 @@ class _Helper:
                 )
             except OSError:
                 mine.close()
-                raise _missing() from None
+                raise DecoderMissing() from None
         self._connection = mine
         self._left = PHOTOS
         self._owner = os.getpid()
         self._finalizer = weakref.finalize(self, _end, self._process, mine, self._owner)
         if not _ready(mine):
             self.end()
-            raise _missing()
+            raise DecoderMissing()
 
     @property
     def pid(self) -> int:
@@ -161,7 +161,7 @@ class _Helper:
             answer = None
         if answer is None:
             self.end()
-            raise too_costly()
+            raise PhotoTooCostly("limits")
         said = json.loads(answer[0])
         if said["spent"] or not self._left:
             self.end()
@@ -186,10 +186,6 @@ def _ready(connection: socket.socket) -> bool:
         return receive(connection, time.monotonic() + START_S) is not None
     except OSError:
         return False
-
-
-def _missing() -> DecoderMissing:
-    return DecoderMissing()
 
 
 def _path() -> str:

@@ -211,7 +211,7 @@ class _damage_told:  # noqa: N801 - reads as a verb
             ValueError,
         )
         if kind is not None and issubclass(kind, (*damage, RuntimeError)):
-            raise _damaged() from None
+            raise ArchiveDamaged("damaged") from None
 
 
 def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
@@ -226,7 +226,7 @@ def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
         stream.seek(entry.header_offset)
         header = stream.read(LOCAL_HEADER.size)
         if len(header) < LOCAL_HEADER.size or not header.startswith(SIGNATURE):
-            raise _damaged()
+            raise ArchiveDamaged("damaged")
         _, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
         if entry.header_offset + len(header) + name_bytes + extra_bytes + entry.compress_size > limit:
             raise ArchiveBomb()
@@ -270,7 +270,3 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise ArchiveEncrypted()
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ArchiveDamaged("packing")
-
-
-def _damaged() -> ArchiveDamaged:
-    return ArchiveDamaged("damaged")

@@ -229,7 +229,7 @@ def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ..
     photo = max(full, key=lambda page: page.pixels)
     others = [page for page in full if page is not photo]
     if not all(_may_be_copy(page, photo) for page in others) or len(pages) >= MOST_PAGES:
-        raise several_pictures()
+        raise AnimatedPhoto()
     return photo, tuple(page.at for page in others)
 
 
@@ -237,11 +237,6 @@ def _may_be_copy(page: Page, photo: Page) -> bool:
     """Say whether a picture is smaller and of the same proportions, to a pixel."""
     expected_px = page.width_px * photo.height_px / max(1, photo.width_px)
     return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
-
-
-def several_pictures() -> AnimatedPhoto:
-    """Return the refusal of a file of several pictures."""
-    return AnimatedPhoto()
 
 
 def _check_cost(page: Page, file_bytes: int) -> None:

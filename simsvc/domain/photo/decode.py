@@ -15,11 +15,12 @@ from PIL import Image, ImageFile
 from simsvc.domain.files.jpeg_header import JpegHeader, count_scans, jpeg_header
 from simsvc.domain.files.other_signatures import begun_format, new_format, other_format, raw_format
 from simsvc.domain.files.png_chunks import without_long_texts
-from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
+from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, starting_at, tiff_photo
 from simsvc.domain.photo.colour import to_rgb
 from simsvc.domain.photo.colour_profiles import converts, profile_of
 from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
 from simsvc.errors import (
+    AnimatedPhoto,
     EmptyPhoto,
     NotAnImage,
     PhotoError,
@@ -165,7 +166,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield _open(source)
         except (NotAnImage, UnsupportedFormat, TruncatedPhoto):
             if source.reads > MAX_READS:
-                raise _too_many_pieces() from None
+                raise UnsupportedFormat("pieces") from None
             raise
 
 
@@ -265,7 +266,7 @@ def _check_copies(tiff: TiffPhoto, picture: Image.Image) -> None:
             _check_pixels(other, least_px=1)
             found = _tiny(_loaded(other, 1, None)[0])
         if np.abs(found - expected).mean() > ALIKE:
-            raise several_pictures()
+            raise AnimatedPhoto()
 
 
 def _tiny(picture: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -278,7 +279,7 @@ def _open(source: _CountedBytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except MemoryError:
-        raise too_costly() from None
+        raise PhotoTooCostly("limits") from None
     except Exception:  # noqa: BLE001, RUF100 - Pillow's plug-ins raise SyntaxError, struct.error, KeyError ... on hostile headers
         raise _refusal(source.getvalue()) from None
 
@@ -295,15 +296,6 @@ def _refusal(data: bytes) -> PhotoError:
     return NotAnImage()
 
 
-def too_costly() -> PhotoTooCostly:
-    """Return the refusal of a photo whose decoding was ended."""
-    return PhotoTooCostly("limits")
-
-
-def _too_many_pieces() -> UnsupportedFormat:
-    return UnsupportedFormat("pieces")
-
-
 def _check_frames(image: Image.Image) -> None:
     """Refuse several pictures in one file; they are not counted, because that means parsing all of them."""
     if image.format in {"MPO", "HEIF"}:
@@ -313,7 +305,7 @@ def _check_frames(image: Image.Image) -> None:
     except Exception:  # noqa: BLE001, RUF100 - looking for a second frame parses the hostile file
         raise TruncatedPhoto("damaged") from None
     if animated:
-        raise several_pictures()
+        raise AnimatedPhoto()
 
 
 def _check_decoder(image: Image.Image, size_bytes: int) -> None:
@@ -356,10 +348,10 @@ def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image
         orientation = _orientation(image)
         rgb = to_rgb(image, MAX_SIDE_PX, profile)
     except MemoryError:
-        raise too_costly() from None
+        raise PhotoTooCostly("limits") from None
     except Exception as error:  # noqa: BLE001, RUF100 - decoders raise OSError, SyntaxError, ValueError, IndexError, zlib.error ...
         if _OUT_OF_MEMORY.search(str(error)):
-            raise too_costly() from None
+            raise PhotoTooCostly("limits") from None
         raise TruncatedPhoto("incomplete") from None
     upright = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
     return upright, orientation in _QUARTER_TURNS

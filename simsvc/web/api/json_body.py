@@ -31,7 +31,7 @@ def read_json(data: bytes) -> Any:
     try:
         read = _DECODER.decode(text)
     except RecursionError:
-        raise _too_deep() from None
+        raise JsonRefused("depth", most=MOST_DEPTH) from None
     except json.JSONDecodeError as error:
         raise InputRefused("json", line=error.lineno, column=error.colno) from None
     _check(read)
@@ -44,7 +44,7 @@ def _check(read: Any) -> None:
     while level:
         depth += 1
         if depth > MOST_DEPTH:
-            raise _too_deep()
+            raise JsonRefused("depth", most=MOST_DEPTH)
         below: list[Any] = []
         for value in level:
             if isinstance(value, str):
@@ -87,10 +87,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise JsonRefused("name_twice")
     return found
-
-
-def _too_deep() -> JsonRefused:
-    return JsonRefused("depth", most=MOST_DEPTH)
 
 
 _DECODER = json.JSONDecoder(

@@ -182,7 +182,7 @@ class _Form:
             yield path, data
         elif sort == "table":
             if data is None or len(data) > MOST_CASES_BYTES:
-                raise _too_large_table()
+                raise CasesUnreadable("size")
             self._read_table(data)
         else:
             self._left_out_count += 1
@@ -207,12 +207,8 @@ def _shown_path(part: FileStorage) -> str:
 def _cases_bytes(part: FileStorage) -> bytes:
     data = part.stream.read(MOST_CASES_BYTES + 1)
     if len(data) > MOST_CASES_BYTES:
-        raise _too_large_table()
+        raise CasesUnreadable("size")
     return data
-
-
-def _too_large_table() -> CasesUnreadable:
-    return CasesUnreadable("size")
 
 
 def _cells(photo: BatchPhoto) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ class Turns:
                 self._free -= 1
                 return None
             if most is not None and len(self._queue) >= most:
-                raise _busy()
+                raise Busy("queue")
             mine = threading.Lock()
             mine.acquire()
             self._queue.append(mine)
@@ -142,7 +142,7 @@ class Turns:
         with self._lock:
             if mine in self._queue:
                 self._queue.remove(mine)
-                raise _busy()
+                raise Busy("queue")
 
     def _end_the_longest(self) -> None:
         """Let others in for turns that last too long."""
@@ -231,7 +231,3 @@ def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
         return response
 
     return waits
-
-
-def _busy() -> Busy:
-    return Busy("queue")

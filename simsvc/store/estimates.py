@@ -125,7 +125,7 @@ def _event(new: NewRows, number: int) -> NewEvent:
 
 
 def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
-    messages = row.messages or {}
+    messages = row.messages if isinstance(row.messages, dict) else {}
     return Estimate(
         photo_name=row.photo_name,
         photo_sha256=row.photo_sha256,

@@ -25,5 +25,5 @@ def restored(sentence: str | None, held: Mapping[str, Any] | None) -> Message | 
     try:
         message = from_json(held) if held else Message(sentence)
         return message if str(message) == sentence else Message(sentence)
-    except (LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):  # of a later version, or not simsvc's own
         return Message(sentence)

@@ -28,6 +28,7 @@ def test_a_refusal_comes_back_with_code_and_parameters() -> None:
         {**HELD, "code": "melted"},
         {**HELD, "reason": "melted"},
         {"code": "photo_too_small"},
+        {**HELD, "params": [20, 31]},
         {"template": "%(width_px", "params": {"width_px": 20}},
     ],
 )

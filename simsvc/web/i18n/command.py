@@ -32,7 +32,7 @@ def update_command() -> None:
         catalogue.obsolete.clear()
         catalogue.fuzzy, catalogue.header_comment = False, HEADER
         with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.po").open("wb") as file:
-            write_po(file, catalogue, width=WIDTH, sort_output=False, omit_header=False)
+            write_po(file, catalogue, width=WIDTH, include_lineno=False)
         missing = sum(not message.string for message in catalogue if message.id)
         click.echo(f"{locale}: {len(catalogue)} messages, {missing} without a translation")
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from simsvc.errors import SimsvcError
 from simsvc.values import (
     EVERY_FACE,
     Batch,
@@ -26,7 +27,6 @@ from simsvc.values import (
     Photo,
     Prediction,
     RecordedEstimate,
-    Refusal,
     Role,
     SupportScale,
     User,
@@ -321,11 +321,11 @@ class BatchBook(Protocol):
         """Count one attempt at the next waiting photo and return it."""
         ...
 
-    def take_back(self, batch_id: str, position: int, problem: str) -> None:
+    def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
         """Note why nothing can be judged just now, and uncount the attempt."""
         ...
 
-    def give_up(self, batch_id: str, position: int, refusal: Refusal) -> None:
+    def give_up(self, batch_id: str, position: int, refusal: SimsvcError) -> None:
         """Put a photo on record as failed."""
         ...
 

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError
+from simsvc.messages import Param
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 MOST_PORT = 65_535
@@ -46,13 +47,13 @@ def _templates_dir() -> Path:
 
 def _flag(text: str) -> bool:
     if text not in {"0", "1"}:
-        raise ValueError("must be 0 or 1")
+        raise ValueError("switch")
     return text == "1"
 
 
 def _rate(text: str) -> str:
     if not RATE.fullmatch(text):
-        raise ValueError("must read like '20 per minute'")
+        raise ValueError("rate")
     return text
 
 
@@ -60,39 +61,33 @@ def _bind(text: str) -> str:
     _, separator, port = text.rpartition(":")
     local = text.startswith(("unix:", "fd://"))
     if not local and not (separator and port.isascii() and port.isdigit() and int(port) <= MOST_PORT):
-        raise ValueError("must be an address and a port, such as 127.0.0.1:8000")
+        raise ValueError("bind")
     return text
 
 
 def _script_name(text: str) -> str:
     path = text.rstrip("/")
     if path and not SCRIPT_NAME.fullmatch(path):
-        raise ValueError("must be a path such as /age, of letters, digits and . _ ~ - only")
+        raise ValueError("script_name")
     return path
 
 
 def _public_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
+        raise ValueError("public_url")
     return text.rstrip("/")
 
 
 def _secret_key(key: str) -> str:
     if len(key) < LEAST_KEY_CHARACTERS:
-        raise SettingsError(
-            f"SECRET_KEY has fewer than {LEAST_KEY_CHARACTERS} characters, so sessions could be forged. "
-            "Set a long random one, or leave it out: one is made then."
-        )
+        raise SettingsError("short_key", least=LEAST_KEY_CHARACTERS)
     return key
 
 
 def _photo_keys(text: str) -> tuple[str, ...]:
     keys = tuple(key for part in text.split(",") if (key := part.strip()))
     if not all(FERNET_KEY.fullmatch(key) for key in keys):
-        raise SettingsError(
-            "SIMSVC_PHOTO_KEYS holds something that is no key. Print one with `flask retention new-key`; "
-            "put commas between several."
-        )
+        raise SettingsError("photo_keys")
     return keys
 
 
@@ -104,10 +99,7 @@ def _age_prior(text: str) -> AgePrior | None:
     try:
         written = Path(text).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
-        raise SettingsError(
-            f"SIMSVC_AGE_PRIOR is {text!r}, which is neither a span of ages such as 18-75, nor pairs of age "
-            "and weight, nor a file that can be read. Correct it and start again."
-        ) from None
+        raise SettingsError("age_prior", text=text) from None
     return parse_age_prior(written, f"SIMSVC_AGE_PRIOR ({Path(text).name})")
 
 
@@ -289,10 +281,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _has_photo_keys(self) -> Settings:
         if self.photo_days and not self.photo_keys:
-            raise SettingsError(
-                "SIMSVC_PHOTO_DAYS asks for photos to be kept, but SIMSVC_PHOTO_KEYS has no key to encrypt "
-                "them with. Print one with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
-            )
+            raise SettingsError("photo_days")
         return self
 
 
@@ -331,12 +320,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def _refused(error: ErrorDetails) -> SettingsError:
     name = str(error["loc"][0])
     rules = Settings.model_json_schema()["properties"][name]
+    given: dict[str, Param] = {"setting": name, "text": str(error["input"])}
     if "minimum" in rules:
-        problem = f"must be a whole number from {rules['minimum']} to {rules['maximum']}"
-    elif "enum" in rules:
-        problem = f"must be {' or '.join(rules['enum'])}"
-    else:
-        problem = str(error["ctx"]["error"])
-    return SettingsError(
-        f"{name} is {str(error['input'])!r}, but {problem}. Correct it in the environment and start again."
-    )
+        return SettingsError("number", **given, least=rules["minimum"], most=rules["maximum"])
+    if "enum" in rules:
+        return SettingsError("choice", **given, choices=" or ".join(rules["enum"]))
+    return SettingsError(str(error["ctx"]["error"]), **given)

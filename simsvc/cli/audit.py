@@ -38,7 +38,7 @@ def checkpoint_command(out: Path | None) -> None:
     with _sentences():
         last = _verified(None).last
         if last is None:
-            raise AuditError("The log is empty: there is nothing to keep. Run `flask db upgrade` first.")
+            raise AuditError("empty")
         _write(checkpoint_text(Checkpoint(last.seq, last.sha256, last.at)), out)
 
 
@@ -70,7 +70,7 @@ def _verified(checkpoint: Checkpoint | None) -> Verdict:
 
         verdict = verify(snapshot, advance, checkpoint)
     if verdict.broken:
-        raise AuditError(verdict.broken.sentence)
+        raise AuditError("broken", problem=verdict.broken.sentence)
     return verdict
 
 
@@ -93,7 +93,7 @@ def _write(text: str, out: Path | None) -> None:
     try:
         out.write_text(text)
     except OSError:
-        raise AuditError(f"The file {out} cannot be written. Name another one.") from None
+        raise AuditError("unwritable", file=str(out)) from None
     click.echo(f"The checkpoint is in {out}. Keep a copy where nobody who can write the log can write.")
 
 
@@ -101,7 +101,7 @@ def _read(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeError):
-        raise CheckpointRefused(f"The file {file} cannot be read. Name another one.") from None
+        raise CheckpointRefused("unreadable", file=str(file)) from None
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def build_report(manifest: Manifest, faces: Sequence[LabelledFace], in_service: 
         *_face_lines(manifest, faces),
         *(_copy_lines(manifest.copies) if manifest.copies else ()),
         *_recall_lines(manifest),
-        *([build_sentence(manifest.calibration)] if manifest.calibration else ()),
+        *([str(build_sentence(manifest.calibration))] if manifest.calibration else ()),
         f"manifest.json sha256 {manifest_sha256(manifest)}",
     ]
 

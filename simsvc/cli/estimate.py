@@ -74,7 +74,7 @@ def _row(photo: Path, corridor: EstimatePipeline) -> Row:
     try:
         data = read_photo(photo, corridor.max_bytes)
     except SimsvcError as error:
-        unread = Estimate(shown, "", "refused", error.code, error.sentence)
+        unread = Estimate(shown, "", "refused", error.code, error.message)
         return {**describe_unrecorded(unread), "photo_sha256": None}
     return {**describe(estimate(data, shown_name(photo.name), corridor)), "photo": shown}
 

@@ -91,7 +91,7 @@ def list_command() -> None:
         shelf = open_shelf(_settings())
         labels, current = shelf.labels(), shelf.current()
         if not labels:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         for label in labels:
             try:
                 manifest = shelf.manifest(label)
@@ -109,7 +109,7 @@ def verify_command(build_id: str | None) -> None:
         services = index_services(_settings())
         label = services.shelf.find(build_id) if build_id else services.shelf.current()
         if label is None:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         manifest = services.switcher.fitting(label)
         click.echo(f"{label}: {manifest.count} faces, every file as built, and fits the model in service.")
 
@@ -124,7 +124,7 @@ def recall_command(build_id: str | None, queries: int, k: int) -> None:
         services: Services = current_app.extensions["simsvc"]
         label = services.shelf.find(build_id) if build_id else services.shelf.current()
         if label is None:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         found = services.timed_recall(label, queries, k)
         click.echo("\n".join(_recall_lines(label, services.shelf.manifest(label), found)))
 
@@ -138,7 +138,7 @@ def calibration_command(build_id: str | None, plot: Path | None) -> None:
         shelf = open_shelf(_settings())
         label = shelf.find(build_id) if build_id else shelf.current()
         if label is None:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         site = shelf.calibration(label)
         changed = site != shelf.manifest(label).calibration
         click.echo("\n".join(calibration_report(label, site, changed=changed)))

@@ -94,7 +94,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        raise PhotoMissing("The photo cannot be read. Check its path and try again.") from None
+        raise PhotoMissing("path") from None
 
 
 def _said(replay: Replay) -> str:

@@ -65,11 +65,7 @@ class Accounts:
             self.book.succeed(tried.user.id, self.now(), client, fresh)
             return tried.user
         self.book.refuse(name_key(name), tried.slowed_until if tried else None)
-        raise SignInRefused(
-            "This name and password do not match an account. Check both and try again. After several failed "
-            "attempts you have to wait, for up to an hour, before you can try again from the same place; if "
-            "you cannot wait, ask an administrator for a new link."
-        )
+        raise SignInRefused()
 
     def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
         """Replace the password of a person who knows the old one; every session of the account ends.
@@ -115,7 +111,7 @@ class Accounts:
         """
         user = self.book.invited(_sha256(token), self.now())
         if user is None:
-            raise _spent()
+            raise LinkSpent()
         return user
 
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
@@ -128,7 +124,7 @@ class Accounts:
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
         if user is None:
-            raise _spent()
+            raise LinkSpent()
         return user
 
     def find(self, user_id: str) -> User:
@@ -194,12 +190,5 @@ def _sha256(token: str) -> str:
 
 def _found(user: User | None) -> User:
     if user is None:
-        raise UserNotFound("There is no such account. Look at the list of accounts and try again.")
+        raise UserNotFound()
     return user
-
-
-def _spent() -> LinkSpent:
-    return LinkSpent(
-        "This link was used already, was replaced, or has expired. Ask an administrator for a new one; "
-        "whoever runs the service gets one with `flask user reset NAME`."
-    )

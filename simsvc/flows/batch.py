@@ -11,10 +11,18 @@ from datetime import datetime
 from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.domain.desk.batch_csv import CaseRow, declared_of
 from simsvc.domain.files.file_names import canonical_path, last_part
-from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
+from simsvc.errors import (
+    AlreadyJudged,
+    BatchEmpty,
+    BatchTooLarge,
+    NotJudged,
+    PhotoLost,
+    PhotoTooManyBytes,
+    SimsvcError,
+)
 from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.ports import BatchBook, PhotoSpool
-from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
+from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Waiting
 
 MOST_PHOTOS = 1_000
 """Photos of one batch. Ours: two cores judge them in minutes, and people can still read the results."""
@@ -102,15 +110,15 @@ class Batches:
             return True
         except SimsvcError as error:
             _log.error("batch %s waits: %s", batch_id, error.sentence)
-            self.book.take_back(batch_id, photo.position, error.sentence)
+            self.book.take_back(batch_id, photo.position, error)
             return False
 
     def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
-            self._give_up(batch_id, photo, LOST)
+            self._give_up(batch_id, photo, PhotoLost())
         elif photo.attempts > MOST_ATTEMPTS:
-            self._give_up(batch_id, photo, JUDGING_FAILED)
+            self._give_up(batch_id, photo, NotJudged())
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
@@ -130,9 +138,9 @@ class Batches:
             Exception
         ):  # a defect of ours or of a library's: the other photos must not wait for its mending
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self._give_up(batch_id, photo, JUDGING_FAILED)
+            self._give_up(batch_id, photo, NotJudged())
 
-    def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: Refusal) -> None:
+    def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: SimsvcError) -> None:
         self.book.give_up(batch_id, photo.position, refusal)
 
     def _kept(self, batch_id: str, incoming: Incoming, before: Waiting) -> list[NewPhoto]:
@@ -140,20 +148,15 @@ class Batches:
         kept_photos = kept_bytes = 0
         for name, data in incoming:
             if len(photos) == MOST_PHOTOS:
-                raise BatchTooLarge(
-                    f"There are more than {MOST_PHOTOS} photos. Send them as several batches."
-                )
+                raise BatchTooLarge("photos", most=MOST_PHOTOS)
             size_bytes = len(data) if data is not None else 0
             kept_photos, kept_bytes = kept_photos + (data is not None), kept_bytes + size_bytes
             if kept_bytes > self.most_bytes:
-                raise BatchTooLarge(
-                    "The photos are too large for one batch once they are unpacked. "
-                    "Send them as several batches."
-                )
+                raise BatchTooLarge("bytes")
             self.quota.check(before, Waiting(kept_photos, kept_bytes))
             if data is not None:
                 self.room.put(batch_id, len(photos), data)
-            refusal = None if data is not None else TOO_MANY_BYTES
+            refusal = None if data is not None else PhotoTooManyBytes("in_batch")
             photos.append(NewPhoto(name, refusal=refusal, size_bytes=size_bytes))
         return photos
 
@@ -193,25 +196,6 @@ def _named(photos: Sequence[NewPhoto]) -> list[NewPhoto]:
 
 def _empty(notes: BatchNotes) -> BatchEmpty:
     if not notes.left_out_count:
-        return BatchEmpty(
-            "No photo came with the request. Choose photos, or a ZIP of photos, and send them again."
-        )
+        return BatchEmpty("nothing")
     names = ", ".join(f"“{left.name}”" for left in notes.left_out[:3])
-    return BatchEmpty(
-        f"No file that came with the request is a photo: {names}. "
-        "Choose photos, or a ZIP of photos, and send them again."
-    )
-
-
-TOO_MANY_BYTES = Refusal(
-    PhotoTooManyBytes.code,
-    "The photo has more bytes than are accepted. "
-    "Save a smaller copy, or crop it to the face, and send it again.",
-)
-LOST = Refusal("photo_lost", "The photo was lost before it was judged. Send it again.")
-JUDGING_FAILED = Refusal(
-    "not_judged",
-    "The photo could not be judged, for a reason on our side. Send it by itself, and tell the operator.",
-)
-REFUSALS = (TOO_MANY_BYTES.sentence, LOST.sentence, JUDGING_FAILED.sentence)
-"""What a photo of a batch may be told besides the sentences of errors."""
+    return BatchEmpty("no_photo", names=names)

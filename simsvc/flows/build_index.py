@@ -145,10 +145,7 @@ def build(  # noqa: PLR0913 - the two callbacks and the switch are named
     with shelf.draft(request.name) as draft:
         facts = _fill(draft, request, detector, model, shelf.face_changes(), progress)
         if not draft.faces:
-            raise SourceEmpty(
-                f"None of the {len(facts.skipped)} photos could be used, so there is no index to build. "
-                "Choose a folder of photos that each show one labelled face."
-            )
+            raise SourceEmpty("unusable", photos=len(facts.skipped))
         manifest = draft.finish(facts)
         on_built(manifest, draft.faces)
         if use:

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
-from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.batch import JUDGING_FAILED, MOST_ATTEMPTS
+from simsvc.errors import NotJudged, PhotoMissing, PhotoTooManyBytes, SimsvcError
+from simsvc.flows.batch import MOST_ATTEMPTS
 from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
 from simsvc.ports import BulkBook, Recorder
-from simsvc.values import Estimate, Refusal
+from simsvc.values import Estimate
 
 BATCH = 64
 """Photos recorded in one transaction and added to the journal in one line. Others who write to SQLite wait
@@ -152,7 +152,7 @@ class Bulk:
 
     def _judged(self, file: File) -> _Judged:
         if self.watch.deaths(file.shown) >= MOST_ATTEMPTS:
-            return _refused(file, JUDGING_FAILED)
+            return _refused(file, NotJudged())
         with self.watch.over(file.shown):
             return self._answered(file)
 
@@ -162,12 +162,12 @@ class Bulk:
             data = self.read(file.path, corridor.max_bytes)
             answer = answered(data, PurePath(file.shown).name, corridor)
         except (PhotoMissing, PhotoTooManyBytes) as error:
-            return _refused(file, Refusal(error.code, error.sentence))
+            return _refused(file, error)
         except SimsvcError:
             raise
         except Exception:  # a defect of ours or of a library's: the other photos must not wait for it
             _log.exception("%s could not be judged", file.shown)
-            return _refused(file, JUDGING_FAILED)
+            return _refused(file, NotJudged())
         return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)
 
     def _row(self, judged: _Judged, recorder: Recorder | None) -> tuple[Key, Row]:
@@ -175,10 +175,10 @@ class Bulk:
         return judged.file.key, result_row(judged.file.shown, judged.estimate, record)
 
 
-def _refused(file: File, refusal: Refusal) -> _Judged:
+def _refused(file: File, refusal: SimsvcError) -> _Judged:
     """Return a row's answer for a photo of which there is nothing to put on record."""
     name = PurePath(file.shown).name
-    return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.sentence), answer=False)
+    return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.message), answer=False)
 
 
 def with_progress(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:

@@ -87,9 +87,7 @@ class Eraser:
         """
         holding = self.holding(face_id)
         if holding is None:
-            raise FaceNotFound(
-                "There is no labelled face of that id. Take an id from an estimate's list of faces."
-            )
+            raise FaceNotFound("unknown")
         event = self.faces.erase(face_id, actor, lambda: self.forget(frozenset({face_id})), self.now())
         self.remains.finish()
         return event, holding

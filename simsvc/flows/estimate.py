@@ -165,7 +165,7 @@ def answered(
     try:
         answer = _judge(data, blank, index, corridor, times)
     except (PhotoError, FaceError) as refusal:
-        answer = replace(blank, code=refusal.code, sentence=refusal.sentence)
+        answer = replace(blank, code=refusal.code, sentence=refusal.message)
     return replace(answer, ms=times.with_total())
 
 
@@ -242,7 +242,7 @@ def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     if prior is None:
         return {"age_years": own_years, "age_prior": None, "doubt": doubt}
     if prediction.age_shares is None:
-        raise _prior_unfit()
+        raise PriorUnfit()
     years = estimate_under(prediction.age_shares[0], prior, corridor.model.point)
     return {"age_years": years, "age_prior": AgePriorUse(prior.text, prior.sha256, own_years), "doubt": doubt}
 
@@ -254,14 +254,7 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
         PriorUnfit: there is one, and the model gives no distribution over ages.
     """
     if prior is not None and not model.has_distribution:
-        raise _prior_unfit()
-
-
-def _prior_unfit() -> PriorUnfit:
-    return PriorUnfit(
-        "SIMSVC_AGE_PRIOR is set, but the model gives no distribution over ages, so it cannot be applied. "
-        "Leave it out, or put a model into service that was exported with a distribution."
-    )
+        raise PriorUnfit()
 
 
 def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:

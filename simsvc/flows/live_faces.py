@@ -102,16 +102,11 @@ class LiveFaces:
         """
         label = self.label()
         if len(source.photos) > MOST_FACES:
-            raise FacesRefused(
-                f"At most {MOST_FACES} faces are added at once. Build an index of them: `flask index build`."
-            )
+            raise FacesRefused("count", most=MOST_FACES)
         ready, skipped = self._prepared(source, progress)
         if not ready:
             reasons = ", ".join(sorted({entry.reason for entry in skipped})) or "there are none"
-            raise FacesRefused(
-                f"None of the photos could be added ({reasons}). "
-                "Choose photos that each show one face which the index does not hold yet."
-            )
+            raise FacesRefused("unusable", reasons=reasons)
         added = tuple(self._embedded(ready, split_label(label)[0]))
         faces = tuple(live.face for live in added)
         change = self._refitted(ChangeSet(added=added))
@@ -128,9 +123,7 @@ class LiveFaces:
             StoreError: it cannot be put on record.
         """
         if not 0.0 <= age_years <= MAX_AGE_YEARS:
-            raise FacesRefused(
-                f"An age lies between 0 and {MAX_AGE_YEARS:.0f} years. Correct it and try again."
-            )
+            raise FacesRefused("age", most_years=MAX_AGE_YEARS)
         face = self._there(face_id)
         fresh = LabelledFace(face.face_id, age_years, face.source, face.reference)
         change = self._refitted(ChangeSet(ages_years={face_id: age_years}))
@@ -157,9 +150,7 @@ class LiveFaces:
     def _there(self, face_id: str) -> LabelledFace:
         face = self.book.find(face_id)
         if face is None or face_id in self.journal.changes().removed:
-            raise FaceNotFound(
-                "There is no labelled face of that id. Take an id from an estimate's list of faces."
-            )
+            raise FaceNotFound("unknown")
         return face
 
     def _prepared(

@@ -78,10 +78,7 @@ class Replayer:
         recorded = self.records.find(public_id)
         data = photo if photo is not None else self._kept(public_id)
         if hashlib.sha256(data).hexdigest() != recorded.estimate.photo_sha256:
-            raise PhotoDiffers(
-                "This is not the photo of the record: its SHA-256 is another one. "
-                "Send the very file that was uploaded then."
-            )
+            raise PhotoDiffers()
         replayed = answered(data, recorded.estimate.photo_name, self.corridor(recorded))
         gone = self.erased()
         replay = Replay(
@@ -98,10 +95,7 @@ class Replayer:
     def _kept(self, public_id: str) -> bytes:
         photo = self.kept_photo(public_id)
         if photo is None:
-            raise PhotoNotKept(
-                "The photo of this record is not kept. Send it again with the request: "
-                "its SHA-256 is compared with the recorded one."
-            )
+            raise PhotoNotKept()
         return photo
 
 

@@ -44,12 +44,9 @@ def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool)
         StoreError: it cannot be logged; then it stays.
     """
     if wanted.in_service:
-        raise RetireRefused(f"{wanted.what} is in service. Put another one into service first.")
+        raise RetireRefused("in_service", name=wanted.what)
     if wanted.records and not force:
-        raise RetireRefused(
-            f"{wanted.records} records were made with {wanted.what} and could no longer be replayed. "
-            "Retire it all the same with --force."
-        )
+        raise RetireRefused("needed", records=wanted.records, name=wanted.what)
     aside: list[Path] = []
     content: dict[str, object] = {"records": wanted.records, "forced": bool(wanted.records)}
     try:

@@ -24,10 +24,7 @@ def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
         ModelChanged: the model in service is another one.
     """
     if recorded.estimate.model_sha256 != model.sha256:
-        raise ModelChanged(
-            "This estimate was made with another model than the one now in service, so where it came from "
-            "can no longer be shown. Upload the photo again to see it for the present model."
-        )
+        raise ModelChanged()
 
 
 def saliency_png(crop_png: bytes, model: Model) -> bytes:

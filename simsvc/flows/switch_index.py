@@ -83,8 +83,7 @@ class Switcher:
         manifest = self.shelf.verify(label)
         if manifest.model.sha256 != self.model_sha256:
             raise IndexModelMismatch(
-                f"The index {label} was built with another model ({manifest.model.version}) than the one in "
-                f"service ({self.model_version}). Build it again: `flask index build`."
+                "switch", label=label, model=manifest.model.version, in_service=self.model_version
             )
         return manifest
 

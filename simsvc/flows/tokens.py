@@ -89,12 +89,10 @@ class Tokens:
         found = self.book.find(sent[0]) if sent else None
         right = same_secret(sent[1] if sent else "", found[1] if found else None)
         if found is None or not right:
-            raise TokenRefused(
-                "The token is not known here. Send one that `flask token create` or the page API tokens made."
-            )
+            raise TokenRefused("unknown")
         token = found[0]
         if token.state(now) != "active":
-            raise TokenRefused(f"The token is {token.state(now)}. Ask an administrator for a new one.")
+            raise TokenRefused("ended", state=token.state(now))
         if token.last_used_at is None or now - token.last_used_at >= USED_EVERY:
             self.book.used(token.id, now)
         return token

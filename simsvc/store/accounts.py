@@ -52,7 +52,7 @@ class AccountStore:
                 append(session, _event(_user(row), self._actor, change="added", role=role))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
-                raise NameTaken("Another account has this name. Choose another name.") from None
+                raise NameTaken() from None
             raise
         return _user(row)
 
@@ -186,10 +186,7 @@ class AccountStore:
             user = _found(row)
             able = session.scalar(select(UserRow.sequence).where(_ABLE_ADMIN))
             if before == "admin" and not able:
-                raise LastAdmin(
-                    "This is the only administrator who can sign in. "
-                    "Add another one, let that one set a password, and try again."
-                )
+                raise LastAdmin()
             allowed = user.role == "admin" and not user.disabled
             revoked = () if allowed else revoke_made_by(session, user_id, now)
             append(session, _event(user, self._actor, **said))
@@ -298,7 +295,7 @@ def _event(user: User, actor: str, **said: str) -> NewEvent:
 
 def _found(row: UserRow | None) -> User:
     if row is None:
-        raise UserNotFound("There is no such account. Look at the list of accounts and try again.")
+        raise UserNotFound()
     return _user(row)
 
 

@@ -12,10 +12,12 @@ from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from simsvc.domain.accounts.quota import NO_QUOTA, Quota
-from simsvc.errors import AlreadyJudged, BatchNotFound
+from simsvc.errors import AlreadyJudged, BatchNotFound, SimsvcError, to_json
+from simsvc.messages import Message
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.messages import restored
 from simsvc.store.tables import BatchPhotoRow, BatchRow
 from simsvc.values import (
     Batch,
@@ -26,7 +28,6 @@ from simsvc.values import (
     NewPhoto,
     PhotoStatus,
     RecordedEstimate,
-    Refusal,
     Waiting,
 )
 from simsvc.values.erasure import ERASED
@@ -83,7 +84,7 @@ class BatchStore:
         """
         found = self._batches(BatchRow.public_id == batch_id)
         if not found:
-            raise BatchNotFound("There is no batch with this id. Look at the list of batches and try again.")
+            raise BatchNotFound()
         return found[0]
 
     def page(self, start: int, count: int) -> tuple[Batch, ...]:
@@ -136,18 +137,17 @@ class BatchStore:
             row.attempts += 1
             return _photo(row)
 
-    def take_back(self, batch_id: str, position: int, problem: str) -> None:
+    def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
         """Note why nothing can be judged just now; the attempt does not count against the photo."""
         with self._database.transaction() as session:
             _change(session, batch_id, position, attempts=BatchPhotoRow.attempts - 1)
-            session.execute(update(BatchRow).where(BatchRow.public_id == batch_id).values(problem=problem))
+            noted = {"problem": str(problem), "problem_message": to_json(problem.message)}
+            session.execute(update(BatchRow).where(BatchRow.public_id == batch_id).values(noted))
 
-    def give_up(self, batch_id: str, position: int, refusal: Refusal) -> None:
+    def give_up(self, batch_id: str, position: int, refusal: SimsvcError) -> None:
         """Put a photo on record as failed."""
         with self._database.transaction() as session:
-            _change(
-                session, batch_id, position, status="failed", code=refusal.code, sentence=refusal.sentence
-            )
+            _change(session, batch_id, position, status="failed", **_told(refusal.code, refusal.message))
             append(session, _event(batch_id, PROGRAM, position=position, given_up=refusal.code))
 
     def recorder(self, batch_id: str, position: int) -> PhotoRecorder:
@@ -182,12 +182,15 @@ class PhotoRecorder:
                 self.batch_id,
                 self.position,
                 status=estimate.status,
-                code=estimate.code,
-                sentence=estimate.sentence if estimate.status == "refused" else None,
+                **_told(estimate.code, estimate.sentence if estimate.status == "refused" else None),
                 estimate_id=estimate_id,
                 age_years=estimate.age_years,
             )
-            well = update(BatchRow).where(BatchRow.public_id == self.batch_id).values(problem=None)
+            well = (
+                update(BatchRow)
+                .where(BatchRow.public_id == self.batch_id)
+                .values(problem=None, problem_message=None)
+            )
             session.execute(well)
 
         return self.estimates.record(estimate, in_transaction=mark)
@@ -204,7 +207,7 @@ def _change(session: Session, batch_id: str, position: int, **values: Any) -> No
     statement = update(BatchPhotoRow).where(waiting).values(**values)
     changed = session.execute(statement, execution_options={"synchronize_session": False})
     if cast("CursorResult[Any]", changed).rowcount != 1:
-        raise AlreadyJudged("The photo was judged already. Look at its batch.")
+        raise AlreadyJudged()
 
 
 def _waiting_of(session: Session, asked_by: str) -> Waiting:
@@ -241,6 +244,13 @@ def _counts(session: Session, sequences: Iterable[int]) -> dict[int, dict[str, i
     return counts
 
 
+def _told(code: str | None, message: Message | None) -> dict[str, Any]:
+    """Return what a photo's row says of its refusal or failure; nothing where there is none."""
+    if message is None:
+        return {"code": code, "sentence": None, "message": None}
+    return {"code": code, "sentence": str(message), "message": to_json(message)}
+
+
 def _photo_row(batch: int, position: int, photo: NewPhoto) -> BatchPhotoRow:
     refusal = photo.refusal
     return BatchPhotoRow(
@@ -250,8 +260,7 @@ def _photo_row(batch: int, position: int, photo: NewPhoto) -> BatchPhotoRow:
         case_reference=photo.case_reference,
         status="refused" if refusal else "waiting",
         attempts=0,
-        code=refusal.code if refusal else None,
-        sentence=refusal.sentence if refusal else None,
+        **(_told(refusal.code, refusal.message) if refusal else {}),
         birth_date=photo.birth_date,
         photo_date=photo.photo_date,
         size_bytes=photo.size_bytes,
@@ -266,7 +275,7 @@ def _photo(row: BatchPhotoRow) -> BatchPhoto:
         status=cast("PhotoStatus", row.status),
         attempts=row.attempts,
         code=row.code,
-        sentence=row.sentence,
+        sentence=restored(row.sentence, row.message),
         estimate_id=row.estimate_id,
         age_years=row.age_years,
         birth_date=row.birth_date,
@@ -276,6 +285,7 @@ def _photo(row: BatchPhotoRow) -> BatchPhoto:
 
 def _batch(row: BatchRow, counts: dict[str, int]) -> Batch:
     name = "" if row.name == ERASED else row.name
+    problem = restored(row.problem, row.problem_message)
     return Batch(
-        row.public_id, row.sequence, name, row.created_at, row.asked_by, row.problem, counts, _notes(row)
+        row.public_id, row.sequence, name, row.created_at, row.asked_by, problem, counts, _notes(row)
     )

@@ -132,10 +132,7 @@ def open_engine(
             _make_folder(file.parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
     except (ArgumentError, ImportError, SQLAlchemyError, ValueError) as error:
-        raise StoreError(
-            "The database cannot be opened. Check DATABASE_URL, and that its driver is installed: "
-            "for PostgreSQL, `pip install 'simsvc[postgres]'`."
-        ) from error
+        raise StoreError("unopened") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -146,10 +143,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"The folder of the database, {folder.name}, cannot be made ({error.strerror}). "
-            "Let the service's account write there, or name another place with DATABASE_URL."
-        ) from error
+        raise StoreError("folder", folder=folder.name, problem=str(error.strerror)) from error
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -248,23 +242,11 @@ def _typed(error: SQLAlchemyError) -> StoreError:
         sign in text for sign in ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
     )
     if missing:
-        return StoreNotMigrated("The database lacks this version's tables. Run `flask db upgrade`.")
+        return StoreNotMigrated("tables")
     if "database is locked" in text:
-        return StoreError(
-            "The database is busy with something else. What is on record is kept; try again in a moment."
-        )
+        return StoreError("busy")
     if "disk is full" in text:
-        return StoreError(
-            "The disk of the database is full, so nothing new can go on record. What is on record is kept. "
-            "Try again when the operator has made room."
-        )
+        return StoreError("full")
     if "readonly database" in text or "unable to open database file" in text:
-        return StoreError(
-            "The file of the database, or its folder, cannot be read or written: the disk is read-only, or "
-            "the service's account may not. Nothing new can go on record, and what is on record is kept. Try "
-            "again when the operator has made that account their owner, or the disk writable."
-        )
-    return StoreError(
-        "The database cannot be used just now. What is on record is kept. "
-        "Try again; if it persists, tell the operator."
-    )
+        return StoreError("read_only")
+    return StoreError("unusable")

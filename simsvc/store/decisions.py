@@ -10,10 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from simsvc.domain.audit.content import decision_content
-from simsvc.errors import DecisionSuperseded, StoreError
+from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database, InTransaction
-from simsvc.store.estimates import estimate_not_found
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
@@ -54,10 +53,10 @@ class DecisionStore:
                     select(EstimateRow.sequence).where(EstimateRow.public_id == public_id)
                 )
                 if estimate is None:
-                    raise estimate_not_found()
+                    raise EstimateNotFound("unknown")
                 of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
                 if (session.scalar(of_it) or 0) != after:
-                    raise _superseded()
+                    raise DecisionSuperseded()
                 said = {**asdict(draft), "decided_by": decided_by, "created_at": now}
                 row = DecisionRow(estimate=estimate, number=after + 1, **said)
                 session.add(row)
@@ -67,7 +66,7 @@ class DecisionStore:
                 append(session, _event(public_id, row))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
-                raise _superseded() from None
+                raise DecisionSuperseded() from None
             raise
         return decision_of(row)
 
@@ -90,10 +89,3 @@ def decision_of(row: DecisionRow) -> Decision:
 def _event(public_id: str, row: DecisionRow) -> NewEvent:
     content = decision_content(decision_of(row))
     return NewEvent(EventKind.DECISION, actor_of(row.decided_by), f"estimate:{public_id}", content)
-
-
-def _superseded() -> DecisionSuperseded:
-    return DecisionSuperseded(
-        "Someone decided on this record while your form was open. Nothing of yours was recorded. "
-        "Read that decision, and send yours again if it should take its place."
-    )

@@ -138,7 +138,7 @@ def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) 
     batches = list(session.scalars(select(BatchPhotoRow.batch).where(which).distinct()))
     photos = update(BatchPhotoRow)
     _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(status="failed"))
-    blank = photos.values(photo_name=ERASED, sentence=None, age_years=None, code=ERASED)
+    blank = photos.values(photo_name=ERASED, sentence=None, message=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None, birth_date=None, photo_date=None))
     _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED, notes=None))
@@ -156,5 +156,5 @@ def _run(session: Session, statement: Update | Delete) -> None:
 
 def _not_found(reference: str | None) -> CaseNotFound | EstimateNotFound:
     if reference is None:
-        return EstimateNotFound("There is no estimate with this id. Check the address and try again.")
-    return CaseNotFound("No estimate has this case reference. Search the history for a part of it.")
+        return EstimateNotFound("not_there")
+    return CaseNotFound()

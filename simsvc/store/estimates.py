@@ -14,6 +14,7 @@ from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
 from simsvc.store.audit_append import chain
 from simsvc.store.database import Database, InTransaction
+from simsvc.store.messages import restored
 from simsvc.store.new_estimate import NewRows
 from simsvc.store.tables import CropRow, ErasedEstimateRow, EstimateRow
 from simsvc.values import (
@@ -74,7 +75,8 @@ class EstimateStore:
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
             if row is None:
-                raise _erased() if session.get(ErasedEstimateRow, public_id) else estimate_not_found()
+                erased = session.get(ErasedEstimateRow, public_id)
+                raise EstimateErased() if erased else EstimateNotFound("unknown")
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
@@ -90,7 +92,7 @@ class EstimateStore:
             )
             found = tuple(recorded_of(row) for row in rows)
         if not found:
-            raise CaseNotFound("No estimate has this case reference. Search the history for a part of it.")
+            raise CaseNotFound()
         return found
 
     def crop_png(self, public_id: str) -> bytes:
@@ -103,7 +105,7 @@ class EstimateStore:
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
         if png is None:
-            raise estimate_not_found()
+            raise EstimateNotFound("unknown")
         return png
 
 
@@ -142,28 +144,20 @@ def _event(new: NewRows, number: int) -> NewEvent:
     return NewEvent(EventKind.ESTIMATE, actor, subject, content)
 
 
-def estimate_not_found() -> EstimateNotFound:
-    """Return the error that no estimate has an id."""
-    return EstimateNotFound("There is no estimate with this id. Check the address or upload the photo again.")
-
-
-def _erased() -> EstimateErased:
-    return EstimateErased("This estimate was erased. Nothing of it is kept but a receipt in the log.")
-
-
 def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
+    messages = row.messages if isinstance(row.messages, dict) else {}
     return Estimate(
         photo_name=row.photo_name,
         photo_sha256=row.photo_sha256,
         status=cast("Status", row.status),
         code=row.code,
-        sentence=row.sentence,
+        sentence=restored(row.sentence, messages.get("sentence")),
         age_years=row.age_years,
         interval_years=_interval(row),
         coverage=row.coverage,
         evidence=_evidence(row),
         support=row.support,
-        refer_reason=row.refer_reason,
+        refer_reason=restored(row.refer_reason, messages.get("refer_reason")),
         quality=Quality(**row.quality) if row.quality else None,
         neighbours=tuple(_neighbours(row)) if evidence else (),
         flags=tuple(row.flags),

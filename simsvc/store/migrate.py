@@ -32,7 +32,7 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             command.upgrade(config, target)
     except SQLAlchemyError as error:
-        raise StoreError("The database could not be brought up to date.") from error
+        raise StoreError("migration") from error
     return revision(engine)
 
 

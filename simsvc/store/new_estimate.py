@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert
 
 from simsvc.domain.audit.content import estimate_facts
 from simsvc.domain.photo.encode import to_png
+from simsvc.errors import to_json
 from simsvc.ports import Cipher
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Table
@@ -82,9 +83,11 @@ class NewRows:
 def _values(estimate: Estimate, facts: dict[str, Any]) -> dict[str, Any]:
     low, high = estimate.interval_years or (None, None)
     evidence, declared = estimate.evidence, estimate.declared
+    told = {"sentence": estimate.sentence, "refer_reason": estimate.refer_reason}
     return {
         **{name: facts[name] for name in COPIED_FIELDS},
         "made_with": {name: facts[name] for name in sorted(LATER_FACTS) if name in facts} or None,
+        "messages": {name: to_json(said) for name, said in told.items() if said is not None} or None,
         "interval_low_years": low,
         "interval_high_years": high,
         "neighbours_age_years": evidence.neighbours_age_years if evidence else None,

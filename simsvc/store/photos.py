@@ -91,5 +91,5 @@ class PhotoStore:
 
     def _opened(self) -> Cipher:
         if self._cipher is None:
-            raise PhotoLocked("There is no key in SIMSVC_PHOTO_KEYS. Set the one that photos were kept with.")
+            raise PhotoLocked("no_key")
         return self._cipher

@@ -52,10 +52,7 @@ class RequestKeyStore:
         with self._database.reading() as session:
             row = session.get(RequestKeyRow, (key.token, key.key, position))
         if row is not None and row.request_sha256 != key.request_sha256:
-            raise KeyReused(
-                "This Idempotency-Key came with another request before. "
-                "Send each request with a key of its own, and the same one only to repeat it."
-            )
+            raise KeyReused()
         return row.result if row else None
 
     def note(self, session: Session, key: RequestKey, position: int, result: str) -> None:
@@ -68,4 +65,4 @@ class RequestKeyStore:
         try:
             session.flush()
         except IntegrityError:
-            raise KeyTaken("The same request is being answered just now. Send it again.") from None
+            raise KeyTaken("request") from None

@@ -124,6 +124,8 @@ class EstimateRow(Table):
     bundle_sha256: Mapped[str | None] = mapped_column(String(64))
     made_with: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """Of `values.LATER_FACTS`, those that are not None; empty in rows of older versions."""
+    messages: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`sentence` and `refer_reason` as `errors.to_json` writes them; see `store.messages`."""
     ms: Mapped[dict[str, Any]] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the account. No foreign key: records outlive accounts."""
@@ -258,6 +260,7 @@ class BatchRow(Table):
     asked_by: Mapped[str] = mapped_column(String(32))
     problem: Mapped[str | None]
     """Why its photos cannot be judged just now, as a sentence; gone with the next photo that is."""
+    problem_message: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     notes: Mapped[str | None] = mapped_column(Text)
     """Of `values.BatchNotes`, as JSON; gone with the first photo that is erased: file names may name
     people."""
@@ -277,6 +280,8 @@ class BatchPhotoRow(Table):
     attempts: Mapped[int]
     code: Mapped[str | None] = mapped_column(String(64))
     sentence: Mapped[str | None]
+    message: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What `sentence` says, as `errors.to_json` writes it."""
     estimate_id: Mapped[str | None] = mapped_column(String(32))
     """Public id of the record. No foreign key: a record may be erased."""
     age_years: Mapped[float | None]

@@ -62,7 +62,7 @@ class TokenStore:
         said = {"what": "made", "scopes": list(token.scopes), "expires_at": token.expires_at.isoformat()}
         with self._database.transaction() as session:
             if token.created_by and not session.scalar(_may_make(token.created_by)):
-                raise NotPermitted("Your role does not allow this. Ask an administrator if you need it.")
+                raise NotPermitted("role")
             session.add(row)
             append(session, _event(token.id, token.created_by, said))
 
@@ -96,7 +96,7 @@ class TokenStore:
         with self._database.transaction() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             if row is None:
-                raise TokenNotFound("There is no token of this id. Look at the list of tokens and try again.")
+                raise TokenNotFound()
             if row.revoked_at is None:
                 row.revoked_at = now
                 append(session, _event(token_id, by, {"what": "revoked"}))

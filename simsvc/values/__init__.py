@@ -20,7 +20,6 @@ from simsvc.values.batches import (
     LeftOut,
     NewPhoto,
     PhotoStatus,
-    Refusal,
     Waiting,
 )
 from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
@@ -79,7 +78,6 @@ __all__ = [
     "Quality",
     "Recall",
     "RecordedEstimate",
-    "Refusal",
     "RgbImage",
     "Role",
     "Status",

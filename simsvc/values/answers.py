@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from simsvc.messages import Message
 from simsvc.values.desk import Declaration
 from simsvc.values.faces import Crop, FloatVector, Neighbour
 
@@ -134,7 +135,7 @@ class Estimate:
         support: share of the gallery's faces that are at least as far from their own neighbours as this face
             is, 0..1; None where the index was built without that measure.
         flags: what a person should know, such as "other_faces_behind".
-        refer_reason: why a person should judge instead, as a sentence, or None.
+        refer_reason: why a person should judge instead, or None.
         quality: what the photo offers for judging, or None.
         model: version of the model bundle.
         model_sha256: of the model's weights.
@@ -161,7 +162,7 @@ class Estimate:
     photo_sha256: str
     status: Status
     code: str | None = None
-    sentence: str | None = None
+    sentence: Message | None = None
     age_years: float | None = None
     interval_years: tuple[float, float] | None = None
     coverage: float | None = None
@@ -169,7 +170,7 @@ class Estimate:
     evidence: Evidence | None = None
     support: float | None = None
     flags: tuple[str, ...] = ()
-    refer_reason: str | None = None
+    refer_reason: Message | None = None
     quality: Quality | None = None
     model: str | None = None
     model_sha256: str | None = None

@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from simsvc.errors import SimsvcError
+from simsvc.messages import Message
 from simsvc.values.erasure import ERASED
 
 PhotoStatus = Literal["waiting", "estimated", "refused", "failed"]
 """Not yet judged; answered with an age; answered with a refusal; given up, which is ours to mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why something is not done: stable code, and a sentence that says what to do."""
-
-    code: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class NewPhoto:
 
     name: str
     case_reference: str | None = None
-    refusal: Refusal | None = None
+    refusal: SimsvcError | None = None
     birth_date: date | None = None
     photo_date: date | None = None
     size_bytes: int = 0
@@ -103,7 +97,7 @@ class BatchPhoto:
     status: PhotoStatus = "waiting"
     attempts: int = 0
     code: str | None = None
-    sentence: str | None = None
+    sentence: Message | None = None
     estimate_id: str | None = None
     age_years: float | None = None
     birth_date: date | None = None
@@ -125,7 +119,7 @@ class Batch:
         name: what the client calls what was sent; empty once one of the photos was erased.
         created_at: UTC.
         asked_by: public id of the account that sent them.
-        problem: why it does not go on just now, as a sentence, or None.
+        problem: why it does not go on just now, or None.
         counts: photos by status.
         notes: what is said of it besides.
     """
@@ -135,7 +129,7 @@ class Batch:
     name: str
     created_at: datetime
     asked_by: str
-    problem: str | None
+    problem: Message | None
     counts: dict[str, int]
     notes: BatchNotes = BatchNotes()
 

@@ -66,16 +66,11 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
     """
     about, places = backup.opened(folder), _places(services.settings)
     if about.get("revision") not in migrate.revisions():
-        raise BackupRefused(
-            "The back-up was made by a newer version of simsvc. Install that one, then restore."
-        )
+        raise BackupRefused("newer_simsvc")
     events = _events(folder)
     services.database.close()
     if backup.occupied(places) and not replace:
-        raise BackupRefused(
-            "There is something where the back-up would go. Stop the service, then add --replace: "
-            "what is there is moved aside."
-        )
+        raise BackupRefused("in_the_way")
     aside = backup.put_back(folder, places, services.now().strftime("%Y%m%dT%H%M%S"))
     _log_restore(services.settings, folder, about)
     return Restored(about.get("made_at", ""), events, aside)
@@ -119,7 +114,7 @@ def _events(folder: Path) -> int:
             verdict = verify(snapshot, lambda _done, _total: None)
         database.close()
     if verdict.broken:
-        raise BackupRefused(f"The log in the back-up does not fit: {verdict.broken.sentence}")
+        raise BackupRefused("log", problem=verdict.broken.sentence)
     return verdict.events
 
 

@@ -38,10 +38,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
     check_kind(out)
     part = out.with_name(out.name + PART)
     if out.exists() and not part.exists():
-        raise ResultsRefused(
-            f"{out.name} is there already, and nothing of it is left to do. "
-            "Move it away to judge the photos once more, or name another file with --out."
-        )
+        raise ResultsRefused("finished", name=out.name)
     corridor = replace(services.bulk_corridor(cores()), decoder=PhotoDecoder(helpers_of_command()))
     journal = ResultsJournal(part, _facts(corridor, recorded=recorded))
     book = services.estimates if recorded else None

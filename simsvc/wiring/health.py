@@ -97,19 +97,14 @@ def _up_to_date(services: Services) -> str:
     services.database.check()
     found, wanted = migrate.revision(services.database.engine), migrate.heads()
     if [found] != wanted:
-        raise StoreNotMigrated(
-            f"The database is at revision {found}, this version needs {wanted[0]}. Run `flask db upgrade`."
-        )
+        raise StoreNotMigrated("revision", found=found, wanted=wanted[0])
     return f"It answers, at revision {found}."
 
 
 def _room(settings: Settings, wanted_bytes: int) -> str:
     free = least_free_bytes(folders(settings))
     if free < wanted_bytes:
-        raise DiskUnfit(
-            f"Only {free / 1e6:.0f} MB are free where the service writes, fewer than the "
-            f"{wanted_bytes / 1e6:.0f} MB of one upload. Make room, or move var and indexes to a larger disk."
-        )
+        raise DiskUnfit("room", free_mb=free / 1e6, wanted_mb=wanted_bytes / 1e6)
     return f"{free / 1e9:.1f} GB are free."
 
 
@@ -117,7 +112,7 @@ def _folders(settings: Settings) -> str:
     closed = unwritable(folders(settings))
     if closed:
         names = ", ".join(str(folder) for folder in closed)
-        raise DiskUnfit(f"The service may not write to {names}. Give its account the right to.")
+        raise DiskUnfit("permission", names=names)
     return "All of them can be written to."
 
 
@@ -126,17 +121,14 @@ def _private(settings: Settings) -> str:
     if found:
         names = ", ".join(str(path) for path in found[:MOST_NAMED])
         others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        raise SettingsError(
-            f"Other accounts of this machine have access to {names}{others}. Run `flask db upgrade`, which "
-            "closes them; for those of another owner, run `chmod go= PATH` as that one."
-        )
+        raise SettingsError("open_files", names=names, others=others)
     return "Database, indexes, models, photos that wait and keys are closed to other accounts."
 
 
 def _secret_key(services: Services) -> str:
     services.secret_key()
     if not services.settings.secret_key and open_to_others(services.settings.secret_key_file):
-        raise SettingsError("Others can read the file of the session key. Run `chmod 600 var/secret-key`.")
+        raise SettingsError("open_key")
     return "It is there, and nobody else can read it."
 
 
@@ -144,17 +136,14 @@ def _log(services: Services, progress: Progress) -> str:
     with services.log.snapshot() as snapshot:
         verdict = verify(snapshot, progress)
     if verdict.broken:
-        raise AuditError(verdict.broken.sentence)
+        raise AuditError("broken", problem=verdict.broken.sentence)
     return f"All {verdict.events} events fit."
 
 
 def _erasures(services: Services) -> str:
     left = Scrubber(services.database).unfinished()
     if left:
-        raise StoreError(
-            f"The files of the database may hold copies of what was erased, by {left} receipts of the log. "
-            "Run `flask erase finish`."
-        )
+        raise StoreError("erased", receipts=left)
     return "Nothing of what was erased is left in the files of the database."
 
 
@@ -169,7 +158,7 @@ def _whole_index(services: Services) -> str:
     check_engine()
     label = services.shelf.current()
     if label is None:
-        raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+        raise IndexMissing()
     return f"{services.switcher().fitting(label).label} is whole and fits the model."
 
 

@@ -54,7 +54,7 @@ def _live_faces(
     def label() -> str:
         current = shelf.current()
         if current is None:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         return switcher.fitting(current).label
 
     def known() -> frozenset[str]:

@@ -76,16 +76,10 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
     try:
         manifest = services.shelf.manifest(label)
     except BuildNotFound:
-        raise BuildGone(
-            "The index build that this estimate was made with is no longer there, so it cannot be searched "
-            "again. If there is a back-up of the index folder, put it back."
-        ) from None
+        raise BuildGone() from None
     known = keeping.manifest_sha256(label)
     if known is not None and known != manifest_sha256(manifest):
-        raise IndexDamaged(
-            f"The index build {label} is damaged: its manifest.json is not the one on record. "
-            "Put the build back from a back-up."
-        )
+        raise IndexDamaged("manifest_replaced", label=label)
     base = AnnoyIndex(services.shelf.folder(label), answer.model_sha256 or "")
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
 

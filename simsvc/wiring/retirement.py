@@ -50,7 +50,7 @@ def retire_model(services: Services, text: str, actor: str, *, force: bool) -> s
         if text and (bundle.version == text or bundle.folder.name.startswith(text))
     ]
     if len(found) != 1:
-        raise ModelGone("No kept model, or more than one, is called that. Name one by `flask model list`.")
+        raise ModelGone("name")
     wanted = Retirement(
         f"The model {found[0].version}",
         f"model:{found[0].folder.name}",

@@ -336,10 +336,7 @@ def _open_queue(file: Path) -> BatchQueue:
     try:
         return BatchQueue(file)
     except (OSError, sqlite3.OperationalError) as error:
-        raise BatchUnwritable(
-            f"The queue of batches, {file.parent.name}/{file.name}, cannot be opened. "
-            "Make the service's account the owner of its folder and of all in it (`chown -R`), and try again."
-        ) from error
+        raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
 
 
 def private_places(settings: Settings) -> PrivatePlaces:

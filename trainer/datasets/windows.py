@@ -67,7 +67,7 @@ def _with_ages(data: bytes) -> tuple[str, dict[str, tuple[float, float]], list[t
                 windows[cells["file"]] = window
             writer.writerow((*row.cells, age or sum(window) / 2))
     except TableUnreadable as error:
-        raise LabelsUnreadable(error.sentence) from None
+        raise LabelsUnreadable("table", problem=error.message) from None
     return written.getvalue(), windows, problems
 
 

@@ -29,7 +29,7 @@ class FernetCipher:
         try:
             return self._keys.decrypt(token)
         except InvalidToken:
-            raise _locked() from None
+            raise PhotoLocked("other_key") from None
 
     def rotate(self, token: bytes) -> bytes:
         """Return the same photo as a token of the first key.
@@ -40,16 +40,9 @@ class FernetCipher:
         try:
             return self._keys.rotate(token)
         except InvalidToken:
-            raise _locked() from None
+            raise PhotoLocked("other_key") from None
 
 
 def new_key() -> str:
     """Return a fresh random key."""
     return Fernet.generate_key().decode()
-
-
-def _locked() -> PhotoLocked:
-    return PhotoLocked(
-        "The kept photo cannot be opened with any key in SIMSVC_PHOTO_KEYS. "
-        "Add the key that it was kept with."
-    )

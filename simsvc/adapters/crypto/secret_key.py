@@ -23,17 +23,11 @@ def kept_secret_key(path: Path) -> str:
             _make(path)
         key = path.read_text(encoding="ascii").strip()
     except PermissionError as error:
-        raise SettingsError(
-            f"The service's account may not read or write the file of the session key, {path.parent.name}/"
-            f"{path.name}. Make that account its owner and that of its folder (`chown`), or set SECRET_KEY."
-        ) from error
+        raise SettingsError("key_permission", folder=path.parent.name, name=path.name) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            "The file of the session key cannot be read or written. Let the service write to the folder var, "
-            "or set SECRET_KEY."
-        ) from error
+        raise SettingsError("key_unusable") from error
     if len(key) < KEY_BYTES:
-        raise SettingsError("The file of the session key is damaged. Delete it and start again.")
+        raise SettingsError("key_damaged")
     return key
 
 

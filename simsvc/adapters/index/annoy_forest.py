@@ -130,7 +130,4 @@ def check_engine() -> None:
     """
     ended = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False)  # noqa: S603 - our own text
     if ended.returncode:
-        raise IndexEngineUnfit(
-            "The index library Annoy does not run on this processor: it was compiled for another one. "
-            "Compile it here: `pip install --force-reinstall --no-cache-dir --no-binary annoy annoy`."
-        )
+        raise IndexEngineUnfit()

@@ -251,16 +251,9 @@ def _seen(own: float, left_out: float, person: str | None) -> SeenFace | None:
 def _fitting(folder: Path, model_sha256: str) -> Manifest:
     manifest = manifests.read(folder)
     if manifest.model.sha256 != model_sha256:
-        raise IndexModelMismatch(
-            f"The index {manifest.label} was built with another model ({manifest.model.version}) than "
-            "the one in service, so its distances would mean nothing. "
-            "Build it again with the model in service: `flask index build`."
-        )
+        raise IndexModelMismatch("distances", label=manifest.label, model=manifest.model.version)
     return manifests.verify(folder)
 
 
 def _damaged(manifest: Manifest) -> IndexDamaged:
-    return IndexDamaged(
-        f"The index {manifest.label} cannot be opened: {FILE} does not hold what its manifest states. "
-        "Build the index again: `flask index build`."
-    )
+    return IndexDamaged("forest", label=manifest.label)

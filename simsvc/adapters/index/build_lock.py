@@ -22,7 +22,5 @@ def build_lock(root: Path, name: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BuildRunning(
-                "Another index build is at work in this folder. Wait until it has finished, then start again."
-            ) from None
+            raise BuildRunning() from None
         yield

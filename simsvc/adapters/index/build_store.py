@@ -149,9 +149,7 @@ class IndexStore:
             IndexTooLarge: the memory does not hold what is to be built.
         """
         if not NAME_PATTERN.fullmatch(name):
-            raise BuildNotFound(
-                f"{name!r} cannot name an index. Use 1 to 40 lower-case letters, digits, '-' and '_'."
-            )
+            raise BuildNotFound("name", name=name)
         with _written(), build_lock(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
@@ -188,7 +186,7 @@ class IndexStore:
         if len(found) == 1:
             return found[0]
         problem = "Several index builds match that" if found else "There is no such index build"
-        raise BuildNotFound(f"{problem}. Name one as `flask index list` shows it.")
+        raise BuildNotFound("named", problem=problem)
 
     def verify(self, label: str) -> Manifest:
         """Check every file of a build and return its manifest.
@@ -249,10 +247,7 @@ class IndexStore:
         try:
             return read_estimates(folder)
         except (OSError, ValueError):
-            raise IndexDamaged(
-                f"The estimates of the index build {label} cannot be read. "
-                "Build the index again: `flask index build`."
-            ) from None
+            raise IndexDamaged("estimates", label=label) from None
 
     def current(self) -> str | None:
         """Return the label of the build in service, or None.
@@ -285,7 +280,7 @@ class IndexStore:
         with reading_index():
             there = folder.is_dir()
         if not there:
-            raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
+            raise BuildNotFound("unknown")
         return folder
 
     def _sweep(self) -> None:
@@ -303,15 +298,9 @@ def _written() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise IndexUnwritable(
-            f"The index folder cannot be written to ({error.strerror or error}). "
-            "Free some space, or correct its permissions, then start again."
-        ) from None
+        raise IndexUnwritable(problem=str(error.strerror or error)) from None
     except MemoryError:
-        raise IndexTooLarge(
-            "There is too little memory to build an index of so many faces. "
-            "End other programs, or build it on a larger machine."
-        ) from None
+        raise IndexTooLarge("memory") from None
 
 
 def _place(draft: Path, home: Path) -> None:

@@ -24,13 +24,11 @@ def write_picture(path: Path, plot: CalibrationPlot, title: str) -> None:
         ResultsRefused: it cannot be written.
     """
     if path.suffix.lower() != ".png":
-        raise ResultsRefused("The picture is written as PNG. End the name of --plot with .png.")
+        raise ResultsRefused("picture_name")
     try:
         replace_bytes(path, picture(plot, title))
     except OSError as error:
-        raise ResultsRefused(
-            f"The picture cannot be written ({error.strerror}). Name a folder that can be written to."
-        ) from None
+        raise ResultsRefused("picture", problem=str(error.strerror)) from None
 
 
 def picture(plot: CalibrationPlot, title: str) -> bytes:

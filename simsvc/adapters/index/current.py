@@ -48,10 +48,7 @@ def read_current(root: Path) -> str | None:
     except PermissionError as error:
         raise index_unreadable(error) from None
     except (IndexUnusable, KeyError, OSError, TypeError, ValueError):
-        raise IndexDamaged(
-            f"{FILE} in the index folder cannot be understood. "
-            "Choose a build with `flask index use BUILD`; `flask index list` shows them."
-        ) from None
+        raise IndexDamaged("current") from None
     return label
 
 
@@ -110,7 +107,7 @@ class CurrentIndex:
             return LiveIndex(base, self._journal.changes())
         label = read_current(self._root)
         if label is None:
-            raise IndexMissing("There is no index yet. Build one: `flask index build`.")
+            raise IndexMissing()
         index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index

@@ -106,10 +106,7 @@ def forget_unfinished(root: Path) -> None:
         for path in root.glob(f"*/{FILE}"):
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise IndexUnwritable(
-            f"The index folder cannot be written to ({error.strerror}). "
-            "Free some space, or correct its permissions, then start again."
-        ) from None
+        raise IndexUnwritable(problem=str(error.strerror)) from None
 
 
 def _good(file: IO[bytes]) -> tuple[bytes, int] | None:

@@ -98,9 +98,7 @@ class FaceJournal:
         except PermissionError as error:
             raise index_unreadable(error) from None
         except OSError:
-            raise IndexDamaged(
-                f"{FILE} in the index folder cannot be read. Correct its permissions, then try again."
-            ) from None
+            raise IndexDamaged("changes_unreadable") from None
 
     def _cut_torn_line(self) -> None:
         """Drop what a crash left of a last line: the next one would be lost in it."""
@@ -118,7 +116,4 @@ class FaceJournal:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
         except OSError as error:
-            raise IndexUnwritable(
-                f"The index folder cannot be written to ({error.strerror}). "
-                "Free some space, or correct its permissions, then start again."
-            ) from None
+            raise IndexUnwritable(problem=str(error.strerror)) from None

@@ -74,9 +74,7 @@ class Gallery:
     def _place(self, face_id: str) -> int:
         item = self.faces.item(face_id)
         if item is None:
-            raise FaceNotFound(
-                "This index build holds no face of that id. Take an id from an estimate's list."
-            )
+            raise FaceNotFound("build")
         return item
 
 
@@ -103,7 +101,4 @@ class GalleryWriter:
 
 
 def _damaged(folder: Path) -> IndexDamaged:
-    return IndexDamaged(
-        f"The faces of the index build {folder.name} cannot be read. "
-        "Build the index again: `flask index build`."
-    )
+    return IndexDamaged("faces", label=folder.name)

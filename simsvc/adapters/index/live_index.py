@@ -161,7 +161,7 @@ class LiveGallery:
 
     def _known(self, face_id: str) -> LiveFace | None:
         if face_id in self._changes.erased:
-            raise FaceNotFound("This labelled face was erased. Nothing of it is kept.")
+            raise FaceNotFound("erased")
         return self._changes.live.get(face_id)
 
 
@@ -212,10 +212,7 @@ class LiveIndex:
         """
         site = self._changes.calibrations.get(self.label, self.base.calibration)
         if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
-            raise IndexModelMismatch(
-                f"The site calibration of the index {self.label} was fitted to another model. "
-                "Build the index again: `flask index build`."
-            )
+            raise IndexModelMismatch("live_calibration", label=self.label)
         return site
 
     def refitted(self) -> SiteCalibration | None:

@@ -36,15 +36,9 @@ def read(folder: Path) -> Manifest:
     except PermissionError as error:
         raise index_unreadable(error) from None
     except (OSError, UnicodeDecodeError):
-        raise IndexDamaged(
-            f"The index build {folder.name} has no readable manifest.json. "
-            "Build the index again: `flask index build`."
-        ) from None
+        raise IndexDamaged("no_manifest", label=folder.name) from None
     if (manifest.name, manifest.build) != (folder.parent.name, folder.name):
-        raise IndexDamaged(
-            f"The folder {folder.parent.name}/{folder.name} holds the index build {manifest.label}. "
-            f"Move it to {manifest.label}, or build the index again: `flask index build`."
-        )
+        raise IndexDamaged("moved", parent=folder.parent.name, folder=folder.name, label=manifest.label)
     return manifest
 
 
@@ -59,8 +53,5 @@ def verify(folder: Path) -> Manifest:
     with reading_index():
         problem = difference(folder, manifest.files)
     if problem:
-        raise IndexDamaged(
-            f"The index build {manifest.label} is damaged: {problem}. Choose another build with "
-            "`flask index use BUILD`, or build the index again: `flask index build`."
-        )
+        raise IndexDamaged("damaged", label=manifest.label, problem=problem)
     return manifest

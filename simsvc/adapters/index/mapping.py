@@ -31,8 +31,4 @@ def mapping(folder: Path) -> Iterator[None]:
 
 def _too_large(folder: Path) -> IndexTooLarge:
     size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    return IndexTooLarge(
-        f"The index build {folder.name} has {size_mb:.0f} MB, more than this process may map. "
-        "Raise its limit of address space (`ulimit -v`, or that of its container), or choose a smaller build "
-        "with `flask index use BUILD`."
-    )
+    return IndexTooLarge("address_space", label=folder.name, size_mb=size_mb)

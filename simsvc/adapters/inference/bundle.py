@@ -170,10 +170,7 @@ def load_document(folder: Path) -> Bundle:
         text = (folder / DOCUMENT).read_bytes()
         return _bundle(folder, json.loads(text), hashlib.sha256(text).hexdigest())
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleMissing(
-            "There is no model: the bundle folder holds no model.json. Install simsvc again, "
-            "or write a bundle with `python -m trainer export`."
-        ) from None
+        raise BundleMissing() from None
     except PermissionError as error:
         raise bundle_unreadable(error) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
@@ -254,6 +251,4 @@ def _channels(values: list[float]) -> tuple[float, float, float]:
 
 
 def _damaged(problem: str) -> BundleDamaged:
-    return BundleDamaged(
-        f"The model cannot be used: {problem}. Install simsvc again, or export the bundle anew."
-    )
+    return BundleDamaged("files", problem=problem)

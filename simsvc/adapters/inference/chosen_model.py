@@ -46,8 +46,5 @@ def _plugged_in(bundle: Bundle) -> Model:
         (entry,) = entry_points(group=PLUG_INS, name="torch")
         model: Model = entry.load()(bundle)
     except (ImportError, ValueError):
-        raise EngineMissing(
-            "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "
-            "or use the other engine: `--engine onnx`."
-        ) from None
+        raise EngineMissing("torch") from None
     return model

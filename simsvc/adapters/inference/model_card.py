@@ -9,21 +9,22 @@ from typing import Any
 
 from simsvc.adapters.ops.permissions import bundle_unreadable
 from simsvc.errors import BundleDamaged, PlotNotFound
+from simsvc.messages import N_
 
 DOCUMENT = "model_card.json"
 PLOTS: Mapping[str, str] = {
-    "sources": "Error by source of the photos",
-    "source_ranges": "Bias and likely range by source",
-    "left_out": "Error on sources left out of training",
-    "site_calibration": "Error with and without your own reference faces",
-    "error_by_age": "Error by age",
-    "calibration": "Calibration of the intervals",
-    "groups": "Error by gender and group",
-    "framing": "Error when the crop is moved or scaled",
-    "withheld": "Error and coverage against the share withheld",
-    "neighbours": "What the neighbours explain",
-    "loss": "Loss while training",
-    "data_audit": "The data behind the model",
+    "sources": N_("Error by source of the photos"),
+    "source_ranges": N_("Bias and likely range by source"),
+    "left_out": N_("Error on sources left out of training"),
+    "site_calibration": N_("Error with and without your own reference faces"),
+    "error_by_age": N_("Error by age"),
+    "calibration": N_("Calibration of the intervals"),
+    "groups": N_("Error by gender and group"),
+    "framing": N_("Error when the crop is moved or scaled"),
+    "withheld": N_("Error and coverage against the share withheld"),
+    "neighbours": N_("What the neighbours explain"),
+    "loss": N_("Loss while training"),
+    "data_audit": N_("The data behind the model"),
 }
 """Name of a plot's file, less ".png", to its caption, in the order in which they are shown."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -46,10 +47,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         card = None
     if not isinstance(card, dict):
-        raise BundleDamaged(
-            "The model card cannot be understood. Write it anew with `python -m trainer card`, "
-            f"or delete {DOCUMENT} from the bundle folder."
-        )
+        raise BundleDamaged("card")
     return card
 
 
@@ -72,7 +70,5 @@ def read_plot(folder: Path, name: str) -> bytes:
     except OSError:
         data = b""
     if not data.startswith(PNG_SIGNATURE):
-        raise PlotNotFound(
-            "This model came without a plot of that name. Look at the model page for those it has."
-        )
+        raise PlotNotFound()
     return data

@@ -43,7 +43,7 @@ class ModelStore:
                 shutil.copyfile(bundle.folder / name, draft / name)
                 sync(draft / name)
             if load_bundle(draft).document_sha256 != bundle.document_sha256:
-                raise BundleDamaged("The model's files changed while they were copied. Start again.")
+                raise BundleDamaged("copied")
             sync(draft)
             _place(draft, home)
         finally:
@@ -65,15 +65,9 @@ class ModelStore:
             known = bundle_sha256 or (found.document_sha256 if found.sha256 == model_sha256 else None)
             if found.folder.name == known:
                 if found.document_sha256 != found.folder.name:
-                    raise BundleDamaged(
-                        "The kept model cannot be used: its model.json is not the one that was in service. "
-                        "Put it back from a back-up."
-                    )
+                    raise BundleDamaged("kept")
                 return load_bundle(found.folder)
-        raise ModelGone(
-            "The model that made this estimate is no longer kept here, so it cannot be run again. "
-            "If there is a back-up of the models' folder, put it back."
-        )
+        raise ModelGone("estimate")
 
     def kept(self) -> tuple[Bundle, ...]:
         """Return every kept model whose model.json is whole, other files unchecked, in order of version.

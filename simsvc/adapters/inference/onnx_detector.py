@@ -110,4 +110,4 @@ def _session(graph: Path) -> Any:
 
 
 def _damaged(problem: str) -> DetectorDamaged:
-    return DetectorDamaged(f"The face detector cannot be used: {problem}. Install simsvc again.")
+    return DetectorDamaged(problem=problem)

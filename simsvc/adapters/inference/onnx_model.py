@@ -89,14 +89,11 @@ def _session(graph: Path, threads: int) -> Any:
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
-        raise BundleDamaged(f"The model cannot be loaded: {error}. Export the bundle anew.") from None
+        raise BundleDamaged("unloadable", problem=str(error)) from None
     if {"crops"} != {i.name for i in session.get_inputs()} or not set(OUTPUTS) <= {
         o.name for o in session.get_outputs()
     }:
-        raise BundleDamaged(
-            "The model cannot be used: its graph must take `crops` and give `age_years` and `embedding`. "
-            "Export the bundle anew."
-        )
+        raise BundleDamaged("graph")
     return session
 
 

@@ -59,10 +59,7 @@ class OpenVinoModel(BundledModel):
         self._compiled = _compiled(graph, threads, callers, inference)
         given = {name for output in self._compiled.outputs for name in output.get_names()}
         if not set(OUTPUTS) <= given:
-            raise BundleDamaged(
-                "The model cannot be used: its graph must take `crops` and give `age_years` and `embedding`. "
-                "Export the bundle anew."
-            )
+            raise BundleDamaged("graph")
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
         self._request = self._compiled.create_infer_request()
         self._one_pass = threading.Lock()
@@ -99,10 +96,7 @@ def _compiled(graph: Path, threads: int, callers: int, inference: str) -> Any:
     try:
         import openvino  # noqa: PLC0415 - an extra
     except ImportError:
-        raise EngineMissing(
-            "OpenVINO is not installed here. Install it with `pip install 'simsvc[openvino]'`, "
-            "or leave SIMSVC_ENGINE out."
-        ) from None
+        raise EngineMissing("openvino") from None
     options = {
         "INFERENCE_NUM_THREADS": threads * callers,
         "NUM_STREAMS": 1,
@@ -114,4 +108,4 @@ def _compiled(graph: Path, threads: int, callers: int, inference: str) -> Any:
         return openvino.Core().compile_model(str(graph), "CPU", options)
     except RuntimeError as error:
         first = str(error).strip().partition("\n")[0]
-        raise BundleDamaged(f"The model cannot be loaded: {first}. Export the bundle anew.") from None
+        raise BundleDamaged("unloadable", problem=first) from None

@@ -56,7 +56,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
         BackupRefused: the folder is there already, or something cannot be copied.
     """
     if out.exists():
-        raise BackupRefused("There is something of that name already. Name a folder that is not there yet.")
+        raise BackupRefused("name_taken")
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +76,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
         sync(out.parent)
     except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise BackupRefused(
-            f"The back-up could not be made: {_words(error)} Nothing was left behind."
-        ) from error
+        raise BackupRefused("not_made", problem=_words(error)) from error
     return sum(one.bytes for one in files.values())
 
 
@@ -92,14 +90,12 @@ def opened(folder: Path) -> dict[str, str]:
         stated = json.loads((folder / MANIFEST).read_text())
         files = {str(name): Fingerprint(**one) for name, one in stated.pop("files").items()}
         if stated.pop("format") != FORMAT:
-            raise BackupRefused("The back-up was made by a newer version. Install that one, then restore.")
+            raise BackupRefused("newer")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BackupRefused(
-            "That folder is no back-up of simsvc. Name one that `flask backup create` made."
-        ) from error
+        raise BackupRefused("no_backup") from error
     wrong = difference(folder, files)
     if wrong:
-        raise BackupRefused(f"The back-up is damaged: {wrong}. Take another one; nothing was changed.")
+        raise BackupRefused("damaged", problem=wrong)
     return {str(name): str(value) for name, value in stated.items()}
 
 
@@ -134,7 +130,7 @@ def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
         PrivatePlaces((*places.folders.values(), *moved), (places.secret_key_file, *aside)).close()
     except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         left = f" What was there lies in {', '.join(map(str, aside))}." if aside else ""
-        raise BackupRefused(f"The back-up could not be put back: {_words(error)}{left}") from error
+        raise BackupRefused("not_restored", problem=_words(error), left=left) from error
     return tuple(aside)
 
 
@@ -161,13 +157,13 @@ def _copy_database(url: URL, draft: Path) -> None:
 def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
     if url.get_backend_name() == "sqlite":
         if not (folder / SQLITE).is_file():
-            raise BackupRefused("This back-up is of PostgreSQL. Set DATABASE_URL to a PostgreSQL database.")
+            raise BackupRefused("of_postgresql")
         file = Path(url.database or "")
         ends = ("-wal", "-shm")  # first: they are of the old file, and must never be read with the new one
         aside = [moved for end in ends for moved in _away(file.with_name(f"{file.name}{end}"), stamp)]
         return [*aside, *_exchange_file(folder / SQLITE, file, stamp)]
     if not (folder / DUMP).is_file():
-        raise BackupRefused("This back-up is of SQLite. Set DATABASE_URL to a file of SQLite.")
+        raise BackupRefused("of_sqlite")
     options = ("--clean", "--if-exists", "--single-transaction", "--no-owner", "--exit-on-error")
     _run("pg_restore", url, *options, str(folder / DUMP))
     return []

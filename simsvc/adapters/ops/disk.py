@@ -20,7 +20,7 @@ def least_free_bytes(folders: Iterable[Path]) -> int:
     try:
         return min(shutil.disk_usage(_standing(folder)).free for folder in folders)
     except OSError as error:
-        raise DiskUnfit("The disk cannot be looked at. See whether it is mounted and readable.") from error
+        raise DiskUnfit("disk") from error
 
 
 def unwritable(folders: Iterable[Path]) -> tuple[Path, ...]:
@@ -95,16 +95,9 @@ class FreeDisk:
         except OSError as error:
             raise write_failure(error) from None
         if free - more_bytes < self.reserve_bytes:
-            raise DiskReserve(
-                f"The service's disk has {free / 1e6:.0f} MB free, and {self.reserve_bytes / 1e6:.0f} MB are "
-                "kept for its records, so nothing was taken in. "
-                "Try again once waiting photos are judged; if it persists, tell the operator."
-            )
+            raise DiskReserve(free_mb=free / 1e6, reserve_mb=self.reserve_bytes / 1e6)
 
 
 def write_failure(error: OSError) -> BatchUnwritable:
     """Return what people are told where photos cannot be written."""
-    return BatchUnwritable(
-        f"The photos cannot be kept until they are judged ({error.strerror}). Nothing was taken in. "
-        "Try again later; if it persists, tell the operator."
-    )
+    return BatchUnwritable("failed", problem=error.strerror)

@@ -11,18 +11,12 @@ from simsvc.errors import BundleUnreadable, IndexUnreadable
 
 def index_unreadable(error: PermissionError) -> IndexUnreadable:
     """Return what tells of a file or folder of the index that may not be read."""
-    return IndexUnreadable(
-        f"The service's account may not read {_named(error)} of the index. "
-        "Make that account the owner of the index folder and of all in it (`chown -R`), and try again."
-    )
+    return IndexUnreadable(file=_named(error))
 
 
 def bundle_unreadable(error: PermissionError) -> BundleUnreadable:
     """Return what tells of a file or folder of a model or of the detector that may not be read."""
-    return BundleUnreadable(
-        f"The service's account may not read {_named(error)} of the model. "
-        "Make that account the owner of the model's folder and of all in it (`chown -R`), and try again."
-    )
+    return BundleUnreadable(file=_named(error))
 
 
 @contextmanager

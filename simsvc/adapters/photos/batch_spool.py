@@ -82,10 +82,7 @@ class BatchSpool:
         try:
             return self._path(batch_id, position).read_bytes()
         except PermissionError:
-            raise BatchUnwritable(
-                "The service's account may not read the waiting photos. "
-                "Make that account the owner of the batches' folder and of all in it (`chown -R`)."
-            ) from None
+            raise BatchUnwritable("permission") from None
         except OSError:
             return None
 

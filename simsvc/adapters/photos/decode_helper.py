@@ -18,8 +18,8 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from simsvc.adapters.photos.framed import receive, send
-from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.errors import PhotoError
+from simsvc.domain.photo.decode import decode_picture
+from simsvc.errors import PhotoError, PhotoTooCostly, to_json
 from simsvc.values import DecodeRequest
 
 MEMORY_BYTES = 420_000_000
@@ -55,9 +55,9 @@ def _answer(head: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         found = decode_picture(data, DecodeRequest(**json.loads(head)))
     except PhotoError as error:
-        return {"code": error.code, "sentence": error.sentence}, b""
+        return {"refusal": to_json(error.message)}, b""
     except MemoryError:
-        return {"code": (refusal := too_costly()).code, "sentence": refusal.sentence}, b""
+        return {"refusal": to_json(PhotoTooCostly("limits").message)}, b""
     said = {
         "size_px": found.picture.size,
         "part": found.part,

@@ -24,11 +24,10 @@ from typing import Any
 from PIL import Image
 
 import simsvc
-from simsvc import errors
 from simsvc.adapters.photos.framed import receive, send
 from simsvc.domain.files.decode_cost import is_cheap
-from simsvc.domain.photo.decode import decode_picture, too_costly
-from simsvc.errors import DecoderMissing, PhotoError
+from simsvc.domain.photo.decode import decode_picture
+from simsvc.errors import DecoderMissing, PhotoTooCostly, error_of, from_json
 from simsvc.values import Decoded, DecodeRequest
 
 DEADLINE_S = 20.0
@@ -128,14 +127,14 @@ class _Helper:
                 )
             except OSError:
                 mine.close()
-                raise _missing() from None
+                raise DecoderMissing() from None
         self._connection = mine
         self._left = PHOTOS
         self._owner = os.getpid()
         self._finalizer = weakref.finalize(self, _end, self._process, mine, self._owner)
         if not _ready(mine):
             self.end()
-            raise _missing()
+            raise DecoderMissing()
 
     @property
     def pid(self) -> int:
@@ -162,7 +161,7 @@ class _Helper:
             answer = None
         if answer is None:
             self.end()
-            raise too_costly()
+            raise PhotoTooCostly("limits")
         said = json.loads(answer[0])
         if said["spent"] or not self._left:
             self.end()
@@ -189,17 +188,10 @@ def _ready(connection: socket.socket) -> bool:
         return False
 
 
-def _missing() -> DecoderMissing:
-    return DecoderMissing(
-        "The process that decodes photos could not be started. Free memory and processes on the server, "
-        "and try again."
-    )
-
-
 def _path() -> str:
     """Return where the helper finds this very package."""
     given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(Path(simsvc.__file__).parents[2]), *([given] if given else [])])
+    return os.pathsep.join([str(Path(simsvc.__file__).parents[1]), *([given] if given else [])])
 
 
 def _asked(request: DecodeRequest) -> dict[str, int | None]:
@@ -207,15 +199,8 @@ def _asked(request: DecodeRequest) -> dict[str, int | None]:
 
 
 def _decoded(said: dict[str, Any], pixels: bytes) -> Decoded:
-    if "code" in said:
-        raise _refusal(said["code"], said["sentence"])
+    if "refusal" in said:
+        raise error_of(from_json(said["refusal"]))
     picture = Image.frombytes("RGB", tuple(said["size_px"]), pixels)
     width_px, height_px = said["original_px"]
     return Decoded(picture, said["part"], width_px, height_px, said["format"])
-
-
-def _refusal(code: str, sentence: str) -> PhotoError:
-    kinds = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PhotoError)
-    ]
-    return next((kind for kind in kinds if kind.code == code), PhotoError)(sentence)

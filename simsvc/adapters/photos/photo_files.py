@@ -125,18 +125,15 @@ def read_photo(path: Path, max_bytes: int) -> bytes:
         PhotoTooManyBytes: it is longer than that.
     """
     if path.is_dir():
-        raise PhotoMissing("This is a folder. Judge the photos in it with `flask estimate --out TABLE`.")
+        raise PhotoMissing("folder")
     if not path.is_file():
-        raise PhotoMissing("There is no such file. Check the path and try again.")
+        raise PhotoMissing("file")
     try:
         if path.stat().st_size > max_bytes:
-            raise PhotoTooManyBytes(
-                f"The file has more than {max_bytes / 1e6:.0f} MB. "
-                "Save a smaller copy, or crop it to the face, and try again."
-            )
+            raise PhotoTooManyBytes("file", most_mb=max_bytes / 1e6)
         return path.read_bytes()
     except OSError:
-        raise PhotoMissing("The file cannot be read. Check its permissions and try again.") from None
+        raise PhotoMissing("unreadable") from None
 
 
 def _as_on_disk(path: Path | str) -> str:

@@ -50,14 +50,11 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
     """
     _check_named(name)
     if not 0.0 <= age_years <= MAX_AGE_YEARS:
-        raise FacesRefused(f"An age lies between 0 and {MAX_AGE_YEARS:.0f} years. Correct it and try again.")
+        raise FacesRefused("age", most_years=MAX_AGE_YEARS)
     left_out = LeftOut()
     files = [path] if path.is_file() else list(_photos_in(path, left_out))
     if not files:
-        raise SourceEmpty(
-            f"There is no photo at {_called(path)!r}. Name a photo, or a folder that holds photos."
-            + _listed(left_out.lines())
-        )
+        raise SourceEmpty("no_photo", path=_called(path), left_out=_listed(left_out.lines()))
     photos, skipped = _told_apart(files, age_years)
     return _sorted(name, photos, skipped, aligned=False, notes=left_out.lines())
 
@@ -77,12 +74,10 @@ def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
     """
     read, name = _READERS.get(reader), name or reader
     if read is None:
-        raise SourceUnknown(f"There is no source {reader!r}. Choose one of: {', '.join(SOURCES)}.")
+        raise SourceUnknown("reader", reader=reader, readers=", ".join(SOURCES))
     _check_named(name)
     if not path.is_dir():
-        raise SourceEmpty(
-            f"The source {name!r} has no folder {_called(path)!r}. Name an existing one with --path."
-        )
+        raise SourceEmpty("no_folder", name=name, path=_called(path))
     return read(name, path)
 
 
@@ -93,9 +88,7 @@ def _called(path: Path) -> str:
 
 def _check_named(name: str) -> None:
     if not NAME_PATTERN.fullmatch(name):
-        raise SourceUnknown(
-            f"{name!r} cannot name a data set. Use 1 to 40 lower-case letters, digits, '-' and '_'."
-        )
+        raise SourceUnknown("name", name=name)
 
 
 def _photos_in(folder: Path, left_out: LeftOut) -> Iterable[Path]:
@@ -142,9 +135,7 @@ def _utkface(name: str, path: Path) -> LabelledSource:
             f" {len(skipped):,} photos there are named otherwise, such as {source.skipped[0].reference!r}."
         )
         raise SourceEmpty(
-            f"The folder {_called(path)!r} holds no photo named as UTKFace names them, "
-            f"age_gender_race_datetime.jpg.{named if skipped else ''} "
-            "Check that --source and --path belong together." + _listed(source.notes)
+            "no_name", path=_called(path), named=named if skipped else "", left_out=_listed(source.notes)
         )
     return source
 
@@ -172,7 +163,7 @@ def _table(name: str, path: Path, *, aligned: bool) -> LabelledSource:
         )
     source = _sorted(name, photos, skipped, aligned=aligned, notes=notes)
     if not photos:
-        raise SourceEmpty(_why_no_row(path, source))
+        raise SourceEmpty("no_row", problem=_why_no_row(path, source))
     return source
 
 
@@ -182,12 +173,9 @@ def _labels(path: Path) -> bytes:
     except FileNotFoundError:
         other = next((entry.name for entry in path.iterdir() if entry.name.lower() == LABELS), None)
         cure = f"Rename {other!r}: case counts." if other else "Put one there, with the columns file and age."
-        raise SourceEmpty(f"The folder {_called(path)!r} has no {LABELS}. {cure}") from None
+        raise SourceEmpty("no_labels", path=_called(path), cure=cure) from None
     except OSError as error:
-        raise LabelsUnreadable(
-            f"The file {LABELS} in {_called(path)!r} cannot be read ({error.strerror}). "
-            "Correct its permissions and try again."
-        ) from None
+        raise LabelsUnreadable("permission", path=_called(path), problem=error.strerror) from None
 
 
 def _counter(root: Path, left_out: LeftOut) -> Callable[[Path], None]:

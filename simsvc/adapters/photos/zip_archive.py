@@ -137,10 +137,7 @@ class PhotoZip:
             head = file.read(HEAD_BYTES)
             sort = sort_of(path, head)
             if head.startswith(NESTED) and not is_office(head):
-                raise ArchiveNested(
-                    "The ZIP holds another archive. Unpack that one, put the photos themselves into the ZIP "
-                    "and send it again."
-                )
+                raise ArchiveNested()
             if sort not in {"photo", "table"} or entry.file_size > self._most_photo_bytes:
                 return Unpacked(path, sort)
             return Unpacked(path, sort, head + b"".join(iter(lambda: file.read(PIECE_BYTES), b"")))
@@ -169,7 +166,7 @@ class _ShortReads:
             MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
         )
         if len(data) > MOST_DIRECTORY_BYTES:
-            raise BatchTooLarge("The ZIP holds far too many files. Send the photos as several batches.")
+            raise BatchTooLarge("files")
         return data if self._as_said else _unsaid(data)
 
 
@@ -214,7 +211,7 @@ class _damage_told:  # noqa: N801 - reads as a verb
             ValueError,
         )
         if kind is not None and issubclass(kind, (*damage, RuntimeError)):
-            raise _damaged() from None
+            raise ArchiveDamaged("damaged") from None
 
 
 def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
@@ -229,13 +226,10 @@ def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
         stream.seek(entry.header_offset)
         header = stream.read(LOCAL_HEADER.size)
         if len(header) < LOCAL_HEADER.size or not header.startswith(SIGNATURE):
-            raise _damaged()
+            raise ArchiveDamaged("damaged")
         _, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
         if entry.header_offset + len(header) + name_bytes + extra_bytes + entry.compress_size > limit:
-            raise ArchiveBomb(
-                "Files in the ZIP share the same bytes, as in one that is made to fill a disk, "
-                "so nothing was taken from it. Pack the photos again and send the new ZIP."
-            )
+            raise ArchiveBomb()
 
 
 def _is_folder(entry: zipfile.ZipInfo) -> bool:
@@ -271,19 +265,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     name = raw.replace("\\", "/")
     is_link = stat.S_ISLNK(entry.external_attr >> 16)
     if name.startswith("/") or ":" in name.partition("/")[0] or ".." in name.split("/") or is_link:
-        raise ArchiveUnsafe(
-            "A name in the ZIP leads to a place outside of it, so nothing was taken from it. "
-            "Pack the photos again from their folder and send the new ZIP."
-        )
+        raise ArchiveUnsafe()
     if entry.flag_bits & 0x1:
-        raise ArchiveEncrypted(
-            "The ZIP is protected by a password. Pack the photos without one and send it again."
-        )
+        raise ArchiveEncrypted()
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ArchiveDamaged(
-            "The ZIP is packed in a way that is not accepted. Pack it as a plain ZIP and send it again."
-        )
-
-
-def _damaged() -> ArchiveDamaged:
-    return ArchiveDamaged("The ZIP is damaged or incomplete. Pack the photos again and send the new ZIP.")
+        raise ArchiveDamaged("packing")

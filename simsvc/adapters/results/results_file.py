@@ -26,9 +26,7 @@ def check_kind(path: Path) -> None:
         ResultsRefused: its ending names no kind of table, or PyArrow is missing.
     """
     if path.suffix not in _WRITERS:
-        raise ResultsRefused(
-            "Results are written as .csv or .parquet. End the name of --out with one of them."
-        )
+        raise ResultsRefused("name")
     if path.suffix == ".parquet":
         _pyarrow()
 
@@ -47,10 +45,7 @@ def write_results(path: Path, rows: Iterable[Row]) -> None:
         sync(path.absolute().parent)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        raise ResultsRefused(
-            f"The results cannot be written ({error.strerror}). "
-            "Free some space, then run the same command again: nothing is judged twice."
-        ) from None
+        raise ResultsRefused("rerun", problem=str(error.strerror)) from None
 
 
 def _write_csv(path: Path, rows: Iterable[Row]) -> None:
@@ -78,10 +73,7 @@ def _pyarrow() -> Any:
     try:
         import pyarrow  # noqa: PLC0415, ICN001 - optional, see pyproject's extra "parquet"
     except ImportError:
-        raise ResultsRefused(
-            "Parquet needs PyArrow, which is not installed here. Install it with "
-            "`pip install 'simsvc[parquet]'`, or end the name of --out with .csv."
-        ) from None
+        raise ResultsRefused("parquet") from None
     return pyarrow
 
 

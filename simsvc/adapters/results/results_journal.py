@@ -37,10 +37,7 @@ class ResultsJournal:
         try:
             self._file = path.open("a+b")
         except OSError as error:
-            raise ResultsRefused(
-                f"The results cannot be written to {path.parent} ({error.strerror}). "
-                "Name another folder with --out, or correct its permissions."
-            ) from None
+            raise ResultsRefused("folder", folder=str(path.parent), problem=str(error.strerror)) from None
         self._hold()
         self._begin()
         self._ends = list(self._line_ends())
@@ -57,10 +54,7 @@ class ResultsJournal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise ResultsRefused(
-                f"The results cannot be written ({error.strerror}). "
-                "Free some space, then run the same command again: it goes on."
-            ) from None
+            raise ResultsRefused("resume", problem=str(error.strerror)) from None
         self._ends.append(self._file.tell())
 
     def last_records(self) -> tuple[str, ...]:
@@ -109,9 +103,7 @@ class ResultsJournal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise ResultsRefused(
-                f"Another run is at work on {self._path.name}. Wait for it, or name another file with --out."
-            ) from None
+            raise ResultsRefused("running", name=self._path.name) from None
 
     def _begin(self) -> None:
         """Write the first line, or hold it against this run."""
@@ -123,10 +115,7 @@ class ResultsJournal:
             self._file.flush()
         elif line.decode("utf-8", "replace").strip() != self._header:
             self._file.close()
-            raise ResultsRefused(
-                f"{self._path.name} is of a run with another model, or recorded otherwise, so that going on "
-                "with it would mix the two. Delete it to begin anew, or name another file with --out."
-            )
+            raise ResultsRefused("other_run", name=self._path.name)
 
     def _line_ends(self) -> Iterator[int]:
         """Yield where each whole line ends, and cut off what follows the last."""

@@ -55,10 +55,7 @@ def checked_name(name: str) -> str:
     """
     trimmed = unicodedata.normalize("NFKC", name).strip()
     if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
-        raise NameRefused(
-            f"A name has 1 to {NAME_CHARACTERS} characters that can be seen. "
-            "Choose such a name and try again."
-        )
+        raise NameRefused("length", most=NAME_CHARACTERS)
     return trimmed
 
 
@@ -71,19 +68,11 @@ def check_password(password: str, name: str) -> None:
         PasswordRefused: it is short, long, common, repetitive, sequential, or holds the account's name.
     """
     if len(password) < LEAST_CHARACTERS:
-        raise PasswordRefused(
-            f"The password has fewer than {LEAST_CHARACTERS} characters. "
-            "Choose a longer one; several words in a row are easy to remember."
-        )
+        raise PasswordRefused("short", least=LEAST_CHARACTERS)
     if len(password) > MOST_CHARACTERS:
-        raise PasswordRefused(
-            f"The password has more than {MOST_CHARACTERS} characters. Choose a shorter one."
-        )
+        raise PasswordRefused("long", most=MOST_CHARACTERS)
     if _easily_guessed(name_key(password), name_key(name)):
-        raise PasswordRefused(
-            "This password is among the first that would be guessed. "
-            "Choose one without your name, rows of keys or well-known passwords."
-        )
+        raise PasswordRefused("common")
 
 
 def _easily_guessed(folded: str, name: str) -> bool:

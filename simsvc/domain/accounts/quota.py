@@ -27,16 +27,9 @@ class Quota:
             BatchQuota: they may not.
         """
         if waiting.photos + more.photos > self.photos:
-            raise BatchQuota(
-                f"{waiting.photos} photos of your account wait already, and at most {self.photos} may, "
-                "so nothing was taken in. Wait until more of them are judged, or send fewer photos."
-            )
+            raise BatchQuota("photos", waiting=waiting.photos, most=self.photos)
         if waiting.bytes + more.bytes > self.bytes:
-            raise BatchQuota(
-                f"Photos of your account with {waiting.bytes / 1e6:.0f} MB wait already, and at most "
-                f"{self.bytes / 1e6:.0f} MB may, so nothing was taken in. "
-                "Wait until more of them are judged, or send fewer photos."
-            )
+            raise BatchQuota("bytes", waiting_mb=waiting.bytes / 1e6, most_mb=self.bytes / 1e6)
 
 
 NO_QUOTA = Quota(2**63, 2**63)

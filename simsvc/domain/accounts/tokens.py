@@ -63,10 +63,7 @@ def checked_name(name: str) -> str:
     """
     trimmed = " ".join(name.split())
     if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
-        raise TokenDraftRefused(
-            f"A token needs a name of 1 to {NAME_CHARACTERS} characters that says what it is for. "
-            "Correct it and try again."
-        )
+        raise TokenDraftRefused("name", most=NAME_CHARACTERS)
     return trimmed
 
 
@@ -77,7 +74,7 @@ def checked_scopes(scopes: Collection[str]) -> tuple[Scope, ...]:
         TokenDraftRefused: there is none, or one that is unknown.
     """
     if not scopes or not set(scopes) <= set(SCOPES):
-        raise TokenDraftRefused("Choose at least one of the scopes estimate, audit and admin, and try again.")
+        raise TokenDraftRefused("scopes")
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
@@ -89,7 +86,5 @@ def checked_days(text: str) -> int:
     """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 4 and 1 <= int(digits) <= MOST_DAYS):
-        raise TokenDraftRefused(
-            f"A token counts for a whole number of days from 1 to {MOST_DAYS}. Correct it and try again."
-        )
+        raise TokenDraftRefused("days", most=MOST_DAYS)
     return int(digits)

@@ -26,18 +26,12 @@ def parse_checkpoint(text: str) -> Checkpoint:
     try:
         raw = json.loads(text)
     except ValueError:
-        raise _refused() from None
+        raise CheckpointRefused("no_checkpoint") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise _refused()
+        raise CheckpointRefused("no_checkpoint")
     seq, sha256, at = raw.get("seq"), raw.get("sha256"), raw.get("at")
     if not isinstance(sha256, str) or not isinstance(at, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise _refused()
+        raise CheckpointRefused("no_checkpoint")
     if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1:
-        raise _refused()
+        raise CheckpointRefused("no_checkpoint")
     return Checkpoint(seq, sha256, at)
-
-
-def _refused() -> CheckpointRefused:
-    return CheckpointRefused(
-        "The file is no checkpoint of a log. Name a file that `flask audit checkpoint` wrote."
-    )

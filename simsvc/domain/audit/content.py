@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import Any
 
+from simsvc.messages import Message
 from simsvc.values import (
     LATER_FACTS,
     LATER_MEASURES,
@@ -70,11 +71,13 @@ def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a fact as it comes back from JSON: times as text, tuples as lists, values as tables."""
+    """Return a fact as JSON holds it: times and messages as text, tuples as lists, values as tables."""
     if isinstance(value, JSON_SAFE_TYPES):
         return value
     if isinstance(value, date):  # of which a datetime is one
         return value.isoformat()
+    if isinstance(value, Message):
+        return str(value)
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, (tuple, list)):

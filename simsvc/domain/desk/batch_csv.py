@@ -13,6 +13,7 @@ from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_d
 from simsvc.domain.files.csv_table import DELIMITERS, Row, Table, read_table
 from simsvc.domain.files.file_names import canonical_path
 from simsvc.errors import CaseRefused, CasesUnreadable, DatesRefused, TableUnreadable
+from simsvc.messages import N_, Message, Param, joined
 from simsvc.values import Declaration
 
 FILE = "file"
@@ -22,44 +23,28 @@ MOST_REASONS = 10
 """How many rows' reasons are told at once: who has more of them corrects a column, not rows."""
 NAME_CHARACTERS = 80
 
-NO_FILE = "Line {0} of the CSV lacks its file."
-NOTHING_DECLARED = "Line {0} of the CSV lacks its case, or a date."
-TOO_MANY_CELLS = (
-    "Line {0} of the CSV has more cells than the first line names columns: put {1} in quotation marks."
+NO_FILE = N_("Line %(line)s of the CSV lacks its file.")
+NOTHING_DECLARED = N_("Line %(line)s of the CSV lacks its case, or a date.")
+TOO_MANY_CELLS = N_(
+    "Line %(line)s of the CSV has more cells than the first line names columns: put %(text)s in quotation "
+    "marks."
 )
-TWICE = "Line {0} of the CSV names a file a second time: {1}."
-NO_CASE = (
-    "The case in line {0} of the CSV is no case reference: it has at most {1} characters that can be seen, "
-    "no backslash, and slashes with letters or digits on both sides."
+TWICE = N_("Line %(line)s of the CSV names a file a second time: %(file)s.")
+NO_CASE = N_(
+    "The case in line %(line)s of the CSV is no case reference: it has at most %(most)s characters that can "
+    "be seen, no backslash, and slashes with letters or digits on both sides."
 )
-NO_DATE = "The {0} in line {1} of the CSV is no date: {2}."
-AMBIGUOUS = "The {0} in line {1} of the CSV can be read in two ways: {2}."
-UNFIT_DATES = "The dates in line {0} of the CSV cannot be right."
-UNKNOWN_FILE = "Line {0} of the CSV names {1}, which is not among the photos."
-SEVERAL_FILES = "Line {0} of the CSV names {1}, but {2} photos have that name: {3}."
-HOW_TO_DATE = "Write dates as year-month-day, such as 1990-02-28."
-HOW_TO_NAME = "Name a photo with its folders, such as anna/1.jpg."
-MORE = "{0} more lines of the CSV cannot be used."
-CURE = "Correct the table and send it again."
-SENTENCES = (
-    NO_FILE,
-    NOTHING_DECLARED,
-    TOO_MANY_CELLS,
-    TWICE,
-    NO_CASE,
-    NO_DATE,
-    AMBIGUOUS,
-    UNFIT_DATES,
-    UNKNOWN_FILE,
-    SEVERAL_FILES,
-    HOW_TO_DATE,
-    HOW_TO_NAME,
-    MORE,
-    CURE,
-    "birth date",
-    "photo date",
+NO_DATE = N_("The %(column)s in line %(line)s of the CSV is no date: %(text)s.")
+AMBIGUOUS = N_("The %(column)s in line %(line)s of the CSV can be read in two ways: %(text)s.")
+UNFIT_DATES = N_("The dates in line %(line)s of the CSV cannot be right. %(why)s")
+UNKNOWN_FILE = N_("Line %(line)s of the CSV names %(file)s, which is not among the photos.")
+SEVERAL_FILES = N_(
+    "Line %(line)s of the CSV names %(file)s, but %(photos)s photos have that name: %(names)s."
 )
-"""What a refused table is told; composed, so that all bad rows are said at once."""
+HOW_TO_DATE = N_("Write dates as year-month-day, such as 1990-02-28.")
+HOW_TO_NAME = N_("Name a photo with its folders, such as anna/1.jpg.")
+MORE = N_("%(count)s more lines of the CSV cannot be used.")
+DATES = {"birth_date": N_("birth date"), "photo_date": N_("photo date")}
 _ADVICE = {NO_DATE: HOW_TO_DATE, AMBIGUOUS: HOW_TO_DATE, SEVERAL_FILES: HOW_TO_NAME}
 
 _MIDNIGHT = r"(?:[T ]+0?0:00(?::00(?:\.0+)?)?)?"
@@ -98,12 +83,11 @@ class CaseTable:
 
 
 class _RowRefused(Exception):
-    """Why a row cannot be used: one of `SENTENCES`, and what stands in its gaps."""
+    """Why a row cannot be used."""
 
-    def __init__(self, form: str, *values: object, more: str = "") -> None:
-        super().__init__(form, *values)
-        self.form = form
-        self.sentence = " ".join(filter(None, (form.format(*values), more)))
+    def __init__(self, template: str, **params: Param) -> None:
+        super().__init__(template)
+        self.message = Message(template, params)
 
 
 def read_cases(data: bytes, today: date) -> CaseTable:
@@ -125,12 +109,12 @@ def read_cases(data: bytes, today: date) -> CaseTable:
             try:
                 found = _case_row(row, places, today)
                 if found.path in rows:
-                    raise _RowRefused(TWICE, row.line, _quoted(found.path))
+                    raise _RowRefused(TWICE, line=row.line, file=_quoted(found.path))
                 rows[found.path] = found
             except _RowRefused as refused:
                 problems.append(refused)
     except TableUnreadable as error:
-        raise CasesUnreadable(error.sentence) from None
+        raise CasesUnreadable("table", problem=error.message) from None
     if problems:
         raise _unreadable(problems)
     return CaseTable(tuple(rows.values()), table.unknown(COLUMNS))
@@ -167,12 +151,16 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
     for row in rows:
         matches = whole.get(row.path) or places.get(row.path) or _by_longer(row.path, whole)
         if not matches:
-            problems.append(_RowRefused(UNKNOWN_FILE, row.line, _quoted(row.path)))
+            problems.append(_RowRefused(UNKNOWN_FILE, line=row.line, file=_quoted(row.path)))
         elif len(matches) > 1:
             names = ", ".join(_quoted(paths[place]) for place in matches[:3])
-            problems.append(_RowRefused(SEVERAL_FILES, row.line, _quoted(row.path), len(matches), names))
+            problems.append(
+                _RowRefused(
+                    SEVERAL_FILES, line=row.line, file=_quoted(row.path), photos=len(matches), names=names
+                )
+            )
         elif matches[0] in found:
-            problems.append(_RowRefused(TWICE, row.line, _quoted(paths[matches[0]])))
+            problems.append(_RowRefused(TWICE, line=row.line, file=_quoted(paths[matches[0]])))
         else:
             found[matches[0]] = row.declared
     if problems:
@@ -187,16 +175,16 @@ def date_of(text: str) -> date | None:
     or slashed where only one reading is a date ("28/2/1990").
 
     Raises:
-        DatesRefused: it is no date; its sentence is one of `NO_DATE` and `AMBIGUOUS`.
+        DatesRefused: it is no date, or can be read as two.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text).split())
     if not plain:
         return None
     readings = _readings(plain)
     if len(readings) > 1:
-        raise DatesRefused(AMBIGUOUS)
+        raise DatesRefused("ambiguous")
     if not readings:
-        raise DatesRefused(NO_DATE)
+        raise DatesRefused("no_date")
     return readings.pop()
 
 
@@ -227,10 +215,7 @@ def _dates(*readings: Sequence[str]) -> set[date]:
 def _places(table: Table) -> Mapping[str, int]:
     known = [name for name in table.columns if name in COLUMNS]
     if FILE not in known or len(known) < 2 or len(known) != len(set(known)):
-        raise CasesUnreadable(
-            "The first line of the CSV must name the columns: file, and case, birth_date or photo_date, each "
-            "once. Add it and send it again."
-        )
+        raise CasesUnreadable("columns")
     return {name: table.columns.index(name) for name in known}
 
 
@@ -238,11 +223,11 @@ def _case_row(row: Row, places: Mapping[str, int], today: date) -> CaseRow:
     cells = {name: row.cells[place] for name, place in places.items()}
     path = canonical_path(cells[FILE])
     if row.surplus:
-        raise _RowRefused(TOO_MANY_CELLS, row.line, _quoted(row.surplus[0]))
+        raise _RowRefused(TOO_MANY_CELLS, line=row.line, text=_quoted(row.surplus[0]))
     if not path:
-        raise _RowRefused(NO_FILE, row.line)
+        raise _RowRefused(NO_FILE, line=row.line)
     if not any(cells.get(name) for name in DECLARING):
-        raise _RowRefused(NOTHING_DECLARED, row.line)
+        raise _RowRefused(NOTHING_DECLARED, line=row.line)
     case = _case(cells.get("case", ""), row.line)
     return CaseRow(row.line, path, Declaration(case, *_dates_of(cells, row.line, today)))
 
@@ -252,23 +237,23 @@ def _case(text: str, line: int) -> str | None:
     try:
         return checked_case(text)
     except CaseRefused:
-        raise _RowRefused(NO_CASE, line, CASE_CHARACTERS) from None
+        raise _RowRefused(NO_CASE, line=line, most=CASE_CHARACTERS) from None
 
 
 def _dates_of(cells: Mapping[str, str], line: int, today: date) -> tuple[date | None, date | None]:
     iso = []
-    for name in ("birth_date", "photo_date"):
+    for name, column in DATES.items():
         text = cells.get(name, "")
         try:
             day = date_of(text)
         except DatesRefused as refused:
-            said = name.replace("_", " ")
-            raise _RowRefused(refused.sentence, said, line, _quoted(text)) from None
+            template = AMBIGUOUS if refused.reason == "ambiguous" else NO_DATE
+            raise _RowRefused(template, column=Message(column), line=line, text=_quoted(text)) from None
         iso.append(day.isoformat() if day else "")
     try:
         return checked_dates(iso[0], iso[1], today)
     except DatesRefused as refused:
-        raise _RowRefused(UNFIT_DATES, line, more=refused.sentence) from None
+        raise _RowRefused(UNFIT_DATES, line=line, why=refused.message) from None
 
 
 def _by_path(paths: Sequence[str]) -> Mapping[str, list[int]]:
@@ -304,9 +289,8 @@ def _quoted(text: str) -> str:
 
 
 def _unreadable(problems: Sequence[_RowRefused]) -> CasesUnreadable:
-    told = problems[:MOST_REASONS]
-    sentences = [problem.sentence for problem in told]
+    told = [problem.message for problem in problems[:MOST_REASONS]]
+    advice = dict.fromkeys(_ADVICE[one.template] for one in told if one.template in _ADVICE)
     if len(problems) > MOST_REASONS:
-        sentences.append(MORE.format(len(problems) - MOST_REASONS))
-    sentences += dict.fromkeys(_ADVICE[problem.form] for problem in told if problem.form in _ADVICE)
-    return CasesUnreadable(" ".join((*sentences, CURE)))
+        told.append(Message(MORE, {"count": len(problems) - MOST_REASONS}))
+    return CasesUnreadable("rows", problems=joined(*told, *map(Message, advice)))

@@ -6,11 +6,12 @@ from typing import Literal
 
 from simsvc.domain.desk.batch_csv import begins_like_cases
 from simsvc.domain.files.file_names import UNWANTED, Unwanted, last_part, unwanted
+from simsvc.messages import N_
 
 Sort = Literal["photo", "table", "not_a_photo"] | Unwanted
 
 LEFT_OUT: dict[str, str] = {
-    "not_a_photo": "not a photo",
+    "not_a_photo": N_("not a photo"),
     **{str(why): words for why, words in UNWANTED.items()},
 }
 """What people are told of each reason for leaving a file out."""

@@ -36,9 +36,7 @@ def checked_text(text: str) -> str:
         DecisionRefused: it is too long.
     """
     if len(text.strip()) > TEXT_CHARACTERS:
-        raise DecisionRefused(
-            f"A note has at most {TEXT_CHARACTERS} characters. Shorten it and send it again."
-        )
+        raise DecisionRefused("note", most=TEXT_CHARACTERS)
     return text.strip()
 
 
@@ -50,7 +48,7 @@ def checked_reason(text: str) -> str:
     """
     reason = checked_text(text)
     if not reason:
-        raise DecisionRefused("An override needs a reason. Write why the age is another one, and send again.")
+        raise DecisionRefused("reason")
     return reason
 
 
@@ -62,12 +60,9 @@ def checked_kind(kind: str, estimate: Estimate) -> DecisionKind:
     """
     known: dict[str, DecisionKind] = {name: name for name in DECISION_KINDS}
     if kind not in known:
-        raise DecisionRefused("Choose accept, override or refer, and send the form again.")
+        raise DecisionRefused("kind")
     if kind == "accept" and not acceptable(estimate):
-        raise DecisionRefused(
-            "There is no estimate here that could be relied on. "
-            "Override with an age and a reason, or refer the case to a person."
-        )
+        raise DecisionRefused("unreliable")
     return known[kind]
 
 
@@ -79,7 +74,5 @@ def checked_age(text: str) -> int:
     """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 3 and int(digits) <= OLDEST_YEARS):
-        raise DecisionRefused(
-            f"An override needs an age in whole years from 0 to {OLDEST_YEARS}. Write it and send again."
-        )
+        raise DecisionRefused("age", most_years=OLDEST_YEARS)
     return int(digits)

@@ -6,17 +6,23 @@ import unicodedata
 from datetime import date, datetime, timedelta, timezone
 
 from simsvc.errors import CaseRefused, DatesRefused
+from simsvc.messages import N_, Message
 from simsvc.values import Declaration, Estimate
 
 CASE_CHARACTERS = 64
 OLDEST_YEARS = 130
 """No label of a gallery is older (`values.LabelledFace`), and nobody has been."""
-BELOW = "Declared age {0} is below the {1} range ({2} to {3}). Needs review."
-ABOVE = "Declared age {0} is above the {1} range ({2} to {3}). Needs review."
-WITHIN = "Declared age {0} is within the {1} range ({2} to {3})."
-NO_RANGE = "Declared age {0}, estimated age {1}. This model gives no range to compare with."
-WITHHELD = "Declared age {0} was not compared, because the estimate is unreliable. Needs review."
-SENTENCES = (BELOW, ABOVE, WITHIN, NO_RANGE, WITHHELD)
+BELOW = N_(
+    "Declared age %(declared)s is below the %(percent).0f%% range (%(low)s to %(high)s). Needs review."
+)
+ABOVE = N_(
+    "Declared age %(declared)s is above the %(percent).0f%% range (%(low)s to %(high)s). Needs review."
+)
+WITHIN = N_("Declared age %(declared)s is within the %(percent).0f%% range (%(low)s to %(high)s).")
+NO_RANGE = N_(
+    "Declared age %(declared)s, estimated age %(estimated).0f. This model gives no range to compare with."
+)
+WITHHELD = N_("Declared age %(declared)s was not compared, because the estimate is unreliable. Needs review.")
 
 
 def age_on(birth_date: date, day: date) -> int:
@@ -37,19 +43,20 @@ def declared_age(declared: Declaration, recorded_on: date) -> int | None:
     return age_on(declared.birth_date, declared.photo_date or recorded_on)
 
 
-def compare(age_years: int, estimate: Estimate) -> str:
+def compare(age_years: int, estimate: Estimate) -> Message:
     """Say how a declared age lies to an estimate.
 
     It is held against the range as it is shown, in whole years, so that sentence and picture agree: labels,
     on which the range is calibrated, are completed years too.
     """
     if estimate.age_years is None or estimate.refer:
-        return WITHHELD.format(age_years)
+        return Message(WITHHELD, {"declared": age_years})
     if estimate.interval_years is None or estimate.coverage is None:
-        return NO_RANGE.format(age_years, f"{estimate.age_years:.0f}")
+        return Message(NO_RANGE, {"declared": age_years, "estimated": estimate.age_years})
     low, high = (round(end) for end in estimate.interval_years)
-    form = BELOW if age_years < low else ABOVE if age_years > high else WITHIN
-    return form.format(age_years, f"{estimate.coverage:.0%}", low, high)
+    template = BELOW if age_years < low else ABOVE if age_years > high else WITHIN
+    percent = 100.0 * estimate.coverage
+    return Message(template, {"declared": age_years, "percent": percent, "low": low, "high": high})
 
 
 def checked_case(text: str) -> str | None:
@@ -62,15 +69,9 @@ def checked_case(text: str) -> str | None:
     if not reference:
         return None
     if len(reference) > CASE_CHARACTERS or not reference.isprintable():
-        raise CaseRefused(
-            f"A case reference has at most {CASE_CHARACTERS} characters that can be seen. "
-            "Shorten it and try again."
-        )
+        raise CaseRefused("length", most=CASE_CHARACTERS)
     if "\\" in reference or {"", ".", ".."} & set(reference.split("/")):
-        raise CaseRefused(
-            "A case reference holds no backslash, and its slashes have letters or digits on both sides. "
-            "Correct it and try again."
-        )
+        raise CaseRefused("path")
     return reference
 
 
@@ -98,13 +99,11 @@ def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, dat
     """
     born, taken = _date(birth), _date(photo)
     if max(born or today, taken or today) > today:
-        raise DatesRefused("A declared date lies in the future. Correct it and try again.")
+        raise DatesRefused("future")
     if born is not None and taken is not None and taken < born:
-        raise DatesRefused("The photo's date lies before the birth date. Correct one of them and try again.")
+        raise DatesRefused("order")
     if born is not None and age_on(born, today) > OLDEST_YEARS:
-        raise DatesRefused(
-            f"The birth date lies more than {OLDEST_YEARS} years back. Correct it and try again."
-        )
+        raise DatesRefused("age", most_years=OLDEST_YEARS)
     return born, taken
 
 
@@ -114,4 +113,4 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise DatesRefused("Write dates as year-month-day, such as 1990-02-28, and try again.") from None
+        raise DatesRefused("form") from None

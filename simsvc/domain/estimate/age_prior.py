@@ -103,8 +103,7 @@ def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
         youngest, oldest = int(span[1]), int(span[2])
         if not youngest <= oldest <= OLDEST_YEARS:
             raise SettingsError(
-                f"{named} is '{youngest}-{oldest}', but must run from a younger to an older age within 0 to "
-                f"{OLDEST_YEARS} years. Correct it and start again."
+                "prior_span", setting=named, youngest=youngest, oldest=oldest, oldest_years=OLDEST_YEARS
             )
         return AgePrior(
             f"{youngest}-{oldest}", tuple(float(youngest <= age <= oldest) for age in range(AGES))
@@ -138,10 +137,7 @@ def _pairs(text: str, named: str) -> list[tuple[int, float]]:
     pairs = [(int(match[1]), float(match[2])) for match in matches if match]
     if not pairs or len(pairs) < len(parts):
         wrong = next((part for part, match in zip(parts, matches, strict=True) if not match), "empty")
-        raise SettingsError(
-            f"{named} cannot be understood at '{wrong[:40]}': it must be a span of ages such as 18-75, or "
-            "pairs of age and weight such as 18:3, 19:4.5. Correct it and start again."
-        )
+        raise SettingsError("prior", setting=named, wrong=wrong[:40])
     return pairs
 
 
@@ -149,20 +145,14 @@ def _of_pairs(pairs: list[tuple[int, float]], named: str) -> AgePrior:
     ages = [age for age, _ in pairs]
     outside = next((age for age in ages if age > OLDEST_YEARS), None)
     if outside is not None:
-        raise SettingsError(
-            f"{named} names the age {outside}, but ages lie from 0 to {OLDEST_YEARS} years. "
-            "Correct it and start again."
-        )
+        raise SettingsError("prior_outside", setting=named, age_years=outside, oldest_years=OLDEST_YEARS)
     twice = next((age for age in ages if ages.count(age) > 1), None)
     if twice is not None:
-        raise SettingsError(f"{named} names the age {twice} twice. Correct it and start again.")
+        raise SettingsError("prior_twice", setting=named, age_years=twice)
     weights = dict(pairs)
     total = sum(weights.values())
     if not 0 < total < np.inf:
-        raise SettingsError(
-            f"{named} sums to {'nothing' if total == 0 else 'no number'}: at least one age must have a "
-            "weight. Correct it and start again."
-        )
+        raise SettingsError("prior_sum", setting=named, total="nothing" if total == 0 else "no number")
     kept = sorted((age, weight) for age, weight in weights.items() if weight > 0)
     text = ",".join(f"{age}:{weight!r}" for age, weight in kept)
     return AgePrior(text, tuple(weights.get(age, 0.0) for age in range(AGES)))

@@ -9,36 +9,29 @@ from typing import Any
 from simsvc.domain.calibration.fit import LEAST_FACES, LEAST_PERSONS
 from simsvc.domain.calibration.site_calibration import NearFace, blended, correct
 from simsvc.domain.estimate.interval import Calibration, interval
+from simsvc.messages import N_, Message
 from simsvc.values import AppliedCalibration, Estimate, FoundFace, Neighbour
 from simsvc.values.site_calibration import SiteCalibration
 
-COMPOSITES = "No site calibration: the reference faces are composites."
-FEW_FACES = "No site calibration: only {0} of the {1} reference faces of real people that it needs."
-ONE_PERSON = "No site calibration: all reference faces show one person."
-FEW_PERSONS = "No site calibration: the reference faces show {0} people; it needs at least {1}."
-ONE_AGE = "No site calibration: the reference faces are all of about the same age."
-TRAINING = "No site calibration: the model was trained on these reference faces."
-NO_GAIN = "No site calibration: on your {0} reference faces no correction was reliably better than the model."
-AGE_PRIOR = "No site calibration: an age prior is in use."
-OLD = "On your {0} reference faces the model reads {1} years too old; corrected by {2}."
-YOUNG = "On your {0} reference faces the model reads {1} years too young; corrected by {2}."
-LEVEL = "On your {0} reference faces the model is right on average; corrected by {1}."
-OUTSIDE = "Not corrected: this estimate is outside the ages of your {0} reference faces."
-BUILD_OLD = (
-    "On your {0} reference faces the model reads {1} years too old; "
-    "corrected, its mean error falls from {2} to {3} years."
+OLD = N_(
+    "On your %(faces)s reference faces the model reads %(bias).0f years too old; corrected by %(shift)+.1f."
 )
-BUILD_YOUNG = (
-    "On your {0} reference faces the model reads {1} years too young; "
-    "corrected, its mean error falls from {2} to {3} years."
+YOUNG = N_(
+    "On your %(faces)s reference faces the model reads %(bias).0f years too young; corrected by %(shift)+.1f."
 )
-BUILD_LEVEL = (
-    "On your {0} reference faces the model is right on average; "
-    "corrected, its mean error falls from {1} to {2} years."
+LEVEL = N_("On your %(faces)s reference faces the model is right on average; corrected by %(shift)+.1f.")
+OUTSIDE = N_("Not corrected: this estimate is outside the ages of your %(faces)s reference faces.")
+BUILD_OLD = N_(
+    "On your %(faces)s reference faces the model reads %(bias).0f years too old; "
+    "corrected, its mean error falls from %(before).1f to %(after).1f years."
 )
-SENTENCES = (
-    *(COMPOSITES, FEW_FACES, ONE_PERSON, FEW_PERSONS, ONE_AGE, TRAINING, NO_GAIN, AGE_PRIOR),
-    *(OLD, YOUNG, LEVEL, OUTSIDE, BUILD_OLD, BUILD_YOUNG, BUILD_LEVEL),
+BUILD_YOUNG = N_(
+    "On your %(faces)s reference faces the model reads %(bias).0f years too young; "
+    "corrected, its mean error falls from %(before).1f to %(after).1f years."
+)
+BUILD_LEVEL = N_(
+    "On your %(faces)s reference faces the model is right on average; "
+    "corrected, its mean error falls from %(before).1f to %(after).1f years."
 )
 LEVEL_YEARS = 0.5
 """A smaller bias rounds to none."""
@@ -77,42 +70,46 @@ def calibrated(
     return replace(corrected, interval_years=ends, coverage=site.coverage)
 
 
-def calibration_sentence(applied: AppliedCalibration) -> str:
+def calibration_sentence(applied: AppliedCalibration) -> Message:
     """Say what a site calibration did to an estimate, or why it did nothing."""
-    faces, bias_years = f"{applied.faces:,}", applied.bias_years
     if applied.reason is not None:
         return no_calibration_sentence(applied.reason, applied.faces, applied.persons)
+    bias_years, figures = applied.bias_years, {"faces": f"{applied.faces:,}"}
     if applied.cover == 0.0:
-        return OUTSIDE.format(faces)
-    shift = f"{applied.shift_years:+.1f}"
-    if abs(bias_years) < LEVEL_YEARS:
-        return LEVEL.format(faces, shift)
-    form = OLD if bias_years > 0 else YOUNG
-    return form.format(faces, f"{abs(bias_years):.0f}", shift)
+        return Message(OUTSIDE, figures)
+    template = LEVEL if abs(bias_years) < LEVEL_YEARS else OLD if bias_years > 0 else YOUNG
+    return Message(template, {**figures, "bias": abs(bias_years), "shift": applied.shift_years})
 
 
-def build_sentence(site: SiteCalibration) -> str:
+def build_sentence(site: SiteCalibration) -> Message:
     """Say what the site calibration of a build is."""
     if site.reason is not None:
         return no_calibration_sentence(site.reason, site.faces, site.persons)
+    bias_years = site.bias_years
+    template = BUILD_OLD if bias_years > 0 else BUILD_YOUNG
     scores = {candidate.method: candidate.score for candidate in site.candidates}
-    errors = f"{scores['none'].mae_years:.1f}", f"{scores[site.method].mae_years:.1f}"
-    faces, bias_years = f"{site.faces:,}", site.bias_years
-    if abs(bias_years) < LEVEL_YEARS:
-        return BUILD_LEVEL.format(faces, *errors)
-    form = BUILD_OLD if bias_years > 0 else BUILD_YOUNG
-    return form.format(faces, f"{abs(bias_years):.0f}", *errors)
+    return Message(
+        BUILD_LEVEL if abs(bias_years) < LEVEL_YEARS else template,
+        {
+            "faces": f"{site.faces:,}",
+            "bias": abs(bias_years),
+            "before": scores["none"].mae_years,
+            "after": scores[site.method].mae_years,
+        },
+    )
 
 
-def no_calibration_sentence(reason: str, faces: int, persons: int) -> str:
+def no_calibration_sentence(reason: str, faces: int, persons: int) -> Message:
     """Say why there is no site calibration; `reason` as `domain.calibration.site_calibration` has it."""
-    form = _REASONS[reason]
-    figures: tuple[object, ...] = {
-        FEW_FACES: (faces, LEAST_FACES),
-        FEW_PERSONS: (persons, LEAST_PERSONS),
-        NO_GAIN: (f"{faces:,}",),
-    }.get(form, ())
-    return form.format(*figures)
+    return Message(
+        REASONS[reason],
+        {
+            "faces": f"{faces:,}",
+            "persons": persons,
+            "least_faces": LEAST_FACES,
+            "least_persons": LEAST_PERSONS,
+        },
+    )
 
 
 _NO_CORRECTION: dict[str, Any] = {
@@ -122,15 +119,24 @@ _NO_CORRECTION: dict[str, Any] = {
     "low": None,
     "high": None,
 }
-_REASONS = {
-    "composites": COMPOSITES,
-    "few_faces": FEW_FACES,
-    "one_person": ONE_PERSON,
-    "few_persons": FEW_PERSONS,
-    "one_age": ONE_AGE,
-    "training": TRAINING,
-    "no_gain": NO_GAIN,
-    "age_prior": AGE_PRIOR,
+REASONS = {
+    "composites": N_("No site calibration: the reference faces are composites."),
+    "few_faces": N_(
+        "No site calibration: only %(faces)s of the %(least_faces)s reference faces of real people that it "
+        "needs."
+    ),
+    "one_person": N_("No site calibration: all reference faces show one person."),
+    "few_persons": N_(
+        "No site calibration: the reference faces show %(persons)s people; it needs at least "
+        "%(least_persons)s."
+    ),
+    "one_age": N_("No site calibration: the reference faces are all of about the same age."),
+    "training": N_("No site calibration: the model was trained on these reference faces."),
+    "no_gain": N_(
+        "No site calibration: on your %(faces)s reference faces no correction was reliably better than the "
+        "model."
+    ),
+    "age_prior": N_("No site calibration: an age prior is in use."),
 }
 
 

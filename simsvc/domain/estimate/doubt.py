@@ -124,15 +124,9 @@ def parse_doubt(raw: object, model_sha256: str) -> Doubt:
     try:
         doubt = _doubt(raw)
     except (KeyError, TypeError, ValueError):
-        raise BundleDamaged(
-            "The model cannot be used: the doubt score in its model.json cannot be understood. "
-            "Fit it again with `python -m trainer doubt`."
-        ) from None
+        raise BundleDamaged("doubt") from None
     if doubt.model_sha256 != model_sha256:
-        raise BundleDamaged(
-            "The model cannot be used: the doubt score in its model.json was fitted on another model. "
-            "Fit it again with `python -m trainer doubt`."
-        )
+        raise BundleDamaged("doubt_model")
     return doubt
 
 

@@ -19,6 +19,7 @@ from simsvc.domain.estimate.rank import NOTHING, LeftOut
 from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.estimate.support import LEAST_SUPPORT, support
 from simsvc.domain.photo.quality import quality_flags
+from simsvc.messages import N_, Message, joined
 from simsvc.values import Estimate, Evidence, Neighbour, SupportScale
 
 CLOSE_YEARS = 5.0
@@ -40,6 +41,42 @@ the whole training part and the demo gallery 0.1 percent of validation and test 
 25 portraits, 265 us_congress, 165 bundestag and 134 uk_parliament photos."""
 YEARS_A_DISTANCE = 45.0
 """Years outside the range that each unit of distance beyond `NEAR_ENOUGH` explains; source there."""
+
+ONE_FACE = N_("The labelled face that looks most alike is labelled %(label).0f.")
+NONE_CLOSE = N_(
+    "Of the %(count)s labelled faces that look most alike, none are within %(years).0f years of the estimate."
+)
+ONE_CLOSE = N_(
+    "Of the %(count)s labelled faces that look most alike, %(close)s is within %(years).0f years of the "
+    "estimate."
+)
+SOME_CLOSE = N_(
+    "Of the %(count)s labelled faces that look most alike, %(close)s are within %(years).0f years of the "
+    "estimate."
+)
+AGES = N_(
+    "Their ages run from %(youngest).0f to %(oldest).0f; their mean, weighted by nearness, is %(mean).0f."
+)
+NO_FACE = N_("There is no reference face to compare this face with.")
+ONLY_ONE = N_(
+    "There is only one reference face to compare this face with, labelled %(labels)s: too little to support "
+    "the estimate."
+)
+ONLY_FEW = N_(
+    "There are only %(count)s reference faces to compare this face with, labelled %(labels)s: too few to "
+    "support the estimate."
+)
+OWN_PHOTO = N_(
+    "This photo is itself among the reference faces (labelled %(labels)s); it was left out of the comparison."
+)
+ONE_TORN = N_(
+    "One photo that is several times among the reference faces has labels that contradict each other "
+    "(%(labels)s); it was left out of the comparison."
+)
+SOME_TORN = N_(
+    "%(photos)s photos that are several times among the reference faces have labels that contradict each "
+    "other; they were left out of the comparison."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +103,15 @@ class Explanation:
         return Evidence(self.neighbours_age_years, self.close, self.count)
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Message:
         """The same for the person at the desk."""
         if self.count == 1:
-            return f"The labelled face that looks most alike is labelled {self.youngest_years:.0f}."
-        return (
-            f"Of the {self.count} labelled faces that look most alike, {self.close or 'none'} "
-            f"{'is' if self.close == 1 else 'are'} within {CLOSE_YEARS:.0f} years of the estimate. "
-            f"Their ages run from {self.youngest_years:.0f} to {self.oldest_years:.0f}; "
-            f"their mean, weighted by nearness, is {self.neighbours_age_years:.0f}."
+            return Message(ONE_FACE, {"label": self.youngest_years})
+        close = NONE_CLOSE if self.close == 0 else ONE_CLOSE if self.close == 1 else SOME_CLOSE
+        ends = {"youngest": self.youngest_years, "oldest": self.oldest_years}
+        return joined(
+            Message(close, {"count": self.count, "close": self.close, "years": CLOSE_YEARS}),
+            Message(AGES, {**ends, "mean": self.neighbours_age_years}),
         )
 
 
@@ -94,39 +131,24 @@ def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | 
     return Explanation(mean, close, len(ages), min(ages), max(ages))
 
 
-def few_sentence(neighbours: Sequence[Neighbour]) -> str:
+def few_sentence(neighbours: Sequence[Neighbour]) -> Message:
     """Say that there are too few faces to support an estimate, fewer than `FEW`."""
     if not neighbours:
-        return "There is no reference face to compare this face with."
+        return Message(NO_FACE)
     if len(neighbours) == 1:
-        return (
-            "There is only one reference face to compare this face with, "
-            f"labelled {_labels(neighbours)}: too little to support the estimate."
-        )
-    return (
-        f"There are only {len(neighbours)} reference faces to compare this face with, "
-        f"labelled {_labels(neighbours)}: too few to support the estimate."
-    )
+        return Message(ONLY_ONE, {"labels": _labels(neighbours)})
+    return Message(ONLY_FEW, {"count": len(neighbours), "labels": _labels(neighbours)})
 
 
-def left_out_sentences(left_out: LeftOut) -> list[str]:
+def left_out_sentences(left_out: LeftOut) -> list[Message]:
     """Say which faces have no part in the comparison."""
     said = []
     if left_out.own:
-        said.append(
-            f"This photo is itself among the reference faces (labelled {_labels(left_out.own)}); "
-            "it was left out of the comparison."
-        )
+        said.append(Message(OWN_PHOTO, {"labels": _labels(left_out.own)}))
     if len(left_out.contradictory) == 1:
-        said.append(
-            "One photo that is several times among the reference faces has labels that contradict each other "
-            f"({_labels(left_out.contradictory[0])}); it was left out of the comparison."
-        )
+        said.append(Message(ONE_TORN, {"labels": _labels(left_out.contradictory[0])}))
     elif left_out.contradictory:
-        said.append(
-            f"{len(left_out.contradictory)} photos that are several times among the reference faces have "
-            "labels that contradict each other; they were left out of the comparison."
-        )
+        said.append(Message(SOME_TORN, {"photos": len(left_out.contradictory)}))
     return said
 
 
@@ -188,7 +210,7 @@ def explained(
     flags = tuple(dict.fromkeys(raised))
     return replace(
         seen,
-        sentence=" ".join([*left_out_sentences(left_out), bearing]),
+        sentence=joined(*left_out_sentences(left_out), bearing),
         interval_years=range_years,
         coverage=coverage,
         evidence=explanation.evidence if explanation else None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from simsvc.domain.photo.face_choice import OTHER_FACES
 from simsvc.domain.photo.upright import TURNED_UPRIGHT
+from simsvc.messages import N_, Message
 
 UNLIKE_THE_GALLERY = "unlike_the_gallery"
 PHOTO_IN_GALLERY = "photo_in_gallery"
@@ -15,42 +16,44 @@ DOUBTFUL = "doubtful"
 OUTSIDE_THE_PRIOR = "outside_the_prior"
 
 FLAGS: Mapping[str, str] = {
-    OTHER_FACES: "Smaller faces stand behind this one. Check that the face shown is the applicant's.",
-    UNLIKE_THE_GALLERY: (
+    OTHER_FACES: N_("Smaller faces stand behind this one. Check that the face shown is the applicant's."),
+    UNLIKE_THE_GALLERY: N_(
         "This face is unlike the labelled faces: fewer than one in a hundred of them is as far from its own "
         "neighbours. The faces shown may say little about it."
     ),
-    TURNED_UPRIGHT: (
+    TURNED_UPRIGHT: N_(
         "The photo was turned upright before it was judged. Check that the face is shown the right way up."
     ),
-    "cut_off": "Part of the face lies outside the photo. Use a photo that shows the whole face.",
-    "unclear_face": (
+    "cut_off": N_("Part of the face lies outside the photo. Use a photo that shows the whole face."),
+    "unclear_face": N_(
         "The face was found with little certainty. "
         "Use a photo that shows it clearly, upright and from the front."
     ),
-    PHOTO_IN_GALLERY: (
+    PHOTO_IN_GALLERY: N_(
         "This photo, or a copy of it, is itself among the reference faces. It was left out of the comparison."
     ),
-    FEW_REFERENCE_FACES: (
+    FEW_REFERENCE_FACES: N_(
         "Fewer than five reference faces could be compared with this face: too few to support the estimate."
     ),
-    NEIGHBOURS_DISAGREE: (
+    NEIGHBOURS_DISAGREE: N_(
         "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "
         "Compare the faces and their labels."
     ),
-    DOUBTFUL: "The model is unsure about this face; a person should decide.",
-    OUTSIDE_THE_PRIOR: (
+    DOUBTFUL: N_("The model is unsure about this face; a person should decide."),
+    OUTSIDE_THE_PRIOR: N_(
         "The model's own estimate lies outside the ages that are expected here; a person should decide."
     ),
-    "blurred": "The face is blurred. Use a sharper photo.",
-    "too_dark": "The face is too dark. Use a photo taken in better light.",
-    "too_bright": "The face is overexposed. Use a photo taken in softer light.",
-    "turned_aside": "The face is turned aside. Use a photo taken from the front.",
-    "tilted": "The head is tilted. Use a photo with the head held upright.",
+    "blurred": N_("The face is blurred. Use a sharper photo."),
+    "too_dark": N_("The face is too dark. Use a photo taken in better light."),
+    "too_bright": N_("The face is overexposed. Use a photo taken in softer light."),
+    "turned_aside": N_("The face is turned aside. Use a photo taken from the front."),
+    "tilted": N_("The head is tilted. Use a photo with the head held upright."),
 }
 """Flag to sentence; every flag that simsvc raises is listed here."""
 
 
-def flag_sentence(flag: str) -> str:
+def flag_sentence(flag: str) -> Message:
     """Return the sentence of a flag; a flag that a later version recorded is named as it is."""
-    return FLAGS.get(flag, f"Flag: {flag.replace('_', ' ')}.")
+    if flag in FLAGS:
+        return Message(FLAGS[flag])
+    return Message(N_("Flag: %(flag)s."), {"flag": flag.replace("_", " ")})

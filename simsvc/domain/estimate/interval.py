@@ -100,15 +100,9 @@ def parse_calibration(raw: object, model_sha256: str) -> Calibration:
     try:
         calibration = _calibration(raw)
     except (KeyError, TypeError, ValueError):
-        raise BundleDamaged(
-            "The model cannot be used: the calibration in its model.json cannot be understood. "
-            "Calibrate the model again with `python -m trainer calibrate`."
-        ) from None
+        raise BundleDamaged("calibration") from None
     if calibration.model_sha256 != model_sha256:
-        raise BundleDamaged(
-            "The model cannot be used: the calibration in its model.json was measured on another model, "
-            "so its intervals would be wrong. Calibrate this model with `python -m trainer calibrate`."
-        )
+        raise BundleDamaged("calibration_model")
     return calibration
 
 

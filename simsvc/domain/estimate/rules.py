@@ -11,6 +11,7 @@ from simsvc.domain.estimate.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentenc
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.quality import FORMER_SIDE_PX, LIMITS, SIDE_PX, quality_flags
 from simsvc.errors import BundleDamaged
+from simsvc.messages import Message, joined
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
@@ -73,7 +74,7 @@ class Rules:
         raised = quality_flags(quality, bounds) if quality else ()
         return (UNLIKE_THE_GALLERY, *raised) if far else raised
 
-    def refer_reason(self, flags: Sequence[str], severe: Collection[str] = ()) -> str | None:
+    def refer_reason(self, flags: Sequence[str], severe: Collection[str] = ()) -> Message | None:
         """Return why a person should judge a face instead, or None where the estimate may stand.
 
         Args:
@@ -81,7 +82,7 @@ class Rules:
             severe: those of them that `severe_flags` gave.
         """
         reasons = [flag_sentence(flag) for flag in flags if flag in self.withhold or flag in severe]
-        return " ".join(reasons) or None
+        return joined(*reasons) if reasons else None
 
 
 def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
@@ -114,10 +115,7 @@ def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str,
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         raise _damaged("its quality thresholds do not say what they rest on")
     if raw.get("model_sha256", model_sha256) != model_sha256:
-        raise BundleDamaged(
-            "The model cannot be used: the quality thresholds in its model.json were measured on another "
-            "model. Measure this one with `python -m trainer withhold`."
-        )
+        raise BundleDamaged("quality_model")
     return {name: _bound(name, value, known) for name, value in raw.items() if name not in _ABOUT}
 
 
@@ -153,6 +151,4 @@ def _flags(raw: object) -> tuple[str, ...]:
 
 
 def _damaged(problem: str) -> BundleDamaged:
-    return BundleDamaged(
-        f"The model cannot be used: {problem}. Correct its model.json, or export the bundle anew."
-    )
+    return BundleDamaged("rules", problem=problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from simsvc.domain.estimate.corrected import calibration_sentence
+from simsvc.messages import Message
 from simsvc.values import (
     AgePriorUse,
     AppliedCalibration,
@@ -41,7 +42,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "photo_sha256": estimate.photo_sha256,
         "status": estimate.status,
         "code": estimate.code,
-        "sentence": estimate.sentence,
+        "sentence": _text(estimate.sentence),
         "age_years": None if estimate.age_years is None else round(estimate.age_years, 2),
         "raw_age_years": None if estimate.raw_age_years is None else round(estimate.raw_age_years, 2),
         "interval_years": [round(end, 2) for end in estimate.interval_years]
@@ -50,7 +51,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "coverage": estimate.coverage,
         "calibration": _calibration(estimate.calibration) if estimate.calibration else None,
         "refer": estimate.refer,
-        "refer_reason": estimate.refer_reason,
+        "refer_reason": _text(estimate.refer_reason),
         "evidence": _evidence(estimate.evidence) if estimate.evidence else None,
         "support": None if estimate.support is None else round(estimate.support, 4),
         "neighbours": [_neighbour(near) for near in estimate.neighbours],
@@ -79,6 +80,10 @@ def describe_decision(made: Decision) -> dict[str, object]:
     }
 
 
+def _text(message: Message | None) -> str | None:
+    return None if message is None else str(message)
+
+
 def _age_prior(used: AgePriorUse) -> dict[str, object]:
     return {
         "ages": used.ages,
@@ -104,7 +109,7 @@ def _calibration(applied: AppliedCalibration) -> dict[str, object]:
         "bias_years": round(applied.bias_years, 2),
         "shift_years": round(applied.shift_years, 2),
         "cover": round(applied.cover, 4),
-        "sentence": calibration_sentence(applied),
+        "sentence": str(calibration_sentence(applied)),
     }
 
 

@@ -85,9 +85,7 @@ def table_text(data: bytes) -> str:
         TableUnreadable: it is not text in UTF-8, or in UTF-16 with a byte order mark.
     """
     if data.startswith(_WORKBOOKS):
-        raise TableUnreadable(
-            "The table is a spreadsheet's own file, not CSV. Save it as CSV UTF-8 and try again."
-        )
+        raise TableUnreadable("workbook")
     codec, name = next(
         ((codec, name) for mark, codec, name in _ENCODINGS if data.startswith(mark)), ("utf-8", "UTF-8")
     )
@@ -117,9 +115,7 @@ def parse_table(text: str, known: Collection[str]) -> Table:
 
 
 def _not_text(line: int, encoding: str) -> TableUnreadable:
-    return TableUnreadable(
-        f"Line {line} of the table is not text in {encoding}. Save it as CSV UTF-8 and try again."
-    )
+    return TableUnreadable("encoding", line=line, encoding=encoding)
 
 
 def _lines(text: str) -> int:
@@ -152,14 +148,8 @@ def _records(body: str, delimiter: str, first_line: int) -> Iterator[tuple[int, 
             line = first_line + reader.line_num
     except csv.Error as error:
         if "limit" in str(error):
-            raise TableUnreadable(
-                f"Line {line} of the table, as CSV, holds a cell that is too long: a quotation mark may be "
-                "missing. Correct it and try again."
-            ) from None
-        raise TableUnreadable(
-            f"The quotation marks in line {line} of the table do not belong together, as CSV needs it. "
-            "Correct them, or save the table as CSV again, and try again."
-        ) from None
+            raise TableUnreadable("cell", line=line) from None
+        raise TableUnreadable("quotes", line=line) from None
 
 
 def _rows(columns: tuple[str, ...], records: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import unicodedata
 from typing import Literal
 
+from simsvc.messages import N_
+
 Unwanted = Literal["metadata", "thumbnail", "deleted", "sidecar"]
 """Why a file is no photo by its name: written by an operating system or a NAS for itself; a small copy that
 one keeps of each photo; in a bin, or an earlier version; a photo's settings in a photo program."""
 
 UNWANTED: dict[Unwanted, str] = {
-    "metadata": "system file",
-    "thumbnail": "thumbnail kept by a NAS or a photo program",
-    "deleted": "in a recycle bin or snapshot",
-    "sidecar": "settings of a photo program",
+    "metadata": N_("system file"),
+    "thumbnail": N_("thumbnail kept by a NAS or a photo program"),
+    "deleted": N_("in a recycle bin or snapshot"),
+    "sidecar": N_("settings of a photo program"),
 }
 """What people are told of each reason."""
 

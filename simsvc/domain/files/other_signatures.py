@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
+from simsvc.messages import N_
+
 _OTHER = (
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\xc5\xd0\xd3\xc6", "an EPS document"),
-    (b"DDS ", "a DirectDraw surface"),
-    (b"qoif", "a QOI image"),
-    (b"BLP", "a BLP texture"),
-    (b"\x00\x00\x01\x00", "a Windows icon"),
-    (b"\x00\x00\x02\x00", "a Windows cursor"),
-    (b"SIMPLE  =", "a FITS file"),
-    (b"\x01\xda", "an SGI image"),
-    (b"\x0a\x05\x01", "a PCX image"),
-    (b"icns", "a macOS icon"),
-    (b"<svg", "an SVG drawing"),
-    (b"RIFF", "a RIFF file other than WebP"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", N_("a PDF document")),
+    (b"%!PS", N_("a PostScript document")),
+    (b"8BPS", N_("a Photoshop file")),
+    (b"\xc5\xd0\xd3\xc6", N_("an EPS document")),
+    (b"DDS ", N_("a DirectDraw surface")),
+    (b"qoif", N_("a QOI image")),
+    (b"BLP", N_("a BLP texture")),
+    (b"\x00\x00\x01\x00", N_("a Windows icon")),
+    (b"\x00\x00\x02\x00", N_("a Windows cursor")),
+    (b"SIMPLE  =", N_("a FITS file")),
+    (b"\x01\xda", N_("an SGI image")),
+    (b"\x0a\x05\x01", N_("a PCX image")),
+    (b"icns", N_("a macOS icon")),
+    (b"<svg", N_("an SVG drawing")),
+    (b"RIFF", N_("a RIFF file other than WebP")),
+    (b"PK\x03\x04", N_("a ZIP archive")),
+    (b"\x1f\x8b", N_("a gzip archive")),
 )
-_JPEG_XL, _JPEG_XR = "a JPEG XL image", "a JPEG XR image"
+_JPEG_XL, _JPEG_XR = N_("a JPEG XL image"), N_("a JPEG XR image")
 _MODERN = ((b"\xff\x0a", _JPEG_XL), (b"\x00\x00\x00\x0cJXL \r\n\x87\n", _JPEG_XL), (b"II\xbc", _JPEG_XR))
 """Source: ISO/IEC 18181-2 (JPEG XL), section 9; ISO/IEC 29199-2 (JPEG XR), annex A."""
 _RAW = (
-    (b"FUJIFILMCCD-RAW", "a Fujifilm raw file (RAF)"),
-    (b"IIRO", "an Olympus raw file (ORF)"),
-    (b"IIRS", "an Olympus raw file (ORF)"),
-    (b"MMOR", "an Olympus raw file (ORF)"),
-    (b"IIU\x00", "a Panasonic raw file (RW2)"),
-    (b"FOVb", "a Sigma raw file (X3F)"),
-    (b"\x00MRM", "a Minolta raw file (MRW)"),
-    (b"II\x1a\x00\x00\x00HEAPCCDR", "a Canon raw file (CRW)"),
+    (b"FUJIFILMCCD-RAW", N_("a Fujifilm raw file (RAF)")),
+    (b"IIRO", N_("an Olympus raw file (ORF)")),
+    (b"IIRS", N_("an Olympus raw file (ORF)")),
+    (b"MMOR", N_("an Olympus raw file (ORF)")),
+    (b"IIU\x00", N_("a Panasonic raw file (RW2)")),
+    (b"FOVb", N_("a Sigma raw file (X3F)")),
+    (b"\x00MRM", N_("a Minolta raw file (MRW)")),
+    (b"II\x1a\x00\x00\x00HEAPCCDR", N_("a Canon raw file (CRW)")),
 )
 """Raw files with a signature of their own. Source: LibRaw's `identify`; ExifTool's list of file types."""
-CR2, CR3, DNG = "a Canon raw file (CR2)", "a Canon raw file (CR3)", "a raw file (DNG)"
+CR2, CR3, DNG = N_("a Canon raw file (CR2)"), N_("a Canon raw file (CR3)"), N_("a raw file (DNG)")
 MAKERS = {
-    "nikon": "a Nikon raw file (NEF)",
-    "sony": "a Sony raw file (ARW)",
-    "pentax": "a Pentax raw file (PEF)",
-    "ricoh": "a Pentax raw file (PEF)",
-    "samsung": "a Samsung raw file (SRW)",
-    "hasselblad": "a Hasselblad raw file (3FR)",
-    "kodak": "a Kodak raw file (DCR)",
-    "eastman": "a Kodak raw file (DCR)",
-    "epson": "an Epson raw file (ERF)",
-    "mamiya": "a Mamiya raw file (MEF)",
-    "leaf": "a Leaf raw file (MOS)",
-    "phase one": "a Phase One raw file (IIQ)",
-    "olympus": "an Olympus raw file (ORF)",
-    "panasonic": "a Panasonic raw file (RW2)",
-    "leica": "a Leica raw file (RWL)",
+    "nikon": N_("a Nikon raw file (NEF)"),
+    "sony": N_("a Sony raw file (ARW)"),
+    "pentax": N_("a Pentax raw file (PEF)"),
+    "ricoh": N_("a Pentax raw file (PEF)"),
+    "samsung": N_("a Samsung raw file (SRW)"),
+    "hasselblad": N_("a Hasselblad raw file (3FR)"),
+    "kodak": N_("a Kodak raw file (DCR)"),
+    "eastman": N_("a Kodak raw file (DCR)"),
+    "epson": N_("an Epson raw file (ERF)"),
+    "mamiya": N_("a Mamiya raw file (MEF)"),
+    "leaf": N_("a Leaf raw file (MOS)"),
+    "phase one": N_("a Phase One raw file (IIQ)"),
+    "olympus": N_("an Olympus raw file (ORF)"),
+    "panasonic": N_("a Panasonic raw file (RW2)"),
+    "leica": N_("a Leica raw file (RWL)"),
     "canon": CR2,
 }
 """Raw files that are TIFFs, by how their Make begins."""
-OTHER_RAW = "a camera's raw file"
+OTHER_RAW = N_("a camera's raw file")
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
 """Source: ISO/IEC 23008-12, annex B; AV1 Image File Format 1.1, section 6."""
@@ -67,9 +69,7 @@ _BEGUN = (
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
 )
 
-OTHER_FORMATS = tuple(name for _, name in _OTHER)
 RAW_FORMATS = tuple(dict.fromkeys((*(name for _, name in _RAW), CR2, CR3, DNG, *MAKERS.values(), OTHER_RAW)))
-NEW_FORMATS = (_JPEG_XL, _JPEG_XR)
 """What such a file is called in its refusal."""
 
 

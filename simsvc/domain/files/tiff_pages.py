@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from simsvc.domain.files.ifd import Entry, Layout, directory, first_directory, layout_of, numbers
 from simsvc.domain.files.other_signatures import DNG, MAKERS, OTHER_RAW
 from simsvc.errors import AnimatedPhoto, PhotoTooCostly, TruncatedPhoto, UnsupportedFormat
+from simsvc.messages import Message
 
 MOST_PAGES = 64
 """Pictures that are looked at: a pyramid of a photo has some 8."""
@@ -30,7 +31,6 @@ _SENSOR = frozenset({32803, 34892})
 """PhotometricInterpretation of what a sensor saw: CFA, LinearRaw. Source: TIFF/EP; DNG 1.7."""
 _RAW_PACKING = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
 """Compression of makers' own raw files: Sony, Epson, Samsung, Nikon, Kodak, Pentax. Source: LibRaw."""
-_ADVICE = "Save it as JPEG or PNG and try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +216,7 @@ def _check_raw(pages: tuple[Page, ...], make: str, *, dng: bool) -> None:
 
 def raw_refusal(name: str) -> UnsupportedFormat:
     """Return the refusal of a raw file of that name."""
-    return UnsupportedFormat(
-        f"This file is {name}: what the camera's sensor saw, not a photo yet. "
-        "Export it as JPEG, or send the JPEG that the camera saved with it."
-    )
+    return UnsupportedFormat("raw", kind=Message(name))
 
 
 def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ...]]:
@@ -232,7 +229,7 @@ def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ..
     photo = max(full, key=lambda page: page.pixels)
     others = [page for page in full if page is not photo]
     if not all(_may_be_copy(page, photo) for page in others) or len(pages) >= MOST_PAGES:
-        raise several_pictures()
+        raise AnimatedPhoto()
     return photo, tuple(page.at for page in others)
 
 
@@ -242,23 +239,18 @@ def _may_be_copy(page: Page, photo: Page) -> bool:
     return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
 
 
-def several_pictures() -> AnimatedPhoto:
-    """Return the refusal of a file of several pictures."""
-    return AnimatedPhoto(
-        "The file holds several pictures, so it is not clear which one is meant. "
-        "Save the one picture as JPEG or PNG and try again."
-    )
-
-
 def _check_cost(page: Page, file_bytes: int) -> None:
     if page.strips > MOST_STRIPS:
-        raise UnsupportedFormat(f"This file is built of too many small pieces for a photo. {_ADVICE}")
+        raise UnsupportedFormat("pieces")
     if page.value_bytes > 2 * file_bytes:
-        raise TruncatedPhoto(f"The photo's beginning is damaged, so it cannot be read. {_ADVICE}")
+        raise TruncatedPhoto("beginning")
     needed = page.pixels * 4 + page.tile_bytes
     if needed > MOST_BYTES or page.unpacked_bytes > MOST_UNPACKED_BYTES:
         width, height = page.tile_px
         raise PhotoTooCostly(
-            f"This TIFF is stored in pieces of {width} x {height} pixels of {page.bits} bits: decoding it "
-            f"would take {max(needed, page.unpacked_bytes) / 1e6:.0f} MB of memory. {_ADVICE}"
+            "tiff_pieces",
+            width_px=width,
+            height_px=height,
+            bits=page.bits,
+            needed_mb=max(needed, page.unpacked_bytes) / 1e6,
         )

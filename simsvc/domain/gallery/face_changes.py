@@ -180,10 +180,7 @@ def _change_set(number: int, line: bytes) -> ChangeSet:
             {label: parsed(site) for label, site in document.get("calibrate", {}).items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise IndexDamaged(
-            f"Line {number} of face-changes.txt in the index folder is damaged. "
-            "Put the file back from a back-up."
-        ) from None
+        raise IndexDamaged("changes", line=number) from None
 
 
 def _live_document(live: LiveFace) -> dict[str, Any]:

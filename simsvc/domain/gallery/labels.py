@@ -122,7 +122,7 @@ def read_label_table(data: bytes) -> LabelTable:
     try:
         return parse_label_table(table_text(data))
     except TableUnreadable as error:
-        raise LabelsUnreadable(error.sentence) from None
+        raise LabelsUnreadable("table", problem=error.message) from None
 
 
 def parse_label_table(text: str) -> LabelTable:
@@ -149,7 +149,7 @@ def parse_label_table(text: str) -> LabelTable:
             else:
                 rows[row.file] = row
     except TableUnreadable as error:
-        raise LabelsUnreadable(error.sentence) from None
+        raise LabelsUnreadable("table", problem=error.message) from None
     return LabelTable(tuple(rows.values()), tuple(problems), table.unknown(COLUMNS))
 
 
@@ -181,10 +181,7 @@ def _positions(table: Table) -> dict[str, int]:
     missing = [f"'{name}'" for name in ("file", "age") if found[name] is None]
     if missing:
         named = ", ".join(table.unknown(())) or "nothing"
-        raise LabelsUnreadable(
-            f"The label table has no column {' and no column '.join(missing)}. "
-            f"Its first line must name the columns, at least: file,age. It names: {named}."
-        )
+        raise LabelsUnreadable("columns", missing=" and no column ".join(missing), named=named)
     return {name: position for name, position in found.items() if position is not None}
 
 

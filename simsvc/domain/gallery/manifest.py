@@ -169,26 +169,17 @@ def from_json(text: str) -> Manifest:
     try:
         manifest = _manifest(json.loads(text))
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise IndexDamaged(
-            "The index build's manifest.json cannot be understood. "
-            "Build the index again: `flask index build`."
-        ) from None
+        raise IndexDamaged("manifest") from None
     _check_calibrated(manifest)
     if sealed(manifest).build != manifest.build:
-        raise IndexDamaged(
-            "The index build's manifest.json was changed after the build. "
-            "Build the index again: `flask index build`."
-        )
+        raise IndexDamaged("manifest_changed")
     return manifest
 
 
 def _check_calibrated(manifest: Manifest) -> None:
     calibration = manifest.calibration
     if calibration is not None and calibration.model_sha256 != manifest.model.sha256:
-        raise IndexModelMismatch(
-            "The index build's site calibration was fitted to another model than its faces were. "
-            "Build the index again: `flask index build`."
-        )
+        raise IndexModelMismatch("calibration")
 
 
 def split_label(label: str) -> tuple[str, str]:
@@ -199,7 +190,7 @@ def split_label(label: str) -> tuple[str, str]:
     """
     name, _, build = label.partition("/")
     if not NAME_PATTERN.fullmatch(name) or not BUILD_PATTERN.fullmatch(build):
-        raise BuildNotFound("There is no such index build. `flask index list` shows those that exist.")
+        raise BuildNotFound("unknown")
     return name, build
 
 

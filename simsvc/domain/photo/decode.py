@@ -15,11 +15,12 @@ from PIL import Image, ImageFile
 from simsvc.domain.files.jpeg_header import JpegHeader, count_scans, jpeg_header
 from simsvc.domain.files.other_signatures import begun_format, new_format, other_format, raw_format
 from simsvc.domain.files.png_chunks import without_long_texts
-from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
+from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, starting_at, tiff_photo
 from simsvc.domain.photo.colour import to_rgb
 from simsvc.domain.photo.colour_profiles import converts, profile_of
 from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX, first_part, jpeg_scale, scale_of, target_px, whole_px
 from simsvc.errors import (
+    AnimatedPhoto,
     EmptyPhoto,
     NotAnImage,
     PhotoError,
@@ -30,6 +31,7 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
+from simsvc.messages import Message
 from simsvc.ports import PictureDecoder
 from simsvc.values import Decoded, DecodedLevels, DecodeRequest, Photo
 
@@ -81,7 +83,6 @@ ALIKE = 16.0
 Copies of a portrait by four filters differ by 0.3 to 1.2, portraits of two people by 30 and more."""
 ALIKE_PX = 32
 
-_ADVICE = "Save it as JPEG or PNG and try again."
 
 # A thumbnail in a HEIC may show anything, and so may depth maps: only the photo itself is looked at.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -165,7 +166,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield _open(source)
         except (NotAnImage, UnsupportedFormat, TruncatedPhoto):
             if source.reads > MAX_READS:
-                raise _too_many_pieces() from None
+                raise UnsupportedFormat("pieces") from None
             raise
 
 
@@ -212,12 +213,9 @@ class _CountedBytes(io.BytesIO):
 
 def _check_bytes(data: bytes, max_bytes: int) -> None:
     if not data:
-        raise EmptyPhoto("The file is empty (0 bytes). Choose the photo again.")
+        raise EmptyPhoto()
     if len(data) > max_bytes:
-        raise PhotoTooManyBytes(
-            f"The file has {len(data) / 1e6:.1f} MB; at most {max_bytes / 1e6:.0f} MB are accepted. "
-            "Save a smaller copy, or crop it to the face, and try again."
-        )
+        raise PhotoTooManyBytes("size", size_mb=len(data) / 1e6, most_mb=max_bytes / 1e6)
 
 
 def _better_finer(image: Image.Image, part: int, profile: bytes | None) -> bool:
@@ -237,7 +235,7 @@ def _check_header(data: bytes) -> None:
     if raw is not None:
         raise raw_refusal(raw)
     if unread is not None:
-        raise UnsupportedFormat(f"This file is {unread}, which is not accepted yet. {_ADVICE}")
+        raise UnsupportedFormat("not_yet", kind=Message(unread))
     header = jpeg_header(data)
     if header is not None:
         _check_jpeg(data, header)
@@ -247,22 +245,16 @@ def _check_header(data: bytes) -> None:
 
 def _check_jpeg(data: bytes, header: JpegHeader) -> None:
     if not header.readable:
-        raise UnsupportedFormat(
-            f"This JPEG is stored in a rare form, with {header.bits} bits for a colour. {_ADVICE}"
-        )
+        raise UnsupportedFormat("bits", bits=header.bits)
     pixels = header.width_px * header.height_px
     if not header.several_scans or not 0 < pixels <= MAX_PIXELS:
         return
     most = min(MAX_SCANS, MAX_SCANNED_PIXELS // pixels)
     if count_scans(data, header.scans_at, most + 1) > most:
-        raise PhotoTooCostly(
-            f"This JPEG goes over its {header.width_px} x {header.height_px} pixels more than {most} times, "
-            f"which would take too long to decode. {_ADVICE}"
-        )
+        raise PhotoTooCostly("scans", width_px=header.width_px, height_px=header.height_px, most=most)
     if pixels * header.components * 2 > MAX_COEFFICIENT_BYTES:
         raise PhotoTooCostly(
-            f"This JPEG is stored in several passes over {header.components} colours, which would take "
-            f"{pixels * header.components * 2 / 1e6:.0f} MB of memory to decode. {_ADVICE}"
+            "passes", colours=header.components, needed_mb=pixels * header.components * 2 / 1e6
         )
 
 
@@ -274,7 +266,7 @@ def _check_copies(tiff: TiffPhoto, picture: Image.Image) -> None:
             _check_pixels(other, least_px=1)
             found = _tiny(_loaded(other, 1, None)[0])
         if np.abs(found - expected).mean() > ALIKE:
-            raise several_pictures()
+            raise AnimatedPhoto()
 
 
 def _tiny(picture: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -287,7 +279,7 @@ def _open(source: _CountedBytes) -> Image.Image:
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except MemoryError:
-        raise too_costly() from None
+        raise PhotoTooCostly("limits") from None
     except Exception:  # noqa: BLE001, RUF100 - Pillow's plug-ins raise SyntaxError, struct.error, KeyError ... on hostile headers
         raise _refusal(source.getvalue()) from None
 
@@ -295,28 +287,13 @@ def _open(source: _CountedBytes) -> Image.Image:
 def _refusal(data: bytes) -> PhotoError:
     begun = begun_format(data)
     if begun is not None:
-        return TruncatedPhoto(
-            f"This file begins as a {begun} photo, but is damaged or of a rare form, so it cannot be read. "
-            f"{_ADVICE}"
-        )
+        return TruncatedPhoto("begun", format=begun)
     name = other_format(data)
     if name is not None:
-        return UnsupportedFormat(f"This file is {name}, which is not accepted. {_ADVICE}")
+        return UnsupportedFormat("other", kind=Message(name))
     if data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
-        return TruncatedPhoto(f"The photo's beginning is damaged, so it cannot be read. {_ADVICE}")
-    return NotAnImage("This file is not a photo. Choose a JPEG, PNG, HEIC, AVIF, WebP or TIFF file.")
-
-
-def too_costly() -> PhotoTooCostly:
-    """Return the refusal of a photo whose decoding was ended."""
-    return PhotoTooCostly(
-        "Decoding this photo takes more time or memory than is allowed for one. "
-        "Save it as an ordinary JPEG, or save a smaller copy, and try again."
-    )
-
-
-def _too_many_pieces() -> UnsupportedFormat:
-    return UnsupportedFormat(f"This file is built of too many small pieces for a photo. {_ADVICE}")
+        return TruncatedPhoto("beginning")
+    return NotAnImage()
 
 
 def _check_frames(image: Image.Image) -> None:
@@ -326,18 +303,15 @@ def _check_frames(image: Image.Image) -> None:
     try:
         animated = bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001, RUF100 - looking for a second frame parses the hostile file
-        raise TruncatedPhoto(f"The photo is damaged, so it cannot be read to its end. {_ADVICE}") from None
+        raise TruncatedPhoto("damaged") from None
     if animated:
-        raise several_pictures()
+        raise AnimatedPhoto()
 
 
 def _check_decoder(image: Image.Image, size_bytes: int) -> None:
     """Refuse large files for decoders written in Python; `Image.DECODERS` lists exactly those."""
     if size_bytes > MAX_BYTES_IN_PYTHON and any(tile[0] in Image.DECODERS for tile in _tiles(image)):
-        raise UnsupportedFormat(
-            f"This file is stored in a rare form of {image.format}, accepted up to "
-            f"{MAX_BYTES_IN_PYTHON / 1e6:.0f} MB only. {_ADVICE}"
-        )
+        raise UnsupportedFormat("rare_form", format=str(image.format), most_mb=MAX_BYTES_IN_PYTHON / 1e6)
 
 
 def _tiles(image: Image.Image) -> list[ImageFile._Tile]:
@@ -345,11 +319,9 @@ def _tiles(image: Image.Image) -> list[ImageFile._Tile]:
 
 
 def _too_many_pixels(width_px: int = 0, height_px: int = 0, limit: int = MAX_PIXELS) -> PhotoTooManyPixels:
-    what = f"has {width_px} x {height_px} pixels" if width_px else "has too many pixels"
-    return PhotoTooManyPixels(
-        f"The photo {what}; at most {limit / 1e6:.0f} megapixels are accepted. "
-        "Save a smaller copy, or crop it to the face, and try again."
-    )
+    if not width_px:
+        return PhotoTooManyPixels("uncounted", most_mpx=limit / 1e6)
+    return PhotoTooManyPixels("size", width_px=width_px, height_px=height_px, most_mpx=limit / 1e6)
 
 
 def _check_pixels(image: Image.Image, least_px: int = MIN_SIDE_PX) -> None:
@@ -358,10 +330,7 @@ def _check_pixels(image: Image.Image, least_px: int = MIN_SIDE_PX) -> None:
     if width_px * height_px > limit:
         raise _too_many_pixels(width_px, height_px, limit)
     if min(width_px, height_px) < least_px:
-        raise PhotoTooSmall(
-            f"The photo has only {width_px} x {height_px} pixels, too few to judge a face. "
-            "Choose the original photo, not a thumbnail."
-        )
+        raise PhotoTooSmall(width_px=width_px, height_px=height_px)
 
 
 def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image.Image, bool]:
@@ -379,13 +348,11 @@ def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image
         orientation = _orientation(image)
         rgb = to_rgb(image, MAX_SIDE_PX, profile)
     except MemoryError:
-        raise too_costly() from None
+        raise PhotoTooCostly("limits") from None
     except Exception as error:  # noqa: BLE001, RUF100 - decoders raise OSError, SyntaxError, ValueError, IndexError, zlib.error ...
         if _OUT_OF_MEMORY.search(str(error)):
-            raise too_costly() from None
-        raise TruncatedPhoto(
-            f"The photo is damaged or incomplete, so it cannot be read to its end. {_ADVICE}"
-        ) from None
+            raise PhotoTooCostly("limits") from None
+        raise TruncatedPhoto("incomplete") from None
     upright = rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
     return upright, orientation in _QUARTER_TURNS
 

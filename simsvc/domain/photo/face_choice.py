@@ -30,22 +30,13 @@ def pick(faces: Sequence[Face]) -> PickedFace:
     """
     found = sorted((f for f in faces if f.confidence >= MIN_CONFIDENCE), key=lambda f: -f.area_px)
     if not found:
-        raise NoFace(
-            "No face was found. Use a photo that shows the applicant's face from the front, well lit and "
-            "upright. If the face is small in the photo, crop the photo to it."
-        )
+        raise NoFace()
     main, *others = found
     rivals = [f for f in others if f.area_px >= RIVAL_AREA * main.area_px]
     if rivals:
-        raise SeveralFaces(
-            f"{len(rivals) + 1} faces of similar size were found, so it is not clear which one is "
-            "the applicant. Crop the photo to the applicant's face and try again."
-        )
+        raise SeveralFaces(faces=len(rivals) + 1)
     if main.side_px < MIN_FACE_PX:
-        raise FaceTooSmall(
-            f"The face is only {main.side_px:.0f} pixels across; at least {MIN_FACE_PX:.0f} are needed. "
-            "Crop the original photo to the face, or use one taken closer."
-        )
+        raise FaceTooSmall(side_px=main.side_px, least_px=MIN_FACE_PX)
     return PickedFace(main, (OTHER_FACES,) if others else ())
 
 

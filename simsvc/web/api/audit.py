@@ -106,10 +106,7 @@ def events(query: dict[str, Any]) -> ResponseReturnValue:
 def verification(query: dict[str, Any]) -> ResponseReturnValue:
     """Walk the log and its records, and name the first thing that does not fit."""
     if len(query) == 1:
-        raise InputRefused(
-            "A checkpoint needs both seq and sha256. Send both or neither.",
-            dict.fromkeys({"seq", "sha256"} - set(query), "Missing."),
-        )
+        raise InputRefused("checkpoint", fields=dict.fromkeys({"seq", "sha256"} - set(query), "Missing."))
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
     with services().log.snapshot() as snapshot:
         return jsonify(_verdict(verify(snapshot, lambda _done, _total: None, checkpoint)))

@@ -35,7 +35,7 @@ class StrictParser(FlaskParser):
         """
         del schema
         if not req.is_json:
-            raise NotJson("Send the body as JSON, with the header Content-Type: application/json.")
+            raise NotJson()
         return read_json(req.get_data(cache=False))
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -46,10 +46,7 @@ class StrictParser(FlaskParser):
 def refused(error: ValidationError) -> InputRefused:
     """Return what a program reads of fields that cannot be used."""
     fields = dict(_flat(error.normalized_messages()))
-    return InputRefused(
-        f"Some fields cannot be used: {', '.join(sorted(fields))}. Correct them and send the request again.",
-        fields,
-    )
+    return InputRefused("fields", fields=fields, names=", ".join(sorted(fields)))
 
 
 class Resource(Blueprint):  # type: ignore[misc]  # flask-smorest has no types

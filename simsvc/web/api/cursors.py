@@ -44,8 +44,5 @@ class Cursors:
         except (BadData, TypeError, ValueError):
             last, search = None, None
         if search != self._search or not isinstance(last, int):
-            raise CursorRefused(
-                "The cursor is not one of this list. Take `next` of the page before, and leave the "
-                "other fields as they were."
-            )
+            raise CursorRefused()
         return last

@@ -40,7 +40,7 @@ def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
         number = int(result.rpartition("/")[2])
         found = [made for made in stored.of(public_id) if made.number == number]
         if not found:
-            raise DecisionRefused("The decision that this request made is gone. Read the list of decisions.")
+            raise DecisionRefused("gone")
         return found[0]
 
     made = idempotent(request_key(lambda: sent), make, again)

@@ -104,7 +104,7 @@ def neighbours(public_id: str) -> ResponseReturnValue:
 def crop(public_id: str) -> Response:
     """Read the crop that was judged, pixel for pixel, as PNG; of a refused photo there is none."""
     if services().estimates.find(public_id).estimate.age_years is None:
-        raise NothingJudged("The photo was refused, so that nothing was judged and there is no crop of it.")
+        raise NothingJudged()
     return Response(services().estimates.crop_png(public_id), mimetype="image/png")
 
 

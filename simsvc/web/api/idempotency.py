@@ -47,10 +47,7 @@ def request_key(asked: Callable[[], object]) -> RequestKey | None:
     if key is None:
         return None
     if not re.fullmatch(PATTERN, key):
-        raise InputRefused(
-            "An Idempotency-Key has 1 to 128 visible ASCII characters and no blank. Send another one.",
-            {HEADER: "1 to 128 visible ASCII characters"},
-        )
+        raise InputRefused("key", fields={HEADER: "1 to 128 visible ASCII characters"})
     text = json.dumps([request.path, asked()], sort_keys=True, default=str)
     return RequestKey(program().id, key, hashlib.sha256(text.encode()).hexdigest())
 

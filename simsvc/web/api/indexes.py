@@ -43,7 +43,7 @@ def show(index_name: str, build_id: str) -> ResponseReturnValue:
     """Read what an index build is made of, and how many of the true nearest faces it finds."""
     label = f"{index_name}/{build_id}"
     if label not in _labels():
-        raise BuildNotFound("There is no such index build. Read the list of indexes.")
+        raise BuildNotFound("not_listed")
     return jsonify({**_summary(label), **_made_of(label)})
 
 
@@ -124,7 +124,7 @@ def _made_of(label: str) -> dict[str, Any]:
 
 
 def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
-    return None if site is None else {**document(site), "sentence": build_sentence(site)}
+    return None if site is None else {**document(site), "sentence": str(build_sentence(site))}
 
 
 def _copies(found: NearDuplicates) -> dict[str, int]:

@@ -27,15 +27,13 @@ def read_json(data: bytes) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InputRefused("The body is not UTF-8. Write the JSON in UTF-8 and send it again.") from None
+        raise InputRefused("encoding") from None
     try:
         read = _DECODER.decode(text)
     except RecursionError:
-        raise _too_deep() from None
+        raise JsonRefused("depth", most=MOST_DEPTH) from None
     except json.JSONDecodeError as error:
-        raise InputRefused(
-            f"The body is not JSON: line {error.lineno}, column {error.colno}. Correct it and send it again."
-        ) from None
+        raise InputRefused("json", line=error.lineno, column=error.colno) from None
     _check(read)
     return read
 
@@ -46,7 +44,7 @@ def _check(read: Any) -> None:
     while level:
         depth += 1
         if depth > MOST_DEPTH:
-            raise _too_deep()
+            raise JsonRefused("depth", most=MOST_DEPTH)
         below: list[Any] = []
         for value in level:
             if isinstance(value, str):
@@ -64,42 +62,31 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise InputRefused(
-            "The JSON has half of a character: a surrogate without its other half. Correct the text and "
-            "send it again."
-        ) from None
+        raise InputRefused("surrogate") from None
 
 
 def _whole(text: str) -> int:
     if len(text) > MOST_DIGITS:
-        raise JsonRefused(
-            f"The JSON has a number of more than {MOST_DIGITS} digits. Correct it and send it again."
-        )
+        raise JsonRefused("digits", most=MOST_DIGITS)
     return int(text)
 
 
 def _real(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise JsonRefused("The JSON has a number that is too large. Correct it and send it again.")
+        raise JsonRefused("large")
     return number
 
 
 def _constant(text: str) -> NoReturn:
-    raise JsonRefused(f"The JSON has {text}, which is no number. Send null in its place, or leave it out.")
+    raise JsonRefused("not_a_number", text=text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise JsonRefused("The JSON has an object with a name twice. Keep one of the two and send it again.")
+        raise JsonRefused("name_twice")
     return found
-
-
-def _too_deep() -> JsonRefused:
-    return JsonRefused(
-        f"The JSON has objects or lists more than {MOST_DEPTH} deep. Correct it and send it again."
-    )
 
 
 _DECODER = json.JSONDecoder(

@@ -39,7 +39,7 @@ def show(sha256: str) -> ResponseReturnValue:
         found = _summary(sha256, bundle.version, use, now=True)
         return jsonify({**found, "files": files, **known, "card": services().model_card()})
     if use is None:
-        raise ModelNotFound("No model of this sha256 is in service or on record. Read the list of models.")
+        raise ModelNotFound()
     unknown = dict.fromkeys(("files", "training", "metrics", "calibration", "card"))
     return jsonify({**_summary(sha256, use.version, use, now=False), **unknown})
 

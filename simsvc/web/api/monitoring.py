@@ -40,7 +40,7 @@ def drift(query: dict[str, datetime]) -> ResponseReturnValue:
 
 def _period(since: datetime, before: datetime) -> Period:
     if since >= before:
-        raise PeriodRefused("A period begins before it ends. Correct `since` and `before` and ask again.")
+        raise PeriodRefused()
     return Period(since, before)
 
 

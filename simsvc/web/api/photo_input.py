@@ -96,14 +96,9 @@ def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
     parts = request.files.getlist(FIELD)
     others = set(request.files) - {FIELD}
     if others:
-        raise InputRefused(
-            f"Photos are sent as the file {FIELD}. Leave the other files out and send the request again.",
-            dict.fromkeys(sorted(others), "Unknown file."),
-        )
+        raise InputRefused("files", fields=dict.fromkeys(sorted(others), "Unknown file."), field=FIELD)
     if len(parts) > most:
-        raise PhotosRefused(
-            f"At most {most} photos are taken in this request. Send the others in another one."
-        )
+        raise PhotosRefused("request", most=most)
     return [first, *(Upload(part.stream, shown_name(part.filename or "")) for part in parts[1:])]
 
 

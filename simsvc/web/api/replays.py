@@ -92,7 +92,7 @@ def _sent_photo() -> bytes | None:
     """Return the photo of the request at hand, or None where it has no body, or a form without anything."""
     if request.form:
         unknown = dict.fromkeys(sorted(map(str, request.form)), "Unknown field.")
-        raise InputRefused("Send the file `photo` and nothing else, or no body at all.", unknown)
+        raise InputRefused("photo", fields=unknown)
     if not request.files and request.mimetype in {"", "multipart/form-data"}:
         return None
     return sent_photos(1)[0].data

@@ -6,8 +6,7 @@ from typing import Any
 
 from flask import current_app, request
 
-from simsvc import errors
-from simsvc.errors import SimsvcError
+from simsvc.errors import every_error
 
 HTTP_CODES = {
     "bad_request": 400,
@@ -29,9 +28,6 @@ def document() -> dict[str, Any]:
 
 def codes() -> dict[str, str]:
     """Return every code that a problem may have, and what it means."""
-    tree = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SimsvcError)
-    ]
-    spoken = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in tree}
+    spoken = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in every_error()}
     plain = {code: f"HTTP {status}." for code, status in HTTP_CODES.items()}
     return dict(sorted({**plain, **spoken}.items()))

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc import errors
 from simsvc.errors import BatchTooLarge, Busy, InputRefused, PhotoTooManyBytes, SimsvcError
+from simsvc.messages import N_, Message
 from simsvc.web.http.problems import problem
 from simsvc.web.http.refilled_form import refills_form, typed_page
 from simsvc.web.http.upload import ONE_PHOTO, REFUSAL, SEVERAL, drain
@@ -84,13 +85,15 @@ STATUS: dict[type[SimsvcError], int] = {
 """The nearest class in an error's ancestry decides."""
 
 SENTENCES = {
-    400: "The request cannot be understood. Go back and try again.",
-    404: "There is nothing at this address. Check it, or start again from the first page.",
-    413: "The request holds more text or more parts than are accepted here. Send less and try again.",
-    405: "This address does not answer that kind of request. Start again from the first page.",
-    429: "Too many requests came in a short time. Wait a minute and try again; nothing was lost.",
-    415: "The body of the request is of a kind that is not accepted.",
-    500: "Something went wrong on our side. Try again; if it persists, tell the operator the request number.",
+    400: N_("The request cannot be understood. Go back and try again."),
+    404: N_("There is nothing at this address. Check it, or start again from the first page."),
+    413: N_("The request holds more text or more parts than are accepted here. Send less and try again."),
+    405: N_("This address does not answer that kind of request. Start again from the first page."),
+    429: N_("Too many requests came in a short time. Wait a minute and try again; nothing was lost."),
+    415: N_("The body of the request is of a kind that is not accepted."),
+    500: N_(
+        "Something went wrong on our side. Try again; if it persists, tell the operator the request number."
+    ),
 }
 BUSY_RETRY_AFTER_S = 2
 """A full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms."""
@@ -131,13 +134,13 @@ def _request_id() -> str:
 
 
 def _problem(
-    code: str, sentence: str, status: int, headers: Mapping[str, str] | None = None, **more: object
+    code: str, said: Message, status: int, headers: Mapping[str, str] | None = None, **more: object
 ) -> ResponseReturnValue:
     if is_for_program(request.path):
-        return problem(code, sentence, status, request=_request_id(), **more), status, dict(headers or {})
+        return problem(code, str(said), status, request=_request_id(), **more), status, dict(headers or {})
     shown: dict[str, Any] = {
         "code": code,
-        "sentence": sentence,
+        "sentence": said,
         "status": status,
         "request_number": _request_id(),
     }
@@ -155,7 +158,7 @@ def answer(error: Exception) -> ResponseReturnValue:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     headers |= {"Retry-After": str(BUSY_RETRY_AFTER_S)} if isinstance(error, Busy) else {}
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
-    return _problem(error.code, error.sentence, status, headers, **more)
+    return _problem(error.code, error.message, status, headers, **more)
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:
@@ -163,19 +166,10 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     drain()
     limit = (request.max_content_length or 0) / 1e6
     if request.endpoint == "batches.create":
-        return answer(
-            BatchTooLarge(
-                f"The upload is too large: at most {limit:.0f} MB are accepted at once. "
-                "Send the photos as several batches."
-            )
-        )
+        return answer(BatchTooLarge("upload", most_mb=limit))
     if request.endpoint in (*ONE_PHOTO, *SEVERAL) and not _has_too_much_text():
-        sentence = (
-            f"The upload is too large: at most {limit:.0f} MB are accepted. "
-            "Save a smaller copy of the photo, or crop it to the face, and try again."
-        )
-        return _problem(PhotoTooManyBytes.code, sentence, 413)
-    return _problem("request_entity_too_large", SENTENCES[413], 413)
+        return answer(PhotoTooManyBytes("upload", most_mb=limit))
+    return _problem("request_entity_too_large", Message(SENTENCES[413]), 413)
 
 
 def _has_too_much_text() -> bool:
@@ -193,7 +187,7 @@ def _http(error: Exception) -> ResponseReturnValue:
         return error.get_response()  # a redirect
     name = error.name.lower().replace(" ", "_")
     sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
-    return _problem(name, sentence, status, _kept_headers(error))
+    return _problem(name, Message(sentence), status, _kept_headers(error))
 
 
 def _kept_headers(error: HTTPException) -> dict[str, str]:
@@ -204,4 +198,4 @@ def _kept_headers(error: HTTPException) -> dict[str, str]:
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     _log.error("request %s failed", _request_id(), exc_info=error)
-    return _problem("internal_error", SENTENCES[500], 500)
+    return _problem("internal_error", Message(SENTENCES[500]), 500)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from simsvc.errors import SimsvcError
+from simsvc.messages import Message
 from simsvc.web.http.errors import status_of
 
 
@@ -19,7 +20,7 @@ class Problem:
         fields: ids of the fields that it is about; the first gets the focus. Empty where it is about none.
     """
 
-    sentence: str
+    sentence: Message
     fields: tuple[str, ...] = ()
 
 
@@ -46,5 +47,5 @@ class Problems:
 
     def note(self, refusal: SimsvcError, *fields: str) -> None:
         """Add an error as a problem of these fields; the first one decides the status of the answer."""
-        self.found.append(Problem(refusal.sentence, fields))
+        self.found.append(Problem(refusal.message, fields))
         self.status = self.status if len(self.found) > 1 else status_of(refusal)

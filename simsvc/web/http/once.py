@@ -124,7 +124,7 @@ def _waited_for(asker: str, key: str) -> str:
             break  # the first one made nothing: let this one be sent again
         if sent.made is not None:
             return sent.made
-    raise KeyTaken("The same form is being answered just now. Wait a moment and send it again.")
+    raise KeyTaken("form")
 
 
 def _cipher() -> FernetCipher:

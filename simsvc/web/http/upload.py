@@ -99,15 +99,12 @@ def uploaded_photo(*, bare: bool = False) -> Upload:
     """
     form = request.mimetype == FORM
     if not form and not bare:
-        raise NotMultipart("Send the photo as the file `photo` of a multipart/form-data request.")
+        raise NotMultipart("photo")
     if not form and not _is_photo(request.mimetype):
-        raise NotMultipart(
-            "Send the photo as the file `photo` of a multipart/form-data request, "
-            "or as the whole body with its own type, such as image/jpeg."
-        )
+        raise NotMultipart("photo_or_body")
     part = request.files.get(FIELD)
     if part is None or not part.filename:
-        raise PhotoMissing("No photo came with the request. Choose a photo and send it again.")
+        raise PhotoMissing("upload")
     return Upload(part.stream, shown_name(part.filename))
 
 
@@ -122,11 +119,9 @@ def uploaded_photos(case: str | None) -> list[Upload]:
     first = uploaded_photo()
     parts = [part for part in request.files.getlist(FIELD)[1:] if part.filename]
     if len(parts) >= MOST_PHOTOS:
-        raise PhotosRefused(f"At most {MOST_PHOTOS} photos are taken at once. Send them in several parts.")
+        raise PhotosRefused("upload", most=MOST_PHOTOS)
     if parts and case is None:
-        raise PhotosRefused(
-            "Several photos at once belong to one case. Write its reference, or choose a single photo."
-        )
+        raise PhotosRefused("no_case")
     return [first, *(Upload(part.stream, shown_name(part.filename or "")) for part in parts)]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.settings import PACKAGE_DIR
 from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR
-from simsvc.web.i18n.messages import every_message
 
 WIDTH = 110
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
 HEADER = "# What the pages of simsvc say. Edit, then: flask translations compile"
 
 translations_group = AppGroup("translations", help="Collect messages and compile their translations.")
@@ -28,7 +32,7 @@ def update_command() -> None:
         catalogue.obsolete.clear()
         catalogue.fuzzy, catalogue.header_comment = False, HEADER
         with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.po").open("wb") as file:
-            write_po(file, catalogue, width=WIDTH, sort_output=False, omit_header=False)
+            write_po(file, catalogue, width=WIDTH, include_lineno=False)
         missing = sum(not message.string for message in catalogue if message.id)
         click.echo(f"{locale}: {len(catalogue)} messages, {missing} without a translation")
 
@@ -40,6 +44,21 @@ def compile_command() -> None:
         with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.mo").open("wb") as file:
             write_mo(file, read_catalogue(locale))
         click.echo(f"{locale}: compiled")
+
+
+def every_message(templates_dir: Path) -> Catalog:
+    """Return a catalogue of all messages, without translations."""
+    catalogue = Catalog(project="simsvc", charset="utf-8")
+    for folder, pattern, method, options in (
+        (templates_dir, "**.html", "jinja2.ext:babel_extract", {"trimmed": "true"}),
+        (PACKAGE_DIR, "**.py", "python", {}),
+    ):
+        for path, line, message, comments, context in extract_from_dir(
+            str(folder), [(pattern, method)], {pattern: options}, keywords=KEYWORDS
+        ):
+            place = (f"{folder.name}/{path}", line)
+            catalogue.add(message, None, [place], auto_comments=comments, context=context)
+    return catalogue
 
 
 def read_catalogue(locale: str) -> Catalog:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
-from babel.messages.mofile import read_mo
 from flask import Flask, request
 from flask_babel import Babel, format_datetime, gettext
 from markupsafe import Markup
 
-from simsvc.web.i18n.phrase_book import PhraseBook
+from simsvc.messages import Message
 
 TRANSLATIONS_DIR = Path(__file__).resolve().parents[1] / "translations"
 LANGUAGES = {"en": "English", "zh_Hans": "简体中文"}
@@ -45,11 +43,11 @@ def theme() -> str:
     return chosen if chosen in THEMES else "auto"
 
 
-def translated(sentence: str | None) -> str:
-    """Return a sentence of the pure code or of a record in the visitor's language; English where unknown."""
-    if not sentence or language() == "en":
-        return sentence or ""
-    return phrase_book(language()).translate(sentence)
+def translated(said: Message | str | None) -> str:
+    """Return a message, or a word such as a role, in the visitor's language; in English where unknown."""
+    if not said:
+        return ""
+    return said.render(gettext) if isinstance(said, Message) else str(gettext(said))
 
 
 def local_time(instant: datetime) -> Markup:
@@ -62,14 +60,6 @@ def at_utc(instant: datetime) -> str:
     """Write an instant in the visitor's language and in UTC, as exports have it."""
     form = gettext("d MMMM y, HH:mm:ss 'UTC'")
     return str(format_datetime(instant.astimezone(UTC), form, rebase=False))
-
-
-@cache
-def phrase_book(locale: str) -> PhraseBook:
-    """Return the phrase book of a locale's compiled catalogue."""
-    with (TRANSLATIONS_DIR / locale / "LC_MESSAGES" / "messages.mo").open("rb") as file:
-        catalogue = read_mo(file)
-    return PhraseBook({str(m.id): str(m.string) for m in catalogue if m.string and isinstance(m.id, str)})
 
 
 def _layout() -> dict[str, object]:

@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from simsvc.domain.accounts.passwords import LEAST_CHARACTERS
 from simsvc.errors import PasswordRefused, SignInRefused
+from simsvc.messages import N_, Message
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
@@ -18,6 +19,8 @@ from simsvc.web.security.clients import Visit
 from simsvc.web.security.csrf import typed_twice
 
 blueprint = Blueprint("account", __name__)
+
+WRONG_OLD = Message(N_("The old password is wrong, or you have to wait after several wrong ones."))
 
 _log = logging.getLogger(__name__)
 
@@ -35,16 +38,15 @@ def change() -> ResponseReturnValue:
         old, new = request.form.get("old", ""), typed_twice()
         user = services().accounts.change_password(person(), old, new, Visit().client)
     except PasswordRefused as refusal:
-        return _again(refusal.sentence, "password", "again"), status_of(refusal)
+        return _again(refusal.message, "password", "again"), status_of(refusal)
     except SignInRefused as refusal:
         _log.warning("user %s gave a wrong old password", person().id)
-        sentence = "The old password is wrong, or you have to wait after several wrong ones."
-        return _again(sentence, "old"), status_of(refusal)
+        return _again(WRONG_OLD, "old"), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s changed the password", user.id)
     flash(gettext("Your password was changed. Every other session of yours has ended."))
     return redirect(url_for("account.show"), 303)
 
 
-def _again(sentence: str, *fields: str) -> str:
-    return render_template("account.html", least=LEAST_CHARACTERS, problems=[Problem(sentence, fields)])
+def _again(said: Message, *fields: str) -> str:
+    return render_template("account.html", least=LEAST_CHARACTERS, problems=[Problem(said, fields)])

@@ -82,7 +82,7 @@ def list_all() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Take photos in and lead to their batch."""
     if request.mimetype != "multipart/form-data":
-        raise NotMultipart("Send the photos as the files `photos` of a multipart/form-data request.")
+        raise NotMultipart("photos")
     parts = [part for part in request.files.getlist(FIELD) if part.filename]
     spool = _request().spool
     try:
@@ -91,7 +91,7 @@ def create() -> ResponseReturnValue:
         batch = once(lambda: _taken_in(parts, request.files.get("cases")))
     except BatchError as refusal:
         about = "cases" if isinstance(refusal, CasesUnreadable) else "photos"
-        return _list([Problem(refusal.sentence, (about,))]), status_of(refusal)
+        return _list([Problem(refusal.message, (about,))]), status_of(refusal)
     return redirect(url_for("batches.show", batch_id=batch.id), 303)
 
 
@@ -181,7 +181,7 @@ class _Form:
             yield path, data
         elif sort == "table":
             if data is None or len(data) > MOST_CASES_BYTES:
-                raise _too_large_table()
+                raise CasesUnreadable("size")
             self._read_table(data)
         else:
             self._left_out_count += 1
@@ -190,9 +190,7 @@ class _Form:
 
     def _read_table(self, data: bytes) -> None:
         if self._table is not None:
-            raise CasesUnreadable(
-                "There is more than one CSV. Put all cases and dates into one table and send it again."
-            )
+            raise CasesUnreadable("several")
         self._table = read_cases(data, latest_today(services().now()))
 
     def _known(self) -> Collection[str]:
@@ -208,12 +206,8 @@ def _shown_path(part: FileStorage) -> str:
 def _cases_bytes(part: FileStorage) -> bytes:
     data = part.stream.read(MOST_CASES_BYTES + 1)
     if len(data) > MOST_CASES_BYTES:
-        raise _too_large_table()
+        raise CasesUnreadable("size")
     return data
-
-
-def _too_large_table() -> CasesUnreadable:
-    return CasesUnreadable("The CSV is far larger than a table of case references. Send the right file.")
 
 
 def _cells(photo: BatchPhoto) -> tuple[str, ...]:
@@ -224,7 +218,7 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
         photo.status,
         age,
         photo.code,
-        photo.sentence,
+        None if photo.sentence is None else str(photo.sentence),
         photo.estimate_id,
         photo.birth_date.isoformat() if photo.birth_date else None,
         photo.photo_date.isoformat() if photo.photo_date else None,

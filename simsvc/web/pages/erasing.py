@@ -59,8 +59,8 @@ def _actor() -> str:
 
 
 def _unconfirmed(found: Erasable, **named: object) -> ResponseReturnValue:
-    refusal = NotConfirmed("Nothing was erased. Tick the box if it should be, and send the form again.")
-    wrong = [Problem(refusal.sentence, ("confirmed",))]
+    refusal = NotConfirmed()
+    wrong = [Problem(refusal.message, ("confirmed",))]
     return _page(found, problems=wrong, **named), status_of(refusal)
 
 

@@ -59,7 +59,7 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
     recorded = services().estimates.find(public_id)
     neighbours = recorded.estimate.neighbours
     if not 1 <= rank <= len(neighbours):
-        raise FaceNotFound("This estimate has no labelled face of that rank. Go back to its list.")
+        raise FaceNotFound("rank")
     shown = shown_faces(recorded)[rank - 1]
     return render_template(
         "compare.html",

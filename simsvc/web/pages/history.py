@@ -97,7 +97,7 @@ def _wanted() -> HistoryFilter:
 def _one_of(name: str, known: tuple[str, ...]) -> str:
     text = request.args.get(name, "")
     if text and text not in known:
-        raise FilterRefused("The history cannot be searched for that. Choose from the lists of its page.")
+        raise FilterRefused("choice")
     return text
 
 
@@ -108,5 +108,5 @@ def _day(name: str) -> date | None:
     except ValueError:
         day = date.min
     if day is not None and not 1970 <= day.year <= 9000:
-        raise FilterRefused("Write dates as year-month-day, such as 2026-02-28, and search again.")
+        raise FilterRefused("dates")
     return day

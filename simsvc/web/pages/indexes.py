@@ -15,6 +15,7 @@ from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
 from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
+from simsvc.messages import Message
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
@@ -62,7 +63,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     try:
         manifest = services().switcher().use(label, by=person().id)
     except (IndexDamaged, IndexModelMismatch) as refusal:
-        return _page(Problem(refusal.sentence)), status_of(refusal)
+        return _page(Problem(refusal.message)), status_of(refusal)
     _log.info("user %s put the index %s into service", person().id, label)
     flash(
         gettext(
@@ -95,12 +96,12 @@ def _page(problem: Problem | None = None) -> str:
     )
 
 
-def _current() -> tuple[str | None, str]:
+def _current() -> tuple[str | None, Message | None]:
     """Return the label of the build in service, and what is wrong where that cannot be told."""
     try:
-        return services().shelf.current(), ""
+        return services().shelf.current(), None
     except IndexUnusable as error:
-        return None, error.sentence
+        return None, error.message
 
 
 def _builds(current: str | None) -> list[ListedBuild]:

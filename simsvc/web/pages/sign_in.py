@@ -39,7 +39,7 @@ def enter() -> ResponseReturnValue:
         user = services().accounts.sign_in(name, request.form.get("password", ""), visit.client)
     except SignInRefused as refusal:
         _log.warning("sign-in refused")
-        wrong = Problem(refusal.sentence, ("name", "password"))
+        wrong = Problem(refusal.message, ("name", "password"))
         shown = render_template("sign_in.html", next=target, name=name, problems=[wrong])
         return shown, status_of(refusal)
     sessions.begin(user)
@@ -69,7 +69,7 @@ def accept(token: str) -> ResponseReturnValue:
     try:
         user = services().accounts.accept(token, typed_twice(), visit.client)
     except PasswordRefused as refusal:
-        wrong = [Problem(refusal.sentence, ("password", "again"))]
+        wrong = [Problem(refusal.message, ("password", "again"))]
         words = {"invited": user, "token": token, "least": LEAST_CHARACTERS, "problems": wrong}
         return render_template("welcome.html", **words), status_of(refusal)
     sessions.begin(user)

@@ -38,7 +38,7 @@ def add() -> ResponseReturnValue:
             return _to_link(once(lambda: _added(name, role)))
         checked_name(name)
     if role not in ROLES:
-        problems.note(NameRefused("Choose one of the roles in the list and try again."), "role")
+        problems.note(NameRefused("role"), "role")
     return _page(problems=problems.found, name=name, role=role), problems.status
 
 
@@ -48,7 +48,7 @@ def disable(user_id: str) -> ResponseReturnValue:
     try:
         user = _accounts().disable(user_id)
     except LastAdmin as refusal:
-        return _page(problems=[Problem(refusal.sentence)]), status_of(refusal)
+        return _page(problems=[Problem(refusal.message)]), status_of(refusal)
     _log.info("user %s disabled user %s", person().id, user.id)
     flash(gettext("%(name)s can no longer sign in.", name=user.name))
     return redirect(url_for("users.show"), 303)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simsvc.domain.estimate.explain import explain, few_sentence
+from simsvc.messages import N_, Message, joined
 from simsvc.values import Neighbour
 
 WIDTH_PX, HEIGHT_PX = 520.0, 322.0
@@ -60,7 +61,7 @@ class Span:
 
     left_px: float
     right_px: float
-    words: str
+    words: Message
     words_px: float
 
 
@@ -74,7 +75,7 @@ class AgePlot:
     estimate: Mark
     mean: Mark | None
     span: Span | None
-    description: str
+    description: Message
     width_px: float = WIDTH_PX
     height_px: float = HEIGHT_PX
 
@@ -100,31 +101,34 @@ def age_plot(
     mean_years = explanation.neighbours_age_years if explanation else None
     ages = age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])
     words = range_words(interval_years, coverage)
-    said = (
-        f"The estimate is {age_years:.0f} years.",
-        f"{words}." if words else "",
-        few_sentence(neighbours) if few else explanation.sentence if explanation else "",
-    )
+    description = [Message(N_("The estimate is %(age).0f years."), {"age": age_years})]
+    if words:
+        description.append(Message(N_("%(range)s."), {"range": words}))
+    if few or explanation:
+        description.append(explanation.sentence if explanation else few_sentence(neighbours))
     return AgePlot(
         ages,
         _similarity_axis([near.similarity for near in neighbours] or [0.0, 1.0]),
         tuple(neighbours),
         _mark(age_years, ages, to_the_right=ages.at(age_years) < WIDTH_PX / 2),
         None if mean_years is None else _mark(mean_years, ages, to_the_right=mean_years >= age_years),
-        _span(interval_years, ages, words) if interval_years else None,
-        " ".join(part for part in said if part),
+        _span(interval_years, ages, words) if interval_years and words else None,
+        joined(*description),
     )
 
 
-def range_words(interval_years: Interval | None, coverage: float | None) -> str:
+def range_words(interval_years: Interval | None, coverage: float | None) -> Message | None:
     """Write an interval: "Likely between 41 and 56 (90% range)", or nothing where there is none."""
     if interval_years is None or coverage is None:
-        return ""
+        return None
     low, high = interval_years
-    return f"Likely between {low:.0f} and {high:.0f} ({coverage:.0%} range)"
+    return Message(
+        N_("Likely between %(low).0f and %(high).0f (%(percent).0f%% range)"),
+        {"low": low, "high": high, "percent": 100.0 * coverage},
+    )
 
 
-def _span(interval_years: Interval, ages: Axis, words: str) -> Span:
+def _span(interval_years: Interval, ages: Axis, words: Message) -> Span:
     """Shade an interval; its words stand in its middle, or as near to it as the drawing has room."""
     left, right = (ages.at(end) for end in interval_years)
     room = RANGE_WORDS_PX / 2

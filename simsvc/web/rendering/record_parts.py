@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simsvc.domain.desk.declared import compare, declared_age
 from simsvc.errors import FaceNotFound, IndexUnusable
 from simsvc.values import LabelledFace, RecordedEstimate
 from simsvc.web.http.current import services
 
 
-def declared_words(recorded: RecordedEstimate) -> dict[str, object]:
+def declared_words(recorded: RecordedEstimate) -> dict[str, Any]:
     """Return the declared age and how it lies to the estimate, each None where nothing is declared."""
     years = declared_age(recorded.estimate.declared, recorded.created_at.date())
-    sentence = None if years is None else compare(years, recorded.estimate)
-    return {"declared_years": years, "comparison": sentence}
+    comparison = None if years is None else compare(years, recorded.estimate)
+    return {"declared_years": years, "comparison": comparison}
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:

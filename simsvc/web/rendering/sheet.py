@@ -58,7 +58,7 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
         (gettext("Declared birth date"), dates.birth_date.isoformat() if dates.birth_date else ""),
         (gettext("Date of the photo"), dates.photo_date.isoformat() if dates.photo_date else ""),
         (gettext("Declared age at the photo"), "" if years is None else str(years)),
-        (gettext("Comparison"), translated(str(comparison)) if comparison else ""),
+        (gettext("Comparison"), translated(comparison)),
         (gettext("Ages of the reference faces (similarity)"), ages),
         (gettext("Flags"), " ".join(translated(flag_sentence(flag)) for flag in answer.flags)),
     ]

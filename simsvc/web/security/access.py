@@ -113,9 +113,7 @@ def check() -> ResponseReturnValue | None:
         return None
     if g.user is None and allowed is not None:
         return typed_page() if endpoint in FIELDS else _to_sign_in()
-    raise NotPermitted(
-        "Your role does not allow this. Ask an administrator if you need it, or go back to the first page."
-    )
+    raise NotPermitted("page")
 
 
 def _to_sign_in() -> ResponseReturnValue:

@@ -54,10 +54,7 @@ def _check_origin() -> None:
         FormFromElsewhere: the browser says so.
     """
     if request.method == "POST" and request.endpoint not in SCOPES_OF and not comes_from_here():
-        raise FormFromElsewhere(
-            "The form was sent from another address than that of this service, so it was not taken. "
-            "Open the service itself and send the form there."
-        )
+        raise FormFromElsewhere()
 
 
 def local_path(text: str | None) -> str:
@@ -94,7 +91,7 @@ def typed_twice() -> str:
     """
     password = request.form.get("password", "")
     if password != request.form.get("again", ""):
-        raise PasswordRefused("The two passwords differ. Type the new password twice.")
+        raise PasswordRefused("differ")
     return password
 
 
@@ -104,15 +101,5 @@ def _expired(error: Exception) -> ResponseReturnValue:
     if request.endpoint in FIELDS:
         return typed_page()
     if has_cookie():
-        return answer(
-            FormExpired(
-                "The form was open for too long, or belongs to a session that has ended. Nothing was "
-                "changed, and nothing on record was lost. Go back, reload the page and send the form again."
-            )
-        )
-    return answer(
-        CookieMissing(
-            "The browser sent no cookie of this service with the form, so nothing was changed. Allow cookies "
-            "for this address, go back, reload the page and send the form again."
-        )
-    )
+        return answer(FormExpired())
+    return answer(CookieMissing())

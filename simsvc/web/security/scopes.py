@@ -67,10 +67,7 @@ def require(allowed: frozenset[Scope]) -> None:
     """
     g.token = services().tokens.opened_by(_sent())
     if not allowed & set(g.token.scopes):
-        raise ScopeMissing(
-            f"The token lacks the scope that this needs: {' or '.join(sorted(allowed))}. "
-            "Ask an administrator for a token that has it."
-        )
+        raise ScopeMissing(allowed=" or ".join(sorted(allowed)))
 
 
 def program() -> Token:
@@ -84,7 +81,5 @@ def _sent() -> str:
     """Return what stands after "Bearer" in the request. Source: RFC 6750, section 2.1."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text.strip():
-        raise TokenRefused(
-            "No token came with the request. Send it in the header Authorization, after the word Bearer."
-        )
+        raise TokenRefused("missing")
     return text.strip()

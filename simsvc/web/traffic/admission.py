@@ -130,7 +130,7 @@ class AdmissionQueue:
                 self._free -= 1
                 return None
             if most is not None and len(self._queue) >= most:
-                raise _busy()
+                raise Busy("queue")
             mine = threading.Lock()
             mine.acquire()
             self._queue.append(mine)
@@ -141,7 +141,7 @@ class AdmissionQueue:
         with self._lock:
             if mine in self._queue:
                 self._queue.remove(mine)
-                raise _busy()
+                raise Busy("queue")
 
     def _end_the_longest(self) -> None:
         """Let others in for turns that last too long."""
@@ -207,9 +207,3 @@ def _in_turn(queue: AdmissionQueue, view: Callable[..., Any]) -> Callable[..., A
         return response
 
     return waits
-
-
-def _busy() -> Busy:
-    return Busy(
-        "Too many requests wait for their turn just now. Try again in a few seconds; nothing was recorded."
-    )

@@ -84,14 +84,9 @@ def _refuse() -> None:
     if why == "too_large":
         raise RequestEntityTooLarge
     if why == "too_slow":
-        raise BodyTooSlow(
-            "The request came too slowly and was not waited for. Nothing was recorded. "
-            "Try again, with a better connection or a smaller photo."
-        )
+        raise BodyTooSlow()
     if why:
-        raise Busy(
-            "Too many large uploads are on their way just now. Nothing was recorded. Try again in a minute."
-        )
+        raise Busy("uploads")
 
 
 def _endpoint(routes: Map, method: str, path: str) -> str | None:

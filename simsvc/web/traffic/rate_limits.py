@@ -47,10 +47,7 @@ def register(app: Flask) -> None:
             in_memory_fallback_enabled=True,
         )
     except ConfigurationError as error:
-        raise SettingsError(
-            "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
-            "redis://host with its client installed, and start again."
-        ) from error
+        raise SettingsError("rate_storage") from error
     photos, requests = parse(settings.upload_rate).amount, parse(settings.api_rate).amount
     of_asker, walking = partial(limiter.shared_limit, key_func=_asker), of_work("walking")
     limits: list[tuple[Iterable[str], Any]] = [

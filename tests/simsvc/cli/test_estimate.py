@@ -11,6 +11,7 @@ from flask import Flask
 from simsvc import cli
 from simsvc.cli.estimate import _line
 from simsvc.domain.estimate.serialize import describe_unrecorded
+from simsvc.messages import Message
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values import Estimate
@@ -78,11 +79,11 @@ def test_a_line_has_the_range_and_the_referral() -> None:
                 "me.jpg",
                 "ab",
                 "estimated",
-                sentence="Of 12.",
+                sentence=Message("Of 12."),
                 age_years=48.3,
                 interval_years=(41.2, 55.8),
                 coverage=0.9,
-                refer_reason="It is blurred.",
+                refer_reason=Message("It is blurred."),
             )
         ),
         "id": "0123",

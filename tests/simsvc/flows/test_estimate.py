@@ -224,7 +224,7 @@ def test_an_empty_index_still_gives_an_estimate() -> None:
     """Without neighbours there is an age, and the sentence says that there is nothing to compare it with."""
     answer = estimate(photo(), "me.png", corridor(index=FixedIndex(()))).estimate
     assert answer.age_years is not None
-    assert answer.sentence == "There is no reference face to compare this face with."
+    assert str(answer.sentence) == "There is no reference face to compare this face with."
     assert (answer.evidence, answer.flags) == (None, ("few_reference_faces",))
 
 

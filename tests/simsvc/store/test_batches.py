@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from simsvc.domain.accounts.quota import Quota
-from simsvc.errors import BatchQuota
+from simsvc.errors import BatchQuota, PhotoLost, PhotoTooManyBytes
 from simsvc.store.batches import BatchStore
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.values import BatchNotes, LeftOut, NewPhoto, Refusal, Waiting
+from simsvc.values import BatchNotes, LeftOut, NewPhoto, Waiting
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def test_what_is_said_of_a_batch_comes_back(database: Database) -> None:
 def test_a_quota_counts_what_waits(database: Database) -> None:
     """Of one account, by photos and by bytes; what is refused or done does not wait."""
     batches = store(database, Quota(3, 100))
-    refused = NewPhoto("b", refusal=Refusal("photo_too_many_bytes", "Too many."))
+    refused = NewPhoto("b", refusal=PhotoTooManyBytes("in_batch"))
     batches.add("a" * 32, "a.zip", [NewPhoto("a", size_bytes=60), refused], "u1", NOW)
     assert batches.waiting_of("u1") == Waiting(1, 60)
     assert batches.waiting_of("u2") == Waiting(0, 0)
@@ -49,7 +49,7 @@ def test_a_quota_counts_what_waits(database: Database) -> None:
         batches.add("b" * 32, "b.zip", [NewPhoto("a")] * 3, "u1", NOW)
     assert batches.waiting_of("u1") == Waiting(1, 60)
     batches.add("b" * 32, "b.zip", [NewPhoto("a", size_bytes=41)], "u2", NOW)
-    batches.give_up("a" * 32, 0, Refusal("photo_lost", "Lost."))
+    batches.give_up("a" * 32, 0, PhotoLost())
     batches.add("c" * 32, "c.zip", [NewPhoto("a", size_bytes=41)] * 2, "u1", NOW)
 
 

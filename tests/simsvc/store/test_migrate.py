@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
+from sqlalchemy.orm import Session
 
+from simsvc.domain.audit.content import estimate_facts
+from simsvc.domain.estimate import explain
+from simsvc.domain.estimate.flags import FLAGS
 from simsvc.errors import StoreError
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.tables import Table
+from simsvc.store.tables import BatchPhotoRow, BatchRow, EstimateRow, Table
 
 
 def test_there_is_one_head() -> None:
@@ -70,3 +74,92 @@ def test_a_record_of_before_intervals_is_still_read(tmp_path: Path) -> None:
     assert (found.age_years, found.flags) == (41.5, ("other_faces_behind",))
     assert (found.interval_years, found.coverage, found.evidence) == (None, None, None)
     assert (found.support, found.quality, found.refer, found.asked_by) == (None, None, False, None)
+
+
+SMALL = (
+    "The photo has only 20 x 31 pixels, too few to judge a face. Choose the original photo, not a thumbnail."
+)
+PDF = "This file is a PDF document, which is not accepted. Save it as JPEG or PNG and try again."
+EVIDENCE = (
+    "This photo is itself among the reference faces (labelled 60-71); it was left out of the comparison. "
+    "Of the 12 labelled faces that look most alike, 1 is within 5 years of the estimate. "
+    "Their ages run from 38 to 45; their mean, weighted by nearness, is 41."
+)
+LATER = "A sentence that no version of simsvc ever said, with 100% of its gaps filled."
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "told"),
+    [
+        (
+            "photo_too_small",
+            SMALL,
+            {"code": "photo_too_small", "reason": None, "params": {"width_px": 20, "height_px": 31}},
+        ),
+        (
+            "unsupported_format",
+            PDF,
+            {
+                "code": "unsupported_format",
+                "reason": "other",
+                "params": {"kind": {"template": "a PDF document", "params": {}}},
+            },
+        ),
+        ("no_face", LATER, None),
+        (None, LATER, None),
+    ],
+)
+def test_old_refusals_get_code_and_parameters(
+    tmp_path: Path, code: str | None, said: str, told: dict[str, object] | None
+) -> None:
+    """A known form becomes code and parameters, any other stays a sentence; what was said is unchanged."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0014")
+    values = {"code": code, "said": said}
+    with database.engine.begin() as connection:
+        connection.execute(text(OLD_ROW.replace("'estimated'", "'refused'")))
+        connection.execute(text("UPDATE estimates SET code = :code, sentence = :said"), values)
+        connection.execute(
+            text(
+                "INSERT INTO batches (public_id, name, created_at, asked_by, problem) "
+                "VALUES ('b', 'b.zip', '2026-01-02 03:04:05', 'u1', :said)"
+            ),
+            values,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO batch_photos (batch, position, photo_name, status, attempts, code, sentence) "
+                "VALUES (1, 0, 'me.jpg', 'refused', 1, :code, :said)"
+            ),
+            values,
+        )
+    migrate.upgrade(database.engine)
+    with Session(database.engine) as session:
+        estimate, photo, batch = (
+            session.scalars(select(row)).one() for row in (EstimateRow, BatchPhotoRow, BatchRow)
+        )
+        assert (estimate.messages or {}).get("sentence") == photo.message == batch.problem_message == told
+        assert {estimate.sentence, photo.sentence, batch.problem} == {said}
+    assert str(EstimateStore(database).find("0123").estimate.sentence) == said
+
+
+def test_old_evidence_can_be_translated(tmp_path: Path) -> None:
+    """Several sentences of an old record are found again one by one, and its log still fits."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0014")
+    both = f"{FLAGS['blurred']} {FLAGS['tilted']}"
+    with database.engine.begin() as connection:
+        connection.execute(text(OLD_ROW))
+        connection.execute(
+            text("UPDATE estimates SET sentence = :said, refer_reason = :why"),
+            {"said": EVIDENCE, "why": both},
+        )
+    migrate.upgrade(database.engine)
+    found = EstimateStore(database).find("0123").estimate
+    facts = estimate_facts(found)
+    assert (facts["sentence"], facts["refer_reason"]) == (EVIDENCE, both)
+    said: list[str] = []
+    for message in (found.sentence, found.refer_reason):
+        assert message
+        message.render(lambda template: said.append(template) or template)  # type: ignore[func-returns-value]
+    assert {explain.OWN_PHOTO, explain.ONE_CLOSE, explain.AGES, FLAGS["blurred"], FLAGS["tilted"]} < set(said)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken
+from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
 from simsvc.flows.log_start import log_start
 from simsvc.flows.verify_log import verify
 from simsvc.settings import load_settings
@@ -19,7 +19,7 @@ from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.switches import SwitchStore
-from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto, Refusal
+from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown
 from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
@@ -129,7 +129,7 @@ def test_switches_and_batches_are_logged(database: Database) -> None:
         pass
     with suppress(OSError), switches.recording("demo/b-3", "demo/b-2", None, NOW):
         raise OSError
-    refusal = Refusal("photo_too_many_bytes", "Too many.")
+    refusal = PhotoTooManyBytes("in_batch")
     batches.add("b" * 32, "photos.zip", [NewPhoto("a"), NewPhoto("b", refusal=refusal)], "u1", NOW)
     batches.give_up("b" * 32, 0, refusal)
     assert logged(database) == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simsvc.domain.audit.content import estimate_facts
-from simsvc.domain.estimate.corrected import SENTENCES, build_sentence, calibrated, calibration_sentence
+from simsvc.domain.estimate.corrected import build_sentence, calibrated, calibration_sentence
 from simsvc.domain.estimate.interval import Band, Calibration
 from simsvc.values import AppliedCalibration, Estimate, FoundFace, Neighbour
 from simsvc.values.site_calibration import REASONS, Candidate, Curve, Score, SiteCalibration
@@ -108,20 +108,19 @@ def test_only_real_faces_correct() -> None:
 )
 def test_it_is_said_in_words(what: dict[str, object], words: str) -> None:
     """One sentence says what was done, or why nothing was."""
-    assert calibration_sentence(applied(**what)) == words
+    assert str(calibration_sentence(applied(**what))) == words
 
 
 def test_every_reason_has_its_sentence() -> None:
     """Each reason is said by a sentence of its own, which can be translated."""
-    said = {calibration_sentence(applied(method="none", reason=reason)) for reason in REASONS}
+    said = {str(calibration_sentence(applied(method="none", reason=reason))) for reason in REASONS}
     assert len(said) == len(REASONS)
     assert all(one.startswith("No site calibration: ") for one in said)
-    assert len(SENTENCES) == len(set(SENTENCES))
 
 
 def test_a_build_says_what_it_gains() -> None:
     """Its sentence has the bias and both mean errors."""
-    assert build_sentence(SITE) == (
+    assert str(build_sentence(SITE)) == (
         "On your 1,312 reference faces the model reads 3 years too old; "
         "corrected, its mean error falls from 5.2 to 3.7 years."
     )

@@ -78,12 +78,12 @@ def test_only_withheld_flags_refer_to_a_person() -> None:
     assert rules.refer_reason(("too_dark",)) is None
     assert rules.refer_reason(()) is None
     both = rules.refer_reason(("tilted", "too_dark", "blurred"))
-    assert both == f"{FLAGS['tilted']} {FLAGS['blurred']}"
+    assert str(both) == f"{FLAGS['tilted']} {FLAGS['blurred']}"
 
 
 def test_a_flag_of_a_later_version_is_named() -> None:
     """A recorded flag without words is still shown."""
-    assert flag_sentence("worn_mask") == "Flag: worn mask."
+    assert str(flag_sentence("worn_mask")) == "Flag: worn mask."
 
 
 def test_bounds_of_another_model_stop_the_service() -> None:
@@ -120,7 +120,7 @@ def test_severe_flags(quality: Quality | None, support: float | None, severe: tu
 def test_severe_flags_refer_to_a_person() -> None:
     """A flag that is raised mildly is a remark; the same flag raised severely is a reason."""
     assert Rules().refer_reason(("blurred",)) is None
-    assert Rules().refer_reason(("tilted", "blurred"), ("blurred",)) == FLAGS["blurred"]
+    assert str(Rules().refer_reason(("tilted", "blurred"), ("blurred",))) == FLAGS["blurred"]
 
 
 def test_little_support_withholds_only_in_galleries_as_large_as_the_measured_one() -> None:

@@ -8,9 +8,9 @@ from dataclasses import fields
 from simsvc.settings import Settings, load_settings
 
 NAMES = {"database_url": "DATABASE_URL", "secret_key": "SECRET_KEY", "script_name": "SCRIPT_NAME"}
-"""Fields whose variable does not begin with SIMSVC_, as deployment tools know them."""
+"""Fields whose variable has no SIMSVC_ prefix, because deployment tools expect these names."""
 FIXED = {"templates_dir", "secret_key_file"}
-"""Fields that follow from the installation: no variable sets them."""
+"""Fields that no variable sets."""
 SPECIAL = {
     "database_url": "`sqlite:///.../var/simsvc.sqlite3`",
     "secret_key": "made once in `var/secret-key`",
@@ -20,7 +20,7 @@ SPECIAL = {
     "photo_keys": "none",
     "age_prior": "none",
 }
-"""Defaults that depend on the machine, or are no value."""
+"""Defaults that depend on the machine."""
 ENTRY = re.compile(r"^ {8}(\w+): (.*?)(?=^ {8}\w+: |^ {4}\Z|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -31,7 +31,7 @@ def reference() -> str:
 
 
 def described() -> dict[str, str]:
-    """Return what each setting is, by field, as the attributes of `Settings` say it."""
+    """Return the description of each setting, from the docstring of `Settings`."""
     attributes = str(Settings.__doc__).partition("Attributes:\n")[2]
     return {
         name: " ".join(text.split()).rstrip(".")
@@ -46,7 +46,7 @@ def variable(name: str) -> str:
 
 
 def default(name: str) -> str:
-    """Return the default of a field, folders as seen from the installation."""
+    """Return the default of a field, with folders relative to the installation."""
     if name in SPECIAL:
         return SPECIAL[name]
     settings = load_settings({})

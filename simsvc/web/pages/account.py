@@ -42,7 +42,7 @@ def change() -> ResponseReturnValue:
         return _again(sentence, "old"), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s changed the password", user.id)
-    flash(gettext("Your password was changed. Every other session of yours has ended."))
+    flash(gettext("Your password has been changed. You have been signed out everywhere else."))
     return redirect(url_for("account.show"), 303)
 
 

@@ -40,7 +40,7 @@ def create(public_id: str) -> ResponseReturnValue:
             once(lambda: _decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
-    flash(gettext("The decision is on record."))
+    flash(gettext("Decision recorded."))
     return redirect(url_for("pages.show", public_id=public_id) + "#decision", 303)
 
 

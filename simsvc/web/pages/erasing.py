@@ -70,12 +70,12 @@ def _page(found: Erasable, **words: object) -> str:
 
 def _done(receipt: Receipt) -> ResponseReturnValue:
     _log.info("user %s erased something, event %s", person().id, receipt.event)
-    flash(gettext("Erased. The receipt is event %(number)s of the log.", number=receipt.event))
+    flash(gettext("Erased. The receipt is event %(number)s in the log.", number=receipt.event))
     if eraser(services()).unfinished():
         flash(
             gettext(
-                "The files of the database still hold copies until nobody reads it any more. "
-                "The service overwrites them by itself; the log says when it is done."
+                "The database files still hold copies while the database is being read. "
+                "The service overwrites them automatically and logs when it is done."
             )
         )
     return redirect(url_for("history.show"), 303)

@@ -66,7 +66,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     _log.info("user %s put the index %s into service", person().id, label)
     flash(
         gettext(
-            "%(label)s with %(count)s faces is in service. Every worker takes it up within two seconds.",
+            "%(label)s with %(count)s faces is in service. All workers use it within two seconds.",
             label=label,
             count=f"{manifest.count:,}",
         )

@@ -103,12 +103,12 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
         services().gallery(label)
     except BuildNotFound:
         said = gettext(
-            "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
+            "The index build %(label)s no longer exists, so its pictures cannot be shown.", label=label
         )
     except IndexError_:
         said = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
     else:
-        said = gettext("Faces without a picture were erased, or their picture is damaged.")
+        said = gettext("Faces without a picture have been erased, or their picture is damaged.")
     return str(said)
 
 

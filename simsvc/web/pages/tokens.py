@@ -55,7 +55,7 @@ def revoke(token_id: str) -> ResponseReturnValue:
     """Let a token count no more, at once."""
     token = services().tokens.revoke(token_id, person().id)
     _log.info("user %s revoked token %s", person().id, token.id)
-    flash(gettext("The token %(name)s opens nothing any more.", name=token.name))
+    flash(gettext("Token %(name)s has been revoked.", name=token.name))
     return redirect(url_for("tokens.show"), 303)
 
 

@@ -31,7 +31,9 @@ def sheet_of(recorded: RecordedEstimate) -> Sheet:
         lead=_lead(recorded),
         rows=[(label, text) for label, text in rows if text],
         crop_png=services().estimates.crop_png(recorded.id) if answer.age_years is not None else None,
-        missing=gettext("Characters shown as ? have no font here; the record on screen shows them."),
+        missing=gettext(
+            "Characters shown as ? are not in the fonts of this PDF. View the record on screen to see them."
+        ),
     )
 
 
@@ -51,13 +53,13 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     own = "" if answer.raw_age_years is None or not _is_corrected(answer) else f"{answer.raw_age_years:.0f}"
     return [
         (gettext("Estimated age"), age),
-        (gettext("Model's own estimate"), own),
+        (gettext("Estimate before calibration"), own),
         (gettext("Site calibration"), translated(calibration_sentence(applied)) if applied else ""),
         (gettext("Range"), translated(range_words(answer.interval_years, answer.coverage))),
         (gettext("Case"), dates.case or ""),
         (gettext("Declared birth date"), dates.birth_date.isoformat() if dates.birth_date else ""),
-        (gettext("Date of the photo"), dates.photo_date.isoformat() if dates.photo_date else ""),
-        (gettext("Declared age at the photo"), "" if years is None else str(years)),
+        (gettext("Date of photo"), dates.photo_date.isoformat() if dates.photo_date else ""),
+        (gettext("Declared age in the photo"), "" if years is None else str(years)),
         (gettext("Comparison"), translated(str(comparison)) if comparison else ""),
         (gettext("Ages of the reference faces (similarity)"), ages),
         (gettext("Flags"), " ".join(translated(flag_sentence(flag)) for flag in answer.flags)),
@@ -82,7 +84,7 @@ def _prior(used: AgePriorUse | None) -> str:
         return ""
     return str(
         gettext(
-            "%(ages)s; without it the estimate is %(years)s",
+            "%(ages)s; the estimate without it is %(years)s",
             ages=short_prior(used.ages),
             years=round(used.model_age_years),
         )
@@ -92,7 +94,7 @@ def _prior(used: AgePriorUse | None) -> str:
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:
     if not decisions:
         return [(gettext("Decision"), gettext("none yet"))]
-    labels = [gettext("Decision")] + [gettext("Superseded decision")] * (len(decisions) - 1)
+    labels = [gettext("Decision")] + [gettext("Earlier decision")] * (len(decisions) - 1)
     return [(label, _decided(made, people)) for label, made in zip(labels, decisions, strict=True)]
 
 
@@ -119,5 +121,5 @@ def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tup
         (gettext("Age prior"), _prior(answer.age_prior)),
         (gettext("Index"), answer.index or ""),
         (gettext("SHA-256 of the photo"), answer.photo_sha256),
-        (gettext("Record id"), recorded.id),
+        (gettext("Record ID"), recorded.id),
     ]

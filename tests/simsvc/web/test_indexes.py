@@ -59,7 +59,7 @@ def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -
     assert "8 faces" in html
     assert html.count('<rect class="shade-0"') >= 8 // 2
     assert "tiny-0" in html
-    assert "not on record" not in html
+    assert "not recorded" not in html
     assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
     assert "Put into service" not in html
     checked(html)
@@ -105,7 +105,7 @@ def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path)
     other = create_app(replace(desk.settings, bundle_dir=make_tiny_bundle(tmp_path / "m", seed=1)))
     admin = signed_in(other, "admin")
     html = admin.get("/indexes").text
-    assert "of another model" in html
+    assert "for another model" in html
     assert "Put into service" not in html
     response = admin.post(f"/indexes/{label(desk, 'demo')}/use")
     assert "was built with another model" in response.text

@@ -1,4 +1,4 @@
-"""What the log keeps of a record: everything, so that a later change of the record is seen."""
+"""Log content of a record: all fields, so that later changes of the record are detected."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _ABSENT_WHERE_NONE: Mapping[type[Any], frozenset[str]] = {
     Estimate: LATER_FACTS,
     Neighbour: frozenset({"estimated_age_years"}),
 }
-"""Fields that were added since the first records were logged, so that the log of those still fits."""
+"""Fields added after the first records were logged."""
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
-    """Return what the log keeps of an estimate, as JSON holds it.
+    """Return the log content of an estimate, ready for JSON.
 
     Args:
         recorded: the estimate; its own crop, embedding and photo are left out.
-        crop_sha256: of the crop's PNG, or None where nothing was judged.
+        crop_sha256: of the crop's PNG, or None if the photo was refused.
     """
     return record_content(
         recorded.number, recorded.created_at, crop_sha256, estimate_facts(recorded.estimate)
@@ -44,7 +44,7 @@ def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dic
 def record_content(
     number: int, created_at: datetime, crop_sha256: str | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the same of an estimate whose facts are told already."""
+    """Return the log content of an estimate with known facts."""
     return {
         "number": number,
         "created_at": created_at.isoformat(),
@@ -54,19 +54,19 @@ def record_content(
 
 
 def estimate_facts(estimate: Estimate) -> dict[str, Any]:
-    """Return the part of it that is known before the estimate is on record."""
+    """Return the part that is known before the estimate is recorded."""
     return {**_facts(estimate, but=_APART), **_NEVER_READ_BACK}
 
 
 def decision_content(decision: Decision) -> dict[str, Any]:
-    """Return what the log keeps of a decision, as JSON holds it."""
+    """Return the log content of a decision, ready for JSON."""
     facts = _facts(decision)
     return {**facts.pop("draft"), **facts}
 
 
 @cache
 def _names(kind: type[Any], but: frozenset[str]) -> tuple[str, ...]:
-    """Return the names of a dataclass's fields: asking for them takes longer than reading them."""
+    """Return the field names of a dataclass, cached because looking them up is slow."""
     return tuple(part.name for part in fields(kind) if part.name not in but)
 
 
@@ -82,7 +82,7 @@ def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a fact as it comes back from JSON: times as text, tuples as lists, values as tables."""
+    """Return a value as it would come back from JSON."""
     if isinstance(value, (str, int, float)) or value is None:
         return value
     if isinstance(value, date):  # of which a datetime is one

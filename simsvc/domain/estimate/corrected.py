@@ -1,4 +1,4 @@
-"""An estimate as the site calibration of the index corrects it, and what a person reads about that."""
+"""Applying the site calibration to an estimate, and its explanation in words."""
 
 from __future__ import annotations
 
@@ -41,20 +41,19 @@ SENTENCES = (
     *(OLD, YOUNG, LEVEL, OUTSIDE, BUILD_OLD, BUILD_YOUNG, BUILD_LEVEL),
 )
 LEVEL_YEARS = 0.5
-"""A smaller bias rounds to none."""
+"""Smaller biases round to zero."""
 
 
 def calibrated(
     seen: Estimate, found: Sequence[Neighbour], site: SiteCalibration | None, model: Calibration | None
 ) -> Estimate:
-    """Return an estimate corrected by a site calibration, with the site's range where it was.
+    """Return an estimate corrected by a site calibration, with the site's range.
 
-    Nothing is corrected where the estimate rests on a prior over ages: the reference faces were estimated
-    without it, so that their errors are not those of such estimates.
+    Estimates with an age prior are not corrected, because the reference faces were estimated without it.
 
     Args:
         seen: with the model's own estimate.
-        found: faces that may be compared, nearest first, as the index gives them.
+        found: faces that may be compared, nearest first.
         site: of the index build, or None.
         model: calibration of the model's own ranges, or None.
     """
@@ -78,7 +77,7 @@ def calibrated(
 
 
 def calibration_sentence(applied: AppliedCalibration) -> str:
-    """Say what a site calibration did to an estimate, or why it did nothing."""
+    """Describe the effect of a site calibration on an estimate, or why it has none."""
     faces, bias_years = f"{applied.faces:,}", applied.bias_years
     if applied.reason is not None:
         return no_calibration_sentence(applied.reason, applied.faces, applied.persons)
@@ -92,7 +91,7 @@ def calibration_sentence(applied: AppliedCalibration) -> str:
 
 
 def build_sentence(site: SiteCalibration) -> str:
-    """Say what the site calibration of a build is."""
+    """Describe the site calibration of a build."""
     if site.reason is not None:
         return no_calibration_sentence(site.reason, site.faces, site.persons)
     scores = {candidate.method: candidate.score for candidate in site.candidates}
@@ -105,7 +104,7 @@ def build_sentence(site: SiteCalibration) -> str:
 
 
 def no_calibration_sentence(reason: str, faces: int, persons: int) -> str:
-    """Say why there is no site calibration; `reason` as `domain.calibration.site_calibration` has it."""
+    """Explain why there is no site calibration; for `reason` see `values.site_calibration.REASONS`."""
     form = _REASONS[reason]
     figures: tuple[object, ...] = {
         FEW_FACES: (faces, LEAST_FACES),
@@ -135,7 +134,7 @@ _REASONS = {
 
 
 def _correcting(found: Sequence[Neighbour]) -> list[NearFace]:
-    """Return the faces of which the model's own estimate is known and that are real."""
+    """Return the real faces with a known estimate of the model."""
     return [
         NearFace(near.distance, near.raw_estimate_years, near.age_years)
         for near in found

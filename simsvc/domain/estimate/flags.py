@@ -1,4 +1,4 @@
-"""What each flag of an estimate says to the person at the desk."""
+"""The sentence of each flag."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ FLAGS: Mapping[str, str] = {
     "turned_aside": "The face is turned aside. Use a photo taken from the front.",
     "tilted": "The head is tilted. Use a photo with the head held upright.",
 }
-"""Flag to sentence; every flag that simsvc raises is listed here."""
+"""Sentences by flag; every flag of simsvc is listed."""
 
 
 def flag_sentence(flag: str) -> str:
-    """Return the sentence of a flag; a flag that a later version recorded is named as it is."""
+    """Return the sentence of a flag; falls back to the name of an unknown flag."""
     return FLAGS.get(flag, f"Flag: {flag.replace('_', ' ')}.")

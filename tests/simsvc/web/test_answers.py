@@ -156,7 +156,7 @@ def test_the_model_page_tells_what_model_json_says(client: FlaskClient) -> None:
     """Without a card the page has version, hash and the terms of the data; every page leads to it."""
     html = client.get("/model").text
     assert "tiny-0" in html
-    assert "came without a model card" in html
+    assert "has no model card" in html
     assert "Data terms" in html
     assert re.search(r"[0-9a-f]{64}", html)
     assert checked(html).inline == []

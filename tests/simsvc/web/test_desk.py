@@ -322,7 +322,7 @@ def test_an_expired_form_keeps_case_and_dates(app: Flask) -> None:
     client = client_of(app, account(app, "underwriter"))
     client.environ_base["HTTP_X_CSRFTOKEN"] = "stale"
     response = sent_typed(client)
-    assert_kept(response, 400, "send it again")
+    assert_kept(response, 400, "submit it again")
     token = re.search(r'<form class="upload".*?name="csrf_token" value="([^"]+)"', response.text, re.DOTALL)
     assert token
     client.environ_base["HTTP_X_CSRFTOKEN"] = token[1]

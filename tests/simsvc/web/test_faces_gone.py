@@ -110,7 +110,7 @@ def zeroed(site: Settings, desk: Services) -> None:
 
 @pytest.mark.parametrize(
     ("happen", "words"),
-    [(retired, "no longer here"), (removed, "no longer here"), (zeroed, "their picture is damaged")],
+    [(retired, "no longer exists"), (removed, "no longer exists"), (zeroed, "their picture is damaged")],
 )
 def test_faces_without_pictures_are_told(
     site: Settings,

@@ -73,7 +73,7 @@ def test_an_admin_switches_and_rolls_back(app: Flask, desk: Services) -> None:
     assert response.status_code == 303
     assert desk.corridor().index().label == demo
     html = admin.get("/indexes").text
-    assert "is in service. Every worker" in html
+    assert "is in service. All workers" in html
     assert f"Roll back to {other}" in html
     assert re.search(rf"<td[^>]*>{demo}</td>\s*<td[^>]*>{other}</td>\s*<td>admin</td>", html)
     assert admin.post(f"/indexes/{other}/use").status_code == 303
@@ -136,5 +136,5 @@ def test_without_an_index_the_page_says_so(site: Settings, tmp_path: Path) -> No
     """No build, no histogram, and what the operator does about it."""
     app = create_app(replace(site, index_root=tmp_path / "none"))
     html = signed_in(app).get("/indexes").text
-    assert "no age can be estimated" in html
+    assert "ages cannot be estimated" in html
     assert "flask index build" in html

@@ -1,4 +1,4 @@
-"""Formats that are told by their first bytes and are not accepted, each by the name that people know."""
+"""Unsupported formats, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _RAW = (
     (b"\x00MRM", "a Minolta raw file (MRW)"),
     (b"II\x1a\x00\x00\x00HEAPCCDR", "a Canon raw file (CRW)"),
 )
-"""Raw files with a signature of their own. Source: LibRaw's `identify`; ExifTool's list of file types."""
+"""Raw files with their own signature. Source: LibRaw's `identify`; ExifTool's list of file types."""
 CR2, CR3, DNG = "a Canon raw file (CR2)", "a Canon raw file (CR3)", "a raw file (DNG)"
 MAKERS = {
     "nikon": "a Nikon raw file (NEF)",
@@ -54,7 +54,7 @@ MAKERS = {
     "leica": "a Leica raw file (RWL)",
     "canon": CR2,
 }
-"""Raw files that are TIFFs, by how their Make begins."""
+"""Raw files based on TIFF, by the beginning of Make."""
 OTHER_RAW = "a camera's raw file"
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
@@ -70,17 +70,17 @@ _BEGUN = (
 OTHER_FORMATS = tuple(name for _, name in _OTHER)
 RAW_FORMATS = tuple(dict.fromkeys((*(name for _, name in _RAW), CR2, CR3, DNG, *MAKERS.values(), OTHER_RAW)))
 NEW_FORMATS = (_JPEG_XL, _JPEG_XR)
-"""What such a file is called in its refusal."""
+"""Name of an unknown raw file."""
 
 
 def other_format(data: bytes) -> str | None:
-    """Return what a file is that no decoder here reads, or None where its beginning does not tell."""
+    """Return the name of an unsupported format, or None if unknown."""
     head = data[:16].lstrip()
     return next((name for signature, name in _OTHER if head.startswith(signature)), None)
 
 
 def begun_format(data: bytes) -> str | None:
-    """Return the name of the accepted format that a file begins as, or None; also for JPEG and PNG."""
+    """Return the name of the supported format a file begins like, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
@@ -89,12 +89,12 @@ def begun_format(data: bytes) -> str | None:
 
 
 def new_format(data: bytes) -> str | None:
-    """Return the name of a photo format that is not read yet, or None."""
+    """Return the name of a photo format that is not supported yet, or None."""
     return next((name for signature, name in _MODERN if data.startswith(signature)), None)
 
 
 def raw_format(data: bytes) -> str | None:
-    """Return the name of a raw file that has a signature of its own, or None; `tiff_pages` tells others."""
+    """Return the name of a raw format with its own signature, or None; for others see `tiff_pages`."""
     if data[4:12] == b"ftypcrx ":
         return CR3
     if data.startswith((b"II*\x00", b"MM\x00*")) and data[8:10] == b"CR":

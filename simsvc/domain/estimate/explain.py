@@ -48,7 +48,7 @@ class Explanation:
     Attributes:
         neighbours_age_years: mean age, weighted by similarity.
         close: number within `CLOSE_YEARS` of the estimate.
-        count: how many there are.
+        count: number of neighbours.
         youngest_years: lowest label.
         oldest_years: highest label.
     """

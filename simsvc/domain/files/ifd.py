@@ -43,7 +43,7 @@ class Entry:
     Attributes:
         tag: its number.
         kind: type of the values.
-        count: how many there are.
+        count: number of neighbours.
         at: position of the values.
     """
 

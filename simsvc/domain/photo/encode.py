@@ -1,4 +1,4 @@
-"""Pixels to the bytes of a picture file."""
+"""Encode pixels as PNG or JPEG."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ PACKING = 1
 
 
 def to_png(rgb: RgbImage) -> bytes:
-    """Return uint8 (H, W, 3) as PNG bytes: lossless, so that a recorded crop can be judged again.
+    """Return uint8 (H, W, 3) as PNG bytes, lossless, so that a recorded crop can be replayed.
 
-    Every row is filtered by the one above, which NumPy does at once: Pillow tries five filters on each row.
-    ISA-L packs a crop in a third of zlib's time. The same pixels are read back from every file of them, but
-    its bytes may differ by version and kind of processor: what is compared later is a stored file's hash.
+    Rows are filtered by the row above with NumPy, while Pillow tries five filters per row, and ISA-L
+    compresses in a third of zlib's time. Bytes for equal pixels may differ by library version and processor.
     Source: PNG (Third Edition), W3C 2025, sections 9.2 ("Up"), 10 and 11.
     """
     height, width, _ = rgb.shape

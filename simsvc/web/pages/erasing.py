@@ -1,4 +1,4 @@
-"""/erase/...: an administrator erases a record or a case, after a page that says what that takes away."""
+"""/erase/...: erase a record or a case after confirmation."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("/estimates/<public_id>")
 def estimate(public_id: str) -> ResponseReturnValue:
-    """Show what erasing an estimate takes away."""
+    """Show what erasing an estimate deletes."""
     number = services().estimates.find(public_id).number
     return _page(eraser(services()).records.of_estimate(public_id), number=number)
 
 
 @blueprint.post("/estimates/<public_id>")
 def erase_estimate(public_id: str) -> ResponseReturnValue:
-    """Erase an estimate that was confirmed."""
+    """Erase an estimate if confirmed."""
     if not _confirmed():
         number = services().estimates.find(public_id).number
         return _unconfirmed(eraser(services()).records.of_estimate(public_id), number=number)
@@ -38,13 +38,13 @@ def erase_estimate(public_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/cases/<path:reference>")
 def case(reference: str) -> ResponseReturnValue:
-    """Show what erasing a case takes away."""
+    """Show what erasing a case deletes."""
     return _page(eraser(services()).records.of_case(reference), reference=reference)
 
 
 @blueprint.post("/cases/<path:reference>")
 def erase_case(reference: str) -> ResponseReturnValue:
-    """Erase a case that was confirmed."""
+    """Erase a case if confirmed."""
     if not _confirmed():
         return _unconfirmed(eraser(services()).records.of_case(reference), reference=reference)
     return _done(eraser(services()).case(reference, _actor()))

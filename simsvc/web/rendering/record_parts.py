@@ -1,4 +1,4 @@
-"""Parts of a record that pages, API and PDF show alike: declared dates, reference faces."""
+"""Parts of a record shared by pages, API and PDF."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from simsvc.web.http.current import services
 
 
 def declared_words(recorded: RecordedEstimate) -> dict[str, object]:
-    """Return the declared age and how it lies to the estimate, each None where nothing is declared."""
+    """Return the declared age and its comparison with the estimate, or None for both."""
     years = declared_age(recorded.estimate.declared, recorded.created_at.date())
     sentence = None if years is None else compare(years, recorded.estimate)
     return {"declared_years": years, "comparison": sentence}
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
-    """Return the neighbours as the gallery knows them, by id; empty where the build is no longer there."""
+    """Return the reference faces of a record by ID; empty if the build no longer exists."""
     answer = recorded.estimate
     try:
         gallery = services().gallery(answer.index or "")

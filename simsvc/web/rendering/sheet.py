@@ -1,4 +1,4 @@
-"""What the record on paper says, in the visitor's language."""
+"""Content of the PDF of a record, in the visitor's language."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def sheet_of(recorded: RecordedEstimate) -> Sheet:
-    """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
-    from simsvc.web.rendering.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+    """Return the sheet of a record."""
+    from simsvc.web.rendering.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large and rarely needed
 
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
     people = services().names([answer.asked_by, *(made.decided_by for made in decisions)])
@@ -71,7 +71,7 @@ def _is_corrected(answer: Estimate) -> bool:
 
 
 def _neighbour(near: Neighbour) -> str:
-    """Write a neighbour: known age, the model's estimate where it is known, and the similarity."""
+    """Format a neighbour: known age, model's estimate if known, and similarity."""
     known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
     if near.estimated_age_years is None:
         return f"{known} ({similarity})"

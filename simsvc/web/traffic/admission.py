@@ -21,8 +21,7 @@ AT_ONCE = 2
 They are not gathered into batches: four crops at once take the model 8% less a face (`make bench`), which is
 3% of an answer, and the first of them would wait for the last."""
 WAITING = 32
-"""Requests that wait for their turn in one worker: as many as there are clients in issue 6's load. So many of
-some 30 ms are answered within a second."""
+"""Requests that may wait in one worker. That many requests of some 30 ms are answered within a second."""
 PATIENCE_S = 20.0
 """After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
 LONGEST_S = 10.0

@@ -1,8 +1,7 @@
-"""What Prometheus reads, right with several workers: each process counts into files that one of them adds up.
+"""Prometheus metrics for several workers.
 
-prometheus_client does so where PROMETHEUS_MULTIPROC_DIR names a folder before it is imported, as the server's
-settings do; without it, a process counts for itself.
-Source: prometheus_client's documentation, "Multiprocess Mode".
+With PROMETHEUS_MULTIPROC_DIR set before import, prometheus_client adds up the files of all processes; without
+it, a process counts for itself. Source: prometheus_client's documentation, "Multiprocess Mode".
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
-"""Close together where an estimate takes its time: an answer is wanted within 30 ms, and 100 ms at worst."""
+"""Buckets, dense around the targets of 30 ms, and 100 ms at worst."""
 
 _MAKING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class _Meters:
-    """What a process counts."""
+    """The metrics of a process."""
 
     requests: Counter
     request_seconds: Histogram
@@ -39,14 +38,14 @@ class _Meters:
 
 
 def _meters() -> _Meters:
-    """Return the meters of this process, made once: the library knows no two of one name."""
+    """Return the metrics of this process, created once."""
     with _MAKING:
         return _made()
 
 
 @cache
 def _made() -> _Meters:
-    """Make the meters, on first use: the library looks for its folder when it is imported."""
+    """Create the metrics on first use, because the library reads its folder on import."""
     from prometheus_client import Counter, Histogram  # noqa: PLC0415 - after a worker forked, see above
 
     timed = partial(Histogram, buckets=BUCKETS_S)
@@ -59,7 +58,7 @@ def _made() -> _Meters:
     )
 
 
-# The library keeps every series, and looks it up by its labels under a lock: here, that is done once.
+# Caches series, because the library looks them up under a lock.
 
 
 @cache
@@ -83,7 +82,7 @@ def _request_seconds(route: str) -> Histogram:
 
 
 def note_estimate(estimate: Estimate) -> None:
-    """Count an estimate that was put on record."""
+    """Count a recorded estimate."""
     _estimates(estimate.status).inc()
     if estimate.code:
         _meters().refusals.labels(estimate.code).inc()
@@ -92,11 +91,11 @@ def note_estimate(estimate: Estimate) -> None:
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answered request.
+    """Count a request.
 
     Args:
         method: of HTTP.
-        route: the rule that matched, such as "/cases/<reference>": never what stood in its place.
+        route: matched rule, such as "/cases/<reference>", never the actual path.
         status: of the answer.
         seconds: it took.
     """
@@ -105,10 +104,10 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
-    """Return everything counted, of every process, in Prometheus' text format.
+    """Return the metrics of all processes in Prometheus' text format.
 
     Args:
-        gauges: name to what is measured now; one that is None just now is left out.
+        gauges: current values by name; None is omitted.
     """
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest  # noqa: PLC0415 - as above
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - as above
@@ -117,7 +116,7 @@ def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
     _meters()
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has none here
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in the library
     else:
         registry.register(REGISTRY)
     measured = {name: gauge() for name, gauge in gauges.items()}
@@ -130,7 +129,7 @@ def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """What was measured when it was asked for, and not counted."""
+    """A gauge measured on request."""
 
     found: Sequence[Metric]
 

@@ -1,4 +1,4 @@
-"""Files that are there and whole, and that the account of this process may not read."""
+"""Errors for files that the service account cannot read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simsvc.errors import BundleUnreadable, IndexUnreadable
 
 
 def index_unreadable(error: PermissionError) -> IndexUnreadable:
-    """Return what tells of a file or folder of the index that may not be read."""
+    """Return the error for an unreadable file of the index."""
     return IndexUnreadable(
         f"The service's account may not read {_named(error)} of the index. "
         "Make that account the owner of the index folder and of all in it (`chown -R`), and try again."
@@ -18,7 +18,7 @@ def index_unreadable(error: PermissionError) -> IndexUnreadable:
 
 
 def bundle_unreadable(error: PermissionError) -> BundleUnreadable:
-    """Return what tells of a file or folder of a model or of the detector that may not be read."""
+    """Return the error for an unreadable file of a model or the detector."""
     return BundleUnreadable(
         f"The service's account may not read {_named(error)} of the model. "
         "Make that account the owner of the model's folder and of all in it (`chown -R`), and try again."
@@ -27,7 +27,7 @@ def bundle_unreadable(error: PermissionError) -> BundleUnreadable:
 
 @contextmanager
 def reading_index() -> Iterator[None]:
-    """Tell files of the index that may not be read from damaged ones; raises IndexUnreadable."""
+    """Raise IndexUnreadable if a file of the index may not be read."""
     try:
         yield
     except PermissionError as error:
@@ -36,7 +36,7 @@ def reading_index() -> Iterator[None]:
 
 @contextmanager
 def reading_bundle() -> Iterator[None]:
-    """Tell files of a model that may not be read from damaged ones; raises BundleUnreadable."""
+    """Raise BundleUnreadable if a file of a model may not be read."""
     try:
         yield
     except PermissionError as error:
@@ -44,6 +44,6 @@ def reading_bundle() -> Iterator[None]:
 
 
 def _named(error: PermissionError) -> str:
-    """Return the end of the path that an error is about: pages show it, and nothing more of the machine."""
+    """Return the end of an error's path, for display."""
     path = Path(str(error.filename or "a file"))
     return "/".join(path.parts[-2:]) if path.is_absolute() else str(path)

@@ -1,4 +1,4 @@
-"""One build at a time under one root."""
+"""One build at a time per index folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsvc.errors import BuildRunning
 
 @contextmanager
 def alone(root: Path, name: str) -> Iterator[None]:
-    """Hold the root's lock, which dies with the process.
+    """Hold the lock of the index folder, released when the process ends.
 
     Raises:
         BuildRunning: another process holds it.

@@ -1,4 +1,4 @@
-"""A bundle's model by the engine that an operator chose."""
+"""Load a model with the chosen engine."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 
 Engine = Literal["onnxruntime", "openvino"]
-"""What may run the model in the service."""
+"""Inference engines of the service."""
 ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino")
 
 
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
-    """Return the model as the service runs it.
+    """Return the model for the service.
 
     Args:
         bundle: of the model.
-        engine: that runs it.
-        threads: that compute one call.
-        callers: threads that call it at the same time.
+        engine: inference engine.
+        threads: per call.
+        callers: number of calling threads.
 
     Raises:
-        BundleDamaged: it cannot be loaded.
+        BundleDamaged: the model cannot be loaded.
         EngineMissing: the engine is not installed.
     """
     if engine == "openvino":
@@ -35,11 +35,11 @@ def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1)
 
 
 def building_model(bundle: Bundle, engine: EngineName, threads: int, callers: int) -> Model:
-    """Return the model as a build of an index runs it; see `served_model`."""
+    """Return the model for an index build; see `served_model`."""
     if engine != "torch":
         return served_model(bundle, "openvino" if engine == "openvino" else "onnxruntime", threads, callers)
     try:
-        from simsvc.adapters.inference.torch_model import TorchModel  # noqa: PLC0415 - torch is no part of the service
+        from simsvc.adapters.inference.torch_model import TorchModel  # noqa: PLC0415 - torch is not part of the service
     except ImportError:
         raise EngineMissing(
             "PyTorch is not installed here. Install it with `pip install 'simsvc[train]'`, "

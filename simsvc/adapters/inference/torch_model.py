@@ -1,7 +1,7 @@
-"""PyTorch and a forward hook: the same bundle through a second engine, on a GPU where there is one.
+"""PyTorch engine with a forward hook, on a GPU if available.
 
-The graph of record is model.onnx. Each of its nodes becomes a named submodule here, so that a forward hook
-can be put on any of them. Needs the `train` extra (torch, onnx); the service imports this only when told to.
+Each node of model.onnx becomes a named submodule, so that forward hooks can be added to any of them. Needs
+the `train` extra (torch, onnx); the service imports this only on request.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from simsvc.errors import BundleDamaged
 from simsvc.values import Crop, Prediction
 
 NORMALISING = {"Div", "LpNormalization"}
-"""Operators by which exporters write the last step of an embedding, x / |x|; their first input is x."""
+"""Operators for the last step of an embedding, x / |x|; their first input is x."""
 
 
 class Node(nn.Module):
-    """One node of the graph: its inputs, in order, to its one output."""
+    """One node of the graph, from inputs to its output."""
 
     def __init__(self, node: onnx.NodeProto) -> None:
         super().__init__()
@@ -57,18 +57,18 @@ class Graph(nn.Module):
             self.register_buffer(f"weight_{number}", torch.from_numpy(numpy_helper.to_array(weight).copy()))
 
     def node_of(self, output: str) -> Node:
-        """Return the node that gives the tensor of that name."""
+        """Return the node with an output name."""
         return next(node for node in self._in_order() if node.output_name == output)
 
     def embedding_source(self) -> Node:
-        """Return the node whose output, divided by its length, is the embedding."""
+        """Return the node whose normalised output is the embedding."""
         last = self.node_of("embedding")
         while last.op_type == "Identity":
             last = self.node_of(last.input_names[0])
         return self.node_of(last.input_names[0]) if last.op_type in NORMALISING else last
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        """Return ages in years, float32 (N,), and what of `LATER_OUTPUTS` the graph gives.
+        """Return ages in years, float32 (N,), and available `LATER_OUTPUTS`.
 
         Args:
             crops: float32 (N, 3, S, S).
@@ -81,7 +81,7 @@ class Graph(nn.Module):
         return {name: value for name, value in given.items() if value is not None}
 
     def to_device(self, device: torch.device) -> Graph:
-        """Move the weights; scalars and whole numbers stay on the CPU, where shapes are worked out."""
+        """Move the weights; scalars and integers stay on the CPU for shape computations."""
         for name, buffer in self.named_buffers():
             setattr(self, name, _moved(buffer, device))
         for node in self._in_order():
@@ -94,13 +94,13 @@ class Graph(nn.Module):
 
 
 class TorchModel(BundledModel):
-    """Model port. The embedding is what a forward hook catches at the node that the graph normalises."""
+    """Model port. A forward hook captures the embedding before normalisation."""
 
     def __init__(self, bundle: Bundle) -> None:
         """Build the graph's modules.
 
         Raises:
-            BundleDamaged: the graph has an operator or a form that this engine does not know.
+            BundleDamaged: the graph has an unsupported operator or form.
         """
         super().__init__(bundle)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -113,7 +113,7 @@ class TorchModel(BundledModel):
 
     @property
     def engine(self) -> str:
-        """What runs it, and in what numbers."""
+        """Inference engine and number format."""
         return "torch fp32"
 
     @property
@@ -127,10 +127,10 @@ class TorchModel(BundledModel):
         return self._graph
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.
+        """Return the predictions for N >= 1 crops of side S.
 
         Raises:
-            BundleDamaged: the graph has a form that this engine does not know, or its answer makes no sense.
+            BundleDamaged: the graph has an unsupported form, or its output is not valid.
         """
         tensor = torch.from_numpy(to_tensor(crops, self._bundle.mean, self._bundle.std)).to(self._device)
         try:
@@ -142,7 +142,7 @@ class TorchModel(BundledModel):
 
     @torch.inference_mode()
     def _hooked(self, tensor: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return what the graph gives and the layer's activations from one pass; no hook is left behind."""
+        """Return outputs and the layer's activations of one pass, and remove the hook."""
         caught: list[Tensor] = []
         with (
             self._one_at_a_time,

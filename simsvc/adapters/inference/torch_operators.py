@@ -1,4 +1,4 @@
-"""The ONNX operators that an exported age model is made of, in PyTorch.
+"""ONNX operators of exported age models in PyTorch.
 
 Source of each: the ONNX operator specification, opset 18.
 """
@@ -15,11 +15,11 @@ from torch.nn import functional
 
 Attributes = dict[str, Any]
 Operator = Callable[[Any, Attributes], Tensor]
-"""Inputs (None where an optional one is left out) and attributes to the one output."""
+"""From inputs (None for omitted optional ones) and attributes to the output."""
 
 
 def _padded(x: Tensor, a: Attributes, value: float = 0.0) -> Tensor:
-    """Pad rows and columns as `pads` (top, left, bottom, right) says."""
+    """Pad rows and columns by `pads` (top, left, bottom, right)."""
     if a.get("auto_pad", "NOTSET") not in {"NOTSET", "VALID"} or a.get("ceil_mode"):
         raise NotImplementedError("auto_pad and ceil_mode")
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
@@ -72,7 +72,7 @@ def _gemm(i: Any, a: Attributes) -> Tensor:
 
 
 def _axes(i: Any, a: Attributes, x: Tensor) -> list[int]:
-    """Return the axes, given as second input (since opset 13 or 18) or as attribute; all where left out."""
+    """Return the axes from the second input (since opset 13 or 18) or attribute; default all."""
     given = i[1].tolist() if len(i) > 1 and i[1] is not None else a.get("axes")
     return list(given) if given else list(range(x.ndim))
 

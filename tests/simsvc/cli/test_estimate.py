@@ -68,7 +68,7 @@ def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> Non
     result = run(site, str(photos / "me.jpg"), str(photos / "letter.txt"))
     estimated, refused = result.stdout.splitlines()
     assert " years. Of the 12 labelled faces" in estimated
-    assert "refused (not_an_image)" in refused
+    assert "no result (not_an_image)" in refused
 
 
 def test_a_line_has_the_range_and_the_referral() -> None:

@@ -191,7 +191,7 @@ def test_a_batch_tells_how_far_it_is_and_is_sent_once(open_page: Open, live: Liv
     page.get_by_role("button", name="Estimate ages").dblclick()
     until(lambda: 0 < page.locator(".sent").evaluate("bar => bar.value") < 1)
     expect(page.get_by_role("button", name="Estimate ages")).to_be_disabled()
-    expect(page.locator(".sent-words")).to_contain_text("MB sent")
+    expect(page.locator(".sent-words")).to_contain_text("MB uploaded")
     assert page.evaluate(LEAVING)
     page.wait_for_url("**/batches/*")
     assert len(live.services.batch_book.page(0, 1000)) == before + 1
@@ -241,7 +241,7 @@ def test_a_button_clicked_twice_makes_one_token(open_page: Open, live: Live) -> 
         expect(page.locator(".one-time-link")).to_contain_text("simsvc_")
         page.reload()
         expect(page.locator(".one-time-link")).to_have_count(0)
-        expect(page.get_by_text("shown already")).to_be_visible()
+        expect(page.get_by_text("already been shown")).to_be_visible()
         assert sum(token.name == name for token in live.services.token_book.all()) == 1
 
 

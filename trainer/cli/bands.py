@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge every photo as the service would, print and write."""
+    """Estimate every photo as the service would, print and write."""
     if args.json and not args.json.parent.is_dir():
         raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     photos = bands.read_bands(args.path)

@@ -1,6 +1,6 @@
 """`python -m trainer doubt`: fit the score by which the most doubtful estimates are referred to a person.
 
-It is fitted on every source, and judged on each one by a score that was fitted without it.
+It is fitted on all sources, and evaluated on each by a score fitted without it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, judge by sources left out, print, and write the score into model.json."""
+    """Fit, evaluate with sources left out, print, and write the score into model.json."""
     if args.json and not args.json.parent.is_dir():
         raise SettingsError(f"There is no folder {args.json.parent} to write {args.json.name} into.")
     bundle = load_bundle(args.bundle)

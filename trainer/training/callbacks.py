@@ -1,4 +1,4 @@
-"""What happens beside fastai's loop: bfloat16, growing sizes, the weights' average, checkpoints."""
+"""fastai callbacks: bfloat16, growing sizes, averaged weights, checkpoints."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Average(Callback):  # type: ignore[misc]  # fastai has no type information
 
 
 class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
-    """After every epoch: history, plot, best weights, and a checkpoint from which a killed run goes on."""
+    """After every epoch: history, plot, best weights, and a checkpoint to resume from."""
 
     order = 70
 

@@ -31,7 +31,7 @@ class Member:
     Attributes:
         recipe: how it was taught: what it sees, how wide and how large.
         model: its weights, in evaluation mode.
-        mirrored: whether it judges the mirror image, too; its distribution is then the mean of both.
+        mirrored: whether it also uses the mirror image; its distribution is then the mean of both.
     """
 
     recipe: Recipe
@@ -40,7 +40,7 @@ class Member:
 
 
 class Seen(nn.Module):
-    """Turn the ensemble's crops into what a member was taught to see: its part of them, its size, its scale.
+    """Convert the ensemble's crops to a member's input: crop, size, scale.
 
     Cutting and resizing are one product with a matrix from each side, as
     `trainer.training.augment.batch` resizes.

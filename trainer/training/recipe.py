@@ -54,7 +54,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "compress": (0, 1),
     "cut": (0, 1),
 }
-"""What a value can mean at all; whether it is wise is the experiment's business."""
+"""Valid values, whether useful or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Recipe:
         parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
             `trainer.training.ensemble`.
-        mirrored: those of the parts, joined by commas, that judge the mirror image, too.
+        mirrored: parts that also use the mirror image, joined by commas.
         view: side of what the model sees over the side of the service's crop, up to
             `trainer.datasets.pack.CONTEXT`.
     """
@@ -243,7 +243,7 @@ class Recipe:
 
     @property
     def mirrored_parts(self) -> tuple[str, ...]:
-        """Names of those of them that judge the mirror image, too."""
+        """Names of the parts that also use the mirror image."""
         return _names(self.mirrored)
 
     @property

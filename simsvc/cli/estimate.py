@@ -92,4 +92,4 @@ def _range(row: Row) -> str:
     interval, coverage = row["interval_years"], row["coverage"]
     if not isinstance(interval, list) or not isinstance(coverage, float):
         return ""
-    return f", {coverage:.0%} range {interval[0]:.0f} to {interval[1]:.0f}"
+    return f", likely between {interval[0]:.0f} and {interval[1]:.0f} ({coverage:.0%} range)"

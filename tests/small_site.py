@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
@@ -41,7 +41,7 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
         BuildRequest("demo", (source,)),
         services.detector,
         services.model("onnx"),
-        IndexShelf(settings.index_root),
+        IndexStore(settings.index_root),
         on_built=services.on_built,
         progress=lambda _done, _total: None,
     )

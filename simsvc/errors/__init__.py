@@ -21,7 +21,7 @@ SimsvcError
 │   ├── BundleUnreadable       bundle_unreadable
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
-├── IndexError_                the index cannot be used
+├── IndexUnusable                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexUnreadable        index_unreadable
@@ -148,7 +148,7 @@ from simsvc.errors.index import (
     BuildRunning,
     IndexDamaged,
     IndexEngineUnfit,
-    IndexError_,
+    IndexUnusable,
     IndexMissing,
     IndexModelMismatch,
     IndexTooLarge,
@@ -289,7 +289,7 @@ __all__ = [
     "FormFromElsewhere",
     "IndexDamaged",
     "IndexEngineUnfit",
-    "IndexError_",
+    "IndexUnusable",
     "IndexMissing",
     "IndexModelMismatch",
     "IndexTooLarge",

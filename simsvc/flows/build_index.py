@@ -138,7 +138,7 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
 
     Raises:
         SourceEmpty: no photo became a face.
-        IndexError_: the index folder is not writable, or another build is running.
+        IndexUnusable: the index folder is not writable, or another build is running.
         BundleDamaged: the model's output is not valid.
     """
     with shelf.draft(request.name) as draft:

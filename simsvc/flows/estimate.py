@@ -35,13 +35,13 @@ ONE_VOTE_READING = 2
 """Minimum `reading` of model.json for counting each photo once."""
 
 
-def _untold(estimate: Estimate) -> None:
+def ignore(estimate: Estimate) -> None:
     """Do nothing."""
     del estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Corridor:
+class EstimatePipeline:
     """Dependencies of an estimate.
 
     Attributes:
@@ -70,7 +70,7 @@ class Corridor:
     rules: Rules = field(default_factory=Rules)
     bundle_sha256: str | None = None
     keep_photos: bool = False
-    recorded: Callable[[Estimate], None] = _untold
+    recorded: Callable[[Estimate], None] = ignore
     decoder: PictureDecoder | None = None
     one_vote: bool = True
     age_prior: AgePrior | None = None
@@ -108,7 +108,7 @@ class StepTimes:
 def estimate(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> RecordedEstimate:
@@ -124,7 +124,7 @@ def estimate(
         declared: declared data, if any.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
         StoreError: the result cannot be recorded.
     """
@@ -137,14 +137,14 @@ def estimate(
 def answered(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
     """Return the estimate without recording it.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
     """
     index = corridor.index()
@@ -169,7 +169,7 @@ def answered(
     return replace(answer, ms=times.with_total())
 
 
-def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
+def _judge(data: bytes, blank: Estimate, index: Index, corridor: EstimatePipeline, times: StepTimes) -> Estimate:
     model = corridor.model
     with times.step("decode"):
         again = partial(times.step, "decode")
@@ -228,7 +228,7 @@ class _Ages(TypedDict):
     doubt: float | None
 
 
-def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
+def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     """Return the estimate with the age prior, if any, the use of the prior, and the doubt.
 
     Raises:
@@ -262,7 +262,7 @@ def _prior_unfit() -> PriorUnfit:
     )
 
 
-def preview_png(data: bytes, corridor: Corridor) -> bytes:
+def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the face crop of a photo as PNG, without recording anything.
 
     Raises:

@@ -103,7 +103,7 @@ class LiveFaces:
 
         Raises:
             FacesRefused: there are too many faces, or none can be used.
-            IndexError_: there is no index in service, or its folder is not writable.
+            IndexUnusable: there is no index in service, or its folder is not writable.
             StoreError: the change cannot be recorded.
         """
         label = self.label()

@@ -37,7 +37,7 @@ from simsvc.values.faces import (
     SupportScale,
 )
 from simsvc.values.filtering import EVERY_FACE, FaceFilter
-from simsvc.values.photos import Decoded, DecodeRequest, Levels, Photo, RgbImage
+from simsvc.values.photos import Decoded, DecodeRequest, DecodedLevels, Photo, RgbImage
 
 __all__ = [
     "DECISION_KINDS",
@@ -69,7 +69,7 @@ __all__ = [
     "Invitation",
     "LabelledFace",
     "LeftOut",
-    "Levels",
+    "DecodedLevels",
     "Neighbour",
     "NewPhoto",
     "Photo",

@@ -54,7 +54,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Levels:
+class DecodedLevels:
     """Pixels decoded on demand at halves of the size, as JPEG allows.
 
     Attributes:
@@ -85,7 +85,7 @@ class Photo:
             are the photo's own.
     """
 
-    pixels: RgbImage | Image.Image | Levels
+    pixels: RgbImage | Image.Image | DecodedLevels
     original_width_px: int
     original_height_px: int
     format: str
@@ -116,7 +116,7 @@ class Photo:
             return self.pixels
         if not self._picture:
             self._picture.append(
-                self.pixels.load(1.0)[0] if isinstance(self.pixels, Levels) else Image.fromarray(self.pixels)
+                self.pixels.load(1.0)[0] if isinstance(self.pixels, DecodedLevels) else Image.fromarray(self.pixels)
             )
         return self._picture[0]
 
@@ -125,14 +125,14 @@ class Photo:
         """Rows of `rgb`."""
         if isinstance(self.pixels, np.ndarray):
             return int(self.pixels.shape[0])
-        return self.pixels.height_px if isinstance(self.pixels, Levels) else self.pixels.height
+        return self.pixels.height_px if isinstance(self.pixels, DecodedLevels) else self.pixels.height
 
     @property
     def width_px(self) -> int:
         """Columns of `rgb`."""
         if isinstance(self.pixels, np.ndarray):
             return int(self.pixels.shape[1])
-        return self.pixels.width_px if isinstance(self.pixels, Levels) else self.pixels.width
+        return self.pixels.width_px if isinstance(self.pixels, DecodedLevels) else self.pixels.width
 
     @property
     def outline_px(self) -> tuple[tuple[float, float], ...]:
@@ -147,7 +147,7 @@ class Photo:
             The copy and its scale, `scale`..1, for converting coordinates. A photo without levels returns
             itself and 1.
         """
-        if not isinstance(self.pixels, Levels) or scale > 1.0:
+        if not isinstance(self.pixels, DecodedLevels) or scale > 1.0:
             return self, 1.0
         fine_enough = [copy for copy in self._coarse if copy[1] >= scale]
         if fine_enough:

@@ -14,7 +14,7 @@ from simsvc.adapters.results.results_file import check_kind, write_results
 from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import EstimatePipeline
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
 from simsvc.wiring.services import Services, helpers_of_command
@@ -57,7 +57,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
         journal.close()
 
 
-def _facts(corridor: Corridor, *, recorded: bool) -> dict[str, object]:
+def _facts(corridor: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
     """Return what a resumed run must have in common with the interrupted one.
 
     Engines other than ONNX Runtime and priors are only included if set, so that runs of earlier versions can

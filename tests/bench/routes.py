@@ -27,7 +27,7 @@ from PIL import Image
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.traffic.body_size import MOST_BYTES, MOST_TEXT_BYTES
 from simsvc.web.traffic.work import WORK
 from tests.simsvc.web.programs import bearer

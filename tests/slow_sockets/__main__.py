@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.fuzz.run import running
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.test_gunicorn import send

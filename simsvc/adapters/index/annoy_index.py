@@ -158,9 +158,9 @@ class AnnoyIndex:
         """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
         if wanted == EVERY_FACE:
             return self._named(self._inspected(embedding, k))
-        return self.among(embedding, k, self._allowed(wanted))
+        return self.search_allowed(embedding, k, self._allowed(wanted))
 
-    def among(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
+    def search_allowed(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
         """Return up to k nearest allowed faces of a unit vector (D,), nearest first.
 
         The search is widened until k results are allowed. If it would inspect more candidates than there are

@@ -11,7 +11,7 @@ from simsvc.errors import BuildRunning
 
 
 @contextmanager
-def alone(root: Path, name: str) -> Iterator[None]:
+def build_lock(root: Path, name: str) -> Iterator[None]:
     """Hold the lock of the index folder, released when the process ends.
 
     Raises:

@@ -20,7 +20,7 @@ PREFIX = ".keeping-"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class ModelShelf:
+class ModelStore:
     """Kept models in a folder, added atomically and never changed."""
 
     def __init__(self, root: Path) -> None:

@@ -19,7 +19,7 @@ FORGOTTEN_AFTER = timedelta(minutes=1)
 """Minimum age of a leftover folder: an upload needs milliseconds to create and lock it."""
 
 
-class WaitingRoom:
+class BatchSpool:
     """One folder per batch, one file per photo.
 
     Args:

@@ -14,7 +14,7 @@ from simsvc.settings import load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 
 Run = Callable[..., str]

@@ -18,7 +18,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.small_site import drawn_photo, make_small_site
 

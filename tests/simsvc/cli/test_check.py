@@ -12,7 +12,7 @@ from simsvc import cli
 from simsvc.cli.settings_table import described, names, reference
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.small_site import make_small_site
 

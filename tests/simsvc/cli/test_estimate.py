@@ -15,7 +15,7 @@ from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values import Estimate
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 

@@ -6,7 +6,7 @@ from click.testing import Result
 from flask import Flask
 
 from simsvc import cli
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.small_site import make_small_site
 
 

@@ -13,7 +13,7 @@ from simsvc.flows.accounts import Accounts
 from simsvc.settings import load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 
 GOOD = "seven grey herons wade"
 Run = Callable[..., str]

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.values import User
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.small_site import make_small_site
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from simsvc.settings import Settings
 from simsvc.store.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.clients import network_of
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of, signed_in

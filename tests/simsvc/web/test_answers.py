@@ -15,7 +15,7 @@ from simsvc.adapters.inference.model_card import PNG_SIGNATURE
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.simsvc.web.test_pages import checked, upload

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
-from simsvc.web.traffic.admission import Turns, register
+from simsvc.web.app import create_app
+from simsvc.web.traffic.admission import AdmissionQueue, register
 from tests.handmade_zips import named_nine_times
 from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
 from tests.simsvc.web.signed_in import account, client_of, signed_in
@@ -188,7 +188,7 @@ def test_rates_count_photos_of_batches(own: Settings, packed: bool) -> None:
 def test_unpacking_takes_a_turn(own: Settings) -> None:
     """Where too much is under way already, a batch is told to come back, too."""
     app = create_app(own)
-    register(app, Turns(at_once=0, waiting=0))
+    register(app, AdmissionQueue(at_once=0, waiting=0))
     response = send(signed_in(app), [(drawn_photo(1), "a.jpg")])
     assert (response.status_code, "Try again in a few seconds" in response.text) == (503, True)
     assert int(response.headers["Retry-After"]) > 0

@@ -16,7 +16,7 @@ from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.values import Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.handmade_zips import UTF8, Made, made_zip

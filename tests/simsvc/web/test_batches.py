@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from simsvc.errors import AlreadyJudged
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
 from tests.simsvc.adapters.photos.test_zip_archive import zipped

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from simsvc.settings import Settings
 from simsvc.store import database
 from simsvc.store.history import HistoryFilter
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.simsvc.web.test_pages import checked, upload

@@ -17,7 +17,7 @@ from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.flows.estimate import estimate
 from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services

@@ -23,7 +23,7 @@ from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow, ErasedEstimateRow, EventContentRow, EventRow, FaceRow
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in

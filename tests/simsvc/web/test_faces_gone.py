@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.retirement import retire_build
@@ -63,7 +63,7 @@ def another_build(site: Settings, folder: Path, name: str = "own", faces: int = 
     """Build an index of faces of a source called "folder" and put it into service."""
     services = index_services(site)
     source = read_source("folder", draw_gallery(folder, faces))
-    shelf = IndexShelf(site.index_root)
+    shelf = IndexStore(site.index_root)
     request = BuildRequest(name, (source,))
     build(
         request,

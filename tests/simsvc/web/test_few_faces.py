@@ -13,7 +13,7 @@ from flask import Flask
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.indexing import index_services
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in

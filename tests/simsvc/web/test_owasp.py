@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.adapters.photos.test_zip_archive import zipped
 from tests.simsvc.web.security.test_access import OPEN, ROUTES

@@ -16,7 +16,7 @@ from flask import Flask
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tokens import TokenRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import token_text
 from tests.simsvc.web.security.test_scopes import PERIODS

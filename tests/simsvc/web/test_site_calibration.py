@@ -18,7 +18,7 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.api.schemas import Estimate as EstimateSchema
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces

@@ -17,7 +17,7 @@ from flask import Flask
 from gunicorn.errors import ConfigError
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.worker import GRACE_S, Body, BufferedWorker, Received
 from tests.fuzz.run import running
 from tests.simsvc.web.programs import bearer

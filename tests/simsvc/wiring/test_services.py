@@ -13,7 +13,7 @@ from simsvc.errors import BuildNotFound, BundleMissing, IndexMissing
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.store.tables import BuildRow, FaceRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in

@@ -12,7 +12,7 @@ from PIL import Image
 
 from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.conftest import site
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simsvc.adapters.index import annoy_forest, annoy_index
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.domain.gallery.recall import questions, recall
 from simsvc.domain.gallery.search_effort import CANDIDATES, MARGIN, TARGET, TREES
@@ -39,7 +39,7 @@ def faces_of(count: int) -> list[LabelledFace]:
 
 
 def shelve(root: Path, vectors: Vectors) -> Path:
-    shelf = IndexShelf(root)
+    shelf = IndexStore(root)
     facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
     with shelf.draft("demo") as draft:
         for face, row in zip(faces_of(len(vectors)), vectors, strict=True):

@@ -16,7 +16,7 @@ import pytest
 
 from simsvc import cli
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import private_places
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in

@@ -15,7 +15,7 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.tables import Table
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 

@@ -12,7 +12,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.programs import program
 from tests.small_site import FACES, drawn_photo

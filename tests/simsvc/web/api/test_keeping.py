@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 

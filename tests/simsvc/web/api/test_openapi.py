@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from jsonschema_rs import validator_for
 
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import program
 from tests.small_site import make_small_site

@@ -25,7 +25,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.signed_in import account, client_of

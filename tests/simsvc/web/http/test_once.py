@@ -17,7 +17,7 @@ from sqlalchemy import select
 from simsvc.settings import Settings
 from simsvc.store.history import HistoryFilter
 from simsvc.store.sent_forms import SentFormRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo

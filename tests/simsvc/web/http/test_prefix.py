@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from simsvc.errors import SettingsError
 from simsvc.settings import Settings, load_settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.bench.routes import filled
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import PASSWORD, account, signed_in

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.security.test_sessions import token_in
 
 BASE = "https://desk.example"

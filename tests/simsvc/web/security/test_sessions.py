@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.values import User
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.csrf import local_path
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
-from simsvc.web.traffic.admission import QUEUES, Turns, register
+from simsvc.web.app import create_app
+from simsvc.web.traffic.admission import QUEUES, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import photos_sent
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work
 from tests.bench.routes import calls, filled, measured
@@ -79,7 +79,7 @@ def test_routes_that_are_called_light_are_light(
 @pytest.mark.parametrize("endpoint", COSTLY)
 def test_costly_routes_take_turns(app: Flask, endpoint: str) -> None:
     """With no place free each of them is told to come back, and the others are not."""
-    register(app, Turns(at_once=0, waiting=0))
+    register(app, AdmissionQueue(at_once=0, waiting=0))
     assert request_to(app, endpoint) == 503
     assert app.test_client().get("/healthz").status_code == 200
 
@@ -148,7 +148,7 @@ def test_photos_count_whatever_way_they_come(site: Settings) -> None:
 
 def test_an_export_holds_its_turn_until_it_is_sent(app: Flask) -> None:
     """A second one is refused while the first is being read, and comes in when its reader has gone."""
-    register(app, Turns(at_once=1, waiting=0))
+    register(app, AdmissionQueue(at_once=1, waiting=0))
     headers = bearer(app)
     first = app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())

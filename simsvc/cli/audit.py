@@ -1,4 +1,4 @@
-"""`flask audit ...`: verify the log, and prove that it still contains what it contained."""
+"""`flask audit ...`: verify the log, and prove that nothing in it was changed."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, Verdict
 from simsvc.wiring.services import Services
 
-audit_group = AppGroup("audit", help="Verify the log of events.")
+audit_group = AppGroup("audit", help="Verify the audit log.")
 
 
 @audit_group.command("verify")
 def verify_command() -> None:
-    """Walk the log and its records, and name the first thing that does not fit: exit status 1."""
+    """Verify the log and its records; if something is wrong, name it and exit with status 1."""
     with _sentences():
         click.echo(_summary(_verified(None)))
 
 
 @audit_group.command("checkpoint")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else it is printed."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write instead of printing.",
 )
 def checkpoint_command(out: Path | None) -> None:
-    """Verify the log and write down its last event, to be kept where nobody who writes the log can write."""
+    """Verify the log and write a checkpoint of it. Keep it where nobody who can write the log can write."""
     with _sentences():
         last = _verified(None).last
         if last is None:
@@ -45,7 +47,7 @@ def checkpoint_command(out: Path | None) -> None:
 @audit_group.command("prove")
 @click.argument("file", type=click.Path(path_type=Path))
 def prove_command(file: Path) -> None:
-    """Verify the log and prove that it still contains what it did when the checkpoint FILE was written."""
+    """Verify the log and prove that it is unchanged up to the checkpoint in FILE."""
     with _sentences():
         checkpoint = parse_checkpoint(_read(file))
         verdict = _verified(checkpoint)
@@ -56,10 +58,10 @@ def prove_command(file: Path) -> None:
 
 
 def _verified(checkpoint: Checkpoint | None) -> Verdict:
-    """Return the verdict on a log that fits.
+    """Return the verdict on an intact log.
 
     Raises:
-        AuditError: something in it does not fit.
+        AuditError: the log is broken.
     """
     services: Services = current_app.extensions["simsvc"]
     with services.log.snapshot() as snapshot, _bar() as bar:
@@ -79,11 +81,11 @@ def _bar() -> tqdm[NoReturn]:
 
 
 def _summary(verdict: Verdict) -> str:
-    erased = f", the content of {verdict.erased} erased" if verdict.erased else ""
+    erased = f" ({verdict.erased} erased)" if verdict.erased else ""
     last = (
-        f" The last is {verdict.last.seq} of {verdict.last.at}: {verdict.last.sha256}" if verdict.last else ""
+        f" Last event: {verdict.last.seq} of {verdict.last.at}, {verdict.last.sha256}" if verdict.last else ""
     )
-    return f"Everything fits: {verdict.events} events{erased}, and the records that they are about.{last}"
+    return f"The log is intact: {verdict.events} events{erased}, and their records.{last}"
 
 
 def _write(text: str, out: Path | None) -> None:

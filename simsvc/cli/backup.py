@@ -1,4 +1,4 @@
-"""`flask backup ...`: everything that records refer to, copied while the service runs, and put back."""
+"""`flask backup ...`: back up and restore everything that records refer to."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from simsvc.cli.errors import sentences
 from simsvc.wiring.backup import create, restore
 from simsvc.wiring.services import Services
 
-backup_group = AppGroup("backup", help="Back up, and restore.")
+backup_group = AppGroup("backup", help="Back up and restore.")
 
 
 @backup_group.command("create")
 @click.argument("folder", type=click.Path(path_type=Path))
 def create_command(folder: Path) -> None:
-    """Copy database, indexes, kept models and session key into the new FOLDER; the service may run on.
+    """Copy database, indexes, kept models and session key into a new FOLDER while the service runs.
 
-    The folder holds what the database holds, the session key included: keep it where only operators read.
+    The backup includes personal data and the session key. Keep it where only operators can read it.
     """
     with sentences():
         size_bytes = create(_services(), folder.absolute())
@@ -29,16 +29,14 @@ def create_command(folder: Path) -> None:
 
 @backup_group.command("restore")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--replace", is_flag=True, help="Also where there is something; it is moved aside, not deleted."
-)
+@click.option("--replace", is_flag=True, help="Replace existing data; it is moved aside, not deleted.")
 def restore_command(folder: Path, *, replace: bool) -> None:
-    """Check every file of FOLDER and its log, then put everything back. Stop the service first."""
+    """Check every file and the log in FOLDER, then restore everything. Stop the service first."""
     with sentences():
         restored = restore(_services(), folder.absolute(), replace=replace)
     for path in restored.aside:
-        click.echo(f"What was there lies in {path}.")
-    click.echo(f"Restored, as of {restored.made_at}; {restored.events} events of the log fit.")
+        click.echo(f"The previous data is now in {path}.")
+    click.echo(f"Restored to {restored.made_at}. The log is intact: {restored.events} events.")
 
 
 def _services() -> Services:

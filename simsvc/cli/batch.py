@@ -1,4 +1,4 @@
-"""`flask batch work`: the process that judges the photos of batches."""
+"""`flask batch work`: the process that estimates ages in batches."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from simsvc.adapters.ops.logs import configure
 from simsvc.errors import SimsvcError
 from simsvc.wiring.services import Services
 
-batch_group = AppGroup("batch", help="Judge the photos of batches.")
+batch_group = AppGroup("batch", help="Process batches of photos.")
 
 
 @batch_group.command("work")
-@click.option("--with-parent", is_flag=True, help="End when the process that started this one ends.")
+@click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 def work_command(with_parent: bool) -> None:
-    """Judge what waits, one photo after another, until stopped. `make run` starts this by itself."""
+    """Process waiting photos one by one until stopped. `make run` starts this automatically."""
     services: Services = current_app.extensions["simsvc"]
     configure(services.settings.log)
     if with_parent:

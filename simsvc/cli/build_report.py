@@ -1,4 +1,4 @@
-"""What `flask index build` says of the build that it made."""
+"""The report that `flask index build` prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsvc.domain.gallery.near_duplicates import AGREE_YEARS, LabelledCopy, Nea
 from simsvc.values import LabelledFace
 
 LISTED = 20
-"""Photos with contradictory labels that are listed; manifest.json lists all of them."""
+"""Photos with conflicting labels in the report; manifest.json lists all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class InService:
 
 
 def build_report(manifest: Manifest, faces: Sequence[LabelledFace], in_service: InService) -> list[str]:
-    """Return lines about a build: its faces, what was left out, copies, recall, and how it goes into service.
+    """Return lines about a build: faces, skipped photos, near-duplicates, recall and how to use it.
 
     Args:
         manifest: of the build.
@@ -66,7 +66,7 @@ def _face_lines(manifest: Manifest, faces: Sequence[LabelledFace]) -> Iterator[s
     yield from (f"{count:,} skipped: {reason}" for reason, count in sorted(reasons.items()))
     whole = sum(source.whole_picture for source in manifest.sources)
     if whole:
-        yield f"{whole:,} taken whole, because no face was detected in an aligned photo"
+        yield f"{whole:,} aligned photos used whole, because no face was detected"
 
 
 def _copy_lines(copies: NearDuplicates) -> Iterator[str]:
@@ -75,18 +75,18 @@ def _copy_lines(copies: NearDuplicates) -> Iterator[str]:
         return
     yield (
         f"Near-duplicates: {counted(copies.faces, 'further face')} of {counted(copies.photos, 'photo')}. "
-        "Each photo has one vote."
+        "Each photo counts once."
     )
     contradictory = copies.contradictory
     if not contradictory:
         return
     yield (
-        f"Contradictory labels: {counted(len(contradictory), 'photo')}, labelled more than "
-        f"{AGREE_YEARS:.0f} years apart, without a vote:"
+        f"Conflicting labels: {counted(len(contradictory), 'photo')} with labels more than "
+        f"{AGREE_YEARS:.0f} years apart, not used in comparisons:"
     )
     yield from (f"  {contradiction(photo)}" for photo in contradictory[:LISTED])
     if len(contradictory) > LISTED:
-        yield f"  and {len(contradictory) - LISTED:,} more; manifest.json lists all"
+        yield f"  and {len(contradictory) - LISTED:,} more; see manifest.json"
 
 
 def contradiction(photo: Sequence[LabelledCopy]) -> str:
@@ -96,4 +96,4 @@ def contradiction(photo: Sequence[LabelledCopy]) -> str:
 
 def _recall_lines(manifest: Manifest) -> Iterator[str]:
     if manifest.recall is not None:
-        yield f"Recall: a search finds {manifest.recall:.1%} of the faces that look most alike."
+        yield f"Recall: a search finds {manifest.recall:.1%} of the most similar faces."

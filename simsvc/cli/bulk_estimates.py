@@ -1,4 +1,4 @@
-"""`flask estimate --out`: many photos to a table."""
+"""`flask estimate --out`: estimate many photos into a table."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from simsvc.adapters.photos.photo_files import Listing, list_photos
 from simsvc.errors import SimsvcError
 from simsvc.wiring.bulk import bulk_into
 
-NOT_RECORDED = (
-    "Nothing of this is put on record: no auditor will find these estimates, and none can be replayed."
-)
+NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."
 
 
 def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
-    """Judge every photo, write the table, and say in a sentence what is in it.
+    """Estimate every photo, write the table and print a summary.
 
-    The exit status is 1 where there was no photo at all, or something stopped the run; it goes on when the
-    command is run again.
+    Exits with status 1 without photos or when interrupted; running the command again resumes the run.
     """
     listing = list_photos(paths)
     files = listing.files
@@ -35,7 +32,7 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
         raise click.ClickException(
             "\n".join(
                 [
-                    "There is no photo in what you named. Name photos, or folders that hold some.",
+                    "No photos found. Name photos, or folders that contain photos.",
                     *listing.left_out.lines(),
                 ]
             )
@@ -62,12 +59,12 @@ def _advance(bar: tqdm[NoReturn]) -> None:
 
 
 def _said_of(listing: Listing) -> list[str]:
-    """Say what was left out, and which files Unicode alone tells apart."""
+    """Say what was skipped, and which file names differ only in their Unicode form."""
     if not listing.alike:
         return listing.left_out.lines()
     alike = (
-        f"{len(listing.alike)} names are those of several files, written by Unicode in several ways, such as "
-        f"{listing.alike[0]}: each file has its row. Rename or delete those that you do not mean."
+        f"{len(listing.alike)} names belong to several files that differ only in their Unicode form, "
+        f"for example {listing.alike[0]}. Each file has its own row. Rename or delete unneeded files."
     )
     return [alike, *listing.left_out.lines()]
 
@@ -76,5 +73,5 @@ def _summary(out: Path, counts: Counter[str], judged: int, seconds: float) -> st
     rows = sum(counts.values())
     return (
         f"{out}: {rows:,} photos, {counts['estimated']:,} estimated, {counts['refused']:,} refused. "
-        f"{judged:,} of them judged now, in {seconds:,.0f} s: {judged / max(seconds, 1e-9):,.0f} a second."
+        f"This run: {judged:,} photos in {seconds:,.0f} s, {judged / max(seconds, 1e-9):,.0f} a second."
     )

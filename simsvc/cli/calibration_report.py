@@ -1,4 +1,4 @@
-"""What `flask index calibration` prints: errors by the model alone and as corrected, all and by decade."""
+"""The report that `flask index calibration` prints: errors before and after correction, by decade."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ def calibration_report(label: str, site: SiteCalibration | None, *, changed: boo
     Args:
         label: of the build.
         site: its calibration; None for a build made before there was one.
-        changed: whether it was fitted again after the build, because faces were changed.
+        changed: whether it was refitted because faces changed after the build.
     """
     if site is None:
-        return [
-            f"{label} was built before site calibration existed. Build the index again: `flask index build`."
-        ]
+        return [f"{label} was built before site calibration existed. Rebuild the index: `flask index build`."]
     lines = [f"{label}: {build_sentence(site)}"]
     if site.candidates:
         lines += [*_chosen(site), *_table(site)]
     if changed:
-        lines.append("Fitted again after the build, when reference faces were added, relabelled or removed.")
+        lines.append("Refitted after the build, because reference faces were added, relabelled or removed.")
     return lines
 
 

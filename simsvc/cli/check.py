@@ -1,4 +1,4 @@
-"""`flask check` looks at everything and says what is wrong; `flask settings` prints every setting."""
+"""`flask check` checks the installation; `flask settings` lists every setting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simsvc.wiring.services import Services
 @click.command("check")
 @with_appcontext
 def check_command() -> None:
-    """Look at every part of the installation; exit status 1 where one is not well."""
+    """Check every part of the installation; exit with status 1 if one has a problem."""
     services: Services = current_app.extensions["simsvc"]
     with _bar() as bar:
 
@@ -31,12 +31,12 @@ def check_command() -> None:
         click.echo(f"{'ok   ' if finding.well else 'WRONG'}  {finding.part:12} {finding.sentence}")
     wrong = sum(not finding.well for finding in found)
     if wrong:
-        raise click.ClickException(f"{wrong} of {len(found)} parts are not well; see above what to do.")
+        raise click.ClickException(f"{wrong} of {len(found)} checks failed. See above what to do.")
 
 
 @click.command("settings")
 def settings_command() -> None:
-    """Print every setting, as the table that stands in README."""
+    """Print every setting as a Markdown table."""
     click.echo(reference())
 
 

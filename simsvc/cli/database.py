@@ -1,4 +1,4 @@
-"""`flask db ...`: the database's tables."""
+"""`flask db ...`: database migrations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from simsvc.errors import SimsvcError
 from simsvc.store import migrate
 from simsvc.wiring.services import open_database, private_places
 
-database_group = AppGroup("db", help="Create and upgrade the database's tables.")
+database_group = AppGroup("db", help="Create and upgrade the database tables.")
 
 
 @database_group.command("upgrade")
 def upgrade_command() -> None:
-    """Bring the database to this version's tables, and close the service's files to other accounts."""
+    """Upgrade the database to this version, and make the service's files private to its account."""
     try:
         settings = current_app.extensions["simsvc"].settings
         database = open_database(settings)

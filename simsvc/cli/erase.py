@@ -1,4 +1,4 @@
-"""`flask erase ...`: what cannot be undone, asked once more unless --yes is given."""
+"""`flask erase ...`: permanent deletion, after confirmation unless --yes is given."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import eraser, finish_erasures
 
-erase_group = AppGroup("erase", help="Erase an estimate, a case or a labelled face for good.")
+erase_group = AppGroup("erase", help="Permanently erase an estimate, a case or a reference face.")
 
-_yes = click.option("--yes", is_flag=True, help="Do not ask once more.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @erase_group.command("estimate")
 @click.argument("record_id", metavar="ID")
 @_yes
 def estimate_command(record_id: str, yes: bool) -> None:
-    """Erase the estimate ID: record, crop, photo, labelled faces beside it, decisions."""
+    """Erase estimate ID with its crop, photo, reference faces and decisions."""
     with sentences():
         _confirm(_eraser().records.of_estimate(record_id), yes)
         _print(_eraser().estimate(record_id, COMMAND))
@@ -31,7 +31,7 @@ def estimate_command(record_id: str, yes: bool) -> None:
 @click.argument("reference", metavar="CASE")
 @_yes
 def case_command(reference: str, yes: bool) -> None:
-    """Erase every estimate of CASE, its photos that wait in batches, and the reference itself."""
+    """Erase every estimate of CASE, its photos waiting in batches, and the reference itself."""
     with sentences():
         _confirm(_eraser().records.of_case(reference), yes)
         _print(_eraser().case(reference, COMMAND))
@@ -41,15 +41,15 @@ def case_command(reference: str, yes: bool) -> None:
 @click.argument("face_id", metavar="ID")
 @_yes
 def face_command(face_id: str, yes: bool) -> None:
-    """Erase the labelled face ID from every answer and page at once, and from every later index build."""
+    """Erase reference face ID from all answers and pages now, and from later index builds."""
     if not yes:
-        click.confirm("This cannot be undone. Erase the labelled face?", abort=True)
+        click.confirm("This cannot be undone. Erase the reference face?", abort=True)
     with sentences():
         event, builds = _eraser().face(face_id, COMMAND)
     _done(event)
     if builds:
         click.echo(
-            "Its picture is shown nowhere, but the files of these builds hold it until they are retired:"
+            "Its picture is no longer shown, but stays in the files of these builds until they are retired:"
         )
         for label in builds:
             click.echo(label)
@@ -57,21 +57,21 @@ def face_command(face_id: str, yes: bool) -> None:
 
 @erase_group.command("finish")
 def finish_command() -> None:
-    """Overwrite what erased rows left in the files of the database; the service does so by itself, too.
+    """Overwrite copies of erased rows in the database files; the service also does so automatically.
 
-    Large tables of PostgreSQL are written anew by this command only: nobody can use them meanwhile.
+    Only this command rewrites large PostgreSQL tables. They are locked meanwhile.
     """
     with sentences():
         left = finish_erasures(current_app.extensions["simsvc"])
     if left:
         raise click.ClickException(LEFT)
-    click.echo("The files of the database hold nothing of what was erased.")
+    click.echo("The database files hold no copies of erased data.")
 
 
 LEFT = (
-    "The files of the database still hold copies: somebody reads it just now, or a large table has to be "
-    "written anew. The service tries again by itself, mostly within a minute; `flask erase finish` does it "
-    "at once, and writes large tables anew."
+    "The database files still hold copies, because the database is being read or a large table must be "
+    "rewritten. The service tries again automatically, usually within a minute. To do it now, and to rewrite "
+    "large tables, run `flask erase finish`."
 )
 
 
@@ -90,6 +90,6 @@ def _print(receipt: Receipt) -> None:
 
 
 def _done(event: int) -> None:
-    click.echo(f"Erased. The receipt is event {event} of the log.")
+    click.echo(f"Erased. The receipt is event {event} in the log.")
     if _eraser().unfinished():
         click.echo(LEFT)

@@ -1,4 +1,4 @@
-"""How commands say what went wrong: in the error's own sentence, with exit status 1."""
+"""How commands report errors: the error's sentence and exit status 1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsvc.errors import SimsvcError
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn a typed error into click's; anything else is a defect and shows its traceback."""
+    """Turn a SimsvcError into a click error; any other exception shows its traceback."""
     try:
         yield
     except SimsvcError as error:

@@ -1,4 +1,4 @@
-"""`flask estimate`: estimates on the command line."""
+"""`flask estimate`: estimate ages on the command line."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ Row = dict[str, object]
 
 @click.command("estimate")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a table, .csv or .parquet, and take folders with all photos in them as well.",
+    help="Write a .csv or .parquet table; also accepts folders of photos.",
 )
-@click.option("--no-record", is_flag=True, help="With --out: put nothing on record.")
+@click.option("--no-record", is_flag=True, help="With --out: do not record the estimates.")
 @with_appcontext
 def estimate_command(photos: tuple[Path, ...], as_json: bool, out: Path | None, no_record: bool) -> None:
-    """Estimate the age of the face in each PHOTO, and put each answer on record.
+    """Estimate the age of the face in each PHOTO and record each result.
 
-    A photo that is refused is an answer too: the exit status is 1 only where no photo could be read at all.
+    A refused photo is also a result: the exit status is 1 only if no photo could be read at all.
     """
     if out is not None and as_json:
-        raise click.UsageError("Choose --json or --out: a table has no JSON lines.")
+        raise click.UsageError("Use either --json or --out, not both.")
     if out is None and no_record:
-        raise click.UsageError("--no-record goes with --out only: single estimates are always on record.")
+        raise click.UsageError("--no-record only works with --out: single estimates are always recorded.")
     if out is not None:
         return estimate_all(photos, out, recorded=not no_record)
     return _estimate_each(photos, as_json)
@@ -81,10 +81,10 @@ def _row(photo: Path, corridor: EstimatePipeline) -> Row:
 
 def _line(row: Row) -> str:
     if row["status"] == "refused":
-        return f"{row['photo']}: refused ({row['code']}). {row['sentence']}"
+        return f"{row['photo']}: no result ({row['code']}). {row['sentence']}"
     words = [f"{row['photo']}: {row['age_years']:.1f} years{_range(row)}.", f"{row['sentence'] or ''}"]
     if row["refer"]:
-        words.append(f"Refer to a person: {row['refer_reason']}")
+        words.append(f"Send for review: {row['refer_reason']}")
     return " ".join(word for word in (*words, f"Record {row['id']}.") if word)
 
 
@@ -92,4 +92,4 @@ def _range(row: Row) -> str:
     interval, coverage = row["interval_years"], row["coverage"]
     if not isinstance(interval, list) or not isinstance(coverage, float):
         return ""
-    return f", {coverage:.0%} range {interval[0]:.0f} to {interval[1]:.0f}"
+    return f", likely between {interval[0]:.0f} and {interval[1]:.0f} ({coverage:.0%} range)"

@@ -1,4 +1,4 @@
-"""`flask face ...`: labelled faces added, relabelled and removed without building the index again."""
+"""`flask face ...`: add, relabel and remove reference faces without rebuilding the index."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from simsvc.wiring.labelled_faces import live_faces
 PROGRESS_FROM = 10
 """From this many photos on, a progress bar is worth its line."""
 
-face_group = AppGroup("face", help="Add, relabel and remove labelled faces without a new build.")
+face_group = AppGroup("face", help="Add, relabel and remove reference faces without rebuilding the index.")
 
 
 @face_group.command("add")
 @click.argument("path", type=click.Path(path_type=Path), metavar="DIR|FILE")
-@click.option("--age", type=float, help="Label in years; without it DIR must hold a labels.csv.")
-@click.option("--source", required=True, help="What the data set is called, such as clinic-2026.")
+@click.option("--age", type=float, help="Age in years; without it, DIR must contain a labels.csv.")
+@click.option("--source", required=True, help="Name of the data set, for example clinic-2026.")
 def add_command(path: Path, age: float | None, source: str) -> None:
-    """Add the labelled face of FILE, or of every photo in DIR, to the index in service."""
+    """Add the face in FILE, or in every photo in DIR, to the index in service."""
     with sentences():
         photos = _photos(path, age, source)
         faces = _live_faces()
@@ -43,21 +43,21 @@ def add_command(path: Path, age: float | None, source: str) -> None:
 
 @face_group.command("relabel")
 @click.argument("face_id", metavar="ID")
-@click.option("--age", type=float, required=True, help="The new label in years.")
+@click.option("--age", type=float, required=True, help="New age in years.")
 def relabel_command(face_id: str, age: float) -> None:
-    """Give the face ID another label, in every build."""
+    """Change the age of face ID in every build."""
     with sentences():
         before = _live_faces().relabel(face_id, age, COMMAND)
-        click.echo(f"{face_id} was labelled {before.age_years:g} and is labelled {age:g} years from now on.")
+        click.echo(f"{face_id}: age changed from {before.age_years:g} to {age:g} years.")
 
 
 @face_group.command("remove")
 @click.argument("face_id", metavar="ID")
 def remove_command(face_id: str) -> None:
-    """Keep the face ID out of every answer from now on, and out of every later build."""
+    """Remove face ID from new estimates and later builds."""
     with sentences():
         _live_faces().remove(face_id, COMMAND)
-        click.echo(f"{face_id} is in no answer from now on, and in no later build.")
+        click.echo(f"{face_id} removed from new estimates and later builds.")
 
 
 def _live_faces() -> LiveFaces:
@@ -72,14 +72,14 @@ def _photos(path: Path, age: float | None, source: str) -> LabelledSource:
     if age is not None:
         return photos_of_one_age(source, path, age)
     if path.is_file():
-        raise click.UsageError("Say how old the person in the photo was: --age YEARS.")
+        raise click.UsageError("Give the age of the person in the photo: --age YEARS.")
     return read_source("folder", path, name=source)
 
 
 def _summary(added: AddedFaces) -> str:
     count = len(added.faces)
-    lines = [f"{count} {'face' if count == 1 else 'faces'} added, searched with {added.label} from now on."]
+    lines = [f"{count} {'face' if count == 1 else 'faces'} added to {added.label}."]
     if count == 1:
-        lines = [f"{added.faces[0].face_id} added, searched with {added.label} from now on."]
+        lines = [f"{added.faces[0].face_id} added to {added.label}."]
     reasons = Counter(entry.reason for entry in added.skipped)
     return "\n".join([*lines, *(f"{number} skipped: {reason}" for reason, number in sorted(reasons.items()))])

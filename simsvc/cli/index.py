@@ -1,4 +1,4 @@
-"""`flask index ...`: make, list, check and switch index builds."""
+"""`flask index ...`: build, list, verify and switch indexes."""
 
 from __future__ import annotations
 
@@ -31,20 +31,24 @@ from simsvc.wiring.indexing import IndexServices, index_services, open_shelf
 from simsvc.wiring.retirement import retire_build
 from simsvc.wiring.services import Services
 
-index_group = AppGroup("index", help="Make, list, check and switch index builds.")
+index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
 
 
 @index_group.command("build")
-@click.option("--source", type=click.Choice(SOURCES), default="demo", show_default=True, help="What to read.")
-@click.option("--path", type=click.Path(path_type=Path), help="Folder of the source; demo brings its own.")
-@click.option("--name", help="Name of the index; the source's name where it is left out.")
+@click.option(
+    "--source", type=click.Choice(SOURCES), default="demo", show_default=True, help="Format of the photos."
+)
+@click.option("--path", type=click.Path(path_type=Path), help="Folder with the photos; not needed for demo.")
+@click.option("--name", help="Name of the index; defaults to the source.")
 @click.option(
     "--engine",
     type=click.Choice(["onnx", "openvino", "torch"]),
-    help="The one of SIMSVC_ENGINE where left out.",
+    help="Inference engine; defaults to SIMSVC_ENGINE.",
 )
-@click.option("--if-needed", is_flag=True, help="Do nothing where the index in service is whole and fits.")
-@click.option("--use", is_flag=True, help="Put the build into service, also where another one is.")
+@click.option(
+    "--if-needed", is_flag=True, help="Do nothing if the index in service is intact and fits the model."
+)
+@click.option("--use", is_flag=True, help="Put the build into service, even if another one is in service.")
 def build_command(
     source: str,
     path: Path | None,
@@ -53,15 +57,15 @@ def build_command(
     if_needed: bool,
     use: bool,
 ) -> None:
-    """Build an index of labelled faces and say what was found.
+    """Build an index of reference faces and print a report.
 
-    The first build goes into service, and one made while none in service can be used; any other with --use.
+    The build goes into service if no other usable build is in service, or with --use.
     """
     with _sentences():
         services = index_services(_settings())
         label = _in_service(services) if if_needed else None
         if label is not None:
-            click.echo(f"The index {label} is in service, whole and fits the model.")
+            click.echo(f"The index {label} is in service, intact, and fits the model.")
             return
         photos = _photos(source, path)
         check_engine()
@@ -104,22 +108,30 @@ def list_command() -> None:
 @index_group.command("verify")
 @click.argument("build_id", metavar="[BUILD]", required=False)
 def verify_command(build_id: str | None) -> None:
-    """Check every file of BUILD, or of the build in service, against its manifest and the model."""
+    """Check every file of BUILD (default: the build in service) against its manifest and the model."""
     with _sentences():
         services = index_services(_settings())
         label = services.shelf.find(build_id) if build_id else services.shelf.current()
         if label is None:
             raise IndexMissing()
         manifest = services.switcher.fitting(label)
-        click.echo(f"{label}: {manifest.count} faces, every file as built, and fits the model in service.")
+        click.echo(f"{label}: {manifest.count} faces. All files are intact and fit the model in service.")
 
 
 @index_group.command("recall")
 @click.argument("build_id", metavar="[BUILD]", required=False)
-@click.option("--queries", type=click.IntRange(1), default=QUERIES, show_default=True, help="Of either kind.")
-@click.option("--k", type=click.IntRange(1), default=K, show_default=True, help="Nearest faces asked for.")
+@click.option(
+    "--queries",
+    type=click.IntRange(1),
+    default=QUERIES,
+    show_default=True,
+    help="Number of queries of each kind.",
+)
+@click.option(
+    "--k", type=click.IntRange(1), default=K, show_default=True, help="Number of nearest faces per query."
+)
 def recall_command(build_id: str | None, queries: int, k: int) -> None:
-    """Measure how many of the truly nearest faces BUILD finds, or the build in service, and how fast."""
+    """Measure recall and speed of BUILD (default: the build in service)."""
     with _sentences():
         services: Services = current_app.extensions["simsvc"]
         label = services.shelf.find(build_id) if build_id else services.shelf.current()
@@ -131,9 +143,9 @@ def recall_command(build_id: str | None, queries: int, k: int) -> None:
 
 @index_group.command("calibration")
 @click.argument("build_id", metavar="[BUILD]", required=False)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it there, as PNG.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Save a plot as PNG.")
 def calibration_command(build_id: str | None, plot: Path | None) -> None:
-    """Print how BUILD, or the build in service, corrects the model, and how far that helps."""
+    """Print the site calibration of BUILD (default: the build in service) and its errors."""
     with _sentences():
         shelf = open_shelf(_settings())
         label = shelf.find(build_id) if build_id else shelf.current()
@@ -149,7 +161,7 @@ def calibration_command(build_id: str | None, plot: Path | None) -> None:
 @index_group.command("use")
 @click.argument("build_id", metavar="BUILD")
 def use_command(build_id: str) -> None:
-    """Check BUILD and put it into service; running services follow within two seconds."""
+    """Check BUILD and put it into service; running services switch within two seconds."""
     with _sentences():
         services = index_services(_settings())
         label = services.shelf.find(build_id)
@@ -159,23 +171,25 @@ def use_command(build_id: str) -> None:
 
 @index_group.command("retire")
 @click.argument("build_id", metavar="BUILD")
-@click.option("--force", is_flag=True, help="Also where records refer to it: they cannot be replayed then.")
+@click.option(
+    "--force", is_flag=True, help="Even if records refer to it; they can then no longer be replayed."
+)
 def retire_command(build_id: str, force: bool) -> None:
-    """Delete BUILD, which is not in service, for good."""
+    """Permanently delete BUILD, which must not be in service."""
     with _sentences():
         label = retire_build(current_app.extensions["simsvc"], build_id, COMMAND, force=force)
-        click.echo(f"The index build {label} is retired.")
+        click.echo(f"Index build {label} retired.")
 
 
 def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[str]:
     found = timed.recall
-    asked = f"{found.k} nearest of {manifest.count} faces, {found.queries} questions of either kind"
+    asked = f"{found.k} nearest of {manifest.count} faces, {found.queries} queries of each kind"
     return [
         f"{label}: {manifest.trees} trees, {manifest.search_k} candidates; {asked}.",
-        f"Recall of faces of the build: {found.of_rows:.4f}.",
-        f"Recall of vectors beside them, as new photos lie: {found.of_others:.4f}.",
-        f"A search takes {timed.p50_ms:.2f} ms (median, one thread), an exact one {timed.exact_ms:.2f} ms.",
-        f"At the build: {manifest.recall if manifest.recall is not None else 'not measured'}.",
+        f"Recall for faces in the build: {found.of_rows:.4f}.",
+        f"Recall for new vectors near them: {found.of_others:.4f}.",
+        f"Search: {timed.p50_ms:.2f} ms (median, one thread); exact search: {timed.exact_ms:.2f} ms.",
+        f"Recall measured when built: {manifest.recall if manifest.recall is not None else 'not measured'}.",
     ]
 
 
@@ -185,9 +199,9 @@ def _draw(shelf: IndexStore, label: str, path: Path) -> None:
     corrected = site is not None and site.method != "none"
     drawn = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)
     if drawn is None:
-        raise click.ClickException("There is nothing to draw: the build holds no estimates of its faces.")
+        raise click.ClickException("There is nothing to plot: the build has no estimates of its faces.")
     write_picture(path, drawn, f"{label}: {drawn.faces:,} reference faces")
-    click.echo(f"Drawn: {path}")
+    click.echo(f"Plot saved to {path}")
 
 
 def _settings() -> Settings:
@@ -205,7 +219,7 @@ def _sentences() -> Iterator[None]:
 
 def _photos(source: str, path: Path | None) -> LabelledSource:
     if path is None and source != "demo":
-        raise click.UsageError(f"Say where the photos of {source} lie: --path DIR.")
+        raise click.UsageError(f"Give the folder with the photos of {source}: --path DIR.")
     return read_source(source, path or _settings().gallery_dir)
 
 
@@ -229,7 +243,7 @@ def _advance(bar: tqdm[NoReturn], done: int) -> None:
 
 
 def _in_service(services: IndexServices) -> str | None:
-    """Return the label of the index in service where it is whole and fits the model, or None."""
+    """Return the label of the index in service if it is intact and fits the model, else None."""
     try:
         label = services.shelf.current()
         return label and services.switcher.fitting(label).label

@@ -1,4 +1,4 @@
-"""`flask replay`, `flask model ...`, `flask retention ...`: what is kept for later, and for how long."""
+"""`flask replay`, `flask model ...`, `flask retention ...`: replays, kept models and kept photos."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from simsvc.wiring.replay import replayer
 from simsvc.wiring.retirement import retire_model
 from simsvc.wiring.services import Services
 
-model_group = AppGroup("model", help="Models that were in service, kept for replays.")
-retention_group = AppGroup("retention", help="Photos that are kept, encrypted, for a number of days.")
+model_group = AppGroup("model", help="List and retire models kept for replays.")
+retention_group = AppGroup("retention", help="Delete expired photos and manage their encryption keys.")
 
 
 @click.command("replay")
 @click.argument("record_id", metavar="ID")
-@click.option("--photo", type=click.Path(path_type=Path), help="The photo again; without it the kept one.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--photo", type=click.Path(path_type=Path), help="The original photo; defaults to the kept photo."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_appcontext
 def replay_command(record_id: str, photo: Path | None, as_json: bool) -> None:
-    """Make the estimate ID again with the model and index build of then; status 1 where it does not agree."""
+    """Repeat estimate ID with its original model and index build; exit with status 1 if results differ."""
     with sentences():
         data = None if photo is None else _read(photo)
         replay = replayer(_services()).replay(record_id, COMMAND, data)
@@ -43,23 +45,25 @@ def replay_command(record_id: str, photo: Path | None, as_json: bool) -> None:
 
 @model_group.command("list")
 def model_list_command() -> None:
-    """List every kept model: version, sha256 of its model.json."""
+    """List every kept model: version and SHA-256 of its model.json."""
     for bundle in _services().models.kept():
         click.echo(f"{bundle.version}  {bundle.folder.name}")
 
 
 @model_group.command("retire")
 @click.argument("model", metavar="VERSION|SHA256")
-@click.option("--force", is_flag=True, help="Also where records refer to it: they cannot be replayed then.")
+@click.option(
+    "--force", is_flag=True, help="Even if records refer to it; they can then no longer be replayed."
+)
 def model_retire_command(model: str, force: bool) -> None:
     """Delete the kept copy of a model."""
     with sentences():
-        click.echo(f"The model {retire_model(_services(), model, COMMAND, force=force)} is retired.")
+        click.echo(f"Model {retire_model(_services(), model, COMMAND, force=force)} retired.")
 
 
 @retention_group.command("run")
 def retention_run_command() -> None:
-    """Delete the photos whose time is over; all of them where SIMSVC_PHOTO_DAYS is 0. For cron."""
+    """Delete expired photos, or all photos if SIMSVC_PHOTO_DAYS is 0. Run this from cron."""
     with sentences():
         services = _services()
         count = retention(services).run(COMMAND)
@@ -68,20 +72,20 @@ def retention_run_command() -> None:
 
 @retention_group.command("rotate-key")
 def rotate_key_command() -> None:
-    """Encrypt every kept photo with the first key of SIMSVC_PHOTO_KEYS; older keys can go afterwards."""
+    """Re-encrypt kept photos with the first key in SIMSVC_PHOTO_KEYS; remove older keys afterwards."""
     with sentences(), tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
         done, locked = retention(_services()).rotate(COMMAND, lambda done, total: _advance(bar, done, total))
-    click.echo(f"{done} kept photos are encrypted with the first key.")
+    click.echo(f"{done} kept photos encrypted with the first key.")
     if locked:
         raise click.ClickException(
-            f"{locked} kept photos cannot be opened with any key in SIMSVC_PHOTO_KEYS. "
-            "Add the key that they were kept with and run this again."
+            f"{locked} kept photos cannot be decrypted with any key in SIMSVC_PHOTO_KEYS. "
+            "Add the key they were encrypted with and run this again."
         )
 
 
 @retention_group.command("new-key")
 def new_key_command() -> None:
-    """Print a fresh key for SIMSVC_PHOTO_KEYS. It is kept nowhere: who loses it loses the photos."""
+    """Print a new key for SIMSVC_PHOTO_KEYS. It is not stored: without it, kept photos are lost."""
     click.echo(new_key())
 
 
@@ -99,13 +103,13 @@ def _read(path: Path) -> bytes:
 
 def _said(replay: Replay) -> str:
     if replay.agrees:
-        return f"Record {replay.recorded.number} agrees: age, range and labelled faces come out as recorded."
+        return f"Record {replay.recorded.number} agrees: age, range and reference faces match the record."
     lines = [f"Record {replay.recorded.number} does not agree:"]
     lines += [
         f"{entry.what}: recorded {entry.recorded}, now {entry.replayed}" for entry in replay.differences
     ]
     if replay.erased:
-        lines.append(f"{len(replay.erased)} of its labelled faces were erased since.")
+        lines.append(f"{len(replay.erased)} of its reference faces have been erased since.")
     return "\n".join(lines)
 
 

@@ -27,7 +27,7 @@ def reference() -> str:
 
 
 def default(name: str) -> str:
-    """Return the default of a field, folders as seen from the installation."""
+    """Return the default of a field, with folders relative to the installation."""
     if name in SPECIAL:
         return SPECIAL[name]
     settings = load_settings({})

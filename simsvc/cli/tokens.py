@@ -1,4 +1,4 @@
-"""`flask token ...`: tokens on the command line. A token's text is printed once and kept nowhere."""
+"""`flask token ...`: manage API tokens. The text of a token is printed once and never stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simsvc.errors import SimsvcError
 from simsvc.values.tokens import SCOPES, Token
 from simsvc.wiring.services import Services
 
-token_group = AppGroup("token", help="Make, list and revoke the tokens that open the API to programs.")
+token_group = AppGroup("token", help="Create, list and revoke API tokens.")
 
 
 @token_group.command("create")
@@ -25,17 +25,17 @@ token_group = AppGroup("token", help="Make, list and revoke the tokens that open
     type=click.Choice(SCOPES),
     multiple=True,
     required=True,
-    help="What it may do; may be given several times.",
+    help="Permission of the token; can be repeated.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, MOST_DAYS),
     default=USUAL_DAYS,
     show_default=True,
-    help="How long it counts.",
+    help="Days until the token expires.",
 )
 def create_command(name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token called NAME and print its text: alone on standard output, so that it can be piped."""
+    """Create a token called NAME and print its text; only the text goes to standard output."""
     with _sentences():
         made = _services().tokens.create(checked_draft(name, scopes, str(days)))
         until = f"{made.token.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -45,7 +45,7 @@ def create_command(name: str, scopes: tuple[str, ...], days: int) -> None:
 
 @token_group.command("list")
 def list_command() -> None:
-    """List every token: id, name, scopes, state, end, last use."""
+    """List every token: ID, name, scopes, state, expiry and last use."""
     with _sentences():
         for token in _services().token_book.all():
             click.echo("  ".join(_cells(token)))
@@ -54,10 +54,10 @@ def list_command() -> None:
 @token_group.command("revoke")
 @click.argument("token_id", metavar="ID")
 def revoke_command(token_id: str) -> None:
-    """Let the token ID, such as simsvc_0123456789ab, count no more."""
+    """Revoke token ID, for example simsvc_0123456789ab."""
     with _sentences():
         token = _services().tokens.revoke(token_id.removeprefix("simsvc_"))
-        click.echo(f"{token.name} opens nothing any more.")
+        click.echo(f"{token.name} revoked.")
 
 
 def _cells(token: Token) -> list[str]:

@@ -1,4 +1,4 @@
-"""`flask user ...`: accounts on the command line. No password is ever printed, or taken as an argument."""
+"""`flask user ...`: manage accounts. Passwords are never printed or taken as arguments."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
 from simsvc.wiring.services import Services
 
-user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts; change their roles.")
+user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts, and change their roles.")
 
 _url = click.option(
     "--url",
-    help="Where people reach the service; without it, SIMSVC_PUBLIC_URL, or what the running service says.",
+    help="Public address of the service; defaults to SIMSVC_PUBLIC_URL or the running server.",
 )
 
 
 @user_group.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What the account may do.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Role of the account.")
 @_url
 def add_command(name: str, role: str, url: str | None) -> None:
-    """Add the account NAME and print the one-time link by which its owner sets a password."""
+    """Add account NAME and print a one-time link to set its password."""
     with _sentences():
         wanted = next(known for known in ROLES if known == role)
         _print(_accounts().add(name, wanted), url)
@@ -45,7 +45,7 @@ def list_command() -> None:
 @user_group.command("disable")
 @click.argument("name")
 def disable_command(name: str) -> None:
-    """Close the account NAME, end its sessions and revoke its API tokens; what it did stays on record."""
+    """Disable account NAME, end its sessions and revoke its API tokens. Its past actions stay on record."""
     with _sentences():
         user = _accounts().disable(_accounts().named(name).id)
         click.echo(f"{user.name} can no longer sign in.")
@@ -54,7 +54,7 @@ def disable_command(name: str) -> None:
 @user_group.command("enable")
 @click.argument("name")
 def enable_command(name: str) -> None:
-    """Open the account NAME again. Its API tokens stay revoked: make new ones where they are needed."""
+    """Enable account NAME. Its API tokens stay revoked; create new ones if needed."""
     with _sentences():
         user = _accounts().enable(_accounts().named(name).id)
         click.echo(f"{user.name} can sign in again{'' if user.has_password else ' once a password is set'}.")
@@ -64,18 +64,18 @@ def enable_command(name: str) -> None:
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
 def role_command(name: str, role: str) -> None:
-    """Give the account NAME another ROLE; its sessions end, and its API tokens unless it is an admin."""
+    """Change the role of account NAME, end its sessions and, unless ROLE is admin, revoke its API tokens."""
     with _sentences():
         wanted = next(known for known in ROLES if known == role)
         user = _accounts().change_role(_accounts().named(name).id, wanted)
-        click.echo(f"{user.name} is {user.role} now and has to sign in again.")
+        click.echo(f"{user.name} now has the role {user.role} and must sign in again.")
 
 
 @user_group.command("reset")
 @click.argument("name")
 @_url
 def reset_command(name: str, url: str | None) -> None:
-    """Print a new one-time link for NAME; its password, sessions and older links count no more."""
+    """Print a new one-time link for NAME. Its password, sessions and older links stop working."""
     with _sentences():
         _print(_accounts().reset(_accounts().named(name).id), url)
 
@@ -83,7 +83,7 @@ def reset_command(name: str, url: str | None) -> None:
 @user_group.command("first-link")
 @_url
 def first_link_command(url: str | None) -> None:
-    """Print a one-time sign-in link for an admin, unless an admin has a password already."""
+    """Print a one-time link for an admin, unless an admin already has a password."""
     with _sentences():
         invitation = _accounts().first_link()
         if invitation is not None:
@@ -110,12 +110,12 @@ def _sentences() -> Iterator[None]:
 def _print(invitation: Invitation, url: str | None) -> None:
     base = (url or _public_url()).rstrip("/")
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
-    click.echo(f"{invitation.user.name} ({invitation.user.role}) sets a password here, once, until {until}:")
+    click.echo(f"{invitation.user.name} ({invitation.user.role}) can set a password once, until {until}:")
     click.echo(f"{base}/welcome/{invitation.token}")
 
 
 def _public_url() -> str:
-    """Return where people reach the service."""
+    """Return the public address of the service."""
     settings = _services().settings
     return address_for_links(settings.public_url, settings.script_name, settings.bind, settings.batch_dir)
 

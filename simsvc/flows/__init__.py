@@ -1,1 +1,1 @@
-"""What the service does, one module a verb."""
+"""Use cases of the service, one module per verb."""

@@ -1,4 +1,4 @@
-"""Accounts: who signs in, who is invited, and what ends a session."""
+"""Accounts: sign-in, invitations and roles."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from simsvc.ports import AccountBook, Hasher
 from simsvc.values import Client, Invitation, Role, User
 
 TOKEN_BYTES = 32
-"""256 bits. Source: OWASP Forgot Password Cheat Sheet asks for a long token of a secure generator."""
+"""256 bits. Source: OWASP Forgot Password Cheat Sheet requires a long token from a secure generator."""
 LINK_LIFETIME = timedelta(hours=24)
-"""A link may wait for the next morning. OWASP Forgot Password Cheat Sheet: it must expire; a day is ours."""
+"""One day, so that a link can wait until the next morning. OWASP Forgot Password Cheat Sheet requires an
+expiry."""
 FIRST_ADMIN = "admin"
 NOWHERE = Client()
-"""What attempts count as that come from no browser and no network, as in a program of the operator's."""
+"""Client of attempts without a browser or network, as in scripts."""
 
 
 def utc_now() -> datetime:
@@ -29,11 +30,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What is done with accounts.
+    """Operations on accounts.
 
     Attributes:
-        book: keeps them.
-        hasher: of their passwords.
+        book: stores them.
+        hasher: hashes passwords.
         now: the clock.
     """
 
@@ -42,19 +43,19 @@ class Accounts:
     now: Callable[[], datetime] = utc_now
 
     def acting(self, actor: str) -> Accounts:
-        """Return the same, what is done with accounts logged as done by this actor, such as "user:<id>"."""
+        """Return the same operations, logged for this actor, such as "user:<id>"."""
         return replace(self, book=self.book.acting(actor))
 
     def sign_in(self, name: str, password: str, client: Client = NOWHERE) -> User:
-        """Return the account that name and password open.
+        """Return the account for a name and password.
 
-        An attempt counts as failed before it is judged, so that parallel ones cannot outrun the waiting time;
-        see `domain.accounts.sign_in` for who has to wait. The answer and the work are the same for a wrong
-        password, an unknown name, a closed account, and a client that has to wait.
+        An attempt counts as failed before the password is checked, so that parallel attempts cannot avoid the
+        delay; see `domain.accounts.sign_in`. Response and time are the same for a wrong password, an unknown
+        name, a disabled account, and a client that must wait.
         Source: OWASP Authentication Cheat Sheet.
 
         Raises:
-            SignInRefused: they open none now.
+            SignInRefused: they do not match, or the client must wait.
             StoreError: the database cannot be used.
         """
         tried = self.book.attempt(name_key(name), self.now(), client)
@@ -68,10 +69,10 @@ class Accounts:
         raise SignInRefused()
 
     def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
-        """Replace the password of a person who knows the old one; every session of the account ends.
+        """Change a password, given the current one, and end all sessions.
 
         Raises:
-            SignInRefused: the old one is wrong, which counts as a failed attempt.
+            SignInRefused: the current one is wrong, which counts as a failed attempt.
             PasswordRefused: the new one is too easy to guess.
         """
         check_password(new, user.name)
@@ -79,35 +80,35 @@ class Accounts:
         return self.book.set_password(user.id, self.hasher.hash(new))
 
     def add(self, name: str, role: Role) -> Invitation:
-        """Add an account and return the link by which its owner sets a password.
+        """Add an account and return a link to set its password.
 
         Raises:
-            NameRefused: no account can have that name.
-            NameTaken: one has it.
+            NameRefused: the name is not valid.
+            NameTaken: the name is in use.
         """
         trimmed = checked_name(name)
         return self._invite(self.book.add(trimmed, name_key(trimmed), role, self.now()))
 
     def reset(self, user_id: str) -> Invitation:
-        """Return a new link; the account's password and sessions, and older links, count no more.
+        """Return a new link; the account's password, sessions and older links stop working.
 
         Raises:
-            UserNotFound: there is no such account.
+            UserNotFound: the account does not exist.
         """
         return self._invite(self.find(user_id))
 
     def first_link(self) -> Invitation | None:
-        """Return a new link for the first admin, or None once an admin has a password."""
+        """Return a new link for the first admin, or None if an admin has a password."""
         admins = [user for user in self.book.all() if user.role == "admin" and not user.disabled]
         if any(user.has_password for user in admins):
             return None
         return self._invite(admins[0]) if admins else self.add(self._free_name(), "admin")
 
     def invited(self, token: str) -> User:
-        """Return whose link this is, without using it up.
+        """Return the account of a link, without using the link.
 
         Raises:
-            LinkSpent: it is not in force.
+            LinkSpent: the link is not valid any more.
         """
         user = self.book.invited(_sha256(token), self.now())
         if user is None:
@@ -115,11 +116,11 @@ class Accounts:
         return user
 
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
-        """Use a link up: set the password and return the account; the client is known from now on.
+        """Use a link to set the password, and return the account; the client becomes known.
 
         Raises:
-            LinkSpent: it is not in force.
-            PasswordRefused: the password is too easy to guess; the link still counts.
+            LinkSpent: the link is not valid any more.
+            PasswordRefused: the password is too easy to guess; the link stays valid.
         """
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
@@ -128,48 +129,48 @@ class Accounts:
         return user
 
     def find(self, user_id: str) -> User:
-        """Return the account of that public id.
+        """Return the account with a public ID.
 
         Raises:
-            UserNotFound: there is none.
+            UserNotFound: the account does not exist.
         """
         return _found(self.book.find(user_id))
 
     def named(self, name: str) -> User:
-        """Return the account of that name, whatever its case.
+        """Return the account with a name, in any case.
 
         Raises:
-            UserNotFound: there is none.
+            UserNotFound: the account does not exist.
         """
         return _found(self.book.named(name_key(name)))
 
     def disable(self, user_id: str) -> User:
-        """Close an account, end its sessions and revoke its tokens; what it did stays on record.
+        """Disable an account, end its sessions and revoke its tokens; its records stay.
 
-        Photos that it sent as a batch are still judged: they were taken in while it was open.
+        Its waiting batches are still processed.
 
         Raises:
-            UserNotFound: there is no such account.
-            LastAdmin: nobody could keep the accounts any more.
+            UserNotFound: the account does not exist.
+            LastAdmin: no other administrator can sign in.
         """
         return self.book.disable(self.find(user_id).id, self.now())
 
     def change_role(self, user_id: str, role: Role) -> User:
-        """Give an account another role and end its sessions.
+        """Change the role of an account and end its sessions.
 
-        Only administrators make tokens: those of an account that ceases to be one are revoked.
+        Tokens are revoked if the account is no longer an administrator.
 
         Raises:
-            UserNotFound: there is no such account.
-            LastAdmin: nobody could keep the accounts any more.
+            UserNotFound: the account does not exist.
+            LastAdmin: no other administrator can sign in.
         """
         return self.book.change_role(self.find(user_id).id, role, self.now())
 
     def enable(self, user_id: str) -> User:
-        """Open an account again and forget failed sign-ins. Its tokens stay revoked: make new ones.
+        """Enable an account and forget failed sign-ins; its tokens stay revoked.
 
         Raises:
-            UserNotFound: there is no such account.
+            UserNotFound: the account does not exist.
         """
         return self.book.enable(self.find(user_id).id)
 

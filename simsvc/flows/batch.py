@@ -1,4 +1,4 @@
-"""Batches: photos taken in together, judged one after another, each of them exactly once on record."""
+"""Batches: photos uploaded together and estimated one by one, each recorded exactly once."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from simsvc.ports import BatchBook, PhotoSpool
 from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Waiting
 
 MOST_PHOTOS = 1_000
-"""Photos of one batch. Ours: two cores judge them in minutes, and people can still read the results."""
+"""Photos of one batch: two cores take minutes, and people can still read the results."""
 MOST_ATTEMPTS = 3
-"""A machine may go down twice with the same photo; a third time it is the photo. Ours."""
+"""Attempts per photo: after that, the photo is assumed to crash the process."""
 
 _log = logging.getLogger(__name__)
 
 Incoming = Iterable[tuple[str, bytes | None]]
-"""Names and bytes of photos; None for the bytes of one that has too many."""
+"""Names and bytes of photos; None for the bytes of an oversized photo."""
 Table = Iterable[CaseRow] | Mapping[str, str]
-"""Rows of a table that came with photos, or cases by the photos' names."""
+"""Rows of a table, or cases by photo name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What is done with batches.
+    """Operations on batches.
 
     Attributes:
-        book: keeps them.
-        room: keeps the photos until they are judged.
-        put: asks the queue for work on a batch.
+        book: stores them.
+        room: stores waiting photos.
+        put: queues work on a batch.
         now: the clock.
         most_bytes: of the photos of one batch, unpacked.
         quota: of one account.
@@ -65,22 +65,22 @@ class Batches:
         read_cases: Callable[[], Table],
         read_notes: Callable[[], BatchNotes] = BatchNotes,
     ) -> str:
-        """Keep the photos, put the batch on record, ask for work on it, and return its public id.
+        """Store the photos, record and queue the batch, and return its public ID.
 
         Args:
-            incoming: read one by one; an error that it raises leaves nothing behind.
-            name: what the client calls what was sent.
+            incoming: read one by one; if it raises, nothing is left behind.
+            name: name of the upload.
             asked_by: public id of the account.
-            read_cases: called after the photos; gives the rows of the table that came with them.
-            read_notes: called after that; gives what else is to be said.
+            read_cases: called after the photos; returns the rows of the table.
+            read_notes: called after that; returns the notes.
 
         Raises:
             BatchEmpty: there is no photo.
             BatchTooLarge: there are too many photos or bytes.
-            BatchQuota: more of the account's photos would wait than may.
+            BatchQuota: the account would have too many waiting photos.
             CasesUnreadable: the table does not fit the photos.
-            BatchUnwritable: the photos cannot be kept.
-            StoreError: the batch cannot be put on record.
+            BatchUnwritable: the photos cannot be stored.
+            StoreError: the batch cannot be recorded.
         """
         batch_id = uuid.uuid4().hex
         with self.room.filling(batch_id):
@@ -96,9 +96,8 @@ class Batches:
     def judge_next(self, batch_id: str, corridor: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
         """Judge the next photo of a batch and say whether to go on with the batch at once.
 
-        A photo that cannot be judged is refused and done. Where nothing can be judged, because model, index
-        or database cannot be used, it goes on waiting. One that ends the process waits, too, but not for
-        ever: see `MOST_ATTEMPTS`.
+        A photo without a usable face is refused. If model, index or database are not available, the photo
+        keeps waiting. A photo that crashes the process is retried up to `MOST_ATTEMPTS` times.
         """
         photo = self.book.begin_next(batch_id)
         if photo is None:
@@ -134,9 +133,7 @@ class Batches:
             estimate(data, photo.name, corridor, asked_by, declared)
         except SimsvcError:
             raise
-        except (
-            Exception
-        ):  # a defect of ours or of a library's: the other photos must not wait for its mending
+        except Exception:  # a bug: the other photos must not wait for a fix
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
             self._give_up(batch_id, photo, NotJudged())
 
@@ -161,15 +158,15 @@ class Batches:
         return photos
 
     def _ask(self, batch_id: str) -> None:
-        """Ask the queue for work; the batch is on record, so that a queue that fails only delays it."""
+        """Queue work; a failing queue only delays the recorded batch."""
         try:
             self.put(batch_id)
-        except Exception:  # whatever the queue's file does: see above
+        except Exception:  # see above
             _log.exception("batch %s waits until the worker looks for it", batch_id)
 
 
 def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:
-    """Return the photos with what a table declares of them."""
+    """Return the photos with their declared data."""
     rows = _rows(table.items()) if isinstance(table, Mapping) else table
     declared = declared_of(rows, [canonical_path(photo.name) for photo in photos])
     return [
@@ -187,7 +184,7 @@ def _rows(cases: Iterable[tuple[str, str]]) -> list[CaseRow]:
 
 
 def _named(photos: Sequence[NewPhoto]) -> list[NewPhoto]:
-    """Return the photos called by the last part of their paths; by all of it where two share one."""
+    """Return the photos named by the last part of their paths, or the full path if ambiguous."""
     lasts = [last_part(photo.name) for photo in photos]
     if len(set(lasts)) < len(lasts):
         return list(photos)

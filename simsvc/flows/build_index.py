@@ -1,4 +1,4 @@
-"""From labelled photos to an index: read, detect, crop, embed, write, record, and switch where asked to."""
+"""Build an index from reference photos: read, detect, crop, embed, write, record, switch."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class EmbeddingJournal(Protocol):
     """What builds that were cut off have embedded already."""
 
     def find(self, key: bytes) -> Sequence[Outcome] | None:
-        """Return what was kept under a key, or None."""
+        """Return the result of a key, or None."""
         ...
 
     def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
-        """Keep outcomes for a build that goes on after this one was cut off."""
+        """Store results for a later build that resumes this one."""
         ...
 
 
 class Draft(Protocol):
-    """A build in the making."""
+    """A build in progress."""
 
     @property
     def journal(self) -> EmbeddingJournal:
@@ -61,29 +61,29 @@ class Draft(Protocol):
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
-        """What was added so far."""
+        """Faces added so far."""
         ...
 
     def add(
         self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
     ) -> None:
-        """Append one face with its unit vector, float32 (D,), its JPEG, and what the model says of it."""
+        """Append a face with its unit vector, float32 (D,), thumbnail and facts."""
         ...
 
     def finish(self, facts: BuildFacts) -> Manifest:
-        """Write every file, the manifest last, and place the folder under its build id."""
+        """Write all files, the manifest last, and rename the folder to its build ID."""
         ...
 
 
 class Shelf(Protocol):
-    """Where builds stand."""
+    """The index folder."""
 
     def draft(self, name: str) -> AbstractContextManager[Draft]:
-        """Make a build of the index `name`, alone; what is not finished is removed."""
+        """Start a build of the index `name` with a lock; unfinished builds are removed."""
         ...
 
     def face_changes(self) -> FaceChanges:
-        """Return what was done to labelled faces without a build."""
+        """Return the changes to reference faces."""
         ...
 
     def switch(self, label: str) -> None:
@@ -97,11 +97,11 @@ class BuildRequest:
 
     Attributes:
         name: of the index.
-        sources: whose photos go in.
-        engine: what runs the model: "onnx" (ONNX Runtime), "openvino" or "torch".
-        workers: threads, each of which takes a few photos at a time through all steps.
-        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
-        trained_on: names of the data sets that the model learned from, whose faces say nothing of its errors.
+        sources: sources of photos.
+        engine: inference engine: "onnx" (ONNX Runtime), "openvino" or "torch".
+        workers: number of threads.
+        decoder: decodes photos; None: in this process, without limits on time and memory.
+        trained_on: data sets the model was trained on, not used for site calibration.
     """
 
     name: str
@@ -112,7 +112,7 @@ class BuildRequest:
     trained_on: frozenset[str] = frozenset()
 
 
-def build(  # noqa: PLR0913 - the two callbacks and the switch are named
+def build(  # noqa: PLR0913 - two callbacks and a switch
     request: BuildRequest,
     detector: Detector,
     model: Model,
@@ -122,19 +122,19 @@ def build(  # noqa: PLR0913 - the two callbacks and the switch are named
     progress: Progress,
     use: bool = True,
 ) -> Manifest:
-    """Build an index and put it on record; return its manifest.
+    """Build and record an index, and return its manifest.
 
-    The same photos, labels, model, libraries and face changes give the same bytes and so the same build id.
-    Until the last step the index that was in service before stays there, whatever happens to this process.
-    Faces that were removed stay out, and those that were added come in, with the labels that they have now.
+    Equal photos, labels, model, libraries and face changes give equal bytes and build ID. The index in
+    service does not change before the last step. Removed faces stay out, and added faces are included with
+    their latest labels.
 
     Args:
-        request: what to build.
+        request: the build request.
         detector: finds the faces.
         model: embeds them.
-        shelf: where the build will stand.
-        on_built: puts the finished build and its faces on record; may be called again for the same build.
-        progress: told (photos done, photos in all).
+        shelf: the index folder.
+        on_built: records the finished build and its faces; may be called again for the same build.
+        progress: called with (photos done, total).
         use: whether the build goes into service.
 
     Raises:
@@ -191,7 +191,7 @@ def _fill(
 
 
 def _unfit(source: LabelledSource, trained_on: frozenset[str]) -> Literal["composites", "training"] | None:
-    """Return why the model's errors on a source say nothing of those on new faces, or None where they do."""
+    """Return why a source cannot be used for site calibration, or None."""
     if source.composite:
         return "composites"
     return "training" if source.name in trained_on else None
@@ -205,7 +205,7 @@ def _embedded(
     model: Model,
     photos: Sequence[LabelledPhoto],
 ) -> tuple[Sequence[LabelledPhoto], Sequence[Outcome]]:
-    """Return what came of a few photos, from the journal where it has them, or kept there."""
+    """Return the results of a few photos, using the cache."""
     key = key_of(source, photos, detector, model, request.engine)
     outcomes = journal.find(key)
     if outcomes is None:
@@ -216,7 +216,7 @@ def _embedded(
 
 
 def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges) -> Skipped | None:
-    """Say of a photo whose face was removed that it stays out; of an erased one not even its name is kept."""
+    """Return the skip reason of a removed face; for erased faces without its name."""
     ids = known_ids(source.name, photo)
     for face_id in sorted(ids & changes.erased):
         return Skipped(face_id, "erased")
@@ -224,7 +224,7 @@ def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges
 
 
 def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) -> Counter[str]:
-    """Add the faces that were added without a build, and return how many of each source."""
+    """Add the faces added after earlier builds, and return their number by source."""
     there = {face.face_id for face in draft.faces}
     added: Counter[str] = Counter()
     for live in changes.added_to(index_name, model.sha256):
@@ -237,7 +237,7 @@ def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) 
 
 
 def _with_added(summaries: Sequence[SourceSummary], added: Mapping[str, int]) -> tuple[SourceSummary, ...]:
-    """Return the sources in order of name, with the faces that were added to each without a build."""
+    """Return the sources by name, including faces added after earlier builds."""
     by_name = {summary.name: summary for summary in summaries}
     for name, faces in added.items():
         known = by_name.get(name, SourceSummary(name, 0, 0))

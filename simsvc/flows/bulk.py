@@ -1,4 +1,4 @@
-"""Many photos of this machine to a table: judged by all cores, recorded by batches, and gone on with."""
+"""Estimate many local photos into a table, on all cores, resumable."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from simsvc.ports import BulkBook, Recorder
 from simsvc.values import Estimate
 
 BATCH = 64
-"""Photos recorded in one transaction and added to the journal in one line. Others who write to SQLite wait
-for it, a fifth of a second at most. Ours."""
+"""Photos per transaction and journal line. Other writers of SQLite wait for it, at most a fifth of a
+second."""
 PHOTOS_AHEAD = 2 * BATCH
-"""Photos that are judged while a batch is recorded. Ours."""
+"""Photos estimated while a batch is recorded."""
 
 _log = logging.getLogger(__name__)
 
 
 class File(Protocol):
-    """A file that is to be judged."""
+    """A photo file."""
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Its path."""
         ...
 
     @property
     def shown(self) -> str:
-        """The same as text that can be written anywhere."""
+        """Its printable path."""
         ...
 
     @property
     def key(self) -> Key:
-        """What tells it from other files."""
+        """Its identity: name, size and modification time."""
         ...
 
 
@@ -51,37 +51,37 @@ class RowJournal(Protocol):
     """The rows that are there already."""
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
-        """Add a batch; it is on the disk when this returns."""
+        """Add a batch and sync it to disk."""
         ...
 
     def last_records(self) -> tuple[str, ...]:
-        """Return the records that the last batch names."""
+        """Return the record IDs of the last batch."""
         ...
 
     def forget_last(self) -> None:
-        """Cut the last batch off."""
+        """Remove the last batch."""
         ...
 
     def done(self) -> Mapping[Key, str]:
-        """Return which photos have a row, and its status."""
+        """Return the photos with a row, and their status."""
         ...
 
 
 class Watch(Protocol):
-    """Knows which photos processes died with."""
+    """Tracks photos that crashed processes."""
 
     def deaths(self, photo: str) -> int:
-        """Return how many died with this photo in hand."""
+        """Return how many processes died while processing this photo."""
         ...
 
     def over(self, photo: str) -> AbstractContextManager[None]:
-        """Note a photo for as long as it is in hand."""
+        """Mark a photo as being processed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What came of a photo, and whether it is an answer that belongs on record."""
+    """The result of a photo, and whether to record it."""
 
     file: File
     estimate: Estimate
@@ -90,15 +90,15 @@ class _Judged:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What judging many photos needs.
+    """Dependencies for estimating many photos.
 
     Attributes:
-        corridor: judges each of them, as it does a single one; its recorder is not asked.
-        journal: keeps the rows until the table is written.
-        book: puts the answers on record, or None where nothing is to be.
-        read: returns a photo's bytes, of which there may be so many; raises PhotoMissing, PhotoTooManyBytes.
-        watch: remembers what was in hand when a process died: a photo that ends it is given up in the end.
-        threads: photos under way at one time.
+        corridor: estimates each photo; its recorder is not used.
+        journal: stores the rows until the table is written.
+        book: records the results, or None to record nothing.
+        read: reads a photo with a size limit; raises PhotoMissing, PhotoTooManyBytes.
+        watch: tracks photos that crash the process, which are given up eventually.
+        threads: photos processed at the same time.
     """
 
     corridor: EstimatePipeline
@@ -109,7 +109,7 @@ class Bulk:
     threads: int
 
     def waiting(self, files: Iterable[File]) -> list[File]:
-        """Return the files that have no row yet, after the last batch is known to be on record or forgotten.
+        """Return the files without a row, after confirming or removing the last batch.
 
         Raises:
             StoreError: the database cannot be read.
@@ -121,20 +121,19 @@ class Bulk:
         return [file for file in files if file.key not in done]
 
     def judge(self, files: Iterable[File], progress: Callable[[], None]) -> None:
-        """Judge files by batches: a batch is in the journal and on record, or neither, when the process dies.
+        """Estimate files in batches, each recorded and in the journal, or neither.
 
-        Its line in the journal is on the disk before its transaction is committed, so that `waiting` can tell
-        by the records that it names. Photos that a process died with come last and alone, so that a death
-        counts against no other.
+        The journal line is on disk before the transaction is committed, so that `waiting` can check its
+        records. Photos that crashed a process come last and alone, so that no other photo is blamed.
 
         Args:
-            files: that have no row yet.
-            progress: told of each photo that was judged.
+            files: without a row.
+            progress: called for each photo.
 
         Raises:
             IndexUnusable: no index can be used.
             BundleError: the model cannot be used.
-            StoreError: the answers cannot be put on record.
+            StoreError: the results cannot be recorded.
             ResultsRefused: the journal cannot be written.
         """
         files = list(files)
@@ -165,7 +164,7 @@ class Bulk:
             return _refused(file, error)
         except SimsvcError:
             raise
-        except Exception:  # a defect of ours or of a library's: the other photos must not wait for it
+        except Exception:  # a bug: the other photos must not wait for a fix
             _log.exception("%s could not be judged", file.shown)
             return _refused(file, NotJudged())
         return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)

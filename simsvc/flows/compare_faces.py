@@ -1,4 +1,4 @@
-"""The faces that a judged face is compared with: one of each photo, and none of the judged photo itself."""
+"""Choose the reference faces for comparison: one per photo, without the photo itself."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from simsvc.ports import Index
 from simsvc.values import Crop, FloatVector, Neighbour
 
 MOST_ASKED = 1_000
-"""Faces asked of the index for one photo at most: with so many copies before them others are not sought."""
+"""Maximum number of results requested from the index for one photo."""
 
 
 def one_vote_each(
     found: tuple[Neighbour, ...], asked: int, wanted: int, judged: JudgedFace, index: Index
 ) -> Compared:
-    """Sort out what the index found, and ask it for more while copies leave too few.
+    """Filter search results, and request more while copies leave too few.
 
     Args:
-        found: the first answer.
-        asked: how many faces it was asked for.
-        wanted: how many photos are to be compared.
-        judged: the face that was searched for.
+        found: first results.
+        asked: number of requested faces.
+        wanted: number of photos to compare.
+        judged: the query face.
         index: that is searched.
     """
     compared = compare(found, lambda near: judged.cut_from_photo_of(near, index))
@@ -35,14 +35,14 @@ def one_vote_each(
 
 
 class JudgedFace:
-    """The judged face, as it is held against those of the gallery."""
+    """The query face for comparison with the gallery."""
 
     def __init__(self, crop: Crop, embedding: FloatVector) -> None:
         self.embedding = embedding
         self._crop = crop
 
     def cut_from_photo_of(self, near: Neighbour, index: Index) -> bool:
-        """Say whether a face of the gallery is cut from the judged photo, or from a copy of it."""
+        """Return whether a reference face comes from the same photo or a copy of it."""
         if near.distance <= EQUAL_DISTANCE:
             return True
         if near.distance > FARTHEST:

@@ -1,4 +1,4 @@
-"""A few labelled photos to their embeddings and thumbnails, and what tells them from others."""
+"""Embed reference photos, and keys to cache the results."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ def embed(
     model: Model,
     decoder: PictureDecoder | None = None,
 ) -> tuple[Outcome, ...]:
-    """Decode, detect, crop and embed photos, and return what came of each of them.
+    """Decode, detect, crop and embed photos, and return their results.
 
-    A pass of the model takes `model.at_once` faces. By ONNX Runtime that is one face, as in service: on two
-    threads of a Xeon, int8, it takes 5.1 ms of a core, and by eights 5.3, 0.6 of it for memory that a batch
-    fetches and gives back, 180 MB more of it.
+    The model runs `model.at_once` faces at a time. In ONNX Runtime that is one: on two threads of a Xeon with
+    int8, it takes 5.1 ms of a core, and in batches of eight 5.3 ms and 180 MB more memory.
 
     Raises:
-        BundleDamaged: the model's answer makes no sense.
+        BundleDamaged: the model's output is not valid.
     """
     outcomes: list[Outcome] = []
     for some in chunks_of(photos, model.at_once):
@@ -54,9 +53,9 @@ def _embedded(prepared: Sequence[PreparedFace | Skipped], model: Model) -> list[
 def key_of(
     source: LabelledSource, photos: Sequence[LabelledPhoto], detector: Detector, model: Model, engine: str
 ) -> bytes:
-    """Return 32 bytes that differ where `embed` might give something else; labels do not matter to it.
+    """Return a 32-byte key that changes with anything that affects `embed`; labels do not.
 
-    A photo is told by its place, name, length and time of change: reading it would take as long as judging.
+    A photo is identified by path, name, size and modification time, because reading it takes too long.
     """
     made_with = [model.sha256, engine, model.crop_margin, model.reading, type(detector).__qualname__]
     files = [(str(photo.path.absolute()), photo.reference, *_stamp(photo)) for photo in photos]
@@ -65,7 +64,7 @@ def key_of(
 
 
 def _stamp(photo: LabelledPhoto) -> tuple[int, int]:
-    """Return length in bytes and time of change in ns, zeros where the file cannot be looked at."""
+    """Return size in bytes and modification time in ns, or zeros if unreadable."""
     try:
         stat = photo.path.stat()
     except OSError:

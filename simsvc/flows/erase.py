@@ -1,4 +1,4 @@
-"""Erasure: an estimate, a case or a labelled face, out of every table, file and answer, with a receipt."""
+"""Erase an estimate, a case or a reference face everywhere, with a receipt."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from simsvc.values.erasure import Receipt
 
 
 class Faces(Protocol):
-    """Rows of labelled faces."""
+    """Rows of reference faces."""
 
     def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
-        """Delete a face's row together with what `write` does; return the number of the receipt."""
+        """Delete a face's row in one transaction with `write`; return the number of the receipt."""
         ...
 
 
 class Remains(Protocol):
-    """What erased rows leave in the files of the database."""
+    """Copies of erased rows in the database files."""
 
     def finish(self) -> int:
-        """Overwrite it and return of how many erasures it is not overwritten yet."""
+        """Overwrite them and return the number of unfinished erasures."""
         ...
 
     def unfinished(self) -> int:
-        """Count the erasures of which the files may hold remains."""
+        """Count the erasures that may have left copies."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """What erasure needs.
+    """Dependencies of erasures.
 
     Attributes:
         records: rows of estimates and cases.
-        room: where photos of batches wait.
+        room: waiting photos of batches.
         faces: rows of labelled faces.
-        forget: takes a labelled face out of the file of face changes, and out of every answer; returns the
-            number of the change.
-        holding: labels of the index builds whose files hold the face of that id; None where there is no such
-            face, in a build or added.
-        remains: what is left in files.
+        forget: removes a reference face from the file of face changes and all answers; returns the number of
+            the change.
+        holding: labels of the index builds whose files contain a face; None if the face does not exist.
+        remains: copies left in files.
         now: the clock.
     """
 
@@ -60,7 +59,7 @@ class Eraser:
         """Erase an estimate.
 
         Raises:
-            EstimateNotFound: no estimate has that id, or it was erased already.
+            EstimateNotFound: the estimate does not exist or was erased already.
             StoreError: nothing was erased.
         """
         return self._dropped(self.records.erase_estimate(public_id, actor, self.now()))
@@ -69,19 +68,19 @@ class Eraser:
         """Erase every estimate and waiting photo of a case.
 
         Raises:
-            CaseNotFound: nothing has that reference.
+            CaseNotFound: the case does not exist.
             StoreError: nothing was erased.
         """
         return self._dropped(self.records.erase_case(reference, actor, self.now()))
 
     def face(self, face_id: str, actor: str) -> tuple[int, tuple[str, ...]]:
-        """Erase a labelled face: no answer and no page has it from now on, and no later build holds it.
+        """Erase a reference face from all answers, pages and later builds.
 
         Returns:
-            The number of the receipt, and the builds whose files hold the face until they are retired.
+            The number of the receipt, and the builds whose files contain the face until they are retired.
 
         Raises:
-            FaceNotFound: no index build holds it and it was not added, or it was erased already.
+            FaceNotFound: the face does not exist or was erased already.
             IndexUnwritable: the index folder cannot be written to; nothing was erased.
             StoreError: the database cannot be written; nothing was erased but what `forget` did.
         """
@@ -93,11 +92,11 @@ class Eraser:
         return event, holding
 
     def unfinished(self) -> int:
-        """Count the erasures of which the files of the database may still hold remains."""
+        """Count the erasures that may have left copies in the database files."""
         return self.remains.unfinished()
 
     def _dropped(self, receipt: Receipt) -> Receipt:
-        """Delete the files of photos that waited, and what the database's own files keep."""
+        """Delete waiting photos, and overwrite copies in the database files."""
         for batch_id, position in receipt.erased.waiting:
             self.room.drop(batch_id, position)
         self.remains.finish()

@@ -1,4 +1,4 @@
-"""The corridor: photo bytes to a recorded estimate."""
+"""From photo bytes to a recorded estimate."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2
-"""The index is asked for this many times the neighbours shown, so that duplicates can be left out."""
+"""Factor of requested to displayed neighbours, so that duplicates can be left out."""
 ONE_VOTE_READING = 2
-"""`reading` of model.json from which on each photo has one vote."""
+"""Minimum `reading` of model.json for counting each photo once."""
 
 
 def ignore(estimate: Estimate) -> None:
@@ -47,18 +47,18 @@ class EstimatePipeline:
     Attributes:
         detector: finds faces.
         model: judges crops.
-        index: gives the index in service; asked once for each photo.
-        recorder: puts estimates on record.
-        neighbours: how many labelled faces explain an estimate.
+        index: returns the index in service; called once per photo.
+        recorder: records estimates.
+        neighbours: number of reference faces shown.
         max_bytes: largest photo accepted.
-        rules: how the model's estimates are to be answered.
+        rules: rules of the model.
         bundle_sha256: of the model's model.json, for the record.
-        keep_photos: whether the recorder is given the photo itself.
-        recorded: told of every estimate that was put on record.
-        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
-        age_prior: how common each age is among the applicants, or None; see `domain.estimate.age_prior`.
-        one_vote: whether each photo among the labelled faces counts once, and the judged one not at all; not
-            so in estimates of earlier models, which are replayed as they were made.
+        keep_photos: whether the recorder gets the photo itself.
+        recorded: called with every recorded estimate.
+        decoder: decodes photos; None: in this process, without limits on time and memory.
+        age_prior: age prior, or None; see `domain.estimate.age_prior`.
+        one_vote: whether each photo counts once and the query photo not at all; false for earlier models, to
+            replay their estimates.
     """
 
     detector: Detector
@@ -77,9 +77,9 @@ class EstimatePipeline:
 
 
 class StepTimes:
-    """Milliseconds by step, in the order the steps were taken.
+    """Milliseconds by step, in order.
 
-    A step within another one is not counted to it, and one that is taken again is counted on.
+    Nested steps are not counted twice; repeated steps add up.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -90,7 +90,7 @@ class StepTimes:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step, also where it fails."""
+        """Time a step, even if it fails."""
         start, outside_s = self._clock(), self._within_s
         self._within_s = 0.0
         try:
@@ -101,7 +101,7 @@ class StepTimes:
             self._within_s = outside_s + taken_s
 
     def with_total(self) -> dict[str, float]:
-        """Return the times with "total", from the first step's start to now."""
+        """Return the times with "total" since the first step."""
         return {**self.ms, "total": round((self._clock() - self._start) * 1000.0, 2)}
 
 
@@ -112,21 +112,21 @@ def estimate(
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> RecordedEstimate:
-    """Estimate the age of the one face in a photo and put the answer on record.
+    """Estimate the age of the face in a photo and record the result.
 
-    A photo that cannot be judged is an answer too: status "refused", with a code and a sentence.
+    A photo without a result is recorded too, with status "refused", a code and a sentence.
 
     Args:
         data: the upload's bytes.
-        photo_name: what the client calls the photo; it is put on record in canonical form.
-        corridor: what the steps need.
-        asked_by: public id of the account that asks, or "token:<id>", if any.
-        declared: what the applicant's file says, if anything.
+        photo_name: name sent by the client, recorded in canonical form.
+        corridor: dependencies.
+        asked_by: public ID of the account, or "token:<id>", if any.
+        declared: declared data, if any.
 
     Raises:
         IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
-        StoreError: the answer cannot be put on record.
+        StoreError: the result cannot be recorded.
     """
     answer = answered(data, photo_name, corridor, asked_by, declared)
     recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
@@ -141,7 +141,7 @@ def answered(
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
-    """Return what `estimate` records, without recording it.
+    """Return the estimate without recording it.
 
     Raises:
         IndexUnusable: no index can be used.
@@ -248,10 +248,10 @@ def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
 
 
 def check_prior(model: Model, prior: AgePrior | None) -> None:
-    """Refuse a prior that the model cannot be asked with.
+    """Refuse an age prior that the model does not support.
 
     Raises:
-        PriorUnfit: there is one, and the model gives no distribution over ages.
+        PriorUnfit: there is a prior, and the model gives no age distribution.
     """
     if prior is not None and not model.has_distribution:
         raise PriorUnfit()
@@ -261,8 +261,8 @@ def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
     Raises:
-        PhotoError: the photo cannot be judged.
-        FaceError: it has no face that can be judged.
+        PhotoError: the photo cannot be used.
+        FaceError: the photo has no usable face.
     """
     model = corridor.model
     photo = decode(

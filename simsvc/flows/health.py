@@ -1,4 +1,4 @@
-"""Looking over the installation part by part; a part that is not well stops no other one's turn."""
+"""Check all parts of the installation, even if one fails."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from simsvc.errors import SimsvcError
 
 Look = Callable[[], str]
-"""Says in a sentence how a part stands, or raises the typed error of what is wrong with it."""
+"""Returns a sentence on the state of a part, or raises a SimsvcError."""
 
 
 def look_over(looks: Iterable[tuple[str, Look]]) -> tuple[Finding, ...]:
-    """Look at every part, in the order given."""
+    """Check every part in order."""
     return tuple(_finding(part, look) for part, look in looks)
 
 
@@ -25,12 +25,12 @@ def _finding(part: str, look: Look) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part of the installation.
+    """The state of one part.
 
     Attributes:
         part: such as "model", "index", "database", "disk".
-        well: whether it can be used.
-        sentence: how it stands; where it is not well, what to do.
+        well: whether it is usable.
+        sentence: its state; if there is a problem, what to do.
     """
 
     part: str

@@ -1,4 +1,4 @@
-"""Labelled faces added, relabelled and removed without a build: every worker follows at its next request."""
+"""Add, relabel and remove reference faces without a build; workers follow at their next request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simsvc.values import LabelledFace
 from simsvc.values.site_calibration import SiteCalibration
 
 MOST_FACES = 5_000
-"""Faces added in one step. Ours: every worker reads them at its next request, in well under a second."""
+"""Faces added in one step, so that workers read them in well under a second."""
 
 Progress = Callable[[int, int], None]
 
@@ -28,7 +28,7 @@ class ChangeJournal(Protocol):
     """The file of face changes."""
 
     def changes(self) -> FaceChanges:
-        """Return what was done so far."""
+        """Return the changes so far."""
         ...
 
     def append(self, changes: ChangeSet) -> int:
@@ -37,25 +37,25 @@ class ChangeJournal(Protocol):
 
 
 class FaceBook(Protocol):
-    """Labelled faces on record. Every method is one transaction and raises StoreError."""
+    """Recorded reference faces. Every method is one transaction and raises StoreError."""
 
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face of any build, or None."""
         ...
 
     def put(self, faces: Sequence[LabelledFace], what: str, actor: str, write: Callable[[], int]) -> int:
-        """Put faces and the event on record together with what `write` does, and return its number."""
+        """Record faces and the event in one transaction with `write`, and return its number."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
-    """What became of photos that were added.
+    """The result of adding photos.
 
     Attributes:
-        label: of the index build beside which they are searched.
-        faces: that were added.
-        skipped: photos that were not, and why.
+        label: of the index build they were added to.
+        faces: added faces.
+        skipped: skipped photos with reasons.
     """
 
     label: str
@@ -65,17 +65,17 @@ class AddedFaces:
 
 @dataclass(frozen=True, slots=True)
 class LiveFaces:
-    """What changes of labelled faces need.
+    """Dependencies of changes to reference faces.
 
     Attributes:
-        label: gives the label of the index in service.
-        known: ids of the faces of that build.
-        journal: where changes are kept.
-        book: where they are on record.
+        label: returns the label of the index in service.
+        known: IDs of the faces of that build.
+        journal: stored changes.
+        book: recorded faces.
         detector: finds the faces.
         model: embeds them.
-        decoder: makes pixels of photos' bytes; None: this process does, without limits on time and memory.
-        refit: gives the site calibrations as they are with one more change.
+        decoder: decodes photos; None: in this process, without limits on time and memory.
+        refit: returns the site calibrations after a change.
     """
 
     label: Callable[[], str]
@@ -88,12 +88,12 @@ class LiveFaces:
     refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = lambda _change: {}
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
-        """Add the labelled faces of a source to the index in service.
+        """Add the faces of a source to the index in service.
 
         Args:
-            source: whose photos are added; one whose face is known, or was removed, is left out.
-            actor: who does it, as the log names it.
-            progress: told (photos done, photos in all).
+            source: photos to add; known and removed faces are skipped.
+            actor: for the log.
+            progress: called with (photos done, total).
 
         Raises:
             FacesRefused: there are too many, or none can be used.
@@ -114,13 +114,13 @@ class LiveFaces:
         return AddedFaces(label, faces, (*source.skipped, *skipped))
 
     def relabel(self, face_id: str, age_years: float, actor: str) -> LabelledFace:
-        """Give a face another label, in every build that holds it, and return it as it was labelled before.
+        """Change the label of a face in every build, and return the face as it was before.
 
         Raises:
-            FacesRefused: nobody is so old.
-            FaceNotFound: no labelled face has that id, or it was removed.
-            IndexUnwritable: the index folder cannot be written to.
-            StoreError: it cannot be put on record.
+            FacesRefused: the age is not valid.
+            FaceNotFound: the face does not exist or was removed.
+            IndexUnwritable: the index folder is not writable.
+            StoreError: the change cannot be recorded.
         """
         if not 0.0 <= age_years <= MAX_AGE_YEARS:
             raise FacesRefused("age", most_years=MAX_AGE_YEARS)
@@ -131,12 +131,12 @@ class LiveFaces:
         return face
 
     def remove(self, face_id: str, actor: str) -> LabelledFace:
-        """Keep a face out of every answer from now on, and out of every later build.
+        """Remove a face from new estimates and later builds.
 
         Raises:
-            FaceNotFound: no labelled face has that id, or it was removed already.
-            IndexUnwritable: the index folder cannot be written to.
-            StoreError: it cannot be put on record.
+            FaceNotFound: the face does not exist or was removed.
+            IndexUnwritable: the index folder is not writable.
+            StoreError: the change cannot be recorded.
         """
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))
@@ -144,7 +144,7 @@ class LiveFaces:
         return face
 
     def _refitted(self, change: ChangeSet) -> ChangeSet:
-        """Return a change with the site calibration that it leads to: both are on the disk, or neither."""
+        """Return a change with its site calibration, so that both are stored together."""
         return replace(change, calibrations=self.refit(change))
 
     def _there(self, face_id: str) -> LabelledFace:

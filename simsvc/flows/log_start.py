@@ -1,4 +1,4 @@
-"""What the log keeps of a start: settings and model, where they are not those of the start before."""
+"""Log settings and model at start, if they changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simsvc.values.events import COMMAND, Event, EventKind, NewEvent
 
 
 class Log(Protocol):
-    """Where events are noted."""
+    """The event log."""
 
     def note_change(self, event: NewEvent) -> Event | None:
         """Log the content unless the latest event of this kind and subject says the same."""
@@ -17,7 +17,7 @@ class Log(Protocol):
 
 
 def log_start(log: Log, settings: Mapping[str, str], model_version: str, model_sha256: str) -> None:
-    """Log the settings and the model that a process begins to serve with, if they are others than before.
+    """Log the settings and the model of a starting process, if they changed.
 
     Raises:
         StoreError: the database cannot be used.

@@ -1,4 +1,4 @@
-"""Holding an index build against an exact search, and both against the clock."""
+"""Measure recall and speed of an index build against an exact search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from simsvc.domain.gallery.recall import QUERIES, K, Questions, questions, recal
 from simsvc.values import FloatVector, Neighbour, Recall
 
 EXACT_ROUNDS = 20
-"""Exact searches that are timed: enough for a median, a second at a million faces."""
+"""Number of timed exact searches: enough for a median, a second at a million faces."""
 
 
 class Searched(Protocol):
-    """A build as it was made."""
+    """An opened build."""
 
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D)."""
@@ -29,7 +29,7 @@ class Searched(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TimedRecall:
-    """What a build finds, and how long it takes on one thread.
+    """Recall and search times on one thread.
 
     Attributes:
         recall: the shares found.
@@ -43,7 +43,7 @@ class TimedRecall:
 
 
 def measure_recall(index: Searched, queries: int = QUERIES, k: int = K) -> TimedRecall:
-    """Ask a build both kinds of questions (`domain.gallery.recall`)."""
+    """Search a build with both kinds of queries (`domain.gallery.recall`)."""
     rows = index.embeddings()
     asked, times_s = questions(rows, queries, k), list[float]()
 

@@ -1,4 +1,4 @@
-"""Work in chunks, by several threads, its outcomes in order."""
+"""Process jobs in chunks with several threads, with results in order."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 CHUNK = 8
-"""Photos that one thread takes at a time. Handing over takes some 50 us, a photo some 8 ms: more would not be
-faster, and less is lost when a process is killed."""
+"""Jobs per chunk. Handing over takes some 50 us and a photo some 8 ms, so larger chunks would not be faster
+and lose more when the process is killed."""
 AHEAD = 8
-"""Chunks that may be done or under way and not taken yet; never fewer than twice the threads."""
+"""Chunks processed ahead; at least twice the threads."""
 
 
 def in_order(
     work: Callable[[Job], Done], jobs: Iterable[Job], threads: int, ahead: int = AHEAD
 ) -> Iterator[Done]:
-    """Do the work by so many threads, and yield what comes of it in the jobs' order.
+    """Process jobs with several threads, and yield the results in order.
 
-    Where the caller stops early, or a job raises, what has not begun is left undone.
+    If the caller stops or a job raises, remaining jobs are not started.
 
     Args:
-        work: is called with each job, by any thread.
-        jobs: read as they are begun.
-        threads: how many jobs are under way at one time.
-        ahead: how many may be done or under way and not taken yet, which bounds the memory; at least twice
-            the threads.
+        work: called with each job, in any thread.
+        jobs: read lazily.
+        threads: number of threads.
+        ahead: jobs processed ahead, which limits memory; at least twice the threads.
     """
     most = max(ahead, 2 * threads)
     pending: deque[Future[Done]] = deque()

@@ -1,4 +1,4 @@
-"""One labelled photo to the crop that is embedded and the thumbnail that is shown."""
+"""Prepare a reference photo: crop and thumbnail."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ THUMBNAIL_QUALITY = 82
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedFace:
-    """A labelled face that is ready to be embedded.
+    """A face ready to be embedded.
 
     Attributes:
         face: with its label.
-        crop: what the model is given.
-        thumbnail: the same for people, as JPEG.
+        crop: input of the model.
+        thumbnail: crop for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
         person: as `domain.gallery.labelled_faces.person_key` gives it.
     """
@@ -50,10 +50,10 @@ def prepare(
     model: Model,
     decoder: PictureDecoder | None = None,
 ) -> PreparedFace | Skipped:
-    """Decode, detect and crop one photo; a photo that cannot be used is listed, never fatal.
+    """Decode, detect and crop one photo, or return why it is skipped.
 
     Args:
-        source: that the photo is of.
+        source: of the photo.
         photo: with its label.
         detector: finds the face.
         model: whose crop is made.

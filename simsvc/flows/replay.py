@@ -1,4 +1,4 @@
-"""An estimate made again by the model and the index build that made it, and held against its record."""
+"""Repeat an estimate with its original model and index build, and compare it with the record."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came out.
+    """The result of a replay.
 
     Attributes:
-        recorded: the estimate on record.
-        replayed: the same made again, not recorded.
-        kept_photo: whether it was made of the kept photo, not of one that was sent again.
-        differences: where the two do not agree; empty where they do.
-        erased: ids of labelled faces on the record that were erased since, so that they cannot come again.
+        recorded: the recorded estimate.
+        replayed: the repeated estimate, not recorded.
+        kept_photo: whether the kept photo was used, not a sent one.
+        differences: differences, if any.
+        erased: IDs of recorded reference faces that have been erased since.
     """
 
     recorded: RecordedEstimate
@@ -33,21 +33,21 @@ class Replay:
 
     @property
     def agrees(self) -> bool:
-        """Say whether age, interval and neighbours agree within the tolerances."""
+        """Return whether age, range and neighbours agree within the tolerances."""
         return not self.differences
 
 
 @dataclass(frozen=True, slots=True)
 class Replayer:
-    """What a replay needs.
+    """Dependencies of replays.
 
     Attributes:
-        records: estimates on record.
-        kept_photo: gives the photo of an estimate, or None; raises PhotoLocked.
-        corridor: gives the model and index build of a record, every file checked; raises ModelGone,
+        records: recorded estimates.
+        kept_photo: returns the kept photo of an estimate, or None; raises PhotoLocked.
+        corridor: returns the model and index build of a record, all files verified; raises ModelGone,
             BuildGone, BundleDamaged, IndexDamaged.
-        erased: ids of labelled faces that were erased.
-        log: puts on record that a replay was made: actor, public id of the estimate, what came out.
+        erased: IDs of erased reference faces.
+        log: logs a replay: actor, public ID of the estimate, result.
     """
 
     records: RecordFinder
@@ -57,22 +57,22 @@ class Replayer:
     log: Callable[[str, str, dict[str, object]], None]
 
     def replay(self, public_id: str, actor: str, photo: bytes | None = None) -> Replay:
-        """Make an estimate again and say whether it agrees.
+        """Repeat an estimate and compare it with the record.
 
         Args:
             public_id: of the estimate.
-            actor: who asks, as the log names it.
-            photo: the photo once more; without it the kept one is taken.
+            actor: for the log.
+            photo: the original photo; defaults to the kept one.
 
         Raises:
-            EstimateNotFound: no estimate has that id.
+            EstimateNotFound: the estimate does not exist.
             PhotoNotKept: no photo was sent, and none is kept.
-            PhotoLocked: the kept photo cannot be opened.
+            PhotoLocked: the kept photo cannot be decrypted.
             PhotoDiffers: another photo was sent.
             ModelGone: the model is no longer kept.
-            BuildGone: the index build is no longer there.
-            BundleDamaged: a file of the model is not as it was.
-            IndexDamaged: a file of the index build is not as it was.
+            BuildGone: the index build no longer exists.
+            BundleDamaged: a file of the model has changed.
+            IndexDamaged: a file of the index build has changed.
             StoreError: the database cannot be used.
         """
         recorded = self.records.find(public_id)

@@ -1,4 +1,4 @@
-"""How long photos are kept, and under which key."""
+"""Retention and encryption keys of kept photos."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ Progress = Callable[[int, int], None]
 
 
 class Photos(Protocol):
-    """Photos that are kept. Every method raises StoreError where the database fails."""
+    """Kept photos. Every method raises StoreError on database errors."""
 
     def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete photos kept before a moment; return how many."""
         ...
 
     def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
-        """Encrypt every photo with the first key; return how many were, and how many no key opens."""
+        """Re-encrypt all photos with the first key; return how many were, and how many could not be."""
         ...
 
     def count(self) -> int:
-        """Return how many photos are kept."""
+        """Return the number of kept photos."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What retention needs.
+    """Dependencies of retention.
 
     Attributes:
-        photos: that are kept.
-        days: for how long; 0 keeps none.
-        finish: overwrites what deleted photos left in files; returns of how many erasures it is not done.
+        photos: kept photos.
+        days: retention period; 0 keeps none.
+        finish: overwrites copies of deleted photos; returns the number of unfinished erasures.
         now: the clock.
     """
 
@@ -43,7 +43,7 @@ class Retention:
     now: Callable[[], datetime]
 
     def run(self, actor: str) -> int:
-        """Delete the photos whose time is over and return how many; every one where none are to be kept."""
+        """Delete expired photos, or all if none are kept, and return how many."""
         now = self.now()
         count = self.photos.purge(now - timedelta(days=self.days), actor, now)
         self.finish()
@@ -53,12 +53,12 @@ class Retention:
         """Encrypt every kept photo with the first key.
 
         Raises:
-            PhotoLocked: there is no key at all.
+            PhotoLocked: there is no key.
         """
         done = self.photos.rotate(actor, progress, self.now())
         self.finish()
         return done
 
     def count(self) -> int:
-        """Return how many photos are kept."""
+        """Return the number of kept photos."""
         return self.photos.count()

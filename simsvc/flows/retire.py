@@ -1,4 +1,4 @@
-"""Index builds and models that nobody needs any more: taken away, and that on record."""
+"""Retire index builds and models that are no longer needed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from simsvc.ports import RetirementBook
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """One model or index build that is to be taken away.
+    """A model or index build to retire.
 
     Attributes:
-        what: how people call it.
-        subject: how the log calls it.
-        in_service: whether estimates are made with it now.
-        records: how many estimates were made with it, which could no longer be replayed.
-        folder: where it lies.
-        set_aside: takes its folder away in one step and returns where it lies then.
+        what: name for people.
+        subject: name in the log.
+        in_service: whether it is in service.
+        records: number of estimates that could no longer be replayed.
+        folder: its folder.
+        set_aside: renames its folder and returns the new path.
     """
 
     what: str
@@ -35,13 +35,13 @@ class Retirement:
 def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool) -> None:
     """Take a model or an index build away for good.
 
-    The folder is renamed within the transaction that logs it, and deleted after it: a crash leaves it where
-    it was, or a leftover that nothing reads.
+    The folder is renamed within the logging transaction and deleted afterwards, so a crash leaves it
+    unchanged or as unused leftovers.
 
     Raises:
-        RetireRefused: it is in service, or records refer to it and `force` is not given.
-        IndexUnwritable: the index folder cannot be written to.
-        StoreError: it cannot be logged; then it stays.
+        RetireRefused: it is in service, or records refer to it without `force`.
+        IndexUnwritable: the index folder is not writable.
+        StoreError: it cannot be logged, and is not deleted.
     """
     if wanted.in_service:
         raise RetireRefused("in_service", name=wanted.what)

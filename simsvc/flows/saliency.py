@@ -1,4 +1,4 @@
-"""A recorded crop to the picture of where its estimate came from."""
+"""Draw the occlusion map of a recorded crop."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector, RecordedEstimate
 
 BATCH = 27
-"""Crops judged in one pass: a third of them, so that memory stays that of a small batch."""
+"""Crops per pass: a third of them, to limit memory."""
 
 
 def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
-    """Refuse to explain an estimate with a model that did not make it.
+    """Check that the model in service made an estimate.
 
     Raises:
-        ModelChanged: the model in service is another one.
+        ModelChanged: a different model is in service.
     """
     if recorded.estimate.model_sha256 != model.sha256:
         raise ModelChanged()
 
 
 def saliency_png(crop_png: bytes, model: Model) -> bytes:
-    """Return the crop with its occlusion map laid over it, as PNG.
+    """Return the crop with its occlusion map as PNG.
 
     Raises:
-        BundleDamaged: the model's answer makes no sense.
+        BundleDamaged: the model's output is not valid.
     """
 
     def ages(crops: Sequence[Crop]) -> FloatVector:

@@ -1,4 +1,4 @@
-"""Putting another index build into service: checked first, on record afterwards."""
+"""Verify an index build, put it into service and record the switch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from simsvc.values import LabelledFace
 
 
 class Faces(Protocol):
-    """The labelled faces of a build."""
+    """The reference faces of a build."""
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
-        """The labelled faces in item order."""
+        """The reference faces in item order."""
         ...
 
 
 class Shelf(Protocol):
-    """Where index builds stand."""
+    """The index folder."""
 
     def verify(self, label: str) -> Manifest:
-        """Check every file of a build; raises BuildNotFound, IndexDamaged."""
+        """Verify every file of a build; raises BuildNotFound, IndexDamaged."""
         ...
 
     def gallery(self, label: str) -> Faces:
@@ -43,25 +43,25 @@ class Shelf(Protocol):
 
 
 class Switches(Protocol):
-    """Where switches are on record."""
+    """Recorded switches."""
 
     def recording(
         self, label: str, previous: str | None, by: str | None, now: datetime
     ) -> AbstractContextManager[None]:
-        """Put a switch on record together with what is done meanwhile."""
+        """Record a switch in one transaction with an action."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Switcher:
-    """What a switch needs.
+    """Dependencies of a switch.
 
     Attributes:
-        shelf: where index builds stand.
-        switches: where switches are on record.
+        shelf: the index folder.
+        switches: recorded switches.
         model_version: of the model in service, for people.
-        model_sha256: of the model in service: a build fits one model only.
-        on_built: puts a build and its faces on record; may be called again for the same build.
+        model_sha256: of the model in service.
+        on_built: records a build and its faces; may be called again for the same build.
         now: the clock.
     """
 
@@ -73,11 +73,11 @@ class Switcher:
     now: Callable[[], datetime]
 
     def fitting(self, label: str) -> Manifest:
-        """Check every file of a build and hold it against the model in service.
+        """Verify every file of a build, and that it fits the model in service.
 
         Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: a file is not as its manifest states.
+            BuildNotFound: the build does not exist.
+            IndexDamaged: a file does not match its manifest.
             IndexModelMismatch: it was built with another model.
         """
         manifest = self.shelf.verify(label)
@@ -88,17 +88,17 @@ class Switcher:
         return manifest
 
     def use(self, label: str, by: str | None = None) -> Manifest:
-        """Check a build, put it into service, and record that; running services follow within two seconds.
+        """Verify a build and put it into service; running services switch within two seconds.
 
         Args:
             label: "name/build".
             by: public id of the account, or None on the command line.
 
         Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: a file is not as its manifest states.
+            BuildNotFound: the build does not exist.
+            IndexDamaged: a file does not match its manifest.
             IndexModelMismatch: it was built with another model.
-            IndexUnwritable: the index folder cannot be written to.
+            IndexUnwritable: the index folder is not writable.
             StoreError: the database cannot be written.
         """
         manifest = self.fitting(label)

@@ -1,4 +1,4 @@
-"""Tokens: made, shown once, looked at with every request of a program, revoked."""
+"""API tokens: create, check, revoke."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from simsvc.flows.accounts import utc_now
 from simsvc.values.tokens import NewToken, Token, TokenDraft
 
 USED_EVERY = timedelta(hours=1)
-"""How stale the time of last use may get: a request that reads needs no write, and hardly ever makes one."""
+"""Precision of the time of last use, so that requests rarely need to write."""
 
 
 class TokenBook(Protocol):
-    """Keeps tokens. Every method is one transaction and raises StoreError where the database fails."""
+    """Stores tokens. Every method is one transaction and raises StoreError on database errors."""
 
     def add(self, token: Token, sha256: str) -> None:
-        """Put a token on record."""
+        """Store a token."""
         ...
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
-        """Return the token of that id, and the SHA-256 of its secret."""
+        """Return a token and the SHA-256 of its secret."""
         ...
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
-        """Let a token count no more; raises TokenNotFound."""
+        """Revoke a token; raises TokenNotFound."""
         ...
 
     def used(self, token_id: str, now: datetime) -> None:
-        """Note when it was last used, if that can be done at once; never fails, and never waits."""
+        """Note the last use if possible at once; never fails and never waits."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What is done with tokens.
+    """Operations on tokens.
 
     Attributes:
-        book: keeps them.
+        book: stores them.
         now: the clock.
     """
 
@@ -57,10 +57,10 @@ class Tokens:
     now: Callable[[], datetime] = utc_now
 
     def create(self, draft: TokenDraft, by: str | None = None) -> NewToken:
-        """Make a token; its text is in the answer and nowhere else.
+        """Create a token; its text is returned and not stored.
 
         Args:
-            draft: what it is to be.
+            draft: the token draft.
             by: public id of the account, or None on the command line.
 
         Raises:
@@ -79,10 +79,10 @@ class Tokens:
         return NewToken(token, token_text(token.id, secret))
 
     def opened_by(self, text: str) -> Token:
-        """Return the token that a program sent.
+        """Return the token of a request.
 
         Raises:
-            TokenRefused: it is none, is unknown, has expired or was revoked.
+            TokenRefused: it is malformed, unknown, expired or revoked.
             StoreError: the database cannot be used.
         """
         sent, now = read_token(text), self.now()
@@ -98,10 +98,10 @@ class Tokens:
         return token
 
     def revoke(self, token_id: str, by: str | None = None) -> Token:
-        """Let a token count no more, at once.
+        """Revoke a token.
 
         Raises:
-            TokenNotFound: there is none of that id.
+            TokenNotFound: the token does not exist.
             StoreError: the database cannot be written.
         """
         return self.book.revoke(token_id, by, self.now())

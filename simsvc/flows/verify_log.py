@@ -1,4 +1,4 @@
-"""Verifying the log: every event, what it says beside the chain, and the record that it is about."""
+"""Verify the log: events, their content and their records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simsvc.domain.audit.chain import chain_fault, content_fault, differing
 from simsvc.values.events import Break, Checkpoint, Event, EventKind, LoggedEvent, RecordKey, Verdict
 
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
-"""Events whose content names the events whose contents were erased."""
+"""Kinds of events that list events with erased content."""
 
 
 class Snapshot(Protocol):
@@ -22,26 +22,26 @@ class Snapshot(Protocol):
         ...
 
     def pages(self) -> Iterator[list[LoggedEvent]]:
-        """Give every event, oldest first, as it is stored."""
+        """Yield every stored event, oldest first."""
         ...
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
-        """Return what the log would keep of these records today."""
+        """Return the current log content of records."""
         ...
 
     def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
-        """Return the subject of a newer record that no event is about."""
+        """Return the subject of a record without an event."""
         ...
 
 
 def verify(
     snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
 ) -> Verdict:
-    """Walk the log and name the first thing that does not fit.
+    """Verify the log and report the first problem.
 
     Args:
         snapshot: the log and its records at one instant.
-        progress: called with the events seen so far and all.
+        progress: called with (events done, total).
         checkpoint: an event that the log must still contain, or None.
     """
     walk, total = _Walk(checkpoint), snapshot.count()
@@ -55,7 +55,7 @@ def verify(
 
 @dataclass(slots=True)
 class _Walk:
-    """What was seen so far."""
+    """State of the verification."""
 
     checkpoint: Checkpoint | None
     events: int = 0
@@ -67,7 +67,7 @@ class _Walk:
     older: dict[str, int] = field(default_factory=dict)
 
     def see(self, logged: LoggedEvent, records: dict[RecordKey, dict[str, Any]]) -> None:
-        """Look at the next event. After a break of the chain nothing more can be said of it."""
+        """Check the next event, unless the chain is already broken."""
         self.events += 1
         if self.chain is None:
             self.chain = self._chain_break(logged.event)
@@ -77,7 +77,7 @@ class _Walk:
             self._look_up(logged, said, records)
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Return the first break, by the number of its event; records without an event come last."""
+        """Return the first problem by event number; records without an event come last."""
         missing = sorted(self.bare.keys() - self.receipted)
         bare = _missing_content(missing[0], self.bare[missing[0]]) if missing else None
         found = [broken for broken in (self.chain, self.other, bare) if broken]
@@ -99,7 +99,7 @@ class _Walk:
         return None
 
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
-        """Return the content where it is the one that was logged."""
+        """Return the content if it matches its digest."""
         event = logged.event
         if logged.content is None:
             self.bare[event.seq] = event.subject
@@ -130,7 +130,7 @@ class _Walk:
         self.other = self.other or broken
 
     def _unmet(self) -> Break | None:
-        """Return that the log ends before the checkpoint."""
+        """Return the problem that the log ends before the checkpoint."""
         if self.checkpoint is None or self.events >= self.checkpoint.seq:
             return None
         sentence = (
@@ -149,7 +149,7 @@ class _Walk:
 
 
 def _key(logged: LoggedEvent) -> RecordKey | None:
-    """Return which record an event with content is about, or None where it is about none that is compared."""
+    """Return the record of an event with content, or None."""
     kind, subject = logged.event.kind, logged.event.subject.removeprefix("estimate:")
     if logged.content is None or kind not in {EventKind.ESTIMATE, EventKind.DECISION}:
         return None

@@ -1,4 +1,4 @@
-"""The nouns of the corridor: frozen values that validate themselves."""
+"""Frozen dataclasses that validate themselves."""
 
 from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
 from simsvc.values.answers import (

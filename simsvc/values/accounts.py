@@ -1,4 +1,4 @@
-"""Who may use the desk: accounts, their roles, and the one-time links that open them."""
+"""Accounts, roles and one-time links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 Role = Literal["underwriter", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
-"""Underwriters ask for estimates, auditors read, admins do both and keep the accounts."""
+"""Underwriters create estimates, auditors read, admins do both and manage accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class User:
 
     Attributes:
         id: public: 32 hex digits.
-        name: as it was given; unique whatever its case.
-        role: what the account may do.
+        name: display name; unique without regard to case.
+        role: role of the account.
         created_at: UTC.
-        epoch: raised whenever sessions must end; a session carries the epoch it began in.
-        has_password: whether a password was ever set and still counts.
-        disabled_at: since when the account is closed, UTC, or None.
+        epoch: increased to end sessions; a session stores the epoch it began in.
+        has_password: whether it has a valid password.
+        disabled_at: when the account was disabled, UTC, or None.
         last_sign_in_at: UTC, or None.
-        link_expires_at: until when the account's unused one-time link counts, UTC, or None.
+        link_expires_at: when the unused one-time link expires, UTC, or None.
     """
 
     id: str
@@ -39,18 +39,18 @@ class User:
 
     @property
     def disabled(self) -> bool:
-        """Say whether the account is closed."""
+        """Return whether the account is disabled."""
         return self.disabled_at is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the database holds of an account when someone tries its password.
+    """Stored data of an account for a sign-in attempt.
 
     Attributes:
-        user: whose they are.
-        password_hash: in argon2's own encoding, or None where no password counts.
-        slowed_until: until when this client has to wait should the password be wrong, UTC, or None.
+        user: the account.
+        password_hash: argon2 encoding, or None without a password.
+        slowed_until: when this client's wait ends if the password is wrong, UTC, or None.
     """
 
     user: User
@@ -60,7 +60,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where an attempt to sign in comes from, as digests: no address is kept.
+    """The client of a sign-in attempt, as digests; addresses are not stored.
 
     Attributes:
         network: of the network address.
@@ -73,11 +73,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A one-time link, to be shown once: only the hash of its token is kept.
+    """A one-time link, shown once; only the hash of its token is stored.
 
     Attributes:
-        user: whose password it sets.
-        token: 256 random bits, safe in an address.
+        user: the account.
+        token: 256 random bits, URL-safe.
         expires_at: UTC.
     """
 

@@ -1,4 +1,4 @@
-"""The answer, as it is recorded and shown: frozen values that validate themselves."""
+"""Estimates: frozen dataclasses that validate themselves."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Status = Literal["estimated", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How far the neighbours bear the estimate out, in figures.
+    """Agreement of the neighbours with the estimate.
 
     Attributes:
         neighbours_age_years: their mean age, weighted by nearness.
-        close: how many lie within five years of the estimate.
-        count: how many there are.
+        close: number within five years of the estimate.
+        count: number of neighbours.
     """
 
     neighbours_age_years: float
@@ -34,25 +34,25 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the photo offers for judging the face; how each is measured is said in `domain.photo.quality`.
+    """Photo quality, measured by `domain.photo.quality`.
 
     Attributes:
         sharpness: variance of the Laplacian of the crop's luminance, 0 and up.
         luminance: mean of the crop, 0..255.
-        dark_share: share of the crop's pixels that are black, 0..1.
-        bright_share: share of the crop's pixels that are white, 0..1.
+        dark_share: share of black pixels in the crop, 0..1.
+        bright_share: share of white pixels in the crop, 0..1.
         face_px: longer side of the detector's box in pixels of the upload.
-        yaw: how far the nose stands off the middle of the eyes, over the distance of the eyes; positive
-            towards the picture's right. None, like the two below, where the detector gives no landmarks.
-        roll_deg: how far the line through the eyes is tilted, -180..180 degrees; positive is clockwise.
-        pitch: how far down from the eyes to the mouth the nose tip stands, 0..1 in a frontal face.
-        turned_deg: how far the photo was turned upright before anything was measured, counter-clockwise,
-            0..359 degrees. None, like the four below, in older records.
-        crop_outside: share of the crop that lies outside the photo, 0..1.
-        box_outside: share of the detector's box that lies outside the photo, 0..1.
-        border_gap: how far inside the photo the outermost eye, nose or mouth corner lies, over the longer
-            side of the detector's box; negative outside. None, too, where there are no landmarks.
-        confidence: the detector's own that this is a face, 0..1.
+        yaw: offset of the nose from the middle of the eyes, divided by the eye distance; positive to the
+            picture's right. None, like the two below, without landmarks.
+        roll_deg: tilt of the line through the eyes, -180..180 degrees; positive is clockwise.
+        pitch: position of the nose tip between eyes (0) and mouth (1).
+        turned_deg: rotation applied to make the photo upright, counter-clockwise, 0..359 degrees. None, like
+            the four below, in older records.
+        crop_outside: share of the crop outside the photo, 0..1.
+        box_outside: share of the detector's box outside the photo, 0..1.
+        border_gap: distance of the outermost landmark from the photo's edge, divided by the longer side of
+            the detector's box; negative outside. Also None without landmarks.
+        confidence: detection confidence, 0..1.
     """
 
     sharpness: float
@@ -71,17 +71,17 @@ class Quality:
 
 
 LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border_gap", "confidence"})
-"""Of `Quality`, what the first records did not have: the log leaves out those that are None."""
+"""Fields of `Quality` missing in the first records; the log omits those that are None."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgePriorUse:
-    """That an estimate rests on a prior over ages, too.
+    """The age prior used for an estimate.
 
     Attributes:
-        ages: the prior, as `domain.estimate.age_prior.AgePrior.text` writes it: "18-75", or "18:3.0,19:4.5".
-        sha256: of that text.
-        model_age_years: the model's own estimate, without the prior.
+        ages: `domain.estimate.age_prior.AgePrior.text`: "18-75", or "18:3.0,19:4.5".
+        sha256: of `ages`.
+        model_age_years: the model's estimate without the prior.
     """
 
     ages: str
@@ -91,16 +91,16 @@ class AgePriorUse:
 
 @dataclass(frozen=True, slots=True)
 class AppliedCalibration:
-    """What the site calibration of the index build did to an estimate.
+    """The effect of the site calibration on an estimate.
 
     Attributes:
         method: "none", "curve", "local" or "curve+local"; see `domain.calibration.site_calibration`.
-        reason: why there is no calibration, as a code; None where there is one.
-        faces: real reference faces it rests on, or that there are.
-        persons: how many people they show.
-        bias_years: how much too old the model reads them on average.
-        shift_years: what was added to the model's estimate.
-        cover: how far the reference faces cover this estimate, 0..1; at 0 nothing was corrected.
+        reason: code of the reason for no calibration, or None.
+        faces: number of real reference faces.
+        persons: number of people in them.
+        bias_years: mean error of the model on them; positive is too old.
+        shift_years: years added to the model's estimate.
+        cover: how well the reference faces cover this estimate, 0..1; at 0 nothing was corrected.
     """
 
     method: str
@@ -113,23 +113,22 @@ class AppliedCalibration:
 
 
 LATER_FACTS = frozenset({"engine", "age_prior", "doubt", "raw_age_years", "calibration"})
-"""Of `Estimate`, what the first records did not have: the log leaves out those that are None."""
+"""Fields of `Estimate` missing in the first records; the log omits those that are None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One answer, as it is recorded and shown.
+    """An estimate or a refusal.
 
     Attributes:
-        photo_name: what the client called the photo; shown escaped, never a path.
+        photo_name: name sent by the client; shown escaped, never used as a path.
         photo_sha256: of the uploaded bytes.
         status: "estimated" or "refused".
-        code: stable code of the refusal, or None.
-        sentence: what a person should read: why the photo was refused and what to do, or how far the nearest
-            labelled faces agree with the estimate.
-        age_years: the estimate, corrected by the site calibration where there is one, or None.
-        interval_years: (low, high) around the estimate, or None where the model has no calibration.
-        coverage: share of faces whose age such an interval holds, or None like the interval.
+        code: stable code, if refused.
+        sentence: explanation: why the photo was refused and what to do, or how the reference faces agree.
+        age_years: the estimate, corrected by the site calibration if there is one, or None.
+        interval_years: range (low, high), or None if the model has no calibration.
+        coverage: share of faces within a range like this, or None.
         neighbours: nearest first.
         evidence: how far they bear the estimate out, or None where there are none.
         support: share of the gallery's faces that are at least as far from their own neighbours as this face
@@ -140,22 +139,20 @@ class Estimate:
         model: version of the model bundle.
         model_sha256: of the model's weights.
         index: "name/build" of the index.
-        face_changes: how many sets of face changes lay over that build.
-        bundle_sha256: of the model's model.json, which vouches for its every file; None in older records.
-        engine: what ran the model, and in what numbers, such as "openvino int8"; None in older records, which
-            ONNX Runtime made.
-        age_prior: the prior over ages that the estimate rests on, too, or None.
-        doubt: how likely it is to be far off, see `domain.estimate.doubt`; None for a model without that
-            measure.
+        face_changes: number of sets of face changes applied to that build.
+        bundle_sha256: of the model's model.json, which lists every file's hash; None in older records.
+        engine: inference engine and number format, such as "openvino int8"; None in older records, which used
+            ONNX Runtime.
+        age_prior: age prior, or None.
+        doubt: doubt score, see `domain.estimate.doubt`; None if the model has none.
         ms: milliseconds by step.
-        crop: what was judged, or None.
-        embedding: the model's, unit length (D,), or None; kept beside the record, not read back with it.
-        asked_by: public id of the account that asked, "token:<id>" of the program, or None for a command.
-        declared: what the applicant's file says.
-        photo: the upload's bytes where photos are kept, for the recorder; never read back into this value.
-        raw_age_years: the model's own estimate; None, like the next, where the index build has no site
-            calibration, as older ones.
-        calibration: what the site calibration did.
+        crop: the face crop, or None.
+        embedding: of the crop, unit length (D,), or None; stored separately and not read back.
+        asked_by: public ID of the account, "token:<id>" of an API token, or None for the command line.
+        declared: declared data.
+        photo: the upload's bytes if photos are kept; not read back.
+        raw_age_years: estimate before site calibration; None, like the next, without site calibration.
+        calibration: effect of the site calibration.
     """
 
     photo_name: str
@@ -197,17 +194,17 @@ class Estimate:
 
     @property
     def refer(self) -> bool:
-        """Say whether a person should judge instead of relying on the estimate."""
+        """Return whether the estimate is unreliable and needs review."""
         return self.refer_reason is not None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEstimate:
-    """An estimate on record.
+    """A recorded estimate.
 
     Attributes:
-        id: public: 32 hex digits that cannot be guessed.
-        number: running number of the record, 1 and up.
+        id: public, 32 random hex digits.
+        number: sequential number from 1.
         created_at: when it was recorded, UTC.
         estimate: what was recorded.
     """

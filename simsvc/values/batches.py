@@ -1,4 +1,4 @@
-"""Photos that are judged in a row, and what became of each."""
+"""Batches of photos and their results."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from simsvc.messages import Message
 from simsvc.values.erasure import ERASED
 
 PhotoStatus = Literal["waiting", "estimated", "refused", "failed"]
-"""Not yet judged; answered with an age; answered with a refusal; given up, which is ours to mend."""
+"""Not processed yet; estimated; refused; failed because of a problem of the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A photo as it comes into a batch.
+    """A new photo of a batch.
 
     Attributes:
-        name: what the client calls it; shown escaped, never opened.
-        case_reference: whose application it belongs to, or None.
-        refusal: why it is refused unjudged, or None: it waits.
-        birth_date: as declared, or None.
-        photo_date: as declared, or None.
-        size_bytes: on the disk while it waits.
+        name: name sent by the client; shown escaped, never opened.
+        case_reference: case reference, or None.
+        refusal: why it is refused at once, or None if it waits.
+        birth_date: declared, or None.
+        photo_date: declared, or None.
+        size_bytes: size on disk while it waits.
     """
 
     name: str
@@ -37,7 +37,7 @@ class NewPhoto:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that came with a batch and is none of its photos.
+    """A skipped file of a batch.
 
     Attributes:
         name: what the client calls it.
@@ -50,13 +50,13 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class BatchNotes:
-    """What is said of a batch besides its photos.
+    """Notes on a batch.
 
     Attributes:
-        left_out: the first of the files that were left out.
-        left_out_count: all of them.
-        unread_columns: of the table that came with it.
-        guessed: encodings as which names in its ZIPs were read, such as "GBK", where the ZIPs do not say.
+        left_out: first skipped files.
+        left_out_count: number of skipped files.
+        unread_columns: ignored columns of its table.
+        guessed: guessed encodings of names in its ZIPs, such as "GBK".
     """
 
     left_out: tuple[LeftOut, ...] = ()
@@ -67,7 +67,7 @@ class BatchNotes:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Photos that wait to be judged, and their bytes on the disk."""
+    """Number of waiting photos and their size on disk."""
 
     photos: int
     bytes: int
@@ -75,20 +75,20 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class BatchPhoto:
-    """A photo of a batch, and what became of it.
+    """A photo of a batch and its result.
 
     Attributes:
-        position: in the batch, 0 and up.
+        position: position in the batch, from 0.
         name: what the client calls it.
-        case_reference: whose application it belongs to, or None.
-        status: waiting, or how it ended.
-        attempts: how often judging it was begun.
+        case_reference: case reference, or None.
+        status: waiting, or its outcome.
+        attempts: number of attempts.
         code: of a refusal or failure.
         sentence: of a refusal or failure.
         estimate_id: public id of its record, or None.
         age_years: the estimate, or None.
-        birth_date: as declared, or None.
-        photo_date: as declared, or None.
+        birth_date: declared, or None.
+        photo_date: declared, or None.
     """
 
     position: int
@@ -105,23 +105,23 @@ class BatchPhoto:
 
     @property
     def erased(self) -> bool:
-        """Say whether the photo and its record were erased; what is left is its place in the batch."""
+        """Return whether the photo and its record were erased."""
         return self.code == ERASED
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Photos sent together.
+    """A batch of photos.
 
     Attributes:
         id: public: 32 hex digits.
         number: running number, 1 and up.
-        name: what the client calls what was sent; empty once one of the photos was erased.
+        name: name of the upload; empty once a photo was erased.
         created_at: UTC.
         asked_by: public id of the account that sent them.
         problem: why it does not go on just now, or None.
         counts: photos by status.
-        notes: what is said of it besides.
+        notes: notes on the batch.
     """
 
     id: str
@@ -140,22 +140,22 @@ class Batch:
 
     @property
     def waiting(self) -> int:
-        """Count the photos not yet judged."""
+        """Count the waiting photos."""
         return self.counts.get("waiting", 0)
 
     @property
     def done(self) -> int:
-        """Count the photos that need no more work."""
+        """Count the finished photos."""
         return self.total - self.waiting
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSwitch:
-    """That a build was put into service.
+    """A switch to an index build.
 
     Attributes:
         label: "name/build" of the build.
-        previous: the one before, or None.
+        previous: previous build, or None.
         switched_at: UTC.
         switched_by: public id of the account, or None on the command line.
     """

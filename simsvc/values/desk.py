@@ -1,4 +1,4 @@
-"""What people at the desk add to an estimate: the case, the declared dates, and decisions."""
+"""Input by underwriters: declared data and decisions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What the applicant's file says; each part may be missing.
+    """Declared data; all fields are optional.
 
     Attributes:
-        case: reference of the case, hostile text: shown escaped, never a path.
+        case: case reference, untrusted text: shown escaped, never used as a path.
         birth_date: as declared.
-        photo_date: when the photo was taken, as declared; without it, the day of the upload is assumed.
+        photo_date: declared date of the photo; defaults to the upload date.
     """
 
     case: str | None = None
@@ -27,13 +27,13 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """A decision before it is on record.
+    """A decision that is not recorded yet.
 
     Attributes:
         kind: what was decided.
-        age_years: the age that takes the estimate's place, whole years; only of an override.
-        reason: why it does; only of an override.
-        note: anything else, or empty.
+        age_years: assessed age in whole years, for an override only.
+        reason: for an override only.
+        note: free text, may be empty.
     """
 
     kind: DecisionKind
@@ -44,7 +44,7 @@ class DecisionDraft:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision on record. The one with the highest number counts; none is ever edited.
+    """A recorded decision. The one with the highest number is current; none is ever changed.
 
     Attributes:
         number: 1 and up within its estimate.

@@ -1,21 +1,21 @@
-"""What is erased, and the receipt of it."""
+"""Erasures and their receipts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ERASED = "erased"
-"""What stands in a batch where the name of an erased photo stood, and the photo's code."""
+"""Placeholder for the name of an erased photo in a batch, and its code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasable:
-    """What there is to erase.
+    """Data to erase.
 
     Attributes:
         record_ids: public ids of estimates, oldest first.
-        counts: "records", "crops", "photos", "decisions", "batch_photos" to how many.
-        waiting: (batch id, position) of photos that are not judged yet.
+        counts: "records", "crops", "photos", "decisions", "batch_photos" to number.
+        waiting: (batch ID, position) of waiting photos.
     """
 
     record_ids: tuple[str, ...]
@@ -25,11 +25,11 @@ class Erasable:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That something was erased.
+    """The result of an erasure.
 
     Attributes:
         event: number of the receipt in the log.
-        erased: what there was.
+        erased: the erased data.
     """
 
     event: int

@@ -1,4 +1,4 @@
-"""What the log remembers: who did what to which record, and when."""
+"""Events of the audit log."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ class EventKind(StrEnum):
 
 
 COMMAND = "command"
-"""Actor of what is done on the command line."""
+"""Actor for the command line."""
 PROGRAM = "program"
-"""Actor of what a program, or a command for photos, asks for without an account."""
+"""Actor for programs and commands without an account."""
 VISITOR = "visitor"
-"""Actor of what is done before anyone has signed in."""
+"""Actor before sign-in."""
 
 
 def actor_of(account: str | None) -> str:
-    """Return who acts where a record names this account; a program or a command where it names none."""
+    """Return the actor for the account of a record."""
     return f"user:{account}" if account and ":" not in account else account or PROGRAM
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that is to be logged.
+    """A new event.
 
     Attributes:
         kind: what happened.
         actor: who did it: "user:<public id>", "token:<public id>", `COMMAND`, `PROGRAM` or `VISITOR`; at most
             64 characters. Never a name.
-        subject: to what, such as "estimate:<public id>", at most 160 characters. It enters the chain and can
-            never be erased, so that nothing personal may stand in it: no name, no case reference.
-        content: anything else, as JSON would hold it. Only its salted digest enters the chain; the content
-            stands beside it and can be erased.
+        subject: what it is about, such as "estimate:<public id>", at most 160 characters. Part of the chain
+            and never erased, so it must not contain personal data.
+        content: details, ready for JSON. Only the salted digest is part of the chain, so the content can be
+            erased.
     """
 
     kind: EventKind
@@ -69,16 +69,16 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A link of the chain.
+    """A stored event of the chain.
 
     Attributes:
-        seq: 1 and up, without a gap.
+        seq: sequence number from 1, without gaps.
         at: when it was logged, UTC, as RFC 3339 with microseconds: "2026-01-31T12:00:00.000000Z".
-        kind: what happened, as `EventKind` names it.
+        kind: an `EventKind`.
         actor: who did it.
-        subject: to what.
+        subject: what it is about.
         content_sha256: of salt and content; see `domain.audit.chain.content_sha256`.
-        previous_sha256: `sha256` of the event before; of the first event, 64 zeros.
+        previous_sha256: `sha256` of the previous event; 64 zeros for the first.
         sha256: of everything above; see `domain.audit.chain.event_sha256`.
     """
 
@@ -99,12 +99,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event, and what it says beside the chain.
+    """An event with its content.
 
     Attributes:
         event: as it is stored.
-        salt: of its content; empty where that was erased.
-        content: canonical JSON, or None where it was erased.
+        salt: salt of the content; empty if erased.
+        content: canonical JSON, or None if erased.
     """
 
     event: Event
@@ -114,11 +114,11 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordKey:
-    """Which record an event is about.
+    """The record that an event is about.
 
     Attributes:
         estimate_id: public id of the estimate.
-        decision: number of the decision on it, or 0 for the estimate itself.
+        decision: number of the decision, or 0 for the estimate itself.
     """
 
     estimate_id: str
@@ -127,14 +127,14 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first thing in the log that does not fit.
+    """The first problem found in the log.
 
     Attributes:
-        seq: number of the event, or None where a record has no event.
+        seq: sequence number, or None if a record has no event.
         subject: of the event or record.
         code: stable: "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged"
             or "checkpoint".
-        sentence: what does not fit.
+        sentence: what is wrong.
     """
 
     seq: int | None
@@ -145,13 +145,13 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verifying the log found.
+    """The result of verifying the log.
 
     Attributes:
         events: how many there are.
-        erased: how many of them have had their content erased.
-        last: the last one, or None in an empty log.
-        broken: the first break, or None where everything fits.
+        erased: number of events with erased content.
+        last: the last event, or None.
+        broken: the first problem, or None.
     """
 
     events: int
@@ -162,12 +162,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """That the log contained an event: to be kept where nobody who can write the log can write.
+    """Proof that the log contained an event. Keep it where nobody who can write the log can write.
 
     Attributes:
         seq: number of the event.
-        sha256: of the event, and thereby of everything before it.
-        at: when the event was logged, as the event has it.
+        sha256: of the event, which covers everything before it.
+        at: when the event was logged.
     """
 
     seq: int

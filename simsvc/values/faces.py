@@ -1,4 +1,4 @@
-"""From photo to neighbour: frozen values that validate themselves."""
+"""Faces, predictions and neighbours: frozen dataclasses that validate themselves."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ FloatVector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One detected face, in pixels of `Photo.rgb`; the box may reach over the border.
+    """A detected face, in pixels of `Photo.rgb`; the box may exceed the photo.
 
     Attributes:
         x_px: left edge.
         y_px: top edge.
         width_px: width, positive.
         height_px: height, positive.
-        confidence: 0..1, the detector's own.
-        landmarks_px: right eye, left eye, nose tip, right and left mouth corner (the person's own right and
-            left) as (x, y), or empty where the detector gives none.
+        confidence: detection confidence, 0..1.
+        landmarks_px: right eye, left eye, nose tip, right and left mouth corner (the person's right and left)
+            as (x, y), or empty.
     """
 
     x_px: float
@@ -68,7 +68,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class PickedFace:
-    """The face that is judged, and whether others stand behind it."""
+    """The chosen face, and whether there are others in the background."""
 
     face: Face
     flags: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class PickedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """THE crop: uint8 (S, S, 3), what the model sees, and what a person is shown."""
+    """A face crop: uint8 (S, S, 3), for the model and for display."""
 
     rgb: RgbImage
 
@@ -88,15 +88,14 @@ class Crop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the model says of a batch of crops in one pass.
+    """The model's output for a batch of crops.
 
     Attributes:
         ages_years: float32 (N,).
         embeddings: float32 (N, D), each row of unit length.
         age_shares: float32 (N, 101), the distribution over ages of 0 to 100 years, each row summing to 1;
-            None for a model that gives none.
-        view_ages_years: float32 (N, V), the estimate from each view of a crop, such as the crop and its
-            mirror image; None likewise.
+            None if the model gives none.
+        view_ages_years: float32 (N, V), estimate from each view of a crop, such as its mirror image; or None.
     """
 
     ages_years: FloatVector
@@ -114,13 +113,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class LabelledFace:
-    """One face of the gallery.
+    """A reference face.
 
     Attributes:
-        face_id: stable: a hash of source and reference, never of the label.
+        face_id: hash of source and reference, independent of the label.
         age_years: the label.
         source: name of the data set it came from.
-        reference: its name inside that data set; never a path of this machine.
+        reference: name inside that data set, not a path.
     """
 
     face_id: str
@@ -135,14 +134,14 @@ class LabelledFace:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A labelled face near the query.
+    """A reference face near the query.
 
     Attributes:
         face_id: which face.
         age_years: its label.
         distance: angular, sqrt(2 (1 - cosine)), 0..2, as Annoy gives it.
-        estimated_age_years: what the model says of the face, corrected without it where there is a site
-            calibration; None in older records and builds.
+        estimated_age_years: the model's estimate of the face, corrected without the face itself; None in
+            older records and builds.
     """
 
     face_id: str
@@ -158,13 +157,13 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundFace(Neighbour):
-    """A neighbour with what tells copies of one photo; goes on record as a plain neighbour.
+    """A neighbour with facts to detect copies; recorded as a plain neighbour.
 
     Attributes:
         vector: its embedding, unit length (D,).
-        copies: the group of near-identical faces that it belongs to in its build, or None.
-        raw_estimate_years: the model's own estimate of it where it may correct others; None for a composite
-            and for faces of older builds.
+        copies: group of near-identical faces in its build, or None.
+        raw_estimate_years: the model's estimate, for site calibration; None for composites and faces of older
+            builds.
     """
 
     vector: FloatVector
@@ -174,7 +173,7 @@ class FoundFace(Neighbour):
 
 @dataclass(frozen=True, slots=True)
 class SupportScale:
-    """How far from their k-th neighbour the gallery's own faces are, each left out of the search for it.
+    """Distances of the gallery's faces to their k-th neighbour.
 
     Attributes:
         k: which neighbour's distance.
@@ -197,13 +196,13 @@ class SupportScale:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Shares of the true nearest faces that an index finds.
+    """Recall of an index.
 
     Attributes:
         k: nearest faces asked for.
-        queries: how many questions of either kind.
+        queries: number of queries of each kind.
         of_rows: share for faces of the index itself, 0..1.
-        of_others: share for vectors beside them, as those of new photos lie, 0..1.
+        of_others: share for vectors near them, like new photos, 0..1.
     """
 
     k: int

@@ -1,4 +1,4 @@
-"""Which labelled faces an answer may have."""
+"""Filters for reference faces."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from simsvc.values.faces import LabelledFace
 
 @dataclass(frozen=True, slots=True)
 class FaceFilter:
-    """What a search is limited to; None limits nothing.
+    """Limits of a search; None means no limit.
 
     Attributes:
         sources: names of data sets.
-        ages_years: youngest and oldest label, both included.
+        ages_years: lowest and highest label, inclusive.
     """
 
     sources: frozenset[str] | None = None
     ages_years: tuple[float, float] | None = None
 
     def admits(self, face: LabelledFace) -> bool:
-        """Say whether a face may be in the answer."""
+        """Return whether a face matches."""
         low, high = self.ages_years or (0.0, float("inf"))
         return (self.sources is None or face.source in self.sources) and low <= face.age_years <= high
 

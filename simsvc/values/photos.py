@@ -1,4 +1,4 @@
-"""A decoded photo: pixels that lie as they are asked for, as finely as they are asked for."""
+"""A decoded photo, in several layouts and scales."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ RgbImage = NDArray[np.uint8]
 
 
 def check_rgb(rgb: RgbImage, what: str) -> None:
-    """Raise ValueError unless it is a non-empty uint8 (H, W, 3) array; `what` says what it is to be."""
+    """Raise ValueError unless it is a non-empty uint8 (H, W, 3) array; `what` names it."""
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise ValueError(f"{what} must be a non-empty uint8 (H, W, 3) array, not {rgb.dtype} {rgb.shape}")
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """How finely a photo is to be decoded, and how its colours are read.
+    """Scale and reading for decoding a photo.
 
     Attributes:
         reading: `domain.photo.decode.AS_STORED` or `IN_SRGB`.
-        first_px: the longer side of a JPEG keeps at least so many pixels; None: all that is kept of a photo.
-        part: of `domain.photo.jpeg_scale.PARTS`, or 1: that part of a JPEG, whatever `first_px`; None: see
-            there.
+        first_px: minimum pixels of the longer side of a JPEG; None: all.
+        part: of `domain.photo.jpeg_scale.PARTS`, or 1: scale of a JPEG instead of `first_px`, or None.
     """
 
     reading: int
@@ -37,11 +36,11 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What was decoded of a photo.
+    """A decoded picture.
 
     Attributes:
         picture: upright, in RGB.
-        part: which part of its pixels on a side that is; 1: all that is kept of a photo.
+        part: its scale; 1: all.
         original_width_px: width of the upload after turning upright.
         original_height_px: height of the upload after turning upright.
         format: the upload's format as Pillow names it.
@@ -61,8 +60,7 @@ class DecodedLevels:
     Attributes:
         width_px: of the whole picture.
         height_px: of the whole picture.
-        load: decodes at least so many pixels for each of the whole picture's along a side, and says how many
-            they are: 0..1 each. Raises `PhotoError`.
+        load: decodes at a scale of 0..1 or finer, and returns the actual scale. Raises `PhotoError`.
     """
 
     width_px: int
@@ -74,17 +72,17 @@ class DecodedLevels:
 class Photo:
     """A decoded photo, upright, at most `domain.photo.jpeg_scale.MAX_SIDE_PX` on its longer side.
 
-    Pillow and NumPy lay pixels out differently, and a copy costs as much as a crop: each form is made when it
-    is first asked for, once.
+    Pillow and NumPy store pixels differently, and a copy takes as long as a crop, so each form is made once
+    on demand.
 
     Attributes:
-        pixels: as they were decoded: Pillow's, in mode RGB, an array as `rgb` is, or levels that are decoded
-            when they are first asked for, once.
+        pixels: as decoded: a Pillow RGB image, an array like `rgb`, or levels that are decoded once on
+            demand.
         original_width_px: width of the upload after turning upright.
         original_height_px: height of the upload after turning upright.
         format: the upload's format as Pillow names it, such as "JPEG".
-        corners_px: where the upload's corners lie, clockwise, in a photo that was turned by other than
-            quarter turns and filled up around them; None where they are the photo's own.
+        corners_px: corners of the upload, clockwise, in a photo not rotated by quarter turns; None if they
+            are the photo's own.
     """
 
     pixels: RgbImage | Image.Image | DecodedLevels
@@ -104,7 +102,7 @@ class Photo:
 
     @property
     def rgb(self) -> RgbImage:
-        """The pixels as uint8 (H, W, 3), RGB; nobody may write to them."""
+        """The pixels as read-only uint8 (H, W, 3), RGB."""
         if isinstance(self.pixels, np.ndarray):
             return self.pixels
         if not self._rgb:
@@ -113,7 +111,7 @@ class Photo:
 
     @property
     def picture(self) -> Image.Image:
-        """The pixels as Pillow holds them."""
+        """The pixels as a Pillow image."""
         if isinstance(self.pixels, Image.Image):
             return self.pixels
         if not self._picture:
@@ -140,16 +138,16 @@ class Photo:
 
     @property
     def outline_px(self) -> tuple[tuple[float, float], ...]:
-        """The corners of what the upload shows, clockwise, in pixels of `rgb`."""
+        """The corners of the upload, clockwise, in pixels of `rgb`."""
         width, height = float(self.width_px), float(self.height_px)
         return self.corners_px or ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
     def at_least(self, scale: float) -> tuple[Photo, float]:
-        """Return the coarsest copy that shows so many pixels for each of this photo's along a side.
+        """Return the coarsest copy with at least this scale.
 
         Returns:
-            The copy, and its own scale, `scale`..1: a place in this photo times it is the place in the copy.
-            A photo that has no levels is its own copy, at 1.
+            The copy and its scale, `scale`..1, for converting coordinates. A photo without levels returns
+            itself and 1.
         """
         if not isinstance(self.pixels, DecodedLevels) or scale > 1.0:
             return self, 1.0

@@ -1,4 +1,4 @@
-"""What a program sends beside its question."""
+"""Idempotency keys."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """An idempotency key, and the request that it came with.
+    """An idempotency key and its request.
 
     Attributes:
         token: public id of the token.
-        key: as the program chose it.
-        request_sha256: of what was asked, whatever the form in which it was sent.
+        key: chosen by the client.
+        request_sha256: of the request content, independent of its form.
     """
 
     token: str

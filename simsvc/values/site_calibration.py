@@ -1,4 +1,4 @@
-"""What a site's own reference faces say of a model: frozen values that validate themselves."""
+"""Site calibration: frozen dataclasses that validate themselves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 Method = Literal["none", "curve", "local", "curve+local"]
 METHODS: tuple[Method, ...] = ("none", "curve", "local", "curve+local")
-"""From the simplest on."""
+"""Simplest first."""
 Reason = Literal[
     "composites", "few_faces", "one_person", "few_persons", "one_age", "training", "no_gain", "age_prior"
 ]
-"""Why there is no correction; "age_prior" is a reason of single estimates only."""
+"""Why there is no correction; "age_prior" applies to single estimates only."""
 REASONS: tuple[Reason, ...] = (
     *("composites", "few_faces", "one_person", "few_persons"),
     *("one_age", "training", "no_gain", "age_prior"),
@@ -24,12 +24,12 @@ REASONS: tuple[Reason, ...] = (
 Floats = NDArray[np.float64]
 
 COVERAGE = 0.9
-"""As the ranges of shipped models have it."""
+"""As in the ranges of shipped models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A piecewise-linear correction of the estimate, none beyond its ends.
+    """A piecewise-linear correction of the estimate, zero beyond its ends.
 
     Attributes:
         knots_years: of the estimate, ascending, at least three.
@@ -48,26 +48,26 @@ class Curve:
             raise ValueError("knots and offsets are finite")
 
     def at(self, estimates_years: Floats) -> Floats:
-        """Return what is added to estimates, years, in their shape."""
+        """Return the offsets for estimates, years, same shape."""
         return np.interp(estimates_years, self.knots_years, self.offsets_years, left=0.0, right=0.0)
 
     def cover(self, estimates_years: Floats) -> Floats:
-        """Return how far the reference faces cover estimates, 0..1: 0 beyond all of theirs."""
+        """Return how well the reference faces cover estimates, 0..1; 0 beyond their range."""
         low, high = self.knots_years[:2], self.knots_years[-2:]
-        if low[1] == high[0]:  # three knots: the middle one alone is covered in full
+        if low[1] == high[0]:  # with three knots, only the middle one is fully covered
             return np.interp(estimates_years, (*low, high[1]), (0.0, 1.0, 0.0), left=0.0, right=0.0)
         return np.interp(estimates_years, (*low, *high), (0.0, 1.0, 1.0, 0.0), left=0.0, right=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How estimates of reference faces fare, each made without the faces of its person.
+    """Errors of estimates of reference faces, each made without the same person.
 
     Attributes:
         faces: how many.
         mae_years: mean absolute error.
         bias_years: mean of estimate less known age.
-        coverage: share of known ages inside the range, or None where there is no range.
+        coverage: share of known ages within the range, or None without a range.
     """
 
     faces: int
@@ -78,7 +78,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What cross-validation said of one method: see `Score`."""
+    """Cross-validation score of one method."""
 
     method: Method
     score: Score
@@ -86,7 +86,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decade:
-    """The faces of one decade of known ages: their score by the model alone and as corrected."""
+    """Scores for one decade of known ages, before and after correction."""
 
     from_years: int
     raw: Score
@@ -95,23 +95,23 @@ class Decade:
 
 @dataclass(frozen=True, slots=True)
 class SiteCalibration:
-    """What the reference faces of one build say of one model.
+    """The site calibration of one build and model.
 
     Attributes:
-        method: which correction is applied.
-        reason: why none is; None where one is.
+        method: applied correction.
+        reason: why there is no correction, or None.
         model_sha256: of the model's weights.
-        faces: real reference faces it rests on.
-        persons: how many people they show.
-        bias_years: how much too old the model reads them on average; 0 without faces.
-        coverage: share of known ages that the range is meant to hold.
-        curve: correction in the estimate, also where only its cover is used; None where `method` is "none".
-        low: added to the corrected estimate in units of `scale`, gives the range's low end; None without.
-        high: likewise the high end.
-        folds: of the cross-validation; 0 where there was none.
+        faces: number of real reference faces.
+        persons: number of people in them.
+        bias_years: mean error of the model on them; positive is too old; 0 without faces.
+        coverage: intended share of known ages within the range.
+        curve: correction in the estimate, also if only its cover is used; None for method "none".
+        low: added to the corrected estimate for the lower end, in units of `scale`, or None.
+        high: likewise for the upper end.
+        folds: number of cross-validation folds; 0 without.
         seed: of the folds.
         ages_years: least and greatest known age, or None without faces.
-        candidates: what cross-validation said, the simplest first.
+        candidates: cross-validation scores, simplest first.
         decades: the chosen method by decade of known age.
     """
 
@@ -142,10 +142,10 @@ class SiteCalibration:
 
     @property
     def uses_curve(self) -> bool:
-        """Say whether the curve is added."""
+        """Return whether the curve is applied."""
         return "curve" in self.method
 
     @property
     def uses_neighbours(self) -> bool:
-        """Say whether the mean residual of the nearest faces is added."""
+        """Return whether the mean residual of the nearest faces is applied."""
         return "local" in self.method

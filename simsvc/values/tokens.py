@@ -1,4 +1,4 @@
-"""What opens the API to a program: tokens and their scopes."""
+"""API tokens and their scopes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from typing import Literal, get_args
 
 Scope = Literal["estimate", "audit", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""`estimate` asks for estimates, reads them and decides; `audit` reads everything; `admin` does both, and
-what changes the service."""
+"""`estimate`: create and read estimates, record decisions; `audit`: read everything; `admin`: full access."""
 TokenState = Literal["active", "expired", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token on record, without its secret.
+    """A stored token, without its secret.
 
     Attributes:
-        id: public: 12 hex digits, which stand in the token's text.
-        name: what it is for, as it was given.
+        id: public, 12 hex digits, part of the token text.
+        name: purpose, as entered.
         scopes: what it may do, in the order of `SCOPES`.
         created_at: UTC.
         created_by: public id of the account, or None on the command line.
         expires_at: UTC.
-        revoked_at: since when it counts no more, UTC, or None.
+        revoked_at: when it was revoked, UTC, or None.
         last_used_at: UTC, within an hour or so, or None.
     """
 
@@ -39,16 +38,16 @@ class Token:
 
     @property
     def actor(self) -> str:
-        """Name the token as records do."""
+        """Name of the token in records."""
         return f"token:{self.id}"
 
     @property
     def beginning(self) -> str:
-        """Return the part of its text that may be shown."""
+        """Return the visible part of the token text."""
         return f"simsvc_{self.id}"
 
     def state(self, now: datetime) -> TokenState:
-        """Say whether it opens anything."""
+        """Return the state of the token."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at <= now else "active"
@@ -56,12 +55,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
-    """What a token is to be, checked.
+    """A checked draft of a token.
 
     Attributes:
         name: what it is for.
         scopes: what it may do, at least one, in the order of `SCOPES`.
-        days: how long it counts.
+        days: days until it expires.
     """
 
     name: str
@@ -71,11 +70,11 @@ class TokenDraft:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token just made, to be shown once: only the hash of its secret is kept.
+    """A new token, shown once; only the hash of its secret is stored.
 
     Attributes:
-        token: as it is on record.
-        text: what a program sends.
+        token: the stored token.
+        text: the token text.
     """
 
     token: Token

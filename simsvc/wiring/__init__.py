@@ -1,1 +1,1 @@
-"""Settings to services: the only place that constructs adapters."""
+"""Construct services from the settings."""

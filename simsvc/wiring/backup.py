@@ -1,4 +1,4 @@
-"""Back-up and restore of an installation."""
+"""Backup and restore of an installation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from simsvc.wiring.services import Services, open_database, private_places
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back.
+    """The result of a restore.
 
     Attributes:
-        made_at: when the back-up was made, UTC.
-        events: of its log.
-        aside: where what was there lies now.
+        made_at: when the backup was made, UTC.
+        events: number of events in its log.
+        aside: new paths of the previous data.
     """
 
     made_at: str
@@ -40,7 +40,7 @@ def create(services: Services, out: Path) -> int:
     """Back up into a new folder and return its size in bytes.
 
     Raises:
-        BackupRefused: something cannot be copied, or the folder is there.
+        BackupRefused: something cannot be copied, or the folder exists.
         StoreError: the database cannot be read.
     """
     services.database.check()
@@ -53,16 +53,16 @@ def create(services: Services, out: Path) -> int:
 
 
 def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
-    """Check a back-up, put it back, bring its tables to this version, and log that.
+    """Verify and restore a backup, upgrade its tables, and log the restore.
 
     Args:
         services: of the process; its database is not used again.
-        folder: that `create` made.
-        replace: also where there is something, which is moved aside.
+        folder: made by `create`.
+        replace: whether to move existing data aside.
 
     Raises:
-        BackupRefused: it is not whole, of a newer version, or there is something and `replace` is not set.
-        StoreError: it was put back, but the restored database cannot be written.
+        BackupRefused: it is damaged, from a newer version, or there is data without `replace`.
+        StoreError: the restored database cannot be written.
     """
     about, places = backup.opened(folder), _places(services.settings)
     if about.get("revision") not in migrate.revisions():
@@ -77,7 +77,7 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
 
 
 def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> None:
-    """Log in the restored log that it was restored, from what, and by whom."""
+    """Log the restore in the restored log."""
     content = {
         "backup": folder.name,
         "made_at": about.get("made_at", ""),
@@ -99,10 +99,10 @@ def _places(settings: Settings) -> Places:
 
 
 def _events(folder: Path) -> int:
-    """Verify the log inside a back-up of SQLite, in a copy; PostgreSQL checks its dump when it is put back.
+    """Verify the log in a copy of a SQLite backup; PostgreSQL checks its dump when restoring.
 
     Raises:
-        BackupRefused: something in it does not fit.
+        BackupRefused: the log does not verify.
     """
     if not (folder / backup.SQLITE).is_file():
         return 0
@@ -121,5 +121,5 @@ def _events(folder: Path) -> int:
 def _version() -> str:
     try:
         return version("simsvc")
-    except PackageNotFoundError:  # run from a checkout that is not installed
+    except PackageNotFoundError:  # not installed
         return "unknown"

@@ -1,4 +1,4 @@
-"""What judging many photos of this machine needs."""
+"""Dependencies for estimating many photos."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from simsvc.settings import cores
 from simsvc.wiring.services import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
-"""Follow the table's name in the names of its journal, and of the note of what is in hand."""
+"""Suffixes of the journal and the in-flight file."""
 
 
 @contextmanager
 def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk]:
-    """Give what judges many photos, and write the table when the block ends; another such run goes on.
+    """Yield the estimator of many photos, and write the table at the end; interrupted runs resume.
 
     Args:
-        services: of this process.
-        out: the table that is to be.
-        recorded: whether the answers go on record.
+        services: of the process.
+        out: the table to write.
+        recorded: whether to record the results.
 
     Raises:
-        ResultsRefused: the table is there already, or cannot be written, or its beginnings do not fit.
+        ResultsRefused: the table exists, cannot be written, or belongs to a different run.
         BundleError: the model cannot be used.
     """
     check_kind(out)
@@ -56,8 +56,8 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
 def _facts(corridor: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
     """Return what a run that goes on must have in common with the one that was cut off.
 
-    An engine other than ONNX Runtime and a prior are named only where there are any, so that what earlier
-    versions began can be finished.
+    Engines other than ONNX Runtime and priors are only included if set, so that runs of earlier versions can
+    be resumed.
     """
     facts: dict[str, object] = {"model_sha256": corridor.model.sha256, "recorded": recorded}
     if not corridor.model.engine.startswith("onnxruntime"):

@@ -13,14 +13,14 @@ from simsvc.wiring.services import Services
 
 
 def retention(services: Services) -> Retention:
-    """Return what deletes photos in time and changes their key."""
+    """Return the retention service."""
     photos = PhotoStore(services.database, services.cipher)
     finish = Scrubber(services.database).finish
     return Retention(photos, services.settings.photo_days, finish, services.now)
 
 
 def eraser(services: Services) -> Eraser:
-    """Return what erases estimates, cases and labelled faces."""
+    """Return the erasure service."""
     return Eraser(
         ErasureStore(services.database),
         services.waiting_room,
@@ -33,18 +33,18 @@ def eraser(services: Services) -> Eraser:
 
 
 def finish_erasures(services: Services) -> int:
-    """Overwrite what erased rows left in files, however long it takes; return of how many it is not done."""
+    """Overwrite copies of erased rows; return the number of unfinished erasures."""
     return Scrubber(services.database).finish(FINISH_PATIENCE_S, all_sizes=True)
 
 
 def _forget(services: Services, face_ids: frozenset[str]) -> int:
-    """Take faces out of the face changes, and of what unfinished builds keep; return the change's number."""
+    """Remove faces from the face changes and caches of unfinished builds; return the change's number."""
     forget_unfinished(services.shelf.root)
     return services.shelf.journal.erase(face_ids)
 
 
 def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:
-    """Return the builds whose files hold a face that is not erased; None where there is no such face."""
+    """Return the builds whose files contain a face, or None if the face does not exist."""
     changes = services.shelf.face_changes()
     if face_id in changes.erased:
         return None
@@ -53,4 +53,4 @@ def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:
 
 
 FINISH_PATIENCE_S = 60.0
-"""How long `flask erase finish` waits for readers; a page or an export is read well within a minute."""
+"""How long `flask erase finish` waits for readers."""

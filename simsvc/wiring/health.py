@@ -1,4 +1,4 @@
-"""What `/readyz` and `flask check` look at."""
+"""Checks of `/readyz` and `flask check`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
 MOST_NAMED = 5
-"""Files that a finding names."""
+"""Maximum files named in a finding."""
 
 
 def readiness(services: Services) -> tuple[Finding, ...]:
-    """Return whether a worker can answer now: quick enough to be asked every few seconds."""
+    """Return the readiness of a worker, quickly enough for frequent probes."""
     return look_over(
         (
             ("model", lambda: _open_model(services)),
@@ -38,11 +38,11 @@ def readiness(services: Services) -> tuple[Finding, ...]:
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return how every part stands, each file's hash included: takes seconds, and longer for a long log.
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
 
     Args:
         services: of the process.
-        progress: called with the events of the log seen so far and all.
+        progress: called with (events done, total).
     """
     settings = services.settings
     return look_over(
@@ -65,7 +65,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
 
 
 def folders(settings: Settings) -> tuple[Path, ...]:
-    """Return the folders that the service writes to."""
+    """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
     return (*beside, settings.index_root, settings.model_root, settings.batch_dir)

@@ -1,4 +1,4 @@
-"""What `flask index` works with: the gallery, the builder, the builds."""
+"""Services for `flask index`."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from simsvc.wiring.services import helpers_of_command, make_switcher, open_datab
 
 @dataclass(frozen=True, slots=True)
 class IndexServices:
-    """What the index commands need.
+    """Services for the index commands.
 
     Attributes:
-        settings: as read at start.
+        settings: of the process.
         bundle: the verified model bundle.
-        detector: the one the bundle's crops are made with.
-        shelf: where index builds stand.
-        on_built: puts a finished build and its faces on record.
+        detector: face detector.
+        shelf: the index folder.
+        on_built: records a finished build and its faces.
         switcher: puts a build into service.
-        switches: where switches are on record.
-        decoder: makes pixels of photos' bytes.
+        switches: recorded switches.
+        decoder: decodes photos.
     """
 
     settings: Settings
@@ -46,7 +46,7 @@ class IndexServices:
 
     @property
     def trained_on(self) -> frozenset[str]:
-        """Names of the data sets that the model learned from, without those of their readers."""
+        """Data sets the model was trained on."""
         sources = self.bundle.raw.get("training", {}).get("sources", ())
         return frozenset(str(name).rpartition(":")[2] for name in sources)
 
@@ -56,11 +56,11 @@ class IndexServices:
         return "onnx" if self.settings.engine == "onnxruntime" else self.settings.engine
 
     def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
-        """Return the bundle's model, run by the engine of the settings or by another one.
+        """Return the model, run by an engine.
 
         Args:
-            engine: None for that of the settings.
-            callers: threads that call it at the same time.
+            engine: None for the one in the settings.
+            callers: number of calling threads.
 
         Raises:
             BundleDamaged: it cannot be loaded.
@@ -70,10 +70,10 @@ class IndexServices:
 
 
 def index_services(settings: Settings | None = None) -> IndexServices:
-    """Return what the index commands need.
+    """Return the services for the index commands.
 
     Raises:
-        SettingsError: a setting cannot be used.
+        SettingsError: a setting is not valid.
         BundleError: the model cannot be used.
         StoreError: the database URL cannot be used.
     """
@@ -91,6 +91,6 @@ def open_shelf(settings: Settings | None = None) -> IndexStore:
     """Return the index builds alone, for what needs no model.
 
     Raises:
-        SettingsError: a setting cannot be used.
+        SettingsError: a setting is not valid.
     """
     return IndexStore((settings or load_settings()).index_root)

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def live_faces(services: IndexServices) -> LiveFaces:
-    """Return what changes labelled faces without a build, for commands.
+    """Return the service for changes to reference faces, for commands.
 
     Raises:
         BundleError: the model cannot be used.
@@ -33,7 +33,7 @@ def live_faces(services: IndexServices) -> LiveFaces:
 
 
 def live_faces_in_service(services: Services) -> LiveFaces:
-    """Return the same in a worker, with the engines that it has open.
+    """Return the same service in a worker, with its open engines.
 
     Raises:
         BundleError: the model cannot be used.
@@ -69,7 +69,7 @@ def _live_faces(
 def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
     """Return the site calibration of the build in service as it is with one more change of faces.
 
-    Nothing where there is no build in service that fits the model, or it was never calibrated.
+    Empty without a calibrated build in service that fits the model.
     """
     try:
         current = shelf.current()

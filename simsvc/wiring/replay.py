@@ -1,4 +1,4 @@
-"""What keeps, changes and erases: services of commands and pages that most requests never need."""
+"""Services for replays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from simsvc.wiring.services import Services
 
 
 def replayer(services: Services) -> Replayer:
-    """Return what makes estimates again, each with the model and index build that made it."""
+    """Return the replay service."""
     photos, keeping = PhotoStore(services.database, services.cipher), KeepingStore(services.database)
     return Replayer(
         services.estimates,
@@ -44,13 +44,13 @@ def recorded_corridor(
 ) -> EstimatePipeline:
     """Return the corridor as it was when an estimate was made; it records nothing.
 
-    The detector is the installed one, and the limit of bytes is that of today.
+    It uses the installed detector and the current size limit.
 
     Raises:
         ModelGone: the model is no longer kept.
-        BundleDamaged: a file of it is not as it was.
-        BuildGone: the index build is no longer there.
-        IndexDamaged: a file of it is not as it was.
+        BundleDamaged: a file of the model has changed.
+        BuildGone: the index build no longer exists.
+        IndexDamaged: a file of the build has changed.
     """
     answer = recorded.estimate
     bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
@@ -71,7 +71,7 @@ def recorded_corridor(
 
 
 def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate) -> LiveIndex:
-    """Open the index build of a record under the face changes of then, without the faces erased since."""
+    """Open the index build of a record with the face changes at that time, without faces erased since."""
     label = answer.index or ""
     try:
         manifest = services.shelf.manifest(label)
@@ -85,11 +85,11 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
 
 
 def _opened(bundle: Bundle, engine: Engine, threads: int) -> Model:
-    """Return a model whose files were just checked; the latest ones stay open."""
+    """Return a verified model; the latest ones are cached."""
     return _kept_open(bundle.folder, bundle.document_sha256, engine, threads)
 
 
 @lru_cache(maxsize=2)
 def _kept_open(folder: Path, document_sha256: str, engine: Engine, threads: int) -> Model:
-    del document_sha256  # part of the key: another model.json in the same place is another model
+    del document_sha256  # part of the cache key: a changed model.json is another model
     return served_model(load_document(folder), engine, threads)

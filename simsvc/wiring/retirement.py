@@ -1,4 +1,4 @@
-"""Index builds and models taken away."""
+"""Retire index builds and models."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from simsvc.wiring.services import Services
 
 
 def retire_build(services: Services, text: str, actor: str, *, force: bool) -> str:
-    """Take an index build away and return its label.
+    """Retire an index build and return its label.
 
     Raises:
-        BuildNotFound: no build is called that.
+        BuildNotFound: the build does not exist.
         RetireRefused: it is in service, or records refer to it.
     """
     shelf, keeping = services.shelf, KeepingStore(services.database)
@@ -31,16 +31,16 @@ def retire_build(services: Services, text: str, actor: str, *, force: bool) -> s
 
 
 def retire_model(services: Services, text: str, actor: str, *, force: bool) -> str:
-    """Take a kept model away and return its version.
+    """Retire a kept model and return its version.
 
     Args:
         services: of the process.
-        text: its version, or the beginning of the sha256 of its model.json.
-        actor: who does it, as the log names it.
-        force: also where records refer to it.
+        text: its version, or the start of the SHA-256 of its model.json.
+        actor: for the log.
+        force: even if records refer to it.
 
     Raises:
-        ModelGone: none is called that, or several.
+        ModelGone: no model or several match.
         RetireRefused: it is in service, or records refer to it.
     """
     keeping = KeepingStore(services.database)

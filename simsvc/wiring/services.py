@@ -1,4 +1,4 @@
-"""Settings to services: the only place that constructs engines."""
+"""Construct all services from the settings."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ from simsvc.values import Crop, LabelledFace, Photo, Recall
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
-"""Builds whose faces are kept open for thumbnails: the one in service and the ones of recent records."""
+"""Cached builds for thumbnails: the one in service and those of recent records."""
 
 
 class Services:
-    """Everything a worker process needs, each part constructed once, when it is first asked for.
+    """All services of a worker process, constructed lazily.
 
-    Make it after the worker forked: neither ONNX Runtime's threads nor database connections survive a fork. A
-    part that cannot be constructed raises its typed error each time it is asked for, so that a service whose
-    operator has just put the bundle in place recovers without a restart.
+    Create it after the worker forked, because ONNX Runtime's threads and database connections do not survive
+    a fork. A part that cannot be constructed raises its error on every access, so that the service recovers
+    without a restart.
     """
 
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
@@ -116,15 +116,15 @@ class Services:
         self._queue: BatchQueue | None = None
 
     def secret_key(self) -> str:
-        """Return the key that signs sessions, made on first use where the environment names none.
+        """Return the session key, created on first use if not set.
 
         Raises:
-            SettingsError: its file cannot be used.
+            SettingsError: the key file cannot be used.
         """
         return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
 
     def names(self, actors: Iterable[str | None]) -> dict[str, str]:
-        """Return the names of these accounts and tokens, as records write them; unknown ones are left out.
+        """Return the names of accounts and tokens by their IDs in records; unknown ones are omitted.
 
         Raises:
             StoreError: the database cannot be read.
@@ -133,7 +133,7 @@ class Services:
         return {**self.users.names(asked), **self.token_book.names(asked)}
 
     def all_names(self) -> dict[str, str]:
-        """Return the names of every account and token, as records write them.
+        """Return the names of all accounts and tokens by their IDs in records.
 
         Raises:
             StoreError: the database cannot be read.
@@ -159,16 +159,16 @@ class Services:
             BundleError: the model cannot be used.
         """
         corridor, settings = self.corridor(), self.settings
-        if settings.engine == "onnxruntime":  # whose sessions take any number of callers
+        if settings.engine == "onnxruntime":  # sessions are thread-safe
             return corridor
         bundle = load_bundle(settings.bundle_dir)
         return replace(corridor, model=served_model(bundle, settings.engine, settings.threads, callers))
 
     def queue(self) -> BatchQueue:
-        """Return the queue of batches, opened on first use.
+        """Return the batch queue, opened on first use.
 
         Raises:
-            BatchUnwritable: its folder cannot be made, or its file not be written.
+            BatchUnwritable: its folder or file cannot be written.
         """
         with self._lock:
             if self._queue is None:
@@ -176,7 +176,7 @@ class Services:
             return self._queue
 
     def work_batches(self) -> None:
-        """Judge the photos of batches until the process is told to end."""
+        """Process batches until the process is stopped."""
         waiting = self.batch_book.unfinished
 
         def take_up() -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class Services:
         self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.corridor), take_up)
 
     def switcher(self) -> Switcher:
-        """Return what puts an index build into service.
+        """Return the service that switches index builds.
 
         Raises:
             BundleError: the model cannot be used.
@@ -195,17 +195,17 @@ class Services:
         return make_switcher(load_document(self.settings.bundle_dir), self.shelf, self.database, self.now)
 
     def gallery(self, label: str) -> LiveGallery:
-        """Return the labelled faces of the build "name/build", in service or not, as they stand now.
+        """Return the reference faces of a build "name/build" with current changes.
 
         Raises:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
-        self.shelf.folder(label)  # its files stay readable here after they were retired elsewhere
+        self.shelf.folder(label)  # open files stay readable after another process retired them
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def model_document(self) -> Bundle:
-        """Return what the bundle in service says of itself.
+        """Return the model.json in service.
 
         Raises:
             BundleError: it cannot be read.
@@ -221,21 +221,21 @@ class Services:
         return read_card(self.settings.bundle_dir)
 
     def current_build(self) -> str | None:
-        """Return the label of the build in service, or None where there is none or it cannot be told."""
+        """Return the label of the build in service, or None."""
         try:
             return self.shelf.current()
         except IndexUnusable:
             return None
 
     def recall(self, label: str) -> Recall | None:
-        """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
+        """Return the recall of a build, or None if it is unusable."""
         try:
             return self._recall(label).recall
         except IndexUnusable:
             return None
 
     def timed_recall(self, label: str, queries: int = QUERIES, k: int = K) -> TimedRecall:
-        """Hold the build "name/build" against an exact search.
+        """Measure a build "name/build" against an exact search.
 
         Raises:
             IndexUnusable: it cannot be used.
@@ -245,7 +245,7 @@ class Services:
         return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:
-        """Return what is known about the model in service.
+        """Return the description of the model in service.
 
         Raises:
             BundleError: the model or its card cannot be used.
@@ -270,12 +270,12 @@ class Services:
         """Return a plot of the model card as PNG bytes.
 
         Raises:
-            PlotNotFound: there is none of that name.
+            PlotNotFound: there is no plot with this name.
         """
         return read_plot(self.settings.bundle_dir, name)
 
     def log_start(self) -> None:
-        """Log settings and model where they are not those of the start before.
+        """Log settings and model if they changed since the last start.
 
         Raises:
             BundleError: the model cannot be used.
@@ -285,7 +285,7 @@ class Services:
         log_start(self.log, shown(self.settings), bundle.version, bundle.sha256)
 
     def warm_up(self) -> None:
-        """Run every engine once on a grey square, so that the first photo finds them ready.
+        """Warm up every engine with a grey square.
 
         Raises:
             BundleError: the model cannot be used.
@@ -323,7 +323,7 @@ class Services:
         )
 
     def _keep_model(self, bundle: Bundle) -> None:
-        """Keep a copy of the model in service and put on record that it is; estimates are made either way."""
+        """Keep a copy of the model in service and record it, ignoring failures."""
         try:
             self.models.keep(bundle)
             store = ModelSwitchStore(self.database)
@@ -340,19 +340,19 @@ def _open_queue(file: Path) -> BatchQueue:
 
 
 def private_places(settings: Settings) -> PrivatePlaces:
-    """Return where the service keeps what nobody else may read."""
+    """Return the private files and folders of the service."""
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir)
-    home = settings.secret_key_file.parent  # of an installation, unless it is run in the root of the machine
+    home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))
 
 
 def helpers_of_command() -> int:
-    """Return how many helpers decode photos for a command that uses all cores; the others run the model.
+    """Return the number of decoding helpers for a command that uses all cores.
 
-    On two cores that is one, so that a command stays below 1 GB, too.
+    On two cores that is one, which keeps commands below 1 GB.
     """
     return max(1, cores() // 2)
 
@@ -366,10 +366,10 @@ def shown(settings: Settings) -> dict[str, str]:
 
 
 def open_database(settings: Settings | None = None) -> Database:
-    """Return the database alone, for what needs no engine.
+    """Return the database without constructing engines.
 
     Raises:
-        SettingsError: a setting cannot be used.
+        SettingsError: a setting is not valid.
         StoreError: the database URL cannot be used.
     """
     settings = settings or load_settings()
@@ -379,7 +379,7 @@ def open_database(settings: Settings | None = None) -> Database:
 def make_switcher(
     bundle: Bundle, shelf: IndexStore, database: Database, now: Callable[[], datetime]
 ) -> Switcher:
-    """Return what puts index builds into service, checked against the model."""
+    """Return the service that switches index builds."""
     store = BuildStore(database)
 
     def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:

@@ -90,7 +90,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A copy beside the photo that it was made of; `kind` is "" for the photo itself."""
+    """A copy and its original; `kind` is "" for the photo itself."""
 
     folder: str
     kind: str
@@ -100,7 +100,7 @@ class Pair:
 
     @property
     def moved_years(self) -> float | None:
-        """How far the copy's estimate lies from the photo's, or None where either was refused."""
+        """Difference between the estimates of copy and photo, or None if either was refused."""
         if self.copy.age_years is None or self.whole.age_years is None:
             return None
         return abs(self.copy.age_years - self.whole.age_years)
@@ -118,7 +118,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge photos and their copies, and print what the measures tell."""
+    """Estimate photos and their copies, and print the measures."""
     bundle = load_bundle(args.bundle)
     judge = _Judge(detector_of(bundle), OnnxModel(bundle, 1), parse_rules(bundle.raw, bundle.sha256))
     work = [

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the gallery anew; the same data and model give the same files."""
+    """Build the gallery; equal data and model give equal files."""
     sources = parse_sources(args.source)
     reader = Reader(args.bundle)
     corpus = open_corpus(sources)

@@ -1,4 +1,4 @@
-"""`python -m trainer detector`: where the detector's threshold lies between faces and things like faces."""
+"""`python -m trainer detector`: choose the detector's threshold between faces and other things."""
 
 from __future__ import annotations
 

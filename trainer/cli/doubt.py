@@ -1,6 +1,6 @@
 """`python -m trainer doubt`: fit the score by which the most doubtful estimates are referred to a person.
 
-It is fitted on every source, and judged on each one by a score that was fitted without it.
+It is fitted on all sources, and evaluated on each by a score fitted without it.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def told(model: Model, crops: Sequence[Crop]) -> tuple[FloatVector, FloatVector]
 def compared(
     answers: tuple[FloatVector, FloatVector], plain: tuple[FloatVector, FloatVector], faces: Sequence[Faces]
 ) -> dict[str, Any]:
-    """Return what an engine's answers cost beside the reference's: by source, and of single faces."""
+    """Return an engine's deviations from the reference, by source and for single faces."""
     ages, labels = answers[0].astype(np.float64), np.concatenate([source.ages_years for source in faces])
     errors = [np.abs(made - labels) for made in (ages, plain[0].astype(np.float64))]
     ends = np.cumsum([0, *(len(source.crops) for source in faces)])

@@ -1,4 +1,4 @@
-"""`python -m trainer left-out`: train without some sources and judge just those, as photos from anywhere are.
+"""`python -m trainer left-out`: train without some sources and evaluate on those.
 
 Sources are left out in groups, which costs one training a group; a model that learnt without two of them
 knows even less of each than one that learnt without it alone. What is written is read by `trainer calibrate`,
@@ -109,7 +109,7 @@ def as_text(document: Mapping[str, Any]) -> str:
 def _left_out(
     recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
 ) -> list[tuple[str, Judged]]:
-    """Train the recipe, and what it joins, without a group of sources, and judge these."""
+    """Train the recipe and its parts without a group of sources, and evaluate on these."""
     suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
     for name in (*recipe.joined, recipe.name):

@@ -1,4 +1,4 @@
-"""`python -m trainer quantize`: an int8 form of a bundle's graph, put beside it and measured against it.
+"""`python -m trainer quantize`: quantize a bundle's graph to int8 and measure it.
 
 Its front is computed by `trainer.export.fold_stem` where that is proved to give the very same answers.
 """
@@ -181,7 +181,7 @@ def line(figures: dict[str, Any]) -> str:
 
 
 def write(bundle: Bundle, draft: Path, figures: dict[str, Any]) -> None:
-    """Put the graph beside model.onnx where the bounds hold, else only say what was measured."""
+    """Add the graph to the bundle if it is within the bounds, else only print the measurements."""
     raw = json.loads((bundle.folder / DOCUMENT).read_text(encoding="utf-8"))
     raw["files"].pop(INT8_GRAPH, None)
     target = bundle.folder / INT8_GRAPH

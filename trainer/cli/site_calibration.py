@@ -1,4 +1,4 @@
-"""`python -m trainer site-calibration`: what a gallery of a set's own faces gives estimates of its others."""
+"""`python -m trainer site-calibration`: the effect of a gallery of a set's own faces on its other faces."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from trainer.options import BUNDLE, check_writable
 
 DRAWS = 16
 SIZES = (100, 300)
-"""Faces of a gallery drawn from a large set: what a site can label in a day, and in a week."""
+"""Gallery sizes drawn from a large set: what a site can label in a day, and in a week."""
 SMALL = 1_000
 """Up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn."""
 BATCH = 64

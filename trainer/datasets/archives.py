@@ -35,7 +35,7 @@ class Archive:
 
     @property
     def notice(self) -> str:
-        """What a person must know before downloading."""
+        """Notice before downloading."""
         return f"{self.name}: {self.file_name}, {self.size_note}\n{self.page}\n\nTerms: {self.terms}\n"
 
 

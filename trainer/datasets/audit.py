@@ -103,7 +103,7 @@ def audit(data: MergedData) -> Audit:
 
 
 def decade(age_years: float) -> str:
-    """Name the decade of an age: 34.5 lies in "30-39"."""
+    """Name the decade of an age: 34.5 is in "30-39"."""
     start = int(age_years // 10) * 10
     return f"{start}-{start + 9}"
 

@@ -17,7 +17,7 @@ KEPT = (0.9, 0.8, 0.7, 0.6, 0.5)
 TURNS_DEG = (20, 45, 90, 135, 180, 225, 270, 315)
 """Counter-clockwise; scanners turn by quarters, people and cropping tools by anything."""
 PAPER = (255, 255, 255)
-"""What shows around a photo that lies askew on a scanner."""
+"""Background around a tilted photo on a scanner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
 
     Args:
         photo: whole and upright.
-        face: the one that is judged in it.
+        face: the evaluated face.
         seed: of what is random; the same gives the same pixels.
     """
     for how in DEGRADATIONS:

@@ -1,4 +1,4 @@
-"""One photo in two data sets: told by the face, since each data set frames its photos in a way of its own.
+"""One photo in two data sets: detected by the face, because data sets frame photos differently.
 
 UTKFace shows a face cut close, upright and 200 px wide, where another set has the whole portrait. Signatures
 of whole photos (`near_duplicates`) cannot tell that both are one photo. Here pairs of photos from different

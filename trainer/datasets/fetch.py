@@ -34,7 +34,7 @@ _BROKEN: Final = (
     ConnectionError,
     ssl.SSLError,
 )
-"""What a network that is missing or breaks off raises."""
+"""Errors of a missing or failing network."""
 
 
 class FetchFailed(SourceError):
@@ -74,7 +74,7 @@ def fetch(archive: Archive, to: Path) -> Path:
 
     Raises:
         FetchFailed: no network, a server that refuses, a broken connection, a full disk or a wrong checksum;
-            what has come so far stays and the next call goes on from there, except after a wrong checksum.
+            partial data is kept and the next call resumes, except after a wrong checksum.
     """
     target = to / archive.file_name
     if target.is_file():

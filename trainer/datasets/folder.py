@@ -18,7 +18,7 @@ TABLE_NAME = "labels.csv"
 
 
 def read(path: Path, source: str) -> SourceListing:
-    """Read a folder with labels.csv (or with one CSV of another name), or the CSV itself beside its photos.
+    """Read a folder with labels.csv (or one other CSV), or the CSV next to its photos.
 
     Raises:
         LabelsUnreadable: there is no such table, or it lacks a column.

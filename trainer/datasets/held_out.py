@@ -1,6 +1,6 @@
-"""Which faces a bundle may be judged on: all of a source that it never learnt from, else the held-out part.
+"""Faces for evaluating a bundle: all of a source it was not trained on, else the held-out part.
 
-The parts are those of `trainer.datasets.merge`: no person and no near-duplicate lies on both sides.
+The parts are those of `trainer.datasets.merge`: no person and no near-duplicate is on both sides.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ KNOWN: Mapping[str, Path] = {
     "windows:uk_parliament": DATA / "uk_parliament",
     "utkface": DATA / "utkface",
 }
-"""Sources and their folders where development keeps them: what is judged unless others are named."""
+"""Default sources and their folders in development."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
 FITTING = "valid"
-"""A split that is not judged on, but may be fitted on."""
+"""A split for fitting, not for evaluation."""
 _TAKEN: Mapping[str, tuple[Split, ...]] = {
     "held-out": ("valid", "test"),
     "test": ("test",),
@@ -40,7 +40,7 @@ _TAKEN: Mapping[str, tuple[Split, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """The faces of one source to judge.
+    """The faces of one source to evaluate.
 
     Attributes:
         source: name, as given to the reader.
@@ -89,7 +89,7 @@ def known_sources(values: Sequence[str] | None) -> dict[str, Path]:
 def parts(
     sources: Mapping[str, Path], learnt: Collection[str], split: str = "held-out", limit: int | None = None
 ) -> tuple[SourcePart, ...]:
-    """Return what to judge of each source, in the order given.
+    """Return the faces to evaluate of each source, in order.
 
     Sources that were learnt from are merged together, as they were for training: a near-duplicate in another
     source may move a face to another part. All others are merged for themselves.

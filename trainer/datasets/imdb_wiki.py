@@ -47,7 +47,7 @@ class Metadata:
 
 
 def read(path: Path, source: str) -> SourceListing:
-    """Read a folder that holds wiki.mat or imdb.mat beside the photos; photos filtered out are problems.
+    """Read a folder with wiki.mat or imdb.mat and the photos; filtered photos are problems.
 
     Args:
         path: folder, such as the unpacked wiki_crop.

@@ -31,7 +31,7 @@ class MergedData:
         rows: N photos that can be read.
         split: str (N,): "train", "valid" or "test".
         groups: int64 (N,): position of the leader of each row's group; near-duplicates and photos of one
-            person share a group, and a group lies in one split.
+            person share a group, and a group is in one split.
         pairs: near-duplicates, as positions in `rows`.
         problems: (source, reference, why) of what is left out because of its label or a missing file.
         unreadable: (source, reference, why) of what is left out because it cannot be decoded.

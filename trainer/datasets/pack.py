@@ -60,7 +60,7 @@ class Pack:
 
 
 def labelled_face(photo: Photo, faces: tuple[Face, ...]) -> Face:
-    """Return the labelled face, or the whole photo (confidence 0) where nothing at all is detected."""
+    """Return the labelled face, or the whole photo (confidence 0) without detections."""
     face = box_of(photo, faces, aligned=True, margin=CROP_MARGIN)
     assert face is not None  # noqa: S101 - an aligned photo always has one; told to mypy
     return face
@@ -85,7 +85,7 @@ def open_pack(rows: Sequence[Row], folder: Path, workers: int | None = None) -> 
 
     Args:
         rows: what to pack, in this order.
-        folder: where packs lie; each has a folder of its own, named by its content.
+        folder: parent folder of packs, each in a folder named by its content.
         workers: threads; default the cores.
 
     Raises:

@@ -32,7 +32,7 @@ def named_path(text: str) -> tuple[str, Path]:
 
 
 def read(source: str, path: Path) -> SourceListing:
-    """Read a data set from where it lies.
+    """Read a data set from its path.
 
     Args:
         source: a name in `READERS`; a suffix tells several of one kind apart, such as "folder:clinic".
@@ -40,7 +40,7 @@ def read(source: str, path: Path) -> SourceListing:
 
     Raises:
         SourceUnknown: no reader has that name.
-        SourceEmpty: nothing lies at the path, or no photo there can be used.
+        SourceEmpty: the path does not exist, or has no usable photo.
         LabelsUnreadable: the file that holds the labels is missing, damaged or lacks a column.
     """
     reader = READERS.get(source.partition(":")[0])

@@ -13,7 +13,7 @@ class Row:
     """One labelled photo.
 
     Attributes:
-        path: where it lies on this machine.
+        path: on this machine.
         age_years: the label to learn; the middle of the window where only a window is known.
         source: name of the data set, as given to `registry.read`.
         reference: relative posix path inside the data set: the same on every machine.
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SourceListing:
-    """What a reader found.
+    """The result of a reader.
 
     Attributes:
         rows: every photo that can be used.

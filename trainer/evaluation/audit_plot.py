@@ -20,7 +20,7 @@ from trainer.evaluation.looks import SourceLooks, Spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
 MAX_BARS = 8
-"""Reasons beyond stand in the JSON only."""
+"""Further reasons are in the JSON only."""
 MIN_PLACES = 4
 """So that one bar alone does not fill its panel."""
 LABEL_CHARS = 24
@@ -111,7 +111,7 @@ def _places(axes: Axes, looks: Sequence[SourceLooks], labels: Sequence[str]) -> 
 
 
 def _age_shapes(axes: Axes, rows: Sequence[Row], looks: Sequence[SourceLooks]) -> None:
-    """Draw each source's ages as a ridge of its own: shares of the source, in bins of 5 years."""
+    """Draw each source's ages as a separate ridge, in shares per 5 years."""
     edges = np.arange(0, 121, 5)
     for place, one in enumerate(looks):
         ages = [row.age_years for row in rows if row.source == one.source]

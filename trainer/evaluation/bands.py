@@ -29,7 +29,7 @@ class BandedPhoto:
     """One photo with a band for a label.
 
     Attributes:
-        path: where it lies.
+        path: of the file.
         band: as the table has it.
         from_years: youngest age of the band.
         to_years: oldest age of the band in completed years, infinite where it is open.
@@ -84,9 +84,9 @@ def _photo(folder: Path, row: dict[str, str | None], line: int) -> BandedPhoto:
 
 
 def outside_years(estimates_years: NDArray[np.float64], photos: Sequence[BandedPhoto]) -> NDArray[np.float64]:
-    """Return how far each estimate lies outside its band, float64 (N,), 0 inside, NaN where there is none.
+    """Return how far each estimate is outside its band, float64 (N,); 0 inside, NaN without an estimate.
 
-    The strict reading: labels are completed years, and 39.5 lies half a year outside of 30-39.
+    The strict reading: labels are completed years, and 39.5 is half a year outside 30-39.
     """
     lows, highs = (np.array([getattr(p, name) for p in photos]) for name in ("from_years", "to_years"))
     outside: NDArray[np.float64] = np.maximum(lows - estimates_years, estimates_years - highs)

@@ -2,7 +2,7 @@
 
 Photos of one person are no independent witnesses: FG-NET has a dozen of each. So whole persons are drawn (the
 cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8), and a
-photo without a known person counts as a person of its own.
+photo without a known person counts as a separate person.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GENDERS = ("female", "male")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Faces of one source and what a model says of them.
+    """Faces of one source and a model's estimates.
 
     Attributes:
         ages_years: float64 (N,): labels; the middle of the window where only a window is known.
@@ -75,7 +75,7 @@ def judged(rows: Sequence[Row], estimates_years: Floats, ranges_years: Floats | 
 
 
 def persons_of(rows: Sequence[Row]) -> NDArray[np.int64]:
-    """Return int64 (N,): a number for each person, and one of its own for each photo of nobody known."""
+    """Return int64 (N,): a number per person, and a separate one per photo of an unknown person."""
     keys = [(row.source, row.person or "", "" if row.person else row.reference) for row in rows]
     numbers = {key: at for at, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys], dtype=np.int64)

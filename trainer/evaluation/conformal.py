@@ -52,7 +52,7 @@ def tails(
 
     Args:
         errors_years: (n,), label minus estimate, of faces exchangeable with those to come.
-        coverage: share of faces to come whose label lies inside, at least.
+        coverage: minimum share of future faces whose label is inside.
         weights: (n,), positive, or None for equal ones.
 
     Raises:

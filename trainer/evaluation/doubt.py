@@ -1,4 +1,4 @@
-"""The score of how far off an estimate may be: fitted on faces of many sources, judged on those left out."""
+"""The score of how far off an estimate may be: fitted on many sources, evaluated on those left out."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ their weights would run apart. The share of large errors that is caught is the s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What a model says of the faces of one source.
+    """A model's output for the faces of one source.
 
     Attributes:
         source: its name.
         measures: float64 (N, M) of `doubt.MEASURES`, in order.
-        errors_years: float64 (N,), how far the estimate lies from the age, or from the middle of its window.
-        outside_years: float64 (N,), how far it lies outside the window.
+        errors_years: float64 (N,), distance of the estimate from the age, or from the middle of its window.
+        outside_years: float64 (N,), distance outside the window.
     """
 
     source: str
@@ -94,7 +94,7 @@ def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What a score that was fitted without a source does on it.
+    """Evaluation on a source of a score fitted without it.
 
     Attributes:
         source: its name.
@@ -120,7 +120,7 @@ class LeftOut:
 
 
 def left_out(sources: Sequence[Scored]) -> list[LeftOut]:
-    """Judge each source by a score that was fitted on the others; of one source alone, there is nothing."""
+    """Evaluate each source with a score fitted on the others; empty for a single source."""
     if len(sources) < 2:
         return []
     return [_judged(source, fitted([one for one in sources if one is not source], "")) for source in sources]

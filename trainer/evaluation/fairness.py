@@ -39,7 +39,7 @@ class ComparedPart:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Parts of one kind beside each other.
+    """Parts of one kind, compared.
 
     Attributes:
         parts: of at least `LEAST_FACES` faces, by name.

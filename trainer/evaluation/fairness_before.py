@@ -1,4 +1,4 @@
-"""Figures of an earlier model beside those of this one: what the remedies did, to whom."""
+"""Comparison with an earlier model, by group."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Judge:
     def judge(
         self, items: Sequence[Item], photos: Callable[[Item], Sequence[bytes]], what: str
     ) -> list[Judged]:
-        """Judge the photo files of every item.
+        """Estimate the photo files of every item.
 
         Args:
             items: at least one.

@@ -65,7 +65,7 @@ def error_table(
         part: its name.
         errors_years: (N,), estimate minus label, N >= 1.
         seed: of the bootstrap.
-        inside: (N,), whether the label lies in its calibrated interval, or None where there is none.
+        inside: (N,), whether the label is in its calibrated interval, or None without one.
     """
     covered = np.zeros(len(errors_years), np.bool_) if inside is None else inside
     rows = resampled(_figures, errors_years, covered, random=np.random.default_rng(seed))
@@ -142,7 +142,7 @@ def decade(age_years: float) -> str:
 
 
 def old(age_years: float) -> str | None:
-    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a part of its own.
+    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a separate part.
 
     The card bounds the error of 80+, see `trainer.model_card.aims`.
     """
@@ -161,7 +161,7 @@ def breakdown(
         errors_years: (N,).
         parts: for each kind (decade, group, gender) the part each of the N faces belongs to, or None.
         seed: of the bootstrap.
-        inside: (N,), whether the label lies in its calibrated interval, or None where there is none.
+        inside: (N,), whether the label is in its calibrated interval, or None without one.
     """
     tables = [error_table("all", errors_years, seed, inside)]
     for kind in parts:

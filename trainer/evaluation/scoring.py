@@ -1,4 +1,4 @@
-"""Estimates of a bundle for labelled faces, through the service's own steps."""
+"""Estimates of a bundle for labelled faces, with the service's pipeline."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Scored:
 
 
 def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:
-    """Detect, crop and estimate every row: the labelled face, even where the service would refuse."""
+    """Detect, crop and estimate every row: the labelled face, even if the service would refuse."""
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:

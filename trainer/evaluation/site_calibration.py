@@ -1,4 +1,4 @@
-"""What a site calibration gives: fitted to some faces of a set, judged on others, of other persons."""
+"""Evaluation of site calibration: fitted to some faces of a set, tested on other persons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One division of a set: `fitted` faces calibrate, `judged` ones are judged."""
+    """One split of a set: `fitted` faces calibrate, `judged` ones are tested."""
 
     fitted: int
     judged: int
@@ -58,7 +58,7 @@ def some(count: int, wanted: int, seed: int) -> Bools:
 
 
 def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sha256: str) -> Draw:
-    """Fit a calibration to some faces and judge it on all faces of other persons.
+    """Fit a calibration to some faces and test it on all faces of other persons.
 
     Args:
         faces: of one set.

@@ -1,4 +1,4 @@
-"""Offsets to the scores of ages, so that no decade is judged too young or too old on average.
+"""Offsets to the scores of ages, so that no decade has a bias on average.
 
 A model learns how common each age is among its training faces and leans towards the common ones: teenagers
 are told older than they are, the old younger. Adding an offset to the score of each age takes that leaning
@@ -41,7 +41,7 @@ RATE = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """What a model tells of labelled faces.
+    """A model's output for labelled faces.
 
     Attributes:
         scores: float32 (V, N, AGE_BINS) of V views of each of N faces, whose estimates are averaged.

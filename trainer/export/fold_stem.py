@@ -1,6 +1,6 @@
 """The front of a quantised graph, computed another way to the same answers in less time.
 
-A graph that judges a face and its mirror image, both enlarged, begins like this:
+A graph for a face and its mirror image, both enlarged, begins like this:
 
     crops -> MatMul, MatMul (enlarge) -> Gather, Concat (mirror) -> quantised Conv of stride 2 -> MaxPool
 

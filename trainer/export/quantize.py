@@ -88,7 +88,7 @@ def write_int8(
 
 
 def name_nodes(path: Path) -> None:
-    """Give every node of a graph a name of its own: nodes are left alone by name."""
+    """Give every node of a graph a unique name, to exclude nodes by name."""
     graph = onnx.load(str(path))
     for place, node in enumerate(graph.graph.node):
         node.name = f"{place} {node.op_type}"

@@ -1,4 +1,4 @@
-"""What a run makes of packed crops: ages, activations, the crops as they are served."""
+"""Outputs of a run for packed crops: ages, activations, served crops."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ GALLERY_PX = 160
 """Side of a composite."""
 EYES_PX = ((49.0, 52.0), (111.0, 52.0))
 """Where the mean shape's eyes lie in a composite: 62 px apart at a third of its height, as the aligned photos
-of the data set have them, so that little lies outside the photos."""
+of the data set have them, so that little is outside the photos."""
 LOOKS_PX = 24
 _GRID = np.stack(np.meshgrid(np.arange(GALLERY_PX), np.arange(GALLERY_PX)), axis=-1).reshape(-1, 2)
 _ANCHORS = np.array(

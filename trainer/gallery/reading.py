@@ -31,7 +31,7 @@ class Reading:
     high_years: float
 
     def holds(self, label_years: float) -> bool:
-        """Tell whether the label lies in the range."""
+        """Return whether the label is in the range."""
         return self.low_years <= label_years <= self.high_years
 
 

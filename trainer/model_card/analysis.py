@@ -1,4 +1,4 @@
-"""The card's figures: what was measured, laid out as tables, and beside what was wanted."""
+"""The card's figures: measurements in tables, compared with the aims."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
 
 
 def aims(measured: Measured) -> Iterator[Aim]:
-    """Yield every aim that can be judged by what was measured: photos from anywhere first."""
+    """Yield every aim that was measured: photos from anywhere first."""
     yield from sources.aims(measured)
     tables = {table["part"]: table for table in measured["test"]["tables"]}
     yield Aim("test: mean absolute error, years", tables["all"]["mae"]["value"], most=4.6)
@@ -157,7 +157,7 @@ def _neighbours(document: Document) -> dict[str, Any]:
 
 
 def withheld_section(document: Document) -> dict[str, Any]:
-    """Return the tables of `trainer withhold`: what each set of photos gives a table of its own."""
+    """Return the tables of `trainer withhold`: one per set of photos."""
     kept = {key: value for key, value in document.items() if key not in BOOKKEEPING}
     for key in ("trade", "ruled"):
         for name, value in kept.pop(key, {}).items():

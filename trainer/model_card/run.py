@@ -22,7 +22,7 @@ FORMER_WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run folder tells.
+    """Content of a run folder.
 
     Attributes:
         result: of result.json.
@@ -84,7 +84,7 @@ def _came_from(bundle: Bundle, best: Path) -> bool:
 
 
 def _same(run: Path, bundle: Path) -> bool:
-    """Say whether every array of the run stands in the bundle, where its name begins with "model."."""
+    """Return whether every array of the run is in the bundle, with names that begin with "model."."""
     try:
         with safe_open(run, "np") as trained, safe_open(bundle, "np") as shipped:
             held = set(shipped.keys())

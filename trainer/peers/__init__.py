@@ -1,1 +1,1 @@
-"""Free packages that estimate ages, run as their documentation shows, on the photos that we are judged on."""
+"""Free packages for age estimation, run as documented, on our evaluation photos."""

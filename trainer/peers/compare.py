@@ -1,4 +1,4 @@
-"""Ours and a peer's errors on the same photos: what each errs by, and the difference with its interval."""
+"""Ours and a peer's errors on the same photos: errors of each, and the difference with its interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a peer says of photos and of our crops of them, kept between calls: a peer's answers do not change."""
+"""A peer's estimates of photos and our crops, cached because they do not change."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def cropper(bundle: Bundle) -> Cropper:
 
 
 def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> PeerEstimates:
-    """Return what a peer says of rows, from `root` as far as it is kept there.
+    """Return a peer's estimates of rows, cached in `root`.
 
     Raises:
         SettingsError: the peer cannot be installed or stopped.
@@ -74,7 +74,7 @@ def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> Pee
 
 
 def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Start) -> PeerEstimates:
-    """Return what a peer says of rows; it is started only where `path` lacks an answer."""
+    """Return a peer's estimates of rows, starting it only for those missing in `path`."""
     kept = _read(path, peer.package)
     with ExitStack() as stack:
         running: list[PeerProcess] = []

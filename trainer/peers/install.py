@@ -1,4 +1,4 @@
-"""A peer fetched by its registry's own client into a folder of its own, and checked before it runs."""
+"""Install a peer with its registry's client into a separate folder, and verify it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsvc.errors import SettingsError
 from trainer.peers.registry import Peer
 
 _DONE = ".installed"
-"""Names what was installed, so that a folder of another version is filled anew."""
+"""Marks the installed version, so that other versions are reinstalled."""
 _AT_MOST_S = 900
 
 

@@ -1,4 +1,4 @@
-"""One peer in a process of its own: pictures go in, ages come out."""
+"""One peer in a separate process: pictures in, ages out."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ GAMMA = 0.4
 """Values are raised to the power of exp(u), u uniform in +- this: as if encoded for 2.2, shown at 1.5 to
 3.3."""
 CUT = 0.28
-"""Largest share of the crop beyond the photo's border: the service refers crops of which more lies outside.
+"""Largest share of the crop outside the photo; the service withholds beyond it.
 See `trainer.withholding.rules`."""
 HEAD = (0.5, 0.48, 0.40, 0.52)
 """Centre (x, y) and half axes (x, y) of the ellipse that the head fills, in crop sides."""
@@ -106,7 +106,7 @@ def grey(pixels: Tensor, probability: float, draws: Draws) -> Tensor:
 
 
 def cast(pixels: Tensor, probability: float, draws: Draws) -> Tensor:
-    """Multiply every channel by a gain of its own: light of another colour than the camera took it for."""
+    """Multiply each channel by a separate gain, like a wrong white balance."""
 
     def change(faces: Tensor, at: Tensor) -> Tensor:
         return (faces * gains[at].view(-1, 3, 1, 1)).clamp(0, 255)

@@ -1,4 +1,4 @@
-"""What happens beside fastai's loop: bfloat16, growing sizes, the weights' average, checkpoints."""
+"""fastai callbacks: bfloat16, growing sizes, averaged weights, checkpoints."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from trainer.training.runs import load_any
 
 _BATCH = 128
 _PUBLISHED_PX = 192
-"""Side at which a published network judges: it was taught at 224, and 192 take three quarters of the time."""
+"""Input size of a published network: it was trained at 224, and 192 takes three quarters of the time."""
 KEPT = Path("work/taught")
 """Where the estimates of a mixture's teachers are kept, relative to the working directory."""
 
@@ -55,7 +55,7 @@ def taught(
 def corrected(
     ages_years: NDArray[np.float32], told: NDArray[np.float32], most_years: float
 ) -> NDArray[np.float32]:
-    """Return float32 (N,): labels, but the teachers' expected value where a label lies too far from it.
+    """Return float32 (N,): labels, or the teachers' expected value if a label is too far from it.
 
     Source: Han, Luo and Wang, "Deep Self-Learning From Noisy Labels", ICCV 2019, section 3, correct labels by
     what the network makes of the pictures; here the teachers never saw the faces that they correct.
@@ -86,7 +86,7 @@ def estimates(
         name: in `trainer.training.recipe.PUBLISHED`, or of a run.
         runs: folder of the runs.
         squares: uint8 (N, P, P, 3), packed faces.
-        positions: int64, the faces to judge.
+        positions: int64, the faces to evaluate.
         faces: of each of the N faces, what names it and its pixels.
         kept: folder of what was told before.
 
@@ -115,7 +115,7 @@ def _asked(
 
 
 def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Let faceres-deep judge views as wide as the pack has them.
+    """Run faceres-deep on views as wide as the pack has them.
 
     Wider views suit it: of sides from 0.8 to 1.25 of the crop the widest is best on four of five sources.
     """

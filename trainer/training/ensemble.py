@@ -38,7 +38,7 @@ class Member:
 
 
 class Seen(nn.Module):
-    """Turn the ensemble's crops into what a member was taught to see: its part of them, its size, its scale.
+    """Convert the ensemble's crops to a member's input: crop, size, scale.
 
     Cutting and resizing are one product with a matrix from each side, as
     `trainer.training.augment.batch` resizes.

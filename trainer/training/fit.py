@@ -59,7 +59,7 @@ def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
     Args:
         recipe: of the run.
         data: what it learns from.
-        runs: where the run lies that this one goes on from, if it does.
+        runs: folder of the run to continue from, if any.
 
     Raises:
         SettingsError: there are no such weights, or they are of another network.

@@ -19,7 +19,7 @@ from trainer.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
-    """What a run learns from and is chosen by.
+    """Training and validation data of a run.
 
     Attributes:
         squares: uint8 (N, P, P, 3), packed.

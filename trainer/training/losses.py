@@ -36,7 +36,7 @@ class AgeLoss:
 
     Where teachers are given, part of the target is theirs, the distribution and its expected value alike.
     Where an age is known to lie in a window, the loss is the interval-censored likelihood, minus the
-    logarithm of the mass inside, and the expected value costs what it lies outside. Source: Turnbull, "The
+    logarithm of the mass inside, and the expected value costs its distance outside. Source: Turnbull, "The
     Empirical Distribution Function with Arbitrarily Grouped, Censored and Truncated Data", JRSS B 38, 1976,
     section 2.
     """

@@ -1,4 +1,4 @@
-"""Several teachers as one: each corrected and weighted by age, as it is right on labelled faces.
+"""A mixture of teachers, each corrected and weighted by age from labelled faces.
 
 A teacher is not right everywhere: one reads the old too young, another knows one data set alone. Around every
 age each teacher's bias and squared error are measured on labelled faces, each source counting alike; the
@@ -61,12 +61,12 @@ class Mixture:
 
 
 def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.str_]) -> Mixture:
-    """Return the mixture of teachers that labelled faces speak for.
+    """Return the mixture of teachers fitted on labelled faces.
 
     Args:
         estimates_years: float64 (T, N), of each teacher, of faces that it was not taught with.
         labels_years: float64 (N,).
-        sources: str (N,); the faces of a source share a weight of their own around every knot.
+        sources: str (N,); the faces of a source share a separate weight around every knot.
     """
     near = _near(estimates_years.mean(axis=0), sources)
     errors = estimates_years - labels_years

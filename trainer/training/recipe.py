@@ -54,7 +54,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "compress": (0, 1),
     "cut": (0, 1),
 }
-"""What a value can mean at all; whether it is wise is the experiment's business."""
+"""Valid values, whether useful or not."""
 
 
 @dataclass(frozen=True, slots=True)

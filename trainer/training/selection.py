@@ -96,7 +96,7 @@ def loss_weights(
     """Return float32 (N,): weights of all faces with a mean of 1 over `positions`, or None for "none".
 
     A face weighs 1 / sqrt(n), n the faces among `positions` of its whole year of age ("age"), or of its
-    decade and group ("age_group"; a face without a group is of a group of its own).
+    decade and group ("age_group"; faces without a group form a separate group).
     Source: the square-root-inverse weights of Yang et al., ICML 2021, section 4 ("SQINV").
 
     Raises:

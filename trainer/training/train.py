@@ -23,7 +23,7 @@ from trainer.training.runs import RUNS, load_recipe
 def with_teachers(
     recipe: recipes.Recipe, folder: Path, runs: Path = RUNS, pupils: tuple[str, ...] = ()
 ) -> tuple[recipes.Recipe, ...]:
-    """Return the recipes to train, in order: what a recipe needs, what that needs before it, itself last.
+    """Return the recipes to train, in order: dependencies first, itself last.
 
     A run that is finished needs nothing any more.
 
@@ -43,7 +43,7 @@ def with_teachers(
 
 
 def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:
-    """Train one recipe, write `result.json` and its row in the table of the recipes `beside` it."""
+    """Train one recipe, and write `result.json` and its row in the table."""
     folder = args.out / ((args.name if recipe.name == Path(args.recipe).stem else None) or recipe.name)
     if recipe.parts:
         _join(recipe, corpus, args, folder)
@@ -60,7 +60,7 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
 
 
 def _join(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, folder: Path) -> None:
-    """Join the runs of the recipe's parts: those with the same ending where the run has a name of its own."""
+    """Join the runs of the recipe's parts: those with the same suffix if the run has a custom name."""
     suffix = folder.name.removeprefix(recipe.name)
     parts = tuple(name + suffix for name in recipe.joined)
     result = {"recipe": recipe.as_dict(), **join.join(recipe, corpus, args.out, folder, parts)}

@@ -1,1 +1,1 @@
-"""When an estimate should not stand: rules, their trade-off and plots."""
+"""When to withhold estimates: rules, trade-off and plots."""

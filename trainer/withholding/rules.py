@@ -27,7 +27,7 @@ from trainer.evaluation.metrics import bootstrapped
 
 CLEAN = "clean"
 BIN_FACES = LEAST_FACES
-"""Faces judged together: as many as coverage needs to be told from `DECADE_COVERAGE`, see `LEAST_FACES`."""
+"""Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`."""
 DECIMALS = 4
 """Of bounds in model.json: as fine as the measures themselves are recorded."""
 CAUSES: Mapping[str, tuple[str, ...]] = {
@@ -86,7 +86,7 @@ class Level:
     Attributes:
         name: "quality" or "withhold": the entry of model.json.
         clean_share: of undegraded faces, at most, beyond one bound.
-        excess_years: the bin's MAE lies more than this over that of undegraded faces, by its lower end.
+        excess_years: the lower end of the bin's MAE is more than this above that of undegraded faces.
         coverage: the share of the bin within its ranges lies below this, by its upper end.
     """
 

@@ -19,10 +19,10 @@ class Argon2Hasher:
         return self._argon2.hash(password)
 
     def verify(self, password_hash: str | None, password: str) -> bool:
-        """Say whether the password is the one hashed; as much work where there is no hash.
+        """Verify a password, with equal work if there is no hash.
 
         Source: OWASP Authentication Cheat Sheet, "Authentication and Error Messages": a quick answer would
-        tell which accounts exist.
+        reveal which accounts exist.
         """
         known = password_hash is not None
         try:
@@ -32,7 +32,7 @@ class Argon2Hasher:
         return known and matches
 
     def outdated(self, password_hash: str) -> bool:
-        """Say whether the hash was made with other parameters than these."""
+        """Return whether the hash has outdated parameters."""
         return self._argon2.check_needs_rehash(password_hash)
 
     def _hash_of_nobody(self) -> str:

@@ -13,18 +13,18 @@ class FernetCipher:
     """Cipher port. Source: the Fernet specification, https://github.com/fernet/spec."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take at least one key, the one that encrypts first."""
+        """Take at least one key; the first one encrypts."""
         self._keys = MultiFernet([Fernet(key) for key in keys])
 
     def encrypt(self, photo: bytes) -> bytes:
-        """Return the photo as a token of the first key."""
+        """Encrypt a photo with the first key."""
         return self._keys.encrypt(photo)
 
     def decrypt(self, token: bytes) -> bytes:
-        """Return the photo of a token.
+        """Decrypt a photo.
 
         Raises:
-            PhotoLocked: no key fits, or a byte of it was changed.
+            PhotoLocked: no key fits, or the data was changed.
         """
         try:
             return self._keys.decrypt(token)
@@ -32,10 +32,10 @@ class FernetCipher:
             raise PhotoLocked("other_key") from None
 
     def rotate(self, token: bytes) -> bytes:
-        """Return the same photo as a token of the first key.
+        """Re-encrypt a photo with the first key.
 
         Raises:
-            PhotoLocked: no key fits, or a byte of it was changed.
+            PhotoLocked: no key fits, or the data was changed.
         """
         try:
             return self._keys.rotate(token)
@@ -44,5 +44,5 @@ class FernetCipher:
 
 
 def new_key() -> str:
-    """Return a fresh random key."""
+    """Return a new random key."""
     return Fernet.generate_key().decode()

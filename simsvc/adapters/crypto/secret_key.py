@@ -1,4 +1,4 @@
-"""The key that signs sessions, made once and kept beside the database."""
+"""The session signing key, created once and stored in a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY_BYTES = 32
 
 
 def kept_secret_key(path: Path) -> str:
-    """Return the key in the file, made with mode 0600 where there is none; workers that race get the same.
+    """Return the key in the file, created with mode 0600 if missing, also with concurrent workers.
 
     Raises:
         SettingsError: the file cannot be read or written.
@@ -32,7 +32,7 @@ def kept_secret_key(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """Write the key under another name and link it: whoever comes first wins, and nobody reads half a key."""
+    """Create the key file atomically; the first process wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -43,6 +43,6 @@ def _make(path: Path) -> None:
     try:
         path.hardlink_to(fresh)
     except FileExistsError:
-        pass  # another worker was first; its key counts
+        pass  # another worker was first
     finally:
         fresh.unlink()

@@ -1,1 +1,1 @@
-"""Index builds on disk: forests, reference faces, the build in service."""
+"""Index builds on disk: forests, reference faces, build in service."""

@@ -1,9 +1,9 @@
-"""Annoy's forest file: grown, measured and read.
+"""Annoy's forest file: build, measure, read.
 
 Annoy (https://github.com/spotify/annoy) keeps an angular index as one array of nodes, little-endian: a count
 of descendants (int32), two more int32, D float32. The first N nodes are the items, their vectors as they were
-put in. There is nothing of a processor in it: a file made on one machine is read on another of the same byte
-order, whatever instructions either has; only the compiled library is bound to its processor (`check_engine`).
+put in. The file does not depend on the processor beyond its byte order; only the compiled library does
+(`check_engine`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from simsvc.errors import IndexEngineUnfit
 from simsvc.values import FloatVector
 
 SEED = 20_170_112
-"""Of the splits; any fixed number would do."""
+"""Seed of the splits."""
 HEADER = 3
-"""Numbers of 4 bytes before a node's vector."""
+"""Header of a node, in numbers of 4 bytes."""
 NODES_A_TREE = 0.06
-"""Nodes of a tree over items, at 64 numbers a vector: of 10^6, 10 trees take 142 MB and the items 268 MB."""
+"""Nodes per item and tree, for 64 dimensions: of 10^6 items, 10 trees take 142 MB and the items 268 MB."""
 PROBE = """
 import annoy
 forest = annoy.AnnoyIndex(64, "angular")
@@ -43,18 +43,17 @@ assert forest.get_nns_by_item(7, 3)[0] in range(200)
 
 
 def write_forest(path: Path, embeddings: FloatVector, trees: int) -> None:
-    """Grow a forest over float32 (N, D) by one thread and a fixed seed: same rows, same bytes.
+    """Build a forest over float32 (N, D), with equal bytes for equal rows.
 
-    Several threads would share one array of nodes and no order, and the same rows give other bytes each time:
-    too dear for half of the 14 s that 10 trees over a million faces take. Where memory is scarce the forest
-    is grown on the disk: slower, same bytes.
+    It uses one thread, because several would make the bytes random to save half of the 14 s for 10 trees over
+    a million faces. With little memory the forest is built on disk: slower, same bytes.
 
     Raises:
-        OSError: with ENOSPC where the disk has no room for it.
+        OSError: with ENOSPC if the disk is too full.
     """
     count, dims = embeddings.shape
     size = forest_bytes(count, dims, trees)
-    if size > least_free_bytes([path.parent]):  # a mapped file on a full disk ends the process by SIGBUS
+    if size > least_free_bytes([path.parent]):  # a mapped file on a full disk causes SIGBUS
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     on_disk = 2 * size > available_memory_bytes()
     forest = annoy.AnnoyIndex(dims, METRIC)
@@ -70,12 +69,12 @@ def write_forest(path: Path, embeddings: FloatVector, trees: int) -> None:
 
 
 def forest_bytes(count: int, dims: int, trees: int) -> int:
-    """Estimate the size of a forest's file, and of the memory that growing it takes."""
+    """Estimate the size of a forest's file, and the memory to build it."""
     return int(count * (1 + NODES_A_TREE * trees * 64 / dims)) * 4 * (HEADER + dims)
 
 
 def grow(path: Path, embeddings: FloatVector) -> Effort:
-    """Write the forest that finds enough with the least effort (`domain.gallery.search_effort`)."""
+    """Write the forest with the least effort that reaches the target (`domain.gallery.search_effort`)."""
 
     def grown(trees: int) -> Callable[[int], Search]:
         path.unlink(missing_ok=True)
@@ -90,18 +89,18 @@ def load_forest(path: Path, dims: int) -> annoy.AnnoyIndex:
     """Map a forest's file.
 
     Raises:
-        OSError: it cannot be read; with ENOMEM where the process may not map so much.
+        OSError: it cannot be read; with ENOMEM if the process may not map it.
         ValueError: it is empty.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-        pass  # Annoy 1.17 ends the process by SIGSEGV where it may not map: tried first
+        pass  # tried first, because Annoy 1.17 crashes if it may not map
     forest = annoy.AnnoyIndex(dims, METRIC)
     forest.load(str(path))
     return forest
 
 
 def cosines_of(forest: annoy.AnnoyIndex, trees: int, search_k: int) -> Search:
-    """Return the search of a forest as `domain.gallery.recall` measures it."""
+    """Return the search of a forest for `domain.gallery.recall`."""
 
     def search(vector: FloatVector, k: int) -> list[float]:
         candidates = search_k_for(search_k, trees, k)
@@ -112,7 +111,7 @@ def cosines_of(forest: annoy.AnnoyIndex, trees: int, search_k: int) -> Search:
 
 
 def rows_of(path: Path, forest: annoy.AnnoyIndex, count: int, dims: int) -> FloatVector:
-    """Return a forest's vectors, float32 (N, D), mapped; copied where the layout of the file is another."""
+    """Return a forest's vectors, float32 (N, D), mapped, or copied if the file layout differs."""
     if path.stat().st_size >= count * 4 * (HEADER + dims):
         nodes = np.memmap(path, dtype="<f4", mode="r")[: count * (HEADER + dims)]
         rows: FloatVector = nodes.reshape(count, HEADER + dims)[:, HEADER:]
@@ -123,11 +122,11 @@ def rows_of(path: Path, forest: annoy.AnnoyIndex, count: int, dims: int) -> Floa
 
 
 def check_engine() -> None:
-    """Let another process use Annoy: compiled for another processor, it dies of SIGILL, which nobody catches.
+    """Try Annoy in another process, because code for a different processor dies of SIGILL.
 
     Raises:
-        IndexEngineUnfit: it ended so, or otherwise.
+        IndexEngineUnfit: the process failed.
     """
-    ended = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False)  # noqa: S603 - our own text
+    ended = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False)  # noqa: S603 - fixed command
     if ended.returncode:
         raise IndexEngineUnfit()

@@ -1,4 +1,4 @@
-"""Annoy: a forest of random splits, memory-mapped; many processes share one copy in memory."""
+"""Annoy index: a memory-mapped forest shared by processes."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from simsvc.values.site_calibration import SiteCalibration
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
-"""A search that would have to go so deep at most is Annoy's alone: it then inspects every leaf."""
+"""Up to this many candidates, Annoy inspects every leaf."""
 ITEMS_A_BLOCK = 65_536
-"""Rows compared at once by the exact search: a copy of 17 MB at 64 numbers."""
+"""Rows per chunk of the exact search: 17 MB for 64 dimensions."""
 FILTERS_KEPT = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """Which items an answer may have.
+    """Allowed items.
 
     Attributes:
         mask: (N,).
@@ -58,7 +58,7 @@ class Allowed:
 
     @cached_property
     def count(self) -> int:
-        """How many they are."""
+        """Number of allowed items."""
         return int(np.count_nonzero(self.mask))
 
 
@@ -66,13 +66,13 @@ class AnnoyIndex:
     """Index port over one verified build."""
 
     def __init__(self, folder: Path, model_sha256: str) -> None:
-        """Open a build for one model, after checking every file.
+        """Open a build for one model, after verifying every file.
 
         Raises:
             IndexDamaged: a file is not as its manifest states.
-            IndexModelMismatch: the build holds embeddings of another model.
-            IndexTooLarge: this process may not map its files.
-            IndexUnreadable: its account may not read one of them.
+            IndexModelMismatch: the build has embeddings of a different model.
+            IndexTooLarge: the process cannot map its files.
+            IndexUnreadable: a file is not readable.
         """
         self.manifest = _fitting(folder, model_sha256)
         self._folder = folder
@@ -102,35 +102,35 @@ class AnnoyIndex:
 
     @property
     def face_changes(self) -> int:
-        """None: what a build holds is as it was built."""
+        """None, because a build never changes."""
         return 0
 
     @property
     def count(self) -> int:
-        """How many faces it holds."""
+        """Number of faces."""
         return self.manifest.count
 
     @property
     def support_scale(self) -> SupportScale | None:
-        """Tell how far apart its own faces are; None for a build that never measured it."""
+        """Support scale; None if not measured."""
         return self.manifest.support
 
     @property
     def calibration(self) -> SiteCalibration | None:
-        """What its faces say of the model's errors; None for an older build."""
+        """Site calibration; None for older builds."""
         return self.manifest.calibration
 
     @property
     def faces(self) -> FaceColumns:
-        """The labelled faces in item order."""
+        """The reference faces in item order."""
         return self.gallery.faces
 
     def embeddings(self) -> FloatVector:
-        """Return every embedding, float32 (N, D), in item order; mapped, not to be written to."""
+        """Return all embeddings, float32 (N, D), in item order, mapped read-only."""
         return self._rows
 
     def seen_faces(self) -> list[SeenFace | None]:
-        """Return what the build knows of each face for a site calibration; nothing of an older build.
+        """Return facts about each face for site calibration; empty for older builds.
 
         Raises:
             IndexDamaged: it cannot be read.
@@ -145,7 +145,7 @@ class AnnoyIndex:
         return [_seen(own, left_out, person) for (own, left_out), person in estimates]
 
     def photos(self) -> list[list[int]]:
-        """Return the items of each photo that is there several times."""
+        """Return the items of photos with several faces."""
         groups: dict[int, list[int]] = {}
         for item, group in enumerate([] if self._groups is None else self._groups.tolist()):
             if group != ALONE:
@@ -155,7 +155,7 @@ class AnnoyIndex:
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
     ) -> tuple[Neighbour, ...]:
-        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
+        """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
         if wanted == EVERY_FACE:
             return self._named(self._inspected(embedding, k))
         return self.search_allowed(embedding, k, self._allowed(wanted))
@@ -163,9 +163,9 @@ class AnnoyIndex:
     def search_allowed(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
         """Return the k nearest allowed faces of a unit vector (D,), nearest first; all where k is larger.
 
-        The forest is asked for more and more, until k of what it found are allowed. Where it would inspect
-        more candidates than there are allowed rows, all of these are read instead: a row costs as much as a
-        candidate, some 100 ns in a million faces. So a filter costs time and no recall.
+        The search is widened until k results are allowed. If it would inspect more candidates than there are
+        allowed rows, these are searched exactly instead, as a row takes as long as a candidate, some 100 ns
+        in a million faces. So filters do not reduce recall.
         """
         deepest = min(k + self.count - allowed.count, self.count)
         asked = min(deepest, -(-k * self.count // max(allowed.count, 1)) + k)
@@ -180,23 +180,23 @@ class AnnoyIndex:
         """Return the face's thumbnail as JPEG bytes.
 
         Raises:
-            FaceNotFound: no such face in this build.
+            FaceNotFound: the face is not in this build.
         """
         return self.gallery.thumbnail(face_id)
 
     def _copies(self, items: list[int]) -> list[int | None]:
-        """Return the group of near-identical faces that each item belongs to, None where it has no other."""
+        """Return the group of near-identical faces of each item, or None."""
         if self._groups is None:
             return [None] * len(items)
         return [None if group == ALONE else group for group in self._groups[items].tolist()]
 
     def _search_k(self, k: int) -> int:
-        """Return how many candidates a search for k inspects; builds of before have a fixed number."""
+        """Return the number of candidates of a search for k; fixed for older builds."""
         trees, search_k = self.manifest.trees, self.manifest.search_k
         return search_k_for(search_k, trees, k) if self.manifest.measured else max(search_k, k * trees)
 
     def _inspected(self, embedding: FloatVector, k: int) -> Iterator[tuple[int, float]]:
-        """Return items and distances that the forest finds."""
+        """Return items and distances from the forest."""
         return zip(
             *self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True), strict=True
         )
@@ -231,7 +231,7 @@ class AnnoyIndex:
         )
 
     def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
-        """Return of each item the estimate that may correct others, and the one to show."""
+        """Return each item's estimates for calibration and for display."""
         if self._estimates is None:
             return [(None, None)] * len(items)
         return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]
@@ -244,7 +244,7 @@ def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | 
 
 
 def _seen(own: float, left_out: float, person: str | None) -> SeenFace | None:
-    """Return a face that takes part in the calibration; others, as composites, say nothing."""
+    """Return a face for the calibration, or None for composites and others."""
     return None if math.isnan(left_out) else SeenFace(own, person)
 
 

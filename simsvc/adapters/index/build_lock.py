@@ -1,4 +1,4 @@
-"""One build at a time under one root."""
+"""One build at a time per index folder."""
 
 from __future__ import annotations
 

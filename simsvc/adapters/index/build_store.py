@@ -1,4 +1,4 @@
-"""The folder of index builds: made aside, placed whole, never edited in place.
+"""The index folder: builds are written to a draft, renamed and never changed.
 
 <root>/current.json                 which build is in service
 <root>/.lock                        held while a build is made
@@ -52,11 +52,11 @@ from simsvc.values.site_calibration import SiteCalibration
 DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
-"""Distributions that shape a build's bytes: another version may round, compress or split otherwise."""
+"""Distributions whose versions affect a build's bytes."""
 
 
 class IndexDraft:
-    """A build in the making: faces are added in their final order."""
+    """A draft of a build; faces are added in final order."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -67,19 +67,19 @@ class IndexDraft:
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
-        """What was added so far."""
+        """Faces added so far."""
         return self._gallery.faces
 
     def add(
         self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
     ) -> None:
-        """Append one face with its unit vector, float32 (D,), its JPEG, and what the model says of it."""
+        """Append a face with its unit vector, float32 (D,), thumbnail and facts."""
         self._seen.append(seen)
         self._gallery.add(face, thumbnail)
         self._rows += embedding.astype(np.float32).tobytes()
 
     def finish(self, facts: BuildFacts) -> Manifest:
-        """Write every file, the manifest last, and place the folder under its build id."""
+        """Write all files, the manifest last, and rename the folder to its build ID."""
         self._gallery.finish()
         embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
         effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
@@ -93,14 +93,14 @@ class IndexDraft:
         return manifest
 
     def _photos(self, dims: int) -> list[list[int]]:
-        """Return the items by the photo that they are cut from."""
+        """Return the items grouped by photo."""
         forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
         return find_copies(forest, Gallery(self._folder))
 
     def _calibrated(
         self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
     ) -> SiteCalibration | None:
-        """Fit the site calibration and write the estimates; None where no face has an estimate."""
+        """Fit the site calibration and write the estimates, or return None without estimates."""
         seen = seen_faces(self._seen, [face.age_years for face in self.faces], embeddings, photos)
         if seen is None:
             return None
@@ -140,13 +140,13 @@ class IndexStore:
 
     @contextmanager
     def draft(self, name: str) -> Iterator[IndexDraft]:
-        """Make a build of the index `name`, alone; what is not finished is removed.
+        """Start a build of the index `name` with a lock; unfinished builds are removed.
 
         Raises:
-            BuildNotFound: the name cannot be used.
-            BuildRunning: another build is being made.
-            IndexUnwritable: the disk is full, or the folder may not be written to.
-            IndexTooLarge: the memory does not hold what is to be built.
+            BuildNotFound: the name is not valid.
+            BuildRunning: another build is running.
+            IndexUnwritable: the disk is full, or the folder is not writable.
+            IndexTooLarge: there is not enough memory.
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound("name", name=name)
@@ -175,7 +175,7 @@ class IndexStore:
         )
 
     def find(self, text: str) -> str:
-        """Return the label that a person means by "name/build", or by a build id or the start of one.
+        """Return the label for "name/build", a build ID or the start of one.
 
         Raises:
             BuildNotFound: none, or several.
@@ -189,7 +189,7 @@ class IndexStore:
         raise BuildNotFound("named", problem=problem)
 
     def verify(self, label: str) -> Manifest:
-        """Check every file of a build and return its manifest.
+        """Verify every file of a build and return its manifest.
 
         Raises:
             BuildNotFound: there is no such build.
@@ -198,7 +198,7 @@ class IndexStore:
         return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
-        """Return a build's manifest, its files unchecked.
+        """Return a build's manifest without verifying its files.
 
         Raises:
             BuildNotFound: there is no such build.
@@ -207,15 +207,15 @@ class IndexStore:
         return manifests.read(self.folder(label))
 
     def face_changes(self) -> FaceChanges:
-        """Return what was done to labelled faces without a build.
+        """Return the changes to reference faces.
 
         Raises:
-            IndexDamaged: its file is not as it was written.
+            IndexDamaged: the file of face changes is damaged.
         """
         return self.journal.changes()
 
     def gallery(self, label: str) -> Gallery:
-        """Open the faces and thumbnails of a build as it was made, in service or not.
+        """Open the faces and thumbnails of a build without changes.
 
         Raises:
             BuildNotFound: there is no such build.
@@ -253,7 +253,7 @@ class IndexStore:
         """Return the label of the build in service, or None.
 
         Raises:
-            IndexDamaged: current.json cannot be understood.
+            IndexDamaged: current.json is not valid.
         """
         return read_current(self.root)
 
@@ -269,13 +269,13 @@ class IndexStore:
             write_current(self.root, label)
 
     def set_aside(self, label: str) -> Path:
-        """Take a build off the shelf and return where it lies; raises BuildNotFound, IndexUnwritable."""
+        """Rename a build's folder aside and return its path; raises BuildNotFound, IndexUnwritable."""
         folder = self.folder(label)
         with _written():
             return folder.rename(folder.with_name(f"{DRAFT_PREFIX}{os.getpid()}-{folder.name}"))
 
     def folder(self, label: str) -> Path:
-        """Return where a build lies; raises BuildNotFound."""
+        """Return the folder of a build; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
         with reading_index():
             there = folder.is_dir()
@@ -289,7 +289,7 @@ class IndexStore:
 
 
 def _folders(place: Path) -> list[Path]:
-    """Return the folders in a folder, or nothing where there is none; unlike a glob, say what is shut."""
+    """Return the subfolders; unlike glob, raise if the folder is unreadable."""
     return [entry for entry in place.iterdir() if entry.is_dir()] if place.is_dir() else []
 
 
@@ -304,7 +304,7 @@ def _written() -> Iterator[None]:
 
 
 def _place(draft: Path, home: Path) -> None:
-    """Rename a finished draft to its build id; the very same build, if it is there and whole, stays."""
+    """Rename a finished draft to its build ID, or keep an intact identical build."""
     if home.exists():
         try:
             manifests.verify(home)

@@ -1,4 +1,4 @@
-"""The picture of a site calibration as PNG, drawn with Pillow; the pages draw the same as SVG."""
+"""The site calibration plot as PNG, drawn with Pillow; pages use SVG."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from simsvc.domain.calibration.plot import CalibrationPlot, Point
 from simsvc.errors import ResultsRefused
 
 ENLARGED = 2
-"""Pixels of the PNG for one of the drawing, so that it is sharp on paper."""
+"""Scale of the PNG, for sharp prints."""
 WHITE, INK, QUIET, LINE, ACCENT = "#ffffff", "#1f2328", "#6a737d", "#d8dee4", "#1b66c9"
 FONT_PX, DOT_PX = 13, 3.0
 
 
 def write_picture(path: Path, plot: CalibrationPlot, title: str) -> None:
-    """Write the picture in one step.
+    """Write the plot atomically.
 
     Raises:
         ResultsRefused: it cannot be written.

@@ -1,4 +1,4 @@
-"""Search for faces of a build that are cut from one photo: the forest proposes, pixels decide."""
+"""Find faces of the same photo in a build: candidates from the forest, confirmed by pixels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from simsvc.domain.gallery.near_duplicates import joined
 from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
 
 NEAREST = 9
-"""Faces looked at for each: itself and eight. Copies lie among the nearest, and chains of them are joined."""
+"""Candidates per face: itself and eight. Chains of copies are joined."""
 CANDIDATES = 1_000
-"""That the forest inspects for them: near-identical vectors share their leaves, so few are enough."""
+"""Nodes inspected per face: few, because near-identical vectors share leaves."""
 KEPT = 20_000
-"""Miniatures in memory at once: 32 MB."""
+"""Cached miniatures: 32 MB."""
 
 
 def find_copies(forest: annoy.AnnoyIndex, gallery: Gallery) -> list[list[int]]:
-    """Return every item, in groups that are cut from one photo, ascending."""
+    """Return all items in groups of the same photo, ascending."""
     return joined(forest.get_n_items(), _pairs(forest, gallery))
 
 

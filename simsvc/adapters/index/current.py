@@ -1,4 +1,4 @@
-"""Which index is in service: one small file, replaced in one step, noticed by running services."""
+"""The index in service: a small file, replaced atomically and watched by running services."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _Stamp = tuple[object, object]
 
 
 def write_current(root: Path, label: str) -> None:
-    """Put the build "name/build" into service; a crash leaves the old one or the new one.
+    """Put the build "name/build" into service atomically.
 
     Raises:
-        BuildNotFound: the label has another shape.
+        BuildNotFound: the label is malformed.
     """
     name, build = split_label(label)
     replace_text(root / FILE, json.dumps({"name": name, "build": build}) + "\n")
 
 
 def read_current(root: Path) -> str | None:
-    """Return the label "name/build" of the build in service, or None where there never was one.
+    """Return the label "name/build" of the build in service, or None.
 
     Raises:
-        IndexDamaged: the file cannot be understood.
-        IndexUnreadable: the account may not read it.
+        IndexDamaged: the file is not valid.
+        IndexUnreadable: the file is not readable.
     """
     try:
         document = json.loads((root / FILE).read_text(encoding="utf-8"))
@@ -53,15 +53,15 @@ def read_current(root: Path) -> str | None:
 
 
 class CurrentIndex:
-    """Gives the index in service, and follows every switch to another build and every change of faces.
+    """Returns the index in service, following switches and face changes.
 
-    Each call costs two stats. The first caller that sees a switch opens the new build while all others go on
-    with the old one. A new build that cannot be used is logged, and the last good one stays in service.
+    Each call takes two stats. The first caller that sees a switch opens the new build while others use the
+    old one. An unusable build is logged, and the last good one stays in service.
     """
 
     def __init__(self, root: Path, model_sha256: str) -> None:
         self._root = root
-        self._pointer = os.fspath(root / FILE)  # joined once, not with every request
+        self._pointer = os.fspath(root / FILE)  # joined once instead of per request
         self._model_sha256 = model_sha256
         self._loading = threading.Lock()
         self._journal = FaceJournal(root)
@@ -72,15 +72,15 @@ class CurrentIndex:
         """Return the index in service.
 
         Raises:
-            IndexMissing: there never was one.
-            IndexDamaged: the only one there is cannot be used.
-            IndexModelMismatch: the only one there is was built with another model.
+            IndexMissing: there is no index.
+            IndexDamaged: the only build is unusable.
+            IndexModelMismatch: the only build was built with a different model.
         """
         index = self._index
         if index is not None and self._stamp() == self._seen:
             return index
         if not self._loading.acquire(blocking=index is None):
-            assert index is not None  # noqa: S101 - told to mypy: only then is the lock not waited for
+            assert index is not None  # noqa: S101 - for mypy: only then the lock is not waited for
             return index
         try:
             return self._followed()
@@ -88,7 +88,7 @@ class CurrentIndex:
             self._loading.release()
 
     def _followed(self) -> LiveIndex:
-        """Open what current.json names, unless another thread has just done so; under the lock."""
+        """Open the build in current.json, unless another thread just did; under the lock."""
         stamp = self._stamp()
         if self._index is None:
             self._index = self._open(None)
@@ -102,7 +102,7 @@ class CurrentIndex:
         return self._index
 
     def _open(self, base: AnnoyIndex | None) -> LiveIndex:
-        """Lay the face changes over the build in service, which is opened where it is not given."""
+        """Apply the face changes to the build in service, opening it if not given."""
         if base is not None:
             return LiveIndex(base, self._journal.changes())
         label = read_current(self._root)

@@ -1,8 +1,8 @@
-"""What an index build has embedded so far, in a file beside it that outlives the build's process.
+"""Cache of embedded faces for resuming interrupted builds.
 
-A line of JSON that says with which libraries, then records: key (32 bytes), length of the content (8 bytes,
-little-endian), sha256 of the content (32 bytes), content. A record is good or it is not there: what follows
-the last good one, because the process or the machine went down while it was written, is cut off.
+A line of JSON with library versions, then records: key (32 bytes), length of the content (8 bytes,
+little-endian), SHA-256 of the content (32 bytes), content. Anything after the last complete record is
+removed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from simsvc.domain.gallery.cached_embedding import Outcome, from_bytes, to_bytes
 from simsvc.errors import IndexUnwritable
 
 FORMAT = 2
-"""1 held no estimates."""
+"""Format 1 had no estimates."""
 FILE = ".embedded"
-"""Its name, in the folder of an index's builds."""
+"""File name, in the folder of an index's builds."""
 _HEAD = struct.Struct("<32sQ32s")
 
 
 class EmbeddedJournal:
-    """Outcomes of embedding by key, for any thread."""
+    """Results of embedding by key, thread-safe."""
 
     def __init__(self, path: Path, libraries: Iterable[str]) -> None:
-        """Read what an earlier build of the same libraries left in the file, if anything."""
+        """Read the results of an earlier build with the same libraries, if any."""
         self._path = path
         self._beginning = (json.dumps({"format": FORMAT, "libraries": _versions(libraries)}) + "\n").encode()
         self._places: dict[bytes, tuple[int, int]] = {}
@@ -40,11 +40,11 @@ class EmbeddedJournal:
             self._reopen()
 
     def __len__(self) -> int:
-        """How many records there are."""
+        """Number of records."""
         return len(self._places)
 
     def find(self, key: bytes) -> tuple[Outcome, ...] | None:
-        """Return what was kept under a key (32 bytes), or None."""
+        """Return the result of a key (32 bytes), or None."""
         place = self._places.get(key)
         if place is None or self._file is None:
             return None
@@ -54,7 +54,7 @@ class EmbeddedJournal:
         return from_bytes(data)
 
     def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
-        """Append a record; the file is made with the first one."""
+        """Append a record, creating the file with the first one."""
         data = to_bytes(outcomes)
         with self._lock:
             file = self._file = self._file or self._fresh()
@@ -63,14 +63,14 @@ class EmbeddedJournal:
             self._places[key] = (start + _HEAD.size, len(data))
 
     def close(self) -> None:
-        """Write out what is buffered and let go of the file."""
+        """Flush and close the file."""
         if self._file is not None:
             self._file.close()
         self._file = None
         self._places.clear()
 
     def drop(self) -> None:
-        """Delete the file: its build is finished."""
+        """Delete the file of a finished build."""
         self.close()
         self._path.unlink(missing_ok=True)
 
@@ -80,7 +80,7 @@ class EmbeddedJournal:
         return file
 
     def _reopen(self) -> None:
-        """Note where the good records lie and cut off the rest; begin anew after other libraries."""
+        """Index the complete records and truncate the rest; start again for other libraries."""
         file = self._path.open("r+b", buffering=0)
         if file.readline() != self._beginning:
             file.close()
@@ -95,12 +95,12 @@ class EmbeddedJournal:
 
 
 def forget_unfinished(root: Path) -> None:
-    """Delete what every build under the root that is not finished has embedded: an erased face may be in it.
+    """Delete the caches of all unfinished builds, which may include an erased face.
 
-    A build that is under way has the file open and goes on.
+    A running build keeps the file open and continues.
 
     Raises:
-        IndexUnwritable: it cannot be deleted.
+        IndexUnwritable: a cache cannot be deleted.
     """
     try:
         for path in root.glob(f"*/{FILE}"):
@@ -110,7 +110,7 @@ def forget_unfinished(root: Path) -> None:
 
 
 def _good(file: IO[bytes]) -> tuple[bytes, int] | None:
-    """Read one record, and return its key and the length of its content; None where it is not whole."""
+    """Read one record, and return its key and content length, or None if incomplete."""
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None

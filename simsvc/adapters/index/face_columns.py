@@ -1,8 +1,8 @@
-"""The labelled faces of a build as columns on the disk, memory-mapped; a face is made when it is asked for.
+"""Reference faces of a build as memory-mapped columns; face objects are created on demand.
 
 faces.npy holds one record a face in item order, references.bin the UTF-8 references one after the other,
 faces.json the names of the sources. Python objects for a million faces take some 400 MB in every worker
-(`python -m tests.bench.index` measures it); these columns take what was touched of 50 MB that all share.
+(`python -m tests.bench.index` measures it); these columns share 50 MB.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ FACES = "faces.json"
 RECORDS = "faces.npy"
 REFERENCES = "references.bin"
 COPIES = "copies.npy"
-"""For each item the group of near-identical faces that it belongs to; builds of before have none."""
+"""Group of near-identical faces by item; missing in older builds."""
 
 ESTIMATES = "estimates.npy"
-"""For each item what the model says of its age; see `write_estimates`. Older builds have none."""
+"""The model's estimates by item; see `write_estimates`. Missing in older builds."""
 PERSONS = "persons.npy"
-"""For each item what tells its person from others. Older builds have none."""
+"""Digest of the person by item. Missing in older builds."""
 
 
 class FaceColumns(Sequence[LabelledFace]):
-    """Labelled faces in item order.
+    """Reference faces in item order.
 
     Args:
-        records: one structured record a face: face_id (bytes), age_years, source, reference_end, by_id; the
-            last is the item of the i-th smallest face id.
+        records: one structured record per face: face_id (bytes), age_years, source, reference_end, by_id
+            (item of the i-th smallest face ID).
         references: the references' bytes.
         names: of the sources.
     """
@@ -73,33 +73,33 @@ class FaceColumns(Sequence[LabelledFace]):
 
     @property
     def ages_years(self) -> NDArray[np.float64]:
-        """The labels in item order, (N,); of the disk, so they are not to be written to."""
+        """The labels in item order, (N,), read-only."""
         ages: NDArray[np.float64] = self._ages_years
         return ages
 
     def sources_of(self, items: NDArray[np.intp]) -> set[str]:
-        """Return the sources that some of these items come from."""
+        """Return the sources of items."""
         return {self._names[number] for number in np.unique(self._records["source"][items])}
 
     def label(self, item: int) -> tuple[str, float]:
-        """Return the face id and the age in years of one item."""
+        """Return the face ID and age in years of an item."""
         return self._ids[item].decode(), float(self._ages_years[item])
 
     def labels(self, items: Sequence[int]) -> Iterator[tuple[str, float]]:
-        """Return the same of many items, read at once."""
+        """Return face IDs and ages of many items at once."""
         chosen = np.asarray(items, dtype=np.intp)
         ids, ages_years = self._ids[chosen].tolist(), self._ages_years[chosen].tolist()
         return ((face_id.decode(), age_years) for face_id, age_years in zip(ids, ages_years, strict=True))
 
     def item(self, face_id: str) -> int | None:
-        """Return the item of a face id, or None: a binary search, no table of all ids is held."""
+        """Return the item of a face ID, or None, by binary search."""
         wanted = face_id.encode()
         place = bisect_left(self._by_id, wanted, key=lambda item: bytes(self._ids[item]))
         item = int(self._by_id[place]) if place < len(self) else -1
         return item if item >= 0 and bytes(self._ids[item]) == wanted else None
 
     def mask(self, wanted: FaceFilter) -> NDArray[np.bool_]:
-        """Return which items a filter lets through, (N,); it does not know which ids are left out."""
+        """Return the items that match a filter, (N,), including removed faces."""
         passing = np.ones(len(self), dtype=np.bool_)
         if wanted.sources is not None:
             passing &= np.isin(self._records["source"], self._numbers(wanted.sources))
@@ -127,7 +127,7 @@ def columns_of(faces: Sequence[LabelledFace]) -> FaceColumns:
 
 
 def write_columns(folder: Path, faces: Sequence[LabelledFace]) -> None:
-    """Write the three files; the same faces give the same bytes."""
+    """Write the three files, with equal bytes for equal faces."""
     names = sorted({face.source for face in faces})
     references = [face.reference.encode() for face in faces]
     np.save(folder / RECORDS, _records(faces, names, references), allow_pickle=False)
@@ -137,7 +137,7 @@ def write_columns(folder: Path, faces: Sequence[LabelledFace]) -> None:
 
 
 def read_columns(folder: Path) -> FaceColumns:
-    """Open the columns of a build; one of before them has all in faces.json, and is read into memory.
+    """Open the columns of a build; for older builds, read faces.json into memory.
 
     Raises:
         EOFError, KeyError, OSError, TypeError, ValueError: they cannot be read, or disagree.
@@ -150,12 +150,12 @@ def read_columns(folder: Path) -> FaceColumns:
 
 
 def write_copies(folder: Path, groups: NDArray[np.int32]) -> None:
-    """Write which faces are cut from one photo, as `domain.gallery.near_duplicates.numbered` gives it."""
+    """Write the groups of near-duplicates from `domain.gallery.near_duplicates.numbered`."""
     np.save(folder / COPIES, groups.astype("<i4"), allow_pickle=False)
 
 
 def read_copies(folder: Path) -> NDArray[np.int32]:
-    """Map what `write_copies` wrote.
+    """Map the file of `write_copies`.
 
     Raises:
         OSError, ValueError: it cannot be read.
@@ -168,14 +168,14 @@ def write_estimates(folder: Path, estimates_years: NDArray[np.float64]) -> None:
 
     Args:
         folder: of the build.
-        estimates_years: (N, 2): the model's own, and that corrected without the face's person; NaN where
-            there is none. Only faces that have the second take part in the site calibration.
+        estimates_years: (N, 2): the model's, and corrected without the same person; NaN if missing. Only
+            faces with the second are part of the site calibration.
     """
     np.save(folder / ESTIMATES, estimates_years.astype("<f4"), allow_pickle=False)
 
 
 def read_estimates(folder: Path) -> NDArray[np.float32]:
-    """Map what `write_estimates` wrote, float32 (N, 2).
+    """Map the file of `write_estimates`, float32 (N, 2).
 
     Raises:
         OSError, ValueError: it cannot be read.
@@ -184,7 +184,7 @@ def read_estimates(folder: Path) -> NDArray[np.float32]:
 
 
 def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
-    """Write which faces show one person: a digest for each, or nothing.
+    """Write the digest of each face's person, or nothing.
 
     See `domain.gallery.labelled_faces.person_key`.
     """
@@ -193,7 +193,7 @@ def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
 
 
 def read_persons(folder: Path) -> list[str | None]:
-    """Read what `write_persons` wrote.
+    """Read the file of `write_persons`.
 
     Raises:
         OSError, ValueError: it cannot be read.
@@ -202,7 +202,7 @@ def read_persons(folder: Path) -> list[str | None]:
 
 
 def mapped(path: Path) -> mmap.mmap | bytes:
-    """Map a file for reading; an empty one, which cannot be mapped, is no bytes."""
+    """Map a file for reading; empty files, which cannot be mapped, give empty bytes."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 

@@ -1,4 +1,4 @@
-"""The file of face changes: lines are appended and flushed; erasure rewrites it in one step."""
+"""The file of face changes: append-only lines, rewritten atomically by erasures."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Stamp = tuple[int, int, int]
 
 
 class FaceJournal:
-    """Face changes under one index root. Readers need no lock; writers take turns."""
+    """Face changes of an index folder. Readers need no lock; writers use one."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / FILE
-        self._name = os.fspath(self._path)  # of a Path it is asked for anew with every request
+        self._name = os.fspath(self._path)  # a Path would compute it with every request
         self._reading = threading.Lock()
         self._seen: tuple[Stamp | None, tuple[ChangeSet, ...]] = (None, ())
 
     def stamp(self) -> Stamp | None:
-        """Return what differs after every change, at the cost of one stat; None where there never was one."""
+        """Return a value that differs after every change, with one stat; None without changes."""
         try:
             stat = os.stat(self._name)  # noqa: PTH116 - half the time of Path.stat, on every request
         except OSError:
@@ -38,27 +38,27 @@ class FaceJournal:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def changes(self, number: int | None = None) -> FaceChanges:
-        """Return where the first `number` sets lead, or all of them.
+        """Return the state after the first `number` sets, or all sets.
 
         Raises:
-            IndexDamaged: the file is not as it was written.
+            IndexDamaged: the file is damaged.
         """
         return changes_of(self._sets(), number)
 
     def with_next(self, changes: ChangeSet) -> FaceChanges:
-        """Return where all sets would lead with one more.
+        """Return the state after all sets and one more.
 
         Raises:
-            IndexDamaged: the file is not as it was written.
+            IndexDamaged: the file is damaged.
         """
         return changes_of((*self._sets(), changes))
 
     def append(self, changes: ChangeSet) -> int:
-        """Add a set, on the disk when this returns, and return its number.
+        """Add a set, sync it to disk and return its number.
 
         Raises:
-            IndexDamaged: the file is not as it was written.
-            IndexUnwritable: it cannot be written.
+            IndexDamaged: the file is damaged.
+            IndexUnwritable: the file cannot be written.
         """
         with self._alone():
             sets = self._sets()
@@ -71,11 +71,11 @@ class FaceJournal:
             return len(sets) + 1
 
     def erase(self, face_ids: frozenset[str]) -> int:
-        """Take everything about those faces out of the file, and return the number of the set that says so.
+        """Remove everything about faces from the file, and return the number of the erasing set.
 
         Raises:
-            IndexDamaged: the file is not as it was written.
-            IndexUnwritable: it cannot be written.
+            IndexDamaged: the file is damaged.
+            IndexUnwritable: the file cannot be written.
         """
         with self._alone():
             kept = [one.without(face_ids) for one in self._sets()]
@@ -101,7 +101,7 @@ class FaceJournal:
             raise IndexDamaged("changes_unreadable") from None
 
     def _cut_torn_line(self) -> None:
-        """Drop what a crash left of a last line: the next one would be lost in it."""
+        """Remove an incomplete last line, which would corrupt the next one."""
         data = self._bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
@@ -109,7 +109,7 @@ class FaceJournal:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the writers' lock, which dies with the process."""
+        """Hold the writers' lock, released when the process ends."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with (self._root / LOCK).open("a") as file:

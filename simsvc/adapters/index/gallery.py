@@ -1,8 +1,8 @@
-"""Faces and thumbnails of a build, beside its embeddings: columns, and JPEGs packed in one file.
+"""Faces and thumbnails of a build: columns, and JPEGs packed in one file.
 
 Item i of the index is record i of the columns (`face_columns`), and bytes offsets[i] to offsets[i + 1] of
-thumbnails.bin; the offsets are little-endian uint64 in thumbnails.idx, N + 1 of them. All of it is mapped:
-workers share one copy in memory, and only what is asked for is read.
+thumbnails.bin; the offsets are little-endian uint64 in thumbnails.idx, N + 1 of them. All files are mapped,
+so workers share one copy and read only what they need.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ OFFSETS = "thumbnails.idx"
 
 
 class Gallery:
-    """The labelled faces of one build, in item order, with their thumbnails memory-mapped."""
+    """The reference faces of a build, in item order, with memory-mapped thumbnails."""
 
     def __init__(self, folder: Path) -> None:
         """Open the files.
 
         Raises:
             IndexDamaged: they cannot be read, or disagree.
-            IndexTooLarge: this process may not map them.
-            IndexUnreadable: its account may not read them.
+            IndexTooLarge: the process cannot map them.
+            IndexUnreadable: they are not readable.
         """
         try:
             with mapping(folder):
@@ -51,7 +51,7 @@ class Gallery:
         """Return a face's thumbnail as JPEG bytes.
 
         Raises:
-            FaceNotFound: no such face in this build.
+            FaceNotFound: the face is not in this build.
         """
         return self.thumbnail_at(self._place(face_id))
 
@@ -63,12 +63,12 @@ class Gallery:
         """Return a face with its label and source.
 
         Raises:
-            FaceNotFound: no such face in this build.
+            FaceNotFound: the face is not in this build.
         """
         return self.faces[self._place(face_id)]
 
     def has(self, face_id: str) -> bool:
-        """Say whether the build holds a face of that id."""
+        """Return whether the build has a face."""
         return self.faces.item(face_id) is not None
 
     def _place(self, face_id: str) -> int:
@@ -79,7 +79,7 @@ class Gallery:
 
 
 class GalleryWriter:
-    """Writes faces and thumbnails as they come; memory holds no pixels."""
+    """Writes faces and thumbnails incrementally."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A build with the face changes laid over it: added faces are searched too, removed ones never answer."""
+"""A build with face changes applied: added faces are searched, removed ones are not returned."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
-    """Faces that no build holds yet, searched exactly.
+    """Faces added after the build, searched exactly.
 
-    One tree of Annoy's, of which a search inspects every leaf: distances are to the last bit those that the
-    same faces get in the next build.
+    Uses one Annoy tree and inspects every leaf, so distances equal those in the next build.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class FreshSegment:
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
     ) -> tuple[Neighbour, ...]:
-        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
+        """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
         every = len(self.faces) + 1
         items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
         found = ((self.faces[item], far) for item, far in zip(items, distances, strict=True))
@@ -69,7 +68,7 @@ class FreshSegment:
         return tuple(islice(near, k))
 
     def _estimated(self, live: LiveFace) -> float | None:
-        """Return the estimate to show of a face: the calibration was fitted without it."""
+        """Return the displayed estimate of a face that is not part of the calibration."""
         if live.estimate_years is None or self._calibration is None:
             return live.estimate_years
         return correct(live.estimate_years, (), self._calibration).age_years
@@ -77,10 +76,10 @@ class FreshSegment:
 
 @dataclass(frozen=True, slots=True)
 class FacePage:
-    """Some of the faces that answers may have.
+    """A page of reference faces.
 
     Attributes:
-        faces: those of the page, youngest first.
+        faces: of the page, youngest first.
         count: of all faces.
         sources: of all faces, in alphabetical order.
     """
@@ -91,7 +90,7 @@ class FacePage:
 
 
 class LiveGallery:
-    """The labelled faces of one build as they stand now."""
+    """The reference faces of a build with current changes."""
 
     def __init__(self, gallery: Gallery, index_name: str, changes: FaceChanges) -> None:
         self._gallery = gallery
@@ -100,11 +99,11 @@ class LiveGallery:
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:
-        """The faces that answers may have: the build's in item order, then what was added since."""
+        """The current faces: those of the build in item order, then added ones."""
         return (*self._changes.kept(self._gallery.faces), *self._added())
 
     def by_age(self, start: int, count: int) -> FacePage:
-        """Return `count` of these faces from place `start` on, youngest first; a million are not all made."""
+        """Return `count` faces from position `start`, youngest first."""
         changes, base = self._changes, self._gallery.faces
         added = self._added()
         ages = np.concatenate([base.ages_years, [face.age_years for face in added]])
@@ -121,25 +120,25 @@ class LiveGallery:
         return FacePage(tuple(map(changes.relabelled, chosen)), len(order), tuple(sorted(sources)))
 
     def face(self, face_id: str) -> LabelledFace:
-        """Return a face with its latest label, also where it was removed since: records still show it.
+        """Return a face with its latest label, even if removed, because records still show it.
 
         Raises:
-            FaceNotFound: no such face in this build, or it was erased.
+            FaceNotFound: the face is not in this build, or was erased.
         """
         live = self._known(face_id)
         return live.face if live else self._changes.relabelled(self._gallery.face(face_id))
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return a face's thumbnail as JPEG bytes, also where it was removed since.
+        """Return a face's thumbnail as JPEG bytes, even if removed.
 
         Raises:
-            FaceNotFound: no such face in this build, or it was erased.
+            FaceNotFound: the face is not in this build, or was erased.
         """
         live = self._known(face_id)
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
 
     def is_pictured(self, face_id: str) -> bool:
-        """Say whether a face has a thumbnail that begins and ends as a JPEG does.
+        """Return whether a face has a thumbnail that begins and ends like a JPEG.
 
         Source: ITU-T T.81, table B.1 (SOI, EOI).
         """
@@ -170,7 +169,7 @@ def _seen(live: LiveFace) -> SeenFace | None:
 
 
 class LiveIndex:
-    """Index port over one verified build and the face changes."""
+    """Index port over a verified build and the face changes."""
 
     def __init__(self, base: AnnoyIndex, changes: FaceChanges) -> None:
         self.base = base
@@ -189,26 +188,26 @@ class LiveIndex:
 
     @property
     def face_changes(self) -> int:
-        """How many sets of face changes its answers know of."""
+        """Number of sets of face changes applied."""
         return self._changes.number
 
     @property
     def count(self) -> int:
-        """How many faces may be in an answer."""
+        """Number of current faces."""
         kept = self._kept.count if self._kept else self.base.count
         return kept + (len(self._fresh.faces) if self._fresh else 0)
 
     @property
     def support_scale(self) -> SupportScale | None:
-        """Tell how far apart the build's own faces are: measured anew by the next build only."""
+        """Support scale of the build."""
         return self.base.support_scale
 
     @property
     def calibration(self) -> SiteCalibration | None:
-        """What the faces say of the model's errors, as it was fitted with the latest change of faces.
+        """The latest site calibration.
 
         Raises:
-            IndexModelMismatch: it was fitted to another model.
+            IndexModelMismatch: it was fitted to a different model.
         """
         site = self._changes.calibrations.get(self.label, self.base.calibration)
         if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
@@ -216,7 +215,7 @@ class LiveIndex:
         return site
 
     def refitted(self) -> SiteCalibration | None:
-        """Fit the site calibration anew to the faces that answers may have; None for an older build.
+        """Refit the site calibration to the current faces; None for older builds.
 
         Raises:
             IndexDamaged: the build's estimates cannot be read.
@@ -247,13 +246,13 @@ class LiveIndex:
 
     @property
     def faces(self) -> tuple[LabelledFace, ...]:
-        """The faces that answers may have."""
+        """The current faces."""
         return self._gallery.faces
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
     ) -> tuple[Neighbour, ...]:
-        """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
+        """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
         allowed = self._kept if wanted == EVERY_FACE else self._filtered(wanted)
         base = self.base
         found = base.search_allowed(embedding, k, allowed) if allowed else base.search(embedding, k)
@@ -267,12 +266,12 @@ class LiveIndex:
         """Return the face's thumbnail as JPEG bytes.
 
         Raises:
-            FaceNotFound: no such face, or it was erased.
+            FaceNotFound: the face does not exist or was erased.
         """
         return self._gallery.thumbnail(face_id)
 
     def _allowed(self, wanted: FaceFilter) -> Allowed:
-        """Return the items of the build that are wanted by their latest labels, and were not removed."""
+        """Return the items that match by their latest labels and are not removed."""
         faces = self.base.faces
         mask = faces.mask(wanted)
         for face_id in self._changes.ages_years:

@@ -1,4 +1,4 @@
-"""manifest.json on the disk: written last, read first, and checked against every other file."""
+"""manifest.json on disk: written last, and verified against all other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE = "manifest.json"
 
 
 def write(folder: Path, manifest: Manifest) -> Manifest:
-    """Fingerprint every file of the folder, seal and write the manifest, flush it all to the disk."""
+    """Hash every file of the folder, write the sealed manifest and sync everything to disk."""
     files = {path.name: fingerprint(path) for path in sorted(folder.iterdir()) if path.name != FILE}
     manifest = sealed(replace(manifest, files=files))
     (folder / FILE).write_text(to_json(manifest), encoding="utf-8")
@@ -25,11 +25,11 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def read(folder: Path) -> Manifest:
-    """Read a build's manifest without checking its files.
+    """Read a build's manifest without verifying its files.
 
     Raises:
-        IndexDamaged: it is missing, cannot be understood, or is that of another build.
-        IndexUnreadable: the account may not read it.
+        IndexDamaged: it is missing, not valid, or of another build.
+        IndexUnreadable: the file is not readable.
     """
     try:
         manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
@@ -43,11 +43,11 @@ def read(folder: Path) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """Read a build's manifest and check every file against its sha256.
+    """Read a build's manifest and verify every file.
 
     Raises:
-        IndexDamaged: the manifest cannot be used, or a file is not as it states.
-        IndexUnreadable: the account may not read one of them.
+        IndexDamaged: the manifest is not valid, or a file does not match.
+        IndexUnreadable: a file is not readable.
     """
     manifest = read(folder)
     with reading_index():

@@ -1,4 +1,4 @@
-"""Files larger than memory: mapping them takes address space only, and the first searches read the disk."""
+"""Mapping files larger than memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from simsvc.errors import IndexTooLarge
 
 @contextmanager
 def mapping(folder: Path) -> Iterator[None]:
-    """Tell a file that may not be mapped from a damaged one.
+    """Raise IndexTooLarge if a file cannot be mapped.
 
-    An index larger than memory is none: its pages come from the disk as they are needed.
+    Indexes larger than memory work: pages are read from disk on demand.
 
     Raises:
         IndexTooLarge: the process has no address space for it (`ulimit -v`, a container's limit).

@@ -1,1 +1,1 @@
-"""Models and detectors: bundles and the engines that run them."""
+"""Models and detectors: bundles and inference engines."""

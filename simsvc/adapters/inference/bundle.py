@@ -1,4 +1,4 @@
-"""The model bundle: model.onnx, other graphs of the same model, and model.json, which vouches for them."""
+"""The model bundle: model.onnx, other graphs of the same model, and model.json with their hashes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from simsvc.values import FloatVector, Prediction
 FORMAT = 1
 GRAPH = "model.onnx"
 INT8_GRAPH = "model.int8.onnx"
-"""The same model in 8-bit integers, there only where it is as good: see `python -m trainer quantize`."""
+"""The int8 graph, optional; see `python -m trainer quantize`."""
 DOCUMENT = "model.json"
 OUTPUTS = ("age_years", "embedding")
-"""What every graph gives."""
+"""Outputs of every graph."""
 LATER_OUTPUTS = ("age_shares", "view_ages_years")
-"""What the graph of a distribution head may give too: see `Prediction`."""
+"""Optional outputs of a distribution head: see `Prediction`."""
 UNIT_SUM_TOLERANCE = 1e-3
-"""How far the shares of a face may sum from 1: far more than float32 rounding, far less than any defect."""
+"""Tolerance for the sum of the shares, far above float32 rounding and far below any defect."""
 UNIT_LENGTH_TOLERANCE = 1e-3
-"""How far an embedding's length may lie from 1: far more than float32 rounding, far less than any defect."""
+"""Tolerance for the length of an embedding, far above float32 rounding and far below any defect."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,22 +39,22 @@ class Bundle:
     """A verified bundle.
 
     Attributes:
-        folder: where its files lie.
+        folder: folder of its files.
         name: of the architecture.
-        version: short name, shown to people.
-        sha256: of model.onnx: the model's identity.
+        version: short name.
+        sha256: of model.onnx, the model's identity.
         dims: D, length of an embedding.
-        size_px: S, side of the crops it takes.
+        size_px: S, side of its crops.
         mean: by channel, of pixels in 0..1.
         std: by channel, of pixels in 0..1.
         margin: side of the crop over the longer side of the detector's box.
-        working_side_px: longer side at which the detector looks.
-        first_look_px: longer side at which it looks before, or None.
-        first_decode_px: longer side that a JPEG keeps at least when it is first decoded, or None.
+        working_side_px: longer side for the detector.
+        first_look_px: longer side for the detector's first look, or None.
+        first_decode_px: minimum longer side of a first-decoded JPEG, or None.
         reading: how photos are read: see `domain.photo.decode.READING`.
-        files: name to fingerprint, of the files it vouches for.
+        files: fingerprints by file name.
         raw: all of model.json.
-        document_sha256: of model.json, which states the sha256 of every other file: the whole's identity.
+        document_sha256: of model.json, the identity of the whole bundle.
     """
 
     folder: Path
@@ -76,34 +76,34 @@ class Bundle:
 
     @property
     def point(self) -> str:
-        """What of the distribution over ages is the estimate, "mean" or "median"; "mean" where not stated."""
+        """The estimate of an age distribution: "mean" (default) or "median"."""
         return str(self.raw.get("arch", {}).get("point", "mean"))
 
     @property
     def graph_path(self) -> Path:
-        """Where model.onnx lies."""
+        """Path of model.onnx."""
         return self.folder / GRAPH
 
     @property
     def served_path(self) -> Path:
-        """Where the graph lies that estimates are made with: int8 where the bundle vouches for one."""
+        """Path of the graph for estimates: int8 if the bundle has one."""
         return self.folder / (INT8_GRAPH if INT8_GRAPH in self.files else GRAPH)
 
 
 class BundledModel:
-    """What the model port says of a model, whichever engine runs it: its bundle's own facts."""
+    """Facts from the bundle for the model port, independent of the engine."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
 
     @property
     def version(self) -> str:
-        """Short name of the bundle, shown to people."""
+        """Short name of the bundle."""
         return self._bundle.version
 
     @property
     def sha256(self) -> str:
-        """Of model.onnx: an index is valid for exactly one, whichever engine ran it."""
+        """Of model.onnx: an index is valid for one model only, with any engine."""
         return self._bundle.sha256
 
     @property
@@ -113,7 +113,7 @@ class BundledModel:
 
     @property
     def input_px(self) -> int:
-        """S, the side of the crops that `predict` takes."""
+        """S, the side of crops for `predict`."""
         return self._bundle.size_px
 
     @property
@@ -123,32 +123,32 @@ class BundledModel:
 
     @property
     def first_decode_px(self) -> int | None:
-        """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
+        """Minimum longer side of a first-decoded JPEG; None: all."""
         return self._bundle.first_decode_px
 
     @property
     def reading(self) -> int:
-        """How photos are read for it: see `domain.photo.decode.READING`."""
+        """How photos are read: see `domain.photo.decode.READING`."""
         return self._bundle.reading
 
     @property
     def at_once(self) -> int:
-        """How many faces a pass takes where there are many; one, unless an engine gains by more."""
+        """Batch size for many faces; one, unless larger batches are faster."""
         return 1
 
     @property
     def point(self) -> str:
-        """What of its distribution over ages is the estimate, "mean" or "median"."""
+        """The estimate of its age distribution, "mean" or "median"."""
         return self._bundle.point
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read model.json and check every file it names against its sha256.
+    """Read model.json and verify every file it names.
 
     Raises:
         BundleMissing: there is no model.json.
-        BundleDamaged: of another format, or a file is not as model.json states.
-        BundleUnreadable: the account may not read one of them.
+        BundleDamaged: the format is unknown, or a file does not match.
+        BundleUnreadable: a file is not readable.
     """
     bundle = load_document(folder)
     with reading_bundle():
@@ -159,12 +159,12 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def load_document(folder: Path) -> Bundle:
-    """Read model.json alone, for what shows it and does not run the model.
+    """Read model.json only, to display it.
 
     Raises:
         BundleMissing: there is no model.json.
-        BundleDamaged: of another format.
-        BundleUnreadable: the account may not read it.
+        BundleDamaged: the format is unknown.
+        BundleUnreadable: the file is not readable.
     """
     try:
         text = (folder / DOCUMENT).read_bytes()
@@ -178,15 +178,15 @@ def load_document(folder: Path) -> Bundle:
 
 
 def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
-    """Return the prediction of one pass, or refuse a model whose answer makes no sense.
+    """Return the validated prediction of one pass.
 
     Args:
         bundle: of the model.
-        found: name of `OUTPUTS` and of those of `LATER_OUTPUTS` that the graph has, to what it gave.
+        found: outputs by name, of `OUTPUTS` and `LATER_OUTPUTS`.
 
     Raises:
-        BundleDamaged: a value is not finite, an embedding is not of D numbers and unit length, or the shares
-            of a face are not 101 numbers from 0 on that sum to 1.
+        BundleDamaged: a value is not finite, an embedding does not have D numbers and unit length, or shares
+            are not 101 numbers that sum to 1.
     """
     ages_years, embeddings = (found[name] for name in OUTPUTS)
     age_shares, view_ages_years = (found.get(name) for name in LATER_OUTPUTS)

@@ -1,4 +1,4 @@
-"""A bundle's model by the engine that an operator chose."""
+"""Load a model with the chosen engine."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PLUG_INS = "simsvc.engines"
 
 
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
-    """Return the model as the service runs it.
+    """Return the model for the service.
 
     Args:
         bundle: of the model.
-        engine: that runs it.
-        threads: that compute one call.
-        callers: threads that call it at the same time.
+        engine: inference engine.
+        threads: per call.
+        callers: number of calling threads.
 
     Raises:
-        BundleDamaged: it cannot be loaded.
+        BundleDamaged: the model cannot be loaded.
         EngineMissing: the engine is not installed.
     """
     if engine == "openvino":

@@ -1,4 +1,4 @@
-"""The model card beside a bundle: model_card.json and its plots, each of a name fixed here."""
+"""The model card of a bundle: model_card.json and plots with fixed names."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ PLOTS: Mapping[str, str] = {
     "loss": N_("Loss while training"),
     "data_audit": N_("The data behind the model"),
 }
-"""Name of a plot's file, less ".png", to its caption, in the order in which they are shown."""
+"""Captions by file name without ".png", in order."""
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 """Source: W3C, Portable Network Graphics Specification, section 5.2."""
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
-    """Return model_card.json of a bundle folder, or None where it came without one.
+    """Return model_card.json of a bundle folder, or None.
 
     Raises:
-        BundleDamaged: it cannot be understood.
-        BundleUnreadable: the account may not read it.
+        BundleDamaged: it is not valid.
+        BundleUnreadable: the file is not readable.
     """
     try:
         card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
 
 def plots(folder: Path) -> dict[str, str]:
-    """Return name and caption of every plot that lies in a bundle folder."""
+    """Return name and caption of every plot in a bundle folder."""
     return {name: caption for name, caption in PLOTS.items() if (folder / f"{name}.png").is_file()}
 
 
@@ -60,8 +60,8 @@ def read_plot(folder: Path, name: str) -> bytes:
     """Return a plot as PNG bytes.
 
     Raises:
-        PlotNotFound: it is no plot of a card, or the bundle came without it.
-        BundleUnreadable: the account may not read it.
+        PlotNotFound: the name is unknown, or the bundle has no such plot.
+        BundleUnreadable: the file is not readable.
     """
     try:
         data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""

@@ -1,6 +1,6 @@
-"""A copy of every model that was in service, each in a folder named by the sha256 of its model.json.
+"""Copies of all models that were in service, in folders named by the SHA-256 of model.json.
 
-model.json states the sha256 of every other file, so that the folder's name vouches for all of them.
+model.json has the SHA-256 of every other file, so the folder's name covers all of them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class ModelStore:
         self._root = root
 
     def keep(self, bundle: Bundle) -> None:
-        """Keep a copy of a bundle, unless it is kept already.
+        """Keep a copy of a bundle, unless there is one.
 
         Raises:
-            OSError: the folder cannot be written to.
+            OSError: the folder is not writable.
             BundleDamaged: its files changed while they were copied.
         """
         home = self._root / bundle.document_sha256
@@ -50,16 +50,16 @@ class ModelStore:
             shutil.rmtree(draft, ignore_errors=True)
 
     def find(self, bundle_sha256: str | None, model_sha256: str | None) -> Bundle:
-        """Return the kept model that made an estimate, every file checked.
+        """Return the verified model of an estimate.
 
         Args:
             bundle_sha256: of its model.json, as recorded; None in older records.
-            model_sha256: of its weights, by which it is found where the former is unknown.
+            model_sha256: of its weights, used if the former is unknown.
 
         Raises:
-            ModelGone: it is not kept, or was retired.
-            BundleDamaged: a file is not as it was when the model was in service.
-            BundleUnreadable: the account may not read what is kept.
+            ModelGone: the model is not kept.
+            BundleDamaged: a file has changed.
+            BundleUnreadable: a file is not readable.
         """
         for found in self.kept():
             known = bundle_sha256 or (found.document_sha256 if found.sha256 == model_sha256 else None)
@@ -70,10 +70,10 @@ class ModelStore:
         raise ModelGone("estimate")
 
     def kept(self) -> tuple[Bundle, ...]:
-        """Return every kept model whose model.json is whole, other files unchecked, in order of version.
+        """Return all kept models with a valid model.json, by version.
 
         Raises:
-            BundleUnreadable: the account may not read what is kept.
+            BundleUnreadable: a file is not readable.
         """
         found = []
         with reading_bundle():
@@ -85,18 +85,18 @@ class ModelStore:
                 except BundleUnreadable:
                     raise
                 except BundleError:
-                    continue  # shown nowhere; a record that needs it is told that the model is gone
+                    continue  # not listed; records that need it get ModelGone
         return tuple(sorted(found, key=lambda bundle: (bundle.version, bundle.folder.name)))
 
     def set_aside(self, bundle: Bundle) -> Path:
-        """Take a kept model off the shelf and return where it lies until it is discarded or put back."""
+        """Rename a kept model's folder aside and return its path."""
         aside = bundle.folder.with_name(f"{PREFIX}{os.getpid()}-{bundle.folder.name}")
         bundle.folder.rename(aside)
         return aside
 
 
 def _place(draft: Path, home: Path) -> None:
-    """Rename a finished copy; where another worker was faster, its copy stays."""
+    """Rename a finished copy, or keep that of a faster worker."""
     try:
         draft.rename(home)
     except OSError:

@@ -1,4 +1,4 @@
-"""libfacedetection's network, run by ONNX Runtime: the same weights, the same faces, in less time."""
+"""libfacedetection's network in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 
 DETECTOR_DIR = Path(__file__).resolve().parents[2] / "bundle" / "detector"
-"""Where the shipped one lies; `python -m trainer detector-export` writes it."""
+"""Folder of the shipped detector, written by `python -m trainer detector-export`."""
 DOCUMENT, GRAPH = "manifest.json", "detector.onnx"
 INPUT, OUTPUT = "rgb", "maps"
 FORMAT = 1
 
 
 class OnnxDetector:
-    """Detector port. Make it after the worker forked; several threads may use it at once."""
+    """Detector port. Create it after the worker forked; it is thread-safe."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class OnnxDetector:
         """Look at photos as `domain.photo.multiscale.detect_multiscale` does.
 
         Raises:
-            DetectorDamaged: the files in the folder are missing, or not as its manifest states.
+            DetectorDamaged: files are missing or do not match the manifest.
         """
         self._session = _session(whole_graph(folder))
         self._sides_px = working_side_px, first_look_px
@@ -45,10 +45,10 @@ class OnnxDetector:
         return detect_multiscale(photo, self.look, *self._sides_px)
 
     def look(self, rgb: RgbImage) -> list[Face]:
-        """Return the faces of one picture, looked at in its own pixels.
+        """Return the faces of one picture at its own size.
 
         Raises:
-            DetectorDamaged: the network's answer makes no sense.
+            DetectorDamaged: the network's output is not valid.
         """
         picture = padded(rgb)
         height_px, width_px = picture.shape[:2]
@@ -59,7 +59,7 @@ class OnnxDetector:
 
 
 def detector_of(bundle: Bundle) -> OnnxDetector:
-    """Return the detector, looking at photos as a model's crops are to be found.
+    """Return the detector with the settings of a model.
 
     Raises:
         DetectorDamaged: it cannot be used.
@@ -68,11 +68,11 @@ def detector_of(bundle: Bundle) -> OnnxDetector:
 
 
 def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
-    """Return the graph's file, checked against its manifest.
+    """Return the verified graph file.
 
     Raises:
-        DetectorDamaged: a file is missing, or not as the manifest states.
-        BundleUnreadable: the account may not read one of them.
+        DetectorDamaged: a file is missing or does not match the manifest.
+        BundleUnreadable: a file is not readable.
     """
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
@@ -92,13 +92,13 @@ def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
 def _session(graph: Path) -> Any:
     """Open the graph, with ONNX Runtime's memory arena.
 
-    No picture is larger than the working size, so that and the threads at work bound it. After hundreds of
-    photos of all shapes a process held less with it than without, by one, two and four threads.
+    Pictures are at most the working size, which limits the arena. After hundreds of photos, processes used
+    less memory with it than without, for one, two and four threads.
     """
-    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
-    options = session_options(1)  # photos share the cores, a photo does not spread over them
-    options.enable_mem_pattern = False  # plans memory for one shape of input; photos have many
+    options = session_options(1)  # one thread per photo
+    options.enable_mem_pattern = False  # memory planning assumes one input shape; photos have many
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception

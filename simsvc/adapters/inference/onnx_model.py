@@ -17,18 +17,17 @@ NAME = "onnxruntime"
 
 CPU_FACTS = Path("/proc/cpuinfo")
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
-"""Multiply-add of 8-bit integers into 32 bits, on Intel, AMD and ARM. Without it, sums of 16 bits overflow
-and int8 is less exact. Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8."""
+"""CPU flags for 8-bit multiply-add into 32 bits. Without them, 16-bit sums overflow and int8 is less exact.
+Source: ONNX Runtime's documentation, "Quantize ONNX Models", on U8S8."""
 
 
 AFTER_A_BATCH = "memory.enable_memory_arena_shrinkage", "cpu:0"
-"""The memory of a run is kept for the next one, so that a worker that judges one face after another stays as
-it is: 224 MB after 32 clients, where it grew to 240 and 282. A batch gives its own back. Source: ONNX
-Runtime's onnxruntime_run_options_config_keys.h."""
+"""Memory of single faces is kept for the next run (a worker stays at 224 MB after 32 clients, instead of 240
+to 282), and that of batches is released. Source: ONNX Runtime's onnxruntime_run_options_config_keys.h."""
 
 
 def has_int8(facts: Path = CPU_FACTS) -> bool:
-    """Say whether this processor computes int8 exactly; where that cannot be told, it does not."""
+    """Return whether this processor is known to compute int8 exactly."""
     try:
         words = facts.read_text(encoding="utf-8").split()
     except OSError:
@@ -37,12 +36,12 @@ def has_int8(facts: Path = CPU_FACTS) -> bool:
 
 
 class OnnxModel(BundledModel):
-    """Model port. Make it after the worker forked: a session's threads do not survive a fork."""
+    """Model port. Create it after the worker forked, because a session's threads do not survive a fork."""
 
     def __init__(
         self, bundle: Bundle, threads: int = 1, precision: Precision = "served", graph: Path | None = None
     ) -> None:
-        """Load the graph that serves best here, or the fp32 one; or another graph of the same model."""
+        """Load the best graph for this processor, the fp32 graph, or another graph of the model."""
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
         graph = graph or named
@@ -54,7 +53,7 @@ class OnnxModel(BundledModel):
 
     @property
     def engine(self) -> str:
-        """What runs it, and in what numbers."""
+        """Inference engine and number format."""
         return self._engine
 
     @property
@@ -63,10 +62,10 @@ class OnnxModel(BundledModel):
         return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.
+        """Return the predictions for N >= 1 crops of side S.
 
         Raises:
-            BundleDamaged: the model's answer makes no sense.
+            BundleDamaged: the model's output is not valid.
         """
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         after = self._after_a_batch if len(crops) > 1 else None
@@ -83,7 +82,7 @@ def _run_options(name: str, value: str) -> Any:
 
 
 def _session(graph: Path, threads: int) -> Any:
-    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
     options = session_options(threads)
     try:
@@ -98,11 +97,11 @@ def _session(graph: Path, threads: int) -> Any:
 
 
 def session_options(threads: int) -> Any:
-    """Return options of a session: the same answer each time, so many threads, no waiting in circles.
+    """Return session options: deterministic, with a number of threads, without spinning.
 
-    Memory of a run is kept in an arena for the next one, else every run leaves holes in the heaps.
+    Memory is kept in an arena, because otherwise every run fragments the heap.
     """
-    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which a server's master would fork without
+    import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,6 +1,6 @@
-"""OpenVINO: the same bundle through a third engine, faster on Intel processors with VNNI or AMX.
+"""OpenVINO engine, faster on Intel processors with VNNI or AMX.
 
-Needs the `openvino` extra. `simsvc.telemetry` keeps the package from reporting to its maker.
+Needs the `openvino` extra. `simsvc.telemetry` disables its telemetry.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from simsvc.values import Crop, Prediction
 
 NAME = "openvino"
 AT_ONCE = 8
-"""By eights a face takes 4% less time than alone (one thread of a Xeon with VNNI, int8, `python -m trainer
-engines`), and larger passes gain little more."""
+"""Batch size: eight faces take 4% less time than single ones (one thread of a Xeon with VNNI, int8, `python
+-m trainer engines`), and larger batches gain little."""
 
 
 class OpenVinoModel(BundledModel):
-    """Model port. Make it after the worker forked: a compiled model's threads do not survive a fork.
+    """Model port. Create it after the worker forked: its threads do not survive a fork.
 
-    Several threads may call it; their passes run one after another, each on all of its threads. With requests
-    of their own, which ran side by side, two threads once stood still for good in a run of the tests, of 45
-    (OpenVINO 2026.4). The cause is not known.
+    Calls from several threads run one by one, each on all threads. Parallel infer requests deadlocked in one
+    of 45 test runs (OpenVINO 2026.4) for unknown reasons.
     """
 
     def __init__(
@@ -38,15 +37,14 @@ class OpenVinoModel(BundledModel):
         precision: Precision = "served",
         inference: str = "f32",
     ) -> None:
-        """Compile the graph that serves best here, or the fp32 one.
+        """Compile the best graph for this processor, or the fp32 graph.
 
         Args:
             bundle: of the model.
-            threads: that compute one call.
-            callers: threads that call it at the same time; a pass computes on `threads` for each of them.
-            precision: "served" takes the int8 graph where the bundle has one and the processor computes it.
-            inference: numbers that are no integers, "f32" or "bf16": OpenVINO alone would choose bf16 where
-                the processor has it, and answers would differ between machines.
+            threads: per call.
+            callers: number of calling threads; a pass uses `threads` for each.
+            precision: "served" uses the int8 graph if available and supported by the processor.
+            inference: floating-point format, "f32" or "bf16"; OpenVINO's default depends on the processor.
 
         Raises:
             EngineMissing: OpenVINO is not installed.
@@ -66,12 +64,12 @@ class OpenVinoModel(BundledModel):
 
     @property
     def engine(self) -> str:
-        """What runs it, and in what numbers."""
+        """Inference engine and number format."""
         return self._engine
 
     @property
     def at_once(self) -> int:
-        """How many faces a pass takes where there are many."""
+        """Batch size for many faces."""
         return AT_ONCE
 
     @property
@@ -80,10 +78,10 @@ class OpenVinoModel(BundledModel):
         return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return ages, embeddings and what else the graph gives of N >= 1 crops of side S.
+        """Return the predictions for N >= 1 crops of side S.
 
         Raises:
-            BundleDamaged: the model's answer makes no sense.
+            BundleDamaged: the model's output is not valid.
         """
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         with self._one_pass:
@@ -102,7 +100,7 @@ def _compiled(graph: Path, threads: int, callers: int, inference: str) -> Any:
         "NUM_STREAMS": 1,
         "INFERENCE_PRECISION_HINT": inference,
         "ENABLE_CPU_PINNING": False,  # workers share the cores
-        "CACHE_DIR": "",  # nothing is written to the disk
+        "CACHE_DIR": "",  # no disk cache
     }
     try:
         return openvino.Core().compile_model(str(graph), "CPU", options)

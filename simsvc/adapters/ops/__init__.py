@@ -1,1 +1,1 @@
-"""Operation: back-ups, disk, logs, metrics, files that survive a crash."""
+"""Operations: backups, disk, logs, metrics, atomic files."""

@@ -1,4 +1,4 @@
-"""The address at which people reach the service: as set, or as the running server left it in a file."""
+"""The public address of the service, from settings or a file of the running server."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 NAME = "address"
-"""The file, in the folder of batches: that lies on the service's own machine and is the service's own."""
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are what is replaced
-"""Hosts that a server binds to and nobody can open, and what is open on this machine then."""
+"""The file, in the batch folder."""
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are replaced
+"""Replacements for wildcard hosts."""
 DEFAULT_PORT = 8000
 
 
 def local_url(bind: str, script_name: str = "") -> str:
-    """Return the address of a server bound so, as a browser on this machine opens it."""
+    """Return the local address for a bind setting."""
     if bind.startswith("unix:"):
         return f"http://localhost{script_name}"
     host, _, port = bind.removeprefix("tcp://").rpartition(":")
@@ -26,26 +26,26 @@ def local_url(bind: str, script_name: str = "") -> str:
 
 
 def url_of(host: str, port: int, script_name: str = "") -> str:
-    """Return the address of a server that listens there, as a browser on this machine opens it."""
+    """Return the local address of a listening server."""
     host = ANYWHERE.get(host, host)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{script_name}"
 
 
 def address_for_links(public_url: str, script_name: str, bind: str, folder: Path) -> str:
-    """Return what links begin with: as set, else as the running server left it, else as it would be bound."""
+    """Return the base of links: from settings, else the running server, else the bind setting."""
     if public_url:
         return public_base(public_url, script_name)
     return found_address(folder) or local_url(bind, script_name)
 
 
 def public_base(public_url: str, script_name: str) -> str:
-    """Return what links begin with: the address as set, and the prefix where it names none."""
+    """Return the base of links from settings, with the path prefix if missing."""
     base = public_url.rstrip("/")
     return base if urlsplit(base).path else base + script_name
 
 
 def leave_address(folder: Path, url: str) -> None:
-    """Write down where this process serves.
+    """Store the address of this process.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -62,13 +62,13 @@ def leave_address(folder: Path, url: str) -> None:
 
 
 def forget_address(folder: Path) -> None:
-    """Remove what this process left; of another one that serves by now, nothing."""
+    """Remove the file of this process, but not of a newer one."""
     if _left(folder)[1] == os.getpid():
         (folder / NAME).unlink(missing_ok=True)
 
 
 def found_address(folder: Path) -> str | None:
-    """Return where the service runs, or None where it does not, or left nothing that can be read."""
+    """Return the address of the running service, or None."""
     url, process = _left(folder)
     return url if process and _lives(process) else None
 
@@ -85,7 +85,7 @@ def _lives(process: int) -> bool:
     try:
         os.kill(process, 0)
     except PermissionError:
-        return True  # it is another account's
+        return True  # belongs to another account
     except (OSError, OverflowError):
         return False
     return True

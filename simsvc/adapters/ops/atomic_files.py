@@ -1,4 +1,4 @@
-"""Files that are whole or absent: hashed, flushed to the disk, and replaced in one step."""
+"""Atomic file writes with hashes and fsync."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from simsvc.domain.gallery.manifest import Fingerprint
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Return sha256 and length of a file, read in pieces."""
+    """Return SHA-256 and size of a file, read in chunks."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return Fingerprint(digest.hexdigest(), file.tell())
 
 
 def difference(folder: Path, files: dict[str, Fingerprint]) -> str | None:
-    """Return what is wrong with the first file that is not as stated, or None; lengths are compared first."""
+    """Return the problem of the first file that does not match, or None; sizes are compared first."""
     for name, stated in files.items():
         path = folder / name
         if not path.is_file():
@@ -31,7 +31,7 @@ def difference(folder: Path, files: dict[str, Fingerprint]) -> str | None:
 
 
 def sync(path: Path) -> None:
-    """Flush a file's content, or a folder's list of names, to the disk."""
+    """Sync a file or folder to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -40,12 +40,12 @@ def sync(path: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or the next start after a crash, finds the old text or the new one."""
+    """Write a text file atomically."""
     replace_bytes(path, text.encode())
 
 
 def replace_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or the next start after a crash, finds the old one or the new one."""
+    """Write a file atomically."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_bytes(data)
     sync(fresh)

@@ -1,8 +1,8 @@
-"""Back-ups: a folder with the database as it was at one instant, and the files that its records refer to.
+"""Backups: a snapshot of the database and the files that its records refer to.
 
-The database is copied first: builds, kept models and face changes are only ever added while the service runs,
-so that the files copied after it hold at least what its records name.
-Source: SQLite, "Using the SQLite Online Backup API"; PostgreSQL's manual, "pg_dump": a dump is one snapshot.
+The database is copied first. Builds, kept models and face changes are only added while the service runs, so
+files copied later include everything in its records. Source: SQLite, "Using the SQLite Online Backup API";
+PostgreSQL's manual, "pg_dump": a dump is one snapshot.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SQLITE, DUMP = "database.sqlite3", "database.dump"
 PAGES_A_STEP = 4_096
-"""Of SQLite's copy: 16 MB at a time, between which writers get their turn."""
+"""Pages per step of SQLite's copy, 16 MB, with time for writers in between."""
 LEFT = "README.md"
-"""What lies in the index folder of a checkout and is no index."""
+"""Files in the index folder of a checkout that are not indexes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What is backed up.
+    """Locations to back up.
 
     Attributes:
-        database_url: as the settings have it.
-        folders: name in the back-up to the folder whose children are copied.
+        database_url: from the settings.
+        folders: name in the backup to the folder whose children are copied.
         secret_key_file: of the session key; may be missing.
     """
 
@@ -50,10 +50,10 @@ class Places:
 
 
 def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
-    """Copy everything into a new folder and return its size in bytes; it is whole or absent.
+    """Copy everything into a new folder, all or nothing, and return its size in bytes.
 
     Raises:
-        BackupRefused: the folder is there already, or something cannot be copied.
+        BackupRefused: the folder exists, or something cannot be copied.
     """
     if out.exists():
         raise BackupRefused("name_taken")
@@ -81,10 +81,10 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
 
 
 def opened(folder: Path) -> dict[str, str]:
-    """Hold every file of a back-up against its manifest and return what the manifest says beside them.
+    """Verify every file of a backup against its manifest and return the manifest.
 
     Raises:
-        BackupRefused: it is no back-up, or not whole.
+        BackupRefused: it is not a backup, or damaged.
     """
     try:
         stated = json.loads((folder / MANIFEST).read_text())
@@ -100,24 +100,24 @@ def opened(folder: Path) -> dict[str, str]:
 
 
 def occupied(places: Places) -> bool:
-    """Say whether there is something where a back-up would be put back."""
+    """Return whether there is data where a backup would be restored."""
     url = make_url(places.database_url)
     file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
     return bool(file and file.exists()) or any(any(_children(folder)) for folder in places.folders.values())
 
 
 def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
-    """Put a checked back-up where the service looks for it, and return where what was there lies now.
+    """Restore a verified backup, and return the new paths of previous data.
 
-    Everything is copied beside its place first; then names are changed, which is quick and loses nothing.
+    Everything is copied next to its destination first and then renamed.
 
     Args:
-        folder: of the back-up.
-        places: where to.
-        stamp: ends the names of what was there.
+        folder: of the backup.
+        places: destinations.
+        stamp: suffix for the names of previous data.
 
     Raises:
-        BackupRefused: something cannot be written; what was there is there, or lies beside it.
+        BackupRefused: something cannot be written; previous data is kept.
     """
     aside: list[Path] = []
     try:
@@ -135,7 +135,7 @@ def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
 
 
 def operator() -> str:
-    """Return the name of the operating system's account that this process runs under, or its number."""
+    """Return the operating system account of this process."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -159,7 +159,7 @@ def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
         if not (folder / SQLITE).is_file():
             raise BackupRefused("of_postgresql")
         file = Path(url.database or "")
-        ends = ("-wal", "-shm")  # first: they are of the old file, and must never be read with the new one
+        ends = ("-wal", "-shm")  # first, because they belong to the old file
         aside = [moved for end in ends for moved in _away(file.with_name(f"{file.name}{end}"), stamp)]
         return [*aside, *_exchange_file(folder / SQLITE, file, stamp)]
     if not (folder / DUMP).is_file():
@@ -170,10 +170,10 @@ def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
 
 
 def _run(program: str, url: URL, *options: str) -> None:
-    """Run a tool of PostgreSQL; the password goes by the environment, which other users cannot read."""
+    """Run a PostgreSQL tool, with the password in the environment, which other users cannot read."""
     plain = url.set(drivername="postgresql", password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
-    done = subprocess.run(  # noqa: S603 - ours, with the address that the operator set
+    done = subprocess.run(  # noqa: S603 - fixed command with the operator's address
         [program, f"--dbname={plain}", *options], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -181,7 +181,7 @@ def _run(program: str, url: URL, *options: str) -> None:
 
 
 def _exchange_children(source: Path, root: Path, stamp: str) -> list[Path]:
-    """Put copies of a folder's children into another one, whose own children move beside it first."""
+    """Replace the children of a folder with copies, moving the old ones aside first."""
     fresh, aside = root.with_name(f".{root.name}.{stamp}"), root.with_name(f"{root.name}.before-{stamp}")
     _copy_children(source, fresh)
     root.mkdir(parents=True, exist_ok=True)
@@ -209,14 +209,14 @@ def _exchange_file(source: Path, target: Path, stamp: str) -> list[Path]:
 
 
 def _away(path: Path, stamp: str) -> list[Path]:
-    """Move a file aside, if it is there."""
+    """Move a file aside, if it exists."""
     if not path.exists():
         return []
     return [path.rename(path.with_name(f"{path.name}.before-{stamp}"))]
 
 
 def _copy_children(source: Path, target: Path) -> None:
-    """Copy a folder's children, files first: a pointer to a build before the builds, so that its is there."""
+    """Copy a folder's children, files first, so that the build named by a pointer is included."""
     target.mkdir(parents=True, exist_ok=True)
     for child in sorted(_children(source), key=lambda path: path.is_dir()):
         if child.is_dir():
@@ -226,7 +226,7 @@ def _copy_children(source: Path, target: Path) -> None:
 
 
 def _children(folder: Path) -> Iterator[Path]:
-    """Give what lies in a folder; nothing half made (its name begins with a dot)."""
+    """Yield the children of a folder without hidden ones, which are unfinished."""
     if folder.is_dir():
         yield from (path for path in sorted(folder.iterdir()) if path.name[0] != "." and path.name != LEFT)
 

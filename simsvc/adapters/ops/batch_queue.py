@@ -1,7 +1,7 @@
-"""The queue of batches: Huey on a SQLite file. It holds ids only, as JSON; nothing is pickled.
+"""The batch queue: Huey on a SQLite file, with IDs as JSON and no pickle.
 
-The database is the truth about what is done. The queue may lose everything at any time: each worker process
-that starts, and an idle one every minute, puts the unfinished batches into it again.
+The database is the source of truth. The queue may lose everything at any time: starting workers, and idle
+ones every minute, queue the unfinished batches again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 GENTLE = 10
-"""Added to the niceness of the worker: people who wait at the desk come first."""
+"""Niceness of the worker, so that interactive requests come first."""
 NOTICE_S = 1.0
 """Longest time until an idle worker sees a new batch."""
 HEALTH_EVERY_S = 5
@@ -40,7 +40,7 @@ class JsonMessages(Serializer):  # type: ignore[misc]  # Huey has no types
 
 
 class BatchQueue:
-    """Batches that have photos to be judged, first come, first served, a photo of each in turn."""
+    """Queue of batches, one photo of each in turn."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,15 +51,15 @@ class BatchQueue:
         self._task = self._huey.task(name="judge")(self._turn)
 
     def put(self, batch_id: str) -> None:
-        """Ask for a batch to be worked on."""
+        """Queue a batch."""
         self._task(batch_id)
 
     def work(self, judge: Callable[[str], bool], unfinished: Callable[[], Iterable[str]]) -> None:
-        """Work until the process is told to end. One process judges; should it die, another takes its place.
+        """Work until stopped. One process handles photos and is replaced if it dies.
 
         Args:
-            judge: judges the next photo of a batch and says whether more can be judged at once.
-            unfinished: gives the ids of the batches that have photos waiting.
+            judge: processes the next photo of a batch and returns whether to continue at once.
+            unfinished: returns the IDs of batches with waiting photos.
         """
         self._judge = judge
 
@@ -85,12 +85,12 @@ class BatchQueue:
         ).run()
 
     def _turn(self, batch_id: str) -> None:
-        assert self._judge is not None  # noqa: S101 - told to mypy; only `work` runs this
+        assert self._judge is not None  # noqa: S101 - for mypy; only `work` runs this
         if self._judge(batch_id):
             self.put(batch_id)
 
 
 def end_with_parent(with_signal: signal.Signals = signal.SIGTERM) -> None:
-    """Have Linux send this process a signal when the one that started it ends, however that comes about."""
+    """Have Linux signal this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, with_signal)

@@ -1,4 +1,4 @@
-"""Room on the disks and in memory, what may be written there, and the reserve that uploads leave."""
+"""Free disk space and memory, write permissions, and the disk reserve."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from simsvc.errors import BatchUnwritable, DiskReserve, DiskUnfit
 
 
 def least_free_bytes(folders: Iterable[Path]) -> int:
-    """Return the room on the fullest of the disks that these folders are on, or will be on.
+    """Return the free space on the fullest disk of these folders.
 
     Raises:
-        DiskUnfit: one cannot be looked at.
+        DiskUnfit: a disk cannot be checked.
     """
     try:
         return min(shutil.disk_usage(_standing(folder)).free for folder in folders)
@@ -24,17 +24,17 @@ def least_free_bytes(folders: Iterable[Path]) -> int:
 
 
 def unwritable(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the folders in which this process may not make files; one that is missing could not be made."""
+    """Return the folders that are not writable or cannot be created."""
     return tuple(folder for folder in folders if not os.access(_standing(folder), os.W_OK | os.X_OK))
 
 
 def open_to_others(path: Path) -> bool:
-    """Say whether a file can be read by others than its owner; one that is missing cannot."""
+    """Return whether a file is readable by others than its owner."""
     return path.exists() and bool(path.stat().st_mode & 0o077)
 
 
 def _standing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above that is there."""
+    """Return the nearest existing folder."""
     return next(found for found in (folder, *folder.parents) if found.is_dir())
 
 
@@ -45,11 +45,11 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int:
-    """Return what Linux says can be taken without swapping, or what a container's limit leaves, if less.
+    """Return the available memory on Linux, within the container's limit.
 
     Source: proc_meminfo(5), MemAvailable; the kernel's documentation of cgroup v2, memory.max and
     memory.current.
-    Where neither can be read, memory counts as unlimited: what is made then fails by itself, if it does.
+    Unlimited if neither can be read.
     """
     found = [_of_machine(meminfo), _of_container(cgroup)]
     return min((bytes_ for bytes_ in found if bytes_ is not None), default=2**62)
@@ -67,28 +67,28 @@ def _of_container(cgroup: Path) -> int | None:
     try:
         limit, current = ((cgroup / f"memory.{name}").read_text().strip() for name in ("max", "current"))
         return max(0, int(limit) - int(current))
-    except (OSError, ValueError):  # "max" where there is no limit
+    except (OSError, ValueError):  # "max" without a limit
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class FreeDisk:
-    """The disk that a folder lies on.
+    """The disk of a folder.
 
     Attributes:
-        folder: which is there.
-        reserve_bytes: to be left free.
+        folder: an existing folder.
+        reserve_bytes: to keep free.
     """
 
     folder: Path
     reserve_bytes: int = 0
 
     def check(self, more_bytes: int) -> None:
-        """See whether so many bytes may be written.
+        """Check whether a number of bytes may be written.
 
         Raises:
-            DiskReserve: they would take from the reserve.
-            BatchUnwritable: the disk cannot be looked at.
+            DiskReserve: the reserve would be used.
+            BatchUnwritable: the disk cannot be checked.
         """
         try:
             free = shutil.disk_usage(self.folder).free

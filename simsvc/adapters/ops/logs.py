@@ -1,7 +1,7 @@
-"""How log lines are written: one JSON object each, or text for a person.
+"""Log formats: JSON lines, or text for people.
 
-Nothing personal belongs into them: no name, case, file name, note or address of anyone. What people did
-stands in the log of events.
+Log lines must not contain personal data: no name, case, file name, note or address. User actions are in the
+audit log.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Form = Literal["json", "text"]
 
 
 def formatter(form: Form) -> logging.Formatter:
-    """Return what turns a record, and the fields given as its `extra`, into a line."""
+    """Return a formatter that includes `extra` fields."""
     last: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
@@ -35,7 +35,7 @@ def formatter(form: Form) -> logging.Formatter:
 
 
 def configure(form: Form) -> None:
-    """Let this process write what simsvc logs, and warnings of its libraries, to standard error."""
+    """Log simsvc and warnings of libraries to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(form))
     root = logging.getLogger()

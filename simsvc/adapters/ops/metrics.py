@@ -1,4 +1,4 @@
-"""What Prometheus reads, right with several workers: each process counts into files that one of them adds up.
+"""Prometheus metrics for several workers.
 
 prometheus_client does so where PROMETHEUS_MULTIPROC_DIR names a folder before it is imported. The server
 names it when it starts: import this module only in a worker.
@@ -20,7 +20,7 @@ from simsvc.values import Estimate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
-"""Close together where an estimate takes its time: an answer is wanted within 30 ms, and 100 ms at worst."""
+"""Buckets, dense around the targets of 30 ms, and 100 ms at worst."""
 
 REQUESTS = Counter("simsvc_requests", "Answered requests.", ("method", "route", "status"))
 REQUEST_SECONDS = Histogram("simsvc_request_seconds", "Time of a request.", ("route",), buckets=BUCKETS_S)
@@ -41,11 +41,11 @@ def note_estimate(estimate: Estimate) -> None:
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answered request.
+    """Count a request.
 
     Args:
         method: of HTTP.
-        route: the rule that matched, such as "/cases/<reference>": never what stood in its place.
+        route: matched rule, such as "/cases/<reference>", never the actual path.
         status: of the answer.
         seconds: it took.
     """
@@ -54,14 +54,14 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
-    """Return everything counted, of every process, in Prometheus' text format.
+    """Return the metrics of all processes in Prometheus' text format.
 
     Args:
-        gauges: name to what is measured now; one that is None just now is left out.
+        gauges: current values by name; None is omitted.
     """
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has none here
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in the library
     else:
         registry.register(REGISTRY)
     measured = {name: gauge() for name, gauge in gauges.items()}
@@ -74,7 +74,7 @@ def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """What was measured when it was asked for, and not counted."""
+    """A gauge measured on request."""
 
     found: Sequence[Metric]
 

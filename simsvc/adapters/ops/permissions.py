@@ -1,4 +1,4 @@
-"""Files that are there and whole, and that the account of this process may not read."""
+"""Errors for files that the service account cannot read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bundle_unreadable(error: PermissionError) -> BundleUnreadable:
 
 @contextmanager
 def reading_index() -> Iterator[None]:
-    """Tell files of the index that may not be read from damaged ones; raises IndexUnreadable."""
+    """Raise IndexUnreadable if a file of the index may not be read."""
     try:
         yield
     except PermissionError as error:
@@ -30,7 +30,7 @@ def reading_index() -> Iterator[None]:
 
 @contextmanager
 def reading_bundle() -> Iterator[None]:
-    """Tell files of a model that may not be read from damaged ones; raises BundleUnreadable."""
+    """Raise BundleUnreadable if a file of a model may not be read."""
     try:
         yield
     except PermissionError as error:
@@ -38,6 +38,6 @@ def reading_bundle() -> Iterator[None]:
 
 
 def _named(error: PermissionError) -> str:
-    """Return the end of the path that an error is about: pages show it, and nothing more of the machine."""
+    """Return the end of an error's path, for display."""
     path = Path(str(error.filename or "a file"))
     return "/".join(path.parts[-2:]) if path.is_absolute() else str(path)

@@ -1,7 +1,7 @@
-"""Files that only the account of the service may read: they hold faces, names and keys.
+"""Private files with faces, names and keys.
 
-One mask in every process makes them so from the start. Files that an earlier version made, or that were put
-back with other rights, are closed when the service starts and when the database is upgraded.
+A umask makes new files private. Files from earlier versions or restores are made private when the service
+starts and when the database is upgraded.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MASK = 0o077
-"""What others may not: anything. Source: POSIX, umask(); systemd's manual, "UMask="."""
+"""Umask without any rights for others. Source: POSIX, umask(); systemd's manual, "UMask="."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrivatePlaces:
-    """Where such files lie.
+    """Private files and folders.
 
     Attributes:
-        folders: with everything in them.
-        files: single ones, and folders by themselves; they may be missing.
+        folders: with all their content.
+        files: single files, and folders without content; may be missing.
     """
 
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
 
     def __iter__(self) -> Iterator[Path]:
-        """Give every file and folder that is there; what a link points to is not followed."""
+        """Yield every existing file and folder, without following links."""
         for path in self.files:
             if path.exists() and not path.is_symlink():
                 yield path
@@ -40,23 +40,23 @@ class PrivatePlaces:
                 yield from _within(folder)
 
     def open_to_others(self) -> tuple[Path, ...]:
-        """Return what others than the owner have any right to."""
+        """Return the paths accessible to others."""
         return tuple(path for path in self if _mode(path) & MASK)
 
     def close(self) -> None:
-        """Take every right to them from others; what belongs to another account stays as it is."""
+        """Remove all rights of others, except for files of another account."""
         for path in self.open_to_others():
             with suppress(OSError):
                 path.chmod(_mode(path) & ~MASK)
 
 
 def keep_private() -> None:
-    """Have this process, and those that it starts, make files that nobody else can read or write."""
+    """Set a umask that makes new files private."""
     os.umask(MASK)
 
 
 def sqlite_files(file: Path) -> tuple[Path, ...]:
-    """Return the files that SQLite keeps a database in. Source: SQLite, "Temporary Files Used By SQLite"."""
+    """Return the files of a SQLite database. Source: SQLite, "Temporary Files Used By SQLite"."""
     return (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm", "-journal")))
 
 
@@ -67,7 +67,7 @@ def _within(folder: Path) -> Iterator[Path]:
 
 
 def _mode(path: Path) -> int:
-    """Return a file's rights, or none for one that has just been deleted."""
+    """Return a file's mode, or 0 if it was deleted."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the photos of a batch wait until they are judged: files under our own names, deleted afterwards."""
+"""Waiting photos of batches, as files with generated names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from simsvc.errors import BatchUnwritable
 
 BATCH_PATTERN = re.compile(r"[0-9a-f]{32}")
 FORGOTTEN_AFTER = timedelta(minutes=1)
-"""A folder of no known batch that no upload holds belongs to one that was cut off: making and holding it
-takes milliseconds."""
+"""Minimum age of a leftover folder: an upload needs milliseconds to create and lock it."""
 
 
 class BatchSpool:
     """One folder a batch, one file a photo.
 
     Args:
-        root: of the folders.
-        reserve_bytes: room that is left free on the disk.
+        root: parent folder.
+        reserve_bytes: disk space to keep free.
     """
 
     def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
@@ -34,12 +33,12 @@ class BatchSpool:
 
     @contextmanager
     def filling(self, batch_id: str) -> Iterator[None]:
-        """Hold a batch's folder, new, while its photos come in; whatever ends the process lets go of it.
+        """Create and lock a batch's folder during an upload.
 
-        An upload that fails leaves nothing behind.
+        Failed uploads leave nothing behind.
 
         Raises:
-            BatchUnwritable: the folder cannot be made.
+            BatchUnwritable: the folder cannot be created.
         """
         folder = self._folder(batch_id)
         try:
@@ -58,11 +57,11 @@ class BatchSpool:
             os.close(held)
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
-        """Keep a photo.
+        """Store a photo.
 
         Raises:
-            DiskReserve: the disk would be too full.
-            BatchUnwritable: the disk is full, or the folder may not be written to.
+            DiskReserve: the reserve would be used.
+            BatchUnwritable: the disk is full, or the folder is not writable.
         """
         path = self._path(batch_id, position)
         try:
@@ -74,10 +73,10 @@ class BatchSpool:
             raise write_failure(error) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a waiting photo, or None where it is gone.
+        """Return a waiting photo, or None if it is gone.
 
         Raises:
-            BatchUnwritable: the account may not read it.
+            BatchUnwritable: the file is not readable.
         """
         try:
             return self._path(batch_id, position).read_bytes()
@@ -93,17 +92,17 @@ class BatchSpool:
         try:
             path.parent.rmdir()
         except OSError:
-            return  # others wait there still, or it is gone
+            return  # not empty, or gone
 
     def clear(self, batch_id: str) -> None:
         """Delete all photos of a batch."""
         shutil.rmtree(self._folder(batch_id), ignore_errors=True)
 
     def sweep(self, known: Callable[[], Collection[str]], now: datetime) -> None:
-        """Delete the photos of uploads that never became a batch, and of batches that wait for nothing.
+        """Delete the photos of failed uploads and finished batches.
 
         Args:
-            known: asked after it was seen that nobody holds them: gives the batches that wait for something.
+            known: returns the unfinished batches; called after checking the locks.
             now: the clock.
         """
         forgotten = [
@@ -129,11 +128,11 @@ def _is_old(folder: Path, now: datetime) -> bool:
     try:
         return now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > FORGOTTEN_AFTER
     except OSError:
-        return False  # gone meanwhile
+        return False  # already gone
 
 
 def _is_held(folder: Path) -> bool:
-    """Say whether an upload still fills a folder; one that cannot be looked at counts as held."""
+    """Return whether an upload holds a folder; unreadable ones count as held."""
     try:
         own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:

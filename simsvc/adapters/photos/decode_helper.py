@@ -1,7 +1,7 @@
-"""The process that decodes what may be costly: `python -m simsvc.adapters.photos.decode_helper SOCKET`.
+"""The helper process for costly decoding: `python -m simsvc.adapters.photos.decode_helper SOCKET`.
 
-It is told one photo after another, each under a limit of its own on processor time, and all under one on
-memory. It imports neither Flask nor ONNX Runtime, so that it starts quickly and its memory is the photo's.
+It decodes photos one by one, with a limit on processor time per photo and on total memory. It imports neither
+Flask nor ONNX Runtime, to start quickly with little memory.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from simsvc.errors import PhotoError, PhotoTooCostly, to_json
 from simsvc.values import DecodeRequest
 
 MEMORY_BYTES = 420_000_000
-"""Address space that a photo may take beyond what the process has when it is idle. With the 40 MB that it
-holds then, that is less than 500 MB. The most that a photo needs is 374 MB, for a HEIC of 48 megapixels."""
+"""Additional address space for a photo. With the 40 MB of the idle process, that is less than 500 MB. The
+most needed is 374 MB, for a HEIC of 48 megapixels."""
 LEFT_BYTES = 48_000_000
-"""That photos may leave behind in a process before another one takes its place; an upload of 25 MB is one."""
+"""Memory growth after which a helper is replaced; an upload of 25 MB is the largest part."""
 CPU_S = 1.9
-"""Processor time of a photo, of all threads. Linux counts it by ticks of up to 4 ms, and reading the photo
-and sending its pixels take 50 ms of the 2 s at most."""
+"""Processor time per photo, all threads. Linux counts in ticks of up to 4 ms, and transfers take at most 50
+ms of the 2 s."""
 STATM = Path("/proc/self/statm")
 
 
 def main(descriptor: int) -> None:
-    """Decode photos until the other side closes the connection, as it does when its process ends."""
-    pillow_heif.options.DECODE_THREADS = 1  # more of them would hold more pictures at once
+    """Decode photos until the connection is closed."""
+    pillow_heif.options.DECODE_THREADS = 1  # more threads would need more memory
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     idle_bytes = _address_space()
     _limit_memory(idle_bytes)
     with socket.socket(fileno=descriptor) as connection:
         send(connection, b"{}")
         while (asked := receive(connection)) is not None:
-            signal.setitimer(signal.ITIMER_PROF, CPU_S)  # whose signal ends the process, whatever it does
+            signal.setitimer(signal.ITIMER_PROF, CPU_S)  # its signal ends the process
             said, pixels = _answer(*asked)
             said["spent"] = _address_space() > idle_bytes + LEFT_BYTES
             send(connection, json.dumps(said).encode(), pixels)
@@ -68,14 +68,14 @@ def _answer(head: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _address_space() -> int:
-    """Return the bytes that this process has mapped, 0 where that cannot be told."""
+    """Return the mapped bytes of this process, or 0 if unknown."""
     if sys.platform != "linux":
         return 0
     return int(STATM.read_text().split()[0]) * resource.getpagesize()
 
 
 def _limit_memory(idle_bytes: int) -> None:
-    if sys.platform == "linux":  # other systems do not keep to this limit
+    if sys.platform == "linux":  # other systems ignore this limit
         resource.setrlimit(resource.RLIMIT_AS, (idle_bytes + MEMORY_BYTES, idle_bytes + MEMORY_BYTES))
 
 

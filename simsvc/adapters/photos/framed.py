@@ -1,4 +1,4 @@
-"""Messages between two processes of one machine: a short text and many bytes, nothing pickled."""
+"""Messages between two local processes: a short text and bytes, without pickle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float
         until: on the clock of `time.monotonic`.
 
     Raises:
-        TimeoutError: the other process does not take it in time.
+        TimeoutError: the other process does not read it in time.
         OSError: there is no other process.
     """
     for piece in (_LENGTHS.pack(len(head), len(body)) + head, body):
@@ -29,7 +29,7 @@ def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float
 
 
 def receive(connection: socket.socket, until: float | None = None) -> tuple[bytes, bytes] | None:
-    """Return head and body of the next message, or None where the other process has ended.
+    """Return head and body of the next message, or None if the connection is closed.
 
     Raises:
         TimeoutError: there is none in time.

@@ -1,4 +1,4 @@
-"""Files that a table names, wherever a disk writes a name otherwise than the table does."""
+"""Find files named in a table, with different Unicode forms or case."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from simsvc.domain.files.file_names import canonical_name
 
 Other = Callable[[Path], None]
-"""Told of each file or folder that is not named, in folders that names lead to."""
+"""Called for each other file or folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a name leads to.
+    """The files found for a name.
 
     Attributes:
-        paths: of files; none where there is none, several where their names differ only in normal form.
-        other_case: where there is none, the file whose path differs from the name only in case.
+        paths: matching files; several if they differ only in Unicode form.
+        other_case: without a match, a file that differs only in case.
     """
 
     paths: tuple[Path, ...] = ()
@@ -27,14 +27,14 @@ class Named:
 
 
 def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Named]:
-    """Find the files under a folder that a table names; each folder that it names is looked through once.
+    """Find the named files under a folder, reading each folder once.
 
-    Only what the table names is held in memory, whatever else lies there.
+    Only named files are kept in memory.
 
     Args:
-        root: of the names.
+        root: base folder.
         names: relative posix paths in canonical form.
-        other: told of everything else.
+        other: called for everything else.
     """
     wanted = _Wanted()
     for name in names:
@@ -54,7 +54,7 @@ def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Name
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is named in a folder: files by the last part of their name, and folders."""
+    """Named files and subfolders of a folder."""
 
     files: dict[str, str] = field(default_factory=dict)
     folders: dict[str, _Wanted] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class _Wanted:
 
 
 _Place = tuple[Path, str, bool]
-"""A folder on the disk, its relative path in canonical form, and whether it is named so, case and all."""
+"""A folder, its canonical relative path, and whether its case matches."""
 
 
 def _looked_through(wanted: _Wanted, places: list[_Place], other: Other) -> Iterator[tuple[str, Path | str]]:
-    """Yield every name with a file of that name, or with the path of one that differs only in case."""
+    """Yield every name with its file, or a path that differs only in case."""
     within: dict[str, list[_Place]] = {name: [] for name in wanted.folders}
     spelled = {name.casefold(): name for name in wanted.folders}
     missing = dict(wanted.files)

@@ -1,9 +1,8 @@
-"""Decodes photos within limits on time and memory that hold whatever a decoder does.
+"""Decode photos within hard limits on time and memory.
 
-What is cheap by its construction, such as a camera's JPEG, is decoded in this process. Everything else goes
-to a helper process, which Linux ends when a photo takes too much processor time, and which gets no more
-memory than is allowed; where it takes too long by the clock, this process ends it. The photo is refused then,
-and the next one finds another helper.
+Cheap photos, such as a camera's JPEG, are decoded in this process. Others go to a helper process with limits
+on processor time and memory, which is also stopped if it takes too long by the clock. The photo is then
+refused, and the next one uses a new helper.
 """
 
 from __future__ import annotations
@@ -31,32 +30,32 @@ from simsvc.errors import DecoderMissing, PhotoTooCostly, error_of, from_json
 from simsvc.values import Decoded, DecodeRequest
 
 DEADLINE_S = 20.0
-"""Longest that a photo is decoded by the clock: ten times its processor time, for a busy machine."""
+"""Timeout per photo: ten times its processor time, for busy machines."""
 START_S = 30.0
-"""Longest that a helper may take to start; it takes 0.3 s."""
+"""Timeout for starting a helper, which takes 0.3 s."""
 PHOTOS = 500
-"""That a helper decodes before another one takes its place: decoders leave memory in pieces over time."""
+"""Photos per helper, because decoders fragment memory over time."""
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "1000000",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Of a helper: one heap, which gives back what a photo needed. Source: mallopt(3)."""
+"""Environment of a helper: one heap that returns memory. Source: mallopt(3)."""
 
 
 class PhotoDecoder:
     """Decodes photos, costly ones in helper processes.
 
-    A helper is started when it is first needed, decodes one photo at a time, and ends with this process. It
-    is spawned and not forked, so that it shares neither threads nor memory with this process.
+    Helpers start on demand, decode one photo at a time, and end with this process. They are spawned instead
+    of forked, so they share neither threads nor memory.
     """
 
     def __init__(self, helpers: int = 1) -> None:
-        """Make a decoder; nothing is started yet.
+        """Create a decoder without starting helpers.
 
         Args:
-            helpers: how many photos may be decoded by helpers at once, each within the limit on memory.
+            helpers: maximum number of helpers.
         """
         self._free: queue.LifoQueue[_Helper | None] = queue.LifoQueue()
         for _ in range(helpers):
@@ -66,7 +65,7 @@ class PhotoDecoder:
         """Return the photo's pixels.
 
         Raises:
-            PhotoError: it cannot be decoded, or not within the limits.
+            PhotoError: the photo cannot be decoded within the limits.
         """
         if is_cheap(data):
             return decode_picture(data, request)
@@ -75,19 +74,19 @@ class PhotoDecoder:
 
     @property
     def helpers(self) -> tuple[_Helper, ...]:
-        """The helpers that live and decode nothing just now."""
+        """Idle helpers."""
         with self._free.mutex:
             waiting = tuple(self._free.queue)
         return tuple(helper for helper in waiting if helper is not None and helper.fit)
 
     def close(self) -> None:
-        """End the helpers; the next photo that needs one starts another."""
+        """Stop the helpers; new ones start on demand."""
         for helper in self.helpers:
             helper.end()
 
     @contextmanager
     def _helper(self) -> Iterator[_Helper]:
-        """Give a helper that nobody else uses, as soon as there is one: within `DEADLINE_S` a photo ahead."""
+        """Yield a free helper, waiting up to `DEADLINE_S` per photo ahead."""
         helper = self._free.get()
         try:
             if helper is None or not helper.fit:
@@ -106,7 +105,7 @@ class _Helper:
         """Start it.
 
         Raises:
-            DecoderMissing: it cannot be started.
+            DecoderMissing: the process cannot be started.
         """
         mine, other = socket.socketpair()
         with other:
@@ -118,7 +117,7 @@ class _Helper:
                 str(other.fileno()),
             ]
             try:
-                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter and package
                     command,
                     env={**os.environ, **ENVIRONMENT, "PYTHONPATH": _path()},
                     stdin=subprocess.DEVNULL,
@@ -138,26 +137,26 @@ class _Helper:
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
+        """Process ID."""
         return self._process.pid
 
     @property
     def fit(self) -> bool:
-        """Whether it can be asked: it lives, is this process's own, and has not decoded too many photos."""
+        """Whether it is alive, belongs to this process, and has not decoded too many photos."""
         return os.getpid() == self._owner and self._left > 0 and self._process.poll() is None
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Have a photo decoded. Where that takes too much of anything, the process ends.
+        """Decode a photo; exceeding a limit ends the process.
 
         Raises:
-            PhotoError: it cannot be decoded, or not within the limits.
+            PhotoError: the photo cannot be decoded within the limits.
         """
         until = time.monotonic() + DEADLINE_S
         self._left -= 1
         try:
             send(self._connection, json.dumps(_asked(request)).encode(), data, until)
             answer = receive(self._connection, until)
-        except OSError:  # it does not answer in time, or has ended
+        except OSError:  # timeout, or the process has ended
             answer = None
         if answer is None:
             self.end()
@@ -168,20 +167,20 @@ class _Helper:
         return _decoded(said, answer[1])
 
     def end(self) -> None:
-        """End the process, whatever it is at."""
+        """Kill the process."""
         self._left = 0
         self._finalizer()
 
 
 def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:
     connection.close()
-    if os.getpid() == owner:  # in a fork of this process, the helper is not ours to end
+    if os.getpid() == owner:  # forks must not stop the parent's helper
         process.kill()
         process.wait()
 
 
 def _ready(connection: socket.socket) -> bool:
-    """Wait for the first word of a helper."""
+    """Wait until a helper is ready."""
     try:
         return receive(connection, time.monotonic() + START_S) is not None
     except OSError:
@@ -189,7 +188,7 @@ def _ready(connection: socket.socket) -> bool:
 
 
 def _path() -> str:
-    """Return where the helper finds this very package."""
+    """Return the path of this package for the helper."""
     given = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(Path(simsvc.__file__).parents[1]), *([given] if given else [])])
 

@@ -1,4 +1,4 @@
-"""Photos on this machine: found in folders by what files hold, and read, with a limit."""
+"""Find photos in folders by content, and read them with a size limit."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NO_PICTURE = "no photo by its first bytes"
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A file that is to be judged.
+    """A photo file.
 
     Attributes:
-        path: where it lies.
-        shown: the same as text that can be written anywhere.
-        size_bytes: when it was listed; 0 where it could not be looked at.
-        changed_ns: time of its last change, likewise.
+        path: its path.
+        shown: its printable path.
+        size_bytes: when listed; 0 if unreadable.
+        changed_ns: modification time, likewise.
     """
 
     path: Path
@@ -38,18 +38,18 @@ class PhotoFile:
 
     @property
     def key(self) -> Key:
-        """Tell it from another file, also from one that came to its place."""
+        """Identity of the file, which changes if it is replaced."""
         return self.shown, self.size_bytes, self.changed_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a walk over files and folders finds.
+    """Result of listing files and folders.
 
     Attributes:
-        files: to be judged.
-        left_out: what is not.
-        alike: files whose names differ only in normal form; they are shown as the disk has them.
+        files: photos.
+        left_out: tally of skipped files.
+        alike: files whose names differ only in Unicode form; shown as stored.
     """
 
     files: list[PhotoFile]
@@ -58,12 +58,12 @@ class Listing:
 
 
 def shown_name(path: Path | str) -> str:
-    """Return a path as text that can be written anywhere, in canonical form."""
+    """Return a printable path in canonical form."""
     return canonical_name(_as_on_disk(path))
 
 
 def photo_file(path: Path) -> PhotoFile:
-    """Return a file as it is now, also one that is not there."""
+    """Return a file with its current state, even if missing."""
     shown = shown_name(path)
     try:
         stat = path.stat()
@@ -73,11 +73,10 @@ def photo_file(path: Path) -> PhotoFile:
 
 
 def list_photos(paths: Iterable[Path]) -> Listing:
-    """List files as they are named, and every photo in named folders and the folders in them, by name.
+    """List named files, and all photos in named folders and their subfolders, by name.
 
-    In a folder, a file is a photo by its first bytes; one whose ending promises a photo is listed unseen, so
-    that its refusal is told. A file that is reached twice is listed once. What cannot be looked into is
-    listed as if it were a photo.
+    In folders, photos are recognised by their first bytes; files with a photo extension are always listed, so
+    that problems are reported. Files reached twice are listed once. Unreadable files are listed too.
     """
     left_out = LeftOut()
     found = {
@@ -90,7 +89,7 @@ def list_photos(paths: Iterable[Path]) -> Listing:
 
 
 def photos_within(folder: Path, left_out: LeftOut) -> Iterator[Path]:
-    """Yield the photos of a folder and of the folders in it, by name, and count everything else."""
+    """Yield the photos of a folder and its subfolders by name, and count other files."""
     shut: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
         folders[:] = [name for name in sorted(folders) if _is_walked(folder, Path(place, name), left_out)]
@@ -105,9 +104,9 @@ def photos_within(folder: Path, left_out: LeftOut) -> Iterator[Path]:
 
 
 def why_left_out(path: Path) -> str | None:
-    """Say why a file of a folder is no photo, by its name and then by its first bytes; None where it is one.
+    """Return why a file is not a photo, by name and first bytes, or None if it is.
 
-    The name alone decides where its ending promises a photo: that is most files, which are opened once then.
+    Files with a photo extension are not opened, which are most files.
     """
     why = unwanted(_as_on_disk(path.name))
     if why is not None:
@@ -121,8 +120,8 @@ def read_photo(path: Path, max_bytes: int) -> bytes:
     """Return a photo's bytes.
 
     Raises:
-        PhotoMissing: there is none, or it cannot be read.
-        PhotoTooManyBytes: it is longer than that.
+        PhotoMissing: the file does not exist or is not readable.
+        PhotoTooManyBytes: the file is too large.
     """
     if path.is_dir():
         raise PhotoMissing("folder")
@@ -141,7 +140,7 @@ def _as_on_disk(path: Path | str) -> str:
 
 
 def _told_apart(files: list[PhotoFile]) -> tuple[list[PhotoFile], tuple[str, ...]]:
-    """Show files as the disk has them where their canonical paths are one, and return those too."""
+    """Show ambiguous files with their stored names, and return them too."""
     counts = Counter(file.shown for file in files if not file.shown.isascii())
     twice = {shown for shown, count in counts.items() if count > 1}
     if not twice:
@@ -151,10 +150,10 @@ def _told_apart(files: list[PhotoFile]) -> tuple[list[PhotoFile], tuple[str, ...
 
 
 def _is_walked(root: Path, folder: Path, left_out: LeftOut) -> bool:
-    """Say whether photos are looked for in a folder; count it, or the files in it, where they are not.
+    """Return whether to search a folder for photos; otherwise count it or its files.
 
-    Thumbnails and what systems keep for themselves are counted file by file. Bins and snapshots may hold
-    everything many times over: they are counted as what they are, like hidden folders.
+    Thumbnails and system files are counted one by one. Bins, snapshots and hidden folders, which may be huge,
+    count as one.
     """
     why, shown = unwanted(f"{_as_on_disk(folder.name)}/photo"), shown_name(folder.relative_to(root)) + "/"
     if why == "deleted" or (why is None and folder.name.startswith(".")):
@@ -171,7 +170,7 @@ def _is_walked(root: Path, folder: Path, left_out: LeftOut) -> bool:
 
 
 def _why_no_picture(path: Path) -> str | None:
-    """Say why a file is no photo by its first bytes; one that cannot be read is told of when it is judged."""
+    """Return why a file is not a photo by its first bytes; unreadable files are reported later."""
     if not path.is_file():
         return NO_PICTURE
     try:

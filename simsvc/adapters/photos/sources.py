@@ -1,4 +1,4 @@
-"""Readers of labelled photos: a folder on this machine to the photos in it, in order of reference."""
+"""Readers of reference photos from local folders."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _WORDS = {
     OTHER_CASE: "the file's name differs in case",
     TWO_FILES: "two files have this name, written by Unicode in two ways",
 }
-"""What the reasons of rows are called where people read them."""
+"""Texts of the reasons of rows."""
 _MOST_REASONS = 3
 
 
 def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
-    """List a photo, or every photo of a folder, under one label.
+    """List a photo, or all photos of a folder, with one label.
 
     Args:
         name: of the data set.
@@ -44,9 +44,9 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
         age_years: the label.
 
     Raises:
-        SourceUnknown: nothing can be called that.
-        SourceEmpty: there is no photo.
-        FacesRefused: nobody is so old.
+        SourceUnknown: the name is not valid.
+        SourceEmpty: there are no photos.
+        FacesRefused: the age is not valid.
     """
     _check_named(name)
     if not 0.0 <= age_years <= MAX_AGE_YEARS:
@@ -60,17 +60,17 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
 
 
 def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
-    """List the labelled photos of a source; malformed entries are listed beside them, never fatal.
+    """List the photos of a source; malformed entries are listed as skipped.
 
     Args:
         reader: "demo", "folder" or "utkface".
         path: the folder.
-        name: what the data set is called; as its reader where it is left out.
+        name: name of the data set; defaults to the reader.
 
     Raises:
-        SourceUnknown: no reader of that name.
-        SourceEmpty: no folder there, or no labelled photo in it.
-        LabelsUnreadable: the table of labels cannot be understood.
+        SourceUnknown: the reader does not exist.
+        SourceEmpty: the folder is missing or has no usable photo.
+        LabelsUnreadable: the label table is not valid.
     """
     read, name = _READERS.get(reader), name or reader
     if read is None:
@@ -82,7 +82,7 @@ def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
 
 
 def _called(path: Path) -> str:
-    """Return what a path is called, also where it is given as "."."""
+    """Return the name of a path, also for "."."""
     return path.name or path.absolute().name
 
 
@@ -92,7 +92,7 @@ def _check_named(name: str) -> None:
 
 
 def _photos_in(folder: Path, left_out: LeftOut) -> Iterable[Path]:
-    """Yield the photos of a folder, not of those in it, in no order; count everything else."""
+    """Yield the photos of a folder without subfolders, unordered, and count other files."""
     for path in folder.iterdir() if folder.is_dir() else ():
         reason = _why_left_out(path)
         if reason is None:
@@ -109,7 +109,7 @@ def _why_left_out(path: Path) -> str | None:
 
 
 def _told_apart(files: list[Path], age_years: float) -> tuple[list[LabelledPhoto], list[Skipped]]:
-    """Part the photos from those whose names are one but for the normal form."""
+    """Separate photos whose names differ only in Unicode form."""
     names = Counter(shown_name(file.name) for file in files)
     photos = [
         LabelledPhoto(file, shown_name(file.name), age_years)
@@ -145,7 +145,7 @@ def _folder(name: str, path: Path) -> LabelledSource:
 
 
 def _demo(name: str, path: Path) -> LabelledSource:
-    """Read what simsvc ships; of the files beside its faces there is nothing to say."""
+    """Read the shipped gallery."""
     return replace(_table(name, path, aligned=True), notes=(), composite=True)
 
 
@@ -189,7 +189,7 @@ def _counter(root: Path, left_out: LeftOut) -> Callable[[Path], None]:
 def _existing(
     rows: Iterable[LabelRow], found: dict[str, Named]
 ) -> tuple[list[LabelledPhoto], list[Skipped], list[str]]:
-    """Part the rows that have one file from those that have none or several, with what to do about those."""
+    """Separate rows with one file from those with none or several."""
     photos: list[LabelledPhoto] = []
     missing: list[Skipped] = []
     cases = LeftOut()
@@ -214,7 +214,7 @@ def _existing(
 
 
 def _why_no_row(path: Path, source: LabelledSource) -> str:
-    """Say why no row of a table gives a photo: each reason with its number and the first row that has it."""
+    """Summarise why no row gives a photo: each reason with its count and first row."""
     if not source.skipped:
         return (
             f"The file {LABELS} in {_called(path)!r} has no row below its first line. Add one for each photo."

@@ -1,4 +1,4 @@
-"""The files of one large upload in one file on the disk: none on the heap, and one open file for all."""
+"""Spool all files of a large upload into one temporary file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 CHECK_EVERY_BYTES = 16_000_000
-"""How much is written until the disk is looked at again: little beside any reserve, and some 20 looks a
-second."""
+"""Bytes between disk checks: small compared to any reserve, some 20 checks a second."""
 
 
 class UploadSpool:
-    """Takes the parts of a form, one after another. Its file has no name, so that it goes with the process.
+    """Receives the parts of a form one by one in an unnamed temporary file.
 
-    What cannot be written is thrown away and the reason kept: the client gets to read it only after it has
-    sent everything.
+    If writing fails, data is discarded and the error kept, because the client reads the response only after
+    sending everything.
 
     Args:
-        folder: made where it is missing.
-        reserve_bytes: room that is left free on the disk.
+        folder: created if missing.
+        reserve_bytes: disk space to keep free.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
@@ -37,11 +36,11 @@ class UploadSpool:
         self._size = self._checked = 0
 
     def part(self) -> SpooledPart:
-        """Return the next part, empty; only the newest one may be written to."""
+        """Return the next part; only the newest one is writable."""
         return SpooledPart(self, self._size)
 
     def append(self, data: bytes) -> int:
-        """Write bytes at the end, or note why they cannot be; return how many were written."""
+        """Append bytes, or keep the error; return the number written."""
         if self.problem is not None:
             return 0
         try:
@@ -57,11 +56,11 @@ class UploadSpool:
         return len(data)
 
     def read(self, start: int, size: int) -> bytes:
-        """Return up to so many bytes from there on."""
+        """Return up to a number of bytes from a position."""
         return os.pread(self._file.fileno(), size, start) if self._file else b""
 
     def close(self) -> None:
-        """Give the disk's room back."""
+        """Free the disk space."""
         if self._file is not None:
             self._file.close()
         self._file = None
@@ -84,7 +83,7 @@ class UploadSpool:
 
 
 class SpooledPart(io.RawIOBase):
-    """One file of an upload, a stretch of its spool."""
+    """One file of an upload, a section of its spool."""
 
     def __init__(self, spool: UploadSpool, start: int) -> None:
         super().__init__()
@@ -92,27 +91,27 @@ class SpooledPart(io.RawIOBase):
         self._size = self._place = 0
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Append; what is thrown away counts as written, see `UploadSpool`."""
+        """Append; discarded bytes count as written, see `UploadSpool`."""
         piece = bytes(data)
         self._size += self._spool.append(piece)
         return len(piece)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return up to so many bytes from the current place on; all that are left for -1."""
+        """Return up to a number of bytes from the current position; all for -1."""
         left = max(0, self._size - self._place)
         piece = self._spool.read(self._start + self._place, left if size < 0 else min(size, left))
         self._place += len(piece)
         return piece
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill a buffer from the current place on."""
+        """Fill a buffer from the current position."""
         view = memoryview(buffer).cast("B")
         piece = self.read(len(view))
         view[: len(piece)] = piece
         return len(piece)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a place, as files do."""
+        """Change the position, like files."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise OSError("a file begins at 0")
@@ -120,17 +119,17 @@ class SpooledPart(io.RawIOBase):
         return self._place
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._place
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Say that it can be written."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it has places."""
+        """Return True."""
         return True

@@ -1,4 +1,4 @@
-"""Photos in a ZIP, unpacked within bounds. Names in it are shown, never used as paths."""
+"""Photos in a ZIP, unpacked within limits. Names are only displayed, never used as paths."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from simsvc.errors import (
 
 SIGNATURE = b"PK\x03\x04"
 BEGINNINGS = (SIGNATURE, b"PK\x05\x06", b"PK\x06\x06", b"PK00PK\x03\x04")
-"""Of a ZIP with files, of an empty one of either size, and of one that a program meant to split. Source:
+"""Signatures of a ZIP: with files, empty (both sizes), and meant to be split. Source:
 APPNOTE.TXT, 4.3.7, 4.3.14, 4.3.16 and 8.5.4."""
 NESTED = (SIGNATURE, b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00")
 """First bytes of ZIP, gzip, 7z, RAR, bzip2 and xz. Source: the formats' specifications."""
 MOST_DIRECTORY_BYTES = 1_000_000
-"""The list of files is read as a whole; 46 bytes and a name for each. A batch has far fewer entries."""
+"""Maximum size of the file list, read at once: 46 bytes and a name per entry."""
 LOCAL_HEADER = struct.Struct("<4s22xHH")
-"""Of a file itself: signature, bytes of the name and of the extra fields. Source: APPNOTE.TXT, 4.3.7."""
+"""Local file header: signature, length of name and extra fields. Source: APPNOTE.TXT, 4.3.7."""
 LOCAL_FLAGS_PLACE = 6
 LISTED = b"PK\x01\x02"
 LIST_HEADER, FLAGS_PLACE = struct.Struct("<8xH18x3H12x"), 8
-"""Of a file in the list: flags, bytes of the name, of the extra fields and of the comment. Source:
+"""Entry of the list: flags, length of name, extra fields and comment. Source:
 APPNOTE.TXT, 4.3.12."""
 UTF8_FLAG = 0x800
-"""That a name is in UTF-8. Source: APPNOTE.TXT, 4.4.4, bit 11."""
+"""Flag of a UTF-8 name. Source: APPNOTE.TXT, 4.4.4, bit 11."""
 PIECE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A file of a ZIP.
+    """A file in a ZIP.
 
     Attributes:
-        path: its name in there, with its folders, in canonical form.
+        path: path in the ZIP, in canonical form.
         sort: what it is.
-        data: of a photo or a table; None where it has more bytes than one may have.
+        data: of a photo or table; None if too large.
     """
 
     path: str
@@ -58,27 +58,27 @@ class Unpacked:
 
 
 def is_zip(stream: IO[bytes]) -> bool:
-    """Say whether a stream begins like a ZIP that may hold photos; it is left at its beginning."""
+    """Return whether a stream begins like a ZIP; rewinds it."""
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
     return head.startswith(BEGINNINGS) and not is_office(head)
 
 
 def files_stated(stream: IO[bytes]) -> int:
-    """Return how many files a ZIP says it holds, 1 for anything else; the stream is left at its beginning."""
+    """Return the stated number of files in a ZIP, or 1 for anything else; rewinds the stream."""
     if not is_zip(stream):
         return 1
     try:
         with _opened(stream) as archive:
             return max(1, len(archive.infolist()))
     except (zipfile.BadZipFile, BatchTooLarge, OSError, ValueError, NotImplementedError, struct.error):
-        return 1  # whoever unpacks it says why it cannot be
+        return 1  # unpacking reports the problem
     finally:
         stream.seek(0)
 
 
 class PhotoZip:
-    """A ZIP whose list of files is checked; what it holds is unpacked file by file.
+    """A ZIP with a checked file list, unpacked file by file.
 
     Args:
         stream: of the ZIP, seekable.
@@ -87,9 +87,9 @@ class PhotoZip:
     Raises:
         ArchiveDamaged: it cannot be read.
         ArchiveEncrypted: a file needs a password.
-        ArchiveUnsafe: a name leads out of it, or is a link.
-        ArchiveBomb: files share bytes.
-        BatchTooLarge: there are far too many files.
+        ArchiveUnsafe: a name points outside, or is a link.
+        ArchiveBomb: files overlap.
+        BatchTooLarge: there are too many files.
     """
 
     def __init__(self, stream: IO[bytes], most_photo_bytes: int) -> None:
@@ -102,10 +102,10 @@ class PhotoZip:
                 _check_entry(entry)
 
     def files(self, known: Callable[[], Collection[str]] = tuple) -> Iterator[Unpacked]:
-        """Give each file, tables first, then in the ZIP's order; folders are none.
+        """Yield each file, tables first, then in order.
 
         Args:
-            known: asked after the tables: names that they have for photos, by which encodings are told apart.
+            known: returns names from the tables, used to detect encodings.
 
         Raises:
             ArchiveDamaged: a file cannot be unpacked.
@@ -120,7 +120,7 @@ class PhotoZip:
             yield self._unpacked(entry, path)
 
     def _paths(self, entries: Collection[zipfile.ZipInfo], known: Collection[str]) -> list[str]:
-        """Return what the files are called: as each says by itself, and else as the rest is likely meant."""
+        """Return the names of the files, with guessed encodings if not stated."""
         said = {entry: name for entry in entries if (name := _said_name(entry)) is not None}
         unsaid = [entry for entry in entries if entry not in said]
         encoding, names = decoded([_raw(entry) for entry in unsaid], known)
@@ -144,11 +144,11 @@ class PhotoZip:
 
 
 class _ShortReads:
-    """A stream of which `zipfile` may read a list of files, but not one without end.
+    """A stream with a limit on the size of the file list.
 
     Args:
         stream: of a ZIP.
-        as_said: whether names are in UTF-8 where the list says so; else it says so of none.
+        as_said: whether to respect the UTF-8 flags.
     """
 
     def __init__(self, stream: IO[bytes], *, as_said: bool = True) -> None:
@@ -157,10 +157,10 @@ class _ShortReads:
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Return so many bytes; the rest, where no number is given.
+        """Return a number of bytes, or the rest.
 
         Raises:
-            BatchTooLarge: more are asked for than a list of files may have.
+            BatchTooLarge: the file list is too large.
         """
         data = self._stream.read(
             MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
@@ -171,7 +171,7 @@ class _ShortReads:
 
 
 def _opened(stream: IO[bytes]) -> zipfile.ZipFile:
-    """Open a ZIP, also one whose names are not in UTF-8 though it says so."""
+    """Open a ZIP, even with wrong UTF-8 flags."""
     try:
         return zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream)))
     except UnicodeDecodeError:
@@ -179,7 +179,7 @@ def _opened(stream: IO[bytes]) -> zipfile.ZipFile:
 
 
 def _unsaid(read: bytes) -> bytes:
-    """Return a list of files, or a file's own header, that says of no name that it is in UTF-8."""
+    """Return headers with UTF-8 flags cleared."""
     changed, place = bytearray(read), 0
     if len(read) == LOCAL_HEADER.size and read.startswith(SIGNATURE):
         changed[LOCAL_FLAGS_PLACE + 1] &= ~(UTF8_FLAG >> 8)
@@ -191,10 +191,9 @@ def _unsaid(read: bytes) -> bytes:
 
 
 class _damage_told:  # noqa: N801 - reads as a verb
-    """Tells whatever unpacking raises as the damage that it is.
+    """Converts errors of unpacking to ArchiveDamaged.
 
-    Of a ZIP whose stated sizes are lies, no more than the stated bytes are unpacked, and the CRC does not
-    fit.
+    If stated sizes are wrong, no more bytes are unpacked, and the CRC does not match.
     """
 
     def __enter__(self) -> None:
@@ -215,7 +214,7 @@ class _damage_told:  # noqa: N801 - reads as a verb
 
 
 def _check_overlaps(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
-    """Hold every file's bytes, with its header, against the next one's beginning and the list of files.
+    """Check that files do not overlap each other or the file list.
 
     Source: CPython, gh-109858, "Protect zipfile from quoted-overlap zipbomb"; D. Fifield, "A better zip
     bomb", WOOT 2019.
@@ -241,13 +240,13 @@ def _is_table(entry: zipfile.ZipInfo) -> bool:
 
 
 def _raw(entry: zipfile.ZipInfo) -> bytes:
-    """Return a name's bytes; `zipfile` reads what is not said to be UTF-8 as CP437, which has all bytes."""
+    """Return a name's bytes; `zipfile` decodes names without UTF-8 flag as CP437."""
     name = entry.orig_filename.partition("\0")[0]
     return name.encode("utf-8" if entry.flag_bits & UTF8_FLAG else "cp437")
 
 
 def _said_name(entry: zipfile.ZipInfo) -> str | None:
-    """Return a file's name where the ZIP says how it is encoded."""
+    """Return a file's name if the ZIP states its encoding."""
     if entry.flag_bits & UTF8_FLAG:
         return entry.orig_filename.partition("\0")[0]
     header_name = entry.orig_filename.encode("cp437")

@@ -1,1 +1,1 @@
-"""Tables of results, and what is in flight while they are written."""
+"""Tables of results and their journals."""

@@ -1,7 +1,7 @@
-"""Which photos were being judged when a process died: beside a run's journal, one place for each thread.
+"""Photos being processed when a process died, in a file with one slot per thread.
 
-The first line is a JSON table of before, photo to how many processes died with it. Places of `PLACE_BYTES`
-follow, each with the JSON text of the photo that its thread has in hand, or blanks.
+The first line is a JSON object of earlier deaths by photo. Slots of `PLACE_BYTES` follow, each with the JSON
+text of the thread's photo, or spaces.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PLACE_BYTES = 8_192
-"""A path has at most 4,096 bytes, each of which takes two or more as JSON only where it is no plain text."""
+"""Slot size: a path has at most 4,096 bytes, which JSON rarely escapes."""
 
 
 class InFlight:
-    """Notes photos while they are judged. A process that is killed leaves its notes behind."""
+    """Marks photos while they are processed; a killed process leaves its marks."""
 
     def __init__(self, path: Path) -> None:
-        """Count what the process before left behind, and begin anew.
+        """Count the marks of the previous process, and start again.
 
         Raises:
             OSError: the file cannot be written.
@@ -36,12 +36,12 @@ class InFlight:
         self._start, self._places, self._own = len(line), itertools.count(), threading.local()
 
     def deaths(self, photo: str) -> int:
-        """Return how many processes died with this photo in hand."""
+        """Return how many processes died while processing this photo."""
         return self._deaths.get(photo, 0)
 
     @contextmanager
     def over(self, photo: str) -> Iterator[None]:
-        """Note a photo for as long as it is in hand."""
+        """Mark a photo while it is processed."""
         self._write(photo)
         try:
             yield
@@ -49,13 +49,13 @@ class InFlight:
             self._write(None)
 
     def close(self) -> None:
-        """Let go of the file; it goes, too, where nothing in it counts any more."""
+        """Close the file, and delete it if it has no marks."""
         os.close(self._handle)
         if not self._deaths:
             self._path.unlink(missing_ok=True)
 
     def drop(self) -> None:
-        """Forget what died: the run is finished."""
+        """Forget all deaths at the end of a run."""
         self._deaths = Counter()
 
     def _write(self, photo: str | None) -> None:
@@ -66,7 +66,7 @@ class InFlight:
 
 
 def _deaths(path: Path) -> Counter[str]:
-    """Return what the file counts, with one more for each photo that was in hand."""
+    """Return the deaths in the file, plus one for each marked photo."""
     try:
         table, _, places = path.read_bytes().partition(b"\n")
         deaths = Counter(json.loads(table))

@@ -1,4 +1,4 @@
-"""The finished table of results: CSV, or Parquet where PyArrow is installed; whole or absent."""
+"""The table of results: CSV, or Parquet with PyArrow."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import ResultsRefused
 
 ROWS_A_GROUP = 50_000
-"""Rows of a Parquet file's row group: held in memory at once. Ours."""
+"""Rows of a Parquet row group, held in memory at once."""
 BYTE_ORDER_MARK = "\ufeff"
-"""By which spreadsheet programs tell UTF-8."""
+"""Byte order mark, so that spreadsheets detect UTF-8."""
 
 
 def check_kind(path: Path) -> None:
-    """See before any work that a table of this name can be written.
+    """Check whether a table with this name can be written.
 
     Raises:
-        ResultsRefused: its ending names no kind of table, or PyArrow is missing.
+        ResultsRefused: the extension is unknown, or PyArrow is missing.
     """
     if path.suffix not in _WRITERS:
         raise ResultsRefused("name")
@@ -32,7 +32,7 @@ def check_kind(path: Path) -> None:
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """Write a table and put it in place in one step.
+    """Write a table atomically.
 
     Raises:
         ResultsRefused: it cannot be written.

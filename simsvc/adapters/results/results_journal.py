@@ -1,7 +1,6 @@
-"""The results of a run that is under way: FILE.part beside FILE, added to by batches, one JSON line each.
+"""The journal of a run: FILE.part next to FILE, one JSON line per batch.
 
-The first line says what the run is; each other one holds the rows of a batch. A line is whole or it is not
-there: one that was cut off with the process is cut off the file.
+The first line describes the run; each other line has the rows of a batch. Incomplete lines are removed.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ class ResultsJournal:
     """Rows by batch, for one process at a time."""
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
-        """Go on with the run in this file, or begin it.
+        """Resume the run in this file, or start it.
 
         Args:
             path: of the file.
-            run: what must be the same for the rows to belong together, as JSON holds it.
+            run: description of the run, which must match.
 
         Raises:
-            ResultsRefused: another process is at work on it, it belongs to another run, or cannot be written.
+            ResultsRefused: another process uses it, it belongs to a different run, or cannot be written.
         """
         self._path = path
         self._header = json.dumps({"format": FORMAT, **run}, sort_keys=True)
@@ -43,10 +42,10 @@ class ResultsJournal:
         self._ends = list(self._line_ends())
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
-        """Add a batch; it is on the disk when this returns.
+        """Add a batch and sync it to disk.
 
         Raises:
-            ResultsRefused: the disk is full, or gone.
+            ResultsRefused: the disk is full or gone.
         """
         rows = [[size, changed, row] for (_, size, changed), row in done]
         try:
@@ -58,21 +57,21 @@ class ResultsJournal:
         self._ends.append(self._file.tell())
 
     def last_records(self) -> tuple[str, ...]:
-        """Return the records that the last batch names: the one that may not have gone on record."""
+        """Return the record IDs of the last batch, which may not be recorded."""
         last = list(self._batches(-1))
         return tuple(str(row["record"]) for _, row in last[0] if row["record"]) if last else ()
 
     def forget_last(self) -> None:
-        """Cut the last batch off: it did not go on record, so that its photos are judged again."""
+        """Remove the last batch, which was not recorded."""
         self._ends.pop()
         self._file.truncate(self._ends[-1])
 
     def done(self) -> dict[Key, str]:
-        """Return which photos have a row, and its status."""
+        """Return the photos with a row, and their status."""
         return {key: str(row["status"]) for batch in self._batches() for key, row in batch}
 
     def rows(self) -> Iterator[Row]:
-        """Yield every photo's row once: the last one of a photo that changed between two runs."""
+        """Yield one row per photo, the latest."""
         latest = {row["photo"]: key for batch in self._batches() for key, row in batch}
         for batch in self._batches():
             for key, row in batch:
@@ -81,16 +80,16 @@ class ResultsJournal:
                     yield row
 
     def close(self) -> None:
-        """Let another process have it."""
+        """Release the journal."""
         self._file.close()
 
     def drop(self) -> None:
-        """Delete it: the run is finished."""
+        """Delete the journal of a finished run."""
         self._path.unlink(missing_ok=True)
         self.close()
 
     def _batches(self, start: int = 0) -> Iterator[list[tuple[Key, Row]]]:
-        """Yield batches from one of them on; -1 is the last one."""
+        """Yield batches from a position; -1 is the last."""
         beginnings, ends = self._ends[:-1], self._ends[1:]
         with self._path.open("rb") as file:
             for begin, end in list(zip(beginnings, ends, strict=True))[start:]:
@@ -106,7 +105,7 @@ class ResultsJournal:
             raise ResultsRefused("running", name=self._path.name) from None
 
     def _begin(self) -> None:
-        """Write the first line, or hold it against this run."""
+        """Write the first line, or compare it with this run."""
         self._file.seek(0)
         line = self._file.readline()
         if not line.endswith(b"\n"):
@@ -118,7 +117,7 @@ class ResultsJournal:
             raise ResultsRefused("other_run", name=self._path.name)
 
     def _line_ends(self) -> Iterator[int]:
-        """Yield where each whole line ends, and cut off what follows the last."""
+        """Yield the end of each complete line, and truncate the rest."""
         self._file.seek(0)
         end = 0
         for line in self._file:

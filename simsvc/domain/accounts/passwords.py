@@ -1,4 +1,4 @@
-"""What a name and a password are worth, and how long a client waits after failed attempts."""
+"""Rules for names and passwords, and the delay after failed attempts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ LEAST_CHARACTERS = 12
 """Shortest password. NIST SP 800-63B, section 5.1.1.2, asks for 8 at least; OWASP's Application Security
 Verification Standard 4.0, requirement 2.1.1, for 12."""
 MOST_CHARACTERS = 128
-"""Longest password, so that hashing stays cheap. Source: OWASP ASVS 4.0, requirement 2.1.2."""
+"""Longest password, to keep hashing cheap. Source: OWASP ASVS 4.0, requirement 2.1.2."""
 LEAST_DIFFERENT = 5
-"""Fewer different characters than these are a repetition. NIST SP 800-63B, section 5.1.1.2, names repetitive
-and sequential characters among what should be refused; the figure is a choice, as no source gives one."""
+"""Passwords with fewer different characters are repetitive. NIST SP 800-63B, section 5.1.1.2, says to refuse
+repetitive and sequential characters, without a figure."""
 NAME_CHARACTERS = 64
 ALLOWED_ATTEMPTS = 5
-"""Failed attempts of one client before it has to wait. Source: OWASP Authentication Cheat Sheet, "Account
-Lockout", asks for a threshold and a duration that grows; NIST SP 800-63B, section 5.2.2, allows at most
-100."""
+"""Failed attempts of one client before it must wait. Source: OWASP Authentication Cheat Sheet, "Account
+Lockout"; NIST SP 800-63B, section 5.2.2, allows at most 100."""
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
-"""The wait doubles with each further failure, and ends by itself."""
+"""The wait doubles with each further failure."""
 
 COMMON = frozenset(
     """
@@ -36,14 +35,14 @@ COMMON = frozenset(
     football1234 baseball1234 princess1234 sunshine1234 superman1234 monkey123456 dragon123456 master123456
     trustno1trustno1 woaini1314520 woaini5201314 5201314woaini insurance123 underwriter12 underwriter123
     underwriting correcthorsebatterystaple summer202520 winter202520 spring202620 january2026! december2025!
-    """.split()  # noqa: SIM905 - words read better without sixty pairs of quotes
+    """.split()  # noqa: SIM905 - more readable than sixty pairs of quotes
 )
-"""Long passwords that are guessed first: the patterns of published lists of leaked passwords that reach
-`LEAST_CHARACTERS`, and the words of this trade. Source: NIST SP 800-63B, section 5.1.1.2."""
+"""Common passwords of at least `LEAST_CHARACTERS`: patterns from published lists of leaked passwords, and
+words of this trade. Source: NIST SP 800-63B, section 5.1.1.2."""
 
 
 def name_key(name: str) -> str:
-    """Fold a name, so that no two accounts look alike: NFKC, trimmed, without case."""
+    """Return a name in NFKC, trimmed and without case, so that no two accounts look alike."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
@@ -51,7 +50,7 @@ def checked_name(name: str) -> str:
     """Return a new account's name, trimmed.
 
     Raises:
-        NameRefused: it is empty, too long, or holds what cannot be shown.
+        NameRefused: it is empty, too long or has unprintable characters.
     """
     trimmed = unicodedata.normalize("NFKC", name).strip()
     if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
@@ -60,12 +59,12 @@ def checked_name(name: str) -> str:
 
 
 def check_password(password: str, name: str) -> None:
-    """Accept a new password, or say why not. Any character counts, and no mixture is asked for.
+    """Check a new password. Any characters are allowed; no mixture is required.
 
     Source: NIST SP 800-63B, section 5.1.1.2.
 
     Raises:
-        PasswordRefused: it is short, long, common, repetitive, sequential, or holds the account's name.
+        PasswordRefused: it is short, long, common, repetitive, sequential, or contains the account's name.
     """
     if len(password) < LEAST_CHARACTERS:
         raise PasswordRefused("short", least=LEAST_CHARACTERS)
@@ -88,7 +87,7 @@ def _runs(folded: str) -> bool:
 
 
 def lock_after(failed: int) -> timedelta | None:
-    """Return how long a client is refused after so many failed attempts, or None for not."""
+    """Return how long a client must wait after a number of failed attempts, or None."""
     if failed < ALLOWED_ATTEMPTS:
         return None
     doublings = min(failed - ALLOWED_ATTEMPTS, 10)

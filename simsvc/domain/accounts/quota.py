@@ -10,7 +10,7 @@ from simsvc.values import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one account may have waiting.
+    """Limits on the waiting photos of one account.
 
     Attributes:
         photos: of all its batches together.
@@ -21,10 +21,10 @@ class Quota:
     bytes: int
 
     def check(self, waiting: Waiting, more: Waiting) -> None:
-        """See whether more may wait beside what waits already.
+        """Check whether more photos may wait.
 
         Raises:
-            BatchQuota: they may not.
+            BatchQuota: the limit would be exceeded.
         """
         if waiting.photos + more.photos > self.photos:
             raise BatchQuota("photos", waiting=waiting.photos, most=self.photos)
@@ -33,4 +33,4 @@ class Quota:
 
 
 NO_QUOTA = Quota(2**63, 2**63)
-"""Where nothing is bounded, as on one's own machine."""
+"""No limits, for example on a personal machine."""

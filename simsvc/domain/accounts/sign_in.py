@@ -1,16 +1,15 @@
-"""How guessing a password is slowed, so that nobody can keep the owner of an account out by guessing.
+"""Delays against password guessing that cannot lock out the owner of an account.
 
-Failed attempts are counted for each account and each client. A client is a browser that opened the account
-before, known by a cookie, or else the network that an attempt comes from. Each client waits longer after each
-failure, and only that client: a guesser at one address does not hold up the owner at another, and nobody
-holds up a browser that the owner uses.
+Failed attempts are counted per account and client. A client is a browser that has signed in to the account
+before, known by a cookie, or else a network. Each failure delays only that client: a guesser at one address
+does not delay the owner at another address or in a known browser.
 
-Guesses from many networks are bounded together. Clients that never opened the account share `SHARED_MOST`
-failures, of which `SHARED_AN_HOUR` come back each hour: at most 80 guesses in any hour. A known client has at
-most 11 in its first hour, so that all together stay below 100. Beyond the first `SHARED_OPEN`, a network that
-failed before is refused: what is left is for networks that come for the first time, such as the owner's.
-Every count decays, so that nobody has to lift anything. An owner who is refused all the same, because
-somebody has dozens of fresh networks an hour, gets in with a new one-time link.
+Guesses from many networks have a shared limit. Unknown clients share `SHARED_MOST` failures, of which
+`SHARED_AN_HOUR` are forgotten each hour: at most 80 guesses in any hour. A known client has at most 11 in its
+first hour, so the total stays below 100. After the first `SHARED_OPEN`, networks that failed before are
+refused, which leaves the rest to new networks such as the owner's. All counts decay, so no manual unlock is
+needed. An owner who is still refused, because an attacker has dozens of new networks an hour, can use a new
+one-time link.
 
 Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies"; NIST SP 800-63B, section 5.2.2: at
 most 100 consecutive failed attempts on one account, waiting times that grow, and a list of networks that the
@@ -25,25 +24,25 @@ from datetime import datetime, timedelta
 from simsvc.domain.accounts.passwords import lock_after
 
 FORGOTTEN_AN_HOUR = 1.0
-"""Failures of one client that are forgotten in an hour: as many as the longest wait lets it add."""
+"""Failures of one client forgotten per hour: as many as the longest wait allows."""
 SHARED_MOST = 60.0
-"""Failures that all unknown clients of an account may have together; see above."""
+"""Failures allowed to all unknown clients of an account together; see above."""
 SHARED_AN_HOUR = 20.0
-"""How many of them are forgotten in an hour."""
+"""Shared failures forgotten per hour."""
 SHARED_OPEN = 20.0
-"""Up to here a network that failed before may try again, once its own wait is over."""
+"""Shared failures up to which a network that failed before may try again after its wait."""
 KNOWN_FOR = timedelta(days=90)
-"""How long a client stays known after it last opened the account; no source gives a figure."""
+"""How long a client stays known after its last sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What is known of one client of an account, or of all unknown ones together.
+    """Failures of one client of an account, or of all unknown clients together.
 
     Attributes:
-        failed: failures as they stood at `failed_at`, those forgotten until then left out.
-        failed_at: when the last one was counted, UTC, or None.
-        succeeded_at: when the client last opened the account, UTC, or None.
+        failed: failures at `failed_at`, without those forgotten by then.
+        failed_at: time of the last failure, UTC, or None.
+        succeeded_at: time of the client's last sign-in, UTC, or None.
     """
 
     failed: float = 0.0
@@ -51,40 +50,40 @@ class Tally:
     succeeded_at: datetime | None = None
 
     def left(self, now: datetime, forgotten_an_hour: float = FORGOTTEN_AN_HOUR) -> float:
-        """Return how many failures still count."""
+        """Return the number of failures not yet forgotten."""
         if self.failed_at is None:
             return 0.0
         hours = max(timedelta(), now - self.failed_at) / timedelta(hours=1)
         return max(0.0, self.failed - hours * forgotten_an_hour)
 
     def known(self, now: datetime) -> bool:
-        """Say whether the client opened the account not long ago."""
+        """Return whether the client signed in recently."""
         return self.succeeded_at is not None and now - self.succeeded_at <= KNOWN_FOR
 
     def waits_until(self) -> datetime | None:
-        """Return until when this client is refused, or None where it never was to wait."""
+        """Return when this client's wait ends, or None if it has none."""
         pause = lock_after(round(self.failed))
         return self.failed_at + pause if pause and self.failed_at else None
 
     def counted(self, now: datetime, forgotten_an_hour: float = FORGOTTEN_AN_HOUR) -> Tally:
-        """Return the same with one more failure."""
+        """Return the tally with one more failure."""
         return replace(self, failed=self.left(now, forgotten_an_hour) + 1, failed_at=now)
 
     def uncounted(self) -> Tally:
-        """Return the same without the last failure, which was none."""
+        """Return the tally without the last failure."""
         return replace(self, failed=max(0.0, self.failed - 1))
 
     def worthless(self, now: datetime) -> bool:
-        """Say whether nothing is lost with it."""
+        """Return whether the tally can be deleted."""
         return not self.known(now) and self.left(now) == 0
 
 
 def may_try(client: Tally, shared: Tally, now: datetime) -> bool:
-    """Say whether a client's password is to be judged.
+    """Return whether a client's password may be checked.
 
     Args:
         client: its tally for this account.
-        shared: that of all unknown clients of this account.
+        shared: tally of all unknown clients of this account.
         now: the time, aware.
     """
     until = client.waits_until()

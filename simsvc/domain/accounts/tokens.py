@@ -1,4 +1,4 @@
-"""The text of a token, and what a token may be."""
+"""Token text and rules for new tokens."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ SECRET_BYTES = 32
 hashed with an approved one-way function; the salt and the slow hash are for those that have fewer."""
 NAME_CHARACTERS = 64
 MOST_DAYS = 366
-"""A year. Source: OWASP API Security Top 10 (2023), API2, asks that tokens expire; how soon is ours."""
+"""One year. OWASP API Security Top 10 (2023), API2, requires that tokens expire."""
 USUAL_DAYS = 90
 TEXT = re.compile(r"simsvc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
-"""Known at a glance, and to programs that look for secrets in code. Source: GitHub, "Behind GitHub's new
+"""Recognisable by people and secret scanners. Source: GitHub, "Behind GitHub's new
 authentication token formats", 2021."""
 
 
 def token_text(token_id: str, secret: str) -> str:
-    """Return what a program sends: who the token is, and its secret."""
+    """Return the token text: its ID and its secret."""
     return f"simsvc_{token_id}_{secret}"
 
 
 def read_token(text: str) -> tuple[str, str] | None:
-    """Return id and secret of a token's text, or None where it is none."""
+    """Return ID and secret of a token text, or None if it is not a token."""
     match = TEXT.fullmatch(text)
     return (match[1], match[2]) if match else None
 
 
 def secret_sha256(secret: str) -> str:
-    """Return what is kept of a secret: SHA-256, in hex."""
+    """Return the SHA-256 of a secret, in hex."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def same_secret(secret: str, kept_sha256: str | None) -> bool:
-    """Compare in constant time; a token that is unknown takes as long."""
+    """Compare in constant time, also for unknown tokens."""
     known = kept_sha256 if kept_sha256 is not None else secret_sha256("")
     return hmac.compare_digest(secret_sha256(secret), known) and kept_sha256 is not None
 
 
 def checked_draft(name: str, scopes: Collection[str], days: str) -> TokenDraft:
-    """Return what a token is to be.
+    """Return a checked token draft.
 
     Raises:
-        TokenDraftRefused: no token can be so.
+        TokenDraftRefused: a field is not valid.
     """
     trimmed = checked_name(name)
     return TokenDraft(trimmed, checked_scopes(scopes), checked_days(days))
 
 
 def checked_name(name: str) -> str:
-    """Return the name of a token, blanks tidied.
+    """Return the name of a token with spaces normalised.
 
     Raises:
-        TokenDraftRefused: no token can be called so.
+        TokenDraftRefused: the name is not valid.
     """
     trimmed = " ".join(name.split())
     if not trimmed or len(trimmed) > NAME_CHARACTERS or not trimmed.isprintable():
@@ -71,7 +71,7 @@ def checked_scopes(scopes: Collection[str]) -> tuple[Scope, ...]:
     """Return the scopes of a token, in their order.
 
     Raises:
-        TokenDraftRefused: there is none, or one that is unknown.
+        TokenDraftRefused: there is no scope, or an unknown one.
     """
     if not scopes or not set(scopes) <= set(SCOPES):
         raise TokenDraftRefused("scopes")
@@ -79,10 +79,10 @@ def checked_scopes(scopes: Collection[str]) -> tuple[Scope, ...]:
 
 
 def checked_days(text: str) -> int:
-    """Return after how many days a token expires.
+    """Return the days until a token expires.
 
     Raises:
-        TokenDraftRefused: it is no number of days from 1 to `MOST_DAYS`.
+        TokenDraftRefused: it is not a number from 1 to `MOST_DAYS`.
     """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 4 and 1 <= int(digits) <= MOST_DAYS):

@@ -1,1 +1,1 @@
-"""What the log is made of: events' content, the chain of hashes, checkpoints."""
+"""The audit log: event content, hash chain, checkpoints."""

@@ -1,8 +1,8 @@
-"""The chain of events: each event's hash covers its own words and the hash of the event before.
+"""The hash chain: each event's hash covers the event and the previous hash.
 
-Whoever changes, removes or adds an event in the middle has to make every later hash anew, which a checkpoint
-that someone else keeps gives away. Source: RFC 8785 (canonical JSON), FIPS 180-4 (SHA-256), and Schneier and
-Kelsey, "Secure Audit Logs to Support Computer Forensics", ACM TISSEC 2 (1999), for hash chains over logs.
+Changing, removing or inserting an event changes all later hashes, which a checkpoint kept elsewhere reveals.
+Source: RFC 8785 (canonical JSON), FIPS 180-4 (SHA-256), and Schneier and Kelsey, "Secure Audit Logs to
+Support Computer Forensics", ACM TISSEC 2 (1999), for hash chains over logs.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import rfc8785
 from simsvc.values.events import Event, NewEvent
 
 BEGINNING = "0" * 64
-"""What the first event names as the hash before it."""
+"""Previous hash of the first event."""
 SALT_BYTES = 32
-"""As many as the digest has: guessing the salt is as hard as guessing the digest itself."""
+"""Same length as the digest, so the salt is as hard to guess as the digest."""
 
 
 def canonical(content: Mapping[str, Any]) -> str:
-    """Write content as the one JSON text that RFC 8785 gives it.
+    """Return content as canonical JSON (RFC 8785).
 
     Raises:
-        ValueError: it is nothing that JSON can hold, such as a time, or a number that is not finite.
+        ValueError: JSON cannot hold it, for example a time or an infinite number.
     """
     try:
         return rfc8785.dumps(dict(content)).decode()
@@ -38,18 +38,18 @@ def canonical(content: Mapping[str, Any]) -> str:
 def content_sha256(salt: bytes, content: str) -> str:
     """Return the hex digest of salt and canonical content.
 
-    Salt and content are erased together. The digest that is left then tells nothing about the content,
-    however few contents there could be. Source: EDPB Guidelines 02/2025 on processing of personal data
+    Salt and content are erased together, so the remaining digest reveals nothing about the content. Source:
+    EDPB Guidelines 02/2025 on processing of personal data
     through blockchain technologies: a keyed or salted hash whose key is erased with the data.
     """
     return hashlib.sha256(salt + content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def event_sha256(event: Event) -> str:
-    """Return the hex digest of everything that an event says, but its own digest.
+    """Return the hex digest of all fields of an event but its own digest.
 
     Raises:
-        ValueError: it says what no event can, such as text that is no Unicode.
+        ValueError: a field is not valid, for example text that is not Unicode.
     """
     covered = asdict(event)
     del covered["sha256"]
@@ -57,7 +57,7 @@ def event_sha256(event: Event) -> str:
 
 
 def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) -> Event:
-    """Return the event that follows the last one, or the first of all.
+    """Return the event that follows the last one, or the first event.
 
     Args:
         new: what happened.
@@ -72,11 +72,11 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
 
 
 def chain_fault(event: Event, last: Event | None) -> str | None:
-    """Say why an event does not follow the one before it, as a sentence, or None where it does.
+    """Return a sentence on why an event does not follow the previous one, or None if it does.
 
     Args:
         event: as it is stored.
-        last: the event that is stored before it, or None at the beginning.
+        last: the previous stored event, or None at the beginning.
     """
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     if event.seq != seq:
@@ -93,15 +93,15 @@ def chain_fault(event: Event, last: Event | None) -> str | None:
 
 
 def content_fault(event: Event, salt: bytes, content: str) -> str | None:
-    """Say that the content beside an event is not the one that was logged, or return None."""
+    """Return a sentence if an event's content is not the logged one, else None."""
     if content_sha256(salt, content) == event.content_sha256 and len(salt) == SALT_BYTES:
         return None
     return f"The content of event {event.seq} is not what was logged: its digest does not fit."
 
 
 def differing(logged: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of what a record says otherwise than when it was logged.
+    """Return the fields of a record that differ from when it was logged.
 
-    What a later version of simsvc adds to a record is not held against an event of before.
+    Fields added by a later version of simsvc do not count.
     """
     return tuple(name for name, value in logged.items() if name not in now or now[name] != value)

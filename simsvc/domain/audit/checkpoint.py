@@ -13,15 +13,15 @@ FORMAT = 1
 
 
 def checkpoint_text(checkpoint: Checkpoint) -> str:
-    """Return what a checkpoint's file says."""
+    """Return the text of a checkpoint file."""
     return json.dumps({"format": FORMAT, **asdict(checkpoint)}, indent=2) + "\n"
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """Return the checkpoint that a file says.
+    """Return the checkpoint in a file's text.
 
     Raises:
-        CheckpointRefused: it says none.
+        CheckpointRefused: the text is not a checkpoint.
     """
     try:
         raw = json.loads(text)

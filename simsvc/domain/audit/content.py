@@ -1,4 +1,4 @@
-"""What the log keeps of a record: everything, so that a later change of the record is seen."""
+"""Log content of a record: all fields, so that later changes of the record are detected."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ JSON_SAFE_TYPES = (str, int, float, type(None))
 
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
-    """Return what the log keeps of an estimate, as JSON holds it.
+    """Return the log content of an estimate, ready for JSON.
 
     Args:
         recorded: the estimate; its own crop, embedding and photo are left out.
-        crop_sha256: of the crop's PNG, or None where nothing was judged.
+        crop_sha256: of the crop's PNG, or None if the photo was refused.
     """
     return record_content(
         recorded.number, recorded.created_at, crop_sha256, estimate_facts(recorded.estimate)
@@ -44,7 +44,7 @@ def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dic
 def record_content(
     number: int, created_at: datetime, crop_sha256: str | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the same of an estimate whose facts are told already."""
+    """Return the log content of an estimate with known facts."""
     return {
         "number": number,
         "created_at": created_at.isoformat(),
@@ -59,7 +59,7 @@ def estimate_facts(estimate: Estimate) -> dict[str, Any]:
 
 
 def decision_content(decision: Decision) -> dict[str, Any]:
-    """Return what the log keeps of a decision, as JSON holds it."""
+    """Return the log content of a decision, ready for JSON."""
     facts = _facts(decision)
     return {**facts.pop("draft"), **facts}
 

@@ -1,11 +1,11 @@
 """Fitting a site calibration: every candidate, its cross-validation by person, and the range.
 
 Four candidates compete: no correction; a piecewise-linear curve in the estimate, shrunk towards none; the
-mean residual of the reference faces that look most alike; and both. No person is parted between folds. A
-candidate replaces a simpler one only where its mean absolute error is better by `LEAST_GAIN` standard errors.
+mean residual of the most similar reference faces; and both. No person is split between folds. A candidate
+replaces a simpler one only if its mean absolute error is better by `LEAST_GAIN` standard errors.
 
 The constants were chosen on the developers' halves of fgnet, us_congress, bundestag and uk_parliament and on
-UTKFace's test part; `python -m trainer site-calibration` measures what they give. Other values within a
+UTKFace's test part; `python -m trainer site-calibration` measures their effect. Other values within a
 factor of two change the mean error of each set by less than 0.15 years.
 """
 
@@ -41,41 +41,42 @@ test part, the worst lost 0.13 years by the calibration at 1.25 standard errors 
 fgnet, bundestag and uk_parliament falls by 0.0, 0.0 and 0.2 years.
 """
 LEAST_PERSONS = 10
-"""As many as there are folds: with fewer, a standard error over persons says little."""
+"""As many as there are folds: with fewer, a standard error over persons is unreliable."""
 LEAST_SPAN_YEARS = 10.0
-"""From the 5th to the 95th percentile of the known ages. Below it a gallery would pull every estimate to its
-own age. A choice: the width of a 90% range where the shipped models are best, among teenagers."""
+"""From the 5th to the 95th percentile of the known ages. In a narrower span, a gallery would pull every
+estimate to its own age. This is the width of a 90% range where the shipped models are best, among
+teenagers."""
 MOST_FACES = 5_000
-"""Of a larger gallery so many faces are fitted, evenly spread: seconds, and a standard error below 0.1."""
+"""Faces fitted in a larger gallery, evenly spread: seconds, and a standard error below 0.1."""
 LEAST_RESIDUALS = math.ceil((1.0 + COVERAGE) / (1.0 - COVERAGE))
-"""From so many on, each side of the range has a finite quantile: see `range_of`."""
+"""With fewer, a side of the range has no finite quantile: see `range_of`."""
 FOLDS = 10
 SEED = 19
 EDGE_SHARE = 0.03
-"""Share of the faces, at either end of the estimates, over which the correction fades to none."""
+"""Share of faces at each end of the estimates over which the correction fades to zero."""
 FACES_A_KNOT = 25
 MOST_KNOTS = 5
 LEAST_GAP_YEARS = 0.1
-"""Between knots: closer ones would be one."""
+"""Minimum distance between knots."""
 CURVE_SHRINK = 4.0
-"""Faces without any error that each knot is given: the ridge that pulls the curve towards none."""
+"""Ridge penalty: faces without error added to each knot, which pull the curve towards zero."""
 LEAST_SLOPE = 0.2
-"""Of the corrected estimate over the model's: the curve never changes the order of two faces."""
+"""Minimum slope of the corrected estimate over the model's, so that the curve keeps the order of faces."""
 DECADE_YEARS = 10
 DECIMALS = 6
-"""Of the figures on record: far finer than years matter, and the same on every machine."""
+"""Decimals of recorded figures: fine enough, and the same on every machine."""
 _ROWS_A_BLOCK = 512
-"""Faces whose neighbours are looked up at once: 20 MB of cosines against `MOST_FACES`."""
+"""Faces per neighbour lookup: 20 MB of cosines against `MOST_FACES`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceFaces:
-    """N real reference faces as the model sees them.
+    """Estimates and embeddings of N real reference faces.
 
     Attributes:
         ages_years: float64 (N,), known.
         estimates_years: float64 (N,), the model's own.
-        persons: int (N,): faces of one person, or cut from one photo, share a number.
+        persons: int (N,): faces of one person or photo share a number.
         embeddings: float32 (N, D), unit length.
     """
 
@@ -93,7 +94,7 @@ class ReferenceFaces:
         return len(self.ages_years)
 
     def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> ReferenceFaces:
-        """Return some of the faces."""
+        """Return a subset of the faces."""
         return ReferenceFaces(
             self.ages_years[chosen],
             self.estimates_years[chosen],
@@ -104,11 +105,11 @@ class ReferenceFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A calibration and what it makes of the faces that it was fitted on.
+    """A calibration and its estimates of the faces it was fitted on.
 
     Attributes:
         calibration: see `SiteCalibration`.
-        left_out_years: float64 (N,): estimate of each face, corrected without the faces of its person.
+        left_out_years: float64 (N,): estimate of each face, corrected without faces of the same person.
     """
 
     calibration: SiteCalibration
@@ -119,7 +120,7 @@ def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
     """Fit every candidate, choose one by cross-validation, and calibrate its range.
 
     Args:
-        faces: real ones; composites and faces that the model was trained on say nothing of its errors.
+        faces: real faces that the model was not trained on.
         model_sha256: of the model that made the estimates.
     """
     reason = _unfit(faces)
@@ -161,7 +162,7 @@ def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
 
 
 def no_faces(reason: Reason, model_sha256: str) -> SiteCalibration:
-    """Return that nothing was fitted, because no reference face can be used."""
+    """Return a calibration without a correction, because no reference face is usable."""
     return SiteCalibration("none", reason, model_sha256, 0, 0)
 
 
@@ -189,7 +190,7 @@ def _bias(faces: ReferenceFaces) -> float:
 
 
 def _unfit(faces: ReferenceFaces) -> Reason | None:
-    """Return why faces allow no calibration, or None where they do."""
+    """Return why the faces allow no calibration, or None if they do."""
     if len(faces) < LEAST_FACES:
         return "few_faces"
     persons = len(np.unique(faces.persons))
@@ -201,7 +202,7 @@ def _unfit(faces: ReferenceFaces) -> Reason | None:
 
 
 def folds_of(persons: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED) -> NDArray[np.int64]:
-    """Return the fold of each face, int (N,): persons whole, the folds about equally large."""
+    """Return the fold of each face, int (N,): persons are kept together, and folds have about equal size."""
     _, number, counts = np.unique(persons, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(counts))
     fold_of_person = np.zeros(len(counts), dtype=np.int64)
@@ -213,7 +214,7 @@ def folds_of(persons: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED) -
 
 
 def _left_out(faces: ReferenceFaces, fold: NDArray[np.int64]) -> dict[Method, Floats]:
-    """Return what each method makes of every face, fitted without the fold of its person."""
+    """Return each method's estimate of every face, fitted without the person's fold."""
     made = {method: faces.estimates_years.copy() for method in METHODS}
     for number in range(FOLDS):
         apart = fold == number
@@ -225,7 +226,7 @@ def _left_out(faces: ReferenceFaces, fold: NDArray[np.int64]) -> dict[Method, Fl
 
 
 def _best(left_out: dict[Method, Floats], faces: ReferenceFaces) -> Method:
-    """Return the simplest method that no other one beats by a standard error.
+    """Return the simplest method that no other method beats by a standard error.
 
     Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone, "Classification and
     Regression Trees", 1984, section 3.4.3, here of the paired difference, clustered by person.
@@ -240,7 +241,7 @@ def _best(left_out: dict[Method, Floats], faces: ReferenceFaces) -> Method:
 
 
 def standard_error(values: Floats, persons: NDArray[np.int64]) -> float:
-    """Return the standard error of the mean of values, (N,), whose noise persons share.
+    """Return the standard error of the mean of values (N,), clustered by person.
 
     Source: Liang and Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73(1),
     1986: the cluster-robust variance of a mean, with the correction G / (G - 1) for G clusters.
@@ -252,9 +253,9 @@ def standard_error(values: Floats, persons: NDArray[np.int64]) -> float:
 
 
 def fit_curve(faces: ReferenceFaces) -> Curve:
-    """Fit a ridge regression of the residuals on hat functions, and keep it monotone.
+    """Fit a monotone ridge regression of the residuals on hat functions.
 
-    Knots lie at quantiles of the estimates. Offsets are pulled towards none, and are none at both ends.
+    Knots are at quantiles of the estimates. Offsets are pulled towards zero, and are zero at both ends.
     """
     estimates, residuals = faces.estimates_years, faces.ages_years - faces.estimates_years
     knots = _knots(estimates)
@@ -284,7 +285,7 @@ def _hats(estimates_years: Floats, knots: Floats) -> Floats:
 
 
 def _monotone(knots: Floats, offsets: Floats, weights: Floats) -> Floats:
-    """Return the nearest offsets with which the corrected estimate rises by `LEAST_SLOPE` a year or more.
+    """Return the nearest offsets for which the corrected estimate rises by at least `LEAST_SLOPE` a year.
 
     Source: the pool-adjacent-violators algorithm, Ayer et al., Annals of Mathematical Statistics 26(4), 1955.
     """
@@ -308,8 +309,8 @@ def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curv
 
     Args:
         method: how.
-        judged: N faces whose estimates are corrected; their ages are not looked at.
-        rest: faces that correct them, among which those of the same persons do not count.
+        judged: N faces whose estimates are corrected; their ages are not used.
+        rest: faces that correct them, without faces of the same person.
         curve: fitted to `rest`.
     """
     made = judged.estimates_years.copy()
@@ -325,7 +326,7 @@ def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curv
 
 
 def _near(judged: ReferenceFaces, rest: ReferenceFaces, residuals: Floats) -> Iterator[tuple[Floats, Near]]:
-    """Yield estimates and the nearest faces of other persons, some rows at a time."""
+    """Yield estimates and the nearest faces of other persons in chunks of rows."""
     count = min(NEIGHBOURS, len(rest))
     for start in range(0, len(judged), _ROWS_A_BLOCK):
         rows = slice(start, start + _ROWS_A_BLOCK)
@@ -350,10 +351,7 @@ def range_of(left_out_years: Floats, ages_years: Floats) -> tuple[float, float]:
 
 
 def _held(left_out_years: Floats, ages_years: Floats, fold: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether ages lie in their range, bool (N,), each range of the residuals of other folds.
-
-    Where these are too few for a quantile, of those of all.
-    """
+    """Return whether ages are within their range, bool (N,), from residuals of other folds."""
     held = np.empty(len(fold), dtype=np.bool_)
     for number in np.unique(fold):
         apart = fold == number

@@ -1,4 +1,4 @@
-"""The site calibration of a build: which of its faces are fitted, and what is kept of each."""
+"""The site calibration of a build: which faces are fitted, and their estimates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SeenFaces:
 
     Attributes:
         faces: all of them; without an estimate its value is NaN.
-        fitted: bool (N,): which take part in the calibration.
-        unfit: why the others with an estimate do not.
+        fitted: bool (N,): which faces are part of the calibration.
+        unfit: why the other faces with an estimate are not.
     """
 
     faces: ReferenceFaces
@@ -36,8 +36,8 @@ class FittedBuild:
 
     Attributes:
         calibration: see `SiteCalibration`.
-        estimates_years: float64 (N, 2): the model's own, and that corrected without the face's person, of
-            faces that take part in the calibration; NaN elsewhere.
+        estimates_years: float64 (N, 2): the model's own, and corrected without the same person, for faces in
+            the calibration; NaN elsewhere.
     """
 
     calibration: SiteCalibration
@@ -50,13 +50,13 @@ def seen_faces(
     embeddings: FloatVector,
     photos: Sequence[Sequence[int]],
 ) -> SeenFaces | None:
-    """Put together what a build knows of its faces; None where no face has an estimate.
+    """Return the faces of a build, or None if no face has an estimate.
 
     Args:
-        seen: of each of N faces, or None where the model's estimate of it is not known.
+        seen: facts of each of N faces, or None where the model's estimate is unknown.
         ages_years: known ages.
         embeddings: float32 (N, D), unit length.
-        photos: the items of each photo that is there several times, or once.
+        photos: item numbers grouped by photo.
     """
     if not any(seen):
         return None
@@ -80,7 +80,7 @@ def fit_build(seen: SeenFaces, model_sha256: str) -> FittedBuild:
 
 
 def _persons(seen: Sequence[SeenFace | None], photos: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Return a number for each person: faces of one name, or of one photo, are of one."""
+    """Return a number per person: faces of one name or one photo share it."""
     persons = np.empty(len(seen), dtype=np.int64)
     for number, items in enumerate(joined(len(seen), _pairs(seen, photos))):
         persons[items] = number

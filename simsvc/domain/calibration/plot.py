@@ -1,4 +1,4 @@
-"""Geometry of the picture of a site calibration: estimates of reference faces against their known ages."""
+"""Geometry of the site calibration plot: estimates of reference faces against known ages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simsvc.domain.gallery.nearest import spread
 WIDTH_PX, HEIGHT_PX = 640.0, 440.0
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56.0, 16.0, 14.0, 48.0
 MOST_POINTS = 600
-"""Faces drawn of a larger gallery, evenly spread: more would only cover each other."""
+"""Maximum number of faces drawn, evenly spread."""
 TICK_YEARS = 10
 LEAST_TOP_YEARS = 40
 
@@ -27,11 +27,11 @@ class CalibrationPlot:
     """Everything a drawing needs; pixels of a WIDTH_PX x HEIGHT_PX drawing.
 
     Attributes:
-        raw: the model's own estimates: known age to the right, estimate upwards.
-        corrected: the same faces, each corrected without the faces of its person; empty without a correction.
+        raw: the model's estimates: known age to the right, estimate upwards.
+        corrected: the same faces, corrected without faces of the same person; empty without a correction.
         ticks: (years, pixel to the right, pixel downwards).
-        level: ends of the line on which the estimate is the known age.
-        faces: how many faces there are, drawn or not.
+        level: ends of the line where the estimate equals the known age.
+        faces: number of faces, drawn or not.
     """
 
     raw: tuple[Point, ...]
@@ -53,12 +53,12 @@ def calibration_plot(
     *,
     corrected: bool,
 ) -> CalibrationPlot | None:
-    """Lay out the picture; None where no face has an estimate.
+    """Lay out the plot, or return None if no face has an estimate.
 
     Args:
         ages_years: (N,), known.
-        estimates_years: (N, 2): the model's own and the corrected ones; NaN where there is none.
-        corrected: whether the correction is drawn; then only of faces that take part in it.
+        estimates_years: (N, 2): the model's and the corrected ones; NaN where missing.
+        corrected: whether to draw the correction, for faces in the calibration only.
     """
     ages = np.asarray(ages_years, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(estimates_years[:, 1 if corrected else 0]))

@@ -1,7 +1,7 @@
-"""The model corrected by a site's own reference faces: what a calibration is, and how it is applied.
+"""Applying a site calibration: the model corrected by the site's own reference faces.
 
-`domain.calibration.fit` fits it at a build, on the model's estimates of the reference faces and their known
-ages. The correction is a curve in the estimate, the mean residual of the faces that look most alike, or both.
+`domain.calibration.fit` fits it when an index is built. The correction is a curve in the estimate, the mean
+residual of the most similar faces, or both.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 from simsvc.values.site_calibration import Floats, SiteCalibration
 
 NEIGHBOURS = 24
-"""Faces that the local correction looks at. As many as every search returns, so that it costs no time."""
+"""Faces used by the local correction: as many as every search returns, so it takes no extra time."""
 DISTANCE_WIDTH = 0.35
-"""Angular distance beyond that of the nearest face at which a face weighs exp(-1/2)."""
+"""Angular distance beyond the nearest face at which a face has weight exp(-1/2)."""
 YEARS_WIDTH = 8.0
-"""The same for the difference between two faces' estimates."""
+"""Difference of estimates at which a face has weight exp(-1/2), years."""
 LOCAL_SHRINK = 6.0
-"""Faces without any residual that join the neighbours, each with weight 1."""
+"""Faces without residual added to the neighbours, each with weight 1."""
 SCALE_YEARS, SCALE_SHARE = 3.0, 0.08
-"""How the size of errors grows with age: 3 years + 0.08 of the estimate, as measured over the same sets."""
+"""Size of errors by age: 3 years + 0.08 of the estimate, as measured on the same sets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Near:
-    """For Q faces, the K reference faces that look most alike.
+    """For Q faces, the K most similar reference faces.
 
     Attributes:
         distances: float64 (Q, K), angular.
@@ -41,12 +41,12 @@ class Near:
 
 
 def scale(estimates_years: Floats) -> Floats:
-    """Return the size of errors to expect at estimates, years, in their shape."""
+    """Return the expected size of errors at estimates, years, same shape."""
     return SCALE_YEARS + SCALE_SHARE * np.maximum(estimates_years, 0.0)
 
 
 def local_shift(estimates_years: Floats, near: Near) -> Floats:
-    """Return the weighted mean residual of the nearest faces, years (Q,), shrunk towards none.
+    """Return the weighted mean residual of the nearest faces, years (Q,), shrunk towards zero.
 
     Source: Nadaraya, "On Estimating Regression", Theory of Probability and its Applications 9(1), 1964, with
     Gaussian kernels in distance and estimate.
@@ -62,12 +62,12 @@ def local_shift(estimates_years: Floats, near: Near) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """One estimate as a site calibration corrects it.
+    """One corrected estimate.
 
     Attributes:
         age_years: corrected; never below 0.
-        cover: how far the reference faces cover it, 0..1; 0 where nothing was corrected.
-        interval_years: the site's own range, or None where nothing was corrected.
+        cover: how well the reference faces cover it, 0..1; 0 without correction.
+        interval_years: the site's range, or None without correction.
     """
 
     age_years: float
@@ -77,7 +77,7 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class NearFace:
-    """A reference face near the judged one: angular distance, the model's estimate, and the known age."""
+    """A similar reference face: angular distance, the model's estimate and known age."""
 
     distance: float
     estimate_years: float
@@ -85,11 +85,11 @@ class NearFace:
 
 
 def correct(age_years: float, near: Sequence[NearFace], calibration: SiteCalibration) -> Corrected:
-    """Correct one estimate of the model.
+    """Correct one estimate.
 
     Args:
         age_years: the model's own.
-        near: real reference faces, the most alike first; of other photos than the judged one.
+        near: real reference faces from other photos, most similar first.
         calibration: of the same model.
     """
     curve = calibration.curve
@@ -116,7 +116,7 @@ def correct(age_years: float, near: Sequence[NearFace], calibration: SiteCalibra
 def blended(
     site_years: tuple[float, float], model_years: tuple[float, float] | None, cover: float
 ) -> tuple[float, float]:
-    """Return a range that passes from the model's own to the site's as the cover grows from 0 to 1."""
+    """Return a range blended from the model's (cover 0) to the site's (cover 1)."""
     if model_years is None:
         return site_years
     low, high = (cover * a + (1.0 - cover) * b for a, b in zip(site_years, model_years, strict=True))

@@ -1,1 +1,1 @@
-"""What people at the desk add: declared dates, decisions, tables of cases."""
+"""Input by underwriters: declared dates, decisions, tables of cases."""

@@ -1,4 +1,4 @@
-"""What a batch's table declares of its photos by their names: case, birth date and date of the photo."""
+"""The table of a batch: case, birth date and photo date by file name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = "file"
 DECLARING = ("case", "birth_date", "photo_date")
 COLUMNS = (FILE, *DECLARING)
 MOST_REASONS = 10
-"""How many rows' reasons are told at once: who has more of them corrects a column, not rows."""
+"""Maximum number of bad rows reported at once."""
 NAME_CHARACTERS = 80
 
 NO_FILE = N_("Line %(line)s of the CSV lacks its file.")
@@ -48,7 +48,7 @@ DATES = {"birth_date": N_("birth date"), "photo_date": N_("photo date")}
 _ADVICE = {NO_DATE: HOW_TO_DATE, AMBIGUOUS: HOW_TO_DATE, SEVERAL_FILES: HOW_TO_NAME}
 
 _MIDNIGHT = r"(?:[T ]+0?0:00(?::00(?:\.0+)?)?)?"
-"""Spreadsheets write a time beside a date."""
+"""A time that spreadsheets add to a date."""
 _YEAR_FIRST = re.compile(r"(\d{4}) ?([-/.年]) ?(\d{1,2}) ?([-/.月]) ?(\d{1,2}) ?日?" + _MIDNIGHT)
 _DOTTED = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})" + _MIDNIGHT)
 _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})" + _MIDNIGHT)
@@ -60,7 +60,7 @@ class CaseRow:
 
     Attributes:
         line: of the file.
-        path: what it calls a photo, in canonical form.
+        path: path of the photo, in canonical form.
         declared: of that photo.
     """
 
@@ -74,8 +74,8 @@ class CaseTable:
     """A batch's table.
 
     Attributes:
-        rows: in its order; no path twice.
-        unread: names of columns that say nothing to simsvc.
+        rows: in file order; no path twice.
+        unread: names of ignored columns.
     """
 
     rows: tuple[CaseRow, ...] = ()
@@ -95,10 +95,10 @@ def read_cases(data: bytes, today: date) -> CaseTable:
 
     Args:
         data: CSV as spreadsheets write it; see `domain.files.csv_table`.
-        today: no date may lie after it.
+        today: no date may be later.
 
     Raises:
-        CasesUnreadable: it is no such table; every bad row is told, up to `MOST_REASONS`.
+        CasesUnreadable: the table is not valid; up to `MOST_REASONS` bad rows are named.
     """
     rows: dict[str, CaseRow] = {}
     problems: list[_RowRefused] = []
@@ -121,7 +121,7 @@ def read_cases(data: bytes, today: date) -> CaseTable:
 
 
 def begins_like_cases(head: bytes) -> bool:
-    """Say whether a file that begins so may be such a table, whatever its ending."""
+    """Return whether a file may be a table of cases, whatever its extension."""
     encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     lines = head.decode(encoding, "ignore").splitlines()[:2]
     cells = [{cell.strip(' "').lower() for cell in re.split(f"[{DELIMITERS}]", line)} for line in lines]
@@ -129,20 +129,20 @@ def begins_like_cases(head: bytes) -> bool:
 
 
 def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Declaration]:
-    """Hold a table against the photos that came with it; photos without a row declare nothing.
+    """Match table rows with photos; photos without a row have no declared data.
 
-    A row names a photo by its whole path, or by an end of it that no other photo has; where photos came
-    without the folders that a row names, the end of the row's path counts.
+    A row names a photo by its path or a unique end of it. If the photos have fewer folders than the row, the
+    end of the row's path is used.
 
     Args:
         rows: of the table.
-        paths: what the photos are called, in canonical form.
+        paths: paths of the photos, in canonical form.
 
     Returns:
-        What is declared, by place in `paths`.
+        Declared data by position in `paths`.
 
     Raises:
-        CasesUnreadable: rows name no photo of the batch, or several.
+        CasesUnreadable: a row matches no photo, or several.
     """
     places = _by_end(paths)
     whole = _by_path(paths)
@@ -169,10 +169,10 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
 
 
 def date_of(text: str) -> date | None:
-    """Return the date of a cell as spreadsheets write it, None where it is empty.
+    """Return the date of a spreadsheet cell, or None if it is empty.
 
     Year first ("1990-02-28", "1990/2/28", "1990年2月28日"), day first with dots as in German ("28.2.1990"),
-    or slashed where only one reading is a date ("28/2/1990").
+    or with slashes if unambiguous ("28/2/1990").
 
     Raises:
         DatesRefused: it is no date, or can be read as two.
@@ -233,7 +233,7 @@ def _case_row(row: Row, places: Mapping[str, int], today: date) -> CaseRow:
 
 
 def _case(text: str, line: int) -> str | None:
-    """Return a case reference as the desk's form would keep it, so that its page is the same."""
+    """Return a case reference in the same form as from the upload page."""
     try:
         return checked_case(text)
     except CaseRefused:
@@ -264,7 +264,7 @@ def _by_path(paths: Sequence[str]) -> Mapping[str, list[int]]:
 
 
 def _by_end(paths: Sequence[str]) -> Mapping[str, list[int]]:
-    """Return the places of paths by each of their ends, "1.jpg" and "anna/1.jpg"."""
+    """Return the positions of paths by each of their ends, "1.jpg" and "anna/1.jpg"."""
     places = defaultdict(list)
     for place, path in enumerate(paths):
         for end in _ends(path):
@@ -273,7 +273,7 @@ def _by_end(paths: Sequence[str]) -> Mapping[str, list[int]]:
 
 
 def _by_longer(path: str, whole: Mapping[str, list[int]]) -> list[int]:
-    """Return the photos that are called as the longest end of a path with more folders than they have."""
+    """Return the photos that match the longest end of a path."""
     return next((whole[end] for end in _ends(path) if end in whole), [])
 
 
@@ -283,7 +283,7 @@ def _ends(path: str) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Write a client's text so that its end is seen, and no character of it does anything."""
+    """Return client text quoted, shortened and without control characters."""
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return f"“{shown[:NAME_CHARACTERS]}”"
 

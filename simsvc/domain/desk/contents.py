@@ -1,4 +1,4 @@
-"""What a file is: a photo to judge, the table beside them, or neither. Content decides, not the ending."""
+"""Sort files into photos, tables and others, by content."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ LEFT_OUT: dict[str, str] = {
     "not_a_photo": N_("not a photo"),
     **{str(why): words for why, words in UNWANTED.items()},
 }
-"""What people are told of each reason for leaving a file out."""
+"""Text for each reason to skip a file."""
 HEAD_BYTES = 4096
-"""How much of a file's beginning tells what it is."""
+"""Bytes of a file's beginning that identify it."""
 PICTURES = "jpg jpeg jpe jfif jfi jif mpo png apng webp heic heics heif heifs hif avif tif tiff bmp dib gif"
 RARER = "jp2 j2k jpf jpx jpm ppm pgm pbm pnm jxl pdf psd svg"
 RAW = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw x3f 3fr iiq"
 ENDINGS = frozenset(f"{PICTURES} {RARER} {RAW}".split())
-"""Endings of pictures, and of PDF, as scanners write pages: such a file gets a row, and a refusal that says
-what is wrong with it. Source: IANA, media types image/*; ExifTool, "Supported File Types"."""
+"""Extensions of pictures and PDF: such files get a row with the reason of refusal. Source: IANA, media types
+image/*; ExifTool, "Supported File Types"."""
 SIGNATURES = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -45,23 +45,23 @@ SIGNATURES = (
     b"8BPS",
     b"%PDF-",
 )
-"""Of pictures, also of kinds that are refused by name, and of PDF. Source: ExifTool and the formats'
+"""Signatures of pictures, including refused formats, and of PDF. Source: ExifTool and the formats'
 standards."""
 BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
-"""Of pictures among the files that begin like a film. Source: MP4 registration authority, brands; ISO/IEC
+"""Brands of pictures in ISO base media files. Source: MP4 registration authority, brands; ISO/IEC
 23008-12."""
 OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/", b"_rels/.rels", b"docProps/")
-"""How the first file of an Office document is called, which is a ZIP. Source: ECMA-376 part 2; OpenDocument
+"""Name of the first file in an Office document, which is a ZIP. Source: ECMA-376 part 2; OpenDocument
 1.3, part 2, "Packages"."""
 ZIP_NAME_PLACE = 30
-"""Where a ZIP's first name begins. Source: APPNOTE.TXT, 4.3.7."""
+"""Offset of the first name in a ZIP. Source: APPNOTE.TXT, 4.3.7."""
 
 
 def sort_of(path: str, head: bytes) -> Sort:
-    """Say what a file is.
+    """Return what kind of file it is.
 
     Args:
-        path: what the client calls it.
+        path: path sent by the client.
         head: its first `HEAD_BYTES`.
     """
     why = unwanted(path)
@@ -76,14 +76,14 @@ def sort_of(path: str, head: bytes) -> Sort:
 
 
 def is_picture(head: bytes) -> bool:
-    """Say whether a file begins like a picture or a PDF document."""
+    """Return whether a file begins like a picture or PDF."""
     if head.startswith(SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     return head[4:8] == b"ftyp" and head[8:12] in BRANDS
 
 
 def is_office(head: bytes) -> bool:
-    """Say whether a file that begins like a ZIP is an Office document."""
+    """Return whether a ZIP is an Office document."""
     return head[ZIP_NAME_PLACE:].startswith(OFFICE)
 
 

@@ -1,4 +1,4 @@
-"""What a decision must say, and which decisions an estimate allows."""
+"""Rules for decisions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from simsvc.errors import DecisionRefused
 from simsvc.values import DECISION_KINDS, DecisionDraft, DecisionKind, Estimate
 
 TEXT_CHARACTERS = 2000
-"""Of a note or a reason: about a printed page, so that a record stays readable; a choice."""
+"""Maximum length of a note or a reason, about a printed page."""
 
 
 def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Estimate) -> DecisionDraft:
-    """Return the decision that a form holds.
+    """Return a checked decision.
 
     Raises:
-        DecisionRefused: it lacks something, or does not fit the estimate.
+        DecisionRefused: it is incomplete or does not fit the estimate.
     """
     chosen = checked_kind(kind, estimate)
     reason, note = checked_text(reason), checked_text(note)
@@ -25,12 +25,12 @@ def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Esti
 
 
 def acceptable(estimate: Estimate) -> bool:
-    """Say whether there is an estimate that a person may accept."""
+    """Return whether there is a reliable estimate to accept."""
     return estimate.age_years is not None and not estimate.refer
 
 
 def checked_text(text: str) -> str:
-    """Return a note or a reason without blanks around it.
+    """Return a note or a reason, trimmed.
 
     Raises:
         DecisionRefused: it is too long.
@@ -56,7 +56,7 @@ def checked_kind(kind: str, estimate: Estimate) -> DecisionKind:
     """Return the kind of a decision.
 
     Raises:
-        DecisionRefused: there is no such kind, or the estimate does not allow it.
+        DecisionRefused: the kind is unknown or not allowed for the estimate.
     """
     known: dict[str, DecisionKind] = {name: name for name in DECISION_KINDS}
     if kind not in known:
@@ -70,7 +70,7 @@ def checked_age(text: str) -> int:
     """Return the age of an override, in years.
 
     Raises:
-        DecisionRefused: it is no age in whole years.
+        DecisionRefused: it is not an age in whole years.
     """
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 3 and int(digits) <= OLDEST_YEARS):

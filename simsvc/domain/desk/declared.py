@@ -1,4 +1,4 @@
-"""What the applicant's file declares: checked, turned into an age, and held against the estimate."""
+"""Declared data: validation, declared age, and comparison with the estimate."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ WITHHELD = N_("Declared age %(declared)s was not compared, because the estimate 
 
 
 def age_on(birth_date: date, day: date) -> int:
-    """Return completed years on a day; who was born on 29 February completes one on 1 March of other years.
+    """Return completed years on a day; for birthdays on 29 February, they change on 1 March in other years.
 
-    The day before birth counts as 0: who was born today, east of UTC, is recorded on the day before.
+    Returns 0 on the day before birth, because time zones east of UTC are a day ahead.
 
     Source: Hong Kong, Age of Majority (Related Provisions) Ordinance, cap. 410, section 5.
     """
@@ -37,7 +37,7 @@ def age_on(birth_date: date, day: date) -> int:
 
 
 def declared_age(declared: Declaration, recorded_on: date) -> int | None:
-    """Return the declared age at the photo in completed years, or None where no birth date is declared."""
+    """Return the declared age in the photo in completed years, or None without a birth date."""
     if declared.birth_date is None:
         return None
     return age_on(declared.birth_date, declared.photo_date or recorded_on)
@@ -46,8 +46,7 @@ def declared_age(declared: Declaration, recorded_on: date) -> int | None:
 def compare(age_years: int, estimate: Estimate) -> Message:
     """Say how a declared age lies to an estimate.
 
-    It is held against the range as it is shown, in whole years, so that sentence and picture agree: labels,
-    on which the range is calibrated, are completed years too.
+    Uses the range as displayed, in whole years, so that sentence and plot agree.
     """
     if estimate.age_years is None or estimate.refer:
         return Message(WITHHELD, {"declared": age_years})
@@ -60,10 +59,10 @@ def compare(age_years: int, estimate: Estimate) -> Message:
 
 
 def checked_case(text: str) -> str | None:
-    """Return a case reference, spaces tidied; None where there is none.
+    """Return a case reference with spaces normalised, or None if empty.
 
     Raises:
-        CaseRefused: it is too long, holds what cannot be shown, or would read as a path with dots.
+        CaseRefused: it is too long, has unprintable characters or looks like a path with dots.
     """
     reference = " ".join(unicodedata.normalize("NFC", text).split())
     if not reference:
@@ -76,26 +75,26 @@ def checked_case(text: str) -> str | None:
 
 
 def latest_today(now: datetime) -> date:
-    """Return the day that it is where days begin first: whoever says "today" means no later one.
+    """Return today's date in the time zone that is furthest ahead, so no valid "today" is later.
 
     Args:
         now: aware.
 
-    Source: IANA time zone database, Pacific/Kiritimati: UTC+14, the most that any zone is ahead.
+    Source: IANA time zone database, Pacific/Kiritimati: UTC+14.
     """
     return now.astimezone(timezone(timedelta(hours=14))).date()
 
 
 def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, date | None]:
-    """Return birth date and photo date of ISO texts, each None where empty.
+    """Return birth date and photo date from ISO text, each None if empty.
 
     Args:
         birth: as it was declared.
         photo: likewise.
-        today: as `latest_today` has it, for nobody tells where the person who declares is.
+        today: from `latest_today`, because the applicant's time zone is unknown.
 
     Raises:
-        DatesRefused: a text is no date, or the dates cannot be right.
+        DatesRefused: a text is not a date, or the dates are not possible.
     """
     born, taken = _date(birth), _date(photo)
     if max(born or today, taken or today) > today:

@@ -1,1 +1,1 @@
-"""From a prediction and its neighbours to an answer: ranges, flags, explanation, rules."""
+"""From prediction and neighbours to estimate: ranges, flags, explanation, rules."""

@@ -1,4 +1,4 @@
-"""What a distribution over ages of 0 to 100 years says: its middle and how wide it is."""
+"""Mean, quantiles and spread of a distribution over ages 0 to 100."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ AGES = 101
 """Whole years from 0 to 100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
 POINTS = ("mean", "median")
 Shares = NDArray[np.float64]
-"""float64 (AGES,), 0 and up, summing to 1; each share lies evenly over the year around its age."""
+"""float64 (AGES,), summing to 1; each share is spread evenly over the year around its age."""
 
 _YEARS = np.arange(AGES, dtype=np.float64)
 
 
 def point_years(shares: Shares, point: str) -> float:
-    """Return the estimate that a distribution stands for, in years.
+    """Return the estimate of a distribution, in years.
 
     Args:
         shares: the distribution.
@@ -36,6 +36,6 @@ def deviation_years(shares: Shares) -> float:
 
 
 def quantile_years(shares: Shares, share: float) -> float:
-    """Return the age in years, -0.5 to 100.5, below which so much of the distribution lies."""
+    """Return the age in years, -0.5 to 100.5, below which this share of the distribution is."""
     upto = np.concatenate([[0.0], np.cumsum(shares)])
     return float(np.interp(share * upto[-1], upto, np.arange(AGES + 1) - 0.5))

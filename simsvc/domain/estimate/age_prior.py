@@ -1,10 +1,9 @@
-"""How common each age is among the applicants, as the operator says, and what that makes of an estimate.
+"""The age prior: how common each age is among applicants, and its effect on estimates.
 
-The model's distribution stands for the likelihood of each age, up to a factor: its head is exported with
-offsets that take away the leaning towards its training faces' ages (`trainer.export.age_prior`), so it is
-multiplied by the prior and divided by nothing. Source: Bayes' rule; Saerens, Latinne and Decaestecker,
-"Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002,
-equation 2.4.
+The model's distribution is the likelihood of each age up to a factor, because its head is exported with
+offsets that remove the training faces' age distribution (`trainer.export.age_prior`). So it is simply
+multiplied by the prior. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the outputs of a
+classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from simsvc.values import FloatVector
 
 OLDEST_YEARS = AGES - 1
 MOST_SHOWN = 40
-"""Characters of a prior that people are shown; of a longer one they see the first and the last pair."""
+"""Maximum length of a displayed prior; longer ones are shortened to the first and last pair."""
 LEAST_SHARE = 1e-6
-"""Least share that the model is taken to give an age before the prior is applied, so that no face is
-impossible. Source: Cromwell's rule; Lindley, "Making Decisions", 2nd edition, 1985, section 6.7. Smaller
-shares of a softmax in float32 and int8 say nothing."""
+"""Minimum share of each age before the prior is applied, so that no age is impossible. Source: Cromwell's
+rule; Lindley, "Making Decisions", 2nd edition, 1985, section 6.7. Smaller softmax shares in float32 and int8
+are noise."""
 _SPAN = re.compile(r"(\d{1,9})\s*-\s*(\d{1,9})")
 _PAIR = re.compile(r"(\d{1,9})\s*[:=]\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)")
 _BETWEEN = re.compile(r"[,;\s]+")
@@ -38,47 +37,47 @@ class AgePrior:
     """Weights of the ages of 0 to 100 years.
 
     Attributes:
-        text: the same in short, "18-75" or "18:3,19:4.5"; read again it gives the same weights.
-        weights: one for each age, 0 and up, not all 0.
+        text: short form, "18-75" or "18:3,19:4.5", which parses to the same weights.
+        weights: one per age, at least 0, not all 0.
     """
 
     text: str
     weights: tuple[float, ...]
 
     def __str__(self) -> str:
-        """Return the text, as the log of settings shows it."""
+        """Return the text."""
         return self.text
 
     @property
     def short(self) -> str:
-        """The text as people are shown it."""
+        """The displayed text."""
         return short_prior(self.text)
 
     @property
     def sha256(self) -> str:
-        """Of the text: tells two priors apart."""
+        """SHA-256 of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def span_years(self) -> tuple[int, int]:
-        """The youngest and the oldest age of any weight."""
+        """The youngest and oldest age with a weight."""
         ages = [age for age, weight in enumerate(self.weights) if weight > 0]
         return ages[0], ages[-1]
 
     def allows(self, age_years: float) -> bool:
-        """Say whether an age lies within the span, half a year either way counted in."""
+        """Return whether an age is within the span, plus half a year at each end."""
         youngest, oldest = self.span_years
         return youngest - 0.5 <= age_years <= oldest + 0.5
 
     def within(self, interval_years: tuple[float, float]) -> tuple[float, float]:
-        """Return a range, cut to the span where it reaches beyond."""
+        """Return a range, cut to the span."""
         youngest, oldest = self.span_years
         low, high = (float(min(max(end, youngest), oldest)) for end in interval_years)
         return low, high
 
 
 def short_prior(text: str) -> str:
-    """Return the text of a prior as people are shown it: a long one by its first and last pairs."""
+    """Return the displayed text of a prior, shortened to its first and last pairs if long."""
     if len(text) <= MOST_SHOWN:
         return text
     first, *_, last = text.split(",")
@@ -86,17 +85,17 @@ def short_prior(text: str) -> str:
 
 
 def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
-    """Read "18-75", each age alike and no other, or pairs "18:3, 19:4.5" of age and weight, in any order.
+    """Parse a span "18-75" with equal weights, or pairs "18:3, 19:4.5" of age and weight in any order.
 
-    Pairs may stand on lines of their own, as a file has them; an age that is not named has no weight.
+    Pairs may also be on separate lines; other ages have no weight.
 
     Args:
         text: the prior.
-        named: what the sentence calls it.
+        named: name of the prior in error messages.
 
     Raises:
-        SettingsError: it is of neither form, an age lies outside 0 to 100 years or is named twice, or the
-            weights sum to nothing.
+        SettingsError: it is not valid, an age is outside 0 to 100 years or repeated, or the weights sum to
+            zero.
     """
     span = _SPAN.fullmatch(text.strip())
     if span:
@@ -112,7 +111,7 @@ def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
 
 
 def reweighted(shares: FloatVector, prior: AgePrior) -> Shares:
-    """Return the distribution of one face under a prior: float64 (AGES,), summing to 1.
+    """Return the distribution of one face with a prior: float64 (AGES,), summing to 1.
 
     Args:
         shares: the model's, float32 (AGES,).
@@ -126,7 +125,7 @@ def reweighted(shares: FloatVector, prior: AgePrior) -> Shares:
 
 
 def estimate_under(shares: FloatVector, prior: AgePrior, point: str) -> float:
-    """Return the estimate in years, as `point_years` does, under a prior; within its span."""
+    """Return the estimate in years with a prior, like `point_years`, within its span."""
     youngest, oldest = prior.span_years
     return min(max(point_years(reweighted(shares, prior), point), float(youngest)), float(oldest))
 

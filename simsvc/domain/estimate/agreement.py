@@ -1,4 +1,4 @@
-"""Whether an estimate that was made again agrees with the one on record, and what differs if not."""
+"""Comparison of a replayed estimate with its record."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from simsvc.values import Estimate, Neighbour
 
 AGE_TOLERANCE_YEARS = 0.01
-"""Two runs of one graph on other processors sum in another order. Source: the bound within which
-`trainer export` holds ONNX Runtime against PyTorch for every shipped model (its `AGE_TOLERANCE_YEARS`); a
-hundred times finer than the whole years that people read."""
+"""Runs on different processors sum in different orders. Source: the tolerance of `trainer export` between
+ONNX Runtime and PyTorch (`AGE_TOLERANCE_YEARS`), a hundred times finer than displayed ages."""
 COSINE_TOLERANCE = 1e-4
-"""By how much the two embeddings may then fall short of cosine 1. Source: as above: `COSINE_TOLERANCE`."""
+"""How far the cosine of the two embeddings may be below 1. Source: as above, `COSINE_TOLERANCE`."""
 DISTANCE_TOLERANCE = math.sqrt(2.0 * COSINE_TOLERANCE)
-"""By how much the distance to any labelled face may differ then, 0.014: the distance of the two embeddings,
-sqrt(2 (1 - cosine)), which is Euclid's, so that the triangle inequality holds. On one machine with the same
-libraries nothing differs at all."""
+"""How much the distance to a reference face may differ, 0.014: the Euclidean distance of the two embeddings,
+by the triangle inequality. On one machine with the same libraries nothing differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """By how much the figures of an estimate may differ.
+    """Tolerance for the figures of an estimate.
 
     Attributes:
         age_years: of the age and both ends of its range.
-        distance: of each labelled face.
+        distance: of each reference face.
     """
 
     age_years: float
@@ -35,21 +33,21 @@ class Tolerance:
 
 SAME_ENGINE = Tolerance(AGE_TOLERANCE_YEARS, DISTANCE_TOLERANCE)
 OTHER_ENGINE = Tolerance(1.0, 0.2)
-"""Where another engine, or the same one in other numbers, makes the estimate again: int8 and fp32 round at
-every layer. Source: `python -m trainer engines`, model face-dino-195: 99 of 100 of 1,548 faces of six sources
-were at most 0.90 years and 0.10 of distance apart, and none more than 0.16 of distance."""
+"""Tolerance for another engine or number format: int8 and fp32 round at every layer. Source: `python -m
+trainer engines`, model face-dino-195: 99 of 100 of 1,548 faces of six sources were at most 0.90 years and
+0.10 of distance apart, and none more than 0.16 of distance."""
 EARLIER_ENGINE = "onnxruntime"
-"""What ran the model for records that do not say, in whatever numbers the processor had."""
+"""Engine of records that do not name one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which the replay does not agree with the record.
+    """A difference between the replay and the record.
 
     Attributes:
         what: "engine", "status", "code", "age_years", "interval_years", "neighbours", "label" or "distance".
-        recorded: as it is on record, ready for JSON.
-        replayed: as it came out now.
+        recorded: recorded value, ready for JSON.
+        replayed: value of the replay.
     """
 
     what: str
@@ -58,7 +56,7 @@ class Difference:
 
 
 def tolerance(recorded: Estimate, replayed: Estimate) -> Tolerance:
-    """Return by how much two estimates may differ, given what made them."""
+    """Return the tolerance for two estimates, given their engines."""
     return SAME_ENGINE if _same_engine(recorded.engine, replayed.engine) else OTHER_ENGINE
 
 
@@ -69,9 +67,9 @@ def _same_engine(recorded: str | None, replayed: str | None) -> bool:
 
 
 def differences(recorded: Estimate, replayed: Estimate) -> tuple[Difference, ...]:
-    """Return everything beyond the tolerance, or nothing where the two agree.
+    """Return all differences beyond the tolerance.
 
-    Where they do not and another engine made the second one, that comes first: it explains the others.
+    If they differ and the engines differ too, the engine comes first, because it explains the rest.
     """
     allowed = tolerance(recorded, replayed)
     found = _beyond(recorded, replayed, allowed)
@@ -104,10 +102,10 @@ def _close(before: Sequence[float], now: Sequence[float], allowed_years: float) 
 
 
 def _of_neighbours(before: Sequence[Neighbour], now: Sequence[Neighbour], allowed: float) -> list[Difference]:
-    """Compare which faces there are, then the label and distance of those that both have.
+    """Compare which faces there are, then labels and distances of common faces.
 
-    A face that only one of the two has counts where it is nearer than the last of the other by more than the
-    tolerance: at the end of the list two faces may change places.
+    A face missing on one side counts only if it is nearer than the other's last face by more than the
+    tolerance, because faces at the end may change places.
     """
     old, new = ({near.face_id: near for near in side} for side in (before, now))
     gone = _beyond_the_end(old, new, now, allowed)
@@ -129,7 +127,7 @@ def _beyond_the_end(
     listed: Sequence[Neighbour],
     allowed: float,
 ) -> list[str]:
-    """Return the faces of one side that the other should have had."""
+    """Return the faces of one side that the other should have."""
     end = listed[-1].distance if listed else 0.0
     near_the_end = end - allowed
     return [

@@ -1,4 +1,4 @@
-"""Several estimates of one person to one."""
+"""Combining several estimates of one person."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAYS_A_YEAR = 365.2425
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """What several photos of one person say together.
+    """The combined estimate of several photos of one person.
 
     Attributes:
         age_years: median of the estimates, as of `day`.
         interval_years: medians of the low and of the high ends, or None where a photo has no range.
-        coverage: least share of people whom such a range holds, or None like the range.
-        day: of the latest photo, to which the earlier ones are carried forward.
-        photos: how many different photos stand behind it.
+        coverage: minimum share of people within a range like this; None without a range.
+        day: date of the latest photo, to which the others are adjusted.
+        photos: number of different photos.
     """
 
     age_years: float
@@ -34,15 +34,14 @@ class Combined:
 
 
 def combine(records: Sequence[RecordedEstimate]) -> Combined | None:
-    """Combine the estimates that may be relied on, or return None where there are fewer than two.
+    """Combine the reliable estimates, or return None if there are fewer than two.
 
-    A photo that was sent several times counts once, by its latest estimate: it says nothing new.
+    A photo sent several times counts once, with its latest estimate.
 
-    Photos of one person share what makes that person look older or younger than the label, so their errors
-    do not average out and an inverse-variance mean would promise too narrow a range. The medians of both ends
-    hold every age that more than half of the ranges hold; whatever their dependence, they hold the age of at
-    least 1 - 2 (1 - coverage) of people. Source: Gasparin and Ramdas, "Merging uncertain sets by majority
-    vote", arXiv:2401.09379, theorem 2.1.
+    Errors on photos of one person are correlated, so an inverse-variance mean would give too narrow a range.
+    The medians of both ends contain every age that more than half of the ranges contain, and, whatever the
+    dependence, the age of at least 1 - 2 (1 - coverage) of people. Source: Gasparin and Ramdas, "Merging
+    uncertain sets by majority vote", arXiv:2401.09379, theorem 2.1.
     """
     reliable = [one for one in records if one.estimate.age_years is not None and not one.estimate.refer]
     distinct = {one.estimate.photo_sha256: one for one in sorted(reliable, key=lambda one: one.number)}
@@ -65,11 +64,11 @@ def combine(records: Sequence[RecordedEstimate]) -> Combined | None:
 
 
 def sent_again(records: Sequence[RecordedEstimate]) -> list[int]:
-    """Return how often each photo was sent that was sent more than once, most often first."""
+    """Return the counts of photos sent more than once, highest first."""
     times = Counter(record.estimate.photo_sha256 for record in records)
     return sorted((count for count in times.values() if count > 1), reverse=True)
 
 
 def photo_day(record: RecordedEstimate) -> date:
-    """Return the day of a photo: as declared, or of its upload."""
+    """Return the declared date of a photo, or its upload date."""
     return record.estimate.declared.photo_date or record.created_at.date()

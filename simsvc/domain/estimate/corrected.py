@@ -1,4 +1,4 @@
-"""An estimate as the site calibration of the index corrects it, and what a person reads about that."""
+"""Applying the site calibration to an estimate, and its explanation in words."""
 
 from __future__ import annotations
 
@@ -34,20 +34,19 @@ BUILD_LEVEL = N_(
     "corrected, its mean error falls from %(before).1f to %(after).1f years."
 )
 LEVEL_YEARS = 0.5
-"""A smaller bias rounds to none."""
+"""Smaller biases round to zero."""
 
 
 def calibrated(
     seen: Estimate, found: Sequence[Neighbour], site: SiteCalibration | None, model: Calibration | None
 ) -> Estimate:
-    """Return an estimate corrected by a site calibration, with the site's range where it was.
+    """Return an estimate corrected by a site calibration, with the site's range.
 
-    Nothing is corrected where the estimate rests on a prior over ages: the reference faces were estimated
-    without it, so that their errors are not those of such estimates.
+    Estimates with an age prior are not corrected, because the reference faces were estimated without it.
 
     Args:
         seen: with the model's own estimate.
-        found: faces that may be compared, nearest first, as the index gives them.
+        found: faces that may be compared, nearest first.
         site: of the index build, or None.
         model: calibration of the model's own ranges, or None.
     """
@@ -141,7 +140,7 @@ REASONS = {
 
 
 def _correcting(found: Sequence[Neighbour]) -> list[NearFace]:
-    """Return the faces of which the model's own estimate is known and that are real."""
+    """Return the real faces with a known estimate of the model."""
     return [
         NearFace(near.distance, near.raw_estimate_years, near.age_years)
         for near in found

@@ -1,7 +1,7 @@
-"""How likely an estimate is to be far off: a score that ranks errors, read off the model's own answer.
+"""The doubt score: a prediction of the error of an estimate from the model's own output.
 
-The score is linear in a few measures of the distribution, and predicts the logarithm of 1 + the absolute
-error in years. Its weights are fitted by `python -m trainer doubt` and travel in model.json.
+The score is linear in a few measures of the distribution and predicts ln(1 + absolute error in years).
+`python -m trainer doubt` fits its weights, which are stored in model.json.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from simsvc.errors import BundleDamaged
 from simsvc.values import Prediction
 
 FORMAT = 1
-"""Number of the layout of `doubt` in model.json; another number is refused."""
+"""Format version of `doubt` in model.json; others are refused."""
 VIEW_YEARS = 0.5
-"""Added to the disagreement of the views before its logarithm is taken: smaller ones differ by rounding."""
+"""Added to the disagreement of the views before taking the logarithm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What the model says of one face.
+    """The model's output for one face.
 
     Attributes:
         age_years: its estimate.
@@ -65,12 +65,12 @@ MEASURES: Mapping[str, Callable[[Answer], float]] = {
     "age": _age,
     "age_squared": _age_squared,
 }
-"""Name in model.json to measure: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of the
-views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.
+"""Measures by name in model.json: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of
+the views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.
 
 Chosen by the share of errors over 15 years among the most doubtful 5% of each source, sources left out (model
-face-dino-195): support, the ages of the nearest reference faces, the quality of the photo, and estimates from
-five re-framed crops, a grey and a small one added nothing to it, and the first two would tie it to a gallery.
+face-dino-195): support, ages of the nearest reference faces, photo quality, and estimates from re-framed,
+grey and small crops did not improve it, and the first two would tie it to a gallery.
 """
 
 
@@ -81,8 +81,8 @@ class Doubt:
     Attributes:
         weights: by name of `MEASURES`.
         constant: added to the weighted sum.
-        threshold: score above which a person should decide.
-        model_sha256: of the model.onnx that it was fitted on.
+        threshold: score above which an estimate needs review.
+        model_sha256: of the model.onnx it was fitted on.
     """
 
     weights: Mapping[str, float]
@@ -101,7 +101,7 @@ def expected_error_years(score: float) -> float:
 
 
 def answer_of(prediction: Prediction, row: int = 0) -> Answer | None:
-    """Return what a prediction says of one of its faces, or None for a model without a distribution."""
+    """Return the output for one face of a prediction, or None for a model without a distribution."""
     if prediction.age_shares is None or prediction.view_ages_years is None:
         return None
     return Answer(
@@ -119,7 +119,7 @@ def parse_doubt(raw: object, model_sha256: str) -> Doubt:
         model_sha256: of the bundle's model.onnx.
 
     Raises:
-        BundleDamaged: it cannot be understood, or was fitted on another model.
+        BundleDamaged: it is not valid, or was fitted on another model.
     """
     try:
         doubt = _doubt(raw)

@@ -1,4 +1,4 @@
-"""Neighbours and estimate to what the evidence says, in plain words."""
+"""Explaining an estimate by its neighbours."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from simsvc.messages import N_, Message, joined
 from simsvc.values import Estimate, Evidence, Neighbour, SupportScale
 
 CLOSE_YEARS = 5.0
-"""A labelled face within five years supports the estimate. Source: the cumulative score CS@5 by which age
-estimators are compared; Geng, Zhou and Smith-Miles, "Automatic Age Estimation Based on Facial Aging
-Patterns", IEEE TPAMI 29(12), 2007."""
+"""A reference face within five years supports the estimate. Source: the cumulative score CS@5; Geng, Zhou and
+Smith-Miles, "Automatic Age Estimation Based on Facial Aging Patterns", IEEE TPAMI 29(12), 2007."""
 LEAST_DISTANCE = 1e-3
-"""Nearer than this, distances differ by rounding only: it keeps one weight from drowning the others."""
+"""Minimum distance, so that one weight does not dominate the others."""
 FEW = 5
-"""Fewer faces than this support no estimate: they have no mean and no range worth telling. Source: 2,128
+"""Minimum number of faces to support an estimate. Source: 2,128
 validation faces of UTKFace against its training part: the mean of their nearest 1, 2, 3 and 4 faces lies
 outside the range of 4.9, 2.0, 0.9 and 0.6 percent of them, that of 12 of 0.1 percent."""
 NEAR_ENOUGH = 0.5
@@ -40,7 +39,7 @@ outside the range grew with that distance, and stayed below `YEARS_A_DISTANCE` f
 the whole training part and the demo gallery 0.1 percent of validation and test faces lie beyond, and none of
 25 portraits, 265 us_congress, 165 bundestag and 134 uk_parliament photos."""
 YEARS_A_DISTANCE = 45.0
-"""Years outside the range that each unit of distance beyond `NEAR_ENOUGH` explains; source there."""
+"""Years outside the range explained by each unit of distance beyond `NEAR_ENOUGH`; same source."""
 
 ONE_FACE = N_("The labelled face that looks most alike is labelled %(label).0f.")
 NONE_CLOSE = N_(
@@ -81,12 +80,12 @@ SOME_TORN = N_(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How far the nearest labelled faces agree with the estimate.
+    """Agreement of the nearest reference faces with the estimate.
 
     Attributes:
-        neighbours_age_years: their mean age, weighted by nearness.
-        close: how many lie within `CLOSE_YEARS` of the estimate.
-        count: how many there are.
+        neighbours_age_years: mean age, weighted by similarity.
+        close: number within `CLOSE_YEARS` of the estimate.
+        count: number of neighbours.
         youngest_years: lowest label.
         oldest_years: highest label.
     """
@@ -99,7 +98,7 @@ class Explanation:
 
     @property
     def evidence(self) -> Evidence:
-        """The figures of it that go on record."""
+        """The recorded figures."""
         return Evidence(self.neighbours_age_years, self.close, self.count)
 
     @property
@@ -116,11 +115,10 @@ class Explanation:
 
 
 def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | None:
-    """Return what the neighbours say of the estimate, or None where there are none.
+    """Return the agreement of the neighbours with the estimate, or None without neighbours.
 
-    The mean weighs each label by the inverse of its distance.
-    Source: Shepard, "A two-dimensional interpolation function for irregularly-spaced data", ACM 1968, with
-    power 1.
+    The mean weights each label by the inverse of its distance. Source: Shepard, "A two-dimensional
+    interpolation function for irregularly-spaced data", ACM 1968, with power 1.
     """
     if not neighbours:
         return None
@@ -155,7 +153,7 @@ def left_out_sentences(left_out: LeftOut) -> list[Message]:
 def contradicts(
     mean_years: float, interval_years: tuple[float, float], neighbours: Sequence[Neighbour]
 ) -> bool:
-    """Say whether the neighbours' mean age lies further outside the range than their distance explains."""
+    """Return whether the neighbours' mean age is further outside the range than their distance explains."""
     low, high = interval_years
     outside_years = max(low - mean_years, mean_years - high)
     nearness = sum(1.0 / max(near.distance, LEAST_DISTANCE) for near in neighbours) / len(neighbours)
@@ -171,18 +169,18 @@ def explained(
     left_out: LeftOut = NOTHING,
     prior: AgePrior | None = None,
 ) -> Estimate:
-    """Return an estimate with all that can be said about it: interval, evidence, support, flags, referral.
+    """Return an estimate with range, evidence, support, flags and referral added.
 
     Args:
-        seen: age, neighbours, quality, the flags so far, and the range where a site calibration gave it.
-        found: all faces that may be compared, nearest first, of which `seen` has those that are shown.
+        seen: age, neighbours, quality, flags so far and, with a site calibration, the range.
+        found: all comparable faces, nearest first; `seen` has those shown.
         scale: of the index.
         rules: of the model.
-        left_out: faces that were found and may not be compared.
-        prior: over ages, where `seen.age_years` rests on one: the range keeps to its ages.
+        left_out: faces that must not be compared.
+        prior: age prior of `seen.age_years`, if any; it limits the range.
     """
     age_years = seen.age_years
-    assert age_years is not None  # noqa: S101 - told to mypy; only judged faces come here
+    assert age_years is not None  # noqa: S101 - for mypy; only estimates with an age get here
     calibration = rules.calibration
     range_years, coverage = seen.interval_years, seen.coverage
     if range_years is None and calibration:
@@ -231,7 +229,7 @@ def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:
 
 
 def _labels(faces: Sequence[Neighbour]) -> str:
-    """Write the labels of faces: "71", or "60-71"; the same in every language."""
+    """Format the labels of faces: "71" or "60-71"."""
     ages = [near.age_years for near in faces]
     youngest, oldest = f"{min(ages):.0f}", f"{max(ages):.0f}"
     return youngest if youngest == oldest else f"{youngest}-{oldest}"

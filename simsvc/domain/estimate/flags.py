@@ -1,4 +1,4 @@
-"""What each flag of an estimate says to the person at the desk."""
+"""The sentence of each flag."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FLAGS: Mapping[str, str] = {
     "turned_aside": N_("The face is turned aside. Use a photo taken from the front."),
     "tilted": N_("The head is tilted. Use a photo with the head held upright."),
 }
-"""Flag to sentence; every flag that simsvc raises is listed here."""
+"""Sentences by flag; every flag of simsvc is listed."""
 
 
 def flag_sentence(flag: str) -> Message:

@@ -1,4 +1,4 @@
-"""How far an estimate may be off: the calibrated interval around it, and its calibration in model.json."""
+"""The calibrated range of an estimate, and its calibration in model.json."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from simsvc.errors import BundleDamaged
 
 FORMAT = 1
-"""Number of the calibration's layout in model.json; another number is refused."""
+"""Format version of the calibration in model.json; others are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What the errors of the calibration faces with estimates in one range of ages say.
+    """One band of estimates with its error quantiles.
 
     Attributes:
-        from_years: least estimate of the band, inclusive; the next band's is its end, exclusive.
-        below_years: added to the estimate, gives the interval's low end; negative as a rule.
-        above_years: added to the estimate, gives the interval's high end; positive as a rule.
-        faces: how many calibration faces the band rests on.
+        from_years: lowest estimate of the band, inclusive; it ends where the next band starts.
+        below_years: added to the estimate for the lower end; usually negative.
+        above_years: added to the estimate for the upper end; usually positive.
+        faces: number of calibration faces in the band.
     """
 
     from_years: float
@@ -42,18 +42,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A split-conformal calibration by bands of the estimate, of one model.
+    """A split-conformal calibration of one model, by bands of the estimate.
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 4.5
     (Mondrian conformal predictors).
 
     Attributes:
         method: name of the procedure.
-        coverage: share of faces whose age the interval is meant to hold, such as 0.9.
+        coverage: intended share of faces within the range, such as 0.9.
         model_sha256: of the model.onnx it was measured on.
         source: data set of the calibration faces.
-        split: the part of it they were in.
-        faces: how many they were.
+        split: split of the data set.
+        faces: number of faces.
         bands: ascending, the first from 0 years.
     """
 
@@ -75,13 +75,13 @@ class Calibration:
             raise ValueError(f"a calibration rests on at least one face, not {self.faces}")
 
     def band(self, age_years: float) -> Band:
-        """Return the band that an estimate falls into."""
+        """Return the band of an estimate."""
         starts = [band.from_years for band in self.bands]
         return self.bands[max(0, bisect_right(starts, age_years) - 1)]
 
 
 def interval(age_years: float, calibration: Calibration) -> tuple[float, float]:
-    """Return (low, high) in years: `coverage` of the calibration faces of such an estimate were within."""
+    """Return the range (low, high) of an estimate in years."""
     band = calibration.band(age_years)
     high = max(0.0, age_years + band.above_years)
     return max(0.0, age_years + band.below_years), high
@@ -95,7 +95,7 @@ def parse_calibration(raw: object, model_sha256: str) -> Calibration:
         model_sha256: of the bundle's model.onnx.
 
     Raises:
-        BundleDamaged: it cannot be understood, or was measured on another model.
+        BundleDamaged: it is not valid, or was measured on another model.
     """
     try:
         calibration = _calibration(raw)

@@ -1,4 +1,4 @@
-"""What the index found to the neighbours that are shown."""
+"""From search results to neighbours."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE
 from simsvc.values import FoundFace, Neighbour
 
 SAME_PHOTO_DISTANCE = 1e-5
-"""Two faces of one label whose distances to the query differ by less are the same photo filed under two
-names: float32 embeddings of equal pixels agree to 1e-6, while different photos rarely lie so close."""
+"""Faces with equal labels whose distances differ by less are the same photo under two names: float32
+embeddings of equal pixels agree to 1e-6, and different photos are rarely this close."""
 MISSES = 2
-"""Photos found not to be the judged one before the rest, which look less alike, are no longer looked at."""
+"""Number of different photos after which the less similar rest is not checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Faces that were found and have no part in the comparison.
+    """Faces left out of the comparison.
 
     Attributes:
-        own: those of the judged photo itself, nearest first.
-        contradictory: photos whose labels contradict each other, the faces of each.
+        own: faces of the same photo, nearest first.
+        contradictory: faces of photos with conflicting labels, by photo.
     """
 
     own: tuple[Neighbour, ...] = ()
@@ -36,11 +36,11 @@ NOTHING = LeftOut()
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the index found, one photo one vote.
+    """Neighbours with one face per photo.
 
     Attributes:
         neighbours: one face of each photo, nearest first.
-        left_out: all others that have no other face of theirs among these.
+        left_out: faces left out.
     """
 
     neighbours: tuple[Neighbour, ...]
@@ -48,10 +48,9 @@ class Compared:
 
 
 def rank(found: Sequence[Neighbour], count: int) -> tuple[Neighbour, ...]:
-    """Return the `count` nearest faces, nearest first, each face and each photo once.
+    """Return the `count` nearest faces, each face and photo once.
 
-    Faces at one distance but with different labels are kept. So answered models of reading 1, whose
-    estimates are replayed with it.
+    Faces at equal distance with different labels are kept. Used to replay estimates of models with reading 1.
     """
     ranked: list[Neighbour] = []
     seen: set[str] = set()
@@ -66,14 +65,14 @@ def rank(found: Sequence[Neighbour], count: int) -> tuple[Neighbour, ...]:
 
 
 def compare(found: Sequence[Neighbour], is_own: Callable[[Neighbour], bool]) -> Compared:
-    """Give each photo among the faces that were found one vote, and none to the judged photo itself.
+    """Return one face per photo, without the estimated photo itself.
 
-    For a photo with several faces stands the one with the median label, the lower of two; where the labels
-    contradict each other the photo says nothing about age, and is left out.
+    A photo with several faces is represented by the face with the (lower) median label; photos with
+    conflicting labels are left out.
 
     Args:
         found: by the index.
-        is_own: says whether a face is cut from the judged photo; asked nearest first, until `MISSES` are not.
+        is_own: whether a face is from the same photo; asked nearest first, until `MISSES` are not.
     """
     own: list[Neighbour] = []
     votes: list[Neighbour] = []
@@ -113,7 +112,7 @@ def _median(photo: Sequence[Neighbour]) -> Neighbour:
 
 
 def _photos(found: Sequence[Neighbour]) -> list[tuple[Neighbour, ...]]:
-    """Part different faces, nearest first, by the photo that they are cut from."""
+    """Group faces, nearest first, by photo."""
     pairs = (*_pairs_of_build(found), *_near_pairs(found))
     if not pairs:
         return [(near,) for near in found]
@@ -129,9 +128,9 @@ def _pairs_of_build(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
 
 
 def _near_pairs(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
-    """Give the places of faces whose embeddings are near-identical.
+    """Yield pairs of faces with near-identical embeddings.
 
-    Where the index gives no embeddings, equal distances to the query stand for it.
+    Without embeddings, equal distances to the query are used instead.
     """
     vectors = [near.vector for near in found if isinstance(near, FoundFace)]
     if found and len(vectors) == len(found):
@@ -148,7 +147,7 @@ def _near_pairs(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
 def _same_photo(near: Neighbour, ranked: Sequence[Neighbour]) -> bool:
     for other in reversed(ranked):
         if near.distance - other.distance >= SAME_PHOTO_DISTANCE:
-            return False  # those before it lie further away still
+            return False  # earlier ones are even further away
         if other.age_years == near.age_years:
             return True
     return False

@@ -1,4 +1,4 @@
-"""What model.json says about answering: the calibration, the quality thresholds, and when to withhold."""
+"""Rules in model.json: calibration, quality thresholds and when to withhold."""
 
 from __future__ import annotations
 
@@ -15,32 +15,30 @@ from simsvc.messages import Message, joined
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
-"""Name, beside those of `domain.photo.quality.LIMITS`, of the least support of a face whose estimate may
-stand."""
+"""Name of the minimum support, in addition to `domain.photo.quality.LIMITS`."""
 GALLERY_FACES = "gallery_faces"
-"""Name of the number of labelled faces that `SUPPORT_AT_LEAST` was measured against."""
+"""Name of the number of reference faces that `SUPPORT_AT_LEAST` was measured with."""
 QUALITY_SIDE = "side_px"
-"""Name of the side of the crops on which the bounds of sharpness and exposure were measured."""
+"""Name of the crop size for the bounds of sharpness and exposure."""
 _ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
-"""What a table of bounds says of itself."""
+"""Metadata of a table of bounds."""
 LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
-"""Sides on which quality can be measured at all; a choice: a face of fewer pixels shows no sharpness."""
+"""Crop sizes for measuring quality; smaller faces have no measurable sharpness."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a model's estimates are to be answered; all empty for a model that was never measured.
+    """Rules for a model's estimates; all empty for a model that was never measured.
 
     Attributes:
         calibration: of its intervals, or None.
-        thresholds: name of `domain.photo.quality.LIMITS` to value; beyond it a flag is raised.
-        withhold: flags on which a person should judge instead, however little the threshold is passed.
-        withhold_beyond: name of `domain.photo.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value: the second
-            level
-            of `thresholds`, beyond which the flag is raised and a person should judge instead.
-        gallery_faces: how many labelled faces the least support was measured against.
-        quality_px: side of the crops on which quality is measured, as it was for the bounds.
-        doubt: ranks estimates by how far off they may be, or None.
+        thresholds: name of `domain.photo.quality.LIMITS` to value beyond which a flag is raised.
+        withhold: flags that always need review.
+        withhold_beyond: name of `domain.photo.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value beyond which
+            the flag is raised and the estimate needs review.
+        gallery_faces: number of reference faces the minimum support was measured with.
+        quality_px: crop size for measuring quality, as for the bounds.
+        doubt: doubt score, or None.
     """
 
     calibration: Calibration | None = None
@@ -52,14 +50,14 @@ class Rules:
     doubt: Doubt | None = None
 
     def is_doubtful(self, score: float | None) -> bool:
-        """Say whether a score of `doubt` is so high that a person should decide."""
+        """Return whether a doubt score needs review."""
         return self.doubt is not None and score is not None and score > self.doubt.threshold
 
     def for_gallery(self, faces: int) -> Rules:
-        """Return the rules where the index has so many faces.
+        """Return the rules for an index with this number of faces.
 
-        With fewer than the least support was measured against, many a good photo is far from all of them,
-        which is still flagged but withholds nothing.
+        With fewer faces than the minimum support was measured with, many good photos are far from all of
+        them, so low support is flagged but does not withhold.
         """
         if faces >= self.gallery_faces:
             return self
@@ -67,7 +65,7 @@ class Rules:
         return replace(self, withhold_beyond=beyond)
 
     def severe_flags(self, quality: Quality | None, support: float | None) -> tuple[str, ...]:
-        """Return the flags of every bound of `withhold_beyond` that is not kept; the unknown keeps all."""
+        """Return the flags of every exceeded bound of `withhold_beyond`; unknown values exceed none."""
         least = self.withhold_beyond.get(SUPPORT_AT_LEAST)
         far = least is not None and support is not None and support < least
         bounds = {name: value for name, value in self.withhold_beyond.items() if name in LIMITS}
@@ -78,15 +76,15 @@ class Rules:
         """Return why a person should judge a face instead, or None where the estimate may stand.
 
         Args:
-            flags: all that were raised.
-            severe: those of them that `severe_flags` gave.
+            flags: all raised flags.
+            severe: flags from `severe_flags`.
         """
         reasons = [flag_sentence(flag) for flag in flags if flag in self.withhold or flag in severe]
         return joined(*reasons) if reasons else None
 
 
 def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
-    """Read `calibration`, `quality`, `withhold` and `doubt` of model.json, each of which may be absent.
+    """Read `calibration`, `quality`, `withhold` and `doubt` of model.json, all optional.
 
     `withhold` is a list of flags, or a table of bounds as `quality` is.
 
@@ -95,7 +93,7 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
         model_sha256: of the bundle's model.onnx.
 
     Raises:
-        BundleDamaged: one cannot be understood, or was measured on another model.
+        BundleDamaged: one is not valid, or was measured on another model.
     """
     calibration = parse_calibration(raw["calibration"], model_sha256) if "calibration" in raw else None
     thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)

@@ -1,4 +1,4 @@
-"""Where an estimate comes from: how far it moves when a part of the crop is covered."""
+"""Occlusion maps: how much an estimate changes when a part of the crop is covered."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from PIL import Image, ImageFilter
 from simsvc.values import Crop, FloatVector, RgbImage
 
 POSITIONS = 9
-"""Along each side: patches overlap by half their width, and 81 crops are judged in well under a second."""
+"""Positions along each side: patches overlap by half, and 81 crops take well under a second."""
 PATCH_SHARE = 0.2
-"""Side of the patch over that of the crop: about an eye or a mouth corner."""
+"""Patch size as a share of the crop: about an eye or a mouth corner."""
 GREY = 127
-"""Level of the patch: it adds no light and little contrast of its own."""
+"""Grey level of the patch."""
 LEAST_YEARS = 0.5
-"""A change that rounds to no year is not blown up to full colour."""
+"""Minimum change for full colour, so that tiny changes are not exaggerated."""
 STRONGEST = 0.75
-"""Opacity of the hottest spot: the face stays recognisable under it."""
+"""Opacity of the strongest spot, so that the face stays recognisable."""
 COLOURS = (
     (0, 34, 78), (26, 56, 111), (67, 78, 108), (97, 101, 111), (125, 124, 120),
     (155, 148, 118), (188, 174, 108), (222, 201, 88), (254, 232, 56),
 )  # fmt: skip
-"""Blue to yellow, told apart by all kinds of colour vision. Source: "cividis" of matplotlib, nine even steps;
+"""Blue to yellow, safe for colour-blind readers. Source: "cividis" of matplotlib, nine even steps;
 Nunez, Anderton and Renslow, PLOS ONE 13(7), 2018."""
 SHOWN_PX = 393
-"""Side of the picture: three pixels for one of a 131 px crop."""
+"""Size of the picture: three times a 131 px crop."""
 
 Ages = Callable[[Sequence[Crop]], FloatVector]
 """Ages in years, float32 (N,), of N crops."""
 
 
 def saliency(crop: Crop, ages: Ages) -> NDArray[np.float32]:
-    """Return how many years the estimate moves when a pixel's surroundings are covered: float32 (S, S).
+    """Return how many years the estimate changes when the area around a pixel is covered: float32 (S, S).
 
-    A grey patch is laid on `POSITIONS` x `POSITIONS` places; a pixel gets the mean over the patches on it.
+    A grey patch covers `POSITIONS` x `POSITIONS` places; each pixel gets the mean over its patches.
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2.
     """
     side = crop.rgb.shape[0]
@@ -52,9 +52,9 @@ def saliency(crop: Crop, ages: Ages) -> NDArray[np.float32]:
 
 
 def overlay(crop: Crop, years: NDArray[np.float32]) -> RgbImage:
-    """Lay a map of `saliency` over the crop in grey: uint8 (`SHOWN_PX`, `SHOWN_PX`, 3).
+    """Overlay a map from `saliency` on the grey crop: uint8 (`SHOWN_PX`, `SHOWN_PX`, 3).
 
-    The strongest spot is yellow and nearly opaque; what does not move the estimate stays grey.
+    The strongest spot is yellow; parts without effect stay grey.
     """
     heat = _smooth(years / max(float(years.max()), LEAST_YEARS))[:, :, None]
     face = Image.fromarray(crop.rgb).convert("L").resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
@@ -80,7 +80,7 @@ def _covered(crop: Crop, box: tuple[slice, slice]) -> Crop:
 
 
 def _smooth(heat: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Enlarge 0..1 to `SHOWN_PX` and blur away the patches' edges."""
+    """Enlarge a map of 0..1 to `SHOWN_PX` and blur the patch edges."""
     levels = Image.fromarray(np.rint(heat * 255.0).astype(np.uint8))
     large = levels.resize((SHOWN_PX, SHOWN_PX), Image.Resampling.BICUBIC)
     blurred = large.filter(ImageFilter.GaussianBlur(SHOWN_PX * PATCH_SHARE / 6.0))

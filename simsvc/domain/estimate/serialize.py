@@ -1,4 +1,4 @@
-"""The estimate object: the one form in which the API and the command line give an estimate."""
+"""The estimate object of the API and the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MEASURES = tuple(field.name for field in fields(Quality))
 
 
 def describe(recorded: RecordedEstimate) -> dict[str, object]:
-    """Return the estimate object of a recorded estimate, ready for JSON."""
+    """Return a recorded estimate as an object ready for JSON."""
     declared = recorded.estimate.declared
     return {
         "id": recorded.id,
@@ -36,7 +36,7 @@ def describe(recorded: RecordedEstimate) -> dict[str, object]:
 
 
 def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
-    """Return the part of the estimate object that does not come from the record."""
+    """Return the fields that do not depend on the record."""
     return {
         "photo": estimate.photo_name,
         "photo_sha256": estimate.photo_sha256,
@@ -68,7 +68,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
 
 
 def describe_decision(made: Decision) -> dict[str, object]:
-    """Return the decision object of a decision on record, ready for JSON."""
+    """Return a recorded decision as an object ready for JSON."""
     return {
         "number": made.number,
         "kind": made.draft.kind,
@@ -118,7 +118,7 @@ def _quality(quality: Quality) -> dict[str, object]:
 
 
 def estimated_age(near: Neighbour) -> float | None:
-    """Return the model's estimate of a neighbour, rounded, or None where it is not known."""
+    """Return the model's estimate of a neighbour, rounded, or None if unknown."""
     return None if near.estimated_age_years is None else round(near.estimated_age_years, 2)
 
 

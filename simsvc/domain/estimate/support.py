@@ -1,4 +1,4 @@
-"""How well the gallery knows faces like this one."""
+"""How well the gallery covers faces like this one."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from simsvc.domain.gallery.nearest import distances, nearest_cosines, spread, un
 from simsvc.values import FloatVector, Neighbour, SupportScale
 
 K = 10
-"""The tenth neighbour: a few twins in the gallery do not make a face known, and ten are still near.
+"""The tenth neighbour, so that a few near-identical faces do not count as good coverage.
 Source: Ramaswamy, Rastogi and Shim, "Efficient Algorithms for Mining Outliers from Large Data Sets", SIGMOD
 2000, who rank by the distance to the k-th neighbour."""
 LEAST_SUPPORT = 0.01
-"""Below it a face is unlike the gallery: by construction one in a hundred of the gallery's own faces is."""
+"""Minimum support: below it are 1% of the gallery's own faces."""
 DECIMALS = 6
-"""Of the percentiles on record: far finer than float32 embeddings are, and the same on every machine."""
+"""Decimals of recorded percentiles: fine enough, and the same on every machine."""
 EVERY_FACE_UP_TO = 25_000
 MOST_ASKED = 5_000
-"""Of a larger gallery so many faces are taken, evenly spread: all would cost the square of their number,
-hours at a million. The share of faces beyond the first percentile is then off by 0.0014 (binomial)."""
+"""Faces used in a larger gallery, evenly spread; using all takes quadratic time, hours at a million. The
+share of faces beyond the first percentile is then off by 0.0014 (binomial)."""
 ROWS_A_BLOCK = 256
-"""Faces looked up at once: 34 MB of cosines, see `nearest`."""
+"""Faces per lookup: 34 MB of cosines, see `nearest`."""
 
 
 def measure(embeddings: FloatVector, k: int = K) -> SupportScale | None:
-    """Measure a gallery of unit vectors, float32 (N, D); None where no face has k others.
+    """Measure a gallery of unit vectors, float32 (N, D), or return None with too few faces.
 
-    The search is exact and in float64, so that the same rows give the same figures on every machine.
+    The search is exact and in float64, so results are the same on every machine.
     """
     if len(embeddings) <= k:
         return None
@@ -41,7 +41,7 @@ def measure(embeddings: FloatVector, k: int = K) -> SupportScale | None:
 def kth_distances(embeddings: FloatVector, k: int) -> NDArray[np.float64]:
     """Return rows' angular distances to their k-th nearest other row: float64, 0..2, in the rows' order.
 
-    Of every row up to `EVERY_FACE_UP_TO`, beyond it of `MOST_ASKED`.
+    For every row up to `EVERY_FACE_UP_TO`, beyond it for `MOST_ASKED`.
     """
     most = MOST_ASKED if len(embeddings) > EVERY_FACE_UP_TO else EVERY_FACE_UP_TO
     asked = spread(len(embeddings), most)
@@ -52,14 +52,14 @@ def kth_distances(embeddings: FloatVector, k: int) -> NDArray[np.float64]:
 
 
 def support(found: Sequence[Neighbour], scale: SupportScale | None) -> float | None:
-    """Return the share of the gallery's faces at least as far from their k-th neighbour as this face is.
+    """Return the share of the gallery's faces at least as far from their k-th neighbour.
 
     Args:
-        found: what the index found, nearest first and with duplicates, as the gallery's own were counted.
-        scale: of the index; percentiles are joined by straight lines.
+        found: search results with duplicates, nearest first.
+        scale: of the index; percentiles are interpolated.
 
     Returns:
-        0..1, or None where the index has no scale or found fewer than k.
+        0..1, or None without a scale or with fewer than k results.
     """
     if scale is None or len(found) < scale.k:
         return None

@@ -1,4 +1,4 @@
-"""What `flask estimate --out` says of each photo: a table's columns, and a row of an estimate."""
+"""Columns and rows of the table of `flask estimate --out`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simsvc.values import Estimate
 Kind = Literal["text", "number", "yes or no"]
 Row = dict[str, str | float | bool | None]
 Key = tuple[str, int, int]
-"""A photo as it is shown, its length in bytes, and the time of its last change in ns."""
+"""Displayed name of a photo, size in bytes and modification time in ns."""
 
 COLUMNS: Mapping[str, Kind] = {
     "photo": "text",
@@ -31,16 +31,16 @@ COLUMNS: Mapping[str, Kind] = {
     "record": "text",
     "photo_sha256": "text",
 }
-"""Names are those of the estimate object (`domain.estimate.serialize`), but for its lists and tables."""
+"""Names as in the estimate object (`domain.estimate.serialize`), without its lists and tables."""
 
 
 def result_row(photo: str, estimate: Estimate, record: str | None) -> Row:
-    """Return the row of one photo, rounded as the estimate object is.
+    """Return the row of one photo, rounded like the estimate object.
 
     Args:
-        photo: where it lies, as it is shown.
-        estimate: what came of it.
-        record: public id of its record, or None where there is none.
+        photo: displayed path.
+        estimate: the estimate.
+        record: public ID of its record, or None.
     """
     low, high = estimate.interval_years or (None, None)
     evidence = estimate.evidence

@@ -1,1 +1,1 @@
-"""What a file is before it is decoded: signatures, headers, names, tables."""
+"""Inspecting files before decoding: signatures, headers, names, tables."""

@@ -1,4 +1,4 @@
-"""Small CSV tables of any origin: bytes to named columns and rows that know their line; nothing trusted."""
+"""Read small CSV tables of any origin."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from simsvc.errors import TableUnreadable
 
 DELIMITERS = ",;\t"
-"""What spreadsheets put between cells: comma, or semicolon where the comma is the decimal sign; a tab in
-Excel's "Unicode text"."""
+"""Delimiters of spreadsheets: comma, semicolon where the comma is the decimal sign, tab in Excel's "Unicode
+text"."""
 
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
-"""Excel's own first line, which names the delimiter; quoted where a program wrote it as a cell."""
+"""Excel's first line that names the delimiter, possibly quoted."""
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
@@ -28,12 +28,12 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row that is not blank.
+    """A row that is not blank.
 
     Attributes:
-        line: of the file, on which the row begins; the first is 1.
-        cells: one for each column, without spaces around it; "" where the row is too short.
-        surplus: cells that are not blank and stand under no column's name.
+        line: number of its first line in the file, from 1.
+        cells: one per column, trimmed; "" if the row is too short.
+        surplus: non-blank cells without a column.
     """
 
     line: int
@@ -43,34 +43,33 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose first line names its columns.
+    """A table with a header line.
 
     Attributes:
-        columns: their names in the file's order, in lower case and without spaces around them; "" for one
-            without a name. A name may be there twice.
-        rows: in the file's order; read on the way, so it can be walked once and may raise TableUnreadable.
+        columns: names in file order, lower case and trimmed; may be "" or repeated.
+        rows: in file order; read lazily, so it can be iterated once and may raise TableUnreadable.
     """
 
     columns: tuple[str, ...]
     rows: Iterator[Row]
 
     def position(self, *names: str) -> int | None:
-        """Return where the first column of the first of these names stands; None where there is none."""
+        """Return the position of the first column with one of these names, or None."""
         return next((self.columns.index(name) for name in names if name in self.columns), None)
 
     def unknown(self, known: Collection[str]) -> tuple[str, ...]:
-        """Return the names of columns that are none of these, made printable, each once."""
+        """Return the names of other columns, made printable, each once."""
         names = dict.fromkeys(name for name in self.columns if name and name not in known)
         return tuple("".join(char if char.isprintable() else "?" for char in name[:40]) for name in names)
 
 
 def read_table(data: bytes, known: Collection[str]) -> Table:
-    """Read a table as spreadsheets and editors write it.
+    """Read a table from bytes.
 
     Args:
         data: UTF-8 with or without a byte order mark, or UTF-16 with one; separated by comma, semicolon or
-            tab, or by what a first line such as "sep=;" says.
-        known: column names in lower case, by which delimiters are told apart.
+            tab, or as named by a first line such as "sep=;".
+        known: column names in lower case, used to detect the delimiter.
 
     Raises:
         TableUnreadable: it is not text in these encodings.
@@ -100,10 +99,10 @@ def table_text(data: bytes) -> str:
 
 
 def parse_table(text: str, known: Collection[str]) -> Table:
-    """Read a table that is text already; see `read_table`.
+    """Read a table from text; see `read_table`.
 
     Raises:
-        TableUnreadable: its first line is no line of a CSV.
+        TableUnreadable: the first line is not CSV.
     """
     text = text.removeprefix("\ufeff")
     sep = _SEP_LINE.match(text)
@@ -119,12 +118,12 @@ def _not_text(line: int, encoding: str) -> TableUnreadable:
 
 
 def _lines(text: str) -> int:
-    """Return how many lines end in a text, whichever system wrote it."""
+    """Return the number of line ends in a text."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _delimiter(body: str, known: Collection[str]) -> str:
-    """Return the delimiter by which the header holds most known names, and then most cells."""
+    """Return the delimiter that gives the header most known names, then most cells."""
     header = next((line for line in io.StringIO(body, newline=None) if line.strip()), "")
 
     def fit(delimiter: str) -> tuple[int, int]:
@@ -138,7 +137,7 @@ def _delimiter(body: str, known: Collection[str]) -> str:
 
 
 def _records(body: str, delimiter: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield every record that is not blank, with the line on which it begins."""
+    """Yield every record that is not blank, with its first line."""
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     line = first_line
     try:

@@ -1,4 +1,4 @@
-"""Which photos are cheap to decode by their very construction, so that no other process need do it."""
+"""Photos cheap enough to decode in this process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_CHUNKS = 4_000
 
 
 def is_cheap(data: bytes) -> bool:
-    """Say whether decoding a photo can take neither long nor much memory; in doubt, it can.
+    """Return whether decoding a photo is certain to need little time and memory.
 
     It takes 30 us for a JPEG of one scan.
     """

@@ -1,4 +1,4 @@
-"""Names of files: one form in which they are compared, and the ones that are never photos."""
+"""Canonical file names, and names that are never photos."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 from simsvc.messages import N_
 
 Unwanted = Literal["metadata", "thumbnail", "deleted", "sidecar"]
-"""Why a file is no photo by its name: written by an operating system or a NAS for itself; a small copy that
-one keeps of each photo; in a bin, or an earlier version; a photo's settings in a photo program."""
+"""Reasons to skip a file by its name: file of an operating system or NAS, thumbnail, file in a bin or
+snapshot, or settings of a photo program."""
 
 UNWANTED: dict[Unwanted, str] = {
     "metadata": N_("system file"),
@@ -17,7 +17,7 @@ UNWANTED: dict[Unwanted, str] = {
     "deleted": N_("in a recycle bin or snapshot"),
     "sidecar": N_("settings of a photo program"),
 }
-"""What people are told of each reason."""
+"""Text for each reason."""
 
 _FOLDERS: dict[str, Unwanted] = {
     "__macosx": "metadata",
@@ -89,36 +89,36 @@ _ENDINGS: dict[str, Unwanted] = {
 
 
 def canonical_name(text: str) -> str:
-    """Return a file name, or a path, as it is compared: in Unicode's composed form (NFC), its case kept.
+    """Return a file name or path in composed form (NFC), with its case.
 
-    macOS hands names out decomposed (NFD), tables are typed composed. Source: Unicode Standard Annex 15.
+    macOS gives decomposed names (NFD), tables usually have composed ones. Source: Unicode Standard Annex 15.
     """
     return unicodedata.normalize("NFC", text)
 
 
 def canonical_path(text: str) -> str:
-    """Return a relative path in canonical form, with "/" between its parts and without empty ones and "."."""
+    """Return a relative path in canonical form, with "/" and without empty parts and "."."""
     parts = (part.strip() for part in canonical_name(text).replace("\\", "/").split("/"))
     return "/".join(part for part in parts if part not in {"", "."})
 
 
 def last_part(path: str) -> str:
-    """Return the last part of a path with separators of either kind."""
+    """Return the last part of a path with either separator."""
     return path.replace("\\", "/").rpartition("/")[2].strip()
 
 
 def unwanted(path: str) -> Unwanted | None:
-    """Say why a file is never a photo, by its name and the folders around it; None where it may be one.
+    """Return why a file is never a photo by its path, or None if it may be one.
 
     Args:
-        path: relative to the folder or archive that was named: whoever names a folder means what lies in it.
+        path: relative to the named folder or archive.
     """
     *folders, name = canonical_name(path).replace("\\", "/").lower().split("/")
     return next(filter(None, (*map(_of_folder, folders), _of_file(name))), None)
 
 
 def is_sidecar(path: str) -> bool:
-    """Say whether a file holds a photo program's settings beside a photo, by its name."""
+    """Return whether a file name is that of a photo program's settings."""
     return unwanted(path) == "sidecar"
 
 

@@ -1,4 +1,4 @@
-"""TIFF's directories of tags, which EXIF uses too: what they say, and how much reading them would fetch."""
+"""TIFF directories of tags, also used by EXIF."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST_ENTRIES = 4_096
-"""Of one directory. Cameras write 10 to 80."""
+"""Maximum tags of a directory. Cameras write 10 to 80."""
 MOST_NUMBERS = 64
-"""Of one tag's that are looked at."""
+"""Maximum values read of one tag."""
 _BYTES_OF = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8
 }  # fmt: skip
-"""Type of a tag's values to the bytes of each. Source: TIFF 6.0, section 2; BigTIFF."""
+"""Bytes per value, by type of tag. Source: TIFF 6.0, section 2; BigTIFF."""
 _CODE_OF = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-"""Those that are whole numbers, as `struct` calls them."""
+"""`struct` formats of the whole-number types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file's numbers are written.
+    """Byte order and size of a file's numbers.
 
     Attributes:
-        order: of bytes, as `struct` writes it.
-        big: whether it is a BigTIFF, whose offsets have 8 bytes.
+        order: byte order for `struct`.
+        big: whether it is a BigTIFF, with offsets of 8 bytes.
     """
 
     order: str
@@ -32,7 +32,7 @@ class Layout:
 
     @property
     def first(self) -> tuple[int, int]:
-        """Where the offset of the first directory stands, and its bytes."""
+        """Position and size of the offset of the first directory."""
         return (8, 8) if self.big else (4, 4)
 
 
@@ -42,9 +42,9 @@ class Entry:
 
     Attributes:
         tag: its number.
-        kind: type of its values.
-        count: how many there are.
-        at: where they stand.
+        kind: type of the values.
+        count: number of neighbours.
+        at: position of the values.
     """
 
     tag: int
@@ -59,7 +59,7 @@ class Entry:
 
 
 def layout_of(data: bytes) -> Layout | None:
-    """Return how the numbers of a TIFF, or of EXIF's, are written; None for anything else."""
+    """Return the number format of a TIFF or EXIF block, or None for anything else."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         return None
@@ -70,14 +70,14 @@ def layout_of(data: bytes) -> Layout | None:
 
 
 def first_directory(data: bytes, layout: Layout) -> int:
-    """Return where the first directory stands."""
+    """Return the position of the first directory."""
     return int(struct.unpack_from(layout.order + ("Q" if layout.big else "I"), data, layout.first[0])[0])
 
 
 def directory(data: bytes, at: int, layout: Layout) -> tuple[list[Entry], int] | None:
-    """Return the tags of the directory at a place and where the next one stands, 0 for none.
+    """Return the tags of the directory at a position, and the position of the next one or 0.
 
-    None where there is no directory, or it has more than `MOST_ENTRIES` tags.
+    Returns None if there is no directory or it has more than `MOST_ENTRIES` tags.
     """
     count_code, step, inline = ("Q", 20, 8) if layout.big else ("H", 12, 4)
     count_bytes = struct.calcsize(count_code)
@@ -105,7 +105,7 @@ def _entries(data: bytes, start: int, end: int, layout: Layout, inline: int) -> 
 
 
 def numbers(data: bytes, entry: Entry, layout: Layout) -> tuple[int, ...]:
-    """Return a tag's first `MOST_NUMBERS` values; none where they are not whole numbers in the file."""
+    """Return a tag's first `MOST_NUMBERS` values, or none if they are not whole numbers."""
     code, count = _CODE_OF.get(entry.kind), min(entry.count, MOST_NUMBERS)
     if code is None or entry.at + struct.calcsize(code) * count > len(data):
         return ()
@@ -113,9 +113,9 @@ def numbers(data: bytes, entry: Entry, layout: Layout) -> tuple[int, ...]:
 
 
 def declared_bytes(block: bytes) -> int:
-    """Return how many bytes the values of a block's first directory claim to have, all together.
+    """Return the total bytes claimed by the values of a block's first directory.
 
-    Thousands of tags may claim the same bytes, of which Pillow would make a copy for each.
+    Thousands of tags may claim the same bytes, which Pillow would copy for each.
     """
     layout = layout_of(block)
     found = layout and directory(block, first_directory(block, layout), layout)

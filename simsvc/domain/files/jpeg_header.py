@@ -1,4 +1,4 @@
-"""What a JPEG says of itself before its pixels: how it is coded, and how often they are gone over."""
+"""The header of a JPEG: coding, size and scans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from simsvc.domain.files.ifd import declared_bytes
 
 MOST_SEGMENTS = 1_000
-"""Before the first scan. Cameras write 5 to 20, and 400 with 25 MB of maker's notes in pieces of 64 KB."""
+"""Maximum segments before the first scan. Cameras write 5 to 20, and 400 with 25 MB of maker's notes in
+pieces of 64 KB."""
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 ORDINARY = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, each by Huffman's code. Source: ITU-T T.81, table B.1."""
@@ -20,23 +21,23 @@ _SCAN, _END = 0xDA, 0xD9
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length. Source: ITU-T T.81, section B.1.1.4."""
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-"""Ends a scan, in which 0xFF is followed by 0 or a restart only. Source: ITU-T T.81, section B.1.1.5."""
+"""Ends a scan; within it, 0xFF is followed by 0 or a restart. Source: ITU-T T.81, section B.1.1.5."""
 
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
-    """What stands before the first scan.
+    """The header before the first scan.
 
     Attributes:
-        frame: the marker that says how the picture is coded: 0xC0 to 0xCF.
+        frame: marker of the coding: 0xC0 to 0xCF.
         bits: of a sample.
         width_px: as stored.
         height_px: as stored.
         components: of a pixel.
-        in_first_scan: how many of them the first scan holds.
-        scans_at: where the first scan's marker stands.
+        in_first_scan: components in the first scan.
+        scans_at: position of the first scan.
         icc_bytes: of the colour profile.
-        metadata_bytes: that reading EXIF and the list of further pictures would fetch.
+        metadata_bytes: bytes of EXIF and the list of further pictures.
     """
 
     frame: int
@@ -51,17 +52,17 @@ class JpegHeader:
 
     @property
     def readable(self) -> bool:
-        """Whether libjpeg, as Pillow uses it, reads it: neither hierarchical ones nor more than 8 bits."""
+        """Whether Pillow's libjpeg reads it: not hierarchical, at most 8 bits."""
         return self.bits == 8 and self.frame in READABLE
 
     @property
     def several_scans(self) -> bool:
-        """Whether the decoder keeps all coefficients and goes over them again for each scan."""
+        """Whether the decoder keeps all coefficients and processes them for each scan."""
         return self.frame in PROGRESSIVE or self.in_first_scan < self.components
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
-    """Return what a JPEG says of itself, or None where that is not as in an ordinary one."""
+    """Return the header of a JPEG, or None if it is unusual."""
     frame, icc_bytes, metadata_bytes = None, 0, 0
     for marker, body, end in _segments(data):
         if marker == _SCAN:
@@ -80,7 +81,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Give marker, start and end of what is in it, of each segment up to the first scan's."""
+    """Yield marker, start and end of each segment up to the first scan."""
     at = 2 if data.startswith(b"\xff\xd8\xff") else len(data)
     for _ in range(MOST_SEGMENTS):
         if data[at : at + 1] != b"\xff" or len(data) < at + 4:
@@ -107,10 +108,9 @@ def _header(
 
 
 def count_scans(data: bytes, scans_at: int, most: int) -> int:
-    """Return how many scans a JPEG has, counting to `most` and no further.
+    """Return the number of scans of a JPEG, up to `most`.
 
-    Segments between scans are skipped by their length, as the decoder does, so that what is in them neither
-    counts nor ends the count. Going over 8 MB takes 2.4 ms.
+    Segments between scans are skipped by their length, as in the decoder. Reading 8 MB takes 2.4 ms.
     """
     scans, at = 0, scans_at
     while scans < most:

@@ -1,4 +1,4 @@
-"""Formats that are told by their first bytes and are not accepted, each by the name that people know."""
+"""Unsupported formats, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ RAW_FORMATS = tuple(dict.fromkeys((*(name for _, name in _RAW), CR2, CR3, DNG, *
 
 
 def other_format(data: bytes) -> str | None:
-    """Return what a file is that no decoder here reads, or None where its beginning does not tell."""
+    """Return the name of an unsupported format, or None if unknown."""
     head = data[:16].lstrip()
     return next((name for signature, name in _OTHER if head.startswith(signature)), None)
 
 
 def begun_format(data: bytes) -> str | None:
-    """Return the name of the accepted format that a file begins as, or None; also for JPEG and PNG."""
+    """Return the name of the supported format a file begins like, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
@@ -89,12 +89,12 @@ def begun_format(data: bytes) -> str | None:
 
 
 def new_format(data: bytes) -> str | None:
-    """Return the name of a photo format that is not read yet, or None."""
+    """Return the name of a photo format that is not supported yet, or None."""
     return next((name for signature, name in _MODERN if data.startswith(signature)), None)
 
 
 def raw_format(data: bytes) -> str | None:
-    """Return the name of a raw file that has a signature of its own, or None; `tiff_pages` tells others."""
+    """Return the name of a raw format with its own signature, or None; for others see `tiff_pages`."""
     if data[4:12] == b"ftypcrx ":
         return CR3
     if data.startswith((b"II*\x00", b"MM\x00*")) and data[8:10] == b"CR":

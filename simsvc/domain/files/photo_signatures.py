@@ -1,11 +1,11 @@
-"""Which files are photos by their first bytes: names and endings are a matter of taste, content is not."""
+"""Recognise photos by their first bytes."""
 
 from __future__ import annotations
 
 import re
 
 HEAD_BYTES = 32
-"""How much of a file is looked at; every signature below lies within."""
+"""Bytes of a file that are checked."""
 
 _STARTS = (
     b"\xff\xd8\xff",  # JPEG, MPO
@@ -31,7 +31,7 @@ _STARTS = (
     b"8BPS",  # Photoshop
     b"qoif",
 )
-"""Beginnings of pictures, those that are refused by name among them. Source: the formats' specifications, as
+"""Signatures of pictures, including unsupported ones. Source: the formats' specifications, as
 libmagic (magic/Magdir/images, jpeg, canon) and ExifTool (lib/Image/ExifTool.pm, %magicNumber) list them."""
 _BRANDS = frozenset(
     {
@@ -39,9 +39,10 @@ _BRANDS = frozenset(
         *(b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"avif", b"avis", b"jxl ", b"crx "),
     }
 )
-"""Of ISO base media files that are pictures, no films. Source: https://mp4ra.org/registered-types/brands."""
+"""Brands of ISO base media files that are pictures, not videos. Source:
+https://mp4ra.org/registered-types/brands."""
 _BMP = re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
-"""Its reserved bytes and the length of its header tell it from a text that begins with BM.
+"""Reserved bytes and header length of a BMP, to tell it from text that begins with BM.
 Source: Microsoft, BITMAPFILEHEADER and the headers after it."""
 _PNM = re.compile(rb"(?:P[1-6][ \t\r\n]+[0-9#]|P7\n|P[Ff]\n)")
 """Source: https://netpbm.sourceforge.net/doc/ (pbm, pgm, ppm, pam), https://www.pauldebevec.com/Research/HDR/PFM/."""
@@ -67,16 +68,16 @@ ENDINGS = frozenset(
         *(".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"),
     }
 )
-"""Endings that promise a photo: such a file is never left out, and where it is none, that is said of it."""
+"""Extensions of photos: such files are never skipped; if they are not photos, they are refused."""
 
 
 def promises_picture(name: str) -> bool:
-    """Say whether a file's name promises a picture, so that it is listed without a look at what it holds."""
+    """Return whether a file name has a photo extension, so that its content is not checked."""
     return name[name.rfind(".") :].lower() in ENDINGS
 
 
 def is_picture(head: bytes) -> bool:
-    """Say whether a file is a picture, one of a format that is not accepted among them.
+    """Return whether a file is a picture, supported or not.
 
     Args:
         head: its first `HEAD_BYTES` bytes.
@@ -91,5 +92,5 @@ def is_picture(head: bytes) -> bool:
 
 
 def _has_picture_brand(head: bytes) -> bool:
-    """Say whether the major brand, or one of the compatible ones that are in sight, is a picture's."""
+    """Return whether the major or a compatible brand is that of a picture."""
     return head[8:12] in _BRANDS or any(head[at : at + 4] in _BRANDS for at in range(16, len(head), 4))

@@ -1,4 +1,4 @@
-"""A PNG's chunks: those of text, which nobody looks at, are left out where they are too long to be read."""
+"""Remove text chunks from a PNG that are too long for Pillow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_TEXT_BYTES = 1_000_000
-"""Of one chunk, unpacked. Pillow refuses the whole file where a chunk has more than 1,048,576."""
+"""Maximum of one chunk, unpacked. Pillow refuses files with a chunk over 1,048,576."""
 MOST_TEXTS_BYTES = 8_000_000
-"""Of all of them: unpacking takes some 3 ns a byte. Pillow refuses the file above 67 million."""
+"""Maximum of all chunks: unpacking takes some 3 ns a byte. Pillow refuses files above 67 million."""
 MOST_CHUNKS = 100_000
-"""That are looked at. Encoders put at least 8 KB into one, which are 3,000 in the largest file."""
+"""Maximum chunks read. Encoders put at least 8 KB into one, 3,000 in the largest file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Chunk:
 
     Attributes:
         name: of four letters.
-        at: where it stands, its length included.
+        at: position, including its length field.
         size: of its data.
     """
 
@@ -31,7 +31,7 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """Where the next one stands."""
+        """Position of the next chunk."""
         return self.at + 12 + self.size
 
     def body(self, png: bytes) -> bytes:
@@ -40,7 +40,7 @@ class Chunk:
 
 
 def chunks_of_png(png: bytes) -> Iterator[Chunk]:
-    """Give the chunks of a PNG as far as they are whole. Source: PNG (Third Edition), section 5.3."""
+    """Yield the complete chunks of a PNG. Source: PNG (Third Edition), section 5.3."""
     at = len(SIGNATURE)
     for _ in range(MOST_CHUNKS):
         size = int.from_bytes(png[at : at + 4])
@@ -52,9 +52,9 @@ def chunks_of_png(png: bytes) -> Iterator[Chunk]:
 
 
 def without_long_texts(png: bytes) -> bytes:
-    """Return a PNG without texts, EXIF and profiles that are longer than any photo's.
+    """Return a PNG without oversized text, EXIF and profiles.
 
-    The pixels are as they were. The very file comes back where there is nothing to leave out.
+    The pixels are unchanged. Returns the same bytes if there is nothing to remove.
     """
     if not png.startswith(SIGNATURE):
         return png
@@ -79,7 +79,7 @@ def _without(png: bytes, dropped: list[Chunk]) -> bytes:
 
 
 def _unpacked_bytes(chunk: Chunk, png: bytes, most: int) -> int | None:
-    """Return the length of a chunk's data, unpacked, or None where that is above `most`."""
+    """Return the unpacked length of a chunk's data, or None above `most`."""
     packed = _packed(chunk, png)
     if packed is None:
         return chunk.size if chunk.size <= most else None
@@ -89,12 +89,12 @@ def _unpacked_bytes(chunk: Chunk, png: bytes, most: int) -> int | None:
         unpacker = zlib.decompressobj()
         size = len(unpacker.decompress(packed, most + 1))
     except zlib.error:
-        return 0  # which Pillow finds as well, and reads on
+        return 0  # Pillow finds it too and reads on
     return size if size <= most else None
 
 
 def _packed(chunk: Chunk, png: bytes) -> bytes | None:
-    """Return the packed part of a chunk's data, or None where it is not packed."""
+    """Return the packed part of a chunk's data, or None."""
     if chunk.name not in {b"zTXt", b"iTXt", b"iCCP"}:
         return None
     _, _, rest = chunk.body(png).partition(b"\x00")

@@ -1,4 +1,4 @@
-"""The pictures in a TIFF: which one is the photo, what decoding it would take, whether it is a raw file."""
+"""The pictures in a TIFF: the photo, its decoding cost, and raw files."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from simsvc.errors import AnimatedPhoto, PhotoTooCostly, TruncatedPhoto, Unsuppo
 from simsvc.messages import Message
 
 MOST_PAGES = 64
-"""Pictures that are looked at: a pyramid of a photo has some 8."""
+"""Maximum pictures read: a pyramid of a photo has some 8."""
 MOST_STRIPS = 50_000
-"""Strips or tiles of a picture. A photo of 25 megapixels in strips of one row has some 5,000."""
+"""Maximum strips or tiles. A photo of 25 megapixels in strips of one row has some 5,000."""
 MOST_BYTES = 320_000_000
-"""That decoding may take: 25 megapixels as Pillow keeps them, and 16-bit RGB of them in one strip, are 250
-MB. What the decoder may really take is bounded outside of it, see `adapters.photos.photo_decoder`."""
+"""Maximum memory for decoding: 25 megapixels in Pillow, and as 16-bit RGB in one strip, are 250 MB. The
+decoder's actual limit is in `adapters.photos.photo_decoder`."""
 MOST_UNPACKED_BYTES = 600_000_000
-"""That all strips or tiles may have unpacked: LZW takes some 2 ns a byte."""
+"""Maximum of all strips or tiles, unpacked: LZW takes some 2 ns a byte."""
 SMALLER = 0.75
-"""A copy of a photo in the same file, made smaller, has at most that share of its width."""
+"""Maximum width of a smaller copy in the same file, as a share of the photo's."""
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _MAKE, _STRIPS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 271, 273, 277, 278, 322, 323
 _TILES, _SUB_DIRECTORIES, _DNG = 324, 330, 50706
 """Source: TIFF 6.0, appendix A; TIFF Technical Note 1; DNG 1.7, DNGVersion."""
 _SENSOR = frozenset({32803, 34892})
-"""PhotometricInterpretation of what a sensor saw: CFA, LinearRaw. Source: TIFF/EP; DNG 1.7."""
+"""PhotometricInterpretation of raw sensor data: CFA, LinearRaw. Source: TIFF/EP; DNG 1.7."""
 _RAW_PACKING = frozenset({32767, 32769, 32770, 34713, 65000, 65535})
 """Compression of makers' own raw files: Sony, Epson, Samsung, Nikon, Kodak, Pentax. Source: LibRaw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A picture in a TIFF, by what its directory says.
+    """A picture in a TIFF, from its directory.
 
     Attributes:
-        at: where the directory stands.
+        at: position of the directory.
         width_px: of the picture.
         height_px: of the picture.
         bits: of a pixel, all samples together.
         tile_px: width and height of a tile or strip.
-        strips: how many tiles or strips are listed.
-        reduced: whether it says that it is a smaller copy of another picture.
-        mask: whether it says that it is a mask of another one.
-        photometric: how its values are to be read.
-        compression: how they are packed.
+        strips: number of tiles or strips.
+        reduced: whether it is marked as a smaller copy.
+        mask: whether it is marked as a mask.
+        photometric: meaning of the values.
+        compression: how the values are packed.
         value_bytes: of all its tags.
     """
 
@@ -70,17 +70,17 @@ class Page:
 
     @property
     def of_sensor(self) -> bool:
-        """Whether it is what a camera's sensor saw, which is not a picture yet."""
+        """Whether it is raw sensor data."""
         return self.photometric in _SENSOR or self.compression in _RAW_PACKING
 
     @property
     def tile_bytes(self) -> int:
-        """Of a tile or strip, unpacked, all planes."""
+        """Bytes of a tile or strip, unpacked, all planes."""
         return self.tile_px[0] * self.tile_px[1] * self.bits // 8
 
     @property
     def unpacked_bytes(self) -> int:
-        """Of all tiles or strips."""
+        """Bytes of all tiles or strips."""
         across, down = (-(-side // tile) for side, tile in zip(self._size, self.tile_px, strict=True))
         return across * down * self.tile_bytes
 
@@ -91,13 +91,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TiffPhoto:
-    """The picture of a TIFF that is the photo.
+    """The photo in a TIFF.
 
     Attributes:
-        data: the file, so that the photo's directory is its first.
-        copies_at: where directories stand that seem to be of smaller copies; whether they are is for the
-            pixels
-            to tell.
+        data: the file with the photo's directory first.
+        copies_at: positions of directories of possible smaller copies, to be confirmed by their pixels.
     """
 
     data: bytes
@@ -105,14 +103,14 @@ class TiffPhoto:
 
 
 def tiff_photo(data: bytes, most_pixels: int) -> TiffPhoto | None:
-    """Return the photo in a TIFF, judged before anything of it is decoded; None for anything else.
+    """Return the photo in a TIFF, checked before decoding, or None for anything else.
 
     Args:
         data: the file.
-        most_pixels: a photo of more is refused by who reads it, for that reason.
+        most_pixels: larger photos are refused by the caller.
 
     Raises:
-        UnsupportedFormat: a raw file, or one of too many pieces.
+        UnsupportedFormat: a raw file, or too many pieces.
         AnimatedPhoto: several pictures, none of which is a smaller copy of another.
         PhotoTooCostly: decoding would take too much memory.
         TruncatedPhoto: its directories contradict each other.
@@ -131,9 +129,9 @@ def tiff_photo(data: bytes, most_pixels: int) -> TiffPhoto | None:
 
 
 def starting_at(data: bytes, at: int, layout: Layout | None = None) -> bytes:
-    """Return a TIFF whose first directory is the one at that place."""
+    """Return a TIFF with the directory at a position as its first."""
     layout = layout or layout_of(data)
-    assert layout is not None  # noqa: S101 - told to mypy; who knows the place has read the file
+    assert layout is not None  # noqa: S101 - for mypy; the position comes from the file
     start, size = layout.first
     if first_directory(data, layout) == at:
         return data
@@ -142,7 +140,7 @@ def starting_at(data: bytes, at: int, layout: Layout | None = None) -> bytes:
 
 
 def _read(data: bytes, layout: Layout) -> tuple[list[Page], list[Page], str, bool]:
-    """Return the pictures in a row, those below them, the camera's maker, and whether it is a DNG."""
+    """Return top-level pictures, sub-pictures, the camera's maker, and whether it is a DNG."""
     pages: list[Page] = []
     below: list[int] = []
     make, dng, seen, at = "", False, set[int](), first_directory(data, layout)
@@ -177,7 +175,7 @@ def _text(data: bytes, entry: Entry | None) -> str:
 
 
 def _page(data: bytes, at: int, entries: list[Entry], layout: Layout) -> Page:
-    """Return what a directory says; where it says a thing twice, the larger number counts."""
+    """Return the picture of a directory; of repeated tags, the larger value counts."""
     said: dict[int, tuple[int, ...]] = {}
     for entry in entries:
         values = numbers(data, entry, layout)
@@ -220,7 +218,7 @@ def raw_refusal(name: str) -> UnsupportedFormat:
 
 
 def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ...]]:
-    """Return the one picture that is no copy and no mask, and where pictures stand that may be its copies."""
+    """Return the one picture that is not a copy or mask, and positions of possible copies."""
     full = [page for page in pages if not page.reduced and not page.mask]
     if not full:
         full = [page for page in below if not page.reduced and not page.mask and page.pixels]
@@ -234,7 +232,7 @@ def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ..
 
 
 def _may_be_copy(page: Page, photo: Page) -> bool:
-    """Say whether a picture is smaller and of the same proportions, to a pixel."""
+    """Return whether a picture is smaller with the same proportions."""
     expected_px = page.width_px * photo.height_px / max(1, photo.width_px)
     return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
 

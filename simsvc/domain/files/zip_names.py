@@ -1,8 +1,8 @@
-"""Names of files in a ZIP that does not say in which encoding they are: guessed, and the guess is said.
+"""Guess the encoding of file names in a ZIP that does not state it.
 
-A ZIP that says nothing has its names in whatever the packing machine uses: UTF-8 on macOS, the "OEM" code
-page on Windows. Each encoding that fits all names is weighed by how usual the characters are that it makes of
-them; the names of one ZIP are weighed together, as one machine packed them. Source: APPNOTE.TXT, appendix D.
+Such names use the encoding of the packing machine: UTF-8 on macOS, the "OEM" code page on Windows. Each
+encoding that can decode all names is scored by how common the resulting characters are. Source: APPNOTE.TXT,
+appendix D.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Sequence
 
 UTF8 = "UTF-8"
 DEFAULT = "CP437"
-"""What a ZIP says without saying anything. Source: APPNOTE.TXT, appendix D.1."""
+"""Default encoding of a ZIP. Source: APPNOTE.TXT, appendix D.1."""
 UNICODE_PATH = 0x7075
-"""Field with a name in UTF-8. Source: APPNOTE.TXT, 4.6.9."""
+"""Extra field with a UTF-8 name. Source: APPNOTE.TXT, 4.6.9."""
 
 _HANZI = frozenset(
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种"
@@ -54,26 +54,24 @@ _LATIN = frozenset("äöüßÄÖÜéèêëÉÈàâáÀçÇñÑóôíîïúùû")
 _LATIN_RARER = frozenset("ÊãåæÁÂÅÆòõøÓÔÕØìÍÎÚÛýÿœŒšŠžŽ")
 _CYRILLIC = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ")
 _CYRILLIC_VOWELS = frozenset("аеиоуыэюяёАЕИОУЫЭЮЯЁ")
-"""Characters of people's names, of what such files are called, and the most frequent ones besides: written by
-hand for this purpose. `tests/simsvc/domain/files/test_zip_names.py` holds them against names of each
-language."""
+"""Characters of personal names, typical file names and the most frequent ones, collected by hand.
+`tests/simsvc/domain/files/test_zip_names.py` checks them against names in each language."""
 
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30ff]")
 _BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
 _WORD = re.compile(r"[^\W\d_]+")
 SELDOM, SELDOM_SYLLABLE, RARE = 0.4, 0.2, 0.1
-"""Weights of characters that are not in the lists, where one in them weighs 1: of the standard's first level,
-of Hangul, of which far fewer are used than there are, and of any other."""
+"""Weights of characters outside the lists (inside: 1): first level of the standard, Hangul, and others."""
 SELDOM_LETTER = 0.5
-"""Weight of letters that few languages have, and of words in capitals."""
+"""Weight of rare letters and of words in capitals."""
 SHORTEST_WORD = 3
-"""Letters; of fewer, any bytes are a word in some code page."""
+"""Minimum letters; shorter byte sequences are words in some code page."""
 
 
 def _east_asian(
     usual: Collection[str], codec: str, last_lead: int, seldom: float = SELDOM
 ) -> Callable[[str], float]:
-    """Weigh ideographs or syllables; the first level has lead bytes up to `last_lead` in `codec`."""
+    """Score ideographs or syllables; the first level has lead bytes up to `last_lead` in `codec`."""
 
     def of(character: str) -> float:
         if character in usual or _KANA.match(character):
@@ -82,7 +80,7 @@ def _east_asian(
         return (seldom if code[0] <= last_lead else RARE) if len(code) == 2 and character.isalpha() else 0.0
 
     def weight(text: str) -> float:
-        """Weigh a text; half of it where letters follow at once, which half of a character may have eaten."""
+        """Score a text, halved if letters follow directly."""
         alone = sum(of(character) for character in _BESIDE_LETTERS.sub("", text) if not character.isascii())
         every = sum(of(character) for character in text if not character.isascii())
         return (alone + every) / 2
@@ -91,21 +89,21 @@ def _east_asian(
 
 
 def _latin(text: str) -> float:
-    """Weigh letters of words that are mostly plain ones."""
+    """Score letters of words that are mostly ASCII."""
     weights = {**dict.fromkeys(_LATIN, 1.0), **dict.fromkeys(_LATIN_RARER, SELDOM_LETTER)}
     words = [word for word in _words(text) if 3 * sum(letter.isascii() for letter in word) >= len(word)]
     return sum(weights.get(letter, 0.0) for word in words for letter in word)
 
 
 def _cyrillic(text: str) -> float:
-    """Weigh letters of words that are Russian and can be spoken; words in capitals weigh less."""
+    """Score letters of pronounceable Russian words, less for words in capitals."""
     russian = (word for word in _words(text) if _CYRILLIC.issuperset(word))
     words = [word for word in russian if _CYRILLIC_VOWELS & set(word)]
     return sum(len(word) * (SELDOM_LETTER if word.isupper() else 1.0) for word in words)
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text that are written as words are, unlike "ХЕИэ"."""
+    """Return the words of a text with normal case, unlike "ХЕИэ"."""
     words = [word for word in _WORD.findall(text) if len(word) >= SHORTEST_WORD]
     return [word for word in words if word.islower() or word.isupper() or word.istitle()]
 
@@ -121,16 +119,16 @@ ENCODINGS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
     ("CP866", "cp866", _cyrillic),
     ("CP1251", "cp1251", _cyrillic),
 )
-"""Name, Python's codec, and weight of a text's characters beyond ASCII; of two that weigh the same the first.
+"""Name, Python codec and scoring function of each encoding; the first wins a tie.
 First levels: GB 2312, rows 16 to 55; Big5, A4 to C6; JIS X 0208, rows 16 to 47; KS X 1001, rows 16 to 40."""
 
 
 def decoded(raws: Sequence[bytes], known: Collection[str] = ()) -> tuple[str, list[str]]:
-    """Return the encoding that names are most likely in, and the names.
+    """Return the most likely encoding and the decoded names.
 
     Args:
-        raws: names as they stand in one ZIP that does not say how they are encoded.
-        known: names that a table has for the photos: the encoding that gives most of them is right.
+        raws: raw names of one ZIP.
+        known: names from a table; the encoding that gives most of them wins.
     """
     if all(raw.isascii() for raw in raws):
         return UTF8, [raw.decode("ascii") for raw in raws]
@@ -148,7 +146,7 @@ def decoded(raws: Sequence[bytes], known: Collection[str] = ()) -> tuple[str, li
 
 
 def unicode_path(extra: bytes, raw: bytes) -> str | None:
-    """Return the name of a file's Unicode path field; None where it has none, or one of an earlier name.
+    """Return the name in a file's Unicode path field, or None if missing or outdated.
 
     Source: APPNOTE.TXT, 4.6.9: version 1, CRC-32 of the name in the header, the name in UTF-8.
     """
@@ -171,7 +169,7 @@ def _all_decoded(raws: Sequence[bytes], codec: str) -> list[str] | None:
 
 
 def _share(texts: Sequence[str], weigh: Callable[[str], float]) -> float:
-    """Return the weight of a character beyond ASCII, in the mean."""
+    """Return the mean score of characters beyond ASCII."""
     return sum(map(weigh, texts)) / sum(not c.isascii() for text in texts for c in text)
 
 

@@ -1,1 +1,1 @@
-"""Reference faces: labels, manifests, changes, search and its recall."""
+"""Reference faces: labels, manifests, changes, search and recall."""

@@ -1,4 +1,4 @@
-"""What embedding a labelled photo gave, and its bytes: what a killed build need not do again."""
+"""Cached results of embedding reference photos, for resuming a build."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from simsvc.values import FloatVector
 
 _SKIPPED, _FACE, _WHOLE = 0, 1, 2
 _HEAD = struct.Struct("<BHIf")
-"""Kind of outcome; D or, of what was skipped, 0; bytes of the thumbnail or of the reason; years."""
+"""Kind of outcome; D, or 0 if skipped; bytes of the thumbnail or reason; years."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """A labelled photo's face.
+    """The face of a reference photo.
 
     Attributes:
         embedding: float32 (D,), unit length.
-        thumbnail: what the model saw, for people, as JPEG.
-        whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
-        estimate_years: the model's own of its age, as float32 has it.
+        thumbnail: crop for people, as JPEG.
+        whole_picture: whether an aligned photo was used whole because no face was detected.
+        estimate_years: the model's estimate, float32.
     """
 
     embedding: FloatVector
@@ -33,16 +33,16 @@ class Embedded:
 
 
 Outcome = Embedded | str
-"""A face, or why the photo gave none."""
+"""A face, or the reason why it was skipped."""
 
 
 def to_bytes(outcomes: Sequence[Outcome]) -> bytes:
-    """Return outcomes as bytes, little-endian, each with its lengths before it."""
+    """Return outcomes as bytes, little-endian, each preceded by its lengths."""
     return b"".join(_packed(outcome) for outcome in outcomes)
 
 
 def from_bytes(data: bytes) -> tuple[Outcome, ...]:
-    """Return what `to_bytes` was given, to the last bit."""
+    """Return the outcomes written by `to_bytes`."""
     outcomes: list[Outcome] = []
     at = 0
     while at < len(data):

@@ -1,9 +1,8 @@
-"""What was done to labelled faces since the builds: added, relabelled, removed, erased.
+"""Changes to reference faces after a build: added, relabelled, removed, erased.
 
-The changes are numbered sets, one line of text each: the sha256 of the set's JSON, a blank, the JSON. They
-lie over every build alike, whether or not that build was made after them: a face that was removed is left
-out, a face that was relabelled has its new label, and a face that was added is searched beside the build's
-own unless the build has taken it in.
+The changes are numbered sets, one line of text each: the SHA-256 of the set's JSON, a space, the JSON. They
+apply to every build, older or newer: removed faces are left out, relabelled faces have their new label, and
+added faces are searched together with the build's own unless the build already includes them.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ from simsvc.values.site_calibration import SiteCalibration
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveFace:
-    """A face that was added without a build.
+    """A face added after a build.
 
     Attributes:
-        face: with its label as it was given.
+        face: with its original label.
         index_name: of the index whose builds it belongs to.
-        model_sha256: of the model that embedded it: it is searched beside builds of that model only.
+        model_sha256: of the model that embedded it; only builds of that model are searched with it.
         embedding: float32 (D,), unit length.
         thumbnail: JPEG bytes.
-        estimate_years: that model's estimate of its age; None where it was added by an older version.
-        person: as `domain.gallery.labelled_faces.person_key` gives it.
+        estimate_years: that model's estimate of its age; None if added by an older version.
+        person: from `domain.gallery.labelled_faces.person_key`.
     """
 
     face: LabelledFace
@@ -49,14 +48,14 @@ class LiveFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeSet:
-    """What is done in one step, or not at all.
+    """A set of changes, applied together.
 
     Attributes:
-        added: faces that no build has.
+        added: new faces.
         ages_years: face id to new label.
-        removed: ids of faces that are in no answer from now on.
-        erased: ids of faces of which nothing is kept.
-        calibrations: "name/build" to the site calibration as it is with this set.
+        removed: IDs of faces left out of new estimates.
+        erased: IDs of erased faces.
+        calibrations: "name/build" to the site calibration after this set.
     """
 
     added: tuple[LiveFace, ...] = ()
@@ -66,7 +65,7 @@ class ChangeSet:
     calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def without(self, erased: frozenset[str]) -> ChangeSet:
-        """Return the set as it may be kept after those faces were erased."""
+        """Return the set without erased faces."""
         return replace(
             self,
             added=tuple(live for live in self.added if live.face.face_id not in erased),
@@ -77,15 +76,15 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceChanges:
-    """Where a number of sets, one after the other, lead.
+    """The state after a number of sets.
 
     Attributes:
-        number: how many sets.
-        live: every face that was added and not erased, removed or not, by id; with its latest label.
-        ages_years: face id to latest label, of faces that were relabelled.
-        removed: ids of faces that no answer may have; the erased among them.
-        erased: ids of faces of which nothing may be shown either.
-        calibrations: "name/build" to its latest site calibration, where faces were changed since the build.
+        number: number of sets.
+        live: added faces that are not erased, by ID, with their latest labels.
+        ages_years: face ID to latest label, for relabelled faces.
+        removed: IDs of removed faces, including erased ones.
+        erased: IDs of erased faces, which must not be shown.
+        calibrations: "name/build" to its latest site calibration, if faces changed after the build.
     """
 
     number: int = 0
@@ -96,7 +95,7 @@ class FaceChanges:
     calibrations: Mapping[str, SiteCalibration] = field(default_factory=dict)
 
     def added_to(self, index_name: str, model_sha256: str) -> tuple[LiveFace, ...]:
-        """Return the faces that were added to an index and not removed, in order of source and reference."""
+        """Return the faces added to an index and not removed, by source and reference."""
         chosen = (
             live
             for face_id, live in self.live.items()
@@ -111,12 +110,12 @@ class FaceChanges:
         return face if age_years is None else replace(face, age_years=age_years)
 
     def kept(self, faces: Iterable[LabelledFace]) -> tuple[LabelledFace, ...]:
-        """Return those of a build's faces that may be in answers, with their latest labels."""
+        """Return the faces of a build that are not removed, with their latest labels."""
         return tuple(self.relabelled(face) for face in faces if face.face_id not in self.removed)
 
 
 def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChanges:
-    """Return where the first `number` sets lead, or all of them; what any set erases stays erased."""
+    """Return the state after the first `number` sets, or all sets; erased faces stay erased."""
     number = len(sets) if number is None else min(number, len(sets))
     erased = frozenset[str]().union(*(one.erased for one in sets))
     live: dict[str, LiveFace] = {}
@@ -137,7 +136,7 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
 
 
 def to_line(changes: ChangeSet) -> str:
-    """Return a set as its line, with the line's end."""
+    """Return a set as a line of text."""
     document = {
         "add": [_live_document(live) for live in changes.added],
         "relabel": dict(changes.ages_years),
@@ -152,15 +151,15 @@ def to_line(changes: ChangeSet) -> str:
 
 
 def line_sha256(text: str) -> str:
-    """Return what a line begins with: the sha256 of its JSON."""
+    """Return the start of a line: the SHA-256 of its JSON."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def from_lines(data: bytes) -> tuple[ChangeSet, ...]:
-    """Read every whole line; what a crash left of a last one counts as never written.
+    """Read all complete lines; a last line cut off by a crash is ignored.
 
     Raises:
-        IndexDamaged: a line is not as it was written.
+        IndexDamaged: a line was changed.
     """
     lines = data.split(b"\n")[:-1]
     return tuple(_change_set(number, line) for number, line in enumerate(lines, 1))

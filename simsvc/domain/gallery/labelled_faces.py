@@ -1,4 +1,4 @@
-"""Labelled photos to labelled faces: what a source hands over, and what a face is called."""
+"""Sources of reference photos, and the IDs of their faces."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from simsvc.values import Face, LabelledFace, Photo
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """One photo with a label.
+    """A photo with a label.
 
     Attributes:
-        path: where it lies; never part of anything that is kept.
-        reference: its name inside the source.
+        path: path on this machine; never stored.
+        reference: name inside the source.
         age_years: the label.
-        person: name that photos of one person share in the source, or None.
+        person: name shared by photos of one person, or None.
     """
 
     path: Path
@@ -33,15 +33,15 @@ class LabelledPhoto:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSource:
-    """What a source holds.
+    """The photos of a source.
 
     Attributes:
         name: of the reader, such as "utkface".
-        aligned: every photo is already cut to one face, which is there even where nothing is detected.
+        aligned: whether every photo is already cropped to one face, even if none is detected.
         photos: in order of reference.
-        skipped: what the source lists but cannot be used.
-        notes: what people are told of the rest of the folder, a line each; no build holds it.
-        composite: whether every photo is an average of several people, who are no real person together.
+        skipped: unusable entries of the source.
+        notes: lines about the rest of the folder; not part of a build.
+        composite: whether every photo is an average of several people.
     """
 
     name: str
@@ -54,12 +54,12 @@ class LabelledSource:
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """What a build knows of a face for the site calibration.
+    """Facts about a face for the site calibration.
 
     Attributes:
         estimate_years: the model's own.
-        person: as `person_key` gives it, or None: the face is the only one of its person.
-        unfit: why its error says nothing of the model's: "composites" or "training"; None where it does.
+        person: from `person_key`, or None for the only face of a person.
+        unfit: why it is not used: "composites" or "training"; None if it is.
     """
 
     estimate_years: float
@@ -68,36 +68,36 @@ class SeenFace:
 
 
 def person_key(source: str, photo: LabelledPhoto) -> str | None:
-    """Return what tells the person of a photo from others, a digest: names are kept nowhere."""
+    """Return a digest that identifies the person of a photo; names are not stored."""
     if photo.person is None:
         return None
     return "p" + hashlib.sha256(f"{source}/{photo.person}".encode()).hexdigest()[:16]
 
 
 def labelled_face(source: str, photo: LabelledPhoto) -> LabelledFace:
-    """Return the face of a photo; its id is "f" and 16 hexadecimal digits, and does not hang on the label."""
+    """Return the face of a photo; its ID is "f" and 16 hex digits, independent of the label."""
     digest = hashlib.sha256(f"{source}/{photo.reference}".encode()).hexdigest()
     return LabelledFace("f" + digest[:16], photo.age_years, source, photo.reference)
 
 
 def known_ids(source: str, photo: LabelledPhoto) -> frozenset[str]:
-    """Return every id that the face of a photo may have on record.
+    """Return all IDs that the face of a photo may have in records.
 
-    Earlier versions took names as tables wrote them: those that were typed or copied on macOS are decomposed
-    (NFD), and what was removed under such an id stays removed.
+    Earlier versions did not normalise names, which are decomposed (NFD) on macOS; faces removed under such an
+    ID stay removed.
     """
     decomposed = replace(photo, reference=unicodedata.normalize("NFD", photo.reference))
     return frozenset(labelled_face(source, one).face_id for one in (photo, decomposed))
 
 
 def box_of(photo: Photo, faces: tuple[Face, ...], *, aligned: bool, margin: float) -> Face | None:
-    """Return the labelled face's box, or None where there is no face to be had.
+    """Return the box of the labelled face, or None without a usable face.
 
     Args:
         photo: that was searched.
         faces: every detection in it.
-        aligned: take the whole photo (confidence 0) where nothing at all was detected.
-        margin: side of the crop over the box's side; the crop of a whole photo is its central square.
+        aligned: use the whole photo (confidence 0) if nothing was detected.
+        margin: crop side divided by box side; the crop of a whole photo is its central square.
     """
     face = pick_labelled(faces, photo.width_px, photo.height_px)
     if face is not None or not aligned:
@@ -107,6 +107,6 @@ def box_of(photo: Photo, faces: tuple[Face, ...], *, aligned: bool, margin: floa
 
 
 def labels_sha256(faces: Iterable[LabelledFace]) -> str:
-    """Return the sha256 over face ids and ages (in years, as `repr` of a float), one line a face."""
+    """Return the SHA-256 of face IDs and ages (in years, as `repr` of a float), one line per face."""
     lines = "".join(f"{face.face_id}\t{face.age_years!r}\n" for face in faces)
     return hashlib.sha256(lines.encode()).hexdigest()

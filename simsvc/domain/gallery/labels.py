@@ -1,4 +1,4 @@
-"""Labels of photos, from file names and label tables; text in, typed labels out, and nothing trusted."""
+"""Parse labels from file names and label tables."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GENDERS: tuple[Gender, ...] = ("male", "female")
 GROUPS: tuple[Group, ...] = ("white", "black", "asian", "indian", "other")
 """By UTKFace's code; "other" is their "Hispanic, Latino, Middle Eastern" and more. Source: as GENDERS."""
 MAX_AGE_YEARS = 130.0
-"""Labels above are typing errors: no one is known to have lived past 122 years."""
+"""Higher labels are typing errors: the oldest known person was 122."""
 MAX_TEXT_CHARS = 255
-"""Longest file name, as most file systems have it, and longest name of a person."""
+"""Longest file name, as in most file systems, and longest name of a person."""
 
 COLUMNS = ("file", "age", "age_years", "person", "gender", "group", "ethnicity")
-"""Columns of a label table that are read."""
+"""Known columns of a label table."""
 
 _UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}(?:\.[A-Za-z0-9]{1,5}){0,3}")
 _AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
@@ -53,12 +53,12 @@ _GROUP_WORDS: Mapping[str, Group] = {
 
 @dataclass(frozen=True, slots=True)
 class UtkfaceLabel:
-    """What a UTKFace file name says.
+    """Labels in a UTKFace file name.
 
     Attributes:
         age_years: 0..130, completed years.
-        gender: as its authors guessed it.
-        group: as its authors guessed it.
+        gender: as guessed by its authors.
+        group: as guessed by its authors.
     """
 
     age_years: int
@@ -68,14 +68,14 @@ class UtkfaceLabel:
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One good row of a label table.
+    """A valid row of a label table.
 
     Attributes:
         file: relative posix path inside the folder, in canonical form; never absolute, never with "..".
         age_years: 0..130.
-        person: name that photos of one person share, or None.
-        gender: or None where it is not given.
-        group: in UTKFace's terms, or None where it is not given or not known there.
+        person: name shared by photos of one person, or None.
+        gender: or None if not given.
+        group: in UTKFace's terms, or None if not given or unknown.
     """
 
     file: str
@@ -87,12 +87,12 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A label table: its good rows in the file's order, and the rejected ones.
+    """A label table: valid rows in file order, and rejected ones.
 
     Attributes:
-        rows: every row that can be used; no file twice.
-        problems: (what the row names, or "row 7", made printable; why it is rejected).
-        unknown_columns: names of columns that are not read, made printable.
+        rows: valid rows; no file twice.
+        problems: (file or "row 7", made printable; reason for rejection).
+        unknown_columns: names of ignored columns, made printable.
     """
 
     rows: tuple[LabelRow, ...]
@@ -101,9 +101,9 @@ class LabelTable:
 
 
 def parse_utkface_name(name: str) -> UtkfaceLabel | None:
-    """Read a bare name such as 25_1_2_20170116174525125.jpg.chip.jpg; None where it is malformed.
+    """Parse a name such as 25_1_2_20170116174525125.jpg.chip.jpg, or return None if it is malformed.
 
-    Any ending will do, also none: content decides what is a photo.
+    The extension does not matter.
 
     Source: https://susanqq.github.io/UTKFace/, "Labels": [age]_[gender]_[race]_[date&time].jpg.
     """
@@ -114,10 +114,10 @@ def parse_utkface_name(name: str) -> UtkfaceLabel | None:
 
 
 def read_label_table(data: bytes) -> LabelTable:
-    """Read a label table as spreadsheets and editors write it; see `parse_label_table` and `tables`.
+    """Read a label table from bytes; see `parse_label_table` and `tables`.
 
     Raises:
-        LabelsUnreadable: a required column is missing, or the bytes are no CSV at all.
+        LabelsUnreadable: a required column is missing, or the bytes are not CSV.
     """
     try:
         return parse_label_table(table_text(data))
@@ -131,7 +131,7 @@ def parse_label_table(text: str) -> LabelTable:
     Comma, semicolon or tab; a decimal comma or point; column names in any case; other columns are ignored.
 
     Raises:
-        LabelsUnreadable: a required column is missing, or the text is no CSV at all.
+        LabelsUnreadable: a required column is missing, or the text is not CSV.
     """
     rows: dict[str, LabelRow] = {}
     problems: list[tuple[str, str]] = []
@@ -154,10 +154,10 @@ def parse_label_table(text: str) -> LabelTable:
 
 
 def safe_relative_path(text: str) -> str:
-    """Return a relative posix path in its plain form ("a/./b.jpg" is "a/b.jpg").
+    """Return a normalised relative posix path ("a/./b.jpg" is "a/b.jpg").
 
     Raises:
-        ValueError: it is empty, absolute, has "..", a backslash, a colon or characters that do not print.
+        ValueError: it is empty, absolute, has "..", a backslash, a colon or unprintable characters.
     """
     path = PurePosixPath(text)
     if not text or path == PurePosixPath():
@@ -170,7 +170,7 @@ def safe_relative_path(text: str) -> str:
 
 
 def _positions(table: Table) -> dict[str, int]:
-    """Return the position of each known column; of two with the same name the first counts."""
+    """Return the position of each known column; the first one of a name counts."""
     found = {
         "file": table.position("file"),
         "age": table.position("age_years", "age"),
@@ -186,7 +186,7 @@ def _positions(table: Table) -> dict[str, int]:
 
 
 def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
-    """Return the row, or raise ValueError with the reason why it cannot be used."""
+    """Return the row, or raise ValueError with the reason why it is not valid."""
     file = safe_relative_path(canonical_name(cells["file"]).replace("\\", "/"))
     if surplus:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What the manifest of an index build says, and how the build's id follows from it."""
+"""The manifest of an index build, and the build ID derived from it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from simsvc.values import Recall, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
 FORMAT = 1
-"""Number of the folder's layout; another number is refused."""
+"""Format version of the folder; others are refused."""
 METRIC: Final = "angular"
 """Annoy's name for the distance sqrt(2 (1 - cosine)). Source: Annoy's README."""
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 BUILD_PATTERN = re.compile(r"b-[0-9a-f]{12}")
 EngineName = Literal["onnx", "openvino", "torch"]
-"""What may run the model in a build; "onnx" is ONNX Runtime."""
+"""Inference engines for a build; "onnx" is ONNX Runtime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What identifies a file's content: lower-case hexadecimal sha256, and length in bytes."""
+    """SHA-256 in lower-case hex and size of a file."""
 
     sha256: str
     bytes: int
@@ -34,7 +34,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A labelled photo that did not become a face, and why."""
+    """A photo that was skipped, and why."""
 
     reference: str
     reason: str
@@ -46,8 +46,8 @@ class SourceSummary:
 
     Attributes:
         name: of the reader, such as "utkface".
-        faces: how many faces it gave.
-        whole_picture: how many of them were taken whole, because nothing was detected in an aligned photo.
+        faces: number of faces.
+        whole_picture: number of aligned photos used whole because no face was detected.
     """
 
     name: str
@@ -63,7 +63,7 @@ class ModelSummary:
         version: short name of the bundle.
         sha256: its identity.
         engine: what ran it, "onnx" (ONNX Runtime), "openvino" or "torch".
-        crop_margin: side of the crops it was given, over the longer side of the detector's box.
+        crop_margin: crop side divided by the longer side of the detector's box.
     """
 
     version: str
@@ -74,7 +74,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class BuildFacts:
-    """What the walk over the sources found out, for the manifest.
+    """Facts from reading the sources.
 
     Attributes:
         model: that embedded the faces.
@@ -89,25 +89,25 @@ class BuildFacts:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """manifest.json: everything that tells one build from another; no date and no path of a machine.
+    """manifest.json: everything that defines a build, without dates and paths.
 
     Attributes:
         name: of the index.
         build: id; "" until it is sealed.
-        support: how far apart its faces are; None in a build that never measured it, or of too few.
+        support: distances between its faces; None if not measured or too few.
         dims: D, length of an embedding.
         trees: of the Annoy forest.
-        search_k: candidates that a search inspects.
+        search_k: candidates per search.
         seed: of the forest's splits.
         count: N, number of faces.
-        facts: of model, sources and what was skipped.
-        labels_sha256: of all face ids and ages, in item order.
-        libraries: distribution name to version, of those that shape the bytes.
-        files: name to fingerprint, of every other file of the folder.
-        recall: share of the truly nearest faces that a search finds, 0..1; None where it was never measured.
-        measured: how it was measured; None in a build of before, whose trees and search_k were fixed.
-        copies: which faces are cut from one photo; None where that was never looked for.
-        calibration: what the faces say of the model's errors; None in older builds.
+        facts: model, sources and skipped photos.
+        labels_sha256: SHA-256 of all face IDs and ages, in item order.
+        libraries: versions of libraries that affect the bytes.
+        files: fingerprints of all other files, by name.
+        recall: share of the true nearest faces that a search finds, 0..1; None if not measured.
+        measured: how recall was measured; None in earlier builds with fixed trees and search_k.
+        copies: faces of the same photos; None if not looked for.
+        calibration: site calibration; None in older builds.
     """
 
     name: str
@@ -129,28 +129,28 @@ class Manifest:
 
     @property
     def label(self) -> str:
-        """Name the build as records do: name/build."""
+        """Label of the build: name/build."""
         return f"{self.name}/{self.build}"
 
     @property
     def model(self) -> ModelSummary:
-        """Tell whose embeddings these are."""
+        """SHA-256 of the model."""
         return self.facts.model
 
     @property
     def sources(self) -> tuple[SourceSummary, ...]:
-        """Tell where the faces came from, in order of name."""
+        """Sources, by name."""
         return self.facts.sources
 
 
 def sealed(manifest: Manifest) -> Manifest:
-    """Return the manifest with its build id: "b-" and 12 hexadecimal digits of a sha256 over all the rest."""
+    """Return the manifest with its build ID: "b-" and 12 hex digits of a SHA-256 of the rest."""
     content = json.dumps(_document(replace(manifest, build="")), sort_keys=True, separators=(",", ":"))
     return replace(manifest, build="b-" + hashlib.sha256(content.encode()).hexdigest()[:12])
 
 
 def to_json(manifest: Manifest) -> str:
-    """Return the text of manifest.json: the same manifest gives the same text."""
+    """Return the text of manifest.json, the same for equal manifests."""
     return json.dumps(_document(manifest), indent=1, sort_keys=True) + "\n"
 
 
@@ -163,8 +163,8 @@ def from_json(text: str) -> Manifest:
     """Read manifest.json.
 
     Raises:
-        IndexDamaged: it is no manifest of this format, or its id is not that of its content.
-        IndexModelMismatch: its site calibration is of another model than its faces.
+        IndexDamaged: it is not a manifest of this format, or its ID does not match its content.
+        IndexModelMismatch: its site calibration and faces come from different models.
     """
     try:
         manifest = _manifest(json.loads(text))
@@ -186,7 +186,7 @@ def split_label(label: str) -> tuple[str, str]:
     """Split "name/build" into its two parts.
 
     Raises:
-        BuildNotFound: it has another shape.
+        BuildNotFound: the label is malformed.
     """
     name, _, build = label.partition("/")
     if not NAME_PATTERN.fullmatch(name) or not BUILD_PATTERN.fullmatch(build):
@@ -198,7 +198,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
     for later in ("support", "recall", "measured", "copies", "calibration"):
         if fields[later] is None:
-            del fields[later]  # so that the id of an older build stays that of its content
+            del fields[later]  # keeps the IDs of older builds valid
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
 
 

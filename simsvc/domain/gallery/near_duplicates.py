@@ -1,4 +1,4 @@
-"""Faces of a gallery that are cut from one photo: which they are, and where their labels contradict."""
+"""Groups of faces from the same photo, and conflicting labels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from simsvc.values import LabelledFace
 
 AGREE_YEARS = 5.0
-"""Labels of one photo that are further apart contradict each other: a face counts as close to an estimate
-within as many years (`domain.estimate.explain.CLOSE_YEARS`), so such labels would speak for and against it at
-once."""
+"""Labels of one photo further apart are in conflict: they could support and contradict an estimate at once
+(`domain.estimate.explain.CLOSE_YEARS`)."""
 ALONE = -1
-"""Group of a face that no other is a copy of."""
+"""Group of a face without copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class LabelledCopy:
 
     Attributes:
         source: data set it came from.
-        reference: its name inside that data set.
+        reference: name inside that data set.
         age_years: its label.
     """
 
@@ -35,12 +34,12 @@ class LabelledCopy:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """What a build found of copies.
+    """Near-duplicates in a build.
 
     Attributes:
-        photos: how many have more than one face.
-        faces: how many faces these have beyond one each.
-        contradictory: the faces of every photo whose labels contradict each other, in item order.
+        photos: number of photos with more than one face.
+        faces: number of their faces beyond one each.
+        contradictory: faces of photos with conflicting labels, in item order.
     """
 
     photos: int
@@ -49,7 +48,7 @@ class NearDuplicates:
 
 
 def joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Return the items 0..count - 1 in groups that pairs connect, each ascending, in order of the first."""
+    """Return the items 0..count - 1 in groups connected by pairs, each ascending."""
     leader = list(range(count))
 
     def find(item: int) -> int:
@@ -68,12 +67,12 @@ def joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
 
 
 def contradict(ages_years: Sequence[float]) -> bool:
-    """Say whether labels of one photo contradict each other."""
+    """Return whether labels of one photo are in conflict."""
     return max(ages_years) - min(ages_years) > AGREE_YEARS
 
 
 def numbered(groups: Iterable[Sequence[int]], count: int) -> NDArray[np.int32]:
-    """Return int32 (count,): for each item the first item of its group, `ALONE` where it has no other."""
+    """Return int32 (count,): first item of each item's group, or `ALONE`."""
     found = np.full(count, ALONE, dtype=np.int32)
     for group in groups:
         if len(group) > 1:
@@ -82,7 +81,7 @@ def numbered(groups: Iterable[Sequence[int]], count: int) -> NDArray[np.int32]:
 
 
 def summary(groups: Iterable[Sequence[int]], faces: Sequence[LabelledFace]) -> NearDuplicates:
-    """Return what there is to tell of groups of items."""
+    """Return the near-duplicates in groups of items."""
     copies = [[faces[item] for item in group] for group in groups if len(group) > 1]
     return NearDuplicates(
         len(copies),

@@ -1,4 +1,4 @@
-"""Exact search over many rows in little memory: the truth that approximate ones are held against."""
+"""Exact search in little memory, the reference for approximate search."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simsvc.values import FloatVector
 
 ROWS_A_BLOCK = 16_384
-"""Rows compared at once: 52 MB of float64 cosines at 400 vectors, however many rows there are."""
+"""Rows per chunk: 52 MB of float64 cosines at 400 vectors."""
 
 
 def nearest_cosines(embeddings: FloatVector, vectors: NDArray[np.float64], k: int) -> NDArray[np.float64]:
@@ -25,7 +25,7 @@ def nearest_cosines(embeddings: FloatVector, vectors: NDArray[np.float64], k: in
     for start in range(0, len(embeddings), ROWS_A_BLOCK):
         block = vectors @ unit(embeddings[start : start + ROWS_A_BLOCK]).T
         wanted = min(k, block.shape[1])
-        block.partition(block.shape[1] - wanted, axis=1)  # in place: copies would take most of the time
+        block.partition(block.shape[1] - wanted, axis=1)  # in place, because copies would dominate the time
         near = np.concatenate([best, block[:, -wanted:]], axis=1)
         best = np.sort(near, axis=1)[:, ::-1][:, :k]
     return best
@@ -45,5 +45,5 @@ def unit(rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """Return at most `wanted` places of 0..count - 1, evenly spread, ascending."""
+    """Return at most `wanted` numbers of 0..count - 1, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(np.int64))

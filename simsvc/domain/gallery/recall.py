@@ -1,10 +1,10 @@
-"""How many of the true nearest faces an approximate index finds, and what it is asked to tell that.
+"""Recall of an approximate index, and the queries to measure it.
 
-Two kinds of questions. Faces of the build itself are easy: the first answer is the face asked about. New
-photos lie beside them, so the other kind are such faces moved in a random direction, as far as their own
-nearest neighbour is. In 20,832 faces of UTKFace, 10 trees and 500 candidates find 0.973 of the faces' own
-nearest, 0.965 of those beside them, and 0.966 of those of 500 held-out faces: what lies beside stands for
-what is new, and errs on the safe side. `make bench-index` measures all three.
+There are two kinds of queries. Faces of the build are easy, because the first result is the face itself. New
+photos are simulated by moving such faces in a random direction, as far as their nearest neighbour. In 20,832
+faces of UTKFace, 10 trees and 500 candidates find 0.973 of the neighbours of faces, 0.965 of moved faces, and
+0.966 of 500 held-out faces, so moved faces are a safe substitute for new photos. `make bench-index` measures
+all three.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from simsvc.values import FloatVector, Recall
 
 K = 10
 QUERIES = 400
-"""4,000 neighbours of either kind: near 0.98 the share's standard error is about 0.003."""
+"""4,000 neighbours of each kind: the standard error near 0.98 is about 0.003."""
 TIE = 1e-6
-"""Cosines of float32 rows that differ by less are the same."""
+"""Tolerance for cosines of float32 rows."""
 SEED = 20_170_112
-"""Of the directions; any fixed number would do."""
+"""Seed of the directions."""
 Search = Callable[[FloatVector, int], Sequence[float]]
-"""Takes a unit vector (D,) and k; returns the cosines of the faces that it found, at most k."""
+"""Takes a unit vector (D,) and k; returns the cosines of at most k found faces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Questions:
-    """What an index is asked, and how near the k-th true answer of each question is.
+    """Queries, and the cosine of the k-th true neighbour of each.
 
     Attributes:
-        k: nearest faces asked for.
+        k: number of nearest faces per query.
         vectors: float64 (Q, D), unit length.
-        least: float64 (Q,), cosine of the k-th nearest row, which every true answer reaches.
+        least: float64 (Q,), cosine of the k-th nearest row.
     """
 
     k: int
@@ -44,7 +44,7 @@ class Questions:
     least: NDArray[np.float64]
 
     def share(self, search: Search) -> float:
-        """Return the share of the true answers that a search finds, 0..1."""
+        """Return the share of true neighbours that a search finds, 0..1."""
         asked = zip(self.vectors, self.least, strict=True)
         found = sum(
             sum(cosine >= least - TIE for cosine in search(vector, self.k)) for vector, least in asked
@@ -53,20 +53,20 @@ class Questions:
 
 
 def recall(asked: tuple[Questions, Questions], search: Search) -> Recall:
-    """Return what a search finds of either kind of questions."""
+    """Return the recall of a search for both kinds of queries."""
     rows, others = asked
     return Recall(rows.k, len(rows.vectors), rows.share(search), others.share(search))
 
 
 def questions(embeddings: FloatVector, count: int = QUERIES, k: int = K) -> tuple[Questions, Questions]:
-    """Return the two kinds of questions to rows of unit length, float32 (N, D), N >= 1, with their truth.
+    """Return both kinds of queries for rows of unit length, float32 (N, D), N >= 1.
 
-    The truth is an exact search in float64, so that it is the same on every machine.
+    The true neighbours come from an exact search in float64, the same on every machine.
 
     Args:
         embeddings: of every face of the build.
-        count: how many of either kind; rows are taken evenly spread, each once at most.
-        k: nearest faces asked for; all of them where there are fewer.
+        count: number of queries of each kind, from evenly spread rows.
+        k: number of nearest faces per query, at most all.
     """
     rows, k = unit(embeddings[spread(len(embeddings), count)]), min(k, len(embeddings))
     near = nearest_cosines(embeddings, rows, min(max(k, 2), len(embeddings)))

@@ -1,17 +1,17 @@
-"""Whether two faces are cut from one photo: re-encoded, resized, recoloured and mirrored copies count.
+"""Whether two faces come from the same photo, also re-encoded, resized, recoloured or mirrored.
 
-Embeddings do not tell: those of a photo that was saved again as a JPEG differ by 0.05 to 0.35 on UTKFace,
-where half of all faces have another person's face within 0.31. Pixels do: two faces are compared as small
-grey pictures, by the cosine of their gradients, at every small shift and scale, since the detector frames a
-copy a little differently.
+Embeddings cannot decide this: those of a photo saved again as JPEG differ by 0.05 to 0.35 on UTKFace, where
+half of all faces have another person's face within 0.31. Pixels can: two faces are compared as small grey
+pictures by the cosine of their gradients, at small shifts and scales, because the detector frames a copy
+slightly differently.
 
-How the threshold was chosen, with the shipped model and detector: 385 photos of UTKFace, us_congress and the
+The threshold was chosen with the shipped model and detector: 385 photos of UTKFace, us_congress and the
 portraits were saved again in 14 ways (JPEG of quality 30, 50 and 95, WebP, half, three quarters and double
-size, mirrored, brighter, grey, cropped by 4 percent, and some of these together). Of each way 89 to 100
-percent are told, of those turned by 3 degrees 61. No two photos of one person are taken for copies: of the
-2,608 such pairs in FG-NET the most alike has 0.83, of the 102,000 pairs of two people 0.81. In UTKFace pairs
-are fewest between 0.86 and 0.90, and by eye all beyond are copies. Composites of the demo gallery that share
-people reach 0.90.
+size, mirrored, brighter, grey, cropped by 4 percent, and some of these together). It recognises 89 to 100
+percent of each kind, and 61 percent of copies rotated by 3 degrees. No two photos of one person are mistaken
+for copies: the highest value is 0.83 among 2,608 such pairs in FG-NET, and 0.81 among 102,000 pairs of two
+people. In UTKFace, pairs are rarest between 0.86 and 0.90, and by eye all above are copies. Composites of the
+demo gallery that share people reach 0.90.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from PIL import Image
 from simsvc.values import FloatVector, RgbImage
 
 SIDE_PX = 40
-"""Side of a miniature: a quarter of a thumbnail's, which a JPEG decoder gives for almost nothing."""
+"""Side of a miniature: a quarter of a thumbnail's, which a JPEG decoder yields almost for free."""
 LEAST_SIMILARITY = 0.91
-"""Cosine of the gradients from which on two faces are one photo; the module says why."""
+"""Minimum cosine of the gradients for the same photo; see the module."""
 FARTHEST = 0.4
-"""Embeddings further apart (angular) are of two photos, however alike these look: composites of several
-people in the demo gallery share what pixels show. Of the copies above 98 percent lie within it."""
+"""Maximum angular distance of the same photo, because composites of the demo gallery can have similar pixels.
+98 percent of the copies above are within it."""
 FARTHEST_COPIES = 0.35
-"""The same for two faces of a gallery, where a mistake silences a face for everyone: of UTKFace's copies 2
-percent lie further apart, and so do most composites that merely look alike."""
+"""Stricter limit between two faces of a gallery, where a mistake affects every estimate: 2 percent of
+UTKFace's copies are further apart, and so are most composites that only look similar."""
 EQUAL_DISTANCE = 0.05
-"""Embeddings as near as this (angular) are of one photo, unseen: all 672 such neighbours in UTKFace are."""
+"""Embeddings this close (angular) are of the same photo, as are all 672 such neighbours in UTKFace."""
 
 _BLOCKS = 8
-"""Side of what is compared first."""
+"""Side of the coarse comparison."""
 _LEAST_COARSE = 0.7
-"""Cosine of the gradients of blocks below which no shift is tried. Of the copies above 1 percent, of other
-people's nearest faces nine tenths lie below it."""
+"""Minimum cosine of coarse gradients to try shifts. 1 percent of the copies above and nine tenths of other
+people's nearest faces are below it."""
 _CELLS = 20
-"""Side of what is compared then: the middle of a miniature, so that it can be shifted."""
+"""Side of the fine comparison: the middle of a miniature, so that it can be shifted."""
 _EDGE_PX = 4.0
 _SHIFTS_PX = (-1.5, -0.75, 0.0, 0.75, 1.5)
 _SCALES = (0.94, 1.0, 1.06)
 _FLAT = 1e-3
-"""Length of the gradients of a picture that shows nothing: it is like no other."""
+"""Gradient length of an empty picture, which matches no other."""
 
 Miniature = NDArray[np.uint8]
 """A face's crop in grey: (SIDE_PX, SIDE_PX)."""
@@ -61,7 +61,7 @@ def miniature(rgb: RgbImage) -> Miniature:
 
 
 def miniature_of_jpeg(data: bytes) -> Miniature:
-    """Shrink a thumbnail; bytes that are no picture give one that is like no other."""
+    """Shrink a thumbnail; damaged bytes give a picture that matches no other."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
             picture.draft("L", (SIDE_PX, SIDE_PX))
@@ -71,20 +71,20 @@ def miniature_of_jpeg(data: bytes) -> Miniature:
 
 
 class Look:
-    """One face, ready to be compared with many."""
+    """A face prepared for many comparisons."""
 
     def __init__(self, picture: Miniature) -> None:
         self._picture = picture
 
     def same_photo(self, other: Miniature) -> bool:
-        """Say whether the two look like one photo, upright or mirrored."""
+        """Return whether the two look like the same photo, upright or mirrored."""
         blocks = _gradients(np.stack([_blocks(other), _blocks(other[:, ::-1])]))
         if (self._coarse @ blocks.T).max() < _LEAST_COARSE:
             return False
         return self.similarity(other) >= LEAST_SIMILARITY
 
     def similarity(self, other: Miniature) -> float:
-        """Return the cosine of the gradients where the two fit best, upright or mirrored: -1..1."""
+        """Return the best cosine of the gradients, upright or mirrored: -1..1."""
         rows = _windows()[_SCALES.index(1.0)].reshape(len(_SHIFTS_PX), _CELLS, SIDE_PX)
         middle = rows[_SHIFTS_PX.index(0.0)]
         both = np.stack([middle @ side.astype(np.float32) @ middle.T for side in (other, other[:, ::-1])])
@@ -117,7 +117,7 @@ def _shrunk(picture: Image.Image) -> Miniature:
 
 @cache
 def _windows() -> FloatVector:
-    """Return what resamples one axis of a miniature, shifted and scaled: (scales, shifts x cells, side)."""
+    """Return the matrices that resample one axis of a miniature: (scales, shifts x cells, side)."""
     half = SIDE_PX / 2 - _EDGE_PX
     return np.stack(
         [

@@ -1,8 +1,8 @@
-"""How many trees and candidates an index gets: the least that finds what is to be found.
+"""Choosing the number of trees and candidates of an index: the least that reaches the target recall.
 
 Measured on the 21,332 embeddings of UTKFace and on a million drawn around them (`make bench-index`): at equal
-candidates more trees find no more, but cost build time, bytes and their own descent. So the rule begins with
-few trees, and adds candidates before it adds trees.
+candidates more trees do not find more, but cost build and search time. So the rule starts with few trees and
+adds candidates before trees.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from simsvc.domain.gallery.recall import K, Questions, Search, recall
 from simsvc.values import Recall
 
 TARGET = 0.98
-"""Of recall@10. What is missed is replaced by a face just behind: the tenth distance changes little."""
+"""Target for recall@10. A missed face is replaced by one just behind it, so the tenth distance changes
+little."""
 MARGIN = 0.005
-"""Added to the target, because the share is that of a sample: other questions shall find 0.98 as well."""
+"""Safety margin, because recall is measured on a sample."""
 TREES = (10, 20, 40)
 CANDIDATES = (500, 700, 1_000, 1_400, 2_000, 2_800, 4_000, 5_600, 8_000)
-"""Steps of the square root of two. The last costs 0.9 ms a search in a million faces, on one thread."""
+"""Steps of the square root of two. The last takes 0.9 ms a search in a million faces, on one thread."""
 Searches = Callable[[int], Search]
-"""Takes search_k; returns a forest's search with so many candidates."""
+"""Takes search_k; returns the search of a forest with that many candidates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What one search inspects, and what it finds so.
+    """Parameters of a search and its recall.
 
     Attributes:
         trees: of the forest.
         search_k: candidates inspected for the `K` nearest.
-        measured: the shares found.
+        measured: recall.
     """
 
     trees: int
@@ -42,12 +43,12 @@ class Effort:
 
 
 def least_effort(asked: tuple[Questions, Questions], grown: Callable[[int], Searches]) -> Effort:
-    """Return the least effort that reaches the target for both kinds of questions, or the largest there is.
+    """Return the least effort that reaches the target for both kinds of queries, or the largest.
 
     Args:
-        asked: faces of the build themselves, and vectors beside them.
-        grown: grows a forest of so many trees; called with more trees only where fewer do not reach it. The
-            last one that it grew is the one of the effort returned.
+        asked: queries with faces of the build, and with vectors near them.
+        grown: grows a forest with a number of trees; called with more only if fewer do not reach the target.
+            The last forest belongs to the returned effort.
     """
     for trees in TREES:
         effort = _least_candidates(asked, trees, grown(trees))
@@ -57,7 +58,7 @@ def least_effort(asked: tuple[Questions, Questions], grown: Callable[[int], Sear
 
 
 def _least_candidates(asked: tuple[Questions, Questions], trees: int, searches: Searches) -> Effort:
-    """Halve the steps, more candidates finding at least as much."""
+    """Bisect the steps, as more candidates find at least as much."""
 
     @cache
     def found(search_k: int) -> Recall:
@@ -73,5 +74,5 @@ def _reached(shares: Recall) -> bool:
 
 
 def search_k_for(search_k: int, trees: int, k: int) -> int:
-    """Return the candidates for the k nearest where `search_k` was chosen for `K`: in proportion."""
+    """Return the candidates for k neighbours, in proportion to `search_k` for `K`."""
     return max(search_k, search_k * k // K, k * trees)

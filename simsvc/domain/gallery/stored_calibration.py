@@ -1,4 +1,4 @@
-"""A site calibration as a manifest keeps it."""
+"""The site calibration in a manifest."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from simsvc.values.site_calibration import Candidate, Curve, Decade, Score, Site
 
 
 def document(calibration: SiteCalibration) -> dict[str, Any]:
-    """Return a calibration as manifest.json holds it."""
+    """Return a calibration ready for manifest.json."""
     return asdict(calibration)
 
 
 def parsed(raw: dict[str, Any]) -> SiteCalibration:
-    """Read what `document` gave.
+    """Read a calibration written by `document`.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no calibration.
+        KeyError, TypeError, ValueError: it is not a calibration.
     """
     fields = dict(raw)
     curve, ages = fields.pop("curve"), fields.pop("ages_years")

@@ -1,1 +1,1 @@
-"""What is known about a model: its card, and drift."""
+"""Model card and drift."""

@@ -1,4 +1,4 @@
-"""A model card, or failing that model.json, to the blocks of a page: words, pairs, lists and tables."""
+"""Layout of a model card, or of model.json without one: paragraphs, pairs, lists and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 UNSHOWN = {"format", "image", "graphics", "schema_version"}
-"""Keys for programs: layout numbers, and pictures in base64, which have plots of their own."""
+"""Keys that are not shown: layout numbers and embedded pictures."""
 SPELLED = {
     "mae": "MAE",
     "rmse": "RMSE",
@@ -20,9 +20,9 @@ SPELLED = {
     "fairface": "FairFace",
     "utkface": "UTKFace",
 }
-"""Words of keys that are not written as they are."""
+"""Replacements for words in keys."""
 UNITS = {"years", "px", "seconds", "deg", "ms"}
-"""A key's last word that is a unit, written after a comma."""
+"""Units at the end of keys, shown after a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Names with their values."""
+    """Names and values."""
 
     rows: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table: names of the columns, and rows of as many cells."""
+    """A table with column names and rows."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -56,7 +56,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A titled part of the page, with its blocks and then its own parts."""
+    """A titled section with blocks and subsections."""
 
     title: str
     blocks: tuple[Words | Bullets | Pairs | Grid, ...] = ()
@@ -65,18 +65,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """What the model page shows.
+    """Content of the model page.
 
     Attributes:
         version: short name of the bundle.
         sha256: of model.onnx.
-        has_card: whether the parts are those of a model card.
+        has_card: whether there is a model card.
         parts: of the page.
         plots: name to caption.
         sources: data sets the model was trained on.
-        states_terms: whether the parts say the terms of the data.
+        states_terms: whether the parts include the data terms.
         engine: what runs the model.
-        age_prior: over ages, that estimates take into account; empty for none.
+        age_prior: age prior used in estimates; empty for none.
     """
 
     version: str
@@ -91,12 +91,12 @@ class ModelPage:
 
 
 def card_parts(card: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Lay out a model card: one part for each of its sections, in their order."""
+    """Lay out a model card, one part per section."""
     return tuple(part(title(key), value) for key, value in card.items() if key not in UNSHOWN and value)
 
 
 def model_parts(raw: Mapping[str, Any], version: str, sha256: str) -> tuple[Part, ...]:
-    """Lay out what model.json says, for a model without a card."""
+    """Lay out model.json for a model without a card."""
     about = {
         "name": raw.get("name"),
         "version": version,
@@ -118,7 +118,7 @@ def model_parts(raw: Mapping[str, Any], version: str, sha256: str) -> tuple[Part
 
 
 def part(name: str, value: Any) -> Part:
-    """Lay out one JSON value under a title: what is plain first, then what has parts of its own."""
+    """Lay out one JSON value under a title: plain values first, then subsections."""
     if not isinstance(value, Mapping):
         return Part(name, tuple(_blocks(value)))
     shown = {
@@ -130,7 +130,7 @@ def part(name: str, value: Any) -> Part:
 
 
 def title(key: str) -> str:
-    """Write a JSON key as people would: "mean_age_years" becomes "Mean age, years"."""
+    """Format a JSON key for people: "mean_age_years" becomes "Mean age, years"."""
     words = key.replace("_", " ").split()
     unit = f", {words.pop()}" if len(words) > 1 and words[-1] in UNITS else ""
     text = " ".join(SPELLED.get(word, word) for word in words)
@@ -138,7 +138,7 @@ def title(key: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a value in a few characters: figures to three places, measured ones with their range."""
+    """Format a value: figures to three places, measured ones with their range."""
     if isinstance(value, Mapping):
         spread = (
             f" ({cell(value['low'])} to {cell(value['high'])})" if "low" in value and "high" in value else ""
@@ -188,7 +188,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _is_cell(value: Any) -> bool:
-    """Say whether a value fits one cell: a scalar, a measured value with its range, a few words."""
+    """Return whether a value fits one cell: a scalar, a measured value with its range, a few words."""
     if isinstance(value, Mapping):
         return "value" in value and set(value) <= {"value", "low", "high"}
     if isinstance(value, Sequence) and not isinstance(value, str):

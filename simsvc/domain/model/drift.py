@@ -1,4 +1,4 @@
-"""How far two periods differ: in ages, in outcomes, and in embeddings."""
+"""Drift between two periods in ages, outcomes and embeddings."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from simsvc.values import FloatVector
 
 BINS = 10
-"""Deciles of the reference. Source: Siddiqi, Credit Risk Scorecards, 2006, who bins scores so."""
+"""Deciles of the reference. Source: Siddiqi, Credit Risk Scorecards, 2006."""
 LEAST = 20
-"""Fewer values in a period say nothing about its distribution: two for each bin; a choice."""
+"""Minimum number of values in a period: two per bin."""
 NORMAL_95 = 1.6448536
 """95th percentile of the standard normal distribution."""
 PERMUTATIONS = 199
-"""The least p-value is 1 / 200."""
+"""The smallest p-value is 1 / 200."""
 SEED = 20_170_112
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One bin or outcome, and its share of either period, 0..1.
+    """Shares of one bin or outcome in both periods, 0..1.
 
     Attributes:
-        name: of the outcome, or of the bin by its ends in years.
+        name: outcome, or bin in years.
         reference: share of the first period.
         current: share of the second period.
     """
@@ -45,7 +45,7 @@ class Stability:
 
     Attributes:
         psi: sum of (current - reference) ln(current / reference) over the bins.
-        critical: what the index exceeds in 5 of 100 cases although nothing changed.
+        critical: value exceeded in 5 of 100 cases without any change.
         shares: of each bin.
     """
 
@@ -56,11 +56,11 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far apart two sets of embeddings are.
+    """Distance between two sets of embeddings.
 
     Attributes:
-        energy: squared energy distance, 0 where they are distributed alike.
-        p_value: how often sets that are distributed alike lie as far apart or farther.
+        energy: squared energy distance; 0 for equal distributions.
+        p_value: how often sets with equal distributions are at least as far apart.
     """
 
     energy: float
@@ -68,7 +68,7 @@ class Distance:
 
 
 def age_stability(reference: Sequence[float], current: Sequence[float]) -> Stability | None:
-    """Compare ages in years by the reference's deciles; None where either period has too few."""
+    """Compare ages in years by deciles of the reference, or return None with too few values."""
     if min(len(reference), len(current)) < LEAST:
         return None
     edges = np.unique(np.quantile(np.asarray(reference), np.linspace(0, 1, BINS + 1)[1:-1]))
@@ -81,7 +81,7 @@ def age_stability(reference: Sequence[float], current: Sequence[float]) -> Stabi
 
 
 def outcome_stability(reference: Sequence[str], current: Sequence[str]) -> Stability | None:
-    """Compare outcomes by their names; None where either period has too few."""
+    """Compare outcomes, or return None with too few values."""
     if min(len(reference), len(current)) < LEAST:
         return None
     names = sorted({*reference, *current})
@@ -92,7 +92,7 @@ def outcome_stability(reference: Sequence[str], current: Sequence[str]) -> Stabi
 
 
 def energy_distance(reference: FloatVector, current: FloatVector) -> Distance | None:
-    """Compare embeddings (N, D) and (M, D); None where either are too few.
+    """Compare embeddings (N, D) and (M, D), or return None with too few.
 
     Source: Szekely and Rizzo, "Energy statistics: A class of statistics based on distances", Journal of
     Statistical Planning and Inference 143, 2013. The p-value is of a permutation test, as in Phipson and
@@ -119,10 +119,10 @@ def _energy(distances: NDArray[np.float64], in_reference: NDArray[np.bool_]) -> 
 
 
 def _stability(names: Sequence[str], reference: NDArray[np.int64], current: NDArray[np.int64]) -> Stability:
-    """Return the index. A half is added to each count, so that an empty bin has a logarithm.
+    """Return the stability index, with 0.5 added to each count so that empty bins have a logarithm.
 
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", Journal of Risk
-    Model Validation 14(4), 2020: where nothing changed, it is distributed as (1/n + 1/m) times chi-squared.
+    Model Validation 14(4), 2020: without change it is distributed as (1/n + 1/m) times chi-squared.
     """
     first, second = (_shares(counts) for counts in (reference, current))
     psi = float(((second - first) * np.log(second / first)).sum())

@@ -1,4 +1,4 @@
-"""How much of a face lies outside the photo: of its crop, of its box, and how near its features come."""
+"""How much of a face is outside the photo: crop, box and landmarks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Polygon = Sequence[Point]
 
 
 def crop_outside(photo: Photo, face: Face, margin: float = CROP_MARGIN) -> float:
-    """Return the share of the face's crop that lies outside the photo, 0..1."""
+    """Return the share of the face's crop outside the photo, 0..1."""
     left, top, side = square_px(face, margin)
     return outside_share(rectangle(left, top, side, side), photo.outline_px)
 
 
 def box_outside(photo: Photo, face: Face) -> float:
-    """Return the share of the detector's box that lies outside the photo, 0..1."""
+    """Return the share of the detector's box outside the photo, 0..1."""
     box = rectangle(face.x_px, face.y_px, face.width_px, face.height_px)
     return outside_share(box, photo.outline_px)
 
 
 def border_gap(photo: Photo, face: Face) -> float | None:
-    """Return how far inside the photo the outermost eye, nose or mouth corner lies, over the box's side.
+    """Return the distance of the outermost landmark from the photo's edge, divided by the box's longer side.
 
-    The side is the longer one. Negative where a landmark lies outside; None where there are no landmarks.
+    Negative if a landmark is outside; None without landmarks.
     """
     gaps = [_gap(point, edge) for point in face.landmarks_px for edge in _edges(photo.outline_px)]
     return min(gaps) / face.side_px if gaps else None
@@ -42,7 +42,7 @@ def rectangle(left: float, top: float, width: float, height: float) -> Polygon:
 
 
 def outside_share(area: Polygon, outline: Polygon) -> float:
-    """Return the share of a convex area that lies outside a convex outline, 0..1.
+    """Return the share of a convex area outside a convex outline, 0..1.
 
     Source: Sutherland and Hodgman, "Reentrant Polygon Clipping", Communications of the ACM 17(1), 1974.
     """
@@ -59,7 +59,7 @@ def _edges(polygon: Polygon) -> list[tuple[Point, Point]]:
 
 
 def _gap(point: Point, edge: tuple[Point, Point]) -> float:
-    """Return how far a point lies on the inner side of an edge, in pixels; negative on the outer side."""
+    """Return the distance of a point from an edge in pixels; negative on the outer side."""
     (x0, y0), (x1, y1) = edge
     along_x, along_y = x1 - x0, y1 - y0
     return (along_x * (point[1] - y0) - along_y * (point[0] - x0)) / math.hypot(along_x, along_y)

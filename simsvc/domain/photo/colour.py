@@ -1,4 +1,4 @@
-"""Any of Pillow's colour modes to RGB, shrunk on the way so that memory stays bounded."""
+"""Convert any of Pillow's colour modes to RGB with bounded memory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ ROWS_A_STRIP = 256
 
 
 def to_rgb(image: Image.Image, max_side_px: int, profile: bytes | None = None) -> Image.Image:
-    """Return the picture in RGB, its longer side at most `max_side_px`; what is transparent becomes white.
+    """Return the picture in RGB with at most `max_side_px` on its longer side; transparency becomes white.
 
-    16-bit grey is scaled by its format's range. 32-bit and float grey have none, so the range is guessed from
-    the brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up.
+    16-bit grey is scaled by its format's range. For 32-bit and float grey, the range is guessed from the
+    brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up.
 
     Args:
         image: of any mode.
         max_side_px: see above.
-        profile: what its colours are to be read by; None: by none. It is applied to what is left of the
-            pixels.
+        profile: colour profile, applied to the shrunk picture; None: no conversion.
     """
     return in_srgb(_flat(image, max_side_px), profile)
 
 
 def _flat(image: Image.Image, max_side_px: int) -> Image.Image:
-    """Return the shrunk picture without transparency, in RGB or a mode that a profile may be of."""
+    """Return the shrunk picture without transparency, in RGB or a mode that profiles support."""
     if image.mode.startswith(("I", "F")):
         return _shrunk(_narrowed(image), max_side_px)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
@@ -75,7 +74,7 @@ def _shrunk(image: Image.Image, max_side_px: int) -> Image.Image:
 
 
 def shrunk_px(width_px: int, height_px: int, max_side_px: int) -> tuple[int, int]:
-    """Return width and height of the picture whose longer side is at most `max_side_px`."""
+    """Return width and height of the picture shrunk to at most `max_side_px`."""
     longer_px = max(width_px, height_px)
     if longer_px <= max_side_px:
         return width_px, height_px

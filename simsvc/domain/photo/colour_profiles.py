@@ -1,4 +1,4 @@
-"""Colour profiles: what a photo's numbers mean, brought to sRGB once, whatever the photo was saved in."""
+"""Convert photos to sRGB by their colour profiles."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MOST_BYTES = 4_000_000
-"""Of a profile that is looked at: those of presses have 0.5 to 2.8 MB."""
+"""Largest profile read: those of printing presses have 0.5 to 2.8 MB."""
 KEPT = 16
-"""Transforms kept, so that a profile is looked at once: most photos carry one of a handful."""
+"""Cached transforms: most photos have one of a few profiles."""
 ALIKE = 1
-"""Levels of 255 within which a profile counts as sRGB: rounding makes as much."""
+"""Levels of 255 within which a profile counts as sRGB, about the rounding error."""
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
-"""A profile's colour space to the only mode of Pillow's that it can be of. Source: ICC.1:2022, table 19."""
+"""Pillow mode by a profile's colour space. Source: ICC.1:2022, table 19."""
 _CUBE_STEPS = 9
 _SRGB = ImageCms.createProfile("sRGB")
 
@@ -33,19 +33,18 @@ PRIMARIES: dict[int, Chromaticities] = {
 }
 """ColourPrimaries that differ visibly from sRGB's. Source: ITU-T H.273, table 2."""
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
-"""TransferCharacteristics that are a power; every other one that is not HDR is taken for sRGB's curve, as
-browsers do. Source: ITU-T H.273, table 3."""
+"""TransferCharacteristics that are a power; others except HDR are treated as sRGB's curve, as in browsers.
+Source: ITU-T H.273, table 3."""
 HDR = frozenset({16, 18})
-"""PQ and HLG, which say how bright a screen shines: no profile brings them to sRGB."""
+"""PQ and HLG, which cannot be converted to sRGB by a profile."""
 GAMMA_OF_SRGB = 0.45455
-"""That PNG encoders write for sRGB. Source: PNG (Third Edition), section 11.3.2.5."""
+"""Gamma that PNG encoders write for sRGB. Source: PNG (Third Edition), section 11.3.2.5."""
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture in RGB, as sRGB has it, by its profile; without one that fits, the numbers stay.
+    """Return a picture in sRGB by its profile; without a usable one, pixels are unchanged.
 
-    A profile that is damaged, of another colour space or too large is not an error: the photo is as good as
-    one without.
+    A damaged, mismatched or oversized profile is ignored.
     """
     transform = _transform(profile, image.mode) if profile and len(profile) <= MOST_BYTES else None
     if transform is None:
@@ -55,13 +54,13 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def converts(profile: bytes | None, mode: str) -> bool:
-    """Say whether `in_srgb` changes the numbers of a picture of that mode."""
+    """Return whether `in_srgb` changes pixels of that mode."""
     return bool(profile) and len(profile or b"") <= MOST_BYTES and _transform(profile, mode) is not None
 
 
 @lru_cache(maxsize=KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
-    """Return what converts pixels of that mode to sRGB, or None where nothing does or need to."""
+    """Return the transform of that mode to sRGB, or None if unnecessary or impossible."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if MODES.get(opened.profile.xcolor_space) != mode:
@@ -80,7 +79,7 @@ def _transform(profile: bytes, mode: str) -> Any:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Say whether no colour of a cube moves by more than `ALIKE` levels."""
+    """Return whether no colour of a cube changes by more than `ALIKE` levels."""
     steps = np.linspace(0, 255, _CUBE_STEPS).astype(np.uint8)
     if mode == "L":
         grey = np.arange(256, dtype=np.uint8)[np.newaxis]
@@ -95,7 +94,7 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def profile_of(image: Image.Image, data: bytes) -> bytes | None:
-    """Return the profile of a photo, as it stands in the file or made from what else the file says.
+    """Return the profile of a photo, embedded or made from other metadata.
 
     Args:
         image: as it was opened.
@@ -116,7 +115,7 @@ def profile_of(image: Image.Image, data: bytes) -> bytes | None:
 
 
 def _coded(image: Image.Image, data: bytes) -> tuple[int, int] | None:
-    """Return the code points of primaries and transfer that a photo names, or None."""
+    """Return the code points of primaries and transfer of a photo, or None."""
     if image.format == "HEIF":
         said = image.info.get("nclx_profile") or {}
         return said.get("color_primaries", 2), said.get("transfer_characteristics", 2)
@@ -138,7 +137,7 @@ def _cicp(data: bytes) -> tuple[int, int] | None:
 
 
 def coded_profile(primaries: int, transfer: int) -> bytes | None:
-    """Return the profile that coding-independent code points stand for, or None where sRGB will do."""
+    """Return the profile for coding-independent code points, or None for sRGB."""
     if transfer in HDR or (primaries not in PRIMARIES and transfer not in GAMMAS):
         return None
     return matrix_profile(PRIMARIES.get(primaries, BT709), GAMMAS.get(transfer))
@@ -154,7 +153,7 @@ def _png_profile(info: dict[str | tuple[int, int], Any]) -> bytes | None:
 
 @lru_cache(maxsize=KEPT)
 def matrix_profile(places: Chromaticities, gamma: float | None) -> bytes | None:
-    """Return a profile of primaries, white and curve, or None where these are no colours.
+    """Return a profile of primaries, white and curve, or None if they are not valid.
 
     Args:
         places: x and y of white, red, green and blue.

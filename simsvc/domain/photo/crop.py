@@ -1,4 +1,4 @@
-"""THE crop: one function, used by the trainer and the service alike."""
+"""The face crop, shared by the trainer and the service."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from PIL import Image
 from simsvc.values import Crop, Face, Photo, RgbImage
 
 CROP_MARGIN = 1.1
-"""Side of the crop over the longer side of the detector's box. libfacedetection's box runs from hairline to
-chin; a tenth more takes in ears and jaw and still lies inside most of an aligned 200 px data set photo."""
+"""Crop side divided by the longer side of the detector's box. libfacedetection's box goes from hairline to
+chin; a tenth more includes ears and jaw and still fits most aligned 200 px photos."""
 
 
 def square_px(face: Face, margin: float = CROP_MARGIN) -> tuple[float, float, float]:
-    """Return (left, top, side) of the widened, squared box; it may reach over the photo's border."""
+    """Return (left, top, side) of the widened square box, which may exceed the photo."""
     side = face.side_px * margin
     x, y = face.centre_px
     return x - side / 2, y - side / 2, side
 
 
 def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
-    """Cut the widened, squared box out of a photo and resize it with an anti-aliasing filter.
+    """Crop the widened square box and resize it with an anti-aliasing filter.
 
-    Where the square reaches over the photo's border, border pixels are replicated.
+    Outside the photo, border pixels are replicated.
 
     Args:
         rgb: uint8 (H, W, 3).
         face: box in pixels of `rgb`.
         size_px: S, side of the result.
-        margin: side of the square over the longer side of the box.
+        margin: side of the square divided by the longer side of the box.
 
     Returns:
         uint8 (S, S, 3).
@@ -41,16 +41,16 @@ def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -
 
 
 def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
-    """Return what `crop` makes of the photo's `rgb`, from its picture where the square lies inside it."""
+    """Return the same as `crop` of the photo's `rgb`, from its picture if the square is inside it."""
     return crops_of(photo, face, (size_px,), margin)[0]
 
 
 def crops_of(
     photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
 ) -> tuple[Crop, ...]:
-    """Return the same in several sizes, cut out once; a size that is asked for twice is made once.
+    """Return crops in several sizes, cut once.
 
-    A photo that has levels is cut where it shows at least as many pixels as the largest size.
+    A photo with levels is cut at a level with at least as many pixels as the largest size.
     """
     side = square_px(face, margin)[2]
     shown, scale = photo.at_least(max(sizes_px) / side)
@@ -63,7 +63,7 @@ def crops_of(
 
 
 def middle(crop: Crop, margin: float, inner_margin: float) -> Crop:
-    """Return the middle of a crop: what a crop of a smaller margin shows, pixel by pixel.
+    """Return the middle of a crop, equal to a crop with a smaller margin.
 
     Args:
         crop: uint8 (S, S, 3).
@@ -86,7 +86,7 @@ Edges = tuple[int, int, int, int]
 
 
 def _edges_px(left: float, top: float, side: float) -> Edges:
-    """Return the whole pixels that a square touches: left, top, right and bottom."""
+    """Return the whole pixels touched by a square: left, top, right and bottom."""
     x0, y0 = math.floor(left), math.floor(top)
     return x0, y0, max(x0 + 1, math.ceil(left + side)), max(y0 + 1, math.ceil(top + side))
 
@@ -96,7 +96,7 @@ def _inside(edges: Edges, width_px: int, height_px: int) -> bool:
 
 
 def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
-    """Return a copy of the pixels within the edges; beyond the photo its border is replicated."""
+    """Return a copy of the pixels within the edges, replicating the border outside the photo."""
     (x0, y0, x1, y1), (height, width) = edges, rgb.shape[:2]
     if _inside(edges, width, height):
         return np.ascontiguousarray(rgb[y0:y1, x0:x1])
@@ -107,7 +107,7 @@ def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
 def _resized(
     picture: Image.Image, edges: Edges, square: tuple[float, float, float], size_px: int
 ) -> RgbImage:
-    """Resize the square within a picture of the pixels that it touches, and nothing beyond them."""
+    """Resize the square within a picture of the pixels it touches."""
     (x0, y0, x1, y1), (left, top, side) = edges, square
     box = (left - x0, top - y0, min(left - x0 + side, x1 - x0), min(top - y0 + side, y1 - y0))
     return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))

@@ -36,9 +36,9 @@ from simsvc.ports import PictureDecoder
 from simsvc.values import Decoded, DecodedLevels, DecodeRequest, Photo
 
 AS_STORED, IN_SRGB = 1, 2
-"""How photos are read: colours as the numbers in the file and the side up that comes first, or colours
-converted to sRGB by the photo's profile and, in `domain.photo.upright`, the face turned upright. A model
-states which of them it goes with, so that the estimates of earlier models are made again as they were."""
+"""How photos are read: with stored colours and orientation, or with colours converted to sRGB and, in
+`domain.photo.upright`, the face rotated upright. A model states its reading, so that estimates of earlier
+models can be replayed."""
 READING = IN_SRGB
 MAX_BYTES = 25_000_000
 """Largest upload. A 48-megapixel phone JPEG has 10 to 20 MB."""
@@ -47,8 +47,8 @@ MAX_PIXELS = 51_000_000
 MB as a baseline JPEG, 0.6 s and 302 MB as a progressive one with whole colours, 1.1 s and 374 MB as a HEIC of
 48 megapixels and 3 MB (an EPYC's core)."""
 MAX_PIXELS_FULL_DECODE = 25_000_000
-"""Largest photo of a format that cannot be shrunk while decoding: PNG takes 0.44 s and 137 MB, AVIF 0.38 s
-and 233 MB, TIFF (LZW) 0.38 s and 146 MB."""
+"""Largest photo in a format that cannot be downscaled while decoding: PNG takes 0.44 s and 137 MB, AVIF 0.38
+s and 233 MB, TIFF (LZW) 0.38 s and 146 MB."""
 MAX_PIXELS_OF = {
     "JPEG": MAX_PIXELS,
     "MPO": MAX_PIXELS,
@@ -56,15 +56,16 @@ MAX_PIXELS_OF = {
     "WEBP": 16_000_000,
     "JPEG2000": 12_000_000,
 }
-"""Formats with a limit of their own: WebP's decoder holds the photo four times (16 megapixels: 0.26 s, 254
-MB), JPEG 2000's is slow (12 megapixels: 0.92 s, 236 MB)."""
+"""Formats with other limits: WebP's decoder keeps four copies (16 megapixels: 0.26 s, 254 MB), JPEG 2000's is
+slow (12 megapixels: 0.92 s, 236 MB)."""
 MAX_SCANNED_PIXELS = 1_500_000_000
-"""Pixels of a JPEG times its scans: 30 scans of 50 megapixels. Encoders write 1 to 15. A scan of nothing
-takes 60 ms for each thousand million, one of detail ten times as long."""
+"""Pixels of a JPEG times its scans: 30 scans of 50 megapixels. Encoders write 1 to 15. An empty scan takes 60
+ms per thousand million, a detailed one ten times as long."""
 MAX_SCANS = 500
-"""Of a JPEG of any size: each sets its tables up anew, in 5 us."""
+"""Maximum scans of a JPEG of any size: each takes 5 us to set up."""
 MAX_COEFFICIENT_BYTES = 330_000_000
-"""Of a JPEG with several scans, all of which the decoder keeps: 2 bytes for each component of each pixel."""
+"""Maximum coefficients of a JPEG with several scans, which the decoder keeps: 2 bytes per component of each
+pixel."""
 MAX_READS = 100_000
 """How often a decoder may ask for more bytes. Honest files of `MAX_BYTES` need some 10,000 reads; a file
 made of millions of tiny blocks, pages or comments would keep Pillow's Python loops busy for minutes."""
@@ -72,19 +73,19 @@ MAX_BYTES_IN_PYTHON = 2_000_000
 """Largest file for those of Pillow's decoders that are written in Python (plain PPM, run-length BMP): they
 take 0.2 to 0.3 s for each MB."""
 MIN_SIDE_PX = 32
-"""No face of a usable size (see `boxes.MIN_FACE_PX`) fits into less."""
+"""Smaller photos cannot show a face of usable size (see `face_choice.MIN_FACE_PX`)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF", "JPEG2000", "PPM")
-"""What may be decoded. Every other Pillow plug-in stays out of reach of uploads."""
+"""Formats that may be decoded. No other Pillow plug-in is used for uploads."""
 FINER_PIXELS = 1_000_000
-"""Most pixels for that: converting them takes 15 ms."""
+"""Maximum pixels for it: converting them takes 15 ms."""
 ALIKE = 16.0
-"""Levels of 255 by which a picture may differ from another, at `ALIKE_PX` on a side, to be its smaller copy.
+"""Maximum difference in levels of 255 between a picture and its smaller copy, at `ALIKE_PX` on a side.
 Copies of a portrait by four filters differ by 0.3 to 1.2, portraits of two people by 30 and more."""
 ALIKE_PX = 32
 
 
-# A thumbnail in a HEIC may show anything, and so may depth maps: only the photo itself is looked at.
+# Thumbnails and depth maps in a HEIC may show anything: only the photo itself is used.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -100,18 +101,16 @@ def decode(
 ) -> Photo:
     """Decode an upload into an upright RGB photo of at most `MAX_SIDE_PX`.
 
-    With `first_px`, only a half or a quarter of a JPEG's pixels on a side are made at first, where that
-    leaves so many: all of it is read, so that damage is found. More are made when the photo is asked for
-    them.
+    With `first_px`, a JPEG is first decoded at half or a quarter of its size, if that leaves enough pixels.
+    The whole file is read, so damage is found. More pixels are decoded on demand.
 
     Args:
         data: the file's bytes, of any origin.
         max_bytes: limit on their number.
-        first_px: the longer side keeps at least so many pixels at first; None: all of `MAX_SIDE_PX`.
-        within: gives the context in which the photo is decoded again, if it comes to that.
+        first_px: minimum pixels of the longer side at first; None: all of `MAX_SIDE_PX`.
+        within: context manager for decoding the photo again.
         reading: `AS_STORED` or `IN_SRGB`.
-        decoder: makes pixels of the bytes; None: `decode_picture`, in this process and without limits on time
-            and memory but those that the file's header tells.
+        decoder: decodes the bytes; None: `decode_picture` in this process, with limits from the header only.
 
     Raises:
         EmptyPhoto, PhotoTooManyBytes, NotAnImage, UnsupportedFormat, AnimatedPhoto, PhotoTooManyPixels,
@@ -129,7 +128,7 @@ def decode(
 
 
 def decode_picture(data: bytes, request: DecodeRequest) -> Decoded:
-    """Decode a photo that `decode` has judged by its header: what may take long, or much memory.
+    """Decode a photo whose header `decode` has checked; this may take long or much memory.
 
     Raises:
         PhotoError: as `decode` does.
@@ -158,9 +157,9 @@ def decode_picture(data: bytes, request: DecodeRequest) -> Decoded:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """Open a file as an image, bounded in the pieces that it is read in."""
+    """Open a file as an image, with a limit on the number of reads."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; it is judged below, by its effect
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is checked below
         source = _CountedBytes(data)
         try:
             yield _open(source)
@@ -171,7 +170,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 
 class _Loader:
-    """Decodes a JPEG as finely as it is asked to; what it decoded first is at hand."""
+    """Decodes a JPEG at the requested scale, and caches the first result."""
 
     def __init__(
         self,
@@ -198,7 +197,7 @@ class _Loader:
 
 
 class _CountedBytes(io.BytesIO):
-    """Bytes that end the patience with a file of too many pieces."""
+    """Bytes with a limit on the number of reads."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -219,7 +218,7 @@ def _check_bytes(data: bytes, max_bytes: int) -> None:
 
 
 def _better_finer(image: Image.Image, part: int, profile: bytes | None) -> bool:
-    """Say whether a small JPEG's colours are to be converted before pixels are averaged, and not after.
+    """Return whether a small JPEG's colours must be converted before averaging pixels.
 
     A step of 8 bits in ProPhoto RGB is up to three of sRGB's.
     """
@@ -230,7 +229,7 @@ def _better_finer(image: Image.Image, part: int, profile: bytes | None) -> bool:
 
 
 def _check_header(data: bytes) -> None:
-    """Refuse by its first bytes, or by what they say of the rest, what must not be decoded."""
+    """Refuse files that must not be decoded, by their first bytes and headers."""
     raw, unread = raw_format(data), new_format(data)
     if raw is not None:
         raise raw_refusal(raw)
@@ -259,7 +258,7 @@ def _check_jpeg(data: bytes, header: JpegHeader) -> None:
 
 
 def _check_copies(tiff: TiffPhoto, picture: Image.Image) -> None:
-    """Refuse a TIFF whose other pictures are not smaller copies of its largest one."""
+    """Refuse a TIFF with pictures that are not smaller copies of its largest one."""
     expected = _tiny(picture)
     for at in tiff.copies_at:
         with _opened(starting_at(tiff.data, at)) as other:
@@ -297,9 +296,9 @@ def _refusal(data: bytes) -> PhotoError:
 
 
 def _check_frames(image: Image.Image) -> None:
-    """Refuse several pictures in one file; they are not counted, because that means parsing all of them."""
+    """Refuse several pictures in one file, without counting them, which would parse all of them."""
     if image.format in {"MPO", "HEIF"}:
-        return  # several stills of one moment (depth, burst): the first is the photo
+        return  # depth maps or bursts: the first picture is the photo
     try:
         animated = bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001, RUF100 - looking for a second frame parses the hostile file
@@ -309,7 +308,7 @@ def _check_frames(image: Image.Image) -> None:
 
 
 def _check_decoder(image: Image.Image, size_bytes: int) -> None:
-    """Refuse large files for decoders written in Python; `Image.DECODERS` lists exactly those."""
+    """Refuse large files for decoders written in Python, listed in `Image.DECODERS`."""
     if size_bytes > MAX_BYTES_IN_PYTHON and any(tile[0] in Image.DECODERS for tile in _tiles(image)):
         raise UnsupportedFormat("rare_form", format=str(image.format), most_mb=MAX_BYTES_IN_PYTHON / 1e6)
 
@@ -334,12 +333,12 @@ def _check_pixels(image: Image.Image, least_px: int = MIN_SIDE_PX) -> None:
 
 
 def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image.Image, bool]:
-    """Return the picture upright and in RGB, and whether that took a quarter turn.
+    """Return the picture upright and in RGB, and whether it was rotated by a quarter turn.
 
     Args:
         image: as it was opened.
         part: of `PARTS`, or 1 for at most `MAX_SIDE_PX` on the longer side.
-        profile: that its colours are read by, if any.
+        profile: colour profile, if any.
     """
     width_px, height_px = image.size
     try:
@@ -358,7 +357,7 @@ def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image
 
 
 _OUT_OF_MEMORY = re.compile(r"memory|alloc", re.IGNORECASE)
-"""In what libheif, libavif and libtiff say of themselves."""
+"""Version numbers in texts of libheif, libavif and libtiff."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -368,16 +367,16 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation to the turn that sets the photo upright. Source: EXIF 2.32, tag 0x0112."""
+"""Rotation to upright, by EXIF orientation. Source: EXIF 2.32, tag 0x0112."""
 _QUARTER_TURNS = {5, 6, 7, 8}
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return EXIF orientation 1..8, and 1 where it is missing, invalid or already applied (HEIF)."""
+    """Return EXIF orientation 1..8, or 1 if missing, invalid or already applied (HEIF)."""
     if image.format == "HEIF":
         return 1
     try:
         value = image.getexif().get(0x0112, 1)
         return value if isinstance(value, int) and 1 <= value <= 8 else 1
-    except Exception:  # noqa: BLE001, RUF100 - damaged EXIF raises anything; the pixels are still good
+    except Exception:  # noqa: BLE001, RUF100 - damaged EXIF may raise anything; pixels are still usable
         return 1

@@ -1,4 +1,4 @@
-"""What libfacedetection's network says of a picture, decoded to faces: scores, boxes, landmarks, overlaps.
+"""Decode the output of libfacedetection's network to faces.
 
 Source of every step and constant: libfacedetection (S. Yu et al.), src/facedetectcnn.cpp and
 src/facedetectcnn-model.cpp of 4 June 2023; Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector",
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from simsvc.values import Face, RgbImage
 
 STRIDES = (8, 16, 32)
-"""Pixels of the picture to a cell of each of the three maps."""
+"""Pixels per cell of each of the three maps."""
 MULTIPLE_PX = STRIDES[-1]
-"""Pictures are padded with black, right and below, to a multiple of it."""
+"""Pictures are padded with black on the right and below to a multiple of this."""
 CLASS, BOX, OBJECT, MARKS = 0, slice(1, 5), 5, slice(6, 16)
-"""Rows of the maps: score of the class; centre and logarithm of the size, in strides; score of there being an
-object; five landmarks (x, y) in strides."""
+"""Rows of the maps: class score; centre and log size, in strides; object score; five landmarks (x, y) in
+strides."""
 CHANNELS = 16
 LEAST_SCORE, MOST_OVERLAP, MOST_CANDIDATES, MOST_FACES = 0.2, 0.45, 1000, 512
-"""Source: what objectdetect_cnn passes to detection_output."""
+"""Source: objectdetect_cnn's call of detection_output."""
 SURE, HUGE = 88.0, 20.0
 """Where scores and logarithms of sizes are cut: exp() of more is no float32 for the first (the library cuts
 there, too), and larger than any picture for the second."""
@@ -46,10 +46,10 @@ def cells(height_px: int, width_px: int) -> int:
 
 
 def faces_of(maps: Maps, height_px: int, width_px: int) -> list[Face]:
-    """Return the faces that the maps tell of, best first, in pixels of the picture.
+    """Return the detected faces, best first, in pixels of the picture.
 
-    Boxes, landmarks and hundredths of confidence are cut to whole numbers, as the library does: models were
-    trained, indexes built and estimates recorded with its boxes, and these stay the same to the pixel.
+    Boxes, landmarks and hundredths of confidence are truncated to whole numbers, like in the library, because
+    models, indexes and records depend on the exact boxes.
 
     Args:
         maps: float32 (16, N); the cells of each stride row by row, strides ascending.
@@ -73,7 +73,7 @@ def _sigmoid(values: Maps) -> Maps:
 
 
 def _places(chosen: NDArray[np.intp], height_px: int, width_px: int) -> tuple[Maps, Maps]:
-    """Return where each cell lies, float32 (2, C) of x and y in pixels, and its stride, float32 (C,)."""
+    """Return the position of each cell, float32 (2, C) in pixels, and its stride, float32 (C,)."""
     counts = [(height_px // stride) * (width_px // stride) for stride in STRIDES]
     starts = np.cumsum([0, *counts[:-1]])
     level = np.searchsorted(starts, chosen, side="right") - 1
@@ -90,7 +90,7 @@ def _corners(boxes: Maps, places: Maps, strides: Maps) -> Maps:
 
 
 def distinct(corners: Maps) -> list[int]:
-    """Return which boxes stay, best first: one that overlaps a better one too much is the same face.
+    """Return the boxes to keep after non-maximum suppression, best first.
 
     Args:
         corners: float32 (4, C) left, top, right and bottom, best first.
@@ -109,7 +109,7 @@ def distinct(corners: Maps) -> list[int]:
 
 
 def _face(score: np.float32, corners: Maps, marks: Maps) -> Face | None:
-    """Return one face, cut to whole numbers; None where its box has no whole pixel."""
+    """Return one face in whole numbers, or None if its box is smaller than a pixel."""
     left, top, right, bottom = corners
     width, height = int(right - left), int(bottom - top)
     if width <= 0 or height <= 0:

@@ -1,4 +1,4 @@
-"""Pixels to the bytes of a picture file."""
+"""Encode pixels as PNG or JPEG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKING = 1
 
 
 def to_png(rgb: RgbImage) -> bytes:
-    """Return uint8 (H, W, 3) as PNG bytes: lossless, so that a recorded crop can be judged again.
+    """Return uint8 (H, W, 3) as PNG bytes, lossless, so that a recorded crop can be replayed.
 
     Written here instead of by Pillow because every estimate keeps its crop: one of 195 px takes 0.5 ms, by
     Pillow 8.6 ms, and 2.7 ms at its fastest level, with as many bytes as here (processor time, 12 portraits).

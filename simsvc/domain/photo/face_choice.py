@@ -1,4 +1,4 @@
-"""Detected faces to the one that is judged, or a typed refusal."""
+"""Choose the face to estimate, or refuse the photo."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from simsvc.errors import FaceTooSmall, NoFace, SeveralFaces
 from simsvc.values import Face, PickedFace
 
 MIN_CONFIDENCE = 0.87
-"""Below it a detection is not a face: dogs reach 0.85 in photos without a face, and people's faces start near
-0.85. Chosen by `python -m trainer detector` on photos with and without faces."""
+"""Minimum confidence of a face: dogs reach 0.85 in photos without a face, and people's faces start near 0.85.
+Chosen by `python -m trainer detector` on photos with and without faces."""
 MIN_FACE_PX = 48.0
-"""Smallest face side, in pixels of the photo as judged: below half the model's input the crop is mostly
-invented by interpolation."""
+"""Smallest face side in pixels: below half the model's input, the crop is mostly interpolation."""
 RIVAL_AREA = 0.40
-"""Another face of at least this share of the largest one's area makes the photo one of several people."""
+"""Minimum area of a second face, as a share of the largest, to refuse the photo for several people."""
 
 OTHER_FACES = "other_faces_behind"
 
 
 def pick(faces: Sequence[Face]) -> PickedFace:
-    """Return the one main face; smaller ones behind it are flagged, not refused.
+    """Return the main face; smaller ones in the background are flagged.
 
     Raises:
         NoFace: no detection reaches `MIN_CONFIDENCE`.
-        SeveralFaces: two faces of comparable area.
+        SeveralFaces: two faces have a similar area.
         FaceTooSmall: the main face is under `MIN_FACE_PX`.
     """
     found = sorted((f for f in faces if f.confidence >= MIN_CONFIDENCE), key=lambda f: -f.area_px)
@@ -41,18 +40,18 @@ def pick(faces: Sequence[Face]) -> PickedFace:
 
 
 def pick_labelled(faces: Sequence[Face], width_px: int, height_px: int) -> Face | None:
-    """Return the face a label belongs to, in a data set whose photos are each cut to one face.
+    """Return the labelled face of a data set photo that is cropped to one face.
 
-    The label was given to the face that the data set's own cut is centred on, so the detection whose centre
-    is nearest the middle is taken, among those of at least half the largest one's side, however faint.
+    Takes the detection nearest the middle among those with at least half the largest side, whatever its
+    confidence.
 
     Args:
-        faces: every detection, however unsure.
+        faces: every detection.
         width_px: of the photo.
         height_px: of the photo.
 
     Returns:
-        The face, or None where nothing was detected.
+        The face, or None without detections.
     """
     if not faces:
         return None

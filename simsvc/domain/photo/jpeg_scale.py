@@ -15,14 +15,14 @@ PARTS = (8, 4, 2)
 """A JPEG's blocks of 8 x 8 pixels can be decoded to 1, 2 x 2 or 4 x 4 of them. Source: libjpeg's libjpeg.txt,
 "Decompression parameter selection", scale_num and scale_denom."""
 COARSEST = 4
-"""What is decoded first is no coarser part than that: an eighth of a 12-megapixel photo takes 4 ms less where
-the face is large enough in it, and 25 ms more, with the quarter that must follow, where it is not."""
+"""Coarsest first scale: an eighth of a 12-megapixel photo saves 4 ms if the face is large enough, and
+otherwise costs 25 ms for the quarter that must follow."""
 ROUNDING = 1e-9
-"""Of a scale that was computed on two ways."""
+"""Tolerance of a scale computed in two ways."""
 
 
 def first_part(width_px: int, height_px: int, least_px: int) -> int:
-    """Return the largest of `PARTS` that may come first and leaves the longer side so many pixels, or 1."""
+    """Return the largest of `PARTS` that leaves the longer side enough pixels, or 1."""
     longer_px = max(width_px, height_px)
     fit = (part for part in PARTS if part <= COARSEST and least_px <= longer_px / part < MAX_SIDE_PX)
     return next(fit, 1)
@@ -32,8 +32,8 @@ def jpeg_scale(scale: float, whole_scale: float) -> int:
     """Return the largest of `PARTS` that shows at least so many pixels, or 1 where only the whole does.
 
     Args:
-        scale: pixels wanted for each of the whole photo's along a side.
-        whole_scale: the whole photo's for each of the upload's.
+        scale: wanted scale relative to the whole photo.
+        whole_scale: scale of the whole photo relative to the upload.
     """
     wanted = scale * whole_scale * (1.0 - ROUNDING)
     part = next((part for part in PARTS if 1.0 / part >= wanted), 1)
@@ -41,12 +41,12 @@ def jpeg_scale(scale: float, whole_scale: float) -> int:
 
 
 def scale_of(part: int, whole_scale: float) -> float:
-    """Return a part's pixels for each of the whole photo's along a side."""
+    """Return the scale of a part relative to the whole photo."""
     return 1.0 / part / whole_scale if part > 1 else 1.0
 
 
 def target_px(width_px: int, height_px: int) -> tuple[int, int]:
-    """Return the least width and height that decoding the whole is to leave."""
+    """Return the minimum width and height of the whole decoded photo."""
     scale = min(1.0, MAX_SIDE_PX / max(width_px, height_px))
     return max(1, int(width_px * scale)), max(1, int(height_px * scale))
 

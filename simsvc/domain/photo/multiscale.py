@@ -1,4 +1,4 @@
-"""How a photo is looked at for faces: small first, close up where a face is large, else whole."""
+"""Multi-scale detection: a small copy first, then a close-up of a large face or the whole photo."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.values import Face, Photo, RgbImage
 
 Look = Callable[[RgbImage], Sequence[Face]]
-"""Finds the faces of one picture, in its own pixels and any order."""
+"""Detects faces of one picture, in its pixels and any order."""
 
 WORKING_SIDE_PX = 640
 """Photos are scaled down to this longer side first: the network was trained on faces of 10 to some 500 px in
 640 px photos. Source: libfacedetection's README."""
 FIRST_LOOK_PX = 320
 """Longer side of the first look: a quarter of the pixels and of the time. By `python -m trainer detector
---sizes` it finds every face of a quarter of the photo's height, but 63% of those of a tenth: too few to look
-no further. Of those, 640 px find 99%, with a first look and without."""
+--sizes` it finds every face of a quarter of the photo's height, but 63% of those of a tenth: too few to stop.
+Of those, 640 px find 99%, with a first look and without."""
 FIRST_LOOK_FACE_PX = 60.0
 """A face at least so wide in the first look's copy, a quarter of its height at 4:3, ends the search: another
 of `boxes.RIVAL_AREA` of its area has 38 px there, 16% of the height, of which 97% are found (same command:
@@ -38,16 +38,16 @@ first look and close-up are COARSE, which moves no box further from the whole lo
 def detect_multiscale(
     photo: Photo, look: Look, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None
 ) -> tuple[Face, ...]:
-    """Return every face found, largest first, in pixels of `photo.rgb`.
+    """Return all faces, largest first, in pixels of `photo.rgb`.
 
-    With a first look, a large face that it finds is looked at once more, close up, for its exact box; small
-    faces behind it may stay unseen. What is not confirmed close up is searched for in the whole photo.
+    With a first look, a large face is detected again in a close-up for its exact box, and small faces in the
+    background may be missed. If the close-up does not confirm the face, the whole photo is searched.
 
     Args:
-        photo: what is looked at.
-        look: finds the faces of one picture.
-        working_side_px: longer side at which the whole photo is looked at.
-        first_look_px: smaller longer side at which it is looked at before, or None.
+        photo: the photo.
+        look: detects faces of one picture.
+        working_side_px: longer side for the whole photo.
+        first_look_px: smaller longer side for the first look, or None.
     """
     seen, longer_px = _Seen(photo, look), max(photo.width_px, photo.height_px)
     if first_look_px is None or first_look_px >= min(working_side_px, longer_px):
@@ -62,13 +62,13 @@ def detect_multiscale(
 
 
 class _Seen:
-    """A photo and what is seen in copies of it."""
+    """A photo and the faces in its copies."""
 
     def __init__(self, photo: Photo, look: Look) -> None:
         self._photo, self._look = photo, look
 
     def at(self, side_px: int, gap: float) -> tuple[Face, ...]:
-        """Return the faces seen in a copy of at most this longer side, in the photo's own pixels."""
+        """Return the faces in a copy of at most this longer side, in the photo's pixels."""
         scale = min(1.0, side_px / max(self._photo.height_px, self._photo.width_px))
         shown, shown_scale = self._photo.at_least(scale)
         whole = scale >= shown_scale
@@ -76,7 +76,7 @@ class _Seen:
         return _largest_first(face.scaled(1.0 / (shown_scale if whole else scale)) for face in found)
 
     def close_up(self, face: Face) -> Face | None:
-        """Return the same face as seen in the square around it, or None where it is no longer sure."""
+        """Return the same face detected in the square around it, or None if it is not confirmed."""
         shown, scale = self._photo.at_least(min(1.0, CLOSE_UP_PX / (face.side_px * CLOSE_UP)))
         exact = _close_up(shown.picture, face.scaled(scale), self._look)
         return exact.scaled(1.0 / scale) if exact else None

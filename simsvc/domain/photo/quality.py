@@ -1,4 +1,4 @@
-"""What a photo offers for judging the face: sharpness, exposure, size, and how the head is held."""
+"""Photo quality: sharpness, exposure, face size and head pose."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from simsvc.domain.photo.crop import CROP_MARGIN, crop_of, crops_of, middle
 from simsvc.values import Crop, Face, Photo, Quality, RgbImage
 
 SIDE_PX = 160
-"""Side of the crop that sharpness and exposure are measured on: one size, so that figures compare, and the
-shipped model's own, so that one crop serves both. Bounds say which size they are of."""
+"""Crop size for sharpness and exposure: fixed, so that figures are comparable, and that of the shipped model,
+so that one crop serves both."""
 FORMER_SIDE_PX = 128
-"""Size that the bounds of models are of that do not say so; their estimates are replayed with it."""
+"""Crop size for models that do not state one."""
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601."""
 _LUMA = np.asarray(LUMA, dtype=np.float32)
 BLACK, WHITE = 5.5, 249.5
-"""Luminance up to and from which a pixel counts as clipped: JPEG leaves few at exactly 0 or 255.
-Between whole levels, so that rounding decides nothing."""
+"""Luminance limits for clipped pixels: JPEG leaves few at exactly 0 or 255. Between whole levels, so that
+rounding does not matter."""
 
 BLURRED, TURNED_ASIDE, TILTED, CUT_OFF = "blurred", "turned_aside", "tilted", "cut_off"
 UNCLEAR = "unclear_face"
@@ -33,13 +33,13 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One threshold that model.json may state.
+    """A threshold in model.json.
 
     Attributes:
         attribute: of `Quality`.
-        flag: raised on the wrong side of the threshold.
-        at_least: whether values below the threshold are wrong, or those above.
-        either_side: whether the value's size counts, whatever its sign.
+        flag: flag raised beyond the threshold.
+        at_least: whether the threshold is a minimum instead of a maximum.
+        either_side: whether the absolute value counts.
     """
 
     attribute: str
@@ -60,30 +60,30 @@ LIMITS: Mapping[str, Limit] = {
     "border_gap_at_least": Limit("border_gap", CUT_OFF, at_least=True),
     "confidence_at_least": Limit("confidence", UNCLEAR, at_least=True),
 }
-"""Name in model.json to what it limits.
+"""Limits by name in model.json.
 
-The share of black pixels, the size of the face (from the least that is judged at all) and how far it is
-turned up or down limit nothing: no value of them goes with larger errors (`python -m trainer bounds`).
+The share of black pixels, the face size and the head pitch have no limits, because they do not correlate with
+errors (`python -m trainer bounds`).
 """
 
 
 def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN, side_px: int = SIDE_PX) -> Quality:
-    """Measure the face's crop, cut as the model's but `side_px` wide, its box, and its landmarks.
+    """Measure the quality of the face's crop at `side_px`, its box and its landmarks.
 
-    Where a model sees more than `CROP_MARGIN`, quality is that of the face without what surrounds it.
+    For models with a larger margin than `CROP_MARGIN`, only the face itself is measured.
     """
     near = min(margin, CROP_MARGIN)
     return measured(crop_of(photo, face, side_px, near), photo, face, near)
 
 
 def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: float) -> tuple[Crop, Crop]:
-    """Return the crop that a model judges and the one that `measured` takes, cut out once where that can be.
+    """Return the crop for the model and the crop for `measured`, cut once if possible.
 
     Args:
-        photo: that shows the face.
+        photo: photo of the face.
         face: in pixels of the photo.
         input_px: side of the model's crop.
-        side_px: side of the crop that is measured.
+        side_px: side of the measured crop.
         margin: of the model's crop.
     """
     if margin <= CROP_MARGIN:
@@ -98,14 +98,14 @@ def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: flo
 def measured(
     crop: Crop, photo: Photo, face: Face, margin: float = CROP_MARGIN, turned_deg: int = 0
 ) -> Quality:
-    """Return what `measure` does of a crop that is cut already.
+    """Return the quality of an existing crop; see `measure`.
 
     Args:
         crop: of the face.
-        photo: that it was cut out of.
+        photo: source of the crop.
         face: in pixels of the photo.
-        margin: side of the crop over the longer side of the face's box.
-        turned_deg: how far the photo was turned upright before.
+        margin: crop side divided by the longer side of the face's box.
+        turned_deg: rotation applied to make the photo upright.
     """
     grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
@@ -145,12 +145,12 @@ def sharpness(grey: NDArray[np.float32]) -> float:
 
 
 def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None]:
-    """Return (yaw, roll in degrees, pitch) as `Quality` defines them, or None where landmarks do not tell.
+    """Return (yaw, roll in degrees, pitch) as in `Quality`, or None without usable landmarks.
 
-    They are ratios in the picture's plane: hints, no angles in space. A point is x + y i here: the face is
-    turned upright by one multiplication.
+    These are ratios in the picture plane, not angles in space. Points are complex numbers, so one
+    multiplication rotates the face upright.
     Source: Gee and Cipolla, "Determining the Gaze of Faces in Images", Image and Vision Computing 12(10),
-    1994, who read the head's direction off the ratios of such distances.
+    1994.
     """
     if len(landmarks_px) != 5:
         return None, None, None
@@ -167,10 +167,10 @@ def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None
 
 
 def quality_flags(quality: Quality, thresholds: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the flags of every threshold (name in `LIMITS` to value) that is not kept.
+    """Return the flags of all exceeded thresholds (name in `LIMITS` to value).
 
-    A face that is turned aside is not called tilted as well: in profile its eyes lie so close together that
-    the line through them tells nothing.
+    A face turned to one side is not also flagged as tilted, because in profile the line through the eyes is
+    unreliable.
     """
     raised = dict.fromkeys(
         LIMITS[name].flag for name, bound in thresholds.items() if _beyond(quality, LIMITS[name], bound)
@@ -183,6 +183,6 @@ def quality_flags(quality: Quality, thresholds: Mapping[str, float]) -> tuple[st
 def _beyond(quality: Quality, limit: Limit, bound: float) -> bool:
     value = getattr(quality, limit.attribute)
     if value is None:
-        return False  # no landmarks: nothing is known, and nothing is claimed
+        return False  # no landmarks
     size = abs(value) if limit.either_side else value
     return bool(size < bound) if limit.at_least else bool(size > bound)

@@ -24,7 +24,7 @@ def to_tensor(
     shift = (np.asarray(mean, dtype=np.float64) / np.asarray(std, dtype=np.float64)).astype(np.float32)
     side = crops[0].rgb.shape[0]
     tensor = np.empty((len(crops), 3, side, side), dtype=np.float32)
-    for planes, crop in zip(tensor, crops, strict=True):  # written in place: no copy of a whole batch
+    for planes, crop in zip(tensor, crops, strict=True):  # in place, to avoid copying the batch
         np.multiply(crop.rgb.transpose(2, 0, 1), scale[:, None, None], out=planes)
     tensor -= shift[:, None, None]
     return tensor

@@ -1,4 +1,4 @@
-"""Which way up a photo is: where the upright look is not sure, turned copies are looked at as well."""
+"""Rotate photos upright by detecting faces in rotated copies."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from simsvc.values import DecodedLevels, Face, Photo
 Detect = Callable[[Photo], tuple[Face, ...]]
 
 TURNED_UPRIGHT = "turned_upright"
-"""Flag of a photo that was turned to be judged."""
+"""Flag of a rotated photo."""
 
 SURE_CONFIDENCE = 0.92
-"""From this confidence on the upright look is believed, and no other is taken. Of upright photos 2% lie below
+"""Minimum confidence to accept the photo as upright without trying rotations. Of upright photos 2% lie below
 it (us_congress, bundestag, UTKFace), 6% (fgnet) or 21% (faces of 65 px), of photos upside down almost none
 above. Source, like that of every constant here: photos turned by every angle, `python -m trainer bounds`."""
 TURNED_CONFIDENCE = 0.9
-"""From here on a turned look may count: who looks often finds more, and dogs in photos without a face reach
-0.88 at some angle. Faces that stay below are those that `confidence_at_least` of model.json refers."""
+"""Minimum confidence of a rotated copy, higher because more tries find more: dogs reach 0.88 at some angle.
+Fainter faces are withheld by `confidence_at_least` of model.json."""
 SURE_ROLL_DEG = 10.0
-"""Up to this tilt of the eyes' line; at 20 degrees the landmarks read 10 or less."""
+"""Maximum tilt of the eye line; at 20 degrees the landmarks show 10 or less."""
 QUARTER_DEG, COARSE_DEG, FINE_DEG = 90, 45, 15
-"""Turns that are tried: of the whole circle by quarters, then by eighths, then around the best of those."""
+"""Rotations tried: by quarters, then by eighths, then around the best of those."""
 CLEAR = 0.15
-"""By so much the best quarter turn must beat the two beside it to be taken as it is. Upright faces do by 0.2
-to 0.9; a face that is 45 degrees off looks alike from both sides."""
+"""Minimum lead of the best quarter turn over its two neighbours to accept it. Upright faces lead by 0.2 to
+0.9; a face at 45 degrees scores alike on both sides."""
 WEIGHED = 0.06
-"""Looks within so much of the best one tell where the middle is, weighed by how much is left."""
+"""Rotations within this of the best one are averaged, weighted by the remainder."""
 SNAP_DEG = 5
-"""A turn so near to a quarter is that quarter, which keeps every pixel."""
+"""Rotations this close to a quarter turn are rounded to it, which keeps every pixel."""
 FACE_PX = 240.0
-"""Longer side of the face in a copy that is turned by other angles: 1.5 times a crop of 160 px."""
+"""Longer side of the face in a copy rotated by other angles: 1.5 times a crop of 160 px."""
 LOOK_FACE_PX = 80.0
 """And in the copies that are only looked at: see `looks.FIRST_LOOK_FACE_PX`."""
 GREY = (127, 127, 127)
-"""What fills the corners of a copy that is only looked at."""
+"""Fill colour for the corners of detection copies."""
 _QUARTERS = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -53,12 +53,12 @@ _QUARTERS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upright:
-    """A photo the right way up.
+    """An upright photo.
 
     Attributes:
-        photo: turned, where it had to be.
+        photo: the photo, rotated if necessary.
         faces: found in it, largest first.
-        turned_deg: how far it was turned, counter-clockwise, 0..359.
+        turned_deg: counter-clockwise rotation, 0..359.
     """
 
     photo: Photo
@@ -67,21 +67,20 @@ class Upright:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What a person should know of it."""
+        """Flags of the rotation."""
         return (TURNED_UPRIGHT,) if self.turned_deg else ()
 
 
 def looked_at(photo: Photo, detect: Detect, reading: int) -> Upright:
-    """Return a photo and the faces in it, set upright where the model's reading asks for that."""
+    """Return a photo and its faces, rotated upright if the model's reading requires it."""
     return upright(photo, detect) if reading > AS_STORED else Upright(photo, detect(photo))
 
 
 def upright(photo: Photo, detect: Detect) -> Upright:
-    """Return the photo turned so that the detector is surest of its main face.
+    """Return the photo rotated so that the detector is most confident of its main face.
 
-    One look is all where it is sure. Else quarter turns are tried, and where none of them is clearly the
-    best, turns between them: the middle of those that look alike is the upright one. A photo stays as it came
-    where no turn shows a face better.
+    If the upright photo is not confident enough, quarter turns are tried, and if none is clearly best,
+    rotations between them, of which the middle is used. The photo is unchanged if no rotation is better.
     """
     faces = detect(photo)
     if _is_sure(faces):
@@ -98,7 +97,7 @@ def upright(photo: Photo, detect: Detect) -> Upright:
 
 
 class _Looks:
-    """Turned copies of a photo, each looked at once."""
+    """Rotated copies of a photo, with cached detections."""
 
     def __init__(self, photo: Photo, faces: Sequence[Face], detect: Detect) -> None:
         self._small = _small(photo, _look_px(photo, faces))
@@ -107,13 +106,13 @@ class _Looks:
         self._seen: dict[int, tuple[Face, ...]] = {}
 
     def score(self, deg: int) -> float:
-        """Return how sure the detector is of the main face after this turn."""
+        """Return the confidence of the main face after this rotation."""
         if deg % 360 not in self._seen:
             self._seen[deg % 360] = self._detect(_look_turned(self._small, deg))
         return confidence(self._seen[deg % 360])
 
     def turn(self) -> int:
-        """Return the turn that sets the photo upright, 0..359 degrees counter-clockwise."""
+        """Return the rotation to upright, 0..359 degrees counter-clockwise."""
         best = self._best(range(0, 360, QUARTER_DEG))
         aside = max(self.score(best - QUARTER_DEG), self.score(best + QUARTER_DEG))
         if self.score(best) >= max(MIN_CONFIDENCE, aside + CLEAR):
@@ -139,7 +138,7 @@ class _Looks:
 
 
 def main_face(faces: Sequence[Face]) -> Face | None:
-    """Return the largest face that is one for sure, or else the likeliest, or None."""
+    """Return the largest confident face, else the most confident one, or None."""
     sure = [face for face in faces if face.confidence >= MIN_CONFIDENCE]
     if sure:
         return max(sure, key=lambda face: face.area_px)
@@ -147,7 +146,7 @@ def main_face(faces: Sequence[Face]) -> Face | None:
 
 
 def confidence(faces: Sequence[Face]) -> float:
-    """Return how sure the detector is of the main face, 0..1; 0 where there is none."""
+    """Return the confidence of the main face, 0..1; 0 without a face."""
     face = main_face(faces)
     return face.confidence if face else 0.0
 
@@ -161,7 +160,7 @@ def _is_sure(faces: Sequence[Face]) -> bool:
 
 
 def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
-    """Return the longer side of the copies: the face has `LOOK_FACE_PX` there, where one is seen at all."""
+    """Return the longer side of the copies, where a face has `LOOK_FACE_PX` if there is one."""
     face = main_face(faces)
     if face is None:
         return WORKING_SIDE_PX
@@ -179,7 +178,7 @@ def _small(photo: Photo, side_px: int) -> Photo:
 
 
 def _look_turned(photo: Photo, deg: int) -> Photo:
-    """Return a copy to look at; beyond its border it is grey."""
+    """Return a rotated copy for detection, with grey corners."""
     if deg % QUARTER_DEG == 0:
         return turned(photo, deg)
     picture = photo.picture.rotate(deg, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
@@ -187,13 +186,13 @@ def _look_turned(photo: Photo, deg: int) -> Photo:
 
 
 def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
-    """Return the photo turned counter-clockwise; where it shows nothing its border is replicated.
+    """Return the photo rotated counter-clockwise, with its border replicated into the corners.
 
-    Quarter turns keep every pixel, and levels that are yet to be decoded. Other turns are made of a copy in
-    which the face keeps `FACE_PX` pixels, where it has as many: the crop needs no more.
+    Quarter turns keep every pixel and undecoded levels. Other rotations use a copy in which the face keeps up
+    to `FACE_PX` pixels, enough for the crop.
 
     Args:
-        photo: what is turned.
+        photo: the photo.
         deg: whole degrees.
         face_px: longer side of the face in it.
     """
@@ -211,7 +210,7 @@ def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
 
 
 def _reduced(photo: Photo, scale: float) -> Image.Image:
-    """Return the photo's picture with `scale` pixels for each of its own along a side."""
+    """Return the photo's picture at a scale."""
     shown, at = photo.at_least(scale)
     if scale >= at:
         return shown.picture
@@ -236,7 +235,7 @@ def _quarter_turned(photo: Photo, deg: int) -> Photo:
 
 
 def _rotated(picture: Image.Image, deg: int) -> tuple[Image.Image, tuple[tuple[float, float], ...]]:
-    """Return the picture turned counter-clockwise, as large as it must be, and where its corners lie."""
+    """Return the picture rotated counter-clockwise and enlarged to fit, and its corners."""
     width, height = picture.size
     cos, sin = math.cos(math.radians(deg)), math.sin(math.radians(deg))
     sides = [math.ceil(abs(a * cos) + abs(b * sin)) for a, b in ((width, height), (height, width))]

@@ -1,4 +1,4 @@
-"""/api/v1/audit: the log of events, and whether everything in it fits."""
+"""/api/v1/audit: the audit log and its verification."""
 
 from __future__ import annotations
 
@@ -19,80 +19,82 @@ from simsvc.web.api.fields import NO_CONTROL, Text, Whole
 from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed
 from simsvc.web.http.current import services
 
-resource = Resource("audit", __name__, "The log of events: append-only, chained by hashes, and verified.")
+resource = Resource("audit", __name__, "The audit log: append-only, chained by hashes and verifiable.")
 
 
 class Event(Strict):
-    """A link of the chain, and what it says beside the chain."""
+    """An event in the log."""
 
-    seq = needed(fields.Integer, "1 and up, without a gap.")
+    seq = needed(fields.Integer, "Sequence number, from 1 without gaps.")
     at = moment("When it was logged, UTC.")
     kind = needed(fields.String, "What happened.", validate=validate.OneOf(tuple(EventKind)))
-    actor = needed(fields.String, '"user:<id>", "token:<id>", or such as "command".')
-    subject = needed(fields.String, 'To what, such as "estimate:<id>".')
-    content_sha256 = needed(fields.String, "Of salt and content.", validate=SHA256)
-    previous_sha256 = needed(fields.String, "`sha256` of the event before.", validate=SHA256)
-    sha256 = needed(fields.String, "Of the RFC 8785 form of all of the above.", validate=SHA256)
-    salt = maybe(fields.String, "Of the content, in hex; null where it was erased.")
-    content = maybe(fields.Dict, "What else is known; null where it was erased.")
+    actor = needed(fields.String, 'Who did it: "user:<id>", "token:<id>" or, for example, "command".')
+    subject = needed(fields.String, 'What it is about, for example "estimate:<id>".')
+    content_sha256 = needed(fields.String, "SHA-256 of salt and content.", validate=SHA256)
+    previous_sha256 = needed(fields.String, "`sha256` of the previous event.", validate=SHA256)
+    sha256 = needed(
+        fields.String, "SHA-256 of all fields above in canonical JSON (RFC 8785).", validate=SHA256
+    )
+    salt = maybe(fields.String, "Salt of the content, in hex; null if erased.")
+    content = maybe(fields.Dict, "Details of the event; null if erased.")
 
 
 class EventPage(Strict):
     """A page of the log, oldest first."""
 
     items = needed(fields.List, "Oldest first.", cls_or_instance=fields.Nested(Event))
-    next = maybe(fields.String, "Cursor of the page after this one; null on the last.")
+    next = maybe(fields.String, "Cursor of the next page; null on the last page.")
 
 
 class EventQuery(Strict):
-    """A page of the log."""
+    """Page of the log."""
 
     limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
     cursor = Text(
-        metadata={"description": "`next` of the page before."},
+        metadata={"description": "`next` of the previous page."},
         validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
     )
 
 
 class CheckpointQuery(Strict):
-    """An event that the log must still contain; both or neither."""
+    """A checkpoint that the log must still contain; send both fields or neither."""
 
-    seq = Whole(validate=validate.Range(1, 10**8), metadata={"description": "Its number."})
-    sha256 = fields.String(validate=SHA256, metadata={"description": "Its hash."})
+    seq = Whole(validate=validate.Range(1, 10**8), metadata={"description": "Sequence number of the event."})
+    sha256 = fields.String(validate=SHA256, metadata={"description": "SHA-256 of the event."})
 
 
 class Link(Strict):
-    """An event by its number: what a checkpoint keeps."""
+    """A checkpoint: an event with its hash."""
 
-    seq = needed(fields.Integer, "Its number.")
-    sha256 = needed(fields.String, "Its hash.")
+    seq = needed(fields.Integer, "Sequence number.")
+    sha256 = needed(fields.String, "SHA-256.")
     at = moment("When it was logged, UTC.")
 
 
 class FirstBreak(Strict):
-    """The first thing that does not fit."""
+    """The first problem found."""
 
-    seq = maybe(fields.Integer, "Number of the event; null where a record has no event.")
-    subject = needed(fields.String, "Of the event or record.")
-    code = needed(fields.String, "Stable.")
-    sentence = needed(fields.String, "What does not fit.")
+    seq = maybe(fields.Integer, "Sequence number of the event; null if a record has no event.")
+    subject = needed(fields.String, "The event or record.")
+    code = needed(fields.String, "Stable code.")
+    sentence = needed(fields.String, "What is wrong.")
 
 
 class Verification(Strict):
-    """What verifying found. Keep `last` where nobody who writes the log can write."""
+    """Result of a verification. Keep `last` where nobody who can write the log can write."""
 
-    fits = needed(fields.Boolean, "Whether every event, content and record fits.")
-    events = needed(fields.Integer, "How many there are.")
-    erased = needed(fields.Integer, "How many have had their content erased.")
+    fits = needed(fields.Boolean, "Whether the log and its records are intact.")
+    events = needed(fields.Integer, "Number of events.")
+    erased = needed(fields.Integer, "Number of events with erased content.")
     last = maybe(fields.Nested, "The last event.", nested=Link)
-    broken = maybe(fields.Nested, "The first break.", nested=FirstBreak)
+    broken = maybe(fields.Nested, "The first problem, if any.", nested=FirstBreak)
 
 
 @resource.get("/audit/events")
 @resource.arguments(EventQuery, location="query")
 @resource.response(200, EventPage)
 def events(query: dict[str, Any]) -> ResponseReturnValue:
-    """List the log, oldest first."""
+    """List the events of the log, oldest first."""
     limit, cursors = query["limit"], Cursors(services().secret_key(), {"list": "events"})
     with services().log.snapshot() as snapshot:
         found = snapshot.after(cursors.read(query.get("cursor")), limit + 1)
@@ -104,7 +106,7 @@ def events(query: dict[str, Any]) -> ResponseReturnValue:
 @resource.arguments(CheckpointQuery, location="query")
 @resource.response(200, Verification)
 def verification(query: dict[str, Any]) -> ResponseReturnValue:
-    """Walk the log and its records, and name the first thing that does not fit."""
+    """Verify the log and its records, and report the first problem."""
     if len(query) == 1:
         raise InputRefused("checkpoint", fields=dict.fromkeys({"seq", "sha256"} - set(query), "Missing."))
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
@@ -113,7 +115,7 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
 
 
 def described(logged: LoggedEvent) -> dict[str, Any]:
-    """Return an event with what it says, ready for JSON."""
+    """Return an event with its content, ready for JSON."""
     erased = logged.content is None
     return {
         **asdict(logged.event),
@@ -123,7 +125,7 @@ def described(logged: LoggedEvent) -> dict[str, Any]:
 
 
 def _said(content: str | None) -> dict[str, Any] | None:
-    """Return what an event says; what somebody made unreadable is shown as it stands."""
+    """Return the content of an event; content that was tampered with is returned as text."""
     if content is None:
         return None
     try:

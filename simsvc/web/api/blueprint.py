@@ -1,4 +1,4 @@
-"""A resource of the API: flask-smorest's blueprint with what every route here has in common."""
+"""API resources: flask-smorest blueprints with strict parsing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_PATH = in_path("public_id", "^[0-9a-f]{32}$")
 
 
 class StrictParser(FlaskParser):
-    """Refuses fields that are not known, and every refusal as this project's own error."""
+    """Parser that refuses unknown fields and raises simsvc errors."""
 
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = dict.fromkeys(("query", "json", "form"), RAISE)
 
@@ -30,8 +30,8 @@ class StrictParser(FlaskParser):
         """Return the body.
 
         Raises:
-            NotJson: it is of another type.
-            JsonRefused: it is not JSON, or such as no field could mean.
+            NotJson: the body has another content type.
+            JsonRefused: the JSON has values that no field accepts.
         """
         del schema
         if not req.is_json:
@@ -39,18 +39,18 @@ class StrictParser(FlaskParser):
         return read_json(req.get_data(cache=False))
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """Name the fields and what is wrong with each."""
+        """Raise an error that names the fields and their problems."""
         raise refused(error)
 
 
 def refused(error: ValidationError) -> InputRefused:
-    """Return what a program reads of fields that cannot be used."""
+    """Return an error that names the fields and their problems."""
     fields = dict(_flat(error.normalized_messages()))
     return InputRefused("fields", fields=fields, names=", ".join(sorted(fields)))
 
 
 class Resource(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint under /api/v1 whose routes are in the generated document."""
+    """A blueprint under /api/v1 that is part of the API document."""
 
     ARGUMENTS_PARSER = StrictParser()
 
@@ -59,7 +59,7 @@ class Resource(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
 
 
 def _flat(messages: Any, place: str = "") -> list[tuple[str, str]]:
-    """Give the messages of marshmallow by field: {"query": {"limit": ["..."]}} becomes [("limit", "...")]."""
+    """Flatten marshmallow's messages by field: {"query": {"limit": ["..."]}} becomes [("limit", "...")]."""
     if isinstance(messages, Mapping):
         return [pair for name, inner in messages.items() for pair in _flat(inner, _named(place, str(name)))]
     return [(place or "body", " ".join(str(message) for message in messages))]

@@ -1,4 +1,4 @@
-"""Cursors: where a page of a list ended, signed, and bound to what was searched for."""
+"""Signed cursors: where a page ended, bound to its search."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Cursors:
     """Writes and reads cursors.
 
     Args:
-        secret_key: that signs them.
-        searched: what the list is searched for; a cursor counts for the same search only.
+        secret_key: signs the cursors.
+        searched: the search; a cursor is valid for the same search only.
     """
 
     def __init__(self, secret_key: str, searched: Mapping[str, object]) -> None:
@@ -28,14 +28,14 @@ class Cursors:
         self._search = hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def write(self, last: int | None) -> str | None:
-        """Return the cursor after the record of this running number, or None after the last page."""
+        """Return the cursor after the record with this number, or None after the last page."""
         return None if last is None else str(self._serializer.dumps([last, self._search]))
 
     def read(self, text: str | None) -> int | None:
-        """Return the running number that a cursor stands for, or None for the first page.
+        """Return the record number of a cursor, or None for the first page.
 
         Raises:
-            CursorRefused: it was not made here, or for another search.
+            CursorRefused: the cursor is forged or belongs to another search.
         """
         if text is None:
             return None

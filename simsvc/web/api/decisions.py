@@ -1,4 +1,4 @@
-"""/api/v1/estimates/{id}/decisions: what people make of an estimate."""
+"""/api/v1/estimates/{id}/decisions: decisions on an estimate."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from simsvc.web.api.schemas import Decision, Decisions, NewDecision
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 
-resource = Resource(
-    "decisions", __name__, "What people make of an estimate. Decisions are added, never changed."
-)
+resource = Resource("decisions", __name__, "Decisions on estimates. Decisions are added, never changed.")
 
 
 @resource.post("/estimates/<public_id>/decisions", parameters=[IN_PATH])
@@ -28,7 +26,7 @@ resource = Resource(
 @resource.doc(parameters=[PARAMETER])
 @resource.response(201, Decision)
 def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
-    """Put a decision on record; an override needs an age and a reason."""
+    """Record a decision; an override needs an age and a reason."""
     recorded, stored = services().estimates.find(public_id), services().decisions
     age = "" if sent["age_years"] is None else str(sent["age_years"])
     draft = checked_decision(sent["kind"], age, sent["reason"], sent["note"], recorded.estimate)
@@ -51,6 +49,6 @@ def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
 @resource.get("/estimates/<public_id>/decisions", parameters=[IN_PATH])
 @resource.response(200, Decisions)
 def list_all(public_id: str) -> ResponseReturnValue:
-    """List the decisions on an estimate, the one that counts first."""
+    """List the decisions on an estimate, newest first."""
     services().estimates.find(public_id)
     return jsonify(items=[describe_decision(made) for made in services().decisions.of(public_id)])

@@ -1,4 +1,4 @@
-"""/api/v1/.../erasure: estimates, cases and labelled faces erased for good."""
+"""/api/v1/.../erasure: permanently erase estimates, cases and reference faces."""
 
 from __future__ import annotations
 
@@ -19,40 +19,42 @@ from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.erasure import eraser
 
-resource = Resource("erasures", __name__, "Erase for good. A receipt stays in the log and names nobody.")
+resource = Resource("erasures", __name__, "Erase permanently. The log keeps a receipt without personal data.")
 
 
 class ErasedCase(Strict):
-    """Which case is to be erased; in the body, so that it stands in no access log."""
+    """The case to erase; in the body, so that it does not appear in access logs."""
 
     case = Text(
         required=True,
         validate=[validate.Length(1, CASE_CHARACTERS), validate.Regexp(NO_CONTROL)],
-        metadata={"description": "Its whole reference."},
+        metadata={"description": "The complete case reference."},
     )
 
 
 class Erasure(Strict):
-    """That something was erased."""
+    """The result of an erasure."""
 
-    event = needed(fields.Integer, "Number of the receipt in the log.")
-    counts = needed(fields.Dict, "How much of what.", keys=fields.String(), values=fields.Integer())
+    event = needed(fields.Integer, "Sequence number of the receipt in the log.")
+    counts = needed(
+        fields.Dict, "Number of erased items by kind.", keys=fields.String(), values=fields.Integer()
+    )
     builds = needed(
         fields.List,
-        "Index builds whose files hold an erased face until they are retired.",
+        "Index builds whose files contain an erased face until they are retired.",
         cls_or_instance=fields.String(),
     )
     finished = needed(
         fields.Boolean,
-        "Whether the files of the database hold no copies of erased rows; where they do, the service "
-        "overwrites them by itself, and an event of the log says when.",
+        "Whether the database files are free of copies of erased rows. If not, the service overwrites them "
+        "automatically and logs when it is done.",
     )
 
 
 @resource.post("/estimates/<public_id>/erasure", parameters=[IN_PATH])
 @resource.response(200, Erasure)
 def estimate(public_id: str) -> ResponseReturnValue:
-    """Erase an estimate: record, crop, kept photo, neighbours, decisions."""
+    """Erase an estimate with its crop, kept photo, neighbours and decisions."""
     return _described(eraser(services()).estimate(public_id, program().actor))
 
 
@@ -60,14 +62,14 @@ def estimate(public_id: str) -> ResponseReturnValue:
 @resource.arguments(ErasedCase)
 @resource.response(200, Erasure)
 def case(sent: dict[str, Any]) -> ResponseReturnValue:
-    """Erase every estimate of a case, its photos that wait in batches, and the reference itself."""
+    """Erase every estimate of a case, its photos waiting in batches, and the reference itself."""
     return _described(eraser(services()).case(sent["case"], program().actor))
 
 
 @resource.post("/faces/<face_id>/erasure", parameters=[FACE_IN_PATH])
 @resource.response(200, Erasure)
 def face(face_id: str) -> ResponseReturnValue:
-    """Erase a labelled face from every answer at once, and from every later index build."""
+    """Erase a reference face from all answers now, and from later index builds."""
     event, builds = eraser(services()).face(face_id, program().actor)
     return _answer(event, {"faces": 1}, builds)
 

@@ -1,4 +1,4 @@
-"""/api/v1/estimates: judge photos, read what is on record."""
+"""/api/v1/estimates: estimate ages and read records."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, Estima
 from simsvc.web.http.current import services
 from simsvc.web.rendering.record_parts import labelled_faces
 
-resource = Resource("estimates", __name__, "Judge photos, and read what is on record.")
+resource = Resource("estimates", __name__, "Estimate ages and read recorded estimates.")
 
 
 @resource.post("/estimates")
 @resource.doc(parameters=[PARAMETER], requestBody=form_of(PhotoForm, bare=True))
 @resource.response(201, Estimate)
 def create() -> ResponseReturnValue:
-    """Judge one photo and put the answer on record.
+    """Estimate the age in one photo and record the result.
 
-    One that cannot be judged is an answer, too: its `status` is "refused", with a `code` and a `sentence`.
-    A body that is the photo itself is read faster than a form, and declares nothing.
+    A photo without a result is also recorded: its `status` is "refused", with a `code` and a `sentence`.
+    Sending the photo itself as the body is faster than a form, but leaves no room for declared data.
     """
     recorded = judged(sent_photos(1, bare=True), declaration())[0]
     return (
@@ -51,9 +51,9 @@ def create() -> ResponseReturnValue:
 @resource.doc(parameters=[PARAMETER], requestBody=form_of(PhotosForm))
 @resource.response(201, EstimateBatch)
 def create_batch() -> ResponseReturnValue:
-    """Judge up to 32 photos, one after another, and put each answer on record.
+    """Estimate the ages in up to 32 photos, one by one, and record each result.
 
-    Where it breaks off, the same request with the same Idempotency-Key goes on with the photos that are left.
+    After an interruption, the same request with the same Idempotency-Key continues with the remaining photos.
     """
     return jsonify(items=[describe(one) for one in judged(sent_photos(MOST_PHOTOS), declaration())]), 201
 
@@ -62,7 +62,7 @@ def create_batch() -> ResponseReturnValue:
 @resource.arguments(EstimateQuery, location="query")
 @resource.response(200, EstimatePage)
 def list_all(query: dict[str, Any]) -> ResponseReturnValue:
-    """List estimates, the newest first, without their neighbours."""
+    """List estimates, newest first, without their neighbours."""
     limit, cursor = query.pop("limit"), query.pop("cursor", None)
     cursors = Cursors(services().secret_key(), query)
     rows = services().history.older(wanted(query), cursors.read(cursor), limit + 1)
@@ -81,7 +81,7 @@ def show(public_id: str) -> ResponseReturnValue:
 @resource.get("/estimates/<public_id>/neighbours", parameters=[IN_PATH])
 @resource.response(200, Neighbours)
 def neighbours(public_id: str) -> ResponseReturnValue:
-    """Read the labelled faces that explain an estimate."""
+    """Read the reference faces that explain an estimate."""
     recorded = services().estimates.find(public_id)
     faces, answer = labelled_faces(recorded), recorded.estimate
     items = [
@@ -102,21 +102,21 @@ def neighbours(public_id: str) -> ResponseReturnValue:
 @resource.get("/estimates/<public_id>/crop", parameters=[IN_PATH])
 @resource.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
 def crop(public_id: str) -> Response:
-    """Read the crop that was judged, pixel for pixel, as PNG; of a refused photo there is none."""
+    """Read the face crop that was used, as PNG; refused photos have none."""
     if services().estimates.find(public_id).estimate.age_years is None:
         raise NothingJudged()
     return Response(services().estimates.crop_png(public_id), mimetype="image/png")
 
 
 def wanted(query: dict[str, Any]) -> HistoryFilter:
-    """Return what the fields of a filter search for."""
+    """Return the history filter of a query."""
     fields = dict(query)
     recorded_since, recorded_before = fields.pop("since", None), fields.pop("before", None)
     return HistoryFilter(recorded_since=recorded_since, recorded_before=recorded_before, **fields)
 
 
 def summary(row: HistoryRow) -> dict[str, object]:
-    """Return the estimate object of a list: without neighbours, with the decision that counts."""
+    """Return an estimate for a list: without neighbours, with the current decision."""
     described = describe(row.recorded)
     del described["neighbours"]
     return {**described, "decision": describe_decision(row.decision) if row.decision else None}

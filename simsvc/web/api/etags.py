@@ -1,4 +1,4 @@
-"""ETag and If-None-Match on what the API answers. Source: RFC 9110, sections 8.8.3 and 13.1.2."""
+"""ETag and If-None-Match for API responses. Source: RFC 9110, sections 8.8.3 and 13.1.2."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ OF_NOBODY = {
     "api_models.list_all",
     "api_models.show",
 }
-"""Endpoints whose answers tell nothing of a person."""
+"""Endpoints without personal data."""
 ASK_AGAIN = "private, no-cache"
-"""A client may keep such an answer, asks before it uses it, and mostly hears that nothing changed."""
+"""Clients may cache the response but must revalidate it."""
 
 
 def register(app: Flask) -> None:
-    """Tag every answer of the API that is whole in memory.
+    """Add an ETag to every API response that is not streamed.
 
-    No cache may keep what tells of a person, since it may be erased. A program that keeps such an answer
-    itself can ask by its tag whether it still stands.
+    Responses with personal data are never cached, because the data may be erased; a program that stores one
+    can revalidate it by its ETag.
     """
     app.after_request(_tagged)
 

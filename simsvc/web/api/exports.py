@@ -1,4 +1,4 @@
-"""/api/v1/exports: everything on record, streamed."""
+"""/api/v1/exports: stream all records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simsvc.web.api.schemas import EstimateFilter, Strict
 from simsvc.web.http.current import note_export, services
 from simsvc.web.rendering.history_csv import MARK, csv_lines
 
-resource = Resource("exports", __name__, "Everything on record, as JSON Lines or CSV.")
+resource = Resource("exports", __name__, "Export all records as JSON Lines or CSV.")
 EVENT_COLUMNS = (
     "seq",
     "at",
@@ -39,13 +39,13 @@ TEXT: dict[str, Any] = {"type": "string"}
 
 
 class EstimateExport(EstimateFilter):
-    """What is exported, and how."""
+    """Filters and format of an export of estimates."""
 
     format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
 
 
 class EventExport(Strict):
-    """What is exported of the log, and how."""
+    """Filter and format of an export of the log."""
 
     format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
     kind = fields.String(validate=validate.OneOf(tuple(EventKind)))
@@ -55,7 +55,7 @@ class EventExport(Strict):
 @resource.arguments(EstimateExport, location="query")
 @resource.response(200, TEXT, content_type=JSON_LINES)
 def estimates(query: dict[str, Any]) -> Response:
-    """Stream every estimate that is searched for, the newest first, with the decision that counts."""
+    """Stream all matching estimates, newest first, with the current decision."""
     form = query.pop("format")
     searched = {name: str(value) for name, value in query.items() if name != "case"}
     note_export("history", format=form, filters=searched, by_case="case" in query)
@@ -71,7 +71,7 @@ def estimates(query: dict[str, Any]) -> Response:
 @resource.arguments(EventExport, location="query")
 @resource.response(200, TEXT, content_type=JSON_LINES)
 def events(query: dict[str, Any]) -> Response:
-    """Stream the log, oldest first, up to what was logged when asked."""
+    """Stream the events logged up to now, oldest first."""
     form, kind = query["format"], query.get("kind")
     note_export("events", format=form, filters={"kind": kind} if kind else {})
     found = _events(services().log, kind)
@@ -81,7 +81,7 @@ def events(query: dict[str, Any]) -> Response:
 
 
 def streamed(lines: Iterator[str], media_type: str, name: str) -> Response:
-    """Return lines as they come, as a file to keep."""
+    """Return a download that streams lines."""
     response = Response(lines, content_type=f"{media_type}; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -93,7 +93,7 @@ def _json_lines(rows: Iterator[HistoryRow]) -> Iterator[str]:
 
 
 def _events(log: EventLog, kind: str | None) -> Iterator[dict[str, Any]]:
-    """Give the events up to the newest at the start; each page is read by itself, so that no lock is held."""
+    """Yield the events up to the newest at the start; each page is a separate read, so no lock is held."""
     with log.snapshot() as snapshot:
         newest = snapshot.count()
     after: int | None = None

@@ -25,46 +25,48 @@ from simsvc.wiring.labelled_faces import live_faces_in_service
 FACE_IN_PATH = in_path("face_id", "^f[0-9a-f]{16}$")
 AGE = validate.Range(0, MAX_AGE_YEARS)
 
-resource = Resource("faces", __name__, "Labelled faces, changed without a new index build.")
+resource = Resource(
+    "faces", __name__, "Add, relabel and remove reference faces without rebuilding the index."
+)
 
 
 class Labelled(Strict):
-    """What is known of a face that is added."""
+    """Known age and origin of a new face."""
 
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "The label."})
+    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
     source = fields.String(
         required=True,
         validate=validate.Regexp(f"^{NAME_PATTERN.pattern}$"),
-        metadata={"description": "What the data set is called."},
+        metadata={"description": "Name of the data set."},
     )
 
 
 class FaceForm(Labelled):
-    """A labelled face to add."""
+    """A reference face to add."""
 
     photo = UploadField(required=True, metadata={"description": "A photo of one face."})
 
 
 class Relabelled(Strict):
-    """A new label."""
+    """A new age."""
 
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "The label."})
+    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
 
 
 class Face(Strict):
-    """A labelled face."""
+    """A reference face."""
 
-    face_id = needed(fields.String, "Which labelled face.")
-    age_years = needed(fields.Float, "Its label.")
-    source = needed(fields.String, "Data set it came from.")
-    reference = needed(fields.String, "Its name in that data set.")
+    face_id = needed(fields.String, "ID of the reference face.")
+    age_years = needed(fields.Float, "Known age.")
+    source = needed(fields.String, "Data set.")
+    reference = needed(fields.String, "Name in that data set.")
 
 
 @resource.post("/faces")
 @resource.doc(requestBody=form_of(FaceForm))
 @resource.response(201, Face)
 def add() -> ResponseReturnValue:
-    """Add a labelled face: it is searched beside the index in service from the next request on."""
+    """Add a reference face; searches include it from the next request on."""
     upload, known = sent_photos(1)[0], _labelled()
     with tempfile.TemporaryDirectory(prefix="simsvc-") as folder:
         path = Path(folder) / "photo"  # under our own name; the client's is its reference only
@@ -79,7 +81,7 @@ def add() -> ResponseReturnValue:
 @resource.arguments(Relabelled)
 @resource.response(200, Face)
 def relabel(sent: dict[str, Any], face_id: str) -> ResponseReturnValue:
-    """Give a labelled face another label, in every build; return it as it was labelled before."""
+    """Change the age of a reference face in every build; return the face as it was before."""
     faces = live_faces_in_service(services())
     return jsonify(_described(faces.relabel(face_id, sent["age_years"], program().actor)))
 
@@ -87,7 +89,7 @@ def relabel(sent: dict[str, Any], face_id: str) -> ResponseReturnValue:
 @resource.post("/faces/<face_id>/removal", parameters=[FACE_IN_PATH])
 @resource.response(200, Face)
 def remove(face_id: str) -> ResponseReturnValue:
-    """Keep a labelled face out of every answer from now on, and out of every later build."""
+    """Remove a reference face from new estimates and later builds."""
     return jsonify(_described(live_faces_in_service(services()).remove(face_id, program().actor)))
 
 

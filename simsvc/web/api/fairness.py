@@ -1,4 +1,4 @@
-"""/api/v1/fairness: error by age, group and gender of the model in service, from its card."""
+"""/api/v1/fairness: performance of the model in service by age, group and gender, from its card."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.schemas_inventory import Fairness
 from simsvc.web.http.current import services
 
-resource = Resource("fairness", __name__, "How the model in service does by group.")
+resource = Resource("fairness", __name__, "Performance of the model in service by group.")
 FIGURES = {
     "mae_years": ("mae_years", "mae"),
     "bias_years": ("bias_years", "bias"),
     "cs5": ("cs5",),
     "coverage": ("coverage",),
 }
-"""What an answer calls a figure, to what the card, or without one model.json, calls it."""
+"""Name of a figure in the answer to its names in the model card or model.json."""
 
 
 @resource.get("/fairness")
 @resource.response(200, Fairness)
 def show() -> ResponseReturnValue:
-    """Read error, bias and coverage by group, each with its 95% interval, of the model in service."""
+    """Read error, bias and coverage of the model in service by group, with 95% intervals."""
     bundle, card = services().model_document(), services().model_card()
     analysis = (card or {}).get("quantitative_analysis", {})
     rows, measured_on = analysis.get("performance_metrics"), "test part"

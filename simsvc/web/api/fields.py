@@ -1,4 +1,4 @@
-"""Fields of requests that are as strict as the document says."""
+"""Request fields as strict as the API document states."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ INSTANT = re.compile(
 )
 """Source: RFC 3339, section 5.6."""
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""No record lies before or after: an instant beyond means the same, and every database holds these."""
+"""Limits of instants: no record is outside them, and every database can store them."""
 NO_CONTROL = r"^[^\x00-\x1f\x7f]+$"
-"""Text of one line; PostgreSQL holds no NUL."""
+"""One line of text; PostgreSQL cannot store NUL."""
 NO_NUL = r"^[^\x00]*$"
 
 
 class Whole(fields.Integer):
-    """A whole number of an address, in ASCII digits."""
+    """A whole number in a query, in ASCII digits."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not WHOLE.fullmatch(str(value)):
@@ -57,7 +57,7 @@ class Text(fields.String):
 
 
 class Paragraphs(fields.String):
-    """Text of any number of lines that every database can hold."""
+    """Text of any number of lines that every database can store."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""/healthz: whether the process lives. /readyz: whether it can answer. Neither says anything personal."""
+"""/healthz: liveness. /readyz: readiness. Neither returns personal data."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """Return 200 from a process that answers at all: one that does not should be started anew."""
+    """Return 200 while the process is alive; restart it if this fails."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Return 200 where model, index, database and disk can be used, else 503."""
+    """Return 200 if model, index, database and disk are usable, else 503."""
     found = readiness(services())
     ready = all(finding.well for finding in found)
     body = {"status": "ready" if ready else "not ready", "parts": [asdict(finding) for finding in found]}

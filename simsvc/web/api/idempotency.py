@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request sent twice makes one record.
+"""Idempotency-Key: a repeated request creates one record.
 
 Source: IETF, draft-ietf-httpapi-idempotency-key-header.
 """
@@ -27,21 +27,20 @@ PARAMETER = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "pattern": PATTERN},
-    "description": "Chosen by the client, such as a UUID. The same request with the same key gives the "
-    "same answer and makes nothing new; another request with it is refused.",
+    "description": "A value that you choose, such as a UUID. Repeating a request with the same key returns "
+    "the same result and creates nothing new; a different request with the same key is refused.",
 }
 Made = TypeVar("Made")
 
 
 def request_key(asked: Callable[[], object]) -> RequestKey | None:
-    """Return the key of the request at hand, bound to what is asked, or None where it brings none.
+    """Return the key of the request, bound to its content, or None if it has no key.
 
     Args:
-        asked: says what the request asks, as JSON could hold it: the same however it was sent. It is not
-            called where there is no key.
+        asked: returns the content as JSON-compatible values; only called if there is a key.
 
     Raises:
-        InputRefused: the key cannot be one.
+        InputRefused: the key is not valid.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -58,16 +57,16 @@ def idempotent(
     again: Callable[[str], Made],
     position: int = 0,
 ) -> Made:
-    """Make a record, or return the one that the same request made before.
+    """Create a record, or return the one that the same request created before.
 
     Args:
         key: of the request, if any.
-        make: makes the record, and calls what it is given within its transaction with the record's id.
-        again: returns a record by its id.
-        position: which of several records of the request.
+        make: creates the record and calls its argument with the record's ID in the same transaction.
+        again: returns a record by its ID.
+        position: of the record within the request.
 
     Raises:
-        KeyReused: the key came with another request before.
+        KeyReused: the key was used for a different request.
     """
     if key is None:
         return make(None)

@@ -1,4 +1,4 @@
-"""/api/v1/indexes: which index builds there are and were, what they are made of, how well they find."""
+"""/api/v1/indexes: inventory of index builds, past and present."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def list_all() -> ResponseReturnValue:
 @resource.get("/indexes/<index_name>/<build_id>", parameters=LABEL_IN_PATH)
 @resource.response(200, Build)
 def show(index_name: str, build_id: str) -> ResponseReturnValue:
-    """Read what an index build is made of, and how many of the true nearest faces it finds."""
+    """Read the details of an index build, including its recall."""
     label = f"{index_name}/{build_id}"
     if label not in _labels():
         raise BuildNotFound("not_listed")
@@ -76,7 +76,7 @@ def _summary(label: str) -> dict[str, Any]:
 
 
 def _stated(manifest: Manifest | None, row: BuildRow | None) -> dict[str, Any]:
-    """Return what the manifest states, or where it is gone what was put on record of it."""
+    """Return details from the manifest, or from the record if the manifest is gone."""
     if manifest is not None:
         return {
             "faces": manifest.count,

@@ -1,4 +1,4 @@
-"""JSON as programs send it: read strictly, so that nothing behind it meets what no field could mean."""
+"""Strict reading of JSON request bodies."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, NoReturn
 from simsvc.errors import InputRefused, JsonRefused
 
 MOST_DEPTH = 32
-"""Objects and lists within one another. Ours: no route takes more than two."""
+"""Maximum nesting of objects and lists; no route takes more than two levels."""
 MOST_DIGITS = 64
-"""Of a whole number. Ours: no field takes more than nine. Python refuses 4,300 with an error of its own."""
+"""Maximum digits of a whole number; no field takes more than nine. Python itself refuses 4,300."""
 
 
 def read_json(data: bytes) -> Any:
-    """Return what a body says.
+    """Return the parsed body.
 
-    Names that occur twice, numbers that are none, and halves of characters are refused, since two readers may
-    understand them differently. Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
+    Duplicate names, NaN and infinity, and lone surrogates are refused, because parsers treat them
+    differently. Source: RFC 8259, sections 4, 6 and 8; RFC 7493 (I-JSON), section 2.
 
     Raises:
-        InputRefused: it is no JSON, or no text.
-        JsonRefused: it is JSON such as no field could mean.
+        InputRefused: the body is not JSON or not text.
+        JsonRefused: the JSON has values that no field accepts.
     """
     try:
         text = data.decode("utf-8")
@@ -39,7 +39,7 @@ def read_json(data: bytes) -> Any:
 
 
 def _check(read: Any) -> None:
-    """Walk through what was read, without recursion."""
+    """Check depth and text of parsed JSON, without recursion."""
     level, depth = [read], 0
     while level:
         depth += 1

@@ -1,4 +1,4 @@
-"""/api/v1/models: which models answered, and what the one in service is made of."""
+"""/api/v1/models: inventory of models, past and present."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHA256_IN_PATH = in_path("sha256", "^[0-9a-f]{64}$")
 @resource.get("/models")
 @resource.response(200, Models)
 def list_all() -> ResponseReturnValue:
-    """List the model in service and every model that a record names."""
+    """List the model in service and all models used in records."""
     bundle, used = services().model_document(), services().inventory.models()
     items = [_summary(bundle.sha256, bundle.version, used.pop(bundle.sha256, None), now=True)]
     items += [_summary(sha256, use.version, use, now=False) for sha256, use in sorted(used.items())]
@@ -31,7 +31,7 @@ def list_all() -> ResponseReturnValue:
 @resource.get("/models/<sha256>", parameters=[SHA256_IN_PATH])
 @resource.response(200, Model)
 def show(sha256: str) -> ResponseReturnValue:
-    """Read what is known of a model: data, figures, model card."""
+    """Read the details of a model: training data, metrics, model card."""
     bundle, use = services().model_document(), services().inventory.models().get(sha256)
     if sha256 == bundle.sha256:
         files = {name: asdict(fingerprint) for name, fingerprint in bundle.files.items()}
@@ -45,7 +45,7 @@ def show(sha256: str) -> ResponseReturnValue:
 
 
 def used(use: Use | None) -> dict[str, Any]:
-    """Return how records used a model or a build."""
+    """Return how often records refer to a model or build, and since when."""
     return {
         "estimates": use.estimates if use else 0,
         "first_estimate_at": use.first_at.isoformat(timespec="milliseconds") if use else None,

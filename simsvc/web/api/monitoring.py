@@ -1,4 +1,4 @@
-"""/api/v1/monitoring: whether what comes in, and what is answered, drifts."""
+"""/api/v1/monitoring: drift of inputs and results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.schemas_inventory import Drift, DriftQuery
 from simsvc.web.http.current import services
 
-resource = Resource("monitoring", __name__, "Drift between two periods, from what is on record.")
+resource = Resource("monitoring", __name__, "Drift between two periods, from the records.")
 
 
 @resource.get("/monitoring/drift")
 @resource.arguments(DriftQuery, location="query")
 @resource.response(200, Drift)
 def drift(query: dict[str, datetime]) -> ResponseReturnValue:
-    """Compare two periods: ages and outcomes by stability index, embeddings by their energy distance."""
+    """Compare two periods: ages and outcomes by population stability index, embeddings by energy distance."""
     reference = _period(query["reference_since"], query["reference_before"])
     current = _period(query["current_since"], query["current_before"])
     first, second = services().periods.answers(reference), services().periods.answers(current)

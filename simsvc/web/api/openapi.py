@@ -1,4 +1,4 @@
-"""The OpenAPI document, generated from the routes and their schemas, and served by this host alone."""
+"""The OpenAPI document, generated from the routes and their schemas."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ RESOURCES = (
     faces.resource,
     erasures.resource,
 )
-"""Each in a file of its own."""
-ABOUT = """A program sends its token as `Authorization: Bearer simsvc_...`. Errors are problem documents
-(RFC 9457) with a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is sent back and
-logged; without one, the request gets a number. Answers to GET carry an `ETag`; with it in `If-None-Match`,
-what did not change is answered 304. Lists come in pages: `next` of one is the `cursor` of the next one."""
+"""Resources in the order of the document."""
+ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
+a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
+one, the service generates it. Responses to GET have an `ETag`; send it in `If-None-Match` to get 304 if
+nothing changed. Lists are paginated: pass `next` of one page as `cursor` to get the following page."""
 COMMON = {
-    "401": "No token in force came with the request.",
-    "403": "The token lacks the scope.",
-    "429": "Too many requests of this token; `Retry-After` says how long to wait.",
-    "503": "The model, the index or the database cannot be used, or too many photos wait (`Retry-After`).",
+    "401": "The token is missing, expired or revoked.",
+    "403": "The token does not have the required scope.",
+    "429": "Too many requests with this token. Wait as long as `Retry-After` says.",
+    "503": "The model, index or database is not available, or too many photos are waiting (`Retry-After`).",
 }
 OF_POST = {
-    "400": "The request lacks something.",
-    "409": "Someone else was faster.",
+    "400": "The request is incomplete.",
+    "409": "The request conflicts with another one.",
     "413": "The body is too large.",
-    "415": "The body is of another type.",
+    "415": "The content type is not supported.",
 }
-OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision cannot be used."}
-OF_PATH = {"404": "There is no such record.", "410": "It was erased or retired."}
+OF_FIELDS = {"422": "A field, the cursor, the idempotency key or the decision is not valid."}
+OF_PATH = {"404": "The record does not exist.", "410": "The record was erased or retired."}
 
 LINKS = {
     "api_estimates.create": (
@@ -76,9 +76,9 @@ LINKS = {
     ),
     "api_faces.add": ("face_id", "$response.body#/face_id", ("faces_relabel", "faces_remove")),
 }
-"""Which operations take what an answer names."""
+"""Operations that take a value from the response of another."""
 NAMED_IN_BODY = frozenset({"api_erasures.case"})
-"""Endpoints whose body says which record is meant."""
+"""Endpoints that name the record in the body."""
 
 resource = Resource("document", __name__, "This document.")
 
@@ -106,12 +106,12 @@ def register(app: Flask) -> None:
 
 @resource.get("/openapi.json")
 def show() -> ResponseReturnValue:
-    """Return the document."""
+    """Return this document."""
     return jsonify(document())
 
 
 def completed(spec: dict[str, Any], endpoints: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """Return the document with what every operation has in common: scopes, headers, problems."""
+    """Return the document with scopes, headers and problems added to every operation."""
     for path, operations in spec["paths"].items():
         for method in [name for name in operations if name in {"get", "post"}]:
             _complete(operations[method], method, path, endpoints[path, method])
@@ -137,16 +137,18 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
     kept = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
     for answer in kept.values():
         answer["headers"] = {
-            "X-Request-ID": {"schema": {"type": "string"}, "description": "Number of the request."}
+            "X-Request-ID": {"schema": {"type": "string"}, "description": "ID of the request."}
         }
         if endpoint.startswith("api_exports."):
             answer["content"][CSV] = {"schema": {"type": "string"}}
         if endpoint in LINKS:
             answer["links"] = _links(*LINKS[endpoint])
     if method == "get":
-        kept["304"] = {"description": "Nothing changed since `If-None-Match`."}
+        kept["304"] = {"description": "Not modified since `If-None-Match`."}
     problems = {**COMMON, **(OF_POST if method == "post" else {})}
-    problems |= {"410": "What this key made was erased."} if _is_repeatable(operation) else {}
+    problems |= (
+        {"410": "The result for this idempotency key was erased."} if _is_repeatable(operation) else {}
+    )
     problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
     problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
@@ -179,7 +181,7 @@ def _problem_schema() -> dict[str, Any]:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {**text, "description": "What happened and what to do."},
             "code": {**text, "enum": list(codes())},
-            "request": {**text, "description": "Number of the request, for the operator."},
+            "request": {**text, "description": "ID of the request, for the operator."},
             "fields": {"type": "object", "additionalProperties": text},
         },
         "additionalProperties": False,
@@ -187,7 +189,7 @@ def _problem_schema() -> dict[str, Any]:
 
 
 def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
-    """Return path and method, as the document writes them, to the endpoint."""
+    """Return a mapping of path and method to endpoint."""
     return {
         (str(rule.rule).replace("<", "{").replace(">", "}"), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()

@@ -1,4 +1,4 @@
-"""What comes with photos: the declaration, checked like the desk's, and nothing else."""
+"""Photos and declared data of API requests."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
 class Declared(Strict):
-    """What the applicant's file says; each part may be left out."""
+    """Declared data of the applicant; all fields are optional."""
 
     case = fields.String(
-        validate=validate.Length(1, CASE_CHARACTERS), metadata={"description": "Reference of the case."}
+        validate=validate.Length(1, CASE_CHARACTERS), metadata={"description": "Case reference."}
     )
     birth_date = fields.String(
-        validate=validate.Regexp(DATE), metadata={"format": "date", "description": "As declared."}
+        validate=validate.Regexp(DATE), metadata={"format": "date", "description": "Declared birth date."}
     )
     photo_date = fields.String(
         validate=validate.Regexp(DATE),
-        metadata={"format": "date", "description": "When the photo was taken, as declared."},
+        metadata={"format": "date", "description": "Declared date of the photo."},
     )
 
 
 _DECLARED = Declared()
-"""Made once: each one copies all of its fields."""
+"""Created once, because creating a schema copies all of its fields."""
 
 
 class PhotoForm(Declared):
@@ -60,7 +60,7 @@ class PhotosForm(Declared):
         UploadField(),
         required=True,
         validate=validate.Length(1, MOST_PHOTOS),
-        metadata={"description": "One file each."},
+        metadata={"description": "One file per photo."},
     )
 
 
@@ -68,11 +68,11 @@ BARE = {
     f"image/{name}": {"schema": {"type": "string", "format": "binary"}}
     for name in ("jpeg", "png", "webp", "heic", "avif", "tiff", "bmp")
 }
-"""Bodies that are a photo, for the document. What a photo is, its bytes say."""
+"""Content types of a bare photo, for the document; the bytes decide what a photo is."""
 
 
 def form_of(schema: type[Strict], *, bare: bool = False) -> dict[str, object]:
-    """Describe a form with files for the document; `bare`: or the photo itself in its place."""
+    """Describe a form with files for the document; with `bare`, also the photo itself as the body."""
     return {
         "required": True,
         "content": {"multipart/form-data": {"schema": schema}, **(BARE if bare else {})},
@@ -80,14 +80,14 @@ def form_of(schema: type[Strict], *, bare: bool = False) -> dict[str, object]:
 
 
 def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
-    """Return the photos of the form at hand, in its order.
+    """Return the photos of the request, in order.
 
     Args:
-        most: how many there may be.
-        bare: whether the body may be the photo itself, too.
+        most: maximum number of photos.
+        bare: whether the body may also be the photo itself.
 
     Raises:
-        NotMultipart: the request is no form with files.
+        NotMultipart: the request is not a form with files.
         PhotoMissing: it has no photo.
         PhotosRefused: it has too many.
         InputRefused: it has files under other names.
@@ -103,12 +103,12 @@ def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
 
 
 def declaration() -> Declaration:
-    """Return what the form at hand declares.
+    """Return the declared data of the request.
 
     Raises:
-        InputRefused: it has a field that is not known or cannot be used.
-        CaseRefused: the reference cannot be one.
-        DatesRefused: the dates cannot be right.
+        InputRefused: a field is unknown or not valid.
+        CaseRefused: the case reference is not valid.
+        DatesRefused: the dates are not possible.
     """
     if not request.form:
         return Declaration()
@@ -122,13 +122,13 @@ def declaration() -> Declaration:
 
 
 def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimate]:
-    """Judge photos one after another; with an idempotency key, those judged before are only read.
+    """Estimate ages one by one; with an idempotency key, photos done earlier are read from their records.
 
     Raises:
         KeyReused: the key came with another request before.
         IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
-        StoreError: an answer cannot be put on record.
+        StoreError: a result cannot be recorded.
     """
     key = request_key(lambda: [*([hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads), declared])
     corridor = services().corridor()

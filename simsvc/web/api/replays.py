@@ -1,4 +1,4 @@
-"""/api/v1/estimates/{id}/replay: the estimate made again by the model and index build that made it."""
+"""/api/v1/estimates/{id}/replay: repeat an estimate with its original model and index build."""
 
 from __future__ import annotations
 
@@ -16,80 +16,86 @@ from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import replayer
 
-resource = Resource("replays", __name__, "Make an estimate again, and say whether it agrees.")
+resource = Resource("replays", __name__, "Repeat an estimate and compare it with the record.")
 
 
 class ReplayForm(Strict):
-    """The photo once more; without it the kept one is taken."""
+    """The original photo; defaults to the kept photo."""
 
-    photo = UploadField(metadata={"description": "The very file that was judged."})
+    photo = UploadField(metadata={"description": "The same file as for the original estimate."})
 
 
 class Difference(Strict):
-    """One thing in which the replay does not agree with the record."""
+    """A difference between the replay and the record."""
 
     what = needed(
         of.String, "engine, status, code, age_years, interval_years, neighbours, label or distance."
     )
-    recorded = maybe(of.Raw, "As it is on record.")
-    replayed = maybe(of.Raw, "As it came out now.")
+    recorded = maybe(of.Raw, "Recorded value.")
+    replayed = maybe(of.Raw, "Value of the replay.")
 
 
 class Tolerance(Strict):
-    """Beyond it, two figures do not agree."""
+    """Largest difference at which two figures still agree."""
 
-    age_years = needed(of.Float, "Of the age and both ends of its range.")
-    distance = needed(of.Float, "Of each labelled face.")
+    age_years = needed(of.Float, "For the age and both ends of its range.")
+    distance = needed(of.Float, "For the distance of each reference face.")
 
 
 class NearFace(Strict):
-    """A labelled face near the judged one, unrounded."""
+    """A reference face similar to the face in the photo, unrounded."""
 
-    face_id = needed(of.String, "Which labelled face.")
-    age_years = needed(of.Float, "Its label.")
-    distance = needed(of.Float, "Angular, 0 to 2.")
+    face_id = needed(of.String, "ID of the reference face.")
+    age_years = needed(of.Float, "Known age.")
+    distance = needed(of.Float, "Angular distance, 0 to 2.")
 
 
 class Figures(Strict):
-    """What is compared, unrounded."""
+    """The compared figures, unrounded."""
 
     status = needed(of.String, "estimated or refused.")
-    code = maybe(of.String, "Of a refusal.")
+    code = maybe(of.String, "Stable code, if refused.")
     age_years = maybe(of.Float, "The estimate.")
-    interval_years = maybe(of.List, "Its range.", cls_or_instance=of.Float())
-    neighbours = needed(of.List, "Nearest first.", cls_or_instance=of.Nested(NearFace))
+    interval_years = maybe(of.List, "Range of the estimate.", cls_or_instance=of.Float())
+    neighbours = needed(of.List, "Most similar first.", cls_or_instance=of.Nested(NearFace))
 
 
 class Replay(Strict):
-    """What came out of making an estimate again."""
+    """The result of a replay."""
 
-    id = needed(of.String, "Of the estimate.", validate=ID)
-    agrees = needed(of.Boolean, "Whether age, range and labelled faces agree within the tolerance.")
-    differences = needed(of.List, "In what it does not.", cls_or_instance=of.Nested(Difference))
-    tolerance = needed(of.Nested, "Beyond which figures do not agree.", nested=Tolerance)
-    photo = needed(of.String, "kept or sent.")
-    model = maybe(of.String, "Version of the model that ran.")
-    model_sha256 = maybe(of.String, "Of its weights.", validate=SHA256)
-    index = maybe(of.String, "Build that was searched, name/build.")
-    face_changes = needed(of.Integer, "Sets of face changes that lay over it.")
-    engine = maybe(of.String, "What ran the model now; with another engine the tolerance is wider.")
-    recorded_engine = maybe(of.String, "What ran it then; null in older records, which ONNX Runtime made.")
-    erased_faces = needed(of.List, "Faces of the record erased since.", cls_or_instance=of.String())
-    recorded = needed(of.Nested, "As it is on record.", nested=Figures)
-    replayed = needed(of.Nested, "As it came out now.", nested=Figures)
+    id = needed(of.String, "ID of the estimate.", validate=ID)
+    agrees = needed(of.Boolean, "Whether age, range and reference faces agree within the tolerance.")
+    differences = needed(of.List, "Differences, if any.", cls_or_instance=of.Nested(Difference))
+    tolerance = needed(of.Nested, "Tolerance of the comparison.", nested=Tolerance)
+    photo = needed(of.String, "Photo used: kept or sent.")
+    model = maybe(of.String, "Version of the model used.")
+    model_sha256 = maybe(of.String, "SHA-256 of its weights.", validate=SHA256)
+    index = maybe(of.String, "Index build that was searched, name/build.")
+    face_changes = needed(of.Integer, "Number of sets of face changes applied to it.")
+    engine = maybe(
+        of.String, "Inference engine of the replay; with a different engine the tolerance is wider."
+    )
+    recorded_engine = maybe(
+        of.String, "Inference engine of the record; null in older records, which used ONNX Runtime."
+    )
+    erased_faces = needed(
+        of.List, "Reference faces of the record that have been erased since.", cls_or_instance=of.String()
+    )
+    recorded = needed(of.Nested, "Recorded figures.", nested=Figures)
+    replayed = needed(of.Nested, "Figures of the replay.", nested=Figures)
 
 
 @resource.post("/estimates/<public_id>/replay", parameters=[IN_PATH])
 @resource.doc(requestBody={**form_of(ReplayForm), "required": False})
 @resource.response(200, Replay)
 def create(public_id: str) -> ResponseReturnValue:
-    """Make an estimate again with the model and index build of then, and say whether it agrees."""
+    """Repeat an estimate with its original model and index build, and say whether the results agree."""
     replay = replayer(services()).replay(public_id, program().actor, _sent_photo())
     return jsonify(describe_replay(replay))
 
 
 def _sent_photo() -> bytes | None:
-    """Return the photo of the request at hand, or None where it has no body, or a form without anything."""
+    """Return the photo of the request, or None if it has no body or an empty form."""
     if request.form:
         unknown = dict.fromkeys(sorted(map(str, request.form)), "Unknown field.")
         raise InputRefused("photo", fields=unknown)

@@ -1,4 +1,4 @@
-"""What goes over the wire, for the document and its tests: the estimate object and what belongs to it."""
+"""Schemas of estimates, neighbours and decisions, for the API document and its tests."""
 
 from __future__ import annotations
 
@@ -21,230 +21,256 @@ SHA256 = validate.Regexp(r"^[0-9a-f]{64}$")
 
 
 def needed(kind: type[fields.Field[Any]], description: str, **more: Any) -> Any:
-    """Return a field that every answer has."""
+    """Return a required field."""
     metadata = {"description": description, **more.pop("metadata", {})}
     return kind(required=True, metadata=metadata, **more)
 
 
 def maybe(kind: type[fields.Field[Any]], description: str, **more: Any) -> Any:
-    """Return a field that every answer has and that may be null."""
+    """Return a required field that may be null."""
     return needed(kind, description, allow_none=True, **more)
 
 
 def moment(description: str, *, null: bool = False) -> Any:
-    """Return an instant of an answer, as text."""
+    """Return a required date-time field, as text."""
     return needed(fields.String, description, allow_none=null, metadata={"format": "date-time"})
 
 
 class Strict(Schema):
-    """An object that has these fields and no other."""
+    """Base of all objects: unknown fields are refused."""
 
     class Meta:
-        """Of marshmallow."""
+        """Marshmallow options."""
 
         unknown = RAISE
 
 
 class Evidence(Strict):
-    """How far the neighbours bear the estimate out."""
+    """How well the neighbours agree with the estimate."""
 
-    neighbours_age_years = needed(fields.Float, "Their mean age, weighted by nearness.")
-    close = needed(fields.Integer, "How many lie within five years of the estimate.")
-    count = needed(fields.Integer, "How many there are.")
+    neighbours_age_years = needed(fields.Float, "Mean age of the neighbours, weighted by similarity.")
+    close = needed(fields.Integer, "Number of neighbours within five years of the estimate.")
+    count = needed(fields.Integer, "Number of neighbours.")
 
 
 class Quality(Strict):
-    """What the photo offers for judging the face."""
+    """Photo quality."""
 
     sharpness = needed(fields.Float, "Variance of the Laplacian of the crop's luminance.")
     luminance = needed(fields.Float, "Mean of the crop, 0 to 255.")
     dark_share = needed(fields.Float, "Share of black pixels.")
     bright_share = needed(fields.Float, "Share of white pixels.")
     face_px = needed(fields.Float, "Longer side of the face in pixels of the upload.")
-    yaw = maybe(fields.Float, "How far the nose stands off the middle of the eyes, over their distance.")
-    roll_deg = maybe(fields.Float, "Tilt of the line through the eyes; positive is clockwise.")
-    pitch = maybe(fields.Float, "How far down from the eyes to the mouth the nose tip stands.")
-    turned_deg = maybe(fields.Integer, "How far the photo was turned upright, counter-clockwise.")
-    crop_outside = maybe(fields.Float, "Share of the crop that lies outside the photo.")
-    box_outside = maybe(fields.Float, "Share of the face's box that lies outside the photo.")
+    yaw = maybe(
+        fields.Float,
+        "Head turn: offset of the nose from the middle of the eyes, divided by the eye distance.",
+    )
+    roll_deg = maybe(fields.Float, "Head tilt: angle of the line through the eyes; positive is clockwise.")
+    pitch = maybe(fields.Float, "Head pitch: position of the nose tip between eyes (0) and mouth (1).")
+    turned_deg = maybe(fields.Integer, "Rotation applied to make the photo upright, counter-clockwise.")
+    crop_outside = maybe(fields.Float, "Share of the crop outside the photo.")
+    box_outside = maybe(fields.Float, "Share of the face box outside the photo.")
     confidence = maybe(fields.Float, "The detector's confidence that this is a face, 0 to 1.")
-    border_gap = maybe(fields.Float, "How far inside the photo the face's features lie, over its size.")
+    border_gap = maybe(
+        fields.Float, "Distance of the facial landmarks from the edge of the photo, divided by the face size."
+    )
 
 
 class ShownNeighbour(Strict):
-    """A labelled face near the judged one."""
+    """A reference face similar to the face in the photo."""
 
-    face_id = needed(fields.String, "Which labelled face.")
-    age_years = needed(fields.Float, "Its label when the estimate was made.")
+    face_id = needed(fields.String, "ID of the reference face.")
+    age_years = needed(fields.Float, "Known age when the estimate was made.")
     similarity = needed(fields.Float, "Cosine of the two embeddings, -1 to 1.")
-    estimated_age_years = maybe(fields.Float, "The model's estimate of it, made without it.")
+    estimated_age_years = maybe(
+        fields.Float, "The model's estimate of this reference face, made without using the face itself."
+    )
 
 
 class SiteCalibration(Strict):
-    """What the reference faces of the index build did to the estimate."""
+    """How the site calibration of the index build changed the estimate."""
 
-    method = needed(fields.String, "How it was corrected.", validate=validate.OneOf(METHODS))
+    method = needed(fields.String, "Method of correction.", validate=validate.OneOf(METHODS))
     reason = maybe(fields.String, "Why there is no calibration.", validate=validate.OneOf(REASONS))
-    faces = needed(fields.Integer, "Reference faces of real people that it rests on.")
-    persons = needed(fields.Integer, "How many people they show.")
-    bias_years = needed(fields.Float, "How much too old the model reads them on average.")
-    shift_years = needed(fields.Float, "Added to the model's estimate.")
-    cover = needed(fields.Float, "How far they cover this estimate, 0 to 1; at 0 nothing was corrected.")
-    sentence = needed(fields.String, "The same in words.")
+    faces = needed(fields.Integer, "Number of reference faces of real people used.")
+    persons = needed(fields.Integer, "Number of people in them.")
+    bias_years = needed(fields.Float, "Mean error of the model on them; positive is too old.")
+    shift_years = needed(fields.Float, "Years added to the model's estimate.")
+    cover = needed(
+        fields.Float, "How well the reference faces cover this estimate, 0 to 1; at 0 nothing was corrected."
+    )
+    sentence = needed(fields.String, "Summary in words.")
 
 
 class AgePrior(Strict):
-    """The prior over ages that an estimate rests on, too."""
+    """The age prior used for the estimate."""
 
     ages = needed(fields.String, "A span of ages, or pairs of age and weight.")
-    sha256 = needed(fields.String, "Of that text.", validate=SHA256)
-    model_age_years = needed(fields.Float, "The model's own estimate, without the prior.")
+    sha256 = needed(fields.String, "SHA-256 of `ages`.", validate=SHA256)
+    model_age_years = needed(fields.Float, "The model's estimate without the prior.")
 
 
 class EstimateRecord(Strict):
-    """An estimate on record, without its neighbours."""
+    """A recorded estimate, without its neighbours."""
 
-    id = needed(fields.String, "Public id.", validate=ID)
-    number = needed(fields.Integer, "Running number.")
+    id = needed(fields.String, "ID of the estimate.", validate=ID)
+    number = needed(fields.Integer, "Sequential number.")
     created_at = moment("When it was recorded, UTC.")
-    asked_by = maybe(fields.String, 'Account, or "token:<id>" of the program; null for a command.')
-    case = maybe(fields.String, "Reference of the case.")
-    birth_date = maybe(fields.String, "As declared.", metadata={"format": "date"})
-    photo_date = maybe(fields.String, "When the photo was taken, as declared.", metadata={"format": "date"})
-    photo = needed(fields.String, "What the client called the photo.")
-    photo_sha256 = needed(fields.String, "Of the uploaded bytes.", validate=SHA256)
-    status = needed(
-        fields.String, "Whether there is an estimate.", validate=validate.OneOf(["estimated", "refused"])
+    asked_by = maybe(
+        fields.String, 'Account ID, or "token:<id>" of the API token; null for the command line.'
     )
-    code = maybe(fields.String, "Stable code of a refusal.")
-    sentence = maybe(fields.String, "What a person should read.")
-    age_years = maybe(fields.Float, "The estimate, corrected by the site calibration where there is one.")
+    case = maybe(fields.String, "Case reference.")
+    birth_date = maybe(fields.String, "Declared birth date.", metadata={"format": "date"})
+    photo_date = maybe(fields.String, "Declared date of the photo.", metadata={"format": "date"})
+    photo = needed(fields.String, "File name sent by the client.")
+    photo_sha256 = needed(fields.String, "SHA-256 of the uploaded file.", validate=SHA256)
+    status = needed(
+        fields.String, "Whether the age was estimated.", validate=validate.OneOf(["estimated", "refused"])
+    )
+    code = maybe(fields.String, "Stable code, if refused.")
+    sentence = maybe(fields.String, "Explanation for people.")
+    age_years = maybe(fields.Float, "The estimate, corrected by the site calibration if there is one.")
     raw_age_years = maybe(
-        fields.Float, "The model's own estimate; null where the index build has no site calibration."
+        fields.Float, "The estimate before site calibration; null if the index build has none."
     )
     interval_years = maybe(
         fields.List,
-        "Low and high end of the range.",
+        "Lower and upper end of the range.",
         cls_or_instance=fields.Float(),
         validate=validate.Length(equal=2),
     )
-    coverage = maybe(fields.Float, "Share of faces whose age such a range holds.")
+    coverage = maybe(fields.Float, "Share of faces whose age is within a range like this.")
     calibration = maybe(
         fields.Nested,
-        "Site calibration; null for index builds made before there was one.",
+        "Site calibration; null for index builds made before it existed.",
         nested=SiteCalibration,
     )
-    refer = needed(fields.Boolean, "Whether a person should judge instead.")
-    refer_reason = maybe(fields.String, "Why.")
-    evidence = maybe(fields.Nested, "What the neighbours say.", nested=Evidence)
-    support = maybe(fields.Float, "Share of labelled faces at least as far from their own neighbours.")
-    flags = needed(fields.List, "What a person should know.", cls_or_instance=fields.String())
-    quality = maybe(fields.Nested, "What the photo offers.", nested=Quality)
-    model = maybe(fields.String, "Version of the model.")
-    model_sha256 = maybe(fields.String, "Of its weights.")
-    index = maybe(fields.String, "Build of the index, name/build.")
-    engine = maybe(fields.String, "What ran the model; null in older records, which ONNX Runtime made.")
-    age_prior = maybe(fields.Nested, "The prior over ages, where one was set.", nested=AgePrior)
-    doubt = maybe(
-        fields.Float, "Predicted ln(1 + absolute error in years); null for a model without the measure."
+    refer = needed(fields.Boolean, "Whether the estimate is unreliable and needs review.")
+    refer_reason = maybe(fields.String, "Why it needs review.")
+    evidence = maybe(fields.Nested, "Agreement with the neighbours.", nested=Evidence)
+    support = maybe(
+        fields.Float,
+        "Share of reference faces at least as far from their own neighbours; low means few similar faces.",
     )
-    ms = needed(fields.Dict, "Milliseconds by step.", keys=fields.String(), values=fields.Float())
+    flags = needed(fields.List, "Warnings about the photo or the estimate.", cls_or_instance=fields.String())
+    quality = maybe(fields.Nested, "Photo quality.", nested=Quality)
+    model = maybe(fields.String, "Model version.")
+    model_sha256 = maybe(fields.String, "SHA-256 of the model weights.")
+    index = maybe(fields.String, "Index build, name/build.")
+    engine = maybe(fields.String, "Inference engine; null in older records, which used ONNX Runtime.")
+    age_prior = maybe(fields.Nested, "Age prior, if one was set.", nested=AgePrior)
+    doubt = maybe(
+        fields.Float, "Predicted ln(1 + absolute error in years); null if the model does not predict it."
+    )
+    ms = needed(
+        fields.Dict, "Processing time by step, in milliseconds.", keys=fields.String(), values=fields.Float()
+    )
 
 
 class Estimate(EstimateRecord):
-    """An estimate on record."""
+    """A recorded estimate."""
 
-    neighbours = needed(fields.List, "Nearest first.", cls_or_instance=fields.Nested(ShownNeighbour))
+    neighbours = needed(fields.List, "Most similar first.", cls_or_instance=fields.Nested(ShownNeighbour))
 
 
 class EstimateBatch(Strict):
-    """What became of the photos of one request, in their order."""
+    """The results of the photos of one request, in order."""
 
-    items = needed(fields.List, "One estimate for each photo.", cls_or_instance=fields.Nested(Estimate))
+    items = needed(fields.List, "One estimate per photo.", cls_or_instance=fields.Nested(Estimate))
 
 
 class Decision(Strict):
-    """A decision on record. The one with the highest number counts."""
+    """A recorded decision. The one with the highest number is current."""
 
-    number = needed(fields.Integer, "1 and up within its estimate.")
-    kind = needed(fields.String, "What was decided.", validate=validate.OneOf(DECISION_KINDS))
-    age_years = maybe(fields.Integer, "The age that takes the estimate's place, of an override.")
-    reason = needed(fields.String, "Why it does.")
-    note = needed(fields.String, "Anything else.")
-    decided_by = needed(fields.String, 'Account, or "token:<id>" of the program.')
-    created_at = moment("When, UTC.")
+    number = needed(fields.Integer, "Number of the decision on this estimate, from 1.")
+    kind = needed(
+        fields.String,
+        "accept: plausible; override: not plausible; refer: need more.",
+        validate=validate.OneOf(DECISION_KINDS),
+    )
+    age_years = maybe(fields.Integer, "For an override: the assessed age.")
+    reason = needed(fields.String, "For an override: the reason.")
+    note = needed(fields.String, "Note.")
+    decided_by = needed(fields.String, 'Account ID, or "token:<id>" of the API token.')
+    created_at = moment("When it was recorded, UTC.")
 
 
 class Decisions(Strict):
     """The decisions on an estimate."""
 
-    items = needed(fields.List, "The one that counts first.", cls_or_instance=fields.Nested(Decision))
+    items = needed(
+        fields.List, "Newest first; the first one is current.", cls_or_instance=fields.Nested(Decision)
+    )
 
 
 class EstimateSummary(EstimateRecord):
-    """An estimate of a list, with the decision that counts."""
+    """An estimate in a list, with the current decision."""
 
-    decision = maybe(fields.Nested, "The decision that counts.", nested=Decision)
+    decision = maybe(fields.Nested, "The current decision.", nested=Decision)
 
 
 class EstimatePage(Strict):
-    """A page of a list, newest first."""
+    """A page of estimates, newest first."""
 
     items = needed(fields.List, "Newest first.", cls_or_instance=fields.Nested(EstimateSummary))
-    next = maybe(fields.String, "Cursor of the page after this one; null on the last.")
+    next = maybe(fields.String, "Cursor of the next page; null on the last page.")
 
 
 class Neighbour(Strict):
-    """A labelled face near the judged one, as the index build knows it."""
+    """A reference face similar to the face in the photo, with its origin."""
 
-    rank = needed(fields.Integer, "1 is the nearest.")
-    face_id = needed(fields.String, "Which labelled face.")
-    age_years = needed(fields.Float, "Its label when the estimate was made.")
-    distance = needed(fields.Float, "Angular, 0 to 2.")
+    rank = needed(fields.Integer, "1 is the most similar.")
+    face_id = needed(fields.String, "ID of the reference face.")
+    age_years = needed(fields.Float, "Known age when the estimate was made.")
+    distance = needed(fields.Float, "Angular distance, 0 to 2.")
     similarity = needed(fields.Float, "Cosine of the two embeddings, -1 to 1.")
-    estimated_age_years = maybe(fields.Float, "The model's estimate of it, made without it.")
-    source = maybe(fields.String, "Data set it came from; null where the build is no longer there.")
-    reference = maybe(fields.String, "Its name in that data set.")
+    estimated_age_years = maybe(
+        fields.Float, "The model's estimate of this reference face, made without using the face itself."
+    )
+    source = maybe(fields.String, "Data set it came from; null if the build no longer exists.")
+    reference = maybe(fields.String, "Name in that data set.")
 
 
 class Neighbours(Strict):
     """The neighbours of an estimate."""
 
-    index = maybe(fields.String, "Build that was searched.")
-    items = needed(fields.List, "Nearest first.", cls_or_instance=fields.Nested(Neighbour))
+    index = maybe(fields.String, "Index build that was searched.")
+    items = needed(fields.List, "Most similar first.", cls_or_instance=fields.Nested(Neighbour))
 
 
 class EstimateFilter(Strict):
-    """What estimates are searched for; what is left out asks nothing."""
+    """Filters for estimates; all are optional."""
 
     case = Text(
         metadata={"description": "Part of the case reference."},
         validate=[validate.Length(1, CASE_CHARACTERS), validate.Regexp(NO_CONTROL)],
     )
-    since = Instant(metadata={"description": "Recorded at or after."})
-    before = Instant(metadata={"description": "Recorded before."})
+    since = Instant(metadata={"description": "Recorded at or after this time."})
+    before = Instant(metadata={"description": "Recorded before this time."})
     status = fields.String(
         validate=validate.OneOf(STATUSES),
-        metadata={"description": "`withheld` is estimated, but a person should judge."},
+        metadata={"description": "`withheld`: estimated, but unreliable."},
     )
     flag = fields.String(validate=validate.OneOf(tuple(FLAGS)))
     model = Text(validate=[validate.Length(1, 128), validate.Regexp(NO_CONTROL)])
     index = Text(validate=[validate.Length(1, 130), validate.Regexp(NO_CONTROL)])
-    decision = fields.String(validate=validate.OneOf(DECIDED), metadata={"description": "That counts."})
+    decision = fields.String(
+        validate=validate.OneOf(DECIDED), metadata={"description": "The current decision."}
+    )
 
 
 class EstimateQuery(EstimateFilter):
-    """A page of a search."""
+    """Filters and page of a search."""
 
     limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
     cursor = Text(
-        metadata={"description": "`next` of the page before; the other fields stay as they were."},
+        metadata={"description": "`next` of the previous page; keep the other fields unchanged."},
         validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
     )
 
 
 class NewDecision(Strict):
-    """A decision to put on record."""
+    """A decision to record."""
 
     kind = fields.String(required=True, validate=validate.OneOf(DECISION_KINDS))
     age_years = fields.Integer(
@@ -252,12 +278,12 @@ class NewDecision(Strict):
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, OLDEST_YEARS),
-        metadata={"description": "Of an override."},
+        metadata={"description": "Required for an override: the assessed age."},
     )
     reason = Paragraphs(
         load_default="",
         validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)],
-        metadata={"description": "Of an override."},
+        metadata={"description": "Required for an override."},
     )
     note = Paragraphs(
         load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)]
@@ -266,5 +292,5 @@ class NewDecision(Strict):
         strict=True,
         load_default=0,
         validate=validate.Range(0, 10**8),
-        metadata={"description": "Number of the latest decision that was seen, 0 for none."},
+        metadata={"description": "Number of the latest decision you have seen; 0 for none."},
     )

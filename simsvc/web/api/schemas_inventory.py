@@ -1,4 +1,4 @@
-"""What goes over the wire about models, index builds, fairness and drift, for the document and its tests."""
+"""Schemas of models, index builds, fairness and drift, for the API document and its tests."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from simsvc.web.api.schemas import SHA256, Strict, maybe, moment, needed
 
 
 class Used(Strict):
-    """How records used a model or a build."""
+    """How often records refer to a model or index build."""
 
-    estimates = needed(fields.Integer, "Records that name it.")
-    first_estimate_at = moment("When the first was recorded, UTC.", null=True)
-    last_estimate_at = moment("When the latest was recorded, UTC.", null=True)
+    estimates = needed(fields.Integer, "Number of records that refer to it.")
+    first_estimate_at = moment("When the first one was recorded, UTC.", null=True)
+    last_estimate_at = moment("When the latest one was recorded, UTC.", null=True)
 
 
 class ModelSummary(Used):
     """A model in service or on record."""
 
-    version = needed(fields.String, "Short name.")
-    sha256 = needed(fields.String, "Of the weights.", validate=SHA256)
-    in_service = needed(fields.Boolean, "Whether it answers now.")
+    version = needed(fields.String, "Version.")
+    sha256 = needed(fields.String, "SHA-256 of the weights.", validate=SHA256)
+    in_service = needed(fields.Boolean, "Whether it is in service.")
 
 
 class Models(Strict):
@@ -31,35 +31,35 @@ class Models(Strict):
 
 
 class Model(ModelSummary):
-    """A model with what it is made of; what is known only of the one in service is null for others."""
+    """A model with its details; details known only for the model in service are null for others."""
 
     files = maybe(
-        fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict()
+        fields.Dict, "File name to SHA-256 and size in bytes.", keys=fields.String(), values=fields.Dict()
     )
     training = maybe(fields.Dict, "Summary of the data and the run.")
-    metrics = maybe(fields.Dict, "Figures of the validation part, by part.")
-    calibration = maybe(fields.Dict, "Of the range.")
+    metrics = maybe(fields.Dict, "Metrics on the validation split, by group.")
+    calibration = maybe(fields.Dict, "Calibration of the ranges.")
     card = maybe(fields.Dict, "The whole model card.")
 
 
 class InService(Strict):
-    """A time in service."""
+    """A period in service."""
 
-    since = moment("From, UTC.")
-    until = moment("Until; null where it is in service still.", null=True)
+    since = moment("Start, UTC.")
+    until = moment("End, UTC; null if it is still in service.", null=True)
 
 
 class BuildSummary(Used):
     """An index build on disk or on record."""
 
     label = needed(fields.String, "name/build.")
-    in_service = needed(fields.Boolean, "Whether it answers now.")
-    on_disk = needed(fields.Boolean, "Whether its files are still there.")
-    made_at = moment("When it was put on record, UTC.", null=True)
-    faces = maybe(fields.Integer, "How many it holds.")
-    sources = needed(fields.List, "Data sets that its faces came from.", cls_or_instance=fields.String())
-    model_sha256 = maybe(fields.String, "Of the model that it fits.")
-    manifest_sha256 = maybe(fields.String, "Of its manifest, which vouches for every file.")
+    in_service = needed(fields.Boolean, "Whether it is in service.")
+    on_disk = needed(fields.Boolean, "Whether its files still exist.")
+    made_at = moment("When it was recorded, UTC.", null=True)
+    faces = maybe(fields.Integer, "Number of reference faces.")
+    sources = needed(fields.List, "Data sets of its faces.", cls_or_instance=fields.String())
+    model_sha256 = maybe(fields.String, "SHA-256 of the model it fits.")
+    manifest_sha256 = maybe(fields.String, "SHA-256 of its manifest, which lists the hash of every file.")
     in_service_times = needed(fields.List, "Oldest first.", cls_or_instance=fields.Nested(InService))
 
 
@@ -70,11 +70,14 @@ class Builds(Strict):
 
 
 class Recall(Strict):
-    """How many of the true nearest faces the index finds."""
+    """Share of the true nearest faces that a search finds."""
 
-    k = needed(fields.Integer, "Nearest faces asked for.")
-    queries = needed(fields.Integer, "Faces of the build asked about, and as many vectors beside them.")
-    share = needed(fields.Float, "Share found of the kind that is harder, 0 to 1.")
+    k = needed(fields.Integer, "Number of nearest faces per query.")
+    queries = needed(
+        fields.Integer,
+        "Number of queries with faces in the build, and of queries with new vectors near them.",
+    )
+    share = needed(fields.Float, "Recall of the harder kind of query, 0 to 1.")
 
 
 class NearDuplicates(Strict):
@@ -82,63 +85,63 @@ class NearDuplicates(Strict):
 
     photos = needed(fields.Integer, "How many there are.")
     faces = needed(fields.Integer, "Faces beyond one of each.")
-    contradictory = needed(fields.Integer, "Photos without a vote: their labels contradict each other.")
+    contradictory = needed(fields.Integer, "Photos with conflicting labels, not used in comparisons.")
 
 
 class Build(BuildSummary):
-    """An index build with what it is made of; null where its files are gone."""
+    """An index build with its details; null if its files no longer exist."""
 
-    dims = maybe(fields.Integer, "Numbers of an embedding.")
-    trees = maybe(fields.Integer, "Of the forest.")
-    search_k = maybe(fields.Integer, "Candidates that a search inspects.")
-    labels_sha256 = maybe(fields.String, "Of all face ids and ages.")
+    dims = maybe(fields.Integer, "Dimensions of an embedding.")
+    trees = maybe(fields.Integer, "Number of trees.")
+    search_k = maybe(fields.Integer, "Number of candidates per search.")
+    labels_sha256 = maybe(fields.String, "SHA-256 of all face IDs and ages.")
     faces_by_source = maybe(
-        fields.Dict, "Faces of each source.", keys=fields.String(), values=fields.Integer()
+        fields.Dict, "Number of faces by source.", keys=fields.String(), values=fields.Integer()
     )
-    skipped = maybe(fields.Integer, "Labelled photos that became no face.")
+    skipped = maybe(fields.Integer, "Photos that were skipped.")
     files = maybe(
-        fields.Dict, "Name of each file to its sha256 and bytes.", keys=fields.String(), values=fields.Dict()
+        fields.Dict, "File name to SHA-256 and size in bytes.", keys=fields.String(), values=fields.Dict()
     )
     near_duplicates = maybe(
-        fields.Nested, "Null for a build in which they were not looked for.", nested=NearDuplicates
+        fields.Nested, "Near-duplicates; null if the build did not look for them.", nested=NearDuplicates
     )
     calibration = maybe(
         fields.Dict,
-        "Site calibration: method, why there is none, faces, persons, curve, errors by cross-validation, and "
-        "the same in words; null for a build made before there was one.",
+        "Site calibration: method or why there is none, faces, persons, curve, cross-validated errors and a "
+        "summary in words; null for builds made before it existed.",
     )
-    recall = maybe(fields.Nested, "Measured on asking; null for a build of another model.", nested=Recall)
+    recall = maybe(fields.Nested, "Measured on request; null for builds of other models.", nested=Recall)
 
 
 class Measured(Strict):
     """A figure with its 95% interval."""
 
-    value = needed(fields.Float, "As measured.")
+    value = needed(fields.Float, "Measured value.")
     low = maybe(fields.Float, "Lower end.")
     high = maybe(fields.Float, "Upper end.")
 
 
 class Group(Strict):
-    """How the model does on a part of the faces."""
+    """Performance of the model on one group of faces."""
 
-    part = needed(fields.String, "Such as age 20-29, group asian, gender female.")
-    faces = needed(fields.Integer, "How many were measured.")
+    part = needed(fields.String, "For example age 20-29, group asian, gender female.")
+    faces = needed(fields.Integer, "Number of faces measured.")
     mae_years = maybe(fields.Nested, "Mean absolute error.", nested=Measured)
-    bias_years = maybe(fields.Nested, "Mean of estimate less label.", nested=Measured)
-    cs5 = maybe(fields.Nested, "Share at most five years off.", nested=Measured)
-    coverage = maybe(fields.Nested, "Share inside the range.", nested=Measured)
+    bias_years = maybe(fields.Nested, "Mean of estimate minus known age.", nested=Measured)
+    cs5 = maybe(fields.Nested, "Share within five years of the known age.", nested=Measured)
+    coverage = maybe(fields.Nested, "Share whose known age is within the range.", nested=Measured)
 
 
 class Fairness(Strict):
-    """Error by group of the model in service."""
+    """Performance of the model in service by group."""
 
     model = needed(fields.String, "Version.")
-    model_sha256 = needed(fields.String, "Of its weights.", validate=SHA256)
-    measured_on = needed(fields.String, "Which faces.")
+    model_sha256 = needed(fields.String, "SHA-256 of its weights.", validate=SHA256)
+    measured_on = needed(fields.String, "Faces it was measured on.")
     groups = needed(fields.List, "All faces first.", cls_or_instance=fields.Nested(Group))
     compared = needed(
         fields.List,
-        "Groups held against each other, also with ages made alike.",
+        "Differences between groups, also adjusted for age.",
         cls_or_instance=fields.Dict(),
     )
 
@@ -146,52 +149,60 @@ class Fairness(Strict):
 class DriftQuery(Strict):
     """Two periods."""
 
-    reference_since = Instant(required=True, metadata={"description": "First instant of the reference."})
-    reference_before = Instant(required=True, metadata={"description": "First instant after it."})
-    current_since = Instant(required=True, metadata={"description": "First instant of the period compared."})
-    current_before = Instant(required=True, metadata={"description": "First instant after it."})
+    reference_since = Instant(required=True, metadata={"description": "Start of the reference period."})
+    reference_before = Instant(
+        required=True, metadata={"description": "End of the reference period, exclusive."}
+    )
+    current_since = Instant(required=True, metadata={"description": "Start of the current period."})
+    current_before = Instant(required=True, metadata={"description": "End of the current period, exclusive."})
 
 
 class PeriodCount(Strict):
-    """A period, and how much is on record of it."""
+    """A period and its number of records."""
 
-    since = moment("First instant.")
-    before = moment("First instant after it.")
-    estimates = needed(fields.Integer, "Records, at most the newest 100,000.")
-    refused = needed(fields.Integer, "Of these, refused.")
+    since = moment("Start.")
+    before = moment("End, exclusive.")
+    estimates = needed(fields.Integer, "Number of records, at most the newest 100,000.")
+    refused = needed(fields.Integer, "Number of these that were refused.")
 
 
 class Share(Strict):
-    """One bin or outcome."""
+    """Shares of one bin or outcome."""
 
-    name = needed(fields.String, "Of the bin in years, or of the outcome.")
-    reference = needed(fields.Float, "Its share of the reference.")
-    current = needed(fields.Float, "Its share of the period compared.")
+    name = needed(fields.String, "Bin in years, or outcome.")
+    reference = needed(fields.Float, "Share in the reference period.")
+    current = needed(fields.Float, "Share in the current period.")
 
 
 class Stability(Strict):
     """Population stability index."""
 
-    psi = needed(fields.Float, "0 where nothing changed.")
-    critical = needed(fields.Float, "Exceeded in 5 of 100 cases although nothing changed.")
-    shares = needed(fields.List, "By bin.", cls_or_instance=fields.Nested(Share))
+    psi = needed(fields.Float, "Population stability index; 0 means no change.")
+    critical = needed(fields.Float, "Value exceeded in 5 of 100 cases without any change.")
+    shares = needed(fields.List, "Shares by bin.", cls_or_instance=fields.Nested(Share))
 
 
 class EmbeddingDrift(Strict):
     """Energy distance between embeddings."""
 
-    model_sha256 = needed(fields.String, "Whose embeddings.", validate=SHA256)
-    reference = needed(fields.Integer, "Embeddings of the reference, at most 500.")
-    current = needed(fields.Integer, "Embeddings of the period compared, at most 500.")
-    energy_distance = needed(fields.Float, "0 where they are distributed alike.")
-    p_value = needed(fields.Float, "Of a permutation test.")
+    model_sha256 = needed(fields.String, "SHA-256 of the model that made the embeddings.", validate=SHA256)
+    reference = needed(fields.Integer, "Number of embeddings in the reference period, at most 500.")
+    current = needed(fields.Integer, "Number of embeddings in the current period, at most 500.")
+    energy_distance = needed(fields.Float, "Energy distance; 0 means equal distributions.")
+    p_value = needed(fields.Float, "P-value of a permutation test.")
 
 
 class Drift(Strict):
-    """How far two periods differ; what has fewer than 20 values in a period is null."""
+    """Differences between two periods; null with fewer than 20 values in a period."""
 
-    reference = needed(fields.Nested, "The reference.", nested=PeriodCount)
-    current = needed(fields.Nested, "The period compared.", nested=PeriodCount)
-    ages = maybe(fields.Nested, "Of the estimates.", nested=Stability)
-    outcomes = maybe(fields.Nested, "Estimated, withheld, refused by code.", nested=Stability)
-    embeddings = maybe(fields.Nested, "Of the commonest model of the period compared.", nested=EmbeddingDrift)
+    reference = needed(fields.Nested, "The reference period.", nested=PeriodCount)
+    current = needed(fields.Nested, "The current period.", nested=PeriodCount)
+    ages = maybe(fields.Nested, "Stability of the estimated ages.", nested=Stability)
+    outcomes = maybe(
+        fields.Nested, "Stability of the outcomes: estimated, withheld, or refused by code.", nested=Stability
+    )
+    embeddings = maybe(
+        fields.Nested,
+        "Drift of the embeddings, for the most common model of the current period.",
+        nested=EmbeddingDrift,
+    )

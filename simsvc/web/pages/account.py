@@ -1,4 +1,4 @@
-"""/account: one's own account."""
+"""/account: your own account."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("/account")
 def show() -> ResponseReturnValue:
-    """Show name and role, and the form that changes the password."""
+    """Show the account and the form to change the password."""
     return render_template("account.html", least=LEAST_CHARACTERS)
 
 
 @blueprint.post("/account")
 def change() -> ResponseReturnValue:
-    """Change the password, end every other session and go on in a new one."""
+    """Change the password and replace all sessions with a new one."""
     try:
         old, new = request.form.get("old", ""), typed_twice()
         user = services().accounts.change_password(person(), old, new, Visit().client)
@@ -44,7 +44,7 @@ def change() -> ResponseReturnValue:
         return _again(WRONG_OLD, "old"), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s changed the password", user.id)
-    flash(gettext("Your password was changed. Every other session of yours has ended."))
+    flash(gettext("Your password has been changed. You have been signed out everywhere else."))
     return redirect(url_for("account.show"), 303)
 
 

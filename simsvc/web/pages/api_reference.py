@@ -1,7 +1,4 @@
-"""/api-reference: the generated document of the API, to be read; no script, and nothing from elsewhere.
-
-Two pages: together they would be heavier than a page may be.
-"""
+"""/api-reference: the API document for people, on two pages to keep them small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/batches: many photos at once, judged one after another while the visitor does something else."""
+"""/batches: upload many photos and see their results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CREATE = "batches.create"
 BATCHES_A_PAGE = 25
 PHOTOS_A_PAGE = 100
 MOST_CASES_BYTES = 1_000_000
-"""Of the CSV: `MOST_PHOTOS` rows of a file name, a case and two dates are well below."""
+"""Maximum size of the CSV, well above `MOST_PHOTOS` rows of a file name, a case and two dates."""
 MOST_NAMED = 100
-"""Files of a batch that are named where they were left out; the others are counted."""
+"""Skipped files of a batch listed by name; others are counted."""
 FIELD = "photos"
 HEADING = (
     "position",
@@ -74,13 +74,13 @@ def _request() -> PhotoRequest:
 
 @blueprint.get("")
 def list_all() -> ResponseReturnValue:
-    """List the batches, the newest first, above them the form for a new one."""
+    """List the batches, newest first, and show the form for a new one."""
     return _list()
 
 
 @blueprint.post("")
 def create() -> ResponseReturnValue:
-    """Take photos in and lead to their batch."""
+    """Create a batch and redirect to it."""
     if request.mimetype != "multipart/form-data":
         raise NotMultipart("photos")
     parts = [part for part in request.files.getlist(FIELD) if part.filename]
@@ -97,7 +97,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.get("/<batch_id>")
 def show(batch_id: str) -> ResponseReturnValue:
-    """Show how far a batch is, and what became of its photos."""
+    """Show the progress and results of a batch."""
     batch = services().batch_book.find(batch_id)
     page = page_number(last=max(1, -(-batch.total // PHOTOS_A_PAGE)))
     photos = services().batch_book.photos(batch_id, (page - 1) * PHOTOS_A_PAGE, PHOTOS_A_PAGE)
@@ -108,7 +108,7 @@ def show(batch_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/<batch_id>/results.csv")
 def results(batch_id: str) -> ResponseReturnValue:
-    """Return what became of the photos as a table for spreadsheet programs, always in English."""
+    """Return the results as CSV, always in English."""
     batch = services().batch_book.find(batch_id)
     note_export(f"batch:{batch.id}", format="csv")
     photos = (_cells(photo) for photo in services().batch_book.photos(batch_id))
@@ -119,7 +119,7 @@ def results(batch_id: str) -> ResponseReturnValue:
 
 
 class _Form:
-    """What came with the request: photos, a folder, ZIPs; and a table, by itself or among them."""
+    """The files of an upload: photos, a folder, ZIPs and a table."""
 
     def __init__(self, parts: list[FileStorage], cases: FileStorage | None) -> None:
         self._parts = parts
@@ -131,7 +131,7 @@ class _Form:
             self._read_table(_cases_bytes(cases))
 
     def name(self) -> str:
-        """Return what the batch is called: its folder, or its first file."""
+        """Return the name of the batch: its folder or first file."""
         first = (self._parts[0].filename or "").replace("\\", "/") if self._parts else ""
         folder, _, rest = first.partition("/")
         return shown_name(folder if rest and folder.strip(".") else first) if first else ""
@@ -141,26 +141,26 @@ class _Form:
         return self._table.rows if self._table else ()
 
     def notes(self) -> BatchNotes:
-        """Return what is to be said besides, once the photos are read."""
+        """Return notes on the batch, once the photos are read."""
         unread = self._table.unread if self._table else ()
         return BatchNotes(tuple(self._left_out), self._left_out_count, unread, tuple(self._guessed))
 
     def photos(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give every photo, those in ZIPs last; tables are read on the way, and what is neither is noted."""
+        """Yield every photo, those in ZIPs last; tables are read and other files noted."""
         packed = [is_zip(part.stream) for part in self._parts]
         zips = [part for part, is_packed in zip(self._parts, packed, strict=True) if is_packed]
         for part, is_packed in zip(self._parts, packed, strict=True):
             if not is_packed:
                 yield from self._loose(part)
         for part in zips:
-            if len(zips) > 1:  # names of several are told apart by their ZIPs
+            if len(zips) > 1:  # names of several ZIPs are prefixed
                 folder = _shown_path(part).removesuffix(".zip")
                 yield from ((f"{folder}/{path}", data) for path, data in self._packed(part))
             else:
                 yield from self._packed(part)
 
     def _loose(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
-        """Give a file that is in no ZIP; one that was chosen by itself gets a row, whatever it is."""
+        """Yield a file outside ZIPs; a single chosen file always gets a row."""
         path, most = _shown_path(part), services().settings.max_upload_bytes
         head = part.stream.read(HEAD_BYTES)
         sort = sort_of(path, head)
@@ -194,7 +194,7 @@ class _Form:
         self._table = read_cases(data, latest_today(services().now()))
 
     def _known(self) -> Collection[str]:
-        """Return the names that the table has for photos."""
+        """Return the photo names in the table."""
         return {last_part(row.path) for row in self.cases()}
 
 
@@ -227,7 +227,7 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
 
 
 def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
-    """Give a row for every file that was left out, and one for those that are only counted."""
+    """Yield a row for every listed skipped file, and one for the rest."""
     rest = len(HEADING) - 7
     for left in notes.left_out:
         yield "", left.name, "", "left_out", "", left.why, f"Left out: {LEFT_OUT[left.why]}.", *[""] * rest

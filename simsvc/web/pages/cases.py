@@ -15,7 +15,7 @@ blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 
 @blueprint.get("/<path:reference>")
 def show(reference: str) -> ResponseReturnValue:
-    """Show every photo of a case, oldest first, with what they say together."""
+    """Show the photos of a case, oldest first, and their combined estimate."""
     records = services().estimates.of_case(reference)
     births = {record.estimate.declared.birth_date for record in records} - {None}
     together = combine(records)

@@ -1,4 +1,4 @@
-"""/estimates/<id>/decisions: what a person makes of an estimate, and the record on paper."""
+"""/estimates/<id>/decisions: record decisions, and download records as PDF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @blueprint.post("/decisions")
 def create(public_id: str) -> ResponseReturnValue:
-    """Put a decision on record; one that cannot be is shown again with the reason."""
+    """Record a decision, or show the form again with its problems."""
     recorded = services().estimates.find(public_id)
     typed = {name: request.form.get(name, "") for name in FIELDS}
     problems = _problems(typed, recorded)
@@ -40,14 +40,14 @@ def create(public_id: str) -> ResponseReturnValue:
             once(lambda: _decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
-    flash(gettext("The decision is on record."))
+    flash(gettext("Decision recorded."))
     return redirect(url_for("pages.show", public_id=public_id) + "#decision", 303)
 
 
 @blueprint.get("/record.pdf")
 def sheet(public_id: str) -> ResponseReturnValue:
     """Return the record as a PDF file."""
-    from simsvc.web.rendering.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+    from simsvc.web.rendering.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large and rarely needed
 
     recorded = services().estimates.find(public_id)
     note_export(f"estimate:{recorded.id}", format="pdf")
@@ -57,7 +57,7 @@ def sheet(public_id: str) -> ResponseReturnValue:
 
 
 def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
-    """Say everything that a decision lacks, in the order of the form."""
+    """Return all problems of a decision, in form order."""
     problems = Problems()
     with problems.noting(DecisionRefused):
         checked_kind(typed["kind"], recorded.estimate)
@@ -79,6 +79,6 @@ def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
 
 
 def _after() -> int:
-    """Return which decision the form's reader saw last; what is no number was seen by nobody."""
+    """Return the number of the latest decision the reader saw, or 0."""
     text = request.form.get("after", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

@@ -1,4 +1,4 @@
-"""/display: language and theme, chosen without any script."""
+"""/display: choose language and theme, without scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ A_YEAR_S = 365 * 24 * 3600
 
 @blueprint.post("/display")
 def choose() -> ResponseReturnValue:
-    """Keep the chosen language or theme in a cookie and lead back to the page."""
+    """Store the language or theme in a cookie and redirect back."""
     response = redirect(target_of(request.form.get("next")), 303)
     language, theme = request.form.get("language"), request.form.get("theme")
     if language in LANGUAGES:
@@ -28,7 +28,7 @@ def choose() -> ResponseReturnValue:
 
 
 def _keep(response: object, name: str, value: str) -> None:
-    assert isinstance(response, Response)  # noqa: S101 - told to mypy: Flask's redirect returns Werkzeug's type
+    assert isinstance(response, Response)  # noqa: S101 - for mypy: Flask's redirect returns Werkzeug's type
     secure = services().settings.tls
     response.set_cookie(
         name, value, max_age=A_YEAR_S, path=cookie_path(), httponly=True, samesite="Lax", secure=secure

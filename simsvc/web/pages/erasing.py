@@ -1,4 +1,4 @@
-"""/erase/...: an administrator erases a record or a case, after a page that says what that takes away."""
+"""/erase/...: erase a record or a case after confirmation."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("/estimates/<public_id>")
 def estimate(public_id: str) -> ResponseReturnValue:
-    """Show what erasing an estimate takes away."""
+    """Show what erasing an estimate deletes."""
     number = services().estimates.find(public_id).number
     return _page(eraser(services()).records.of_estimate(public_id), number=number)
 
 
 @blueprint.post("/estimates/<public_id>")
 def erase_estimate(public_id: str) -> ResponseReturnValue:
-    """Erase an estimate that was confirmed."""
+    """Erase an estimate if confirmed."""
     if not _confirmed():
         number = services().estimates.find(public_id).number
         return _unconfirmed(eraser(services()).records.of_estimate(public_id), number=number)
@@ -38,13 +38,13 @@ def erase_estimate(public_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/cases/<path:reference>")
 def case(reference: str) -> ResponseReturnValue:
-    """Show what erasing a case takes away."""
+    """Show what erasing a case deletes."""
     return _page(eraser(services()).records.of_case(reference), reference=reference)
 
 
 @blueprint.post("/cases/<path:reference>")
 def erase_case(reference: str) -> ResponseReturnValue:
-    """Erase a case that was confirmed."""
+    """Erase a case if confirmed."""
     if not _confirmed():
         return _unconfirmed(eraser(services()).records.of_case(reference), reference=reference)
     return _done(eraser(services()).case(reference, _actor()))
@@ -70,12 +70,12 @@ def _page(found: Erasable, **words: object) -> str:
 
 def _done(receipt: Receipt) -> ResponseReturnValue:
     _log.info("user %s erased something, event %s", person().id, receipt.event)
-    flash(gettext("Erased. The receipt is event %(number)s of the log.", number=receipt.event))
+    flash(gettext("Erased. The receipt is event %(number)s in the log.", number=receipt.event))
     if eraser(services()).unfinished():
         flash(
             gettext(
-                "The files of the database still hold copies until nobody reads it any more. "
-                "The service overwrites them by itself; the log says when it is done."
+                "The database files still hold copies while the database is being read. "
+                "The service overwrites them automatically and logs when it is done."
             )
         )
     return redirect(url_for("history.show"), 303)

@@ -1,4 +1,4 @@
-"""/, /crop and /estimates: choose photos, see the face as it will be judged, read the answer."""
+"""/, /crop and /estimates: upload photos, preview the face, view results."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/")
 def start() -> ResponseReturnValue:
-    """Show the upload form; an address with `case` fills it in."""
+    """Show the upload form, prefilled with `case` from the query."""
     return _form()
 
 
 @blueprint.post("/estimates")
 def create() -> ResponseReturnValue:
-    """Judge the photos and lead to their answer, which may be a refusal: a record, or the case of several."""
+    """Estimate the photos and redirect to the record, or to the case for several photos."""
     problems = Problems()
     uploads, declared = _uploads(problems), _declared(problems)
     if problems.found:
@@ -42,20 +42,20 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/crop")
 def preview() -> ResponseReturnValue:
-    """Return the face of a photo as it would be judged, or say why it would not; nothing goes on record."""
+    """Return the face crop of a photo, or why there is none, without recording anything."""
     corridor = services().corridor()
     return Response(preview_png(uploaded_photo().data, corridor), mimetype="image/png")
 
 
 @blueprint.get("/estimates/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
-    """Show a recorded answer with its evidence; with `?saliency`, also where the estimate came from."""
+    """Show a record; with `?saliency`, also which parts of the face mattered."""
     return result_page(services().estimates.find(public_id))
 
 
 @blueprint.get("/estimates/<public_id>/faces/<int:rank>")
 def compare(public_id: str, rank: int) -> ResponseReturnValue:
-    """Show the judged face and a labelled one side by side, large."""
+    """Show the face and a reference face side by side."""
     recorded = services().estimates.find(public_id)
     neighbours = recorded.estimate.neighbours
     if not 1 <= rank <= len(neighbours):
@@ -73,7 +73,7 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
 
 
 def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
-    """Judge the photos one after another and return the first record."""
+    """Estimate the photos one by one and return the first record."""
     corridor, asked_by = services().corridor(), person().id
     records: list[RecordedEstimate] = []
     for upload in uploads:
@@ -84,7 +84,7 @@ def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
 
 
 def _uploads(problems: Problems) -> list[Upload]:
-    """Return the photos; several of them need a case, right or wrong."""
+    """Return the photos; several photos need a case."""
     uploads: list[Upload] = []
     case = request.form.get("case", "").strip() or None
     about = "photo" if case or len(request.files.getlist(FIELD)) > MOST_PHOTOS else "case"

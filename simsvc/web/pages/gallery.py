@@ -1,4 +1,4 @@
-"""/gallery: what the reference faces are, and all of them."""
+"""/gallery: all reference faces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FACES_A_PAGE = 60
 
 @blueprint.get("/gallery")
 def show() -> ResponseReturnValue:
-    """Say what the reference faces of the index in service are, and show them by age, page by page."""
+    """Describe the reference faces in service and list them by age."""
     index = services().corridor().index()
     gallery, page = services().gallery(index.label), page_number()
     shown = gallery.by_age((page - 1) * FACES_A_PAGE, FACES_A_PAGE)

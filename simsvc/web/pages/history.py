@@ -1,4 +1,4 @@
-"""/history: every record, searched, sorted, by pages, and as CSV."""
+"""/history: search, sort and export records."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from simsvc.web.rendering.history_csv import csv_lines
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
 ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
-"""What the page's form asks; nothing else of an address reaches the page's links."""
+"""Fields of the search form; other query parameters are dropped."""
 CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort": tuple(SORTS)}
-"""Fields with a list of their own, in the order of the form."""
+"""Fields with fixed choices, in form order."""
 
 
 @blueprint.get("")
@@ -54,7 +54,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.get("/export.csv")
 def export() -> ResponseReturnValue:
-    """Stream every record that is searched for as CSV; an unusable database is noticed before it begins."""
+    """Stream matching records as CSV; database errors are raised before it begins."""
     names = services().all_names()
     wanted = _wanted()
     filters = {name: str(value) for name, value in asdict(wanted).items() if value and name != "case"}
@@ -68,7 +68,7 @@ def export() -> ResponseReturnValue:
 
 
 def _problems() -> Problems:
-    """Say everything that cannot be searched for, in the order of the form."""
+    """Return all problems of a search, in form order."""
     problems = Problems()
     for name in ("since", "until"):
         with problems.noting(FilterRefused, name):

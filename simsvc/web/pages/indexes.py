@@ -1,4 +1,4 @@
-"""/indexes: what the labelled faces in service are made of, the builds there are, and who switched them."""
+"""/indexes: the index in service, all builds and the change history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 
 SWITCHES_SHOWN = 20
 CONTRADICTORY_SHOWN = 50
-"""Photos with contradictory labels that the page lists of each build."""
+"""Photos with conflicting labels listed per build."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListedBuild:
-    """A build as the page lists it.
+    """A build in the list.
 
     Attributes:
         label: "name/build".
-        manifest: what it states of itself, or None where that cannot be read.
-        made_at: when it was put on record, UTC, or None.
+        manifest: its manifest, or None if unreadable.
+        made_at: when it was recorded, UTC, or None.
         in_service: whether it is the one in service.
         fits: whether it was built with the model in service.
     """
@@ -52,7 +52,7 @@ class ListedBuild:
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the index in service, every build, and the latest switches."""
+    """Show the index in service, all builds and the latest switches."""
     return _page()
 
 
@@ -67,7 +67,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     _log.info("user %s put the index %s into service", person().id, label)
     flash(
         gettext(
-            "%(label)s with %(count)s faces is in service. Every worker takes it up within two seconds.",
+            "%(label)s with %(count)s faces is in service. All workers use it within two seconds.",
             label=label,
             count=f"{manifest.count:,}",
         )
@@ -125,7 +125,7 @@ def _model_sha256() -> str | None:
 
 
 def _calibration(label: str | None) -> dict[str, object]:
-    """Return what the site calibration of a build is, in words and as a plot; nothing for an older build."""
+    """Return the site calibration of a build in words and as a plot; empty for older builds."""
     try:
         site = services().shelf.calibration(label) if label else None
         if label is None or site is None:

@@ -1,4 +1,4 @@
-"""/model: what is known about the model in service."""
+"""/model: the model in service."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ blueprint = Blueprint("model", __name__)
 
 @blueprint.get("/model")
 def show() -> ResponseReturnValue:
-    """Show the model card, or where there is none what model.json says."""
+    """Show the model card, or model.json without one."""
     return render_template("model.html", page=services().model_page())

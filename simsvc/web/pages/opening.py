@@ -1,4 +1,4 @@
-"""Addresses that forms are sent to, when they are opened or reloaded: they lead to the page of the form."""
+"""Redirect GET requests for form addresses to the page of the form."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ PAGE_OF: dict[str, tuple[str, str | None]] = {
     "/users/<user_id>/link": ("users.show", None),
     "/tokens/<token_id>/revoke": ("tokens.show", None),
 }
-"""Rule that only answers POST to the endpoint of its form's page, and the place on that page.
-
-A form that is refused is shown again at the address that it was sent to; without these, reloading that
-address or following it from the history of the browser would be refused as a wrong method (405).
+"""POST-only rule to endpoint and fragment of the form's page. A refused form is shown at the address it was
+sent to; without these, reloading that address would return 405.
 """
 
 
 def lead(**values: str) -> ResponseReturnValue:
-    """Lead to the page of the form that is sent to this address; nothing is changed."""
+    """Redirect to the page of the form."""
     rule = request.url_rule
-    assert rule is not None  # noqa: S101 - told to mypy; the view was found by it
+    assert rule is not None  # noqa: S101 - for mypy; the view was found by it
     endpoint, place = PAGE_OF[rule.rule]
     taken: dict[str, Any] = {
         name: value

@@ -1,4 +1,4 @@
-"""Pictures that pages show: the judged crop, and thumbnails of labelled faces."""
+"""Pictures: face crops, occlusion maps, plots and thumbnails."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from simsvc.web.http.current import services
 blueprint = Blueprint("pictures", __name__)
 
 OF_PEOPLE = "no-store"
-"""A face may be erased, and no copy of it may outlive that: in no browser, and in no cache on the way."""
+"""Faces can be erased, so no browser or proxy may cache them."""
 OF_ONE_MODEL = "no-cache"
-"""The model may be replaced while its card's address stays: the browser asks, and its tag mostly answers."""
+"""The model may be replaced at the same address, so browsers must revalidate."""
 
 
 @blueprint.get("/estimates/<public_id>/crop.png")
 def crop(public_id: str) -> Response:
-    """Return the crop that was judged, pixel for pixel."""
+    """Return the face crop."""
     return _of_people(services().estimates.crop_png(public_id), "image/png")
 
 
 @blueprint.get("/estimates/<public_id>/saliency.png")
 def saliency(public_id: str) -> Response:
-    """Return where the estimate came from, drawn on demand."""
+    """Return the occlusion map, computed on demand."""
     kept, model = services().estimates, services().corridor().model
     check_same_model(kept.find(public_id), model)
     crop_png = kept.crop_png(public_id)
@@ -34,24 +34,24 @@ def saliency(public_id: str) -> Response:
 
 @blueprint.get("/model/<name>.png")
 def plot(name: str) -> Response:
-    """Return a plot of the model card; only the names that a card may have lead to a file."""
+    """Return a plot of the model card by its fixed name."""
     data = services().card_plot(name)
     response = Response(data, mimetype="image/png")
     response.headers["Cache-Control"] = OF_ONE_MODEL
     response.set_etag(hashlib.sha256(data).hexdigest()[:32])
-    response.make_conditional(request.environ)  # in place: 304 where the client has it already
+    response.make_conditional(request.environ)  # in place: 304 if the client has it already
     return response
 
 
 @blueprint.get("/faces/<index_name>/<build_id>/<face_id>.jpg")
 def face(index_name: str, build_id: str, face_id: str) -> Response:
-    """Return the thumbnail of a labelled face as it was in that build."""
+    """Return the thumbnail of a reference face in a build."""
     thumbnail = services().gallery(f"{index_name}/{build_id}").thumbnail(face_id)
     return _of_people(thumbnail, "image/jpeg")
 
 
 def face_url(label: str, face_id: str) -> str:
-    """Return the address of a labelled face's thumbnail in the build "name/build"; for templates."""
+    """Return the address of a thumbnail in the build "name/build", for templates."""
     index_name, _, build_id = label.partition("/")
     return url_for("pictures.face", index_name=index_name, build_id=build_id, face_id=face_id)
 

@@ -1,4 +1,4 @@
-"""The result page, with whatever the person at the desk has just typed."""
+"""The result page, with typed input kept."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FIELDS = ("kind", "age", "reason", "note")
 def result_page(
     recorded: RecordedEstimate, typed: Mapping[str, str] | None = None, problems: Sequence[Problem] = ()
 ) -> str:
-    """Render a recorded answer; `typed` fills the decision form, `problems` are what is wrong with it.
+    """Render a record; `typed` and `problems` belong to the decision form.
 
     Raises:
-        ModelChanged: the heat map is asked for, and another model made the estimate.
+        ModelChanged: the occlusion map is requested, but another model made the estimate.
         StoreError: the decisions cannot be read.
     """
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
@@ -54,12 +54,12 @@ def result_page(
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """A neighbour as pages show it.
+    """A neighbour on pages.
 
     Attributes:
-        near: as the record has it.
-        face: as the gallery knows it, or the record where its build is gone; None once it was erased.
-        pictured: whether there is a thumbnail that can be shown.
+        near: as recorded.
+        face: from the gallery, or the record if its build is gone; None if erased.
+        pictured: whether there is a thumbnail.
     """
 
     near: Neighbour
@@ -68,7 +68,7 @@ class ShownFace:
 
 
 def shown_faces(recorded: RecordedEstimate) -> list[ShownFace]:
-    """Return the neighbours, most alike first, and whether each can be pictured.
+    """Return the neighbours, most similar first.
 
     Raises:
         StoreError: the database cannot be read.
@@ -91,7 +91,7 @@ def _shown(near: Neighbour, gallery: LiveGallery | None) -> ShownFace:
 
 
 def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> str:
-    """Say why pictures of the neighbours are missing; empty where none is.
+    """Return why pictures of the neighbours are missing, or an empty text.
 
     Raises:
         StoreError: the database cannot be read.
@@ -103,12 +103,12 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
         services().gallery(label)
     except BuildNotFound:
         said = gettext(
-            "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
+            "The index build %(label)s no longer exists, so its pictures cannot be shown.", label=label
         )
     except IndexUnusable:
         said = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
     else:
-        said = gettext("Faces without a picture were erased, or their picture is damaged.")
+        said = gettext("Faces without a picture have been erased, or their picture is damaged.")
     return str(said)
 
 
@@ -135,7 +135,7 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
 
 
 def _is_of_this_model(recorded: RecordedEstimate) -> bool:
-    """Say whether the model in service made an estimate, and can thus show what it looked at."""
+    """Return whether the model in service made the estimate, so it can be explained."""
     try:
         return services().model_document().sha256 == recorded.estimate.model_sha256
     except BundleError:

@@ -1,4 +1,4 @@
-"""/sign-in, /sign-out and /welcome: how a session begins and ends."""
+"""/sign-in, /sign-out and /welcome: start and end sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("/sign-in")
 def form() -> ResponseReturnValue:
-    """Show the sign-in form, or lead on who is signed in already."""
+    """Show the sign-in form, or redirect if already signed in."""
     target = target_of(request.args.get("next"))
     if visitor() is not None:
         return redirect(target, 303)
@@ -32,7 +32,7 @@ def form() -> ResponseReturnValue:
 
 @blueprint.post("/sign-in")
 def enter() -> ResponseReturnValue:
-    """Sign in and lead to where the visitor wanted to go."""
+    """Sign in and redirect to the requested page."""
     name, target = request.form.get("name", ""), target_of(request.values.get("next"))
     visit = Visit()
     try:
@@ -57,14 +57,14 @@ def leave() -> ResponseReturnValue:
 
 @blueprint.get("/welcome/<token>")
 def welcome(token: str) -> ResponseReturnValue:
-    """Show whose one-time link this is; sending the form uses it up, because mail scanners follow links."""
+    """Show the form of a one-time link; only POST uses the link, because mail scanners follow links."""
     user = services().accounts.invited(token)
     return render_template("welcome.html", invited=user, token=token, least=LEAST_CHARACTERS)
 
 
 @blueprint.post("/welcome/<token>")
 def accept(token: str) -> ResponseReturnValue:
-    """Set the password, use the link up and sign in."""
+    """Set the password, use the link and sign in."""
     user, visit = services().accounts.invited(token), Visit()
     try:
         user = services().accounts.accept(token, typed_twice(), visit.client)

@@ -1,4 +1,4 @@
-"""/tokens: what opens the API to programs, for administrators."""
+"""/tokens: manage API tokens, for administrators."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List the tokens; after one was made, show its text, once."""
+    """List the tokens, and show the text of a new one once."""
     return _page(**_made())
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Make a token and lead to its text, which is shown once."""
+    """Create a token and redirect to its text."""
     typed = {name: request.form.get(name, "") for name in ("name", "days")}
     scopes, problems = request.form.getlist("scope"), Problems()
     with problems.noting(TokenDraftRefused, "name"):
@@ -52,10 +52,10 @@ def add() -> ResponseReturnValue:
 
 @blueprint.post("/<token_id>/revoke")
 def revoke(token_id: str) -> ResponseReturnValue:
-    """Let a token count no more, at once."""
+    """Revoke a token."""
     token = services().tokens.revoke(token_id, person().id)
     _log.info("user %s revoked token %s", person().id, token.id)
-    flash(gettext("The token %(name)s opens nothing any more.", name=token.name))
+    flash(gettext("Token %(name)s has been revoked.", name=token.name))
     return redirect(url_for("tokens.show"), 303)
 
 
@@ -66,7 +66,7 @@ def _create(draft: TokenDraft) -> Made:
 
 
 def _made() -> dict[str, object]:
-    """Return the token that was made, and its text this once."""
+    """Return the new token and, once, its text."""
     reference = request.args.get("made", "")
     token_id = made_by(reference)
     found = services().token_book.find(token_id) if token_id else None

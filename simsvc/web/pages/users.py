@@ -1,4 +1,4 @@
-"""/users: the accounts, for administrators."""
+"""/users: manage accounts, for administrators."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List the accounts; after one was invited, show its link, once."""
+    """List the accounts, and show a new link once."""
     return _page(**_link())
 
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add an account and lead to its one-time link, which is shown once."""
+    """Add an account and redirect to its one-time link."""
     name, role, problems = request.form.get("name", ""), request.form.get("role", ""), Problems()
     with problems.noting((NameRefused, NameTaken), "name"):
         if role in ROLES:
@@ -44,7 +44,7 @@ def add() -> ResponseReturnValue:
 
 @blueprint.post("/<user_id>/disable")
 def disable(user_id: str) -> ResponseReturnValue:
-    """Close an account and end its sessions."""
+    """Disable an account and end its sessions."""
     try:
         user = _accounts().disable(user_id)
     except LastAdmin as refusal:
@@ -56,7 +56,7 @@ def disable(user_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/<user_id>/enable")
 def enable(user_id: str) -> ResponseReturnValue:
-    """Open an account again; its tokens stay revoked."""
+    """Enable an account; its tokens stay revoked."""
     user = _accounts().enable(user_id)
     _log.info("user %s enabled user %s", person().id, user.id)
     flash(gettext("%(name)s can sign in again.", name=user.name))
@@ -65,7 +65,7 @@ def enable(user_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/<user_id>/link")
 def invite(user_id: str) -> ResponseReturnValue:
-    """Make a new one-time link, to be shown once; password, sessions and older links count no more."""
+    """Create a new one-time link; password, sessions and older links stop working."""
     return _to_link(once(lambda: _reset(user_id)))
 
 
@@ -90,7 +90,7 @@ def _to_link(answered: Answered) -> ResponseReturnValue:
 
 
 def _link() -> dict[str, object]:
-    """Return the link that was made for an account, this once, and whose it is."""
+    """Return the new link, once, and its account."""
     reference = request.args.get("link", "")
     user_id = made_by(reference)
     user = services().users.find(user_id) if user_id else None

@@ -17,16 +17,16 @@ LEAST_SPAN_SIMILARITY = 0.02
 MOST_TICKS = 8
 SIMILARITY_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WORDS_PX = 185.0
-"""Room that the words at a mark take, at the size that phones show them in."""
+"""Width of the label of a mark, at phone size."""
 RANGE_WORDS_PX = 270.0
-"""The same of the words of a range."""
+"""Width of the label of a range."""
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Values low..high, laid linearly on pixels start..end."""
+    """A linear axis from values low..high to pixels start..end."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A vertical line with its words: where, and on which side the words stand."""
+    """A vertical line with its label and the side of the label."""
 
     x_px: float
     age_years: float
@@ -57,7 +57,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A shaded range of ages with its words: from, to, and the middle of the words."""
+    """A shaded range of ages with its label."""
 
     left_px: float
     right_px: float
@@ -88,14 +88,14 @@ def age_plot(
     *,
     few: bool = False,
 ) -> AgePlot:
-    """Lay out the plot: labelled age to the right, similarity upwards, estimate and mean as lines.
+    """Lay out the plot: known age to the right, similarity upwards, estimate and mean as lines.
 
     Args:
         age_years: the estimate.
         neighbours: as recorded.
-        interval_years: (low, high) around the estimate, shaded; None where there is none.
+        interval_years: shaded range (low, high), or None.
         coverage: of that interval.
-        few: whether the neighbours are too few for their mean to be drawn.
+        few: whether there are too few neighbours to draw their mean.
     """
     explanation = None if few else explain(age_years, neighbours)
     mean_years = explanation.neighbours_age_years if explanation else None
@@ -137,7 +137,7 @@ def _span(interval_years: Interval, ages: Axis, words: Message) -> Span:
 
 
 def age_axis(values: Sequence[float]) -> Axis:
-    """Return the axis of ages that holds all values with room to spare, from multiples of five years."""
+    """Return an axis of ages in multiples of five years with room for all values."""
     low, high = _widened(min(values) - 2.0, max(values) + 2.0, LEAST_SPAN_YEARS)
     if low < 0.0:
         low, high = 0.0, max(high, LEAST_SPAN_YEARS)
@@ -149,7 +149,7 @@ def _similarity_axis(values: Sequence[float]) -> Axis:
     least, most = min(values), max(values)
     room = max(0.1 * (most - least), 0.005)
     low, high = _widened(least - room, most + room, LEAST_SPAN_SIMILARITY)
-    high = min(high, 1.0 + 0.04 * (high - low))  # no cosine is larger than 1; the rest is room for a dot
+    high = min(high, 1.0 + 0.04 * (high - low))  # cosines are at most 1; the rest is room for a dot
     low = min(low, high - LEAST_SPAN_SIMILARITY)
     return Axis(low, high, HEIGHT_PX - BOTTOM_PX, TOP_PX, _step(high - low, SIMILARITY_STEPS))
 
@@ -164,7 +164,7 @@ def _step(span: float, steps: Sequence[float]) -> float:
 
 
 def _mark(age_years: float, ages: Axis, *, to_the_right: bool) -> Mark:
-    """Place a mark; its words stand where they are wanted, unless the drawing ends there."""
+    """Place a mark, with its label on the wanted side if there is room."""
     x_px = ages.at(age_years)
     if to_the_right:
         return Mark(x_px, age_years, "start" if x_px + WORDS_PX < WIDTH_PX else "end")

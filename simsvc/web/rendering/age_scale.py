@@ -23,7 +23,7 @@ class AgeScale:
 
 
 def age_scale(age_years: float, interval_years: Interval | None, declared_years: int | None) -> AgeScale:
-    """Lay out the scale; all three lie on it, wherever they are."""
+    """Lay out the scale so that all three values fit."""
     declared = () if declared_years is None else (float(declared_years),)
     ages = age_axis([age_years, *(interval_years or ()), *declared])
     return AgeScale(

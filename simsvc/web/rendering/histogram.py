@@ -1,4 +1,4 @@
-"""Geometry of the histogram of labelled ages by source; the template draws it as SVG."""
+"""Geometry of the histogram of known ages by source; the template draws it as SVG."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LEAST_DECADES = 9
 GAP_PX = 3.0
 MOST_TICKS = 5
 MOST_SHADES = 4
-"""Sources told apart by shade; what comes behind shares the last one, and the table tells all apart."""
+"""Shades for sources; further sources share the last one, and the table lists all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The faces of one source in one decade: a rectangle in pixels, and what it stands for."""
+    """The bar of one source in one decade, in pixels."""
 
     x_px: float
     y_px: float
@@ -60,7 +60,7 @@ class Histogram:
 
 
 def histogram(faces: Sequence[LabelledFace]) -> Histogram:
-    """Count faces by decade of age and by source, and lay the counts out."""
+    """Lay out the counts of faces by decade and source."""
     sources = tuple(
         (name, count, min(place, MOST_SHADES - 1))
         for place, (name, count) in enumerate(Counter(face.source for face in faces).most_common())
@@ -91,7 +91,7 @@ STEPS = tuple(digit * int(10.0**power) for power in range(9) for digit in (1, 2,
 
 
 def _step(most: int) -> int:
-    """Return the smallest of 1, 2, 5, 10, 20, 50 ... that needs few ticks."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50 ... with few ticks."""
     return next(step for step in STEPS if most / step <= MOST_TICKS)
 
 

@@ -1,4 +1,4 @@
-"""The history as CSV: a row for each decision of each record."""
+"""The history as CSV, one row per decision of each record."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ COLUMNS = (
 
 
 MARK = "\ufeff"
-"""Byte order mark: without it spreadsheets read UTF-8 as something else."""
+"""Byte order mark, so that spreadsheets detect UTF-8."""
 
 
 def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
-    """Give the heading, and a line of every record."""
+    """Yield the header and the lines of all records."""
     yield MARK + csv_line(COLUMNS)
     for row in rows:
         yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])

@@ -1,4 +1,4 @@
-"""One record on paper, through ReportLab. Fonts are the reader's own: none is shipped or embedded.
+"""Records as PDF by ReportLab, with the reader's fonts: none is embedded.
 
 Source: Adobe Technical Note 5014 for the character collections that the fonts below name.
 """
@@ -20,7 +20,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Flowable, Image, Paragraph, SimpleDocTemplate, Spacer, Table
 
 FONTS = (("Helvetica", "cp1252"), ("STSong-Light", "gbk"), ("HYSMyeongJo-Medium", "euc_kr"))
-"""Font to the encoding that says which characters it has, in order of preference."""
+"""Fonts in order of preference, with the encoding of their characters."""
 UNKNOWN = "?"
 STYLE = ParagraphStyle("row", fontName="Helvetica", fontSize=9, leading=12, splitLongWords=1)
 EASTERN = ParagraphStyle("eastern", parent=STYLE, wordWrap="CJK")
@@ -29,14 +29,14 @@ HEADING = ParagraphStyle("heading", parent=STYLE, fontSize=14, leading=19, wordW
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What stands on the paper, in the reader's language.
+    """Content of the PDF, in the reader's language.
 
     Attributes:
-        title: at the top.
-        lead: the sentence that matters most.
+        title: heading.
+        lead: most important sentence.
         rows: label and text.
-        crop_png: the judged face, or None.
-        missing: says that a text holds characters for which there is no font here.
+        crop_png: the face crop, or None.
+        missing: note about characters without a font.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Sheet:
 
 
 def pdf(sheet: Sheet) -> bytes:
-    """Return the sheet as PDF; the same sheet gives the same bytes."""
+    """Return the sheet as PDF, with the same bytes for equal sheets."""
     for name, _ in FONTS[1:]:
         pdfmetrics.registerFont(UnicodeCIDFont(name))
     buffer = io.BytesIO()
@@ -66,7 +66,7 @@ def pdf(sheet: Sheet) -> bytes:
 
 
 def font_of(character: str) -> str | None:
-    """Return the font that has a character, or None; a line break needs none, so any will do."""
+    """Return the font for a character, or None; any font for a line break."""
     for name, encoding in FONTS:
         try:
             character.encode(encoding)

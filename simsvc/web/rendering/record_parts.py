@@ -1,4 +1,4 @@
-"""Parts of a record that pages, API and PDF show alike: declared dates, reference faces."""
+"""Parts of a record shared by pages, API and PDF."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def declared_words(recorded: RecordedEstimate) -> dict[str, Any]:
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
-    """Return the neighbours as the gallery knows them, by id; empty where the build is no longer there."""
+    """Return the reference faces of a record by ID; empty if the build no longer exists."""
     answer = recorded.estimate
     try:
         gallery = services().gallery(answer.index or "")

@@ -1,4 +1,4 @@
-"""What the record on paper says, in the visitor's language."""
+"""Content of the PDF of a record, in the visitor's language."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def sheet_of(recorded: RecordedEstimate) -> Sheet:
-    """Return the sheet of a record: crop, estimate, declared age, neighbours, flags, decisions, origin."""
-    from simsvc.web.rendering.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large, and few ask for paper
+    """Return the sheet of a record."""
+    from simsvc.web.rendering.pdf_sheet import Sheet  # noqa: PLC0415 - ReportLab is large and rarely needed
 
     answer, decisions = recorded.estimate, services().decisions.of(recorded.id)
     people = services().names([answer.asked_by, *(made.decided_by for made in decisions)])
@@ -31,7 +31,9 @@ def sheet_of(recorded: RecordedEstimate) -> Sheet:
         lead=_lead(recorded),
         rows=[(label, text) for label, text in rows if text],
         crop_png=services().estimates.crop_png(recorded.id) if answer.age_years is not None else None,
-        missing=gettext("Characters shown as ? have no font here; the record on screen shows them."),
+        missing=gettext(
+            "Characters shown as ? are not in the fonts of this PDF. View the record on screen to see them."
+        ),
     )
 
 
@@ -51,7 +53,7 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     own = "" if answer.raw_age_years is None or not _is_corrected(answer) else f"{answer.raw_age_years:.0f}"
     return [
         (gettext("Estimated age"), age),
-        (gettext("Model's own estimate"), own),
+        (gettext("Estimate before calibration"), own),
         (gettext("Site calibration"), translated(calibration_sentence(applied)) if applied else ""),
         (gettext("Range"), translated(range_words(answer.interval_years, answer.coverage))),
         (gettext("Case"), dates.case or ""),
@@ -69,7 +71,7 @@ def _is_corrected(answer: Estimate) -> bool:
 
 
 def _neighbour(near: Neighbour) -> str:
-    """Write a neighbour: known age, the model's estimate where it is known, and the similarity."""
+    """Format a neighbour: known age, model's estimate if known, and similarity."""
     known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
     if near.estimated_age_years is None:
         return f"{known} ({similarity})"
@@ -82,7 +84,7 @@ def _prior(used: AgePriorUse | None) -> str:
         return ""
     return str(
         gettext(
-            "%(ages)s; without it the estimate is %(years)s",
+            "%(ages)s; the estimate without it is %(years)s",
             ages=short_prior(used.ages),
             years=round(used.model_age_years),
         )
@@ -92,7 +94,7 @@ def _prior(used: AgePriorUse | None) -> str:
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:
     if not decisions:
         return [(gettext("Decision"), gettext("none yet"))]
-    labels = [gettext("Decision")] + [gettext("Superseded decision")] * (len(decisions) - 1)
+    labels = [gettext("Decision")] + [gettext("Earlier decision")] * (len(decisions) - 1)
     return [(label, _decided(made, people)) for label, made in zip(labels, decisions, strict=True)]
 
 
@@ -119,5 +121,5 @@ def _origin_rows(recorded: RecordedEstimate, people: dict[str, str]) -> list[tup
         (gettext("Age prior"), _prior(answer.age_prior)),
         (gettext("Index"), answer.index or ""),
         (gettext("SHA-256 of the photo"), answer.photo_sha256),
-        (gettext("Record id"), recorded.id),
+        (gettext("Record ID"), recorded.id),
     ]

@@ -1,5 +1,5 @@
 "use strict";
-// A batch's page follows by itself: the part that changes is fetched anew until nothing waits.
+// Updates the page of a batch until no photo is waiting.
 {
   const EVERY_MS = 2000;
   const follow = async () => {

@@ -1,5 +1,5 @@
 "use strict";
-// How far the upload of a batch is. It is sent once, can be cancelled, and leaving the page meanwhile is asked about.
+// Uploads a batch with progress and cancel, and asks before leaving the page.
 for (const form of document.querySelectorAll("form.batch-form")) {
   const { clear, show, tokenFrom, sentenceOf } = window.simsvcForms;
   const part = (name) => form.querySelector(name);
@@ -26,7 +26,7 @@ for (const form of document.querySelectorAll("form.batch-form")) {
     const sentence = step.loaded < step.total ? form.dataset.sent : form.dataset.arrived;
     words.textContent = sentence.replace("{sent}", megabytes(step.loaded)).replace("{total}", megabytes(step.total));
   };
-  // A session that has ended is noticed before a gigabyte is sent in vain.
+  // Checks the session before a large upload.
   const signedIn = async () => {
     try {
       const answer = await fetch(form.action);

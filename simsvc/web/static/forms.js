@@ -1,8 +1,8 @@
 "use strict";
-// What every page's forms share. Each form works without any of it.
+// Shared by all forms. Forms also work without scripts.
 {
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  // A file dropped beside the place for it would open in place of the page, and what was typed would be lost.
+  // A file dropped outside the drop area would replace the page and lose typed input.
   for (const kind of ["dragover", "drop"]) {
     document.addEventListener(kind, (event) => {
       if (!hasFiles(event)) return;
@@ -15,7 +15,7 @@
     });
   }
 
-  // A second click on a button sends nothing a second time; after a while, or back on the page, it may again.
+  // Prevents double submission, until a timeout or return to the page.
   const AGAIN_MS = 15000;
   const sending = new WeakSet();
   const buttonsOf = (form) => [...form.elements].filter((part) => part.type === "submit");
@@ -33,7 +33,7 @@
   });
   window.addEventListener("pageshow", () => { for (const form of document.forms) release(form); });
 
-  // For forms that are sent by script: the refusal's page says what is wrong, and this form shows it.
+  // For forms sent by script: shows the errors of the response in the form.
   const clear = (form) => {
     form.querySelector(".problems")?.replaceChildren();
     for (const message of form.querySelectorAll(".field-problem")) message.remove();
@@ -63,7 +63,7 @@
   };
   const tokenFrom = (form, page) => {
     const fresh = page?.querySelector("form.upload input[name=csrf_token]");
-    if (fresh) form.querySelector("input[name=csrf_token]").value = fresh.value; // the session is another one by now
+    if (fresh) form.querySelector("input[name=csrf_token]").value = fresh.value; // new session
   };
   const sentenceOf = (page) =>
     [...(page?.querySelectorAll(".form-problem li") ?? [])].map((item) => item.textContent.trim()).join(" ") ||

@@ -1,5 +1,5 @@
 "use strict";
-// Bootstrap takes its dark colours from an attribute; the visitor decides, or the system where the visitor leaves it to it.
+// Sets Bootstrap's theme attribute by the visitor's choice or the system.
 {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,8 +1,8 @@
 "use strict";
-// Writes instants in the reader's own time, with its zone. Without this they read as the server writes them, in UTC.
+// Shows times in the reader's time zone; without scripts they are in UTC.
 {
   const language = document.documentElement.lang;
-  const words = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { // as the server writes days
+  const words = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { // same format as the server
     day: "numeric", month: "long", year: "numeric",
     hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short",
   });
@@ -10,7 +10,7 @@
     for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
       const instant = new Date(time.dateTime);
       if (Number.isNaN(instant.getTime())) continue;
-      time.title = time.textContent; // UTC, as records and exports have it
+      time.title = time.textContent; // UTC, as in records and exports
       time.textContent = words.format(instant);
     }
   };

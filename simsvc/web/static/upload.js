@@ -1,5 +1,5 @@
 "use strict";
-// Drop, paste, camera, preview of photo and crop, size limit, progress. The form works without any of it.
+// Drop, paste, camera, previews, size limit and progress. The form also works without scripts.
 for (const form of document.querySelectorAll("form.upload:not(.batch-form)")) {
   const { clear, show: showProblems, tokenFrom, sentenceOf } = window.simsvcForms;
   const part = (name) => form.querySelector(name);
@@ -29,7 +29,7 @@ for (const form of document.querySelectorAll("form.upload:not(.batch-form)")) {
       picture.addEventListener("load", () => URL.revokeObjectURL(address));
       [picture.alt, picture.src] = [form.dataset.cropAlt, address];
       item.append(picture);
-    } else if (answer.status !== 422) return null; // whatever it is, sending the form tells
+    } else if (answer.status !== 422) return null; // submitting the form shows the error
     else item.append(sentenceOf(pageOf(await answer.text())) ?? "");
     item.append(Object.assign(document.createElement("span"), { className: "crop-name", textContent: file.name }));
     return item;
@@ -117,7 +117,7 @@ for (const form of document.querySelectorAll("form.upload:not(.batch-form)")) {
       const page = request.response;
       tokenFrom(form, page);
       if (page?.getElementById("send-again") && !again) { send(true); return; }
-      rest(); // what was typed and chosen stays where it is
+      rest(); // keeps typed and chosen input
       if (showProblems(form, page)) return;
       say(sentenceOf(page) || form.dataset.failed, page?.querySelector(".sign-in-again"));
       problem.focus();

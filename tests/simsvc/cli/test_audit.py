@@ -53,7 +53,7 @@ def forge(app: Flask) -> None:
 def test_a_log_that_fits_is_said_to_fit(audit: Run) -> None:
     """The number of events and the hash of the last one are printed."""
     output = audit("verify")
-    assert output.startswith("Everything fits: 4 events")
+    assert output.startswith("The log is intact: 4 events")
     assert " 4 of 20" in output
 
 

@@ -122,7 +122,7 @@ def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> Non
     with desk.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(EstimateRow)) == 2
     output = installation(settings)[1]("restore", str(tmp_path / "kept"), "--replace")
-    assert "What was there lies in" in output
+    assert "The previous data is now in" in output
     back, _ = installation(settings)
     with back.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(EstimateRow)) == 1

@@ -125,7 +125,7 @@ def test_nothing_goes_on_record_where_that_is_asked(site: Settings, folder: Path
     """With --no-record the rows name no record, the database has none, and a sentence says so."""
     before = on_record(site)
     result = run(site, folder, "--out", tmp_path / "results.csv", "--no-record")
-    assert "no auditor will find these estimates" in result.stderr
+    assert "auditors cannot find them" in result.stderr
     assert {row["record"] for row in table(tmp_path / "results.csv")} == {""}
     assert on_record(site) == before
 
@@ -371,7 +371,7 @@ def test_names_are_shown_in_one_form(site: Settings, tmp_path: Path) -> None:
     assert [Path(row["photo"]).name for row in rows] == ["Müller.jpg", "a\u0308.jpg", "ä.jpg"]
     names = {Services(site).estimates.find(row["record"]).estimate.photo_name for row in rows}
     assert names == {"Müller.jpg", "ä.jpg"}
-    assert "1 names are those of several files" in result.output
+    assert "1 names belong to several files" in result.output
     assert str(folder / "ä.jpg") in result.output
 
 

@@ -68,7 +68,7 @@ def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> Non
     result = run(site, str(photos / "me.jpg"), str(photos / "letter.txt"))
     estimated, refused = result.stdout.splitlines()
     assert " years. Of the 12 labelled faces" in estimated
-    assert "refused (not_an_image)" in refused
+    assert "no result (not_an_image)" in refused
 
 
 def test_a_line_has_the_range_and_the_referral() -> None:
@@ -88,7 +88,10 @@ def test_a_line_has_the_range_and_the_referral() -> None:
         ),
         "id": "0123",
     }
-    expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
+    expected = (
+        "me.jpg: 48.3 years, likely between 41 and 56 (90% range). Of 12. "
+        "Send for review: It is blurred. Record 0123."
+    )
     assert _line(row) == expected
     plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
     assert _line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."

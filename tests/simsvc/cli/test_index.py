@@ -96,12 +96,12 @@ def test_build_twice_prints_the_same_sha256(index: Index) -> None:
 def test_build_if_needed_builds_once(index: Index, settings: Settings) -> None:
     """With --if-needed a good index is left alone; a damaged one, or one of another model, is replaced."""
     assert "5 faces in service" in index("build", "--if-needed")
-    assert "whole and fits" in index("build", "--if-needed")
+    assert "intact, and fits" in index("build", "--if-needed")
     (settings.index_root / in_service(settings) / "faces.annoy").unlink()
     assert "5 faces in service" in index("build", "--if-needed")
     make_tiny_bundle(settings.bundle_dir, seed=7)
     assert "5 faces in service" in index("build", "--if-needed")
-    assert "whole and fits" in index("build", "--if-needed")
+    assert "intact, and fits" in index("build", "--if-needed")
 
 
 def test_build_without_a_path_is_a_usage_error(index: Index) -> None:
@@ -187,8 +187,8 @@ def test_verify_checks_the_build_in_service(index: Index, settings: Settings) ->
     """A whole build is confirmed; a changed file is named."""
     assert "no index yet" in index("verify", exit_code=1)
     index("build")
-    assert "every file as built" in index("verify")
-    assert "every file as built" in index("verify", in_service(settings))
+    assert "All files are intact" in index("verify")
+    assert "All files are intact" in index("verify", in_service(settings))
     (settings.index_root / in_service(settings) / "thumbnails.bin").write_bytes(b"")
     assert "thumbnails.bin" in index("verify", exit_code=1)
 
@@ -208,10 +208,10 @@ def test_recall_is_measured_and_timed(index: Index, settings: Settings) -> None:
     index("build")
     for arguments in ((), (in_service(settings), "--queries", "3", "--k", "2")):
         said = index("recall", *arguments)
-        assert "Recall of faces of the build: 1.0000." in said
-        assert "Recall of vectors beside them, as new photos lie: 1.0000." in said
-        assert " ms (median, one thread), an exact one " in said
-    assert "2 nearest of 5 faces, 3 questions of either kind" in said
+        assert "Recall for faces in the build: 1.0000." in said
+        assert "Recall for new vectors near them: 1.0000." in said
+        assert " ms (median, one thread); exact search: " in said
+    assert "2 nearest of 5 faces, 3 queries of each kind" in said
     assert "no such index build" in index("recall", "b-ffffffffffff", exit_code=1)
 
 
@@ -290,6 +290,6 @@ def test_a_build_says_what_it_found(index: Index, labelled_folder: LabelledFolde
     said = index("build", "--source", "folder", "--path", str(folder))
     assert "Labels: 20 to 80 years." in said
     assert "Near-duplicates: 2 further faces of 1 photo." in said
-    assert "Contradictory labels: 1 photo, labelled more than 5 years apart, without a vote:" in said
+    assert "Conflicting labels: 1 photo with labels more than 5 years apart, not used in comparisons:" in said
     assert "  000.png (20), x.png (80), y.png (30)" in said
     assert "Recall: a search finds 100.0%" in said

@@ -142,7 +142,7 @@ def test_replay_knows_the_faces_added_before_the_estimate(site: Settings, photo:
     assert "agrees" in run("replay", before.id, "--photo", photo)
     said = run("replay", after.id, "--photo", photo, status=1)
     assert face_id in said
-    assert "1 of its labelled faces were erased since" in said
+    assert "1 of its reference faces have been erased since" in said
 
 
 def test_another_photo_is_refused(site: Settings, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_keys_rotate(site: Settings) -> None:
         assert "agrees" in runner(kept(site, new))("replay", record.id)
         with pytest.raises(PhotoLocked):
             replayer(Services(kept(site, old))).replay(record.id, "command")
-    assert "2 kept photos cannot be opened" in runner(kept(site, old))("retention", "rotate-key", status=1)
+    assert "2 kept photos cannot be decrypted" in runner(kept(site, old))("retention", "rotate-key", status=1)
     assert kinds(site).count("retention") == 2
 
 

@@ -115,5 +115,5 @@ def test_a_role_is_changed(user: Run, accounts: Accounts) -> None:
     accounts.accept(token_in(user("add", "Anna", "--role", "admin")), GOOD)
     assert "only administrator" in user("role", "Anna", "auditor", exit_code=1)
     accounts.accept(token_in(user("add", "Bo", "--role", "admin")), GOOD)
-    assert "Anna is auditor now" in user("role", "anna", "auditor")
+    assert "Anna now has the role auditor" in user("role", "anna", "auditor")
     assert accounts.named("Anna").role == "auditor"

@@ -97,7 +97,7 @@ def test_the_account_page_changes_the_password(desk: Flask) -> None:
     assert (wrong.status_code, "old password is wrong" in wrong.text) == (403, True)
     right = here.post("/account", data={"old": PASSWORD, "password": NEW, "again": NEW})
     assert right.status_code == 303
-    assert "Your password was changed" in here.get("/account").text
+    assert "Your password has been changed" in here.get("/account").text
     assert elsewhere.get("/").status_code == 303
     assert enter(client_of(desk, None), "Changing", NEW) == 303
 

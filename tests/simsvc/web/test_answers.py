@@ -100,7 +100,7 @@ def test_support_and_quality_are_shown(client: FlaskClient) -> None:
     assert answer["quality"]["face_px"] > 48
     assert set(answer["evidence"]) == {"neighbours_age_years", "close", "count"}
     assert "Photo quality" in html
-    assert "Support by the reference faces" in html
+    assert "Support from the reference faces" in html
 
 
 def test_a_damaged_calibration_stops_the_service_with_a_sentence(site: Settings, tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_the_model_page_tells_what_model_json_says(client: FlaskClient) -> None:
     """Without a card the page has version, hash and the terms of the data; every page leads to it."""
     html = client.get("/model").text
     assert "tiny-0" in html
-    assert "came without a model card" in html
-    assert "Terms of the data" in html
+    assert "has no model card" in html
+    assert "Data terms" in html
     assert re.search(r"[0-9a-f]{64}", html)
     assert checked(html).inline == []
     assert "/model" in checked(client.get("/").text).sources

@@ -137,7 +137,7 @@ def test_unknown_columns_are_said(client: FlaskClient) -> None:
     """Who misspells one learns it from the batch's page."""
     batch_id = sent(client, [(b"1", "a.jpg")], b"file,case,birthdate,<b>\na.jpg,L-1,1980-02-29,x\n")
     html = client.get(f"/batches/{batch_id}").text
-    assert "Columns of the CSV that were not used: birthdate, &lt;b&gt;." in html
+    assert "CSV columns that were ignored: birthdate, &lt;b&gt;." in html
     checked(html)
 
 
@@ -156,7 +156,7 @@ def test_what_is_left_out_is_counted_and_named(client: FlaskClient) -> None:
     files = {"__MACOSX/._a.jpg": b"x", "a.jpg": b"1", "notes<i>.txt": b"x", "@eaDir/a.jpg": b"\xff\xd8\xff"}
     batch_id = sent(client, [(zipped(files), "faces.zip"), (b"x", "trip/a.xmp")])
     html = client.get(f"/batches/{batch_id}").text
-    assert "4 files were left out" in html
+    assert "4 files were skipped" in html
     for words in (
         "__MACOSX/._a.jpg: system file",
         "notes&lt;i&gt;.txt: not a photo",
@@ -173,7 +173,7 @@ def test_what_is_left_out_is_counted_and_named(client: FlaskClient) -> None:
     ]
     many = sent(client, [(zipped({"a.jpg": b"1", **{f"{n:03}.txt": b"x" for n in range(150)}}), "a.zip")])
     html = client.get(f"/batches/{many}").text
-    assert ("150 files were left out" in html, "and 50 more" in html, "149.txt" in html) == (
+    assert ("150 files were skipped" in html, "and 50 more" in html, "149.txt" in html) == (
         True,
         True,
         False,

@@ -80,7 +80,7 @@ def test_several_photos_lead_to_their_case(client: FlaskClient) -> None:
     html = client.get(location).text
     assert (status, location) == (303, "/cases/several/3")
     assert len(re.findall(r'href="/estimates/[0-9a-f]{32}"', html)) == 3
-    assert "The median of 3 photos" in html
+    assert "This is the median of 3 photos" in html
     assert checked(html).inline == []
 
 
@@ -90,12 +90,12 @@ def test_the_same_photo_sent_three_times_counts_once(client: FlaskClient) -> Non
     data = {"photo": [(io.BytesIO(same), f"{n}.jpg") for n in range(3)], "case": "same/3"}
     client.post("/estimates", data=data, content_type="multipart/form-data")
     html = client.get("/cases/same/3").text
-    assert "The same photo was sent 3 times; it counts once." in html
-    assert "The median of" not in html
+    assert "The same photo was uploaded 3 times. It counts once." in html
+    assert "This is the median of" not in html
     other = {"photo": (io.BytesIO(drawn_photo(78)), "other.jpg"), "case": "same/3", "born": "1980-02-29"}
     client.post("/estimates", data=other)
     html = client.get("/cases/same/3").text
-    assert "The median of 2 photos" in html
+    assert "This is the median of 2 photos" in html
     assert "Declared birth date 1980-02-29" in html
 
 
@@ -162,7 +162,7 @@ def test_a_decision_is_recorded_and_superseded(client: FlaskClient) -> None:
     html = client.get(path).text
     assert (
         html.index("not plausible: 34 years")
-        < html.index("Superseded decisions")
+        < html.index("Earlier decisions")
         < html.index("<strong>plausible")
     )
     assert HOSTILE not in html
@@ -216,7 +216,7 @@ def test_an_expired_form_keeps_the_note(app: Flask, client: FlaskClient) -> None
 def test_an_auditor_reads_and_does_not_decide(app: Flask, client: FlaskClient) -> None:
     """The auditor's page has the record and no form."""
     html = signed_in(app, "auditor").get(upload(client, drawn_photo())).text
-    assert "The decision" in html
+    assert "Decision" in html
     assert 'name="kind"' not in html
 
 
@@ -321,7 +321,7 @@ def test_an_expired_form_keeps_case_and_dates(app: Flask) -> None:
     client = client_of(app, account(app, "underwriter"))
     client.environ_base["HTTP_X_CSRFTOKEN"] = "stale"
     response = sent_typed(client)
-    assert_kept(response, 400, "send it again")
+    assert_kept(response, 400, "submit it again")
     token = re.search(r'<form class="upload".*?name="csrf_token" value="([^"]+)"', response.text, re.DOTALL)
     assert token
     client.environ_base["HTTP_X_CSRFTOKEN"] = token[1]

@@ -85,7 +85,7 @@ def test_an_erased_case_is_in_no_table_and_no_file(app: Flask, desk: Services) -
     admin = signed_in(app, "admin")
     page = admin.get(f"/erase/cases/{CASE}")
     assert "2 records" in page.text
-    assert "1 entry of a batch" in page.text
+    assert "1 batch entry" in page.text
     checked(page.text)
     response = admin.post(f"/erase/cases/{CASE}", data={"confirmed": "1"})
     assert (response.status_code, response.headers["Location"]) == (303, "/history")

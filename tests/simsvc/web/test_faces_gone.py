@@ -110,7 +110,7 @@ def zeroed(site: Settings, desk: Services) -> None:
 
 @pytest.mark.parametrize(
     ("happen", "words"),
-    [(retired, "no longer here"), (removed, "no longer here"), (zeroed, "their picture is damaged")],
+    [(retired, "no longer exists"), (removed, "no longer exists"), (zeroed, "their picture is damaged")],
 )
 def test_faces_without_pictures_are_told(
     site: Settings,
@@ -158,7 +158,7 @@ def test_an_erased_face_leaves_the_others_their_pictures(
     assert len(re.findall(r'<img src="/faces/demo', html)) == 11
     assert html.count("No picture") == 1
     assert ">erased<" in html
-    assert "Faces without a picture were erased" in html
+    assert "Faces without a picture have been erased" in html
     assert near.face_id not in seen(client, "/gallery")
 
 

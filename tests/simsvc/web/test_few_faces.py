@@ -56,7 +56,7 @@ def test_few_faces_are_said_on_the_page_and_to_programs(few: tuple[Flask, int]) 
     checked(html)
     assert said in html
     assert "mean of these faces" not in html
-    assert ("The reference face that looks most alike" in html) is (count == 1)
+    assert ("The most similar reference face" in html) is (count == 1)
 
 
 def test_few_faces_are_said_in_chinese(few: tuple[Flask, int]) -> None:
@@ -82,7 +82,7 @@ def test_the_page_of_builds_lists_contradictory_labels(site: Settings, tmp_path:
     app = served(site, tmp_path, folder)
     html = signed_in(app, "auditor").get("/indexes").text
     checked(html)
-    assert "the labels of 1 photo contradict each other" in html
+    assert "1 photo has conflicting labels" in html
     assert "000.jpg (1), again.jpg (21)" in html
     label = app.extensions["simsvc"].shelf.current()
     answer = app.test_client().get(f"/api/v1/indexes/{label}", headers=bearer(app, "audit")).get_json()

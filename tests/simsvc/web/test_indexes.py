@@ -59,7 +59,7 @@ def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -
     assert "8 faces" in html
     assert html.count('<rect class="shade-0"') >= 8 // 2
     assert "tiny-0" in html
-    assert "not on record" not in html
+    assert "not recorded" not in html
     assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
     assert "Put into service" not in html
     checked(html)
@@ -73,7 +73,7 @@ def test_an_admin_switches_and_rolls_back(app: Flask, desk: Services) -> None:
     assert response.status_code == 303
     assert desk.corridor().index().label == demo
     html = admin.get("/indexes").text
-    assert "is in service. Every worker" in html
+    assert "is in service. All workers" in html
     assert f"Roll back to {other}" in html
     assert re.search(rf"<td[^>]*>{demo}</td>\s*<td[^>]*>{other}</td>\s*<td>admin</td>", html)
     assert admin.post(f"/indexes/{other}/use").status_code == 303
@@ -107,7 +107,7 @@ def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path)
     )
     admin = signed_in(other, "admin")
     html = admin.get("/indexes").text
-    assert "of another model" in html
+    assert "for another model" in html
     assert "Put into service" not in html
     response = admin.post(f"/indexes/{label(desk, 'demo')}/use")
     assert "was built with another model" in response.text
@@ -138,5 +138,5 @@ def test_without_an_index_the_page_says_so(site: Settings, tmp_path: Path) -> No
     """No build, no histogram, and what the operator does about it."""
     app = create_app(site.model_copy(update={"index_root": tmp_path / "none"}))
     html = signed_in(app).get("/indexes").text
-    assert "no age can be estimated" in html
+    assert "ages cannot be estimated" in html
     assert "flask index build" in html

@@ -19,7 +19,7 @@ def declare(page: Page, case: str, born: str = "1980-02-29", taken: str = "2020-
     page.get_by_text("Case and declared dates").click()
     page.get_by_label("Case reference").fill(case)
     page.get_by_label("Declared birth date").fill(born)
-    page.get_by_label("Date of the photo").fill(taken)
+    page.get_by_label("Date of photo").fill(taken)
 
 
 def top(part: Locator) -> float:
@@ -43,15 +43,15 @@ def test_an_application_from_photo_to_decision(open_page: Open, photo: Path) -> 
         assert top(evidence) < top(buttons)
     page.get_by_label("Note").fill("first thoughts")
     page.get_by_role("button", name="Need more").click()
-    expect(page.get_by_text("The decision is on record.")).to_be_visible()
+    expect(page.get_by_text("Decision recorded.")).to_be_visible()
     page.get_by_label("Note").fill(f"the passport says so {HOSTILE}")
-    page.get_by_text("If not plausible: your age assessment and the reason").click()
-    page.get_by_label("Your age assessment, years").fill("41")
+    page.get_by_text("If not plausible: your age assessment and reason").click()
+    page.get_by_label("Your age assessment (years)").fill("41")
     page.get_by_label("Reason for your assessment").fill("passport seen")
     buttons.click()
     expect(page.locator(".decision .done")).to_contain_text("not plausible: 41 years")
     expect(page.locator(".decision .done")).to_contain_text(HOSTILE)
-    page.get_by_text("Superseded decisions").click()
+    page.get_by_text("Earlier decisions").click()
     expect(page.get_by_text("first thoughts")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the record as PDF").click()
@@ -79,7 +79,7 @@ def test_a_face_opens_beside_the_judged_one(open_page: Open, addresses: dict[str
     pictures = page.locator(".side-by-side img")
     expect(pictures).to_have_count(2)
     assert all(picture.evaluate("img => img.width") >= 300 for picture in pictures.all())
-    page.get_by_role("link", name="Less alike").click()
+    page.get_by_role("link", name="Less similar").click()
     page.wait_for_url("**/faces/2")
     page.get_by_role("link", name="Back to record").click()
     expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
@@ -93,7 +93,7 @@ def test_a_record_prints_on_one_page(open_page: Open, addresses: dict[str, str],
     assert len(LEAF.findall(page.pdf(prefer_css_page_size=True))) == 1
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
-    expect(page.get_by_role("heading", name="The decision")).to_be_visible()
+    expect(page.get_by_role("heading", name="Decision")).to_be_visible()
     for part in ("button", "nav", "summary", "input[type=file]"):
         assert page.locator(part).filter(visible=True).count() == 0, part
 
@@ -120,7 +120,7 @@ def test_the_keyboard_is_enough(open_page: Open, live: Live, photo: Path) -> Non
     page.on("filechooser", lambda _chooser: None)  # from now on; asked for at the key press it may come late
     page.goto("/")
     page.keyboard.press("Tab")
-    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    expect(page.locator(":focus")).to_have_text("Skip to main content")
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     tab_to(page, page.get_by_label("Name"))

@@ -40,7 +40,7 @@ def test_the_printed_link_leads_to_a_result(open_page: Open, live: Live, photo: 
     page.goto(link)
     page.get_by_label("New password", exact=True).fill(PASSWORD)
     page.get_by_label("Confirm new password").fill(PASSWORD)
-    page.get_by_role("button", name="Set the password and sign in").click()
+    page.get_by_role("button", name="Set password and sign in").click()
     upload(page, photo)
     expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
     expect(page.locator("ol.faces img")).to_have_count(12)
@@ -109,7 +109,7 @@ def test_the_page_of_builds_shows_the_one_in_service(open_page: Open, live: Live
     page.goto("/indexes")
     expect(page.get_by_text(live.services.shelf.current()).first).to_be_visible()
     expect(page.get_by_role("button", name="Put into service")).to_have_count(0)
-    page.get_by_text("The figures as a table").click()
+    page.get_by_text("View as table").click()
     expect(page.get_by_role("table").first).to_be_visible()
 
 
@@ -127,7 +127,7 @@ def test_a_batch_is_followed_to_its_end(open_page: Open, tmp_path: Path) -> None
     )
     expect(page.get_by_role("row").nth(1)).to_contain_text("L-17")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Results as CSV").click()
+        page.get_by_role("link", name="Download results as CSV").click()
     assert "L-17" in download.value.path().read_text(encoding="utf-8-sig")
     page.get_by_role("link", name="Record of 0.jpg").click()
     expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()

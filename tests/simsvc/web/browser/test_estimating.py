@@ -53,7 +53,7 @@ def test_the_crop_is_shown_before_the_photo_is_sent(open_page: Open, photo: Path
     page = open_page("underwriter", refused=True)
     page.goto("/")
     page.set_input_files("#photo", photo)
-    expect(page.get_by_role("img", name="The chosen photo")).to_be_visible()
+    expect(page.get_by_role("img", name="Selected photo")).to_be_visible()
     expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     letter = {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"no photo"}
     page.set_input_files("#photo", [letter])
@@ -92,10 +92,10 @@ def test_a_photo_is_taken(open_page: Open) -> None:
     page = open_page("underwriter")
     page.goto("/")
     page.get_by_role("button", name="Use the camera").click()
-    expect(page.get_by_role("button", name="Take the photo")).to_be_focused()
+    expect(page.get_by_role("button", name="Take photo")).to_be_focused()
     until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
     track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
-    page.get_by_role("button", name="Take the photo").click()
+    page.get_by_role("button", name="Take photo").click()
     expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
     assert chosen(page) == ["camera.jpg"]
     assert track.evaluate("track => track.readyState") == "ended"
@@ -138,7 +138,7 @@ def test_several_photos_become_a_case(open_page: Open, photo: Path) -> None:
     page.get_by_role("button", name="Estimate age").click()
     page.wait_for_url("**/cases/several/2")
     expect(page.get_by_role("img", name="The face we used")).to_have_count(2)
-    expect(page.get_by_text("The median of 2 photos")).to_be_visible()
+    expect(page.get_by_text("This is the median of 2 photos")).to_be_visible()
 
 
 def test_a_session_lost_while_sending_loses_nothing(open_page: Open, live: Live, photo: Path) -> None:

@@ -36,7 +36,7 @@ def check_command() -> None:
 
 @click.command("settings")
 def settings_command() -> None:
-    """Print every setting, as the table that stands in README."""
+    """Print every setting: name, default and meaning."""
     click.echo(reference())
 
 

@@ -1,6 +1,6 @@
-"""`python -m tests.bench.cost`: what requests and faces need, from docs/bench.json and docs/bench-index.json.
+"""`python -m tests.bench.cost`: what requests and faces need, from bench.json and bench-index.json.
 
-Writes docs/cost.md. A figure that was not measured leaves its cells empty; a sentence says which.
+Writes docs/explanation/cost.md. A figure that was not measured leaves its cells empty; a sentence says which.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 from tests.bench.cost_figures import Measured
 from tests.bench.cost_tables import page
 
-BENCH, INDEX, OUT = Path("docs/bench.json"), Path("docs/bench-index.json"), Path("docs/cost.md")
+FOLDER = Path("docs/explanation")
+BENCH, INDEX, OUT = FOLDER / "bench.json", FOLDER / "bench-index.json", FOLDER / "cost.md"
 Document = Mapping[str, Any]
 
 

@@ -16,7 +16,7 @@ BULK = 100_000
 
 
 def page(known: Measured) -> str:
-    """Return docs/cost.md."""
+    """Return docs/explanation/cost.md."""
     parts = [HEAD.format(machine=known.machine), *_missing(known), "## Requests", _requests(known)]
     parts += ["## Faces", _faces(known), "## Both together", _together(known)]
     parts += ["## Where one machine ends", _machines(known), *_ends(known), "## Formulas", FORMULAS]

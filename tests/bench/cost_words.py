@@ -6,7 +6,7 @@ from tests.bench.cost_model import BUSY, DAY_S, SYSTEM_GB
 
 HEAD = """# What it costs
 
-Written by `python -m tests.bench.cost` from `docs/bench.json` (`make bench`) and `docs/bench-index.json`
+Written by `python -m tests.bench.cost` from `bench.json` (`make bench`) and `bench-index.json`
 (`make bench-index`), measured on: {machine}.
 Nothing goes beyond them but where a formula below says so; a dash stands for what was not measured."""
 

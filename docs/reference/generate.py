@@ -57,9 +57,10 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
         return
     context = click.Context(command, info_name=path)
     yield f"```\n{' '.join([path, *command.collect_usage_pieces(context)])}\n```"
-    rows = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
-    if len(rows) > 1:
-        yield _table(("option", "meaning"), [(f"`{name}`", text) for name, text in rows if name != "--help"])
+    shown = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    rows = [(f"`{name}`", text) for name, text in shown if text and name != "--help"]
+    if rows:
+        yield _table(("option", "meaning"), rows)
 
 
 def http_api(app: Flask) -> str:
@@ -149,8 +150,14 @@ def settings(app: Flask) -> str:
 
 def errors(_app: Flask) -> str:
     """Return the page of every error code, by the tree of classes."""
-    rows = [(f"`{code}`", f"{status}", "", "refused by HTTP itself") for code, status in HTTP_CODES.items()]
-    for kind in _tree(SimsvcError):
+    kinds = list(_tree(SimsvcError))
+    codes = {kind.code for kind in kinds}
+    rows = [
+        (f"`{code}`", f"{status}", "", "Refused by HTTP itself.")
+        for code, status in HTTP_CODES.items()
+        if code not in codes
+    ]
+    for kind in kinds:
         family = kind.__mro__[1].__name__
         meaning = (kind.__doc__ or "").partition("\n")[0]
         rows.append((f"`{kind.code}`", str(status_of(kind)), f"`{kind.__name__}` ({family})", meaning))

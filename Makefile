@@ -26,18 +26,21 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 EVERY_SOURCE = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) \
   $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(UTKFACE)
 
-.PHONY: help run test browser postgres strace lint lock stress fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
 	@echo 'make lint             style, types and the import law'
+	@echo 'make docs             serve the documentation on 127.0.0.1:8001'
+	@echo 'make screenshots      take the pictures of README and documentation'
+	@echo 'make structure        count and draw folders and imports, before and now'
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
-	@echo 'make routes           measure what one request to each route costs, and write docs/deploy/routes.md'
-	@echo 'make bench            measure, print a table and write docs/bench.json; some 12 minutes'
+	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
+	@echo 'make bench            measure, print a table and write docs/explanation/bench.json; some 12 minutes'
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
@@ -137,6 +140,20 @@ lint: $(TESTING)/.ready
 	$(TESTING)/bin/mypy
 	$(TESTING)/bin/lint-imports
 
+docs: $(TESTING)/.ready
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(TESTING)/bin/mkdocs serve --dev-addr 127.0.0.1:8001
+
+# fonts-noto-cjk: otherwise Chinese shows as boxes
+screenshots: $(TESTING)/.ready browser
+	@if [ -z "$$(fc-list :lang=zh 2>/dev/null)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo 'installing fonts-noto-cjk for the Chinese pages ...'
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends fontconfig fonts-noto-cjk >/dev/null || true
+	fi
+	$(TESTING)/bin/python -m tests.screenshots
+
+structure: $(TESTING)/.ready
+	$(TESTING)/bin/python docs/explanation/draw.py
+
 stress: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.stress
 
@@ -148,7 +165,7 @@ fuzz: $(TESTING)/.ready
 slow-sockets: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.slow_sockets
 
-# processor time and memory of one request to each route, into docs/deploy/routes.md; half a minute
+# processor time and memory of one request to each route, into docs/reference/routes.md; half a minute
 routes: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench.routes --write
 

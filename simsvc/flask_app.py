@@ -1,8 +1,9 @@
-"""What the `flask` program loads: the web application together with the commands."""
+"""What the programs `flask` and `simsvc` load: the web application together with the commands."""
 
 from __future__ import annotations
 
 from flask import Flask
+from flask.cli import FlaskGroup
 
 from simsvc import cli
 from simsvc.errors import SimsvcError
@@ -24,3 +25,7 @@ def create_app() -> Flask:
     cli.register(app)
     app.cli.add_command(translations_group)
     return app
+
+
+main = FlaskGroup(name="simsvc", create_app=create_app, help=__doc__)
+"""`simsvc COMMAND`, which is `flask COMMAND` with this application: there is no .flaskenv beside a wheel."""

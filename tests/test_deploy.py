@@ -12,7 +12,7 @@ from simsvc.settings import load_settings
 from simsvc.web.app import create_app
 from simsvc.web.traffic.body_size import MOST_BYTES, most_bytes
 
-DEPLOY = Path(__file__).resolve().parents[1] / "docs" / "deploy"
+DEPLOY = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "deploy"
 CONF = (DEPLOY / "nginx.conf").read_text()
 
 

@@ -21,7 +21,7 @@ NEEDED = {
     "parquet": EXTRAS["parquet"],
     "openvino": EXTRAS["openvino"],
     "bench": EXTRAS["bench"],
-    "test": [*EXTRAS["train"], *EXTRAS["test"]],
+    "test": [*EXTRAS["train"], *EXTRAS["test"], *EXTRAS["docs"]],
 }
 """Lock to what it must hold."""
 AGAIN = "Run `make lock` and commit what it writes."

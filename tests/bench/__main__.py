@@ -1,4 +1,4 @@
-"""`make bench`: model, corridor, detector and server; prints a table and writes docs/bench.json.
+"""`make bench`: model, corridor, detector and server; prints a table and writes docs/explanation/bench.json.
 
 Every figure stands beside a peer or a limit of the same run: ratios compare between machines, milliseconds do
 not. With `--data` it is measured on an index of those faces, else on the demo gallery.
@@ -28,7 +28,7 @@ from tests.bench.machine import environment_mb, machine
 from tests.bench.photos import photos
 from tests.bench.timing import Figures
 
-OUT = Path("docs/bench.json")
+OUT = Path("docs/explanation/bench.json")
 INDEXES = Path("work/bench/indexes")
 """Where the index of `--data` is kept between runs."""
 OTHERS = ("bulk", "search")

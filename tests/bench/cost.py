@@ -1,4 +1,4 @@
-"""`python -m tests.bench.cost > docs/cost.md`: what requests and faces need, from docs/bench*.json."""
+"""`python -m tests.bench.cost > docs/explanation/cost.md`: what requests and faces need."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HEADING = (
 )
 PAGE = """# What it costs
 
-Written by `python -m tests.bench.cost` from `docs/bench.json` (`make bench`) and `docs/bench-index.json`
-(`make bench-index`).
+Written by `python -m tests.bench.cost` from `bench.json` (`make bench`) and `bench-index.json`
+(`make bench-index`), which lie next to this page.
 
 {table}
 
@@ -46,7 +46,7 @@ Indexes were measured at {sizes} faces; other sizes lie on the line
 
 
 def page(bench: Mapping[str, Any], index: Mapping[str, Any]) -> str:
-    """Return docs/cost.md of what `make bench` and `make bench-index` measured."""
+    """Return docs/explanation/cost.md of what `make bench` and `make bench-index` measured."""
     rows = [HEADING, ["---"] * len(HEADING), *(row(bench, index, r, f) for r in RATES for f in FACES)]
     return PAGE.format(
         table="\n".join(f"| {' | '.join(cells)} |" for cells in rows),
@@ -107,5 +107,7 @@ def grown(measured: Mapping[int, float], faces: int, *, power: bool = False) -> 
 
 
 if __name__ == "__main__":
-    told = [json.loads(Path("docs", name).read_text()) for name in ("bench.json", "bench-index.json")]
+    told = [
+        json.loads(Path("docs/explanation", name).read_text()) for name in ("bench.json", "bench-index.json")
+    ]
     sys.stdout.write(page(*told))

@@ -2,7 +2,7 @@
 
 Prints processor time of an ordinary request, and the most memory that a request takes beyond what the worker
 had: one with the largest body, query and headers that are accepted, and the largest photo that is judged.
-`--write` puts the table into docs/deploy/routes.md.
+`--write` puts the table into docs/reference/routes.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.small_site import drawn_photo, make_small_site
 RECORDS = 2_000
 BIG_PX = (6_000, 4_000)
 """24 megapixels, as telephones and cameras make them."""
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "deploy" / "routes.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "routes.md"
 NOBODY = "0" * 32
 HEADING = """# What one request to each route costs
 

@@ -10,7 +10,7 @@ import pytest
 from tests.bench.__main__ import lines
 from tests.bench.claims import Claim, Parts, claims
 from tests.bench.client import load
-from tests.bench.readme import BEGIN, BENCH, END, README, table, with_table
+from tests.bench.page import BEGIN, BENCH, END, PAGE, table, with_table
 
 CORRIDOR = {
     "answer, recorded": {"p50_ms": 12.0, "cpu_ms": 11.0},
@@ -61,7 +61,7 @@ def test_each_promise_stands_beside_its_limit() -> None:
 
 
 def test_a_broken_promise_is_told() -> None:
-    """The table says NO, README says so in words."""
+    """The table says NO, the page says so in words."""
     broken = Claim("photo to answer, p50", 30.0, 22.0, "ms")
     assert any(line.endswith("NO") for line in lines(PARTS, [broken], []))
     document = {"machine": FACTS, "claims": [broken.described()], **PARTS}
@@ -69,7 +69,7 @@ def test_a_broken_promise_is_told() -> None:
 
 
 def test_the_table_goes_between_the_markers_and_nowhere_else() -> None:
-    """What stands around them is left alone, and a README without them is refused."""
+    """What stands around them is left alone, and a page without them is refused."""
     document = {"machine": FACTS, "claims": [], **PARTS}
     written = with_table(f"before\n{BEGIN}\nold\n{END}\nafter\n", document)
     assert written.startswith(f"before\n{BEGIN}\nP, 2 cores")
@@ -105,9 +105,9 @@ def test_the_client_counts_every_answer(port: int) -> None:
     assert 6 <= int(str(told["refused_503"])) <= 9
 
 
-def test_readme_shows_what_was_measured() -> None:
-    """README's table is docs/bench.json's: neither is changed without the other."""
-    readme = README.read_text(encoding="utf-8")
+def test_the_page_shows_what_was_measured() -> None:
+    """The page's table is bench.json's: neither is changed without the other."""
+    page = PAGE.read_text(encoding="utf-8")
     document = json.loads(BENCH.read_text(encoding="utf-8")) if BENCH.is_file() else None
-    assert BEGIN in readme
-    assert document is None or with_table(readme, document) == readme
+    assert BEGIN in page
+    assert document is None or with_table(page, document) == page

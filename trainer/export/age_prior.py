@@ -25,7 +25,7 @@ KNOT_YEARS = 10
 MOST_BIAS_YEARS = 1.5
 MOST_OLD_BIAS_YEARS = 4.0
 OLD_YEARS = 70
-"""Largest bias of a decade below and from `OLD_YEARS` on. Source: the project's own bounds, README."""
+"""Largest bias of a decade below and from `OLD_YEARS` on. Source: the project's own bounds."""
 ROOM = 0.8
 """Share of the bounds that is aimed at. Source: the trade on the validation part (3-fold, model face-taught):
 aims of 0.5, 0.8 and 1.0 cost 0.21, 0.12 and 0.09 years of mean error; at 1.0 nothing is left for others."""

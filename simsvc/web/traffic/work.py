@@ -97,8 +97,9 @@ HEAT_MAP_PHOTOS = 25
 462 ms of processor time, a photo of 640 px 18 ms (`make bench`)."""
 
 WALK_REQUESTS = 25
-"""How many requests a walk through the records counts for. Source: docs/deploy/routes.md: walks take some 100
-to 1,700 ms with 2,000 records, light requests some 5 ms; 25 leaves two walks a second by the default rate."""
+"""How many requests a walk through the records counts for. Source: docs/reference/routes.md: walks take some
+100 to 1,700 ms with 2,000 records, light requests some 5 ms; 25 leaves two walks a second by the default
+rate."""
 
 
 def of_work(*works: Work) -> tuple[str, ...]:

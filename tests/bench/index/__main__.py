@@ -1,8 +1,9 @@
 """`make bench-index`: Annoy beside exact search, hnswlib, faiss and usearch, from 10^4 to 10^6 vectors.
 
 Vectors are the embeddings of the index in service and draws around them (`vectors.py` says how). Prints what
-it measures, writes docs/bench-index.json, and page and plots beside it. With --sizes or --only it measures
-that part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two cores.
+it measures, and writes bench-index.json, a page and plots into docs/explanation. With --sizes or --only it
+measures that part anew and keeps the rest of the file. 10^6 take most of the time: about 20 minutes on two
+cores.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS
 from tests.bench.index.vectors import K, Sample, Source, Vectors, shape
 
-OUT = Path("docs/bench-index.json")
+OUT = Path("docs/explanation/bench-index.json")
 SIZES = (10_000, 100_000, 1_000_000)
 DIMS = (16, 32, 48)
 PATIENCE_S = 1_200.0

@@ -1,4 +1,4 @@
-"""What was measured as the table that stands in README."""
+"""What was measured, as a page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def at(found: dict[str, Any]) -> dict[str, float]:
 
 
 def document(report: dict[str, Any]) -> str:
-    """Return docs/bench-index.md: what was measured, how, and the pictures."""
+    """Return docs/explanation/bench-index.md: what was measured, how, and the pictures."""
     return "\n".join(
         (
             "# The index beside its peers",

@@ -6,7 +6,7 @@ from pathlib import Path
 import simsvc.wiring.services  # noqa: F401 - imports every store, and so every table
 from simsvc.store.tables import Table
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "what-is-kept.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "what-is-kept.md"
 ROW = re.compile(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \| \S.* \| \S.* \|$", re.MULTILINE)
 """A table, its columns, what it is, how it ends."""
 

@@ -15,15 +15,16 @@ from tests.fuzz.run import running
 from tests.small_site import drawn_photo, make_small_site
 
 ROOT = Path(__file__).resolve().parents[3]
-SESSION = re.compile(r"^## For programs\n.*?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGE = ROOT / "docs" / "how-to" / "api.md"
+SESSION = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 pytestmark = pytest.mark.slow
 
 
-def session_of_readme(url: str) -> str:
-    """Return README's commands, with the address of another server."""
-    found = SESSION.search((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert found, "README lacks the session"
+def session_of_page(url: str) -> str:
+    """Return the page's commands, with the address of another server."""
+    found = SESSION.search(PAGE.read_text(encoding="utf-8"))
+    assert found, "the page lacks the session"
     commands, replaced = re.subn(r"http://127\.0\.0\.1:8000(?=/api/v1)", url, found[1])
     assert replaced == 1
     return "set -eu -o pipefail\n" + commands
@@ -37,8 +38,8 @@ def flask_beside(folder: Path) -> None:
     script.chmod(0o755)
 
 
-def test_the_session_in_readme_is_what_happens(tmp_path: Path) -> None:
-    """README's own commands, run by bash and curl against the server, do all that they say."""
+def test_the_documented_session_works(tmp_path: Path) -> None:
+    """The page's own commands, run by bash and curl against the server, do all that they say."""
     site, here = make_small_site(tmp_path / "site"), tmp_path / "here"
     here.mkdir()
     (here / "photo.jpg").write_bytes(drawn_photo())
@@ -54,7 +55,7 @@ def test_the_session_in_readme_is_what_happens(tmp_path: Path) -> None:
     }
     with running(site, tmp_path / "log") as url:
         done = subprocess.run(
-            ["bash", "-c", session_of_readme(url)],
+            ["bash", "-c", session_of_page(url)],
             check=False,
             cwd=here,
             env=environment,

@@ -1,6 +1,6 @@
-"""README's table "How fast is it", from docs/bench.json: its figures are `make bench`'s output, never typed.
+"""The tables of docs/explanation/performance.md, from bench.json: `make bench`'s output, never typed.
 
-`python -m tests.bench.readme` prints it; `--write` puts it between the two markers in README.md.
+`python -m tests.bench.page` prints them; `--write` puts them between the two markers of the page.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tests.bench.claims import LARGE, SMALL
 from tests.bench.server import BARE
 from tests.bench.timing import Figures
 
-BENCH, README = Path("docs/bench.json"), Path("README.md")
-BEGIN, END = "<!-- from docs/bench.json: python -m tests.bench.readme --write -->", "<!-- end -->"
+BENCH, PAGE = Path("docs/explanation/bench.json"), Path("docs/explanation/performance.md")
+BEGIN, END = "<!-- from docs/explanation/bench.json: python -m tests.bench.page --write -->", "<!-- end -->"
 LOADS = ("1 client", "8 clients", "32 clients", "32 clients, sustained")
 Document = dict[str, Any]
 
@@ -31,16 +31,16 @@ def table(document: Document) -> str:
     return "\n\n".join(parts)
 
 
-def with_table(readme: str, document: Document) -> str:
-    """Return README's text with the table between its markers.
+def with_table(page: str, document: Document) -> str:
+    """Return the page's text with the table between its markers.
 
     Raises:
         ValueError: it has no such markers.
     """
-    head, begin, rest = readme.partition(BEGIN)
+    head, begin, rest = page.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{README} lacks the lines {BEGIN} and {END}")
+        raise ValueError(f"{PAGE} lacks the lines {BEGIN} and {END}")
     return f"{head}{BEGIN}\n{table(document)}\n{END}{tail}"
 
 
@@ -118,13 +118,13 @@ def _bare(found: Figures) -> list[str]:
 
 
 def main() -> int:
-    """Print the table, or write it into README.md."""
+    """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put it into README.md")
+    parser.add_argument("--write", action="store_true", help="put it into the page")
     args = parser.parse_args()
     document = json.loads(BENCH.read_text(encoding="utf-8"))
     if args.write:
-        README.write_text(with_table(README.read_text(encoding="utf-8"), document), encoding="utf-8")
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), document), encoding="utf-8")
     else:
         print(table(document))
     return 0

@@ -10,4 +10,4 @@ from hypothesis import settings  # noqa: E402 - after the environment is set
 settings.register_profile("simsvc", deadline=None)  # a slow machine is no defect
 settings.load_profile("simsvc")
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("tests.databases", "tests.small_site")

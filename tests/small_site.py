@@ -7,6 +7,8 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
@@ -18,6 +20,12 @@ from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
 FACES = 30
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return a small installation that tests share."""
+    return make_small_site(tmp_path_factory.mktemp("site"))
 
 
 def make_small_site(folder: Path, faces: int = FACES) -> Settings:

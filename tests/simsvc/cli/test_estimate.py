@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from flask import Flask
 
-from simsvc import cli
 from simsvc.cli.estimate import _line
 from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values import Estimate
 from simsvc.web import create_app
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 
@@ -23,12 +22,6 @@ from tests.small_site import drawn_photo, make_small_site
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return make_small_site(tmp_path_factory.mktemp("site"), faces=15)
-
-
-def command_app(settings: Settings) -> Flask:
-    app = create_app(settings)
-    cli.register(app)
-    return app
 
 
 @pytest.fixture

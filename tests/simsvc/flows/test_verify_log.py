@@ -19,7 +19,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import EventRow
 from simsvc.values import DecisionDraft
 from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdict
-from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

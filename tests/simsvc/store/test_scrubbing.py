@@ -20,7 +20,7 @@ from simsvc.store.faces import FaceStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.tables import CropRow, EventContentRow, EventRow
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
-from tests.simsvc.store.test_estimates import ESTIMATED
+from tests.simsvc.store.helpers import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 

@@ -21,7 +21,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.switches import SwitchStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto, Refusal
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, object]]

@@ -13,12 +13,6 @@ from simsvc.settings import Settings
 from simsvc.values import User
 from simsvc.web import create_app
 from tests.simsvc.web.signed_in import client_of, signed_in
-from tests.small_site import make_small_site
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return make_small_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture

@@ -20,9 +20,8 @@ from simsvc.web import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.handmade_zips import UTF8, Made, made_zip
-from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
-from tests.simsvc.web.test_batches import judge_all, send, sent, table
-from tests.simsvc.web.test_pages import checked
+from tests.helpers import CASES, zipped
+from tests.simsvc.web.helpers import checked, judge_all, send, sent, table
 from tests.small_site import drawn_photo
 
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")

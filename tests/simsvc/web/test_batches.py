@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from simsvc.errors import AlreadyJudged
 from simsvc.flows.estimate import estimate
@@ -18,12 +15,10 @@ from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
-from tests.simsvc.adapters.photos.test_zip_archive import zipped
+from tests.helpers import zipped
+from tests.simsvc.web.helpers import Files, checked, judge_all, send, sent, table, waiting_files
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo
-
-Files = list[tuple[bytes, str]]
 
 
 @pytest.fixture
@@ -37,33 +32,6 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
 def desk(app: Flask) -> Services:
     services: Services = app.extensions["simsvc"]
     return services
-
-
-def send(client: FlaskClient, photos: Files, cases: bytes | None = None) -> TestResponse:
-    data = {"photos": [(io.BytesIO(content), name) for content, name in photos]}
-    if cases is not None:
-        data["cases"] = [(io.BytesIO(cases), "cases.csv")]
-    return client.post("/batches", data=data, content_type="multipart/form-data")
-
-
-def sent(client: FlaskClient, photos: Files, cases: bytes | None = None) -> str:
-    response = send(client, photos, cases)
-    assert response.status_code == 303, response.text
-    return response.headers["Location"].rpartition("/")[2]
-
-
-def judge_all(desk: Services, batch_id: str) -> None:
-    while desk.batches.judge_next(batch_id, desk.corridor):
-        pass
-
-
-def table(client: FlaskClient, batch_id: str) -> list[dict[str, str]]:
-    text = client.get(f"/batches/{batch_id}/results.csv").data.decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def waiting_files(desk: Services) -> list[Path]:
-    return [path for path in (desk.settings.batch_dir / "waiting").glob("*/*") if path.is_file()]
 
 
 def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -> None:

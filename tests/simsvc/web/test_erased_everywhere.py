@@ -22,7 +22,7 @@ from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.web.programs import bearer
-from tests.simsvc.web.security.test_scopes import PERIODS
+from tests.simsvc.web.security.helpers import PERIODS
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 

@@ -26,8 +26,8 @@ from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.web import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo, make_small_site
 
 CASE, NAME, NOTE = "CASE-zq17", "portrait-zq18.jpg", "note zq19"

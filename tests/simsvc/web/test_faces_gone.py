@@ -22,9 +22,8 @@ from simsvc.wiring.erasure import eraser
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.retirement import retire_build
 from simsvc.wiring.services import Services
+from tests.simsvc.web.helpers import Linked, upload
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_links import Linked
-from tests.simsvc.web.test_pages import upload
 from tests.small_site import draw_gallery, drawn_photo, make_small_site
 
 

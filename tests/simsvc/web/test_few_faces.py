@@ -15,9 +15,9 @@ from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.indexing import index_services
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import draw_gallery, drawn_photo
 
 

@@ -15,8 +15,8 @@ from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 

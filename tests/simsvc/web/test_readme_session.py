@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.fuzz.run import running
+from tests.helpers import ROOT
+from tests.servers import environment_of, running
 from tests.small_site import drawn_photo, make_small_site
 
-ROOT = Path(__file__).resolve().parents[3]
 SESSION = re.compile(r"^## For programs\n.*?^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 pytestmark = pytest.mark.slow
@@ -43,18 +42,10 @@ def test_the_session_in_readme_is_what_happens(tmp_path: Path) -> None:
     here.mkdir()
     (here / "photo.jpg").write_bytes(drawn_photo())
     flask_beside(here)
-    environment = {
-        **os.environ,
-        "FLASK_APP": "simsvc.flask_app",
-        "PYTHONPATH": str(ROOT),
-        "DATABASE_URL": site.database_url,
-        "SIMSVC_INDEX_ROOT": str(site.index_root),
-        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
-        "SECRET_KEY": site.secret_key,
-    }
-    with running(site, tmp_path / "log") as url:
+    environment = environment_of(site, FLASK_APP="simsvc.flask_app", PYTHONPATH=str(ROOT))
+    with running(site, tmp_path / "log") as server:
         done = subprocess.run(
-            ["bash", "-c", session_of_readme(url)],
+            ["bash", "-c", session_of_readme(server.url)],
             check=False,
             cwd=here,
             env=environment,

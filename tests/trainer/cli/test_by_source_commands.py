@@ -13,13 +13,13 @@ import pytest
 
 from simsvc.errors import SettingsError
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere, faces
+from tests.trainer.helpers import faces
 from trainer.__main__ import main
 from trainer.datasets.rows import Row
 from trainer.peers.estimates import PeerEstimates
 from trainer.peers.registry import PEERS, Peer
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from simsvc.adapters.inference.bundle import load_bundle
@@ -17,34 +15,14 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import SettingsError, SourceEmpty
-from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.helpers import faces
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import COMMANDS, main
 from trainer.datasets.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
 from trainer.training import plots
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run in a folder of its own, where commands keep work/, and give PyTorch its threads back."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def faces(folder: Path, count: int, first_age: int = 20) -> Path:
-    """Write drawn faces with ages one year apart, genders in turn and one group."""
-    folder.mkdir()
-    lines = ["file,age,gender,ethnicity"]
-    for number in range(count):
-        draw_face(number).save(folder / f"{number:02}.png")
-        lines.append(f"{number:02}.png,{first_age + number},{'MF'[number % 2]},White")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
-    return folder
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

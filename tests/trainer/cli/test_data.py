@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.errors import SettingsError, SourceUnknown
 from tests.trainer.datasets.drawn_photos import write_folder
-from tests.trainer.datasets.test_fetch import CONTENT, Shelf, archive_of
+from tests.trainer.datasets.helpers import CONTENT, Shelf, archive_of
 from trainer.cli.data import COLUMNS, add_arguments, parse_sources, run
 from trainer.datasets import archives
 from trainer.datasets.merge import merged

@@ -14,7 +14,7 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import interval, parse_calibration
 from simsvc.ports import Detector
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere, faces
+from tests.trainer.helpers import faces
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
 from trainer.datasets import splits
@@ -23,7 +23,7 @@ from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import Scored
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def as_scored(rows: Sequence[Row], _model: OnnxModel, _detector: Detector, _threads: int) -> Scored:

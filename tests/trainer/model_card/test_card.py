@@ -3,8 +3,6 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,32 +11,11 @@ from PIL import Image
 from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
 from simsvc.web import create_app
-from tests.simsvc.web.conftest import site
 from tests.simsvc.web.signed_in import signed_in
-from tests.trainer.measured_files import make_site, write
-from trainer.__main__ import main
+from tests.trainer.measured_files import write
+from tests.trainer.model_card.helpers import Folders, call, written
 from trainer.model_card.aims import Aim
 from trainer.model_card.sections import initial_weights
-
-__all__ = ["site"]  # a fixture of the pages' tests
-
-Folders = tuple[Path, Path, Path]
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Folders:
-    return make_site(tmp_path)
-
-
-def call(folders: Folders, *more: str) -> int:
-    bundle, measured, run = folders
-    given = ["--bundle", str(bundle), "--measured", str(measured), "--run", str(run)]
-    return main(["card", *given, *more])
-
-
-def written(folders: Folders) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads((folders[0] / "model_card.json").read_text(encoding="utf-8"))
-    return card
 
 
 def test_card(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.trainer.model_card.test_card import Folders, call, folders, written
+from tests.trainer.model_card.helpers import Folders, call, written
 from trainer.model_card import plots
 from trainer.model_card.measured import MEASUREMENTS
-
-__all__ = ["folders"]  # a fixture
 
 
 def changed(folders: Folders, name: str, **entries: object) -> None:

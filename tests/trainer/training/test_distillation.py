@@ -1,38 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
-from tests.trainer.tiny_training import RECIPE, brightness, recipe
+from tests.trainer.tiny_training import RECIPE, TOLD, brightness, finished, recipe
 from trainer.models import bodies
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment, fit
 from trainer.training import distillation as teachers
 from trainer.training.recipe import load
 from trainer.training.train import with_teachers
-
-TOLD = {"head": "distribution", "loss": "distribution"}
-
-
-def finished(folder: Path, seed: int, **changes: object) -> AgeModel:
-    """Leave what a finished run leaves, with random weights, and return its model."""
-    chosen = recipe(folder.name, **changes)
-    torch.manual_seed(seed)
-    model = AgeModel(chosen.architecture).eval()
-    folder.mkdir()
-    lines = [f"{key} = {json.dumps(value)}" for key, value in changes.items()]
-    kept = [line for line in RECIPE.strip().splitlines() if line.split(" = ")[0] not in changes]
-    (folder / "recipe.toml").write_text("\n".join([*kept, *lines]) + "\n")
-    (folder / "result.json").write_text("{}")
-    save_file(model.state_dict(), folder / "best.safetensors")
-    return model
 
 
 def test_taught(tmp_path: Path) -> None:

@@ -19,11 +19,10 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import SourceEmpty
 from simsvc.values import LabelledFace, SupportScale
-from tests.simsvc.domain.estimate.test_interval import RAW
+from tests.simsvc.domain.estimate.helpers import RAW
 from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere
-from tests.trainer.evaluation.test_bands import banded
+from tests.trainer.helpers import banded
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.degrade import DEGRADATIONS
@@ -34,7 +33,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.judging import Judge, drawn, supports
 from trainer.withholding.rules import CLEAN
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 GALLERY = Path(__file__).parents[3] / "simsvc/bundle/gallery"
 FACES = {"train": 24, "valid": 16, "test": 8}

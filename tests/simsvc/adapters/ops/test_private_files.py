@@ -18,6 +18,7 @@ from simsvc import cli
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.services import private_places
+from tests.servers import environment_of
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
@@ -118,15 +119,6 @@ def test_a_process_of_its_own_makes_private_files(tmp_path: Path) -> None:
     """Under an open mask, a command's database and the server's files are private."""
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
-    environment = {
-        **os.environ,
-        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
-        "SIMSVC_INDEX_ROOT": str(settings.index_root),
-        "SIMSVC_MODEL_ROOT": str(settings.model_root),
-        "SIMSVC_BATCH_DIR": str(settings.batch_dir),
-        "DATABASE_URL": settings.database_url,
-        "SECRET_KEY": "k" * 40,
-    }
     script = (
         "flask --app simsvc.flask_app db upgrade && "
         "python -c 'import simsvc.web.gunicorn_conf, pathlib; "
@@ -136,7 +128,7 @@ def test_a_process_of_its_own_makes_private_files(tmp_path: Path) -> None:
         ["sh", "-c", script],
         check=True,
         cwd=ROOT,
-        env={**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=environment_of(settings, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
         umask=0,
     )
     assert (home / "by-server").is_file()

@@ -23,8 +23,8 @@ from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR, phrase_book
 from simsvc.web.i18n.messages import COMPOSED, every_message, of_errors
 from simsvc.web.i18n.phrase_book import GAP, PhraseBook
 from simsvc.web.rendering.age_plot import age_plot, range_words
+from tests.simsvc.web.helpers import upload
 from tests.simsvc.web.signed_in import client_of, signed_in
-from tests.simsvc.web.test_pages import upload
 from tests.small_site import drawn_photo
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

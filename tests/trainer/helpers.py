@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from tests.drawn_faces import draw_face
+from trainer.__main__ import main
+
+
+def succeeded(folder: Path, *arguments: object) -> str:
+    """Run a command of the trainer in a folder, and return what it prints."""
+    threads = torch.get_num_threads()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main([str(argument) for argument in arguments]) == 0
+    torch.set_num_threads(threads)
+    return out.getvalue()
 
 
 def faces(folder: Path, count: int, first_age: int = 20) -> Path:

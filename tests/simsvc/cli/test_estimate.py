@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from simsvc.cli.estimate import _line
+from simsvc.cli.estimate import readable_line
 from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
 from simsvc.store import migrate
@@ -35,7 +35,7 @@ def run(settings: Settings, *words: str) -> Result:
     return command_app(settings).test_cli_runner().invoke(args=["estimate", *words])
 
 
-def test_each_photo_gives_one_json_object_a_line(site: Settings, photos: Path) -> None:
+def test_each_photo_gives_one_json_object_areadable_line(site: Settings, photos: Path) -> None:
     """Estimated, refused and missing photos each have their line, in the order given."""
     names = [str(photos / name) for name in ("me.jpg", "letter.txt", "gone.jpg")]
     result = run(site, "--json", *names)
@@ -56,7 +56,7 @@ def test_the_object_is_that_of_the_api(site: Settings, photos: Path) -> None:
     assert list(row) == list(answer)
 
 
-def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> None:
+def test_without_json_a_person_reads_areadable_line(site: Settings, photos: Path) -> None:
     """A line for a person has the age and the evidence, or the refusal."""
     result = run(site, str(photos / "me.jpg"), str(photos / "letter.txt"))
     estimated, refused = result.stdout.splitlines()
@@ -82,9 +82,9 @@ def test_a_line_has_the_range_and_the_referral() -> None:
         "id": "0123",
     }
     expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
-    assert _line(row) == expected
+    assert readable_line(row) == expected
     plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
-    assert _line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
+    assert readable_line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
 
 
 def test_a_refusal_alone_is_no_failure(site: Settings, photos: Path) -> None:
@@ -101,7 +101,7 @@ def test_nothing_read_at_all_is_a_failure(site: Settings, photos: Path, name: st
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_has_its_line(site: Settings, photos: Path) -> None:
+def test_a_file_without_permission_has_itsreadable_line(site: Settings, photos: Path) -> None:
     """A file that may not be read is named with what to do."""
     (photos / "me.jpg").chmod(0)
     assert "permissions" in run(site, "--json", str(photos / "me.jpg")).stdout

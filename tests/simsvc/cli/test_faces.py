@@ -57,26 +57,39 @@ def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
     return near.face_id, near.age_years
 
 
-def test_a_face_lives_without_a_rebuild_and_through_one(site: Settings, worker: Services, run: Run) -> None:
-    """Added, relabelled and removed by commands, each is seen by a running worker's next estimate."""
-    photo = drawn_photo(2000)
-    (site.batch_dir.parent / "new.jpg").write_bytes(photo)
-    path = str(site.batch_dir.parent / "new.jpg")
-    said = run("face", "add", path, "--age", "33", "--source", "clinic")
-    face_id = said.split()[0]
-    assert nearest(worker, photo) == (face_id, 33.0)
+@pytest.fixture
+def added(site: Settings, run: Run) -> tuple[str, str]:
+    """Add a photo as a face of 33 years; return its path and its id."""
+    path = site.batch_dir.parent / "new.jpg"
+    path.write_bytes(drawn_photo(2000))
+    return str(path), run("face", "add", str(path), "--age", "33", "--source", "clinic").split()[0]
+
+
+def test_an_added_face_is_seen_at_once(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """A running worker's next estimate has it; added again, it is known."""
+    path, face_id = added
+    assert nearest(worker, drawn_photo(2000)) == (face_id, 33.0)
     assert run("face", "add", path, "--age", "33", "--source", "clinic", status=1).count("known") == 1
-    run("face", "relabel", face_id, "--age", "44")
-    assert nearest(worker, photo) == (face_id, 44.0)
+
+
+def test_a_relabelled_face_lives_through_a_build(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """Its new age is in the next estimate, and the next build has the face as a source of its own."""
+    run("face", "relabel", added[1], "--age", "44")
+    assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
     run("index", "build", "--name", "demo", "--use")
     manifest = worker.shelf.manifest(worker.corridor().index().label)
     assert [(source.name, source.faces) for source in manifest.sources] == [("clinic", 1), ("demo", 15)]
-    assert nearest(worker, photo) == (face_id, 44.0)
+    assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
+
+
+def test_a_removed_face_stays_away(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """It is gone from the next estimate and the next build, and is not added or removed again."""
+    path, face_id = added
     run("face", "remove", face_id)
-    assert nearest(worker, photo)[0] != face_id
+    assert nearest(worker, drawn_photo(2000))[0] != face_id
     run("index", "build", "--name", "demo", "--use")
     assert worker.corridor().index().count == 15
-    assert nearest(worker, photo)[0] != face_id
+    assert nearest(worker, drawn_photo(2000))[0] != face_id
     assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", status=1)
     assert "no labelled face" in run("face", "remove", face_id, status=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -120,11 +121,16 @@ def test_an_earlier_models_estimate_is_replayed_as_it_was(desk: Desk, own: Annoy
 
 
 def test_a_build_without_groups_tells_the_judged_photo_as_well(
-    desk: Desk, own: AnnoyIndex, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, own: AnnoyIndex, tmp_path: Path
 ) -> None:
     """Earlier builds have thumbnails and embeddings, which are enough."""
-    monkeypatch.setattr(own, "_groups", None)
-    assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), own).flags
+    folder = tmp_path / own.label
+    shutil.copytree(desk.shelf.root / own.label, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["copies.npy"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    earlier = AnnoyIndex(folder, desk.model.sha256)
+    assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), earlier).flags
 
 
 def test_one_photo_with_twelve_labels_has_no_vote(desk: Desk) -> None:

@@ -10,19 +10,12 @@ import pytest
 from simsvc.settings import Settings
 from simsvc.wiring.services import Services
 from tests.helpers import wait_until
-from tests.servers import children_of, working
+from tests.servers import children_of, is_alive, working
 from tests.small_site import drawn_photo
 
 PHOTOS = 12
 
 pytestmark = pytest.mark.slow
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_killed_worker_is_followed_by_one_that_goes_on(site: Settings, tmp_path: Path) -> None:
@@ -36,7 +29,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(site: Settings, tmp_pat
         below = children_of(worker.pid)
         worker.kill()
         worker.wait()
-    wait_until(lambda: not any(alive(pid) for pid in below))
+    wait_until(lambda: not any(is_alive(pid) for pid in below))
     halfway = desk.batch_book.find(batch_id)
     assert 0 < halfway.waiting < PHOTOS
     before = desk.batch_book.photos(batch_id)

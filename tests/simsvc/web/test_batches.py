@@ -34,29 +34,43 @@ def desk(app: Flask) -> Services:
     return services
 
 
-def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -> None:
-    """Each photo gets a record of who sent it, cases come from the table in the ZIP, refusals are results."""
+@pytest.fixture
+def judged(client: FlaskClient, desk: Services) -> str:
+    """Send a ZIP of three files, one of them no photo, with a table of cases; return the judged batch."""
     files = {"in/a.jpg": drawn_photo(1), "in/b.jpg": b"no photo", "c.jpg": drawn_photo(2)}
     files["cases.csv"] = b"file,case\na.jpg,Z-1\nc.jpg,Z-3\n"
     batch_id = sent(client, [(zipped(files), "photos.zip")])
     assert "0 of 3 done" in client.get(f"/batches/{batch_id}").text
     judge_all(desk, batch_id)
-    rows = table(client, batch_id)
+    return batch_id
+
+
+def test_a_zip_with_cases_becomes_a_table(client: FlaskClient, judged: str) -> None:
+    """Cases come from the table in the ZIP, refusals are results."""
+    rows = table(client, judged)
     assert [(row["file"], row["case"], row["status"]) for row in rows] == [
         ("a.jpg", "Z-1", "estimated"),
         ("b.jpg", "", "refused"),
         ("c.jpg", "Z-3", "estimated"),
     ]
     assert "not a photo" in rows[1]["sentence"]
-    record = desk.estimates.find(rows[0]["record"]).estimate
-    asked_by = desk.users.named("underwriter")
+
+
+def test_a_photo_of_a_batch_gets_a_record(client: FlaskClient, desk: Services, judged: str) -> None:
+    """The record has the photo's name, who sent it and its case; the table has its age."""
+    row, asked_by = table(client, judged)[0], desk.users.named("underwriter")
+    record = desk.estimates.find(row["record"]).estimate
     assert asked_by is not None
     assert (record.photo_name, record.asked_by) == ("a.jpg", asked_by.id)
-    assert [found.id for found in desk.estimates.of_case("Z-1")] == [rows[0]["record"]]
-    assert f"{record.age_years:.2f}" == rows[0]["age_years"]
-    html = client.get(f"/batches/{batch_id}").text
+    assert [found.id for found in desk.estimates.of_case("Z-1")] == [row["record"]]
+    assert f"{record.age_years:.2f}" == row["age_years"]
+
+
+def test_the_page_of_a_batch_leads_to_its_records(client: FlaskClient, judged: str) -> None:
+    """It says that all are done."""
+    html = client.get(f"/batches/{judged}").text
     assert "3 of 3 done" in html
-    assert f'/estimates/{rows[0]["record"]}"' in html
+    assert f'/estimates/{table(client, judged)[0]["record"]}"' in html
     checked(html)
 
 

@@ -107,10 +107,13 @@ def zeroed(site: Settings, desk: Services) -> None:
         file.write(bytes(path.stat().st_size))
 
 
-@pytest.mark.parametrize(
+GONE = pytest.mark.parametrize(
     ("happen", "words"),
     [(retired, "no longer here"), (removed, "no longer here"), (zeroed, "their picture is damaged")],
 )
+
+
+@GONE
 def test_faces_without_pictures_are_told(
     site: Settings,
     desk: Services,
@@ -118,7 +121,7 @@ def test_faces_without_pictures_are_told(
     happen: Callable[[Settings, Services], None],
     words: str,
 ) -> None:
-    """No broken picture: a sentence says why, ages, similarities and names stay, also side by side."""
+    """No broken picture: a sentence says why, ages, similarities and names stay."""
     path = upload(client, drawn_photo())
     before = seen(client, path)
     happen(site, desk)
@@ -130,6 +133,19 @@ def test_faces_without_pictures_are_told(
     for kept in (r'face-age">(\d+ years?)<', r"similarity (\d\.\d\d)</span>"):
         assert re.findall(kept, after) == re.findall(kept, before)
     assert len(re.findall(r'face-source">demo, \d{3}\.jpg<', after)) == 12
+
+
+@GONE
+def test_a_face_without_a_picture_is_told_side_by_side(
+    site: Settings,
+    desk: Services,
+    client: FlaskClient,
+    happen: Callable[[Settings, Services], None],
+    words: str,
+) -> None:
+    """The page of two faces has the same sentence."""
+    path = upload(client, drawn_photo())
+    happen(site, desk)
     beside = seen(client, f"{path}/faces/1")
     assert words in beside
     assert "No picture" in beside

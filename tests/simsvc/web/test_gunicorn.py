@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -96,17 +97,18 @@ def test_a_reload_answers_everything_and_counts_go_on(site: Settings, app: Flask
             while not done.is_set():
                 statuses.append(send_photo(bind, b"no photo", token)[0])
 
-        clients = [threading.Thread(target=ask_on) for _ in range(3)]
-        for client in clients:
-            client.start()
-        wait_until(lambda: len(statuses) >= 10)
-        os.kill(server.pid, signal.SIGHUP)
-        wait_until(lambda: len(children_of(server.pid) - before) == len(children_of(server.pid)) == 2)
-        answered = len(statuses)
-        wait_until(lambda: len(statuses) >= answered + 10)
-        done.set()
-        for client in clients:
-            client.join()
+        with ThreadPoolExecutor(3) as pool:
+            clients = [pool.submit(ask_on) for _ in range(3)]
+            try:
+                wait_until(lambda: len(statuses) >= 10)
+                os.kill(server.pid, signal.SIGHUP)
+                wait_until(lambda: len(children_of(server.pid) - before) == len(children_of(server.pid)) == 2)
+                answered = len(statuses)
+                wait_until(lambda: len(statuses) >= answered + 10)
+            finally:
+                done.set()
+            for client in clients:
+                client.result()  # every request was answered
         assert not children_of(server.pid) & before
         assert counted(bind, token, 'simsvc_estimates_total{status="refused"}') == len(statuses)
     assert set(statuses) == {201}

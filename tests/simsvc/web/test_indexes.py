@@ -12,6 +12,7 @@ from flask import Flask
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
+from simsvc.values import Role
 from simsvc.web import create_app
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
@@ -47,36 +48,51 @@ def desk(app: Flask) -> Services:
     return services
 
 
+def checked_page(app: Flask, role: Role) -> str:
+    html = signed_in(app, role).get("/indexes").text
+    checked(html)
+    return html
+
+
 def label(desk: Services, name: str) -> str:
     return next(found for found in desk.shelf.labels() if found.startswith(f"{name}/"))
 
 
 def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -> None:
-    """Builds with date, faces, source and model; the one in service with its histogram and table."""
-    html = signed_in(app, "auditor").get("/indexes").text
+    """Builds with their faces, model and recall; the one in service with its histogram."""
+    html = checked_page(app, "auditor")
     assert label(desk, "other") in html
     assert label(desk, "demo") in html
     assert "8 faces" in html
     assert html.count('<rect class="shade-0"') >= 8 // 2
     assert "tiny-0" in html
-    assert "not on record" not in html
     assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
+
+
+def test_who_may_not_switch_is_offered_nothing(app: Flask) -> None:
+    """An auditor reads what every build is, without a button, and nothing is missing from its record."""
+    html = checked_page(app, "auditor")
+    assert "not on record" not in html
     assert "Put into service" not in html
-    checked(html)
 
 
-def test_an_admin_switches_and_rolls_back(app: Flask, desk: Services) -> None:
+def test_an_admin_switches(app: Flask, desk: Services) -> None:
     """A switch reaches the estimates, is on record with its person, and the way back is offered."""
     admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
     assert desk.corridor().index().label == other
-    response = admin.post(f"/indexes/{demo}/use")
-    assert response.status_code == 303
+    assert admin.post(f"/indexes/{demo}/use").status_code == 303
     assert desk.corridor().index().label == demo
     html = admin.get("/indexes").text
     assert "is in service. Every worker" in html
     assert f"Roll back to {other}" in html
     assert re.search(rf"<td[^>]*>{demo}</td>\s*<td[^>]*>{other}</td>\s*<td>admin</td>", html)
-    assert admin.post(f"/indexes/{other}/use").status_code == 303
+
+
+def test_an_admin_rolls_back(app: Flask, desk: Services) -> None:
+    """Both switches are on record, the last one first."""
+    admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
+    for each in (demo, other):
+        assert admin.post(f"/indexes/{each}/use").status_code == 303
     assert [switch.label for switch in desk.switches.latest(2)] == [other, demo]
 
 

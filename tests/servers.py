@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,13 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    settings: Settings, log: Path, workers: int = 1, *, host: str = "", **more: str
+    settings: Settings,
+    log: Path,
+    workers: int = 1,
+    *,
+    host: str = "",
+    options: Sequence[str] = (),
+    **more: str,
 ) -> Iterator[Server]:
     """Serve an installation by gunicorn as it is shipped, with rates that a test does not meet.
 
@@ -79,6 +85,7 @@ def running(
         log: where the server writes what it says.
         workers: processes that answer.
         host: the interface that --bind names, where SIMSVC_BIND does not.
+        options: of gunicorn's command line.
         more: environment variables that take precedence; without a batch worker unless they ask for one.
     """
     port = free_port()
@@ -94,7 +101,7 @@ def running(
         | more,
     )
     command = [sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf"]
-    command += [*(("--bind", f"{host}:{port}") if host else ()), "simsvc.web.app:create_app()"]
+    command += [*options, *(("--bind", f"{host}:{port}") if host else ()), "simsvc.web.app:create_app()"]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
         try:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.photos.sources import read_source
+from simsvc.domain.gallery.labelled_faces import LabelledSource
+from simsvc.domain.gallery.manifest import Manifest
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
 from simsvc.store import migrate
@@ -43,17 +44,23 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
         model_root=folder / "models",
     )
     migrate.upgrade(Database(settings.database_url).engine)
+    build_index(settings, read_source("demo", settings.gallery_dir))
+    return settings
+
+
+def build_index(
+    settings: Settings, source: LabelledSource, name: str = "demo", trained_on: frozenset[str] = frozenset()
+) -> Manifest:
+    """Build an index of a source and put it into service."""
     services = index_services(settings)
-    source = read_source("demo", settings.gallery_dir)
-    build(
-        BuildRequest("demo", (source,)),
+    return build(
+        BuildRequest(name, (source,), trained_on=trained_on),
         services.detector,
         services.model("onnx"),
-        IndexShelf(settings.index_root),
+        services.shelf,
         on_built=services.on_built,
         progress=lambda _done, _total: None,
     )
-    return settings
 
 
 def draw_gallery(folder: Path, faces: int) -> Path:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from simsvc.settings import Settings
 from simsvc.values import User
 from simsvc.web import create_app
+from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import client_of, signed_in
 
 
@@ -20,6 +21,13 @@ def app(site: Settings) -> Iterator[Flask]:
     app = create_app(site)
     yield app
     app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def desk(app: Flask) -> Services:
+    """Return what the service is made of."""
+    services: Services = app.extensions["simsvc"]
+    return services
 
 
 @pytest.fixture

@@ -36,12 +36,6 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     app.extensions["simsvc"].database.close()
 
 
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
 def cases(client: FlaskClient, batch_id: str) -> dict[str, str]:
     return {row["file"]: row["case"] for row in table(client, batch_id) if row["status"] != "left_out"}
 

@@ -29,12 +29,6 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
-@pytest.fixture
 def judged(client: FlaskClient, desk: Services) -> str:
     """Send a ZIP of three files, one of them no photo, with a table of cases; return the judged batch."""
     files = {"in/a.jpg": drawn_photo(1), "in/b.jpg": b"no photo", "c.jpg": drawn_photo(2)}

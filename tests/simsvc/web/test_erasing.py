@@ -43,12 +43,6 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     app.extensions["simsvc"].database.close()
 
 
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
 def judged(desk: Services, seed: int = 5000, case: str = CASE) -> RecordedEstimate:
     declared = Declaration(case, date(1980, 2, 29), date(2020, 6, 1))
     record = estimate(drawn_photo(seed), NAME, desk.corridor(), declared=declared)

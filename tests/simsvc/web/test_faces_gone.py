@@ -15,16 +15,14 @@ from flask.testing import FlaskClient
 from simsvc.adapters.index.build_store import IndexShelf
 from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web import create_app
 from simsvc.wiring.erasure import eraser
-from simsvc.wiring.indexing import index_services
 from simsvc.wiring.retirement import retire_build
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import Linked, upload
 from tests.simsvc.web.signed_in import signed_in
-from tests.small_site import draw_gallery, drawn_photo, make_small_site
+from tests.small_site import build_index, draw_gallery, drawn_photo, make_small_site
 
 
 @pytest.fixture
@@ -44,12 +42,6 @@ def app(site: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
-@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return signed_in(app)
 
@@ -60,20 +52,8 @@ def build_of(site: Settings) -> Path:
 
 def another_build(site: Settings, folder: Path, name: str = "own", faces: int = 70) -> str:
     """Build an index of faces of a source called "folder" and put it into service."""
-    services = index_services(site)
-    source = read_source("folder", draw_gallery(folder, faces))
-    shelf = IndexShelf(site.index_root)
-    request = BuildRequest(name, (source,))
-    build(
-        request,
-        services.detector,
-        services.model("onnx"),
-        shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
-    label = next(label for label in shelf.labels() if label.startswith(f"{name}/"))
-    shelf.switch(label)
+    label = build_index(site, read_source("folder", draw_gallery(folder, faces)), name).label
+    IndexShelf(site.index_root).switch(label)
     return label
 
 

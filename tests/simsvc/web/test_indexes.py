@@ -10,15 +10,13 @@ import pytest
 from flask import Flask
 
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.values import Role
 from simsvc.web import create_app
-from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
-from tests.small_site import draw_gallery
+from tests.small_site import build_index, draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -27,25 +25,10 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return a service with two builds of its own: demo/..., and other/... of eight faces in service."""
     settings = replace(site, index_root=tmp_path / "indexes")
     shutil.copytree(site.index_root, settings.index_root)
-    services = index_services(settings)
-    source = read_source("folder", draw_gallery(tmp_path / "faces", 8))
-    build(
-        BuildRequest("other", (source,)),
-        services.detector,
-        services.model(),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
+    build_index(settings, read_source("folder", draw_gallery(tmp_path / "faces", 8)), "other")
     app = create_app(settings)
     yield app
     app.extensions["simsvc"].database.close()
-
-
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
 
 
 def checked_page(app: Flask, role: Role) -> str:

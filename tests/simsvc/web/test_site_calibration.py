@@ -15,7 +15,6 @@ from simsvc import cli
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
 from simsvc.errors import IndexModelMismatch
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
@@ -27,7 +26,7 @@ from simsvc.wiring.replay import replayer
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
-from tests.small_site import drawn_photo, make_small_site
+from tests.small_site import build_index, drawn_photo, make_small_site
 
 FACES, TOO_OLD_YEARS = 44, 8.0
 GUESTS = itertools.count(100)
@@ -47,15 +46,7 @@ def labelled(folder: Path, estimates_years: list[float]) -> Path:
 
 def built(settings: Settings, folder: Path, name: str = "clinic", reader: str = "folder") -> Manifest:
     """Build an index of a folder and put it into service."""
-    services = index_services(settings)
-    return build(
-        BuildRequest(name, (read_source(reader, folder),), trained_on=services.trained_on),
-        services.detector,
-        services.model("onnx"),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
+    return build_index(settings, read_source(reader, folder), name, index_services(settings).trained_on)
 
 
 @pytest.fixture(scope="module")
@@ -246,17 +237,6 @@ def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:
 def test_faces_that_the_model_learned_from_correct_nothing(settings: Settings, tmp_path: Path) -> None:
     """On faces it was trained on a model errs less than on others: they calibrate nothing."""
     mine = replace(settings, index_root=tmp_path / "indexes")
-    services = index_services(mine)
-    request = BuildRequest(
-        "clinic", (read_source("folder", settings.gallery_dir),), trained_on=frozenset({"folder"})
-    )
-    made = build(
-        request,
-        services.detector,
-        services.model("onnx"),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
+    made = build_index(mine, read_source("folder", settings.gallery_dir), "clinic", frozenset({"folder"}))
     assert made.calibration is not None
     assert made.calibration.reason == "training"

@@ -14,9 +14,8 @@ from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.wiring.indexing import index_services
+from tests.databases import sqlite_database
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -36,14 +35,13 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
         bundle_dir=make_tiny_bundle(folder / "model"),
         gallery_dir=draw_gallery(folder / "gallery", faces),
         index_root=folder / "indexes",
-        database_url=f"sqlite:///{folder / 'simsvc.sqlite3'}",
+        database_url=sqlite_database(folder / "simsvc.sqlite3"),
         secret_key="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
         upload_rate="1000000 per minute",
         api_rate="1000000 per minute",
         batch_dir=folder / "batches",
         model_root=folder / "models",
     )
-    migrate.upgrade(Database(settings.database_url).engine)
     build_index(settings, read_source("demo", settings.gallery_dir))
     return settings
 

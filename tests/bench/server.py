@@ -17,6 +17,7 @@ from simsvc.settings import Settings
 from simsvc.values.tokens import TokenDraft
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare
+from tests.bench.machine import status_mb
 from tests.bench.timing import Figures, Row
 from tests.helpers import wait_until
 from tests.servers import ask, children_of, environment_of, running
@@ -74,7 +75,7 @@ class Server:
 
     def resident_mb(self) -> float:
         """Return the resident memory of the largest worker in MB, pages that workers share included."""
-        return max(_resident_mb(pid) for pid in self.workers())
+        return max(status_mb("VmRSS", pid) for pid in self.workers())
 
     def cpu_s(self) -> float:
         """Return the processor time that the workers of now have taken."""
@@ -142,9 +143,3 @@ def started(settings: Settings, request: Path, folder: Path, *options: str) -> I
     with running(settings, folder / "gunicorn.log", settings.workers, options=options) as server:
         wait_until(lambda: ask(server.bind, "GET", "/readyz")[0] == 200)
         yield Server(server.bind, server.pid, round(time.perf_counter() - began, 2), request)
-
-
-def _resident_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
-    return round(int(kilobytes) * 1024 / 1e6, 1)

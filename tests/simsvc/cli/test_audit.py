@@ -11,19 +11,17 @@ from sqlalchemy import text
 
 from simsvc import cli
 from simsvc.settings import load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.web import create_app
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
-    migrate.upgrade(Database(url).engine)
+    url = sqlite_database(tmp_path / "simsvc.sqlite3")
     app = create_app(replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key"))
     cli.register(app)
     services: Services = app.extensions["simsvc"]

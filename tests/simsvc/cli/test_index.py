@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 
 from simsvc import cli
 from simsvc.settings import Settings, load_settings
-from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web.app import create_app
+from tests.databases import sqlite_database
 from tests.tiny_bundle import make_tiny_bundle
 
 LabelledFolder = Callable[..., Path]
@@ -24,16 +24,14 @@ LabelledFolder = Callable[..., Path]
 
 @pytest.fixture
 def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
-    settings = replace(
+    return replace(
         load_settings({}),
         bundle_dir=make_tiny_bundle(tmp_path / "model"),
         gallery_dir=labelled_folder(count=5, name="gallery"),
         index_root=tmp_path / "indexes",
-        database_url=f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
+        database_url=sqlite_database(tmp_path / "simsvc.sqlite3"),
         secret_key_file=tmp_path / "secret-key",
     )
-    migrate.upgrade(Database(settings.database_url).engine)
-    return settings
 
 
 @pytest.fixture

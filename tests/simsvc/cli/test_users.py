@@ -11,9 +11,8 @@ from flask import Flask
 from simsvc import cli
 from simsvc.flows.accounts import Accounts
 from simsvc.settings import load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.web import create_app
+from tests.databases import sqlite_database
 
 GOOD = "seven grey herons wade"
 Run = Callable[..., str]
@@ -21,8 +20,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
-    migrate.upgrade(Database(url).engine)
+    url = sqlite_database(tmp_path / "simsvc.sqlite3")
     settings = replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key")
     app = create_app(settings)
     cli.register(app)

@@ -79,11 +79,16 @@ def bundle_folder(small: export.ServedGraph, tmp_path_factory: pytest.TempPathFa
 
 
 def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
-    """The bundle passes the service's own checks and states what it holds."""
+    """The bundle passes the service's own checks and states name, size and statistics."""
     bundle = load_bundle(bundle_folder)
     assert (bundle.name, bundle.dims, bundle.size_px) == ("tiny", 5, 32)
     assert bundle.version == f"tiny-{bundle.sha256[:8]}"
     assert (bundle.mean, bundle.std) == (bodies.BODIES["resnet18"].mean, bodies.BODIES["resnet18"].std)
+
+
+def test_bundle_states_what_it_was_made_from(bundle_folder: Path) -> None:
+    """Layer, architecture and training are in model.json."""
+    bundle = load_bundle(bundle_folder)
     assert bundle.raw["layer"] == LAYER
     assert bundle.raw["arch"] == {
         "body": "resnet18",
@@ -93,6 +98,10 @@ def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
         "point": "mean",
     }
     assert bundle.raw["training"] == {"faces": 3}
+
+
+def test_a_bundle_is_two_files(bundle_folder: Path) -> None:
+    """Nothing else is in its folder, and no draft is left beside it."""
     assert {path.name for path in bundle_folder.iterdir()} == {
         "model.onnx",
         "model.json",

@@ -439,7 +439,7 @@ def test_killed_again_and_again_it_ends_with_every_photo_once(site: Settings, tm
     folder, out, before = tmp_path / "photos", tmp_path / "results.csv", on_record(site)
     folder.mkdir()
     for number in range(150):
-        draw_face(number, 120).save(folder / f"{number:03}.png")
+        draw_face(number % 30, 120 + number // 30).save(folder / f"{number:03}.png")
     command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", "estimate", folder, "--out", out]
     for _ in range(2):
         killed_at_work([*map(str, command)], site, out.with_name("results.csv.part"))

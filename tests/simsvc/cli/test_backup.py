@@ -5,37 +5,26 @@ import os
 import pwd
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
-from simsvc import cli
 from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.web import create_app
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
-
-Run = Callable[..., str]
 
 
 def installation(settings: Settings) -> tuple[Services, Run]:
-    app: Flask = create_app(settings)
-    cli.register(app)
-
-    def run(*words: str, exit_code: int = 0) -> str:
-        result = app.test_cli_runner().invoke(args=["backup", *words])
-        assert result.exit_code == exit_code, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return app.extensions["simsvc"], run
+    app = command_app(settings)
+    return app.extensions["simsvc"], runner(app, "backup")
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def run(settings: Settings, *words: str) -> Result:
     return command_app(settings).test_cli_runner().invoke(args=["estimate", *words])
 
 
-def test_each_photo_gives_one_json_object_areadable_line(site: Settings, photos: Path) -> None:
+def test_each_photo_gives_one_json_object_a_line(site: Settings, photos: Path) -> None:
     """Estimated, refused and missing photos each have their line, in the order given."""
     names = [str(photos / name) for name in ("me.jpg", "letter.txt", "gone.jpg")]
     result = run(site, "--json", *names)
@@ -56,7 +56,7 @@ def test_the_object_is_that_of_the_api(site: Settings, photos: Path) -> None:
     assert list(row) == list(answer)
 
 
-def test_without_json_a_person_reads_areadable_line(site: Settings, photos: Path) -> None:
+def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> None:
     """A line for a person has the age and the evidence, or the refusal."""
     result = run(site, str(photos / "me.jpg"), str(photos / "letter.txt"))
     estimated, refused = result.stdout.splitlines()
@@ -101,7 +101,7 @@ def test_nothing_read_at_all_is_a_failure(site: Settings, photos: Path, name: st
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_has_itsreadable_line(site: Settings, photos: Path) -> None:
+def test_a_file_without_permission_has_its_line(site: Settings, photos: Path) -> None:
     """A file that may not be read is named with what to do."""
     (photos / "me.jpg").chmod(0)
     assert "permissions" in run(site, "--json", str(photos / "me.jpg")).stdout

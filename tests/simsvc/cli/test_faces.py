@@ -1,25 +1,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from simsvc import cli
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, labelled_face
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
-from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
+from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
-
-Run = Callable[..., str]
 
 
 @pytest.fixture
@@ -37,17 +33,7 @@ def worker(site: Settings) -> Services:
 
 @pytest.fixture
 def run(site: Settings) -> Run:
-    app = create_app(site)
-    cli.register(app)
-    runner = app.test_cli_runner()
-
-    def call(*words: str, status: int = 0) -> str:
-        result = runner.invoke(args=list(words))
-        assert result.exit_code == status, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return call
+    return runner(command_app(site))
 
 
 def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
@@ -69,7 +55,7 @@ def test_an_added_face_is_seen_at_once(worker: Services, run: Run, added: tuple[
     """A running worker's next estimate has it; added again, it is known."""
     path, face_id = added
     assert nearest(worker, drawn_photo(2000)) == (face_id, 33.0)
-    assert run("face", "add", path, "--age", "33", "--source", "clinic", status=1).count("known") == 1
+    assert run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1).count("known") == 1
 
 
 def test_a_relabelled_face_lives_through_a_build(worker: Services, run: Run, added: tuple[str, str]) -> None:
@@ -90,8 +76,8 @@ def test_a_removed_face_stays_away(worker: Services, run: Run, added: tuple[str,
     run("index", "build", "--name", "demo", "--use")
     assert worker.corridor().index().count == 15
     assert nearest(worker, drawn_photo(2000))[0] != face_id
-    assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", status=1)
-    assert "no labelled face" in run("face", "remove", face_id, status=1)
+    assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1)
+    assert "no labelled face" in run("face", "remove", face_id, exit_code=1)
 
 
 def test_a_removed_face_of_the_source_does_not_come_back(worker: Services, run: Run) -> None:
@@ -132,7 +118,7 @@ def test_content_decides_what_is_added(site: Settings, run: Run) -> None:
     (folder / "@eaDir").rmdir()
     for path in (folder / "a.jfif", folder / "b.JPE", folder / "c"):
         path.unlink()
-    assert "(notes.txt)" in run("face", "add", str(folder), "--age", "30", "--source", "any", status=1)
+    assert "(notes.txt)" in run("face", "add", str(folder), "--age", "30", "--source", "any", exit_code=1)
 
 
 def test_a_face_removed_under_its_old_name_stays_out(site: Settings, worker: Services, run: Run) -> None:
@@ -143,7 +129,7 @@ def test_a_face_removed_under_its_old_name_stays_out(site: Settings, worker: Ser
     old = LabelledPhoto(folder / "u\u0308.jpg", "u\u0308.jpg", 30.0)
     removed = frozenset({labelled_face("old", old).face_id})
     worker.shelf.journal.append(ChangeSet(removed=removed))
-    said = run("face", "add", str(folder), "--age", "30", "--source", "old", status=1)
+    said = run("face", "add", str(folder), "--age", "30", "--source", "old", exit_code=1)
     assert "removed" in said
 
 
@@ -171,7 +157,7 @@ def test_a_build_tells_what_it_left_out(site: Settings, run: Run) -> None:
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:
     """Bad paths, ages, names and ids end with status 1 and say what to do."""
-    assert sentence in run(*words, status=1)
+    assert sentence in run(*words, exit_code=1)
 
 
 def test_every_change_is_logged_without_names(site: Settings, worker: Services, run: Run) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select
 
-from simsvc import cli
 from simsvc.settings import Settings, load_settings
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
-from simsvc.web.app import create_app
 from tests.databases import sqlite_database
+from tests.simsvc.cli.helpers import command_app, runner
 from tests.tiny_bundle import make_tiny_bundle
 
 LabelledFolder = Callable[..., Path]
@@ -36,22 +34,12 @@ def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Flask:
-    app = create_app(settings)
-    cli.register(app)
-    return app
+    return command_app(settings)
 
 
 @pytest.fixture
 def index(app: Flask) -> Callable[..., str]:
-    runner: FlaskCliRunner = app.test_cli_runner()
-
-    def run(*arguments: str, exit_code: int = 0) -> str:
-        result = runner.invoke(args=["index", *arguments])
-        assert result.exit_code == exit_code, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return run
+    return runner(app, "index")
 
 
 Index = Callable[..., str]
@@ -129,8 +117,7 @@ def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Set
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
     """With SIMSVC_ENGINE=openvino a build is made by it, and the service answers with it from that build."""
     pytest.importorskip("openvino", reason="OpenVINO is not installed; it is an extra of its own")
-    app = create_app(replace(settings, engine="openvino"))
-    cli.register(app)
+    app = command_app(replace(settings, engine="openvino"))
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 0, result.output
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
@@ -145,8 +132,7 @@ def test_build_without_the_engine_of_the_settings_is_a_sentence(
 ) -> None:
     """Where OpenVINO is chosen and not installed, the build says how to get it."""
     monkeypatch.setitem(sys.modules, "openvino", None)
-    app = create_app(replace(settings, engine="openvino"))
-    cli.register(app)
+    app = command_app(replace(settings, engine="openvino"))
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 1
     assert "pip install 'simsvc[openvino]'" in result.output

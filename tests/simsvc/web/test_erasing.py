@@ -15,7 +15,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.errors import AlreadyJudged, EstimateErased, FaceNotFound
 from simsvc.flows.estimate import estimate
@@ -23,9 +22,9 @@ from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow, ErasedEstimateRow, EventContentRow, EventRow, FaceRow
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
-from simsvc.web import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.helpers import checked, judge_all
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
@@ -37,8 +36,7 @@ MARKERS = (b"zq17", b"zq18", b"zq19")
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     site = make_small_site(tmp_path, faces=15)
-    app = create_app(replace(site, photo_days=30, photo_keys=(new_key(),)))
-    cli.register(app)
+    app = command_app(replace(site, photo_days=30, photo_keys=(new_key(),)))
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc import cli
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
 from simsvc.errors import IndexModelMismatch
@@ -24,6 +23,7 @@ from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces
 from simsvc.wiring.replay import replayer
 from tests.drawn_faces import draw_face
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import build_index, drawn_photo, make_small_site
@@ -64,8 +64,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings)
-    cli.register(app)
+    app = command_app(settings)
     yield app
     app.extensions["simsvc"].database.close()
 

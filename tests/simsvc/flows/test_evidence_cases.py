@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +20,7 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
+from simsvc.domain.gallery.manifest import sealed, to_json
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import Corridor, answered
 from simsvc.flows.live_faces import LiveFaces
@@ -126,9 +126,8 @@ def test_a_build_without_groups_tells_the_judged_photo_as_well(
     """Earlier builds have thumbnails and embeddings, which are enough."""
     folder = tmp_path / own.label
     shutil.copytree(desk.shelf.root / own.label, folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["files"]["copies.npy"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    files = {name: entry for name, entry in own.manifest.files.items() if name != "copies.npy"}
+    (folder / "manifest.json").write_text(to_json(sealed(replace(own.manifest, files=files))))
     earlier = AnnoyIndex(folder, desk.model.sha256)
     assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), earlier).flags
 

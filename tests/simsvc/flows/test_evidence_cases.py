@@ -124,10 +124,10 @@ def test_a_build_without_groups_tells_the_judged_photo_as_well(
     desk: Desk, own: AnnoyIndex, tmp_path: Path
 ) -> None:
     """Earlier builds have thumbnails and embeddings, which are enough."""
-    folder = tmp_path / own.label
-    shutil.copytree(desk.shelf.root / own.label, folder)
     files = {name: entry for name, entry in own.manifest.files.items() if name != "copies.npy"}
-    (folder / "manifest.json").write_text(to_json(sealed(replace(own.manifest, files=files))))
+    manifest = sealed(replace(own.manifest, files=files))
+    folder = shutil.copytree(desk.shelf.root / own.label, tmp_path / manifest.label)
+    (folder / "manifest.json").write_text(to_json(manifest))
     earlier = AnnoyIndex(folder, desk.model.sha256)
     assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), earlier).flags
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,17 +29,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def make_small_site(folder: Path, faces: int = FACES) -> Settings:
     """Build model, index and database under `folder` and return settings that name them."""
-    settings = replace(
-        load_settings({}),
-        bundle_dir=make_tiny_bundle(folder / "model"),
-        gallery_dir=draw_gallery(folder / "gallery", faces),
-        index_root=folder / "indexes",
-        database_url=sqlite_database(folder / "simsvc.sqlite3"),
-        secret_key="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
-        upload_rate="1000000 per minute",
-        api_rate="1000000 per minute",
-        batch_dir=folder / "batches",
-        model_root=folder / "models",
+    settings = load_settings({}).model_copy(
+        update={
+            "bundle_dir": make_tiny_bundle(folder / "model"),
+            "gallery_dir": draw_gallery(folder / "gallery", faces),
+            "index_root": folder / "indexes",
+            "database_url": sqlite_database(folder / "simsvc.sqlite3"),
+            "secret_key": "a key for tests, long enough to sign with",
+            "upload_rate": "1000000 per minute",
+            "api_rate": "1000000 per minute",
+            "batch_dir": folder / "batches",
+            "model_root": folder / "models",
+        }
     )
     build_index(settings, read_source("demo", settings.gallery_dir))
     return settings

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import load_settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.traffic.body_size import MOST_BYTES, most_bytes
 
 DEPLOY = Path(__file__).resolve().parents[1] / "docs" / "deploy"

@@ -16,7 +16,7 @@ from simsvc.adapters.photos.photo_files import read_photo, shown_name
 from simsvc.cli.bulk_estimates import estimate_all
 from simsvc.domain.estimate.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
-from simsvc.flows.estimate import Corridor, estimate
+from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.values import Estimate
 
 PROGRESS_FROM = 10
@@ -62,14 +62,14 @@ def _estimate_each(photos: Sequence[Path], as_json: bool) -> None:
         sys.exit(1)
 
 
-def _rows(photos: Sequence[Path], corridor: Corridor) -> Iterator[Row]:
+def _rows(photos: Sequence[Path], corridor: EstimatePipeline) -> Iterator[Row]:
     hidden = None if len(photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
     with tqdm(photos, unit="photo", disable=hidden, file=sys.stderr) as progress:
         for photo in progress:
             yield _row(photo, corridor)
 
 
-def _row(photo: Path, corridor: Corridor) -> Row:
+def _row(photo: Path, corridor: EstimatePipeline) -> Row:
     shown = shown_name(photo)
     try:
         data = read_photo(photo, corridor.max_bytes)

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from simsvc.adapters.index.annoy_forest import check_engine
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.calibration_picture import write_picture
 from simsvc.adapters.photos.sources import SOURCES, read_source
 from simsvc.cli.build_report import InService, build_report
@@ -22,7 +22,7 @@ from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
-from simsvc.errors import IndexError_, IndexMissing, SimsvcError
+from simsvc.errors import IndexMissing, IndexUnusable, SimsvcError
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
 from simsvc.settings import Settings, cores
@@ -96,7 +96,7 @@ def list_command() -> None:
             try:
                 manifest = shelf.manifest(label)
                 row = f"{label}  {manifest.count} faces  {_origin(manifest)}  model {manifest.model.version}"
-            except IndexError_ as error:
+            except IndexUnusable as error:
                 row = f"{label}  {error.code}"
             click.echo(("* " if label == current else "  ") + row)
 
@@ -179,7 +179,7 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
     ]
 
 
-def _draw(shelf: IndexShelf, label: str, path: Path) -> None:
+def _draw(shelf: IndexStore, label: str, path: Path) -> None:
     site, estimates = shelf.calibration(label), shelf.estimates(label)
     ages_years = shelf.gallery(label).faces.ages_years
     corrected = site is not None and site.method != "none"
@@ -233,7 +233,7 @@ def _in_service(services: IndexServices) -> str | None:
     try:
         label = services.shelf.current()
         return label and services.switcher.fitting(label).label
-    except IndexError_:
+    except IndexUnusable:
         return None
 
 

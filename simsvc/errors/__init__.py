@@ -21,7 +21,7 @@ SimsvcError
 │   ├── BundleUnreadable       bundle_unreadable
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
-├── IndexError_                the index cannot be used
+├── IndexUnusable                the index cannot be used
 │   ├── IndexMissing           index_missing
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexUnreadable        index_unreadable
@@ -148,11 +148,11 @@ from simsvc.errors.index import (
     BuildRunning,
     IndexDamaged,
     IndexEngineUnfit,
-    IndexError_,
     IndexMissing,
     IndexModelMismatch,
     IndexTooLarge,
     IndexUnreadable,
+    IndexUnusable,
     IndexUnwritable,
 )
 from simsvc.errors.labels import LabelsUnreadable, SourceEmpty, SourceError, SourceUnknown
@@ -289,11 +289,11 @@ __all__ = [
     "FormFromElsewhere",
     "IndexDamaged",
     "IndexEngineUnfit",
-    "IndexError_",
     "IndexMissing",
     "IndexModelMismatch",
     "IndexTooLarge",
     "IndexUnreadable",
+    "IndexUnusable",
     "IndexUnwritable",
     "InputRefused",
     "JsonRefused",

@@ -5,61 +5,61 @@ from __future__ import annotations
 from simsvc.errors.base import SimsvcError
 
 
-class IndexError_(SimsvcError):  # noqa: N801 - `IndexError` is Python's own
+class IndexUnusable(SimsvcError):
     """The similarity index cannot be used."""
 
     code = "index_error"
 
 
-class IndexMissing(IndexError_):
+class IndexMissing(IndexUnusable):
     """There is no index in service."""
 
     code = "index_missing"
 
 
-class IndexDamaged(IndexError_):
+class IndexDamaged(IndexUnusable):
     """The build's files and its manifest disagree."""
 
     code = "index_damaged"
 
 
-class IndexUnreadable(IndexError_):
+class IndexUnreadable(IndexUnusable):
     """The account of this process may not read a file of the index."""
 
     code = "index_unreadable"
 
 
-class IndexModelMismatch(IndexError_):
+class IndexModelMismatch(IndexUnusable):
     """The index was built with another model than the one in service."""
 
     code = "index_model_mismatch"
 
 
-class BuildNotFound(IndexError_):
+class BuildNotFound(IndexUnusable):
     """No build of that name lies in the index folder."""
 
     code = "build_not_found"
 
 
-class BuildRunning(IndexError_):
+class BuildRunning(IndexUnusable):
     """Another index build is at work in the same folder."""
 
     code = "build_running"
 
 
-class IndexUnwritable(IndexError_):
+class IndexUnwritable(IndexUnusable):
     """The index folder cannot be written to."""
 
     code = "index_unwritable"
 
 
-class IndexTooLarge(IndexError_):
+class IndexTooLarge(IndexUnusable):
     """The process may not map the build's files, or has no memory to make them."""
 
     code = "index_too_large"
 
 
-class IndexEngineUnfit(IndexError_):
+class IndexEngineUnfit(IndexUnusable):
     """The index library was compiled for another processor."""
 
     code = "index_engine_unfit"

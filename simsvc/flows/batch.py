@@ -14,7 +14,7 @@ from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.domain.desk.batch_csv import CaseRow, declared_of
 from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.errors import AlreadyJudged, BatchEmpty, BatchTooLarge, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.estimate import Corridor, estimate
+from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.ports import Recorder
 from simsvc.values import Batch, BatchNotes, BatchPhoto, Declaration, NewPhoto, Refusal, Waiting
 
@@ -151,7 +151,7 @@ class Batches:
         self._ask(batch_id)
         return batch_id
 
-    def judge_next(self, batch_id: str, corridor: Corridor | Callable[[], Corridor]) -> bool:
+    def judge_next(self, batch_id: str, corridor: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
         """Judge the next photo of a batch and say whether to go on with the batch at once.
 
         A photo that cannot be judged is refused and done. Where nothing can be judged, because model, index
@@ -171,12 +171,12 @@ class Batches:
             self.book.take_back(batch_id, photo.position, error.sentence)
             return False
 
-    def _judged(self, batch_id: str, photo: BatchPhoto, corridor: Corridor) -> bool:
+    def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
             self._give_up(batch_id, photo, LOST)
         elif photo.attempts > MOST_ATTEMPTS:
-            self._give_up(batch_id, photo, ENDLESS)
+            self._give_up(batch_id, photo, JUDGING_FAILED)
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
@@ -185,7 +185,7 @@ class Batches:
         return True
 
     def _estimate(
-        self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: Corridor, asked_by: str
+        self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: EstimatePipeline, asked_by: str
     ) -> None:
         try:
             declared = Declaration(photo.case_reference, photo.birth_date, photo.photo_date)
@@ -196,7 +196,7 @@ class Batches:
             Exception
         ):  # a defect of ours or of a library's: the other photos must not wait for its mending
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self._give_up(batch_id, photo, ENDLESS)
+            self._give_up(batch_id, photo, JUDGING_FAILED)
 
     def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: Refusal) -> None:
         self.book.give_up(batch_id, photo.position, refusal)
@@ -275,9 +275,9 @@ TOO_MANY_BYTES = Refusal(
     "Save a smaller copy, or crop it to the face, and send it again.",
 )
 LOST = Refusal("photo_lost", "The photo was lost before it was judged. Send it again.")
-ENDLESS = Refusal(
+JUDGING_FAILED = Refusal(
     "not_judged",
     "The photo could not be judged, for a reason on our side. Send it by itself, and tell the operator.",
 )
-REFUSALS = (TOO_MANY_BYTES.sentence, LOST.sentence, ENDLESS.sentence)
+REFUSALS = (TOO_MANY_BYTES.sentence, LOST.sentence, JUDGING_FAILED.sentence)
 """What a photo of a batch may be told besides the sentences of errors."""

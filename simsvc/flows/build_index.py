@@ -138,7 +138,7 @@ def build(  # noqa: PLR0913 - the two callbacks and the switch are named
 
     Raises:
         SourceEmpty: no photo became a face.
-        IndexError_: the shelf cannot be written to, or another build is at work.
+        IndexUnusable: the shelf cannot be written to, or another build is at work.
         BundleDamaged: the model's answer makes no sense.
     """
     with shelf.draft(request.name) as draft:

@@ -13,8 +13,8 @@ from typing import Protocol
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.batch import ENDLESS, MOST_ATTEMPTS
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.batch import JUDGING_FAILED, MOST_ATTEMPTS
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
 from simsvc.ports import Recorder
 from simsvc.values import Estimate, Refusal
@@ -113,7 +113,7 @@ class Bulk:
         threads: photos under way at one time.
     """
 
-    corridor: Corridor
+    corridor: EstimatePipeline
     journal: Journal
     book: Book | None
     read: Callable[[Path, int], bytes]
@@ -144,7 +144,7 @@ class Bulk:
             progress: told of each photo that was judged.
 
         Raises:
-            IndexError_: no index can be used.
+            IndexUnusable: no index can be used.
             BundleError: the model cannot be used.
             StoreError: the answers cannot be put on record.
             ResultsRefused: the journal cannot be written.
@@ -155,7 +155,7 @@ class Bulk:
         judged = chain(
             in_order(self._judged, others, self.threads, PHOTOS_AHEAD), in_order(self._judged, suspects, 1)
         )
-        for batch in chunks_of(_told(judged, progress), BATCH):
+        for batch in chunks_of(with_progress(judged, progress), BATCH):
             with self.book.together() if self.book else nullcontext() as recorder:
                 self.journal.append([self._row(one, recorder) for one in batch])
             for one in batch:
@@ -164,7 +164,7 @@ class Bulk:
 
     def _judged(self, file: File) -> _Judged:
         if self.watch.deaths(file.shown) >= MOST_ATTEMPTS:
-            return _refused(file, ENDLESS)
+            return _refused(file, JUDGING_FAILED)
         with self.watch.over(file.shown):
             return self._answered(file)
 
@@ -179,7 +179,7 @@ class Bulk:
             raise
         except Exception:  # a defect of ours or of a library's: the other photos must not wait for it
             _log.exception("%s could not be judged", file.shown)
-            return _refused(file, ENDLESS)
+            return _refused(file, JUDGING_FAILED)
         return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)
 
     def _row(self, judged: _Judged, recorder: Recorder | None) -> tuple[Key, Row]:
@@ -193,7 +193,7 @@ def _refused(file: File, refusal: Refusal) -> _Judged:
     return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.sentence), answer=False)
 
 
-def _told(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:
+def with_progress(judged: Iterable[_Judged], progress: Callable[[], None]) -> Iterator[_Judged]:
     for one in judged:
         progress()
         yield one

@@ -35,13 +35,13 @@ ONE_VOTE_READING = 2
 """`reading` of model.json from which on each photo has one vote."""
 
 
-def _untold(estimate: Estimate) -> None:
+def ignore(estimate: Estimate) -> None:
     """Tell nobody."""
     del estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Corridor:
+class EstimatePipeline:
     """What an estimate needs of the outside world.
 
     Attributes:
@@ -70,7 +70,7 @@ class Corridor:
     rules: Rules = field(default_factory=Rules)
     bundle_sha256: str | None = None
     keep_photos: bool = False
-    recorded: Callable[[Estimate], None] = _untold
+    recorded: Callable[[Estimate], None] = ignore
     decoder: PictureDecoder | None = None
     one_vote: bool = True
     age_prior: AgePrior | None = None
@@ -108,7 +108,7 @@ class StepTimes:
 def estimate(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> RecordedEstimate:
@@ -124,7 +124,7 @@ def estimate(
         declared: what the applicant's file says, if anything.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
         StoreError: the answer cannot be put on record.
     """
@@ -137,14 +137,14 @@ def estimate(
 def answered(
     data: bytes,
     photo_name: str,
-    corridor: Corridor,
+    corridor: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
     """Return what `estimate` records, without recording it.
 
     Raises:
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
     """
     index = corridor.index()
@@ -169,7 +169,9 @@ def answered(
     return replace(answer, ms=times.with_total())
 
 
-def _judge(data: bytes, blank: Estimate, index: Index, corridor: Corridor, times: StepTimes) -> Estimate:
+def _judge(
+    data: bytes, blank: Estimate, index: Index, corridor: EstimatePipeline, times: StepTimes
+) -> Estimate:
     model = corridor.model
     with times.step("decode"):
         again = partial(times.step, "decode")
@@ -228,7 +230,7 @@ class _Ages(TypedDict):
     doubt: float | None
 
 
-def _ages(prediction: Prediction, corridor: Corridor) -> _Ages:
+def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     """Return the estimate under the prior, where there is one, the use of it, and the doubt.
 
     Raises:
@@ -262,7 +264,7 @@ def _prior_unfit() -> PriorUnfit:
     )
 
 
-def preview_png(data: bytes, corridor: Corridor) -> bytes:
+def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
     Raises:

@@ -103,7 +103,7 @@ class LiveFaces:
 
         Raises:
             FacesRefused: there are too many, or none can be used.
-            IndexError_: there is no index in service, or its folder cannot be written to.
+            IndexUnusable: there is no index in service, or its folder cannot be written to.
             StoreError: they cannot be put on record.
         """
         label = self.label()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from simsvc.domain.estimate.agreement import Difference, differences, tolerance
 from simsvc.errors import PhotoDiffers, PhotoNotKept
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 
@@ -60,7 +60,7 @@ class Replayer:
 
     records: Records
     kept_photo: Callable[[str], bytes | None]
-    corridor: Callable[[RecordedEstimate], Corridor]
+    corridor: Callable[[RecordedEstimate], EstimatePipeline]
     erased: Callable[[], frozenset[str]]
     log: Callable[[str, str, dict[str, object]], None]
 

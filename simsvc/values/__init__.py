@@ -37,7 +37,7 @@ from simsvc.values.faces import (
     SupportScale,
 )
 from simsvc.values.filtering import EVERY_FACE, FaceFilter
-from simsvc.values.photos import Decoded, DecodeRequest, Levels, Photo, RgbImage
+from simsvc.values.photos import Decoded, DecodedLevels, DecodeRequest, Photo, RgbImage
 
 __all__ = [
     "DECISION_KINDS",
@@ -59,6 +59,7 @@ __all__ = [
     "Declaration",
     "DecodeRequest",
     "Decoded",
+    "DecodedLevels",
     "Estimate",
     "Evidence",
     "Face",
@@ -69,7 +70,6 @@ __all__ = [
     "Invitation",
     "LabelledFace",
     "LeftOut",
-    "Levels",
     "Neighbour",
     "NewPhoto",
     "Photo",

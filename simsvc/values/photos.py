@@ -55,7 +55,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Levels:
+class DecodedLevels:
     """Pixels that are decoded as finely as they are asked for, as JPEG allows at halves of its size.
 
     Attributes:
@@ -87,7 +87,7 @@ class Photo:
             quarter turns and filled up around them; None where they are the photo's own.
     """
 
-    pixels: RgbImage | Image.Image | Levels
+    pixels: RgbImage | Image.Image | DecodedLevels
     original_width_px: int
     original_height_px: int
     format: str
@@ -118,7 +118,9 @@ class Photo:
             return self.pixels
         if not self._picture:
             self._picture.append(
-                self.pixels.load(1.0)[0] if isinstance(self.pixels, Levels) else Image.fromarray(self.pixels)
+                self.pixels.load(1.0)[0]
+                if isinstance(self.pixels, DecodedLevels)
+                else Image.fromarray(self.pixels)
             )
         return self._picture[0]
 
@@ -127,14 +129,14 @@ class Photo:
         """Rows of `rgb`."""
         if isinstance(self.pixels, np.ndarray):
             return int(self.pixels.shape[0])
-        return self.pixels.height_px if isinstance(self.pixels, Levels) else self.pixels.height
+        return self.pixels.height_px if isinstance(self.pixels, DecodedLevels) else self.pixels.height
 
     @property
     def width_px(self) -> int:
         """Columns of `rgb`."""
         if isinstance(self.pixels, np.ndarray):
             return int(self.pixels.shape[1])
-        return self.pixels.width_px if isinstance(self.pixels, Levels) else self.pixels.width
+        return self.pixels.width_px if isinstance(self.pixels, DecodedLevels) else self.pixels.width
 
     @property
     def outline_px(self) -> tuple[tuple[float, float], ...]:
@@ -149,7 +151,7 @@ class Photo:
             The copy, and its own scale, `scale`..1: a place in this photo times it is the place in the copy.
             A photo that has no levels is its own copy, at 1.
         """
-        if not isinstance(self.pixels, Levels) or scale > 1.0:
+        if not isinstance(self.pixels, DecodedLevels) or scale > 1.0:
             return self, 1.0
         fine_enough = [copy for copy in self._coarse if copy[1] >= scale]
         if fine_enough:

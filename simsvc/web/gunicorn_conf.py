@@ -20,7 +20,7 @@ from simsvc.adapters.ops.address import forget_address, leave_address, local_url
 from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
-from simsvc.web.traffic.admission import AT_ONCE, THREADS
+from simsvc.web.traffic.admission import MAX_CONCURRENT, THREADS
 from simsvc.wiring.services import private_places
 
 _settings = load_settings()
@@ -47,7 +47,7 @@ accesslog = None  # web.metering writes a line for every request, which says les
 
 M_ARENA_MAX = -8
 """mallopt's parameter. Source: glibc's malloc.h."""
-ARENAS = AT_ONCE
+ARENAS = MAX_CONCURRENT
 """Heaps, one for each photo judged at once in a worker. With two, after 960 photos by up to 32 clients the
 largest of two workers held 249 MB instead of 353, and answered as many a second (`make bench`'s server part,
 two cores)."""

@@ -14,7 +14,7 @@ from simsvc.adapters.results.results_file import check_kind, write_results
 from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused
 from simsvc.flows.bulk import Bulk
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import EstimatePipeline
 from simsvc.settings import cores
 from simsvc.store.together import TogetherStore
 from simsvc.wiring.services import Services, helpers_of_command
@@ -57,7 +57,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
         journal.close()
 
 
-def _facts(corridor: Corridor, *, recorded: bool) -> dict[str, object]:
+def _facts(corridor: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
     """Return what a run that goes on must have in common with the one that was cut off.
 
     An engine other than ONNX Runtime and a prior are named only where there are any, so that what earlier

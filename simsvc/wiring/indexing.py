@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.chosen_model import building_model
 from simsvc.adapters.inference.onnx_detector import detector_of
@@ -38,7 +38,7 @@ class IndexServices:
     settings: Settings
     bundle: Bundle
     detector: Detector
-    shelf: IndexShelf
+    shelf: IndexStore
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
     switches: SwitchStore
@@ -87,10 +87,10 @@ def index_services(settings: Settings | None = None) -> IndexServices:
     return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
 
 
-def open_shelf(settings: Settings | None = None) -> IndexShelf:
+def open_shelf(settings: Settings | None = None) -> IndexStore:
     """Return the index builds alone, for what needs no model.
 
     Raises:
         SettingsError: a setting cannot be used.
     """
-    return IndexShelf((settings or load_settings()).index_root)
+    return IndexStore((settings or load_settings()).index_root)

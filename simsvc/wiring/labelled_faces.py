@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
-from simsvc.errors import IndexError_, IndexMissing
+from simsvc.errors import IndexMissing, IndexUnusable
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
@@ -66,7 +66,7 @@ def _live_faces(
     return LiveFaces(label, known, shelf.journal, book, detector, model, services.decoder, refit)
 
 
-def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
+def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
     """Return the site calibration of the build in service as it is with one more change of faces.
 
     Nothing where there is no build in service that fits the model, or it was never calibrated.
@@ -77,7 +77,7 @@ def _refitted(shelf: IndexShelf, model_sha256: str, change: ChangeSet) -> Mappin
             return {}
         base = AnnoyIndex(shelf.folder(current), model_sha256)
         site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
-    except IndexError_ as error:
+    except IndexUnusable as error:
         _log.warning("the site calibration stays as it was: %s", error.sentence)
         return {}
     return {} if site is None else {current: site}

@@ -18,7 +18,7 @@ from simsvc.errors import (
     BuildNotFound,
     IndexDamaged,
 )
-from simsvc.flows.estimate import ONE_VOTE_READING, Corridor
+from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline
 from simsvc.flows.replay import Replayer
 from simsvc.ports import Model
 from simsvc.store.photos import PhotoStore
@@ -39,7 +39,9 @@ def replayer(services: Services) -> Replayer:
     )
 
 
-def recorded_corridor(services: Services, keeping: KeepingStore, recorded: RecordedEstimate) -> Corridor:
+def recorded_corridor(
+    services: Services, keeping: KeepingStore, recorded: RecordedEstimate
+) -> EstimatePipeline:
     """Return the corridor as it was when an estimate was made; it records nothing.
 
     The detector is the installed one, and the limit of bytes is that of today.
@@ -53,7 +55,7 @@ def recorded_corridor(services: Services, keeping: KeepingStore, recorded: Recor
     answer = recorded.estimate
     bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
     index = _recorded_index(services, keeping, answer)
-    return Corridor(
+    return EstimatePipeline(
         detector=detector_of(bundle),
         model=_opened(bundle, services.settings.engine, services.settings.threads),
         index=lambda: index,

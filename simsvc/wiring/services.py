@@ -18,28 +18,28 @@ from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelShelf
+from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.metrics import note_estimate
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
-from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexError_, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import ONE_VOTE_READING, Corridor, check_prior
+from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
@@ -93,7 +93,7 @@ class Services:
         self.sent_forms = SentFormStore(self.database)
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
-        self.waiting_room = WaitingRoom(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self.batches = Batches(
             self.batch_book,
             self.waiting_room,
@@ -107,11 +107,11 @@ class Services:
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
-        self.shelf = IndexShelf(settings.index_root)
+        self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
-        self._corridor: Corridor | None = None
-        self.models = ModelShelf(settings.model_root)
+        self._corridor: EstimatePipeline | None = None
+        self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._queue: BatchQueue | None = None
@@ -142,7 +142,7 @@ class Services:
         tokens = {token.actor: token.name for token in self.token_book.all()}
         return {**{user.id: user.name for user in self.users.all()}, **tokens}
 
-    def corridor(self) -> Corridor:
+    def corridor(self) -> EstimatePipeline:
         """Return what an estimate needs.
 
         Raises:
@@ -153,7 +153,7 @@ class Services:
                 self._corridor = self._open_corridor()
             return self._corridor
 
-    def bulk_corridor(self, callers: int) -> Corridor:
+    def bulk_corridor(self, callers: int) -> EstimatePipeline:
         """Return the same for so many threads that judge at the same time.
 
         Raises:
@@ -225,21 +225,21 @@ class Services:
         """Return the label of the build in service, or None where there is none or it cannot be told."""
         try:
             return self.shelf.current()
-        except IndexError_:
+        except IndexUnusable:
             return None
 
     def recall(self, label: str) -> Recall | None:
         """Return how many of the true nearest faces a build finds, or None for one that cannot be used."""
         try:
             return self._recall(label).recall
-        except IndexError_:
+        except IndexUnusable:
             return None
 
     def timed_recall(self, label: str, queries: int = QUERIES, k: int = K) -> TimedRecall:
         """Hold the build "name/build" against an exact search.
 
         Raises:
-            IndexError_: it cannot be used.
+            IndexUnusable: it cannot be used.
             BundleError: the model cannot be read.
         """
         index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
@@ -290,7 +290,7 @@ class Services:
 
         Raises:
             BundleError: the model cannot be used.
-            IndexError_: no index can be used.
+            IndexUnusable: no index can be used.
         """
         corridor = self.corridor()
         side = corridor.model.input_px
@@ -299,13 +299,13 @@ class Services:
         prediction = corridor.model.predict([Crop(grey)])
         corridor.index().search(prediction.embeddings[0], corridor.neighbours)
 
-    def _open_corridor(self) -> Corridor:
+    def _open_corridor(self) -> EstimatePipeline:
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
-        return Corridor(
+        return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,
             index=CurrentIndex(settings.index_root, model.sha256).get,
@@ -371,7 +371,7 @@ def open_database(settings: Settings | None = None) -> Database:
 
 
 def make_switcher(
-    bundle: Bundle, shelf: IndexShelf, database: Database, now: Callable[[], datetime]
+    bundle: Bundle, shelf: IndexStore, database: Database, now: Callable[[], datetime]
 ) -> Switcher:
     """Return what puts index builds into service, checked against the model."""
     store = BuildStore(database)

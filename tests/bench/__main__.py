@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,12 +36,12 @@ def main() -> int:
     """Measure, print and write; return 0 also where a limit is not kept: the table says so."""
     args = _arguments()
     settings = load_settings()
-    settings = replace(settings, bundle_dir=args.bundle or settings.bundle_dir)
+    settings = settings.model_copy(update={"bundle_dir": args.bundle or settings.bundle_dir})
     with TemporaryDirectory() as name:
         folder = Path(name)
         url = f"sqlite:///{folder / 'bench.sqlite3'}"
-        own = replace(settings, database_url=url, model_root=folder / "models")
-        own = replace(own, index_root=args.index or _index(own, args.data, folder))
+        own = settings.model_copy(update={"database_url": url, "model_root": folder / "models"})
+        own = own.model_copy(update={"index_root": args.index or _index(own, args.data, folder)})
         services = Services(own)
         upgrade(services.database.engine)
         parts = _parts(own, services, args, folder)
@@ -91,7 +90,7 @@ def _index(settings: Settings, data: Path | None, folder: Path) -> Path:
     """Return the folder of an index of the data, or else of the demo gallery; built where none fits."""
     source = ["--source", "utkface", "--path", str(data)] if data and data.is_dir() else []
     root = INDEXES.resolve() if source else folder / "indexes"
-    environment = environment_of(replace(settings, index_root=root))
+    environment = environment_of(settings.model_copy(update={"index_root": root}))
     for command in (["db", "upgrade"], ["index", "build", "--if-needed", *source]):
         done = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", *command]
         subprocess.run(done, env=environment, check=True, stdout=sys.stderr)

@@ -16,7 +16,7 @@ import numpy as np
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.flows.estimate import Corridor
+from simsvc.flows.estimate import EstimatePipeline
 from simsvc.ports import Detector
 from simsvc.settings import load_settings
 from simsvc.values import Face, Photo
@@ -27,7 +27,7 @@ SECONDS = 4.0
 Call = Callable[[], object]
 
 
-def bare_calls(corridor: Corridor, data: bytes) -> tuple[Call, Call]:
+def bare_calls(corridor: EstimatePipeline, data: bytes) -> tuple[Call, Call]:
     """Return a call of the detector and one of the model, as the corridor makes them for this photo."""
     model = corridor.model
     seen = decode(data, first_px=model.first_decode_px)

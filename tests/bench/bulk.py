@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.gallery import THUMBNAILS
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
@@ -164,7 +164,7 @@ def _built(services: Services, source: LabelledSource, root: Path, model: Model 
     """Build an index of the photos; return rates with and without what follows the last photo."""
     corridor, last = services.corridor(), [0.0]
     engine: EngineName = "openvino" if model else "onnx"
-    shelf = IndexShelf(root)
+    shelf = IndexStore(root)
 
     def progress(_done: int, _total: int) -> None:
         last[0] = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from simsvc.domain.photo.decode import decode
-from simsvc.flows.estimate import Corridor, answered, estimate
+from simsvc.flows.estimate import EstimatePipeline, answered, estimate
 from simsvc.ports import Detector
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare_calls, looked
@@ -76,7 +76,7 @@ def _ratios(taken: Times) -> Row:
     }
 
 
-def _steps(corridor: Corridor, data: bytes, rounds: int = 60) -> Figures:
+def _steps(corridor: EstimatePipeline, data: bytes, rounds: int = 60) -> Figures:
     """Return the steps as answers tell them, and the share of the whole that they add up to."""
     told = [answered(data, "bench.jpg", corridor).ms for _ in range(rounds)]
     medians = {name: float(np.median([ms[name] for ms in told])) for name in told[0]}

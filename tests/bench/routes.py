@@ -27,7 +27,7 @@ from PIL import Image
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.traffic.body_size import MOST_BYTES, MOST_TEXT_BYTES
 from simsvc.web.traffic.work import WORK
 from tests.bench.machine import status_mb
@@ -205,7 +205,9 @@ LAST = (
 def table() -> list[tuple[str, str, str, float, float]]:
     """Return a row of each route."""
     with tempfile.TemporaryDirectory() as folder:
-        app, values = filled(replace(make_small_site(Path(folder)), sign_in_rate="9000000 per minute"))
+        app, values = filled(
+            make_small_site(Path(folder)).model_copy(update={"sign_in_rate": "9000000 per minute"})
+        )
         door, photo = app.extensions["simsvc-door"], big_photo()
         every = calls(app, values, photo)
         rules = {rule.endpoint: rule for rule in app.url_map.iter_rules()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import token_text
 from tests.small_site import drawn_photo
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.servers import running, send_photo
 from tests.simsvc.web.programs import bearer
 from tests.slow_sockets.clients import KINDS, Crowd, hold, worst

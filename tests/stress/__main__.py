@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from simsvc.store import migrate
@@ -37,7 +36,9 @@ def _pressed(kind: str, load: Load) -> int:
         settings = make_small_site(folder)
         if kind == "postgresql":
             server = stack.enter_context(postgres_server())
-            settings = replace(settings, database_url=stack.enter_context(fresh_database(server, "stress")))
+            settings = settings.model_copy(
+                update={"database_url": stack.enter_context(fresh_database(server, "stress"))}
+            )
         database = Database(settings.database_url)
         migrate.upgrade(database.engine)
         began = time.monotonic()

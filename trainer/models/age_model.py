@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from simsvc.errors import SettingsError
-from trainer.models import bodies
+from trainer.models import backbones
 
 AGE_BINS = 101
 """Bins of the distribution head: whole years 0..100. Source: DEX, Rothe et al., IJCV 2018, section 3.2."""
@@ -24,7 +24,7 @@ class Architecture:
     """What an `AgeModel` is built from; travels in `model.json`.
 
     Attributes:
-        body: name in `trainer.models.bodies.BODIES`.
+        body: name in `trainer.models.backbones.BODIES`.
         head: "regression" (one output, the origin's) or "distribution" (softmax over 101 ages, the expected
             value is the estimate).
         hidden: units of the first linear layer.
@@ -39,8 +39,10 @@ class Architecture:
     point: str = "mean"
 
     def __post_init__(self) -> None:
-        if self.body not in bodies.BODIES:
-            raise SettingsError(f"There is no body {self.body!r}; choose one of {', '.join(bodies.BODIES)}.")
+        if self.body not in backbones.BODIES:
+            raise SettingsError(
+                f"There is no body {self.body!r}; choose one of {', '.join(backbones.BODIES)}."
+            )
         if self.head not in HEADS:
             raise SettingsError(f"There is no head {self.head!r}; choose one of {', '.join(HEADS)}.")
         if self.point not in POINTS:
@@ -89,8 +91,8 @@ class AgeModel(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.body = bodies.build(architecture.body)
-        self.head = _head(bodies.BODIES[architecture.body].channels, architecture)
+        self.body = backbones.build(architecture.body)
+        self.head = _head(backbones.BODIES[architecture.body].channels, architecture)
         self.traits: nn.Linear | None = None
         self.bins: Tensor
         self.offsets: Tensor
@@ -117,7 +119,7 @@ class AgeModel(nn.Module):
         They serve training alone, so that faces that look alike have features alike; a run keeps no weights
         of them.
         """
-        self.traits = nn.Linear(2 * bodies.BODIES[self.architecture.body].channels, count)
+        self.traits = nn.Linear(2 * backbones.BODIES[self.architecture.body].channels, count)
 
     def ages(self, scores: Tensor) -> Tensor:
         """Return ages in years, float32 (N,): the output itself, or the distribution's `point`."""

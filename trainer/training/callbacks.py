@@ -104,7 +104,7 @@ class Average(Callback):  # type: ignore[misc]  # fastai has no type information
         self.model.load_state_dict(self.live)
 
 
-class Keeper(Callback):  # type: ignore[misc]  # fastai has no type information
+class Checkpointer(Callback):  # type: ignore[misc]  # fastai has no type information
     """After every epoch: history, plot, best weights, and a checkpoint from which a killed run goes on."""
 
     order = 70

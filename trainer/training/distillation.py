@@ -14,7 +14,7 @@ from tqdm import tqdm
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
 from trainer.datasets.pack import CONTEXT
-from trainer.models import bodies, faceres
+from trainer.models import backbones, faceres
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training import augment
@@ -158,7 +158,7 @@ def shares_of_model(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
-    spec, found = bodies.BODIES[recipe.body], []
+    spec, found = backbones.BODIES[recipe.body], []
     fast = isinstance(model, AgeModel)
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.datasets.pack import CROP_PX
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.training.recipe import Recipe
 
@@ -48,7 +48,7 @@ class Seen(nn.Module):
 
     def __init__(self, member: Recipe, whole: Recipe) -> None:
         super().__init__()
-        mine, given = bodies.BODIES[member.body], bodies.BODIES[whole.body]
+        mine, given = backbones.BODIES[member.body], backbones.BODIES[whole.body]
         scale = np.array(given.std) / np.array(mine.std)
         shift = (np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)
         self.resize: Tensor

@@ -16,11 +16,11 @@ from fastai.optimizer import Adam
 from torch import Tensor, nn
 
 from simsvc.errors import SettingsError
-from trainer.models import bodies, dlib_resnet
+from trainer.models import backbones, dlib_resnet
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment
 from trainer.training import recipe as recipes
-from trainer.training.callbacks import KEEP_S, Average, Bf16, Keeper, Schedule
+from trainer.training.callbacks import KEEP_S, Average, Bf16, Checkpointer, Schedule
 from trainer.training.loader import FaceLoader, TrainingData
 from trainer.training.losses import TRAITS, AgeLoss, traits_loss
 from trainer.training.recipe import Recipe
@@ -44,7 +44,7 @@ def cycles(recipe: Recipe) -> list[tuple[int, int]]:
 def groups(model: AgeModel) -> list[list[nn.Parameter]]:
     """Return the three parameter groups: early body, late body, head."""
     taught = list(params(model.traits)) if model.traits else []
-    early = bodies.early_parameters(model.body, model.architecture.body)
+    early = backbones.early_parameters(model.body, model.architecture.body)
     body = list(params(model.body))
     return [
         [p for p in body if p in early],
@@ -66,15 +66,15 @@ def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
     """
     set_seed(recipe.seed)
     model = AgeModel(recipe.architecture)
-    bodies.initialise(model.body, recipe.body, recipe.weights)
+    backbones.initialise(model.body, recipe.body, recipe.weights)
     if recipe.goes_on:
         _begin(model, runs / recipe.goes_on)
     if isinstance(model.body, dlib_resnet.DlibResNet) and recipe.weights == "pretrained":
         some = np.random.default_rng(recipe.seed).permutation(data.train)[:SETTLE_FACES]
-        spec = bodies.BODIES[recipe.body]
+        spec = backbones.BODIES[recipe.body]
         crops = augment.batch(data.squares[np.sort(some)], recipe.schedule[0].size_px, spec.mean, spec.std)
         dlib_resnet.settle(model.body, crops)
-    skip = bodies.BODIES[recipe.body].drop_paths
+    skip = backbones.BODIES[recipe.body].drop_paths
     if skip and recipe.drop_path:
         skip(model.body, recipe.drop_path)
     if recipe.traits:
@@ -129,7 +129,7 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
             start_epoch=max(0, start - first),
             cbs=[
                 Schedule(recipe, first),
-                Keeper(folder, first, history, average, KEEP_S if on_gpu else 0.0),
+                Checkpointer(folder, first, history, average, KEEP_S if on_gpu else 0.0),
             ],
         )
     return history

@@ -12,7 +12,7 @@ from fastai.basics import DataLoader
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.training import augment
 from trainer.training.recipe import Recipe
 
@@ -61,7 +61,7 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
     ) -> None:
         self.data, self.recipe, self.training, self.resident = data, recipe, train, resident
         self.size_px = recipe.schedule[0].size_px
-        spec = bodies.BODIES[recipe.body]
+        spec = backbones.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
         self.strength = (
             augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import HEADS, POINTS, Architecture
-from trainer.models.bodies import BODIES
+from trainer.models.backbones import BODIES
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 PUBLISHED = ("faceres",)
@@ -108,7 +108,7 @@ class Recipe:
         distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
             Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
         drop_path: rate at which training skips the last block, see `drop_paths` of
-            `trainer.models.bodies.BodySpec`.
+            `trainer.models.backbones.BodySpec`.
         fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
             tells of just the faces that it never saw: of others it has learnt the label by heart, and its
             noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,

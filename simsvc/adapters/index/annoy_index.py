@@ -158,9 +158,9 @@ class AnnoyIndex:
         """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
         if wanted == EVERY_FACE:
             return self._named(self._inspected(embedding, k))
-        return self.among(embedding, k, self._allowed(wanted))
+        return self.search_allowed(embedding, k, self._allowed(wanted))
 
-    def among(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
+    def search_allowed(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
         """Return the k nearest allowed faces of a unit vector (D,), nearest first; all where k is larger.
 
         The forest is asked for more and more, until k of what it found are allowed. Where it would inspect

@@ -11,7 +11,7 @@ from simsvc.errors import BuildRunning
 
 
 @contextmanager
-def alone(root: Path, name: str) -> Iterator[None]:
+def build_lock(root: Path, name: str) -> Iterator[None]:
     """Hold the root's lock, which dies with the process.
 
     Raises:

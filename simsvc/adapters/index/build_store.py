@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from simsvc.adapters.index import annoy_forest, annoy_index
 from simsvc.adapters.index import manifest as manifests
-from simsvc.adapters.index.build_lock import alone
+from simsvc.adapters.index.build_lock import build_lock
 from simsvc.adapters.index.copies import find_copies
 from simsvc.adapters.index.current import read_current, write_current
 from simsvc.adapters.index.embedding_cache import FILE, EmbeddedJournal
@@ -131,7 +131,7 @@ class IndexDraft:
         )
 
 
-class IndexShelf:
+class IndexStore:
     """Every build under one root, and which of them is in service."""
 
     def __init__(self, root: Path) -> None:
@@ -152,7 +152,7 @@ class IndexShelf:
             raise BuildNotFound(
                 f"{name!r} cannot name an index. Use 1 to 40 lower-case letters, digits, '-' and '_'."
             )
-        with _written(), alone(self.root, name):
+        with _written(), build_lock(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
             draft = IndexDraft(folder)

@@ -14,7 +14,7 @@ from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.adapters.ops.permissions import index_unreadable
 from simsvc.domain.gallery.manifest import split_label
-from simsvc.errors import IndexDamaged, IndexError_, IndexMissing
+from simsvc.errors import IndexDamaged, IndexMissing, IndexUnusable
 
 FILE = "current.json"
 
@@ -47,7 +47,7 @@ def read_current(root: Path) -> str | None:
         return None
     except PermissionError as error:
         raise index_unreadable(error) from None
-    except (IndexError_, KeyError, OSError, TypeError, ValueError):
+    except (IndexUnusable, KeyError, OSError, TypeError, ValueError):
         raise IndexDamaged(
             f"{FILE} in the index folder cannot be understood. "
             "Choose a build with `flask index use BUILD`; `flask index list` shows them."
@@ -99,7 +99,7 @@ class CurrentIndex:
             same = self._seen is not None and stamp[0] == self._seen[0]
             try:
                 self._index = self._open(self._index.base if same else None)
-            except IndexError_ as error:
+            except IndexUnusable as error:
                 _log.error("%s stays in service: %s", self._index.label, error.sentence)
         self._seen = stamp
         return self._index

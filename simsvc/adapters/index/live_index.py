@@ -259,7 +259,7 @@ class LiveIndex:
         """Return the k nearest wanted faces of a unit vector (D,), nearest first; all where k is larger."""
         allowed = self._kept if wanted == EVERY_FACE else self._filtered(wanted)
         base = self.base
-        found = base.among(embedding, k, allowed) if allowed else base.search(embedding, k)
+        found = base.search_allowed(embedding, k, allowed) if allowed else base.search(embedding, k)
         kept = tuple(map(self._labelled, found)) if self._changes.ages_years else found
         if self._fresh is None:
             return kept

@@ -20,7 +20,7 @@ PREFIX = ".keeping-"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class ModelShelf:
+class ModelStore:
     """Models under one root; placed whole, never edited."""
 
     def __init__(self, root: Path) -> None:

@@ -12,7 +12,7 @@ from simsvc.adapters.ops.atomic_files import difference
 from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
-from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, faces_seen
+from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.errors import DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 
@@ -32,7 +32,7 @@ class OnnxDetector:
         first_look_px: int | None = None,
         folder: Path = DETECTOR_DIR,
     ) -> None:
-        """Look at photos as `domain.photo.multiscale.faces_seen` does.
+        """Look at photos as `domain.photo.multiscale.detect_multiscale` does.
 
         Raises:
             DetectorDamaged: the files in the folder are missing, or not as its manifest states.
@@ -42,7 +42,7 @@ class OnnxDetector:
 
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
-        return faces_seen(photo, self.look, *self._sides_px)
+        return detect_multiscale(photo, self.look, *self._sides_px)
 
     def look(self, rgb: RgbImage) -> list[Face]:
         """Return the faces of one picture, looked at in its own pixels.

@@ -20,7 +20,7 @@ FORGOTTEN_AFTER = timedelta(minutes=1)
 takes milliseconds."""
 
 
-class WaitingRoom:
+class BatchSpool:
     """One folder a batch, one file a photo.
 
     Args:

@@ -18,7 +18,7 @@ from simsvc.domain.files.png_chunks import without_long_texts
 from simsvc.domain.files.tiff_pages import TiffPhoto, raw_refusal, several_pictures, starting_at, tiff_photo
 from simsvc.domain.photo.colour import to_rgb
 from simsvc.domain.photo.colour_profiles import converts, profile_of
-from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX, first_part, part_for, scale_of, target_px, whole_px
+from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX, first_part, jpeg_scale, scale_of, target_px, whole_px
 from simsvc.errors import (
     EmptyPhoto,
     NotAnImage,
@@ -31,7 +31,7 @@ from simsvc.errors import (
     UnsupportedFormat,
 )
 from simsvc.ports import PictureDecoder
-from simsvc.values import Decoded, DecodeRequest, Levels, Photo
+from simsvc.values import Decoded, DecodedLevels, DecodeRequest, Photo
 
 AS_STORED, IN_SRGB = 1, 2
 """How photos are read: colours as the numbers in the file and the side up that comes first, or colours
@@ -124,7 +124,7 @@ def decode(
     if found.part == 1:
         return Photo(found.picture, *size_px, found.format)
     load = _Loader(data, found, within, reading, decoder)
-    return Photo(Levels(*load.whole_px, load), *size_px, found.format)
+    return Photo(DecodedLevels(*load.whole_px, load), *size_px, found.format)
 
 
 def decode_picture(data: bytes, request: DecodeRequest) -> Decoded:
@@ -188,7 +188,7 @@ class _Loader:
 
     def __call__(self, scale: float) -> tuple[Image.Image, float]:
         """Return the picture with at least `scale` pixels for each of the whole one's, and its own scale."""
-        part, first = part_for(scale, self._whole_scale), self._first
+        part, first = jpeg_scale(scale, self._whole_scale), self._first
         if part >= first.part:
             return first.picture, scale_of(first.part, self._whole_scale)
         with self._within():

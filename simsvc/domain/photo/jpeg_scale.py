@@ -23,7 +23,7 @@ def first_part(width_px: int, height_px: int, least_px: int) -> int:
     return next(fit, 1)
 
 
-def part_for(scale: float, whole_scale: float) -> int:
+def jpeg_scale(scale: float, whole_scale: float) -> int:
     """Return the largest of `PARTS` that shows at least so many pixels, or 1 where only the whole does.
 
     Args:

@@ -35,7 +35,7 @@ many times too large, and then filtered. The whole look is FINE, as it was when 
 first look and close-up are COARSE, which moves no box further from the whole look's."""
 
 
-def faces_seen(
+def detect_multiscale(
     photo: Photo, look: Look, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None
 ) -> tuple[Face, ...]:
     """Return every face found, largest first, in pixels of `photo.rgb`.

@@ -13,7 +13,7 @@ from simsvc.domain.photo.decode import AS_STORED
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import COARSE, FIRST_LOOK_PX, WORKING_SIDE_PX
 from simsvc.domain.photo.quality import pose
-from simsvc.values import Face, Levels, Photo
+from simsvc.values import DecodedLevels, Face, Photo
 
 Detect = Callable[[Photo], tuple[Face, ...]]
 
@@ -224,7 +224,7 @@ def _quarter_turned(photo: Photo, deg: int) -> Photo:
     original = photo.original_width_px, photo.original_height_px
     if aside:
         original = original[1], original[0]
-    if not isinstance(photo.pixels, Levels):
+    if not isinstance(photo.pixels, DecodedLevels):
         return Photo(photo.picture.transpose(turn), *original, photo.format)
 
     def load(scale: float) -> tuple[Image.Image, float]:
@@ -232,7 +232,7 @@ def _quarter_turned(photo: Photo, deg: int) -> Photo:
         return shown.picture.transpose(turn), at
 
     size = photo.width_px, photo.height_px
-    return Photo(Levels(*(size[::-1] if aside else size), load), *original, photo.format)
+    return Photo(DecodedLevels(*(size[::-1] if aside else size), load), *original, photo.format)
 
 
 def _rotated(picture: Image.Image, deg: int) -> tuple[Image.Image, tuple[tuple[float, float], ...]]:

@@ -12,7 +12,7 @@ from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.near_duplicates import NearDuplicates
 from simsvc.domain.gallery.stored_calibration import document
-from simsvc.errors import BuildNotFound, IndexError_
+from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.values import Recall
@@ -58,7 +58,7 @@ def _labels() -> set[str]:
 def _manifest(label: str) -> Manifest | None:
     try:
         return services().shelf.manifest(label)
-    except IndexError_:
+    except IndexUnusable:
         return None
 
 

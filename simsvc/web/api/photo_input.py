@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validate
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
-from simsvc.flows.estimate import Corridor, estimate
+from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.store.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
@@ -130,7 +130,7 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
 
     Raises:
         KeyReused: the key came with another request before.
-        IndexError_: no index can be used.
+        IndexUnusable: no index can be used.
         BundleError: the model cannot be used.
         StoreError: an answer cannot be put on record.
     """
@@ -140,7 +140,7 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
 
 
 def _judged(
-    upload: Upload, declared: Declaration, corridor: Corridor, key: RequestKey | None, place: int
+    upload: Upload, declared: Declaration, corridor: EstimatePipeline, key: RequestKey | None, place: int
 ) -> RecordedEstimate:
     if place:
         give_way()

@@ -39,7 +39,7 @@ from simsvc.errors import (
     FaceNotFound,
     FacesRefused,
     FilterRefused,
-    IndexError_,
+    IndexUnusable,
     InputRefused,
     KeepError,
     KeyReused,
@@ -76,7 +76,7 @@ from simsvc.errors import (
     UserNotFound,
 )
 from simsvc.web.http.problems import problem
-from simsvc.web.http.refilled_form import keeps_typing, typed_page
+from simsvc.web.http.refilled_form import refills_form, typed_page
 from simsvc.web.http.upload import REFUSAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
@@ -133,7 +133,7 @@ STATUS: dict[type[SimsvcError], int] = {
     BundleError: 503,
     Busy: 503,
     DecoderMissing: 503,
-    IndexError_: 503,
+    IndexUnusable: 503,
     StoreError: 503,
     SourceError: 500,
     SettingsError: 500,
@@ -211,7 +211,7 @@ def _problem(
         "status": status,
         "request_number": _request_id(),
     }
-    if keeps_typing(status):
+    if refills_form(status):
         return typed_page(**shown)
     return render_template("error.html", **shown), status, dict(headers or {})
 

@@ -16,7 +16,7 @@ USELESS_AGAIN = (403, 404)
 """Statuses after which sending the same once more would not help."""
 
 
-def keeps_typing(status: int) -> bool:
+def refills_form(status: int) -> bool:
     """Say whether the form at hand holds words that an answer of this status must not lose."""
     return request.endpoint in FIELDS and status not in USELESS_AGAIN
 

@@ -14,7 +14,7 @@ from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
-from simsvc.errors import IndexDamaged, IndexError_, IndexModelMismatch, SimsvcError
+from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
@@ -99,7 +99,7 @@ def _current() -> tuple[str | None, str]:
     """Return the label of the build in service, and what is wrong where that cannot be told."""
     try:
         return services().shelf.current(), ""
-    except IndexError_ as error:
+    except IndexUnusable as error:
         return None, error.sentence
 
 
@@ -109,7 +109,7 @@ def _builds(current: str | None) -> list[ListedBuild]:
     for label in services().shelf.labels():
         try:
             manifest = services().shelf.manifest(label)
-        except IndexError_:
+        except IndexUnusable:
             manifest = None
         fits = manifest is not None and manifest.model.sha256 == model_sha256
         listed.append(ListedBuild(label, manifest, made_at.get(label), label == current, fits))
@@ -131,7 +131,7 @@ def _calibration(label: str | None) -> dict[str, object]:
             return {}
         estimates = services().shelf.estimates(label)
         ages_years = services().shelf.gallery(label).faces.ages_years
-    except IndexError_:
+    except IndexUnusable:
         return {}
     corrected = site.method != "none"
     plot = None if estimates is None else calibration_plot(ages_years, estimates, corrected=corrected)
@@ -141,5 +141,5 @@ def _calibration(label: str | None) -> dict[str, object]:
 def _histogram(label: str | None) -> Histogram | None:
     try:
         return histogram(services().gallery(label).faces) if label else None
-    except IndexError_:
+    except IndexUnusable:
         return None

@@ -11,7 +11,7 @@ from flask_babel import gettext
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
 from simsvc.domain.estimate.corrected import calibration_sentence
-from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexError_
+from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexUnusable
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
@@ -76,7 +76,7 @@ def shown_faces(recorded: RecordedEstimate) -> list[ShownFace]:
     answer = recorded.estimate
     try:
         gallery = services().gallery(answer.index or "")
-    except IndexError_:
+    except IndexUnusable:
         gallery = None
     return [_shown(near, gallery) for near in answer.neighbours]
 
@@ -105,7 +105,7 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
         said = gettext(
             "The index build %(label)s is no longer here, so its pictures cannot be shown.", label=label
         )
-    except IndexError_:
+    except IndexUnusable:
         said = gettext("The index build %(label)s is damaged, so its pictures cannot be shown.", label=label)
     else:
         said = gettext("Faces without a picture were erased, or their picture is damaged.")

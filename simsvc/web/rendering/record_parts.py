@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsvc.domain.desk.declared import compare, declared_age
-from simsvc.errors import FaceNotFound, IndexError_
+from simsvc.errors import FaceNotFound, IndexUnusable
 from simsvc.values import LabelledFace, RecordedEstimate
 from simsvc.web.http.current import services
 
@@ -21,5 +21,5 @@ def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:
     try:
         gallery = services().gallery(answer.index or "")
         return {near.face_id: gallery.face(near.face_id) for near in answer.neighbours}
-    except (IndexError_, FaceNotFound):
+    except (IndexUnusable, FaceNotFound):
         return {}

@@ -16,20 +16,20 @@ from flask import Flask, g, make_response, request
 from simsvc.errors import Busy
 from simsvc.web.traffic.work import Work, of_work
 
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 """Requests that judge at the same time in one worker: one computes while the other writes its record.
 They are not gathered into batches: four crops at once take the model 8% less a face (`make bench`), which is
 3% of an answer, and the first of them would wait for the last."""
 WAITING = 32
 """Requests that wait for their turn in one worker: as many as there are clients in issue 6's load. So many of
 some 30 ms are answered within a second."""
-PATIENCE_S = 20.0
+QUEUE_TIMEOUT_S = 20.0
 """After so long in the queue a request is refused too: its client, or a proxy, has given up by then."""
 LONGEST_S = 10.0
 """Of one turn. Whoever holds it longer goes on, but the next one is let in: nothing that a photo does to a
 decoder stops the others. Ours: five times what a photo may take."""
 QUEUES: dict[Work, tuple[int, int]] = {
-    "judging": (AT_ONCE, WAITING),
+    "judging": (MAX_CONCURRENT, WAITING),
     "walking": (2, 8),
     "taking_in": (1, 4),
     "hashing": (1, 12),
@@ -55,7 +55,7 @@ class Held:
         self.since_s = now_s
 
 
-class Turns:
+class AdmissionQueue:
     """Lets a few through at once, in the order in which they came, and bounds how many wait.
 
     Python's own semaphore gives a place to whoever comes while the one that waits longest is being woken:
@@ -64,9 +64,9 @@ class Turns:
 
     def __init__(
         self,
-        at_once: int = AT_ONCE,
+        at_once: int = MAX_CONCURRENT,
         waiting: int = WAITING,
-        patience_s: float = PATIENCE_S,
+        patience_s: float = QUEUE_TIMEOUT_S,
         longest_s: float = LONGEST_S,
     ) -> None:
         self._lock = threading.Lock()
@@ -168,7 +168,7 @@ class Turns:
 class Place:
     """The turn of one request, from when it has come until the answer is sent."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: AdmissionQueue) -> None:
         self._turns = turns
         self._held = turns.take()
 
@@ -204,10 +204,10 @@ class Streamed:
         self._end()
 
 
-def register(app: Flask, turns: Turns | None = None) -> None:
+def register(app: Flask, turns: AdmissionQueue | None = None) -> None:
     """Let costly views take turns, each kind by itself; call it when every blueprint is registered."""
     for work, (at_once, waiting) in QUEUES.items():
-        queue = turns or Turns(at_once, waiting)
+        queue = turns or AdmissionQueue(at_once, waiting)
         for endpoint in of_work(work):
             app.view_functions[endpoint] = _in_turn(queue, app.view_functions[endpoint])
 
@@ -219,7 +219,7 @@ def give_way() -> None:
         place.give_way()
 
 
-def _in_turn(turns: Turns, view: Callable[..., Any]) -> Callable[..., Any]:
+def _in_turn(turns: AdmissionQueue, view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def waits(*args: Any, **kwargs: Any) -> Any:
         _ = request.files  # read before the turn: taking a form apart holds nobody else up

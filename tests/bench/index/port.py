@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace
 from tests.bench.index.vectors import K
@@ -41,7 +41,7 @@ def face_of(item: int) -> LabelledFace:
 
 def built(root: Path, rows: np.ndarray) -> dict[str, object]:
     """Build, and return seconds, the manifest's choice, size, and the most memory taken."""
-    with IndexShelf(root).draft("bench") as draft:
+    with IndexStore(root).draft("bench") as draft:
         for item, row in enumerate(rows):
             draft.add(face_of(item), row, b"jpeg")
         start = time.perf_counter()

@@ -8,7 +8,7 @@ from flask import Flask
 
 from simsvc import cli
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 
 Run = Callable[..., str]
 

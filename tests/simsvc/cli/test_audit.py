@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,9 @@ from tests.simsvc.cli.helpers import Run, command_app, runner
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
     url = sqlite_database(tmp_path / "simsvc.sqlite3")
-    app = command_app(replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key"))
+    app = command_app(
+        load_settings({}).model_copy(update={"database_url": url, "secret_key_file": tmp_path / "secret-key"})
+    )
     services: Services = app.extensions["simsvc"]
     for rows in range(3):
         services.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"rows": rows}))

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
@@ -30,7 +29,9 @@ def installation(settings: Settings) -> tuple[Services, Run]:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     made = make_small_site(tmp_path / "site")
-    made = replace(made, database_url=database_url, secret_key="", secret_key_file=tmp_path / "site" / "key")
+    made = made.model_copy(
+        update={"database_url": database_url, "secret_key": "", "secret_key_file": tmp_path / "site" / "key"}
+    )
     desk = create_app(made).extensions["simsvc"]
     desk.secret_key()
     desk.switcher().use(desk.shelf.current())
@@ -41,12 +42,13 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 def elsewhere(settings: Settings, folder: Path, url: str) -> Settings:
-    return replace(
-        settings,
-        database_url=url,
-        index_root=folder / "indexes",
-        model_root=folder / "models",
-        secret_key_file=folder / "key",
+    return settings.model_copy(
+        update={
+            "database_url": url,
+            "index_root": folder / "indexes",
+            "model_root": folder / "models",
+            "secret_key_file": folder / "key",
+        }
     )
 
 

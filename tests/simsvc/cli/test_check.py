@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy import text
 from simsvc.cli.settings_table import described, names, reference
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
@@ -23,8 +22,12 @@ Check = Callable[[int], dict[str, str]]
 @pytest.fixture
 def site(tmp_path: Path) -> Settings:
     made = make_small_site(tmp_path / "site")
-    return replace(
-        made, secret_key="", secret_key_file=tmp_path / "site" / "key", batch_dir=tmp_path / "batches"
+    return made.model_copy(
+        update={
+            "secret_key": "",
+            "secret_key_file": tmp_path / "site" / "key",
+            "batch_dir": tmp_path / "batches",
+        }
     )
 
 
@@ -83,13 +86,13 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
 def test_an_engine_that_is_not_there_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the chosen engine is not installed, the check fails with the command that installs it."""
     monkeypatch.setitem(sys.modules, "openvino", None)
-    said = checked(replace(site, engine="openvino"), 1)
+    said = checked(site.model_copy(update={"engine": "openvino"}), 1)
     assert "pip install 'simsvc[openvino]'" in said["model"]
 
 
 def test_a_prior_that_the_model_cannot_take_is_said(site: Settings) -> None:
     """A prior for a model without a distribution over ages fails the check."""
-    said = checked(replace(site, age_prior=parse_age_prior("18-75")), 1)
+    said = checked(site.model_copy(update={"age_prior": parse_age_prior("18-75")}), 1)
     assert "gives no distribution over ages" in said["model"]
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values import Estimate
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
@@ -109,13 +108,13 @@ def test_a_file_without_permission_has_its_line(site: Settings, photos: Path) ->
 
 def test_a_file_over_the_limit_is_not_read(site: Settings, photos: Path) -> None:
     """A file of too many bytes is refused by its size."""
-    result = run(replace(site, max_upload_bytes=1_000), "--json", str(photos / "me.jpg"))
+    result = run(site.model_copy(update={"max_upload_bytes": 1_000}), "--json", str(photos / "me.jpg"))
     assert json.loads(result.stdout)["code"] == "photo_too_many_bytes"
 
 
 def test_a_missing_index_is_one_sentence(site: Settings, photos: Path, tmp_path: Path) -> None:
     """Without an index the command says what to run, without a traceback."""
-    result = run(replace(site, index_root=tmp_path / "none"), str(photos / "me.jpg"))
+    result = run(site.model_copy(update={"index_root": tmp_path / "none"}), str(photos / "me.jpg"))
     assert result.exit_code == 1
     assert "flask index build" in result.stderr
     assert "Traceback" not in result.output
@@ -123,7 +122,7 @@ def test_a_missing_index_is_one_sentence(site: Settings, photos: Path, tmp_path:
 
 def test_the_database_is_upgraded_by_command(site: Settings, tmp_path: Path) -> None:
     """`flask db upgrade` makes the tables, and again does nothing."""
-    settings = replace(site, database_url=f"sqlite:///{tmp_path / 'var' / 'new.sqlite3'}")
+    settings = site.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'var' / 'new.sqlite3'}"})
     runner = command_app(settings).test_cli_runner()
     first, second = (runner.invoke(args=["db", "upgrade"]) for _ in range(2))
     assert (first.exit_code, second.exit_code) == (0, 0)

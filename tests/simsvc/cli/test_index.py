@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,14 @@ LabelledFolder = Callable[..., Path]
 
 @pytest.fixture
 def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
-    return replace(
-        load_settings({}),
-        bundle_dir=make_tiny_bundle(tmp_path / "model"),
-        gallery_dir=labelled_folder(count=5, name="gallery"),
-        index_root=tmp_path / "indexes",
-        database_url=sqlite_database(tmp_path / "simsvc.sqlite3"),
-        secret_key_file=tmp_path / "secret-key",
+    return load_settings({}).model_copy(
+        update={
+            "bundle_dir": make_tiny_bundle(tmp_path / "model"),
+            "gallery_dir": labelled_folder(count=5, name="gallery"),
+            "index_root": tmp_path / "indexes",
+            "database_url": sqlite_database(tmp_path / "simsvc.sqlite3"),
+            "secret_key_file": tmp_path / "secret-key",
+        }
     )
 
 
@@ -117,7 +117,7 @@ def test_build_through_pytorch_serves_the_same_model(index: Index, settings: Set
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:
     """With SIMSVC_ENGINE=openvino a build is made by it, and the service answers with it from that build."""
     pytest.importorskip("openvino", reason="OpenVINO is not installed; it is an extra of its own")
-    app = command_app(replace(settings, engine="openvino"))
+    app = command_app(settings.model_copy(update={"engine": "openvino"}))
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 0, result.output
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
@@ -132,7 +132,7 @@ def test_build_without_the_engine_of_the_settings_is_a_sentence(
 ) -> None:
     """Where OpenVINO is chosen and not installed, the build says how to get it."""
     monkeypatch.setitem(sys.modules, "openvino", None)
-    app = command_app(replace(settings, engine="openvino"))
+    app = command_app(settings.model_copy(update={"engine": "openvino"}))
     result = app.test_cli_runner().invoke(args=["index", "build"])
     assert result.exit_code == 1
     assert "pip install 'simsvc[openvino]'" in result.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def test_an_estimate_agrees_with_itself(site: Settings, photo: str) -> None:
 def test_a_prior_is_replayed_as_it_was(site: Settings, photo: str, tmp_path: Path) -> None:
     """An estimate under a prior comes out the same where another prior, or none, is set today."""
     folder = make_tiny_bundle(tmp_path / "told", shares=True)
-    at = replace(site, bundle_dir=folder, age_prior=parse_age_prior("41-43"))
+    at = site.model_copy(update={"bundle_dir": folder, "age_prior": parse_age_prior("41-43")})
     label = restarted(at)(
         "index", "build", "--source", "folder", "--path", str(draw_gallery(tmp_path / "g", 15))
     )
@@ -83,7 +82,9 @@ def test_a_prior_is_replayed_as_it_was(site: Settings, photo: str, tmp_path: Pat
     assert record.estimate.age_prior.ages == "41-43"
     for today in (None, parse_age_prior("0:1")):
         said = json.loads(
-            restarted(replace(at, age_prior=today))("replay", record.id, "--photo", photo, "--json")
+            restarted(at.model_copy(update={"age_prior": today}))(
+                "replay", record.id, "--photo", photo, "--json"
+            )
         )
         assert said["agrees"]
         assert said["recorded"] == said["replayed"]
@@ -106,7 +107,7 @@ def test_replay_takes_the_recorded_index_and_model(site: Settings, photo: str, t
     run("face", "remove", record.estimate.neighbours[0].face_id)
     run("face", "relabel", record.estimate.neighbours[1].face_id, "--age", "99")
     assert "agrees" in run("replay", record.id, "--photo", photo)
-    switched = replace(site, bundle_dir=make_tiny_bundle(tmp_path / "newer", seed=1))
+    switched = site.model_copy(update={"bundle_dir": make_tiny_bundle(tmp_path / "newer", seed=1)})
     anew = restarted(switched)
     anew("index", "build", "--source", "folder", "--path", str(tmp_path / "more"), "--name", "newer", "--use")
     newer = judged(switched)
@@ -204,7 +205,7 @@ def test_a_kept_model_is_retired_only_by_force(site: Settings, photo: str, tmp_p
     """The copy of the model in service stays; an older one that records refer to goes by --force alone."""
     record = judged(site)
     assert "is in service" in restarted(site)("model", "retire", "tiny-0", "--force", exit_code=1)
-    run = restarted(replace(site, bundle_dir=make_tiny_bundle(tmp_path / "newer", seed=1)))
+    run = restarted(site.model_copy(update={"bundle_dir": make_tiny_bundle(tmp_path / "newer", seed=1)}))
     assert "tiny-0" in run("model", "list")
     assert "1 records were made with" in run("model", "retire", "tiny-0", exit_code=1)
     run("model", "retire", "tiny-0", "--force")
@@ -215,7 +216,7 @@ def test_a_kept_model_is_retired_only_by_force(site: Settings, photo: str, tmp_p
 
 
 def kept(site: Settings, *keys: str, days: int = 30) -> Settings:
-    return replace(site, photo_days=days, photo_keys=keys)
+    return site.model_copy(update={"photo_days": days, "photo_keys": keys})
 
 
 def tokens(settings: Settings) -> list[bytes]:
@@ -269,7 +270,9 @@ def test_photos_are_deleted_when_their_time_is_over(site: Settings) -> None:
     assert "1 kept photos deleted, 1 left" in restarted(settings)("retention", "run")
     assert "is not kept" in restarted(settings)("replay", older.id, exit_code=1)
     assert "agrees" in restarted(settings)("replay", newer.id)
-    assert "1 kept photos deleted, 0 left" in restarted(replace(settings, photo_days=0))("retention", "run")
+    assert "1 kept photos deleted, 0 left" in restarted(settings.model_copy(update={"photo_days": 0}))(
+        "retention", "run"
+    )
     assert services.estimates.find(newer.id).estimate.age_years is not None
 
 

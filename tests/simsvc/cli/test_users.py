@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,9 @@ GOOD = "seven grey herons wade"
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
     url = sqlite_database(tmp_path / "simsvc.sqlite3")
-    settings = replace(load_settings({}), database_url=url, secret_key_file=tmp_path / "secret-key")
+    settings = load_settings({}).model_copy(
+        update={"database_url": url, "secret_key_file": tmp_path / "secret-key"}
+    )
     return command_app(settings)
 
 

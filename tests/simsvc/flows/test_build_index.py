@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
@@ -43,7 +43,7 @@ class Builder:
     """Builds with the real engines into one root, and remembers what was put on record."""
 
     def __init__(self, root: Path, detector: OnnxDetector, model: OnnxModel) -> None:
-        self.shelf = IndexShelf(root)
+        self.shelf = IndexStore(root)
         self.detector, self.model = detector, model
         self.recorded: list[tuple[str, tuple[LabelledFace, ...], str | None]] = []
         self.progress: list[tuple[int, int]] = []
@@ -329,7 +329,7 @@ import sys
 from pathlib import Path
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.build_index import BuildRequest, build
@@ -337,7 +337,7 @@ root, bundle, photos = map(Path, sys.argv[1:])
 model = OnnxModel(load_bundle(bundle))
 request = BuildRequest("demo", (read_source("folder", photos),))
 print("ready", flush=True)
-build(request, OnnxDetector(), model, IndexShelf(root), on_built=lambda *_: None, progress=lambda *_: None)
+build(request, OnnxDetector(), model, IndexStore(root), on_built=lambda *_: None, progress=lambda *_: None)
 """
 
 

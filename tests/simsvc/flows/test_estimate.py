@@ -17,7 +17,7 @@ from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.photo.decode import IN_SRGB, decode
 from simsvc.domain.photo.quality import measure
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, PriorUnfit, StoreError
-from simsvc.flows.estimate import Corridor, StepTimes, answered, estimate
+from simsvc.flows.estimate import EstimatePipeline, StepTimes, answered, estimate
 from simsvc.ports import Index
 from simsvc.values import (
     AgePriorUse,
@@ -129,7 +129,7 @@ def noisy() -> bytes:
     return buffer.getvalue()
 
 
-def corridor(**changes: object) -> Corridor:
+def corridor(**changes: object) -> EstimatePipeline:
     index = changes.pop("index", FixedIndex(NEIGHBOURS))
     parts: dict[str, object] = {
         "detector": OneFace(),
@@ -139,7 +139,7 @@ def corridor(**changes: object) -> Corridor:
         "neighbours": 12,
         **changes,
     }
-    return Corridor(**parts)  # type: ignore[arg-type]  # the parts are fakes of the ports
+    return EstimatePipeline(**parts)  # type: ignore[arg-type]  # the parts are fakes of the ports
 
 
 def test_the_face_and_nothing_else_is_judged() -> None:
@@ -294,7 +294,7 @@ def test_what_is_not_the_photos_fault_is_no_answer(changes: dict[str, object], k
 def test_without_an_index_nothing_is_judged_or_recorded() -> None:
     """A missing index is found out before any work is done."""
     model, memory = MeanBrightness(), Memory()
-    whole = Corridor(OneFace(), model, no_index, memory)
+    whole = EstimatePipeline(OneFace(), model, no_index, memory)
     with pytest.raises(IndexMissing):
         estimate(photo(), "x", whole)
     assert (model.seen, memory.kept) == ([], [])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
@@ -22,7 +22,7 @@ from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import sealed, to_json
 from simsvc.flows.build_index import BuildRequest, build
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.live_faces import LiveFaces
 from simsvc.settings import load_settings
 from simsvc.values import Estimate, LabelledFace
@@ -42,7 +42,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.bundle = load_bundle(load_settings({}).bundle_dir)
         self.model, self.detector = OnnxModel(self.bundle), detector_of(self.bundle)
-        self.shelf = IndexShelf(root)
+        self.shelf = IndexStore(root)
 
     def build(self, folder: Path) -> AnnoyIndex:
         """Build an index of a folder and open it."""
@@ -60,7 +60,7 @@ class Desk:
     def judge(self, photo: bytes, index: AnnoyIndex, **changes: bool) -> Estimate:
         """Answer for a photo, as the service does."""
         live = LiveIndex(index, self.shelf.face_changes())
-        corridor = Corridor(
+        corridor = EstimatePipeline(
             detector=self.detector,
             model=self.model,
             index=lambda: live,

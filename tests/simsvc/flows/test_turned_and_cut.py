@@ -18,7 +18,7 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceNotFound
-from simsvc.flows.estimate import Corridor, answered
+from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import EVERY_FACE, Estimate, FaceFilter, FloatVector, Neighbour, RecordedEstimate
 from trainer.datasets.copies import SIDES, cut_at, turned_by
@@ -51,14 +51,14 @@ class NoRecorder:
 
 
 @pytest.fixture(scope="module")
-def corridor() -> Corridor:
+def corridor() -> EstimatePipeline:
     bundle = load_bundle(PACKAGE_DIR / "bundle" / "model")
     rules = parse_rules(bundle.raw, bundle.sha256)
-    return Corridor(detector_of(bundle), OnnxModel(bundle), NoIndex, NoRecorder(), rules=rules)
+    return EstimatePipeline(detector_of(bundle), OnnxModel(bundle), NoIndex, NoRecorder(), rules=rules)
 
 
 @pytest.fixture(scope="module")
-def judge(corridor: Corridor) -> Judge:
+def judge(corridor: EstimatePipeline) -> Judge:
     return lambda data: answered(data, "photo", corridor)
 
 
@@ -139,7 +139,7 @@ def test_no_turned_face_misleads(judge: Judge, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["portraits", "us_congress"])
-def test_no_cut_face_misleads(judge: Judge, corridor: Corridor, name: str) -> None:
+def test_no_cut_face_misleads(judge: Judge, corridor: EstimatePipeline, name: str) -> None:
     """Cut off at any side, no face is answered without referral far from its whole age."""
     for path in some(name):
         whole, photo = judge(path.read_bytes()), decode(path.read_bytes())

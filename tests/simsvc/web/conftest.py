@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.values import User
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import client_of, signed_in
 
@@ -38,16 +37,16 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def without_index(site: Settings, tmp_path: Path) -> FlaskClient:
-    return signed_in(create_app(replace(site, index_root=tmp_path / "indexes")))
+    return signed_in(create_app(site.model_copy(update={"index_root": tmp_path / "indexes"})))
 
 
 @pytest.fixture
 def without_model(site: Settings, tmp_path: Path) -> FlaskClient:
-    return signed_in(create_app(replace(site, bundle_dir=tmp_path / "model")))
+    return signed_in(create_app(site.model_copy(update={"bundle_dir": tmp_path / "model"})))
 
 
 @pytest.fixture
 def without_tables(site: Settings, tmp_path: Path) -> FlaskClient:
     """Return a browser whose session's account is in a database that was never migrated."""
-    app = create_app(replace(site, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}"))
+    app = create_app(site.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}))
     return client_of(app, User("0" * 32, "nobody", "underwriter", datetime.now(UTC)))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -13,7 +12,7 @@ from sqlalchemy import select
 from simsvc.settings import Settings
 from simsvc.store.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.clients import network_of
 from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import program
@@ -25,7 +24,7 @@ NEW = "nine brown otters dive"
 
 @pytest.fixture
 def desk(site: Settings) -> Iterator[Flask]:
-    app = create_app(replace(site, sign_in_rate="1000 per minute"))
+    app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}))
     yield app
     app.extensions["simsvc"].database.close()
 
@@ -263,7 +262,7 @@ def test_no_address_and_no_cookie_is_kept(desk: Flask) -> None:
 
 def test_guessing_many_accounts_meets_the_rate(site: Settings) -> None:
     """One address gets no more than its attempts a minute, whatever the names, and is told to wait."""
-    client = client_of(create_app(replace(site, sign_in_rate="3 per minute")), None)
+    client = client_of(create_app(site.model_copy(update={"sign_in_rate": "3 per minute"})), None)
     responses = [
         client.post("/sign-in", data={"name": f"n{n}", "password": "a wrong password"}) for n in range(5)
     ]
@@ -274,7 +273,7 @@ def test_guessing_many_accounts_meets_the_rate(site: Settings) -> None:
 
 def test_uploads_meet_their_rate_by_account_and_by_token(site: Settings) -> None:
     """The third photo of a minute is refused, on the page and in the API; another token has its own rate."""
-    app = create_app(replace(site, upload_rate="2 per minute"))
+    app = create_app(site.model_copy(update={"upload_rate": "2 per minute"}))
     page, api, other = signed_in(app), program(app, "estimate"), program(app, "estimate")
     sent = [page.post("/estimates", data={"photo": (io.BytesIO(b"x"), "a.jpg")}) for _ in range(3)]
     assert [response.status_code for response in sent] == [303, 303, 429]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from simsvc.adapters.inference.model_card import PNG_SIGNATURE
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
@@ -32,7 +31,7 @@ def client_with(site: Settings, folder: Path, **entries: object) -> FlaskClient:
     if "calibration" in entries:
         document["calibration"]["model_sha256"] = document["files"]["model.onnx"]["sha256"]
     path.write_text(json.dumps(document))
-    return signed_in(create_app(replace(site, bundle_dir=path.parent)))
+    return signed_in(create_app(site.model_copy(update={"bundle_dir": path.parent})))
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
-from simsvc.web.traffic.admission import Turns, register
+from simsvc.web.app import create_app
+from simsvc.web.traffic.admission import AdmissionQueue, register
 from tests.handmade_zips import named_nine_times
 from tests.helpers import CASES, zipped
 from tests.simsvc.web.helpers import judge_all, send, sent, waiting_files
@@ -25,7 +24,7 @@ BMP = b"BM" + bytes(99_998)
 
 @pytest.fixture
 def own(site: Settings, tmp_path: Path) -> Settings:
-    return replace(site, batch_dir=tmp_path / "batches")
+    return site.model_copy(update={"batch_dir": tmp_path / "batches"})
 
 
 def everything_on_disk(app: Flask) -> list[Path]:
@@ -34,7 +33,7 @@ def everything_on_disk(app: Flask) -> list[Path]:
 
 def test_all_parts_of_an_upload_count_together(own: Settings) -> None:
     """By what is written: several ZIPs that pack to nothing, and photos beside them."""
-    app = create_app(replace(own, max_batch_bytes=1_000_000))
+    app = create_app(own.model_copy(update={"max_batch_bytes": 1_000_000}))
     client = signed_in(app)
     archive = zipped({f"{number}.bmp": BMP for number in range(4)})
     sent(client, [(archive, "a.zip"), (archive, "b.zip"), (BMP, "c.bmp")])
@@ -76,7 +75,7 @@ def test_a_bomb_behind_photos_leaves_nothing(own: Settings) -> None:
 
 def test_an_account_has_a_quota_of_photos(own: Settings) -> None:
     """In all its batches; others are not held up; what is judged counts no more."""
-    app = create_app(replace(own, max_waiting_photos=3))
+    app = create_app(own.model_copy(update={"max_waiting_photos": 3}))
     desk = app.extensions["simsvc"]
     client, other = (client_of(app, account(app, "underwriter", name)) for name in ("quota one", "quota two"))
     first = sent(client, [(drawn_photo(1), "a.jpg"), (drawn_photo(2), "b.jpg")])
@@ -92,7 +91,7 @@ def test_an_account_has_a_quota_of_photos(own: Settings) -> None:
 
 def test_an_account_has_a_quota_of_bytes(own: Settings) -> None:
     """As they lie on the disk, unpacked."""
-    app = create_app(replace(own, max_waiting_bytes=1_000_000))
+    app = create_app(own.model_copy(update={"max_waiting_bytes": 1_000_000}))
     client = client_of(app, account(app, "underwriter", "quota three"))
     archive = zipped({f"{number}.bmp": BMP for number in range(6)})
     first = sent(client, [(archive, "a.zip")])
@@ -105,7 +104,7 @@ def test_an_account_has_a_quota_of_bytes(own: Settings) -> None:
 
 def test_the_disk_keeps_a_reserve(own: Settings) -> None:
     """An upload that would touch it is told so, is read to its end, and leaves nothing."""
-    app = create_app(replace(own, disk_reserve_bytes=10**15))
+    app = create_app(own.model_copy(update={"disk_reserve_bytes": 10**15}))
     response = send(signed_in(app), [(drawn_photo(1), "a.jpg")])
     assert response.status_code == 503
     assert "are kept for its records" in response.text
@@ -166,7 +165,7 @@ def test_many_small_photos_stay_off_the_heap(own: Settings) -> None:
 def test_rates_count_photos(own: Settings) -> None:
     """Eight photos of one case cost as much as eight one by one; so do those of a batch, packed or not."""
     photos = [(io.BytesIO(b"no photo"), f"{number}.jpg") for number in range(8)]
-    client = signed_in(create_app(replace(own, upload_rate="10 per minute")))
+    client = signed_in(create_app(own.model_copy(update={"upload_rate": "10 per minute"})))
     desk_form = {"case": "L-1", "photo": photos}
     assert client.post("/estimates", data=desk_form, content_type="multipart/form-data").status_code == 303
     answers = []
@@ -179,7 +178,7 @@ def test_rates_count_photos(own: Settings) -> None:
 @pytest.mark.parametrize("packed", [True, False])
 def test_rates_count_photos_of_batches(own: Settings, packed: bool) -> None:
     """One batch costs at most half of the rate, so that one larger than the rate is not locked out."""
-    client = signed_in(create_app(replace(own, upload_rate="20 per minute")))
+    client = signed_in(create_app(own.model_copy(update={"upload_rate": "20 per minute"})))
     files = {f"{number}.jpg": b"1" for number in range(30)}
     parts = [(zipped(files), "a.zip")] if packed else [(data, name) for name, data in files.items()]
     assert [send(client, parts).status_code for _ in range(3)] == [303, 303, 429]
@@ -188,7 +187,7 @@ def test_rates_count_photos_of_batches(own: Settings, packed: bool) -> None:
 def test_unpacking_takes_a_turn(own: Settings) -> None:
     """Where too much is under way already, a batch is told to come back, too."""
     app = create_app(own)
-    register(app, Turns(at_once=0, waiting=0))
+    register(app, AdmissionQueue(at_once=0, waiting=0))
     response = send(signed_in(app), [(drawn_photo(1), "a.jpg")])
     assert (response.status_code, "Try again in a few seconds" in response.text) == (503, True)
     assert int(response.headers["Retry-After"]) > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
 from simsvc.values import Declaration
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
@@ -29,7 +28,7 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     url = sqlite_database(tmp_path / "own.sqlite3")  # cases of the same names are no other test's
-    app = create_app(replace(site, batch_dir=tmp_path / "batches", database_url=url))
+    app = create_app(site.model_copy(update={"batch_dir": tmp_path / "batches", "database_url": url}))
     yield app
     app.extensions["simsvc"].database.close()
 

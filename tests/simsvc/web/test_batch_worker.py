@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_killed_worker_is_followed_by_one_that_goes_on(site: Settings, tmp_path: Path) -> None:
     """After kill -9 in the middle the next worker judges the rest, each photo once, and leaves no file."""
-    settings = replace(site, batch_dir=tmp_path)
+    settings = site.model_copy(update={"batch_dir": tmp_path})
     desk = Services(settings)
     photos = [(f"{n:02}.jpg", drawn_photo(n)) for n in range(PHOTOS)]
     batch_id = desk.batches.take_in(photos, "photos.zip", "0" * 32, dict)
@@ -46,7 +45,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(site: Settings, tmp_pat
 
 def test_a_dead_child_is_replaced(site: Settings, tmp_path: Path) -> None:
     """Whatever ends the process that judges, another one takes up what waits, without a restart."""
-    settings = replace(site, batch_dir=tmp_path)
+    settings = site.model_copy(update={"batch_dir": tmp_path})
     desk = Services(settings)
     with working(settings) as worker:
         first = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from simsvc.errors import AlreadyJudged
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
 from tests.helpers import zipped
@@ -23,7 +23,7 @@ from tests.small_site import drawn_photo
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(replace(site, batch_dir=tmp_path / "batches"))
+    app = create_app(site.model_copy(update={"batch_dir": tmp_path / "batches"}))
     yield app
     app.extensions["simsvc"].database.close()
 
@@ -163,7 +163,9 @@ def test_too_many_photos_are_told(client: FlaskClient, desk: Services) -> None:
 
 def test_an_upload_beyond_the_bound_is_told(site: Settings, tmp_path: Path) -> None:
     """The bound is that of batches, not of single photos, and the sentence says what to do."""
-    settings = replace(site, batch_dir=tmp_path, max_batch_bytes=400_000, max_upload_bytes=1_000)
+    settings = site.model_copy(
+        update={"batch_dir": tmp_path, "max_batch_bytes": 400_000, "max_upload_bytes": 1_000}
+    )
     client = signed_in(create_app(settings))
     sent(client, [(b"1" * 300_000, "a.jpg")])
     response = send(client, [(b"1" * 500_000, "a.jpg")])
@@ -172,7 +174,7 @@ def test_an_upload_beyond_the_bound_is_told(site: Settings, tmp_path: Path) -> N
 
 def test_a_photo_with_too_many_bytes_is_refused_by_itself(site: Settings, tmp_path: Path) -> None:
     """The others are judged; no record is made of what was not read."""
-    app = create_app(replace(site, batch_dir=tmp_path, max_upload_bytes=50_000))
+    app = create_app(site.model_copy(update={"batch_dir": tmp_path, "max_upload_bytes": 50_000}))
     client = signed_in(app)
     big = drawn_photo(1) + bytes(range(256)) * 200
     batch_id = sent(client, [(big, "big.jpg"), (drawn_photo(2), "ok.jpg")])
@@ -220,7 +222,9 @@ def test_a_photo_is_judged_exactly_once(client: FlaskClient, desk: Services) -> 
 
 def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
     """Nothing is refused for what the operator can mend; the page says so, and then it goes on."""
-    broken = create_app(replace(site, batch_dir=tmp_path / "b", index_root=tmp_path / "none"))
+    broken = create_app(
+        site.model_copy(update={"batch_dir": tmp_path / "b", "index_root": tmp_path / "none"})
+    )
     client, desk = signed_in(broken), broken.extensions["simsvc"]
     batch_id = sent(client, [(drawn_photo(1), "a.jpg")])
     for _ in range(5):
@@ -228,7 +232,7 @@ def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
     html = client.get(f"/batches/{batch_id}").text
     assert "There is no index yet" in html
     assert "nothing is lost" in html
-    mended = create_app(replace(site, batch_dir=tmp_path / "b")).extensions["simsvc"]
+    mended = create_app(site.model_copy(update={"batch_dir": tmp_path / "b"})).extensions["simsvc"]
     judge_all(mended, batch_id)
     assert mended.batch_book.find(batch_id).counts == {"estimated": 1}
     assert "There is no index yet" not in client.get(f"/batches/{batch_id}").text

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.i18n.language import at_utc, local_time
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in

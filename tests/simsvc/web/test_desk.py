@@ -8,7 +8,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from werkzeug.test import TestResponse
 from simsvc.settings import Settings
 from simsvc.store import database
 from simsvc.store.history import HistoryFilter
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
 from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.signed_in import account, client_of, signed_in
@@ -336,7 +335,7 @@ def test_a_vanished_index_keeps_case_and_dates(without_index: FlaskClient) -> No
 
 def test_a_rate_keeps_case_and_dates(site: Settings) -> None:
     """Who is asked to wait types nothing twice."""
-    client = signed_in(create_app(replace(site, upload_rate="1 per minute")))
+    client = signed_in(create_app(site.model_copy(update={"upload_rate": "1 per minute"})))
     assert sent_typed(client).status_code == 303
     assert_kept(sent_typed(client), 429, "Wait a minute")
 
@@ -370,7 +369,7 @@ def test_a_full_disk_loses_nothing(site: Settings, tmp_path: Path) -> None:
     copy = tmp_path / "full.sqlite3"
     with closing(sqlite3.connect(site.database_url.removeprefix("sqlite:///"))) as source:
         source.execute("VACUUM INTO ?", (str(copy),))
-    app = create_app(replace(site, database_url=f"sqlite:///{copy}"))
+    app = create_app(site.model_copy(update={"database_url": f"sqlite:///{copy}"}))
     client, engine = signed_in(app), app.extensions["simsvc"].database.engine
     path = upload(client, drawn_photo())
     engine.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -58,7 +58,11 @@ KINDS = ("alone", "in a case", "decided twice", "refused", "of a batch", "under 
 def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     folder = tmp_path_factory.mktemp("erased")
     site = make_small_site(folder, faces=15)
-    app = command_app(replace(site, photo_days=30, photo_keys=(new_key(),), api_rate="9000000 per minute"))
+    app = command_app(
+        site.model_copy(
+            update={"photo_days": 30, "photo_keys": (new_key(),), "api_rate": "9000000 per minute"}
+        )
+    )
     desk: Services = app.extensions["simsvc"]
     build, kinds = desk.shelf.current() or "", _records(app, desk)
     photos = [(NAME, drawn_photo(5003)), (f"w-{NAME}", drawn_photo(5004)), ("other.jpg", drawn_photo(5005))]

@@ -36,7 +36,7 @@ MARKERS = (b"zq17", b"zq18", b"zq19")
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     site = make_small_site(tmp_path, faces=15)
-    app = command_app(replace(site, photo_days=30, photo_keys=(new_key(),)))
+    app = command_app(site.model_copy(update={"photo_days": 30, "photo_keys": (new_key(),)}))
     yield app
     app.extensions["simsvc"].database.close()
 

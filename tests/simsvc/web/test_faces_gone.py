@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.retirement import retire_build
 from simsvc.wiring.services import Services
@@ -53,7 +53,7 @@ def build_of(site: Settings) -> Path:
 def another_build(site: Settings, folder: Path, name: str = "own", faces: int = 70) -> str:
     """Build an index of faces of a source called "folder" and put it into service."""
     label = build_index(site, read_source("folder", draw_gallery(folder, faces)), name).label
-    IndexShelf(site.index_root).switch(label)
+    IndexStore(site.index_root).switch(label)
     return label
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from flask import Flask
 
 from simsvc.adapters.photos.sources import read_source
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
@@ -21,7 +20,7 @@ from tests.small_site import build_index, draw_gallery, drawn_photo
 
 def served(site: Settings, folder: Path, faces: Path) -> Flask:
     """Return a service whose index holds the labelled faces of a folder."""
-    settings = replace(site, index_root=folder / "indexes")
+    settings = site.model_copy(update={"index_root": folder / "indexes"})
     build_index(settings, read_source("folder", faces), "few")
     return create_app(settings)
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def address(site: Settings, tmp_path: Path) -> Iterator[str]:
     """Return the address of a server with a batch worker."""
-    site = replace(site, batch_dir=tmp_path / "batches")
+    site = site.model_copy(update={"batch_dir": tmp_path / "batches"})
     with running(site, tmp_path / "log", SIMSVC_BATCH_WORKER="1") as server:
         yield server.bind
 
@@ -69,7 +68,7 @@ def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_pat
     """After kill -9 of the process beside the server another one judges what waits; the server stays up."""
     (first,) = batch_workers(tmp_path / "log")
     os.kill(first, signal.SIGKILL)
-    desk = Services(replace(site, batch_dir=tmp_path / "batches"))
+    desk = Services(site.model_copy(update={"batch_dir": tmp_path / "batches"}))
     batch_id = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)
     wait_until(lambda: not desk.batch_book.find(batch_id).waiting)
     desk.database.close()

@@ -12,7 +12,7 @@ from flask import Flask
 from simsvc.adapters.photos.sources import read_source
 from simsvc.settings import Settings
 from simsvc.values import Role
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
@@ -23,7 +23,7 @@ from tests.tiny_bundle import make_tiny_bundle
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return a service with two builds of its own: demo/..., and other/... of eight faces in service."""
-    settings = replace(site, index_root=tmp_path / "indexes")
+    settings = site.model_copy(update={"index_root": tmp_path / "indexes"})
     shutil.copytree(site.index_root, settings.index_root)
     build_index(settings, read_source("folder", draw_gallery(tmp_path / "faces", 8)), "other")
     app = create_app(settings)
@@ -101,7 +101,9 @@ def test_a_build_whose_manifest_is_unreadable_is_listed_as_damaged(app: Flask, d
 
 def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path) -> None:
     """With another model in service nothing can be switched to, and the address says why."""
-    other = create_app(replace(desk.settings, bundle_dir=make_tiny_bundle(tmp_path / "m", seed=1)))
+    other = create_app(
+        desk.settings.model_copy(update={"bundle_dir": make_tiny_bundle(tmp_path / "m", seed=1)})
+    )
     admin = signed_in(other, "admin")
     html = admin.get("/indexes").text
     assert "of another model" in html
@@ -133,7 +135,7 @@ class _Stuck:
 
 def test_without_an_index_the_page_says_so(site: Settings, tmp_path: Path) -> None:
     """No build, no histogram, and what the operator does about it."""
-    app = create_app(replace(site, index_root=tmp_path / "none"))
+    app = create_app(site.model_copy(update={"index_root": tmp_path / "none"}))
     html = signed_in(app).get("/indexes").text
     assert "no age can be estimated" in html
     assert "flask index build" in html

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -12,7 +11,7 @@ from werkzeug.routing import Rule
 
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.pages.opening import PAGE_OF
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.signed_in import account, client_of, signed_in
@@ -21,7 +20,7 @@ from tests.small_site import drawn_photo
 
 @pytest.fixture
 def app(site: Settings) -> Iterator[Flask]:
-    app = create_app(replace(site, sign_in_rate="1000 per minute"))
+    app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}))
     yield app
     app.extensions["simsvc"].database.close()
 

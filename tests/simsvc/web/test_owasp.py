@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.helpers import zipped
 from tests.simsvc.web.security.helpers import OPEN, ROUTES
@@ -37,7 +36,7 @@ WRITING = sorted({(row[0], row[2]) for row in (*ROUTES, *OPEN) if row[1] == "POS
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(replace(site, batch_dir=tmp_path / "here" / "batches"))
+    app = create_app(site.model_copy(update={"batch_dir": tmp_path / "here" / "batches"}))
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from flask import Flask
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tokens import TokenRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import token_text
 from tests.simsvc.web.security.helpers import PERIODS
@@ -44,7 +43,7 @@ def locked(site: Settings) -> Iterator[Settings]:
 @contextmanager
 def read_only(site: Settings) -> Iterator[Settings]:
     """Give settings of the same database, opened for reading alone."""
-    yield replace(site, database_url=f"sqlite:///file:{file_of(site)}?mode=ro&uri=true")
+    yield site.model_copy(update={"database_url": f"sqlite:///file:{file_of(site)}?mode=ro&uri=true"})
 
 
 def reads(app: Flask, record: str) -> list[str]:

@@ -17,8 +17,8 @@ from simsvc.errors import IndexModelMismatch
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
-from simsvc.web import create_app
 from simsvc.web.api.schemas import Estimate as EstimateSchema
+from simsvc.web.app import create_app
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces
 from simsvc.wiring.replay import replayer
@@ -222,7 +222,7 @@ def test_the_command_prints_and_draws_it(app: Flask, tmp_path: Path) -> None:
 
 def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:
     """The demo gallery says nothing of the model's errors, and the answer says that."""
-    mine = replace(settings, index_root=tmp_path / "indexes")
+    mine = settings.model_copy(update={"index_root": tmp_path / "indexes"})
     assert built(mine, settings.gallery_dir, "demo", "demo").calibration is not None
     app = create_app(mine)
     answer = judged(app).estimate
@@ -235,7 +235,7 @@ def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:
 
 def test_faces_that_the_model_learned_from_correct_nothing(settings: Settings, tmp_path: Path) -> None:
     """On faces it was trained on a model errs less than on others: they calibrate nothing."""
-    mine = replace(settings, index_root=tmp_path / "indexes")
+    mine = settings.model_copy(update={"index_root": tmp_path / "indexes"})
     made = build_index(mine, read_source("folder", settings.gallery_dir), "clinic", frozenset({"folder"}))
     assert made.calibration is not None
     assert made.calibration.reason == "training"

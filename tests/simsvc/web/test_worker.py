@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from flask import Flask
 from gunicorn.errors import ConfigError
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.worker import GRACE_S, Body, BufferedWorker, Received
 from tests.helpers import ROOT
 from tests.servers import PATIENCE_S, ask, environment_of, running, send_photo
@@ -204,7 +203,7 @@ def test_commands_print_the_address_of_the_running_server(site: Settings, tmp_pa
     """`flask user reset` on the same machine names port and prefix as the server has them, by --bind too."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    site = replace(site, batch_dir=tmp_path / "batches")
+    site = site.model_copy(update={"batch_dir": tmp_path / "batches"})
     with running(site, tmp_path / "log", host=host, SCRIPT_NAME="/desk/age") as server:
         port = server.bind.rpartition(":")[2]
         command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app"]

@@ -12,7 +12,7 @@ from simsvc.adapters.photos.sources import read_source
 from simsvc.errors import BuildNotFound, BundleMissing, IndexMissing
 from simsvc.settings import Settings
 from simsvc.store.tables import BuildRow, FaceRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import build_index, draw_gallery, drawn_photo, make_small_site

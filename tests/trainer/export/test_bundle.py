@@ -22,7 +22,7 @@ from tests.drawn_faces import draw_face
 from trainer.datasets.pack import CROP_PX, PACK_PX
 from trainer.export import bundle as export
 from trainer.export.projection import Projection, principal
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training import augment
 from trainer.training.activations import extract
@@ -41,7 +41,7 @@ def graph(body: str, head: str, size_px: int, dims: int = 8) -> export.ServedGra
     torch.manual_seed(3)
     model = AgeModel(Architecture(body, head, hidden=24)).train()
     model.start_at(35.0)
-    spec = bodies.BODIES[body]
+    spec = backbones.BODIES[body]
     x = torch.from_numpy(to_tensor(crops(size_px), spec.mean, spec.std))
     with torch.no_grad():
         model(x)  # gives the batch norms statistics that are not 0 and 1
@@ -56,7 +56,7 @@ def test_a_graph_enlarges_crops_as_training_does() -> None:
     model, projection = plain.model, Projection(plain.mean.numpy(), plain.matrix.numpy())
     served = export.ServedGraph(model, LAYER, projection, seen_px=176).eval()
     packed = np.stack([np.asarray(draw_face(seed, PACK_PX)) for seed in range(3)])
-    spec = bodies.BODIES["resnet18"]
+    spec = backbones.BODIES["resnet18"]
     with torch.no_grad():
         learnt = plain(augment.batch(packed, 176, spec.mean, spec.std))
         told = served(augment.batch(packed, CROP_PX, spec.mean, spec.std))
@@ -83,7 +83,7 @@ def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
     bundle = load_bundle(bundle_folder)
     assert (bundle.name, bundle.dims, bundle.size_px) == ("tiny", 5, 32)
     assert bundle.version == f"tiny-{bundle.sha256[:8]}"
-    assert (bundle.mean, bundle.std) == (bodies.BODIES["resnet18"].mean, bodies.BODIES["resnet18"].std)
+    assert (bundle.mean, bundle.std) == (backbones.BODIES["resnet18"].mean, backbones.BODIES["resnet18"].std)
 
 
 def test_bundle_states_what_it_was_made_from(bundle_folder: Path) -> None:

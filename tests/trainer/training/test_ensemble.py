@@ -6,7 +6,7 @@ import torch
 
 from tests.trainer.tiny_training import recipe
 from trainer.datasets.pack import PACK_PX
-from trainer.models import bodies
+from trainer.models import backbones
 from trainer.models.age_model import AgeModel, median
 from trainer.training import augment
 from trainer.training.ensemble import Ensemble, Member, best_weight, resizing
@@ -25,7 +25,7 @@ def test_members_see_what_they_were_taught_to_see() -> None:
     near, wide = _member(0, schedule="64x1"), _member(1, schedule="96x1", view=1.25)
     whole = recipe(**TOLD, schedule="200x1", view=1.25, point="median")
     squares = np.random.default_rng(0).integers(0, 256, (3, PACK_PX, PACK_PX, 3), dtype=np.uint8)
-    spec = bodies.BODIES["resnet18"]
+    spec = backbones.BODIES["resnet18"]
 
     def alone(member: Member) -> torch.Tensor:
         crops = augment.batch(squares, member.recipe.final_px, spec.mean, spec.std, view=member.recipe.view)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import LabelledFace
 
@@ -29,7 +29,7 @@ def faces_of(count: int) -> list[LabelledFace]:
 
 
 def shelve(root: Path, vectors: Vectors) -> Path:
-    shelf = IndexShelf(root)
+    shelf = IndexStore(root)
     facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
     with shelf.draft("demo") as draft:
         for face, row in zip(faces_of(len(vectors)), vectors, strict=True):

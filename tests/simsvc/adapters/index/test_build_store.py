@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex, read_current, write_current
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.errors import (
@@ -27,12 +27,12 @@ PlaceBuild = Callable[..., str]
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> IndexShelf:
-    return IndexShelf(tmp_path / "indexes")
+def shelf(tmp_path: Path) -> IndexStore:
+    return IndexStore(tmp_path / "indexes")
 
 
 @pytest.fixture
-def place(shelf: IndexShelf) -> PlaceBuild:
+def place(shelf: IndexStore) -> PlaceBuild:
     def place_build(count: int, model: str = MODEL, name: str = "demo") -> str:
         rows = np.random.default_rng(count).standard_normal((count, 8)).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -44,7 +44,7 @@ def place(shelf: IndexShelf) -> PlaceBuild:
     return place_build
 
 
-def test_a_build_stands_whole_or_not_at_all(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_a_build_stands_whole_or_not_at_all(shelf: IndexStore, place: PlaceBuild) -> None:
     """A draft that fails leaves nothing behind; a finished one verifies; neither is in service by itself."""
     with pytest.raises(ValueError, match="outside 0"), shelf.draft("demo") as draft:
         draft.add(LabelledFace("f0", -1.0, "demo", "0.png"), np.ones(1, dtype=np.float32), b"jpeg")
@@ -55,7 +55,7 @@ def test_a_build_stands_whole_or_not_at_all(shelf: IndexShelf, place: PlaceBuild
     assert shelf.current() is None
 
 
-def test_leftovers_of_dead_builds_are_swept(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_leftovers_of_dead_builds_are_swept(shelf: IndexStore, place: PlaceBuild) -> None:
     """What a killed build left in any index is gone after the next build."""
     dead = shelf.root / "other" / ".building-1-x"
     dead.mkdir(parents=True)
@@ -67,12 +67,12 @@ def test_leftovers_of_dead_builds_are_swept(shelf: IndexShelf, place: PlaceBuild
 def _hold(
     root: Path, held: multiprocessing.synchronize.Event, done: multiprocessing.synchronize.Event
 ) -> None:
-    with IndexShelf(root).draft("demo"):
+    with IndexStore(root).draft("demo"):
         held.set()
         done.wait(30)
 
 
-def test_two_builds_at_once_are_refused_with_a_sentence(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_two_builds_at_once_are_refused_with_a_sentence(shelf: IndexStore, place: PlaceBuild) -> None:
     """While another process builds, a second build says so; afterwards it works."""
     context = multiprocessing.get_context("spawn")
     held, done = context.Event(), context.Event()
@@ -87,7 +87,7 @@ def test_two_builds_at_once_are_refused_with_a_sentence(shelf: IndexShelf, place
     assert shelf.labels() == (label,)
 
 
-def test_the_same_build_again_keeps_the_folder_that_stands(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_the_same_build_again_keeps_the_folder_that_stands(shelf: IndexStore, place: PlaceBuild) -> None:
     """A whole build is not replaced by its twin, so services that map it are not disturbed."""
     label = place(3)
     inode = (shelf.root / label).stat().st_ino
@@ -95,7 +95,7 @@ def test_the_same_build_again_keeps_the_folder_that_stands(shelf: IndexShelf, pl
     assert (shelf.root / label).stat().st_ino == inode
 
 
-def test_the_same_build_again_replaces_a_damaged_one(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_the_same_build_again_replaces_a_damaged_one(shelf: IndexStore, place: PlaceBuild) -> None:
     """Building again is the remedy that the sentence about damage promises."""
     label = place(3)
     (shelf.root / label / "faces.json").write_text("{}")
@@ -105,7 +105,7 @@ def test_the_same_build_again_replaces_a_damaged_one(shelf: IndexShelf, place: P
     assert shelf.verify(label).count == 3
 
 
-def test_finds_builds_as_people_name_them(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_finds_builds_as_people_name_them(shelf: IndexStore, place: PlaceBuild) -> None:
     """A label, a build id or its beginning will do, where only one build matches."""
     one, two = place(3), place(4)
     assert shelf.find(one) == one
@@ -117,7 +117,7 @@ def test_finds_builds_as_people_name_them(shelf: IndexShelf, place: PlaceBuild) 
 
 
 @pytest.mark.parametrize("name", ["", "A", "../x", ".x", "a/b", "a" * 41])
-def test_refuses_names_that_are_not_plain(shelf: IndexShelf, name: str) -> None:
+def test_refuses_names_that_are_not_plain(shelf: IndexStore, name: str) -> None:
     """The name of an index is a plain word, never a path."""
     with pytest.raises(BuildNotFound, match="lower-case letters"), shelf.draft(name):
         pass
@@ -126,11 +126,11 @@ def test_refuses_names_that_are_not_plain(shelf: IndexShelf, name: str) -> None:
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     """The operator learns what is wrong with the disk, not where in the code."""
     (tmp_path / "file").touch()
-    with pytest.raises(IndexUnwritable, match="Not a directory"), IndexShelf(tmp_path / "file").draft("demo"):
+    with pytest.raises(IndexUnwritable, match="Not a directory"), IndexStore(tmp_path / "file").draft("demo"):
         pass
 
 
-def test_switching_to_no_build_is_refused(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_switching_to_no_build_is_refused(shelf: IndexStore, place: PlaceBuild) -> None:
     """Only a build that stands can be put into service."""
     shelf.switch(place(3))
     before = shelf.current()
@@ -140,13 +140,13 @@ def test_switching_to_no_build_is_refused(shelf: IndexShelf, place: PlaceBuild) 
     assert shelf.current() == before
 
 
-def test_no_index_yet_is_a_sentence(shelf: IndexShelf) -> None:
+def test_no_index_yet_is_a_sentence(shelf: IndexStore) -> None:
     """Before the first build, the sentence names the command."""
     with pytest.raises(IndexMissing, match="flask index build"):
         CurrentIndex(shelf.root, MODEL).get()
 
 
-def test_a_running_service_follows_a_switch(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_a_running_service_follows_a_switch(shelf: IndexStore, place: PlaceBuild) -> None:
     """The next call after a switch gives the new build; without a switch the same object comes back."""
     one, two = place(3), place(4)
     shelf.switch(one)
@@ -163,7 +163,7 @@ def test_a_running_service_follows_a_switch(shelf: IndexShelf, place: PlaceBuild
 
 @pytest.mark.parametrize("harm", ["damaged", "other model", "garbled", "gone"])
 def test_the_last_good_index_stays_in_service(
-    shelf: IndexShelf, place: PlaceBuild, harm: str, caplog: pytest.LogCaptureFixture
+    shelf: IndexStore, place: PlaceBuild, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A switch to a build that cannot be used is logged once; the next good one is taken."""
     good = place(3)
@@ -186,7 +186,7 @@ def test_the_last_good_index_stays_in_service(
     assert current.get().label == better
 
 
-def test_no_request_is_dropped_while_builds_are_switched(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_no_request_is_dropped_while_builds_are_switched(shelf: IndexStore, place: PlaceBuild) -> None:
     """Four threads search without a pause or an error while the index is switched to and fro."""
     labels = [place(3), place(4)]
     shelf.switch(labels[0])
@@ -213,7 +213,7 @@ def test_no_request_is_dropped_while_builds_are_switched(shelf: IndexShelf, plac
     assert current.get().label == labels[1]
 
 
-def test_a_first_index_that_cannot_be_used_is_a_typed_error(shelf: IndexShelf, place: PlaceBuild) -> None:
+def test_a_first_index_that_cannot_be_used_is_a_typed_error(shelf: IndexStore, place: PlaceBuild) -> None:
     """At the start there is no last good one: the error says what is wrong, until it is put right."""
     shelf.switch(place(3, model="00" * 32))
     current = CurrentIndex(shelf.root, MODEL)

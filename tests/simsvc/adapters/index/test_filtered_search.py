@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simsvc.adapters.index.annoy_index import EVERY_LEAF, AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
@@ -36,7 +36,7 @@ FILTERS = {
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> AnnoyIndex:
     root = tmp_path_factory.mktemp("indexes")
-    with IndexShelf(root).draft("demo") as draft:
+    with IndexStore(root).draft("demo") as draft:
         for face, row in zip(FACES, VECTORS, strict=True):
             draft.add(face, row, b"jpeg")
         label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.face_journal import FILE, FaceJournal
 from simsvc.adapters.index.live_index import FreshSegment, LiveGallery, LiveIndex
@@ -52,7 +52,7 @@ def live(item: int, index_name: str = "demo", model: str = MODEL) -> LiveFace:
 
 def place(root: Path, faces: list[tuple[LabelledFace, Vectors]]) -> AnnoyIndex:
     """Build an index of faces and open it."""
-    shelf = IndexShelf(root)
+    shelf = IndexStore(root)
     with shelf.draft("demo") as draft:
         for face, row in faces:
             draft.add(face, row, face.face_id.encode())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
-from simsvc.adapters.inference.model_store import ModelShelf
+from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, whole_graph
-from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.errors import (
     BatchUnwritable,
     BundleUnreadable,
@@ -133,7 +132,7 @@ def test_a_detector_that_may_not_be_read() -> None:
 
 def test_kept_models_that_may_not_be_read(site: Settings) -> None:
     """A kept model that is shut is not gone."""
-    shelf = ModelShelf(site.model_root)
+    shelf = ModelStore(site.model_root)
     Services(site).corridor()
     (kept,) = shelf.kept()
     for path in (site.model_root, kept.folder, kept.folder / "model.json", kept.folder / "model.onnx"):
@@ -176,7 +175,7 @@ def test_a_database_that_may_not_be_read(site: Settings) -> None:
 def test_batches_that_may_not_be_read() -> None:
     """A waiting photo that is shut is not lost: the batch waits, and says why."""
     with open_folder() as folder:
-        room = WaitingRoom(folder)
+        room = BatchSpool(folder)
         room.put("0" * 32, 0, b"photo")
         with shut(folder / ("0" * 32) / "000000"), pytest.raises(BatchUnwritable, match="may not read"):
             room.get("0" * 32, 0)
@@ -186,6 +185,6 @@ def test_a_queue_that_may_not_be_written(site: Settings) -> None:
     """A queue whose folder is shut is told by name."""
     with open_folder() as folder:
         (folder / "batches").mkdir()
-        services = Services(replace(site, batch_dir=folder / "batches"))
+        services = Services(site.model_copy(update={"batch_dir": folder / "batches"}))
         with shut(folder / "batches"), pytest.raises(BatchUnwritable, match=r"batches/queue\.sqlite3.*chown"):
             services.queue()

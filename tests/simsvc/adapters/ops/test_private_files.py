@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,14 +46,15 @@ def open_ones(folder: Path) -> dict[str, str]:
 def site_in(home: Path, made: Path) -> Settings:
     """Return settings of a service whose every file is still to be made, with the model of another one."""
     settings = make_small_site(made, faces=12)
-    return replace(
-        settings,
-        database_url=f"sqlite:///{home / 'simsvc.sqlite3'}",
-        index_root=home / "indexes",
-        batch_dir=home / "batches",
-        model_root=home / "models",
-        secret_key="",
-        secret_key_file=home / "secret-key",
+    return settings.model_copy(
+        update={
+            "database_url": f"sqlite:///{home / 'simsvc.sqlite3'}",
+            "index_root": home / "indexes",
+            "batch_dir": home / "batches",
+            "model_root": home / "models",
+            "secret_key": "",
+            "secret_key_file": home / "secret-key",
+        }
     )
 
 

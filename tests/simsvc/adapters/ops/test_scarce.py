@@ -15,7 +15,7 @@ import pytest
 
 from simsvc.adapters.index import annoy_forest
 from simsvc.adapters.index import build_store as shelf
-from simsvc.adapters.index.build_store import IndexShelf
+from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.ops.disk import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit, IndexTooLarge, IndexUnwritable
@@ -100,14 +100,14 @@ def test_a_read_only_folder_is_served_from() -> None:
     with tempfile.TemporaryDirectory() as name:
         root, rows = Path(name), clustered(30, 8, seed=5)
         label = "/".join(shelve(root, rows).parts[-2:])
-        IndexShelf(root).switch(label)
+        IndexStore(root).switch(label)
         with as_reader(root):
             index = CurrentIndex(root, MODEL).get()
             assert index.search(rows[7], 1)[0].face_id == "f00007"
             with pytest.raises(IndexUnwritable, match="permissions"):
                 shelve(root, rows)
             with pytest.raises(IndexUnwritable, match="permissions"):
-                IndexShelf(root).switch(label)
+                IndexStore(root).switch(label)
 
 
 def test_annoy_runs_here() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.adapters.photos.batch_spool import WaitingRoom
+from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.errors import BatchUnwritable, DiskReserve
 
 ID = "0123456789abcdef" * 2
@@ -22,7 +22,7 @@ def grow_old(folder: Path) -> None:
 
 def test_a_photo_waits_until_it_is_dropped(tmp_path: Path) -> None:
     """Bytes come back as they were; with the last photo the folder goes."""
-    room = WaitingRoom(tmp_path / "waiting")
+    room = BatchSpool(tmp_path / "waiting")
     room.put(ID, 0, b"one")
     room.put(ID, 1, b"two")
     assert (room.get(ID, 0), room.get(ID, 1), room.get(ID, 2)) == (b"one", b"two", None)
@@ -34,8 +34,8 @@ def test_a_photo_waits_until_it_is_dropped(tmp_path: Path) -> None:
 
 def test_only_the_owner_reads_waiting_photos(tmp_path: Path) -> None:
     """Folder and file are closed to other accounts of the machine."""
-    with WaitingRoom(tmp_path).filling(ID):
-        WaitingRoom(tmp_path).put(ID, 0, b"one")
+    with BatchSpool(tmp_path).filling(ID):
+        BatchSpool(tmp_path).put(ID, 0, b"one")
     assert (tmp_path / ID).stat().st_mode & 0o077 == 0
     assert next((tmp_path / ID).iterdir()).stat().st_mode & 0o077 == 0
 
@@ -43,13 +43,13 @@ def test_only_the_owner_reads_waiting_photos(tmp_path: Path) -> None:
 def test_no_id_is_a_path(tmp_path: Path) -> None:
     """What is no id of ours never reaches the disk."""
     with pytest.raises(ValueError, match="no id"):
-        WaitingRoom(tmp_path).put("../x", 0, b"")
+        BatchSpool(tmp_path).put("../x", 0, b"")
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     """A file where the folder should be is told, not thrown."""
     (tmp_path / "waiting").write_bytes(b"")
-    room = WaitingRoom(tmp_path / "waiting")
+    room = BatchSpool(tmp_path / "waiting")
     with pytest.raises(BatchUnwritable, match="Nothing was taken in"):
         room.put(ID, 0, b"one")
     with pytest.raises(BatchUnwritable, match="Nothing was taken in"), room.filling(ID):
@@ -62,7 +62,7 @@ def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         "simsvc.adapters.ops.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": next(free)})
     )
-    room = WaitingRoom(tmp_path, reserve_bytes=500_000)
+    room = BatchSpool(tmp_path, reserve_bytes=500_000)
     room.put(ID, 0, bytes(400_000))
     with pytest.raises(DiskReserve, match="MB are kept for its records"):
         room.put(ID, 1, bytes(400_000))
@@ -71,7 +71,7 @@ def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_an_upload_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """Whatever ends it."""
-    room = WaitingRoom(tmp_path)
+    room = BatchSpool(tmp_path)
 
     def upload() -> None:
         with room.filling(ID):
@@ -85,7 +85,7 @@ def test_an_upload_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_forgotten_photos_are_swept(tmp_path: Path) -> None:
     """Old folders of no unfinished batch go; fresh ones, known ones and other files stay."""
-    room = WaitingRoom(tmp_path)
+    room = BatchSpool(tmp_path)
     names = [f"{n:032x}" for n in range(3)]
     for name in names:
         room.put(name, 0, b"x")
@@ -98,10 +98,10 @@ def test_forgotten_photos_are_swept(tmp_path: Path) -> None:
 
 def test_an_upload_that_still_runs_is_not_swept(tmp_path: Path) -> None:
     """However long it takes; one whose process was killed is."""
-    room = WaitingRoom(tmp_path)
+    room = BatchSpool(tmp_path)
     code = (
-        "import pathlib, sys, time; from simsvc.adapters.photos.batch_spool import WaitingRoom\n"
-        f"room = WaitingRoom(pathlib.Path({str(tmp_path)!r}))\n"
+        "import pathlib, sys, time; from simsvc.adapters.photos.batch_spool import BatchSpool\n"
+        f"room = BatchSpool(pathlib.Path({str(tmp_path)!r}))\n"
         f"with room.filling({ID!r}):\n"
         f"    room.put({ID!r}, 0, b'x'); print('held', flush=True); time.sleep(60)\n"
     )
@@ -119,7 +119,7 @@ def test_an_upload_that_still_runs_is_not_swept(tmp_path: Path) -> None:
 
 def test_a_batch_that_is_recorded_meanwhile_is_not_swept(tmp_path: Path) -> None:
     """What is known is asked after the folder was seen to be free."""
-    room = WaitingRoom(tmp_path)
+    room = BatchSpool(tmp_path)
     room.put(ID, 0, b"x")
     grow_old(tmp_path / ID)
     room.sweep(lambda: {ID}, datetime.now(UTC))

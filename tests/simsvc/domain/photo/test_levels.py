@@ -15,7 +15,7 @@ from PIL import Image
 from simsvc.domain.photo.crop import crop_of, crops_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.jpeg_scale import MAX_SIDE_PX
-from simsvc.domain.photo.multiscale import faces_seen
+from simsvc.domain.photo.multiscale import detect_multiscale
 from simsvc.errors import TruncatedPhoto
 from simsvc.values import Face, Photo, RgbImage
 
@@ -182,7 +182,7 @@ def test_faces_are_found_where_they_are(side: int, decoded_again: int) -> None:
     """In the whole photo's pixels, however coarse the copy is that they were seen in."""
     within = Within()
     photo = decode(_with_square(330, 250, side), first_px=FIRST_PX, within=within)
-    (face,) = faces_seen(photo, _bright, 640, FIRST_PX)
+    (face,) = detect_multiscale(photo, _bright, 640, FIRST_PX)
     assert (face.x_px, face.y_px) == pytest.approx((330, 250), abs=6)
     assert face.side_px == pytest.approx(side, abs=10)
     assert within.times == decoded_again

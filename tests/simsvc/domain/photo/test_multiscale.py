@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsvc.domain.photo.multiscale import faces_seen
+from simsvc.domain.photo.multiscale import detect_multiscale
 from simsvc.values import Face, Photo, RgbImage
 
 
@@ -32,7 +32,7 @@ def with_square(left: int, top: int, side: int, width: int = 1280, height: int =
 def test_a_large_face_is_looked_at_small_then_close_up() -> None:
     """Two pictures are looked at, of 320 and of 200 px, and the box is exact."""
     look = Looker()
-    (face,) = faces_seen(with_square(300, 200, 400), look, 640, 320)
+    (face,) = detect_multiscale(with_square(300, 200, 400), look, 640, 320)
     assert look.looked_at == [(240, 320), (200, 200)]
     assert (face.x_px, face.y_px) == pytest.approx((300, 200), abs=3)
     assert face.side_px == pytest.approx(400, abs=6)
@@ -41,7 +41,7 @@ def test_a_large_face_is_looked_at_small_then_close_up() -> None:
 def test_a_small_face_is_looked_at_small_then_whole() -> None:
     """The first look's box of a face under a quarter of the photo's height is not taken."""
     look = Looker()
-    (face,) = faces_seen(with_square(300, 200, 200), look, 640, 320)
+    (face,) = detect_multiscale(with_square(300, 200, 200), look, 640, 320)
     assert look.looked_at == [(240, 320), (480, 640)]
     assert face.side_px == pytest.approx(200, abs=4)
 
@@ -49,21 +49,21 @@ def test_a_small_face_is_looked_at_small_then_whole() -> None:
 def test_what_is_not_confirmed_close_up_is_searched_for_whole() -> None:
     """The first look alone is never believed."""
     look = Looker(blind_px=frozenset({200}))
-    assert faces_seen(with_square(300, 200, 400), look, 640, 320)
+    assert detect_multiscale(with_square(300, 200, 400), look, 640, 320)
     assert look.looked_at == [(240, 320), (200, 200), (480, 640)]
 
 
 def test_an_unsure_face_is_searched_for_whole() -> None:
     """A face below the least confidence ends no search."""
     look = Looker(confidence=0.5)
-    faces_seen(with_square(300, 200, 400), look, 640, 320)
+    detect_multiscale(with_square(300, 200, 400), look, 640, 320)
     assert look.looked_at == [(240, 320), (480, 640)]
 
 
 def test_a_face_at_the_border_is_looked_at_close_up() -> None:
     """The close-up ends where the photo ends, and the box is the photo's."""
     look = Looker()
-    (face,) = faces_seen(with_square(880, 560, 400), look, 640, 320)
+    (face,) = detect_multiscale(with_square(880, 560, 400), look, 640, 320)
     assert look.looked_at == [(240, 320), (200, 200)]
     assert (face.x_px, face.y_px) == pytest.approx((880, 560), abs=3)
 
@@ -72,14 +72,14 @@ def test_a_face_at_the_border_is_looked_at_close_up() -> None:
 def test_without_a_first_look_the_whole_is_looked_at_once(width_px: int, looked_at: tuple[int, int]) -> None:
     """Nothing is scaled up, and what is larger than the working size is scaled down to it."""
     look = Looker()
-    faces_seen(with_square(50, 50, 200, width_px, width_px), look)
+    detect_multiscale(with_square(50, 50, 200, width_px, width_px), look)
     assert look.looked_at == [looked_at]
 
 
 def test_a_photo_no_larger_than_the_first_look_is_looked_at_once() -> None:
     """At 200 px, as labelled faces come, a first look changes nothing."""
     look = Looker()
-    (face,) = faces_seen(with_square(50, 40, 100, 200, 200), look, 640, 320)
+    (face,) = detect_multiscale(with_square(50, 40, 100, 200, 200), look, 640, 320)
     assert look.looked_at == [(200, 200)]
     assert (face.x_px, face.y_px, face.side_px) == (50, 40, 100)
 
@@ -87,6 +87,6 @@ def test_a_photo_no_larger_than_the_first_look_is_looked_at_once() -> None:
 def test_a_close_up_of_few_pixels_is_not_scaled_up() -> None:
     """A face of 100 px in a photo of 400 px is looked at in its own pixels."""
     look = Looker()
-    (face,) = faces_seen(with_square(80, 90, 100, 400, 400), look, 640, 320)
+    (face,) = detect_multiscale(with_square(80, 90, 100, 400, 400), look, 640, 320)
     assert look.looked_at[1] == (150, 150)
     assert (face.x_px, face.y_px, face.side_px) == (80, 90, 100)

@@ -12,7 +12,7 @@ from simsvc.domain.photo.decode import AS_STORED, IN_SRGB, decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import measure
 from simsvc.domain.photo.upright import Upright, looked_at, turned, upright
-from simsvc.values import Face, Levels, Photo
+from simsvc.values import DecodedLevels, Face, Photo
 from tests.drawn_faces import draw_face
 
 ANGLES = (20, 45, 70, 90, 120, 135, 160, 180, 210, 225, 250, 270, 300, 315, 340)
@@ -122,7 +122,7 @@ def test_a_jpeg_that_is_decoded_in_parts_is_turned_in_parts(deg: int) -> None:
     draw_face(5, 1280).save(file, "JPEG", quality=95)
     whole, parted = decode(file.getvalue()), decode(file.getvalue(), first_px=320)
     right = turned(parted, deg)
-    assert isinstance(right.pixels, Levels)
+    assert isinstance(right.pixels, DecodedLevels)
     coarse, scale = right.at_least(0.25)
     assert (coarse.width_px, scale) == (320, 0.25)
     assert np.array_equal(right.rgb, turned(whole, deg).rgb)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import select
 from simsvc.store.database import Database
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.tables import Table
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 
@@ -24,7 +23,7 @@ CASE = "CASE-zq27"
 
 @pytest.fixture
 def app(tmp_path: Path, database_url: str) -> Iterator[Flask]:
-    settings = replace(make_small_site(tmp_path, faces=15), database_url=database_url)
+    settings = make_small_site(tmp_path, faces=15).model_copy(update={"database_url": database_url})
     app = create_app(settings)
     yield app
     app.extensions["simsvc"].database.close()

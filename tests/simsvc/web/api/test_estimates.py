@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.programs import program
 from tests.small_site import FACES, drawn_photo
@@ -160,7 +159,7 @@ def test_bytes_that_are_no_photo_are_refused_by_code(client: FlaskClient, data: 
 
 def test_a_photo_just_over_the_limit_is_refused(site: Settings) -> None:
     """A photo over the limit that still fits the request is refused, on record."""
-    client = program(create_app(replace(site, max_upload_bytes=2_000)))
+    client = program(create_app(site.model_copy(update={"max_upload_bytes": 2_000})))
     response = send(client, b"x" * 2_001)
     assert response.status_code == 201
     assert response.get_json()["code"] == "photo_too_many_bytes"
@@ -169,7 +168,7 @@ def test_a_photo_just_over_the_limit_is_refused(site: Settings) -> None:
 
 def test_a_request_over_the_limit_is_413(site: Settings) -> None:
     """A request over the limit is answered with the typed problem, without being parsed."""
-    client = program(create_app(replace(site, max_upload_bytes=2_000)))
+    client = program(create_app(site.model_copy(update={"max_upload_bytes": 2_000})))
     response = send(client, b"x" * 200_000)
     assert response.status_code == 413
     assert response.get_json()["code"] == "photo_too_many_bytes"
@@ -211,7 +210,7 @@ def test_a_bare_body_that_is_no_photo_is_refused_by_code(client: FlaskClient, da
 
 def test_a_bare_photo_has_the_limits_of_a_form(site: Settings) -> None:
     """Just over the limit it is refused on record; far over it, its length told or not, it gets 413."""
-    client = program(create_app(replace(site, max_upload_bytes=2_000)))
+    client = program(create_app(site.model_copy(update={"max_upload_bytes": 2_000})))
     assert send_bare(client, b"x" * 2_001).get_json()["code"] == "photo_too_many_bytes"
     streamed = {"input_stream": io.BytesIO(b"x" * 200_000), "environ_base": {"wsgi.input_terminated": True}}
     for response in (

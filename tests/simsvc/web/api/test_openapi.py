@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema_rs import validator_for
 
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import program
 from tests.small_site import make_small_site

@@ -23,7 +23,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
 from tests.servers import working
@@ -47,7 +47,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Serve a small installation of its own, its batches judged by the real worker."""
     settings: Settings = make_small_site(tmp_path_factory.mktemp("live"))
     calibrate(settings.bundle_dir / "model.json")
-    app = create_app(replace(settings, sign_in_rate="1000 per minute"))
+    app = create_app(settings.model_copy(update={"sign_in_rate": "1000 per minute"}))
     cli.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

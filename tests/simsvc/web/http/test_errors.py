@@ -9,7 +9,7 @@ from flask import Flask
 from simsvc import errors as tree
 from simsvc.errors import SimsvcError
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.http.errors import status_of
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.headers import HEADERS

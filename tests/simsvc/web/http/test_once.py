@@ -6,7 +6,6 @@ import io
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from sqlalchemy import select
 from simsvc.settings import Settings
 from simsvc.store.history import HistoryFilter
 from simsvc.store.sent_forms import SentFormRow
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
@@ -30,7 +29,9 @@ FORM = {"name": "once", "scope": "audit", "days": "30"}
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(replace(site, batch_dir=tmp_path / "batches", sign_in_rate="1000 per minute"))
+    app = create_app(
+        site.model_copy(update={"batch_dir": tmp_path / "batches", "sign_in_rate": "1000 per minute"})
+    )
     yield app
     app.extensions["simsvc"].database.close()
 

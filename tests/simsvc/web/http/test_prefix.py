@@ -4,7 +4,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +14,7 @@ from flask.testing import FlaskClient
 
 from simsvc.errors import SettingsError
 from simsvc.settings import Settings, load_settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.bench.routes import filled
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import PASSWORD, account, signed_in
@@ -54,7 +53,11 @@ def way(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, str],
 
 @pytest.fixture
 def app(site: Settings, way: tuple[dict[str, Any], dict[str, str], str]) -> Iterator[Flask]:
-    app = create_app(replace(site, api_rate="900000 per minute", sign_in_rate="90000 per minute", **way[0]))
+    app = create_app(
+        site.model_copy(
+            update={"api_rate": "900000 per minute", "sign_in_rate": "90000 per minute", **way[0]}
+        )
+    )
     yield app
     app.extensions["simsvc"].database.close()
 
@@ -99,7 +102,9 @@ def local(address: str) -> str | None:
 
 def test_every_link_of_every_page_begins_with_the_prefix(site: Settings, desk: Desk) -> None:
     """Whoever follows links from the first page stays below the prefix, and gets no 404."""
-    filled(replace(site, batch_dir=site.batch_dir), records=2)[0].extensions["simsvc"].database.close()
+    filled(site.model_copy(update={"batch_dir": site.batch_dir}), records=2)[0].extensions[
+        "simsvc"
+    ].database.close()
     seen, waiting = set(), [f"{PREFIX}/", f"{PREFIX}/history", f"{PREFIX}/model", f"{PREFIX}/nowhere"]
     while waiting and len(seen) < 150:
         path = waiting.pop(0)
@@ -239,7 +244,7 @@ def test_one_time_links_of_pages_have_the_prefix(app: Flask, desk: Desk) -> None
 )
 def test_a_prefix_that_cannot_be_one_is_left_out(site: Settings, given: str) -> None:
     """What a proxy lets through from anybody leads nowhere else."""
-    app = create_app(replace(site, proxies=1))
+    app = create_app(site.model_copy(update={"proxies": 1}))
     answer = app.test_client().get("/history", headers={"X-Forwarded-Prefix": given})
     assert answer.headers["Location"].startswith("/sign-in")
     app.extensions["simsvc"].database.close()
@@ -255,7 +260,7 @@ def test_a_prefix_counts_only_with_a_proxy(site: Settings) -> None:
 
 def test_a_prefix_like_a_path_of_ours_is_taken_off_by_the_proxy(site: Settings) -> None:
     """Below /api, the API is at /api/api/v1; a proxy that takes the first off has said so."""
-    app = create_app(replace(site, proxies=1))
+    app = create_app(site.model_copy(update={"proxies": 1}))
     answer = app.test_client().get("/api/v1/openapi.json", headers={"X-Forwarded-Prefix": "/api"})
     assert answer.get_json()["servers"] == [{"url": "/api"}]
     app.extensions["simsvc"].database.close()
@@ -263,7 +268,7 @@ def test_a_prefix_like_a_path_of_ours_is_taken_off_by_the_proxy(site: Settings) 
 
 def test_behind_tls_the_cookie_of_a_prefix_is_secure(site: Settings) -> None:
     """Its name says that it is for HTTPS, and not for the whole host."""
-    app = create_app(replace(site, tls=True, script_name=PREFIX))
+    app = create_app(site.model_copy(update={"tls": True, "script_name": PREFIX}))
     answer = app.test_client().get(f"{PREFIX}/sign-in", base_url="https://desk.example")
     assert answer.headers["Set-Cookie"].startswith("__Secure-simsvc=")
     app.extensions["simsvc"].database.close()

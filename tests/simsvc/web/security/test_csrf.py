@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from tests.simsvc.web.helpers import token_in
 
 BASE = "https://desk.example"
@@ -17,7 +16,7 @@ TAKEN, REFUSED = 403, 400
 
 @pytest.fixture
 def secure(site: Settings) -> Iterator[Flask]:
-    app = create_app(replace(site, tls=True, sign_in_rate="90000 per minute"))
+    app = create_app(site.model_copy(update={"tls": True, "sign_in_rate": "90000 per minute"}))
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.values import User
-from simsvc.web import create_app
+from simsvc.web.app import create_app
 from simsvc.web.security.csrf import local_path
 from tests.simsvc.web.helpers import token_in
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of
@@ -29,7 +28,7 @@ def clock() -> list[datetime]:
 
 @pytest.fixture
 def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
-    app = create_app(replace(site, sign_in_rate="1000 per minute"), now=lambda: clock[0])
+    app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}), now=lambda: clock[0])
     yield app
     app.extensions["simsvc"].database.close()
 
@@ -154,7 +153,9 @@ def test_disabling_ends_sessions_at_once(desk: Flask, anna: User) -> None:
 
 def test_a_forged_session_is_nobody(desk: Flask, anna: User) -> None:
     """A session signed with another key does not count."""
-    other = create_app(replace(desk.extensions["simsvc"].settings, secret_key="another key " * 4))
+    other = create_app(
+        desk.extensions["simsvc"].settings.model_copy(update={"secret_key": "another key " * 4})
+    )
     forged = client_of(other, anna).get_cookie("simsvc")
     assert forged
     client = desk.test_client()
@@ -174,7 +175,9 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(desk: Flask) -> None:
 def test_behind_tls_the_cookie_is_secure(site: Settings) -> None:
     """With SIMSVC_TLS=1 the cookie is Secure and bound to the host, and browsers stay on HTTPS."""
     response = (
-        create_app(replace(site, tls=True)).test_client().get("/sign-in", base_url="https://desk.example")
+        create_app(site.model_copy(update={"tls": True}))
+        .test_client()
+        .get("/sign-in", base_url="https://desk.example")
     )
     assert response.headers["Set-Cookie"].startswith("__Host-simsvc=")
     assert "Secure" in response.headers["Set-Cookie"]
@@ -187,7 +190,7 @@ def test_behind_tls_the_cookie_is_secure(site: Settings) -> None:
 )
 def test_behind_tls_a_form_comes_from_this_site(site: Settings, referrer: str | None, status: int) -> None:
     """With HTTPS a form of another site is refused; otherwise name and password are looked at."""
-    client, base = create_app(replace(site, tls=True)).test_client(), "https://desk.example"
+    client, base = create_app(site.model_copy(update={"tls": True})).test_client(), "https://desk.example"
     form = {"csrf_token": token_in(client.get("/sign-in", base_url=base).text), "name": "a", "password": "b"}
     headers = {"Referer": referrer} if referrer else {}
     assert client.post("/sign-in", base_url=base, data=form, headers=headers).status_code == status
@@ -232,7 +235,7 @@ def test_a_local_path_has_no_host(text: str) -> None:
 def test_a_proxy_is_believed_only_where_there_is_one(site: Settings) -> None:
     """X-Forwarded-For counts with SIMSVC_PROXIES=1 and is ignored without."""
     for proxies, limited in ((0, True), (1, False)):
-        app = create_app(replace(site, proxies=proxies, sign_in_rate="2 per minute"))
+        app = create_app(site.model_copy(update={"proxies": proxies, "sign_in_rate": "2 per minute"}))
         client = client_of(app, None)
         statuses = [
             client.post("/sign-in", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code for n in range(4)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from simsvc.errors import Busy
-from simsvc.web.traffic.admission import JUDGING, Turns, register
+from simsvc.web.traffic.admission import JUDGING, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import UPLOADS
 from simsvc.web.traffic.work import of_work
 from tests.helpers import wait_until
@@ -22,7 +22,7 @@ from tests.small_site import drawn_photo
 
 def test_one_too_many_is_refused_and_comes_in_once_a_place_is_free() -> None:
     """With one turn and no waiting place, the second is Busy, and has its turn when the first has ended."""
-    turns = Turns(at_once=1, waiting=0)
+    turns = AdmissionQueue(at_once=1, waiting=0)
     with turns.turn(), pytest.raises(Busy), turns.turn():
         pass
     with turns.turn():
@@ -31,7 +31,7 @@ def test_one_too_many_is_refused_and_comes_in_once_a_place_is_free() -> None:
 
 def test_who_waits_is_let_in_when_the_one_before_has_failed() -> None:
     """A view that raises gives its turn back to the request that waits."""
-    turns, entered, through = Turns(at_once=1, waiting=1), threading.Event(), threading.Event()
+    turns, entered, through = AdmissionQueue(at_once=1, waiting=1), threading.Event(), threading.Event()
 
     def wait() -> None:
         entered.set()
@@ -54,14 +54,14 @@ def test_who_waits_is_let_in_when_the_one_before_has_failed() -> None:
 
 def test_patience_ends() -> None:
     """A turn that does not come in time is refused, and its place is free again."""
-    turns = Turns(at_once=1, waiting=1, patience_s=0.01)
+    turns = AdmissionQueue(at_once=1, waiting=1, patience_s=0.01)
     with turns.turn():
         for _ in range(3):
             with pytest.raises(Busy, match="Try again"), turns.turn():
                 pass
 
 
-def line_up(pool: ThreadPoolExecutor, turns: Turns, waits: Callable[[], None]) -> None:
+def line_up(pool: ThreadPoolExecutor, turns: AdmissionQueue, waits: Callable[[], None]) -> None:
     """Start what waits for a turn, and return when it is in the queue."""
     before = turns.queue_length
     pool.submit(waits)
@@ -70,7 +70,7 @@ def line_up(pool: ThreadPoolExecutor, turns: Turns, waits: Callable[[], None]) -
 
 def test_turns_come_in_order_and_nobody_slips_in() -> None:
     """Whoever comes back at once waits behind those that waited before; every turn is given back."""
-    turns = Turns(at_once=1, waiting=3)
+    turns = AdmissionQueue(at_once=1, waiting=3)
     order: list[str] = []
 
     def wait(name: str) -> None:
@@ -96,7 +96,7 @@ def test_every_upload_that_is_judged_takes_turns() -> None:
 
 def test_a_turn_that_lasts_too_long_lets_the_next_one_in() -> None:
     """Whoever waits comes in when the limit is over, not before."""
-    turns = Turns(at_once=1, waiting=1, longest_s=0.1)
+    turns = AdmissionQueue(at_once=1, waiting=1, longest_s=0.1)
     turns.take()
     began_s = time.monotonic()
     with turns.turn():
@@ -105,7 +105,7 @@ def test_a_turn_that_lasts_too_long_lets_the_next_one_in() -> None:
 
 def test_a_turn_that_lasted_too_long_gives_back_nothing_twice() -> None:
     """The place of a late turn was given to the next one: when the late one ends, nobody else comes in."""
-    turns = Turns(at_once=1, waiting=1, longest_s=0.1)
+    turns = AdmissionQueue(at_once=1, waiting=1, longest_s=0.1)
     late = turns.take()
     with turns.turn():
         turns.give_back(late)
@@ -116,7 +116,7 @@ def test_a_turn_that_lasted_too_long_gives_back_nothing_twice() -> None:
 
 def test_a_request_of_many_photos_gives_way_between_them() -> None:
     """Who waits comes in between two photos of another request, which goes on afterwards."""
-    turns = Turns(at_once=1, waiting=0)
+    turns = AdmissionQueue(at_once=1, waiting=0)
     order: list[str] = []
     ended = turns.take()
     turns.give_back(ended)
@@ -139,7 +139,7 @@ def test_a_request_of_many_photos_gives_way_between_them() -> None:
 
 def test_programs_and_people_are_told_when_to_come_back(app: Flask) -> None:
     """With no place free, the API answers problem+json and the desk a page: 503, with Retry-After."""
-    register(app, Turns(at_once=0, waiting=0))
+    register(app, AdmissionQueue(at_once=0, waiting=0))
     api = program(app, "estimate").post(
         "/api/v1/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")}
     )

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.web import create_app
-from simsvc.web.traffic.admission import QUEUES, Turns, register
+from simsvc.web.app import create_app
+from simsvc.web.traffic.admission import QUEUES, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import photos_sent
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work
 from tests.bench.routes import calls, filled, measured
@@ -61,7 +60,8 @@ def test_routes_that_are_called_light_are_light(
     """On a database with hundreds of records each of them takes little processor time."""
     folder = tmp_path_factory.mktemp("light")
     app, values = filled(
-        replace(site, api_rate="9000000 per minute", batch_dir=folder / "batches"), records=300
+        site.model_copy(update={"api_rate": "9000000 per minute", "batch_dir": folder / "batches"}),
+        records=300,
     )
     every = calls(app, values, drawn_photo(3))
     slow = {}
@@ -79,7 +79,7 @@ def test_routes_that_are_called_light_are_light(
 @pytest.mark.parametrize("endpoint", COSTLY)
 def test_costly_routes_take_turns(app: Flask, endpoint: str) -> None:
     """With no place free each of them is told to come back, and the others are not."""
-    register(app, Turns(at_once=0, waiting=0))
+    register(app, AdmissionQueue(at_once=0, waiting=0))
     assert request_to(app, endpoint) == 503
     assert app.test_client().get("/healthz").status_code == 200
 
@@ -87,7 +87,7 @@ def test_costly_routes_take_turns(app: Flask, endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", [*of_work("judging", "taking_in", "walking")])
 def test_costly_routes_count_in_rates(site: Settings, endpoint: str) -> None:
     """The second one within the window is refused."""
-    app = create_app(replace(site, upload_rate="1 per hour", api_rate="1 per hour"))
+    app = create_app(site.model_copy(update={"upload_rate": "1 per hour", "api_rate": "1 per hour"}))
     headers = bearer(app)
     statuses = [request_to(app, endpoint, headers) for _ in range(2)]
     assert statuses[0] != 429
@@ -131,7 +131,7 @@ def test_a_heat_map_counts_for_what_it_costs(app: Flask) -> None:
 
 def test_photos_count_whatever_way_they_come(site: Settings) -> None:
     """A batch leaves fewer photos for other requests of its account; one above the rate takes all of it."""
-    app = create_app(replace(site, upload_rate="10 per hour"))
+    app = create_app(site.model_copy(update={"upload_rate": "10 per hour"}))
     client = signed_in(app)
     form = {"photos": [(io.BytesIO(drawn_photo(n)), f"{n}.jpg") for n in range(8)]}
     assert client.post("/batches", data=form).status_code == 303
@@ -148,7 +148,7 @@ def test_photos_count_whatever_way_they_come(site: Settings) -> None:
 
 def test_an_export_holds_its_turn_until_it_is_sent(app: Flask) -> None:
     """A second one is refused while the first is being read, and comes in when its reader has gone."""
-    register(app, Turns(at_once=1, waiting=0))
+    register(app, AdmissionQueue(at_once=1, waiting=0))
     headers = bearer(app)
     first = app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())

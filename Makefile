@@ -26,11 +26,12 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 EVERY_SOURCE = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) \
   $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(UTKFACE)
 
-.PHONY: help run test browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
+	@echo 'make coverage         run all tests and print which branches of simsvc and trainer they take'
 	@echo 'make lint             style, types and the import law'
 	@echo 'make docs             serve the documentation on 127.0.0.1:8001'
 	@echo 'make screenshots      take the pictures of README and documentation'
@@ -103,6 +104,12 @@ test: $(TESTING)/.ready browser postgres strace
 	wait $$pages || failed=1
 	cat "$$said"
 	exit $$failed
+
+# of the tests' own process: what servers and commands that they start run is not counted
+coverage: $(TESTING)/.ready browser postgres strace
+	@work="$$(mktemp -d)"; trap 'rm -rf "$$work"' EXIT
+	COVERAGE_FILE="$$work/coverage" $(TESTING)/bin/pytest -q -p no:cacheprovider \
+	  --cov=simsvc --cov=trainer --cov-branch --cov-report=term:skip-covered
 
 # Chromium of the system for the browser tests, installed where it is missing: they are never skipped
 browser:

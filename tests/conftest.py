@@ -1,13 +1,24 @@
-"""What all tests share: one thread a process, and property tests without a clock."""
+"""What all tests share: one thread a process, property tests without a clock, and deadlines."""
 
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before numpy and torch are loaded: they read it once
 
-from hypothesis import settings  # noqa: E402 - after the environment is set
+import pytest  # noqa: E402 - after the environment is set
+from hypothesis import settings  # noqa: E402 - likewise
 
 settings.register_profile("simsvc", deadline=None)  # a slow machine is no defect
 settings.load_profile("simsvc")
 
-pytest_plugins = ("tests.databases",)
+SLOW_S = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests, which train networks or start servers, more time than the others."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_S))
+
+
+pytest_plugins = ("tests.databases", "tests.small_site")

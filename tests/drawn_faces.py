@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -13,6 +14,11 @@ Colour = tuple[int, int, int]
 
 def draw_face(seed: int, size_px: int = 200) -> Image.Image:
     """Return an RGB drawing of one frontal face; the same seed gives the same pixels."""
+    return _canvas(seed).resize((size_px, size_px), Image.Resampling.LANCZOS)
+
+
+@functools.lru_cache(64)  # most tests draw the faces of the same few seeds
+def _canvas(seed: int) -> Image.Image:
     dice = random.Random(seed)  # noqa: S311 - a drawing, not a secret
     skin = _shade(dice.choice([(236, 196, 168), (224, 172, 138), (198, 142, 104), (150, 102, 72)]), dice)
     image = Image.new("RGB", (_UNIT, _UNIT), _shade((150, 160, 170), dice, 60))
@@ -20,8 +26,7 @@ def draw_face(seed: int, size_px: int = 200) -> Image.Image:
     _body_and_hair(pen, skin, dice)
     _head(image, skin, dice)
     _features(image, skin, dice)
-    image = image.filter(ImageFilter.GaussianBlur(2.0))
-    return image.resize((size_px, size_px), Image.Resampling.LANCZOS)
+    return image.filter(ImageFilter.GaussianBlur(2.0))
 
 
 def _shade(colour: Colour, dice: random.Random, spread: int = 12) -> Colour:

@@ -7,13 +7,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.helpers import wait_until
 
 INSTALL = "apt-get install -y --no-install-recommends postgresql"
 PATIENCE_S = 60.0
@@ -87,13 +88,11 @@ def _run(account: str | None, *command: str | Path) -> None:
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
+    def answers() -> bool:
+        assert server.poll() is None, (folder / "log").read_text()
+        with suppress(psycopg.OperationalError):
             psycopg.connect(f"host={folder} user=simsvc dbname=postgres").close()
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"PostgreSQL does not answer: {(folder / 'log').read_text()}")
-            time.sleep(0.1)
-        else:
-            return
+            return True
+        return False
+
+    wait_until(answers, PATIENCE_S)

@@ -10,7 +10,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,14 +87,15 @@ def installation(folder: Path) -> Settings:
     table = gallery / "labels.csv"
     rows = table.read_text().splitlines(keepends=True)
     table.write_text("".join(row for row in rows if not row.startswith(APPLICANT)))
-    return replace(
-        settings,
-        gallery_dir=gallery,
-        index_root=folder / "indexes",
-        database_url=f"sqlite:///{folder / 'simsvc.sqlite3'}",
-        secret_key_file=folder / "key",
-        batch_dir=folder / "batches",
-        model_root=folder / "models",
+    return settings.model_copy(
+        update={
+            "gallery_dir": gallery,
+            "index_root": folder / "indexes",
+            "database_url": f"sqlite:///{folder / 'simsvc.sqlite3'}",
+            "secret_key_file": folder / "key",
+            "batch_dir": folder / "batches",
+            "model_root": folder / "models",
+        }
     )
 
 

@@ -6,17 +6,25 @@ import csv
 import io
 from pathlib import Path
 
-from simsvc.adapters.index.build_store import IndexStore
+import pytest
+
 from simsvc.adapters.photos.sources import read_source
+from simsvc.domain.gallery.labelled_faces import LabelledSource
+from simsvc.domain.gallery.manifest import Manifest
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.wiring.indexing import index_services
+from tests.databases import sqlite_database
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
 FACES = 30
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return a small installation that tests share."""
+    return make_small_site(tmp_path_factory.mktemp("site"))
 
 
 def make_small_site(folder: Path, faces: int = FACES) -> Settings:
@@ -26,7 +34,7 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
             "bundle_dir": make_tiny_bundle(folder / "model"),
             "gallery_dir": draw_gallery(folder / "gallery", faces),
             "index_root": folder / "indexes",
-            "database_url": f"sqlite:///{folder / 'simsvc.sqlite3'}",
+            "database_url": sqlite_database(folder / "simsvc.sqlite3"),
             "secret_key": "a key for tests, long enough to sign with",
             "upload_rate": "1000000 per minute",
             "api_rate": "1000000 per minute",
@@ -34,18 +42,23 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
             "model_root": folder / "models",
         }
     )
-    migrate.upgrade(Database(settings.database_url).engine)
+    build_index(settings, read_source("demo", settings.gallery_dir))
+    return settings
+
+
+def build_index(
+    settings: Settings, source: LabelledSource, name: str = "demo", trained_on: frozenset[str] = frozenset()
+) -> Manifest:
+    """Build an index of a source and put it into service."""
     services = index_services(settings)
-    source = read_source("demo", settings.gallery_dir)
-    build(
-        BuildRequest("demo", (source,)),
+    return build(
+        BuildRequest(name, (source,), trained_on=trained_on),
         services.detector,
         services.model("onnx"),
-        IndexStore(settings.index_root),
+        services.shelf,
         on_built=services.on_built,
         progress=lambda _done, _total: None,
     )
-    return settings
 
 
 def draw_gallery(folder: Path, faces: int) -> Path:

@@ -55,7 +55,7 @@ def _estimate_each(photos: Sequence[Path], as_json: bool) -> None:
         corridor = current_app.extensions["simsvc"].corridor()
         for row in _rows(photos, corridor):
             read += "id" in row
-            click.echo(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
+            click.echo(json.dumps(row, ensure_ascii=False) if as_json else readable_line(row))
     except SimsvcError as error:
         raise click.ClickException(error.sentence) from None
     if not read:
@@ -79,7 +79,8 @@ def _row(photo: Path, corridor: EstimatePipeline) -> Row:
     return {**describe(estimate(data, shown_name(photo.name), corridor)), "photo": shown}
 
 
-def _line(row: Row) -> str:
+def readable_line(row: Row) -> str:
+    """Return what a person reads of one photo."""
     if row["status"] == "refused":
         return f"{row['photo']}: no result ({row['code']}). {row['sentence']}"
     words = [f"{row['photo']}: {row['age_years']:.1f} years{_range(row)}.", f"{row['sentence'] or ''}"]

@@ -7,32 +7,27 @@ not. With `--data` it is measured on an index of those faces, else on the demo g
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
 
 from simsvc.settings import Settings, load_settings
 from simsvc.store.migrate import upgrade
 from simsvc.wiring.services import Services
-from tests.bench import corridor, model, server
+from tests.bench import bulk, corridor, model, server
 from tests.bench.claims import SMALL, Claim, Parts, claims
 from tests.bench.machine import environment_mb, machine
 from tests.bench.photos import photos
 from tests.bench.timing import Figures
+from tests.servers import environment_of
 
 OUT = Path("docs/explanation/bench.json")
 INDEXES = Path("work/bench/indexes")
 """Where the index of `--data` is kept between runs."""
-OTHERS = ("bulk", "search")
-"""Modules beside this one with `figures(settings, services, folder)`, measured where they are there."""
 QUICK = server.Load(requests=60, warming_up=100, sustained_s=5.0, sustained_requests=300)
 Part = Callable[[], Figures]
 
@@ -82,26 +77,20 @@ def _parts(settings: Settings, services: Services, args: argparse.Namespace, fol
     """Return what can be measured, in the order in which it is: what needs a quiet machine first."""
     made = photos(settings.gallery_dir)
     small, asked = made[SMALL], QUICK if args.quick else server.Load()
-    others = [name for name in OTHERS if importlib.util.find_spec(f"tests.bench.{name}")]
     return {
         "model": partial(model.figures, settings),
         **{name: partial(corridor.figures, services, data) for name, data in made.items()},
         "detector": partial(corridor.detector_sizes, services, small),
         "server": partial(server.figures, settings, services, small, asked, folder),
-        **{name: partial(_other, name, settings, services, folder) for name in others},
+        "bulk": partial(bulk.figures, settings, services, folder),
     }
-
-
-def _other(name: str, settings: Settings, services: Services, folder: Path) -> Figures:
-    module: Any = importlib.import_module(f"tests.bench.{name}")
-    return cast("Figures", module.figures(settings, services, folder))
 
 
 def _index(settings: Settings, data: Path | None, folder: Path) -> Path:
     """Return the folder of an index of the data, or else of the demo gallery; built where none fits."""
     source = ["--source", "utkface", "--path", str(data)] if data and data.is_dir() else []
     root = INDEXES.resolve() if source else folder / "indexes"
-    environment = os.environ | server.environment_of(settings.model_copy(update={"index_root": root}))
+    environment = environment_of(settings.model_copy(update={"index_root": root}))
     for command in (["db", "upgrade"], ["index", "build", "--if-needed", *source]):
         done = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app", *command]
         subprocess.run(done, env=environment, check=True, stdout=sys.stderr)

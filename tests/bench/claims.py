@@ -42,7 +42,7 @@ class Claim:
 
 
 def claims(parts: Parts, environment_mb: float) -> list[Claim]:
-    """Return every claim whose figures were measured."""
+    """Return every claim whose figures were measured; the limits are those that README promises."""
     found = [Claim("the service's environment on disk", environment_mb, 600.0, "MB")]
     return (
         found

@@ -44,6 +44,12 @@ def peak_gflops(rounds: int = 5) -> float:
     return round(2 * SIDE**3 / min(taken) / 1e9, 1)
 
 
+def status_mb(name: str, process: int | str = "self") -> float:
+    """Return a line of /proc/PROCESS/status in MB: VmHWM is the most ever resident."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith(name + ":")) * 1024 / 1e6, 1)
+
+
 def environment_mb(folder: Path | None = None) -> float:
     """Return what an environment takes on disk, in MB; without a folder, the service's, or this one's."""
     service = Path(".venv")

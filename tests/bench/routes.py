@@ -30,6 +30,7 @@ from simsvc.values import DecisionDraft, Declaration
 from simsvc.web.app import create_app
 from simsvc.web.traffic.body_size import MOST_BYTES, MOST_TEXT_BYTES
 from simsvc.web.traffic.work import WORK
+from tests.bench.machine import status_mb
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
@@ -60,25 +61,24 @@ most 1,000 connections.
 class Call:
     """A request to a route: as it usually is, and as large as it may be."""
 
+    path: str
     usual: Callable[[], int]
     largest: Callable[[], int]
 
 
-def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, str, dict[str, str]]:
-    """Return an application with records, the number of one, and what else addresses need."""
+def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, dict[str, str]]:
+    """Return an application with records, and what addresses of its routes need."""
     app = create_app(settings)
     services = app.extensions["simsvc"]
-    user = "0" * 32
     first = estimate(drawn_photo(73), "b.jpg", services.corridor(), declared=Declaration("F-1"))
     for _ in range(records):
         services.estimates.record(replace(first.estimate, declared=Declaration("F-1")))
-    services.decisions.add(first.id, DecisionDraft("refer", note="see"), user, 0, services.now())
-    batch = services.batches.take_in([("a.jpg", drawn_photo(1))] * 50, "a.jpg", user, dict)
+    services.decisions.add(first.id, DecisionDraft("refer", note="see"), NOBODY, 0, services.now())
+    batch = services.batches.take_in([("a.jpg", drawn_photo(1))] * 50, "a.jpg", NOBODY, dict)
     name, _, build = str(first.estimate.index).partition("/")
     face = first.estimate.neighbours[0].face_id
     return (
         app,
-        first.id,
         {
             "public_id": first.id,
             "index_name": name,
@@ -113,15 +113,10 @@ def measured(call: Callable[[], int]) -> tuple[int, float, float]:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what was freed before is not to hide what is taken now
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew. Source: proc(5)
-    before = _status("VmRSS")
+    before = status_mb("VmRSS")
     began_s = time.process_time()
     status = call()
-    return status, (time.process_time() - began_s) * 1e3, max(0.0, (_status("VmHWM") - before) / 1e3)
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    return status, (time.process_time() - began_s) * 1e3, max(0.0, status_mb("VmHWM") - before)
 
 
 def calls(app: Flask, values: dict[str, str], photo: bytes) -> dict[str, Call]:
@@ -153,6 +148,7 @@ def _call(
     small, large_query = drawn_photo(5), {"q": "x" * 30_000}
     if "GET" in (methods or ()):
         return Call(
+            path,
             lambda: _drained(client.get(path, headers=headers)),
             lambda: _drained(
                 client.get(path, headers=headers, query_string=None if "api/" in path else large_query)
@@ -171,16 +167,18 @@ def _call(
             return _drained(client.post(path, data=form, headers=headers))
 
         return Call(
-            lambda: send(small, 1), lambda: send(photo, 8 if several else 20 if name == "photos" else 1)
+            path, lambda: send(small, 1), lambda: send(photo, 8 if several else 20 if name == "photos" else 1)
         )
     if path.startswith("/api/"):
         text = json.dumps({"note": "x" * (MOST_BYTES - 100)})
         as_json = {"content_type": "application/json", "headers": headers}
         return Call(
+            path,
             lambda: _drained(client.post(path, data="{}", **as_json)),
             lambda: _drained(client.post(path, data=text, **as_json)),
         )  # type: ignore[arg-type]
     return Call(
+        path,
         lambda: _drained(client.post(path, data={"name": "nobody", "password": "x" * 20})),
         lambda: _drained(client.post(path, data={"name": "n", "password": "x" * (MOST_TEXT_BYTES - 200)})),
     )
@@ -207,14 +205,9 @@ LAST = (
 def table() -> list[tuple[str, str, str, float, float]]:
     """Return a row of each route."""
     with tempfile.TemporaryDirectory() as folder:
-        site = make_small_site(Path(folder)).model_copy(
-            update={
-                "api_rate": "9000000 per minute",
-                "sign_in_rate": "9000000 per minute",
-                "upload_rate": "9000000 per minute",
-            }
+        app, values = filled(
+            make_small_site(Path(folder)).model_copy(update={"sign_in_rate": "9000000 per minute"})
         )
-        app, _, values = filled(site)
         door, photo = app.extensions["simsvc-door"], big_photo()
         every = calls(app, values, photo)
         rules = {rule.endpoint: rule for rule in app.url_map.iter_rules()}
@@ -225,7 +218,7 @@ def table() -> list[tuple[str, str, str, float, float]]:
             _, cpu_ms, _ = measured(call.usual)
             status, _, memory = measured(call.largest)
             method = "GET" if "GET" in (rule.methods or ()) else "POST"
-            most = door.most_bytes(method, app_path(rule.rule, values))
+            most = door.most_bytes(method, call.path)
             rows.append(
                 (
                     f"{method} {rule.rule}",
@@ -238,14 +231,6 @@ def table() -> list[tuple[str, str, str, float, float]]:
             print(f"{endpoint:30} {status} {cpu_ms:8.1f} ms {memory:7.1f} MB", file=sys.stderr)
         app.extensions["simsvc"].database.close()
         return rows
-
-
-def app_path(rule: str, values: dict[str, str]) -> str:
-    """Return a path that the rule matches."""
-    for name, value in values.items():
-        for kind in ("", "path:", "int:"):
-            rule = rule.replace(f"<{kind}{name}>", value)
-    return rule
 
 
 def main() -> int:

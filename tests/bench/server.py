@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -18,18 +17,15 @@ from simsvc.settings import Settings
 from simsvc.values.tokens import TokenDraft
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare
+from tests.bench.machine import status_mb
 from tests.bench.timing import Figures, Row
+from tests.helpers import wait_until
+from tests.servers import ask, children_of, environment_of, running
 
-PORT = 8765
 BARE = "detector and model alone"
 """Row of what a process does that does nothing else, before and after the load that lasts."""
 CLIENTS = (1, 8, 32)
 BOUNDARY = "bench-boundary"
-OPTIONS = {
-    "SIMSVC_BATCH_WORKER": "0",
-    "SIMSVC_UPLOAD_RATE": "1000000 per minute",
-    "SIMSVC_API_RATE": "1000000 per minute",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +49,20 @@ class Load:
 class Server:
     """A server that runs, and a request for it in a file."""
 
+    bind: str
     pid: int
     ready_s: float
     request: Path
 
     def load(self, clients: int, requests: int, seconds: float = 0.0) -> Row:
         """Let a process of its own send the request; return what it saw."""
-        command = [sys.executable, "-m", "tests.bench.client", str(self.request), f"--port={PORT}"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.bench.client",
+            str(self.request),
+            f"--port={self.bind.rpartition(':')[2]}",
+        ]
         asked = [f"--clients={clients}", f"--requests={requests}", f"--seconds={seconds}"]
         used = self.cpu_s()
         done = subprocess.run([*command, *asked], check=True, capture_output=True, text=True)
@@ -68,12 +71,11 @@ class Server:
 
     def workers(self) -> list[int]:
         """Return the processes that gunicorn's master started."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        return [int(child) for child in children.read_text().split()]
+        return sorted(children_of(self.pid))
 
     def resident_mb(self) -> float:
         """Return the resident memory of the largest worker in MB, pages that workers share included."""
-        return max(_resident_mb(pid) for pid in self.workers())
+        return max(status_mb("VmRSS", pid) for pid in self.workers())
 
     def cpu_s(self) -> float:
         """Return the processor time that the workers of now have taken."""
@@ -88,23 +90,22 @@ def figures(settings: Settings, services: Services, data: bytes, asked: Load, fo
     photo = folder / "photo.jpg"
     photo.write_bytes(data)
     request.write_bytes(request_of(data, services.tokens.create(TokenDraft("bench", ("estimate",), 1)).text))
-    with running(settings, request, folder) as server:
+    with started(settings, request, folder) as server:
         count = float(len(server.workers()))
         found: Figures = {"workers": {"count": count, "mb_at_rest": server.resident_mb()}}
         found["start to ready"] = {"s": server.ready_s}
         server.load(2, 100)
         for clients in CLIENTS:
             found[f"{clients} clients" if clients > 1 else "1 client"] = server.load(clients, asked.requests)
-    steady = ("--max-requests=0",)  # one life of a worker: a new one would hide what the old one kept
     environment = environment_of(settings)
     before = bare(photo, environment)
-    with running(settings, request, folder, steady) as server:
+    # one life of a worker: a new one would hide what the old one kept
+    with started(settings, request, folder, "--max-requests=0") as server:
         found.update(sustained(server, asked))
     after, at_once = bare(photo, environment), bare(photo, environment, round(count))
     found[BARE] = {"ms": round((before["ms"] + after["ms"]) / 2, 2), "a_second": after["a_second"]}
     found[f"{BARE}, {count:.0f} processes"] = at_once
-    often = ("--max-requests=150", "--max-requests-jitter=50")
-    with running(settings, request, folder, often) as server:
+    with started(settings, request, folder, "--max-requests=150", "--max-requests-jitter=50") as server:
         found["workers that end often"] = server.load(8, min(asked.requests * 4, 1_600))
         found["workers that end often"].pop("server_cpu_ms")  # the ended ones took theirs along
     return found
@@ -129,66 +130,16 @@ def request_of(data: bytes, token: str) -> bytes:
     )
     body = part.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
     head = (
-        f"POST /api/v1/estimates HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nAuthorization: Bearer {token}\r\n"
+        f"POST /api/v1/estimates HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
 @contextmanager
-def running(
-    settings: Settings, request: Path, folder: Path, options: tuple[str, ...] = ()
-) -> Iterator[Server]:
-    """Run a server of these settings; its log is left in the folder.
-
-    Raises:
-        TimeoutError: it does not get ready.
-    """
-    environment = os.environ | OPTIONS | environment_of(settings)
-    command = (sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf", *options)
-    started = time.perf_counter()
-    with (folder / "gunicorn.log").open("ab") as log:
-        process = subprocess.Popen(
-            (*command, "simsvc.web.app:create_app()"), env=environment, stdout=log, stderr=log
-        )
-        try:
-            wait_until_ready()
-            yield Server(process.pid, round(time.perf_counter() - started, 2), request)
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the variables that give another process these settings."""
-    return {
-        "DATABASE_URL": settings.database_url,
-        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
-        "SIMSVC_MODEL_ROOT": str(settings.model_root),
-        "SIMSVC_INDEX_ROOT": str(settings.index_root),
-        "SIMSVC_WORKERS": str(settings.workers),
-        "SIMSVC_BIND": f"127.0.0.1:{PORT}",
-    }
-
-
-def wait_until_ready(patience_s: float = 60.0) -> None:
-    """Wait until /readyz answers 200.
-
-    Raises:
-        TimeoutError: it does not.
-    """
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        with suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        time.sleep(0.01)
-    raise TimeoutError("the server does not get ready: look at gunicorn.log")
-
-
-def _resident_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
-    return round(int(kilobytes) * 1024 / 1e6, 1)
+def started(settings: Settings, request: Path, folder: Path, *options: str) -> Iterator[Server]:
+    """Run a server of these settings; its log is left in the folder."""
+    began = time.perf_counter()
+    with running(settings, folder / "gunicorn.log", settings.workers, options=options) as server:
+        wait_until(lambda: ask(server.bind, "GET", "/readyz")[0] == 200)
+        yield Server(server.bind, server.pid, round(time.perf_counter() - began, 2), request)

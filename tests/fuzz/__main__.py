@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz.run import furnish, running, schemathesis
+from tests.fuzz.run import furnish, schemathesis
+from tests.servers import running
 from tests.small_site import make_small_site
 
 LEAST_CASES = 5_000
@@ -25,7 +26,7 @@ def main() -> int:
         config = Path(folder) / "schemathesis.toml"
         token = furnish(settings, config)
         log = Path(folder) / "server.log"
-        with running(settings, log, workers=2) as url:
+        with running(settings, log, workers=2) as server:
             # one worker: ast of Python 3.11 raises SystemError in threads, which ends the run as an error.
             # Source: https://github.com/python/cpython/issues/106905
             arguments = [
@@ -34,7 +35,7 @@ def main() -> int:
                 "--seed",
                 str(options.seed),
             ]
-            status, written, cases = schemathesis(url, token, config, arguments)
+            status, written, cases = schemathesis(server.url, token, config, arguments)
         print(written)
         if "Traceback" in log.read_text():
             print(log.read_text()[-4000:])

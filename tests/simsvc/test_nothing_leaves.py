@@ -5,26 +5,24 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
 from tests.drawn_faces import draw_face
+from tests.helpers import wait_until
+from tests.servers import PATIENCE_S, answers, children_of, free_port
 from tests.small_site import draw_gallery, drawn_photo
 from tests.tracing import bare_environment, new_files, seen, traced
 
-PATIENCE_S = 120.0
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of an account that lives as long as this test
 COMMANDS = """
 flask db upgrade
@@ -133,10 +131,7 @@ def test_the_server_writes_and_connects_nowhere_else(place: Place) -> None:
         assert "/estimates/" in answer
         visitor.get(f"{answer}?saliency=1")
         batch = visitor.send("/batches", "/batches", {}, "photos", drawn_photo(2))
-        end = time.monotonic() + PATIENCE_S
-        while not re.search(r"/estimates/\w+", visitor.get(batch)):
-            assert time.monotonic() < end, "the batch is not judged"
-            time.sleep(0.1)
+        wait_until(lambda: re.search(r"/estimates/\w+", visitor.get(batch)), PATIENCE_S)
     place.assert_kept_to_itself(log)
 
 
@@ -182,9 +177,7 @@ def multipart(boundary: str, fields: dict[str, str], name: str, photo: bytes) ->
 @contextmanager
 def serving(place: Place, log: Path) -> Iterator[str]:
     """Run the server under the tracer as `make run` does, and end it as Ctrl-C does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{free.getsockname()[1]}"
+    bind = f"127.0.0.1:{free_port()}"
     server = ["gunicorn", "-c", "python:simsvc.web.gunicorn_conf", "-b", bind, "simsvc.web.app:create_app()"]
     environment = {**place.environment, "SIMSVC_PUBLIC_URL": f"http://{bind}"}
     said = place.service / "log"
@@ -195,22 +188,9 @@ def serving(place: Place, log: Path) -> Iterator[str]:
         ) as tracer,
     ):
         try:
-            _wait(f"http://{bind}", tracer, said)
+            wait_until(lambda: answers(bind, tracer, said), PATIENCE_S)
             yield f"http://{bind}"
         finally:
-            (first,) = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text().split()
-            os.kill(int(first), signal.SIGINT)
+            (first,) = children_of(tracer.pid)
+            os.kill(first, signal.SIGINT)
             tracer.wait(PATIENCE_S)
-
-
-def _wait(url: str, tracer: subprocess.Popen[bytes], said: Path) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            build_opener().open(f"{url}/healthz", timeout=5).close()
-        except (URLError, OSError):
-            assert tracer.poll() is None, said.read_text()
-            assert time.monotonic() < end, said.read_text()
-            time.sleep(0.1)
-        else:
-            return

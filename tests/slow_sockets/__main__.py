@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 
 from simsvc.web.app import create_app
-from tests.fuzz.run import running
+from tests.servers import running, send_photo
 from tests.simsvc.web.programs import bearer
-from tests.simsvc.web.test_gunicorn import send
 from tests.slow_sockets.clients import KINDS, Crowd, hold, worst
 from tests.small_site import drawn_photo, make_small_site
 
@@ -28,13 +27,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         site = make_small_site(Path(folder))
         token = bearer(create_app(site), "estimate")
-        with running(site, Path(folder) / "log", workers=2) as url:
-            bind = url.removeprefix("http://")
+        with running(site, Path(folder) / "log", workers=2) as server:
+            bind = server.bind
             photo = drawn_photo()
 
             def estimate() -> float:
                 began_s = time.perf_counter()
-                assert send(bind, photo, token)[0] == 201
+                assert send_photo(bind, photo, token)[0] == 201
                 return time.perf_counter() - began_s
 
             print(f"{SOCKETS} slow connections, {LASTING_S:.0f} s each, two workers; 99th percentiles")

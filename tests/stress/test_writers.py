@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import EventRow
 from tests.small_site import make_small_site
@@ -18,7 +17,6 @@ def test_killed_workers_lose_nothing_that_was_answered(tmp_path: Path, database_
     """200 estimates of 8 clients, workers killed meanwhile: each answer is on record, and the log fits."""
     settings = make_small_site(tmp_path / "site").model_copy(update={"database_url": database_url})
     database = Database(database_url)
-    migrate.upgrade(database.engine)
     outcome = press(settings, Load(estimates=200, kill_every_s=0.05, kill_after=50), tmp_path)
     findings = find(database, outcome)
     assert outcome.refused == []

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -27,11 +22,10 @@ from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import Verdict
 from simsvc.web.app import create_app
+from tests.servers import PATIENCE_S, children_of, running, send_photo
 from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120.0
 PHOTOS = 8
 """Different photos that are sent in turn."""
 
@@ -102,11 +96,11 @@ def press(settings: Settings, load: Load, folder: Path) -> Outcome:
     headers = bearer(app, "estimate")
     app.extensions["simsvc"].database.close()
     photos = [drawn_photo(2000 + number) for number in range(PHOTOS)]
-    with _serving(settings, load.workers, folder) as (bind, master):
-        killer = threading.Thread(target=_kill, args=(master, load, outcome, done))
+    with running(settings, folder / "server.log", load.workers) as server:
+        killer = threading.Thread(target=_kill, args=(server.pid, load, outcome, done))
         share = [range(number, load.estimates, load.clients) for number in range(load.clients)]
         clients = [
-            threading.Thread(target=_ask_all, args=(bind, numbers, photos, headers, outcome))
+            threading.Thread(target=_ask_all, args=(server.bind, numbers, photos, headers, outcome))
             for numbers in share
         ]
         for thread in (killer, *clients):
@@ -129,50 +123,14 @@ def find(database: Database, outcome: Outcome) -> Findings:
     return Findings(len(kept), len(set(outcome.answers.values()) - kept), twice, verdict)
 
 
-@contextmanager
-def _serving(settings: Settings, workers: int, folder: Path) -> Iterator[tuple[str, int]]:
-    """Start gunicorn with the shipped settings and give its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {
-        **os.environ,
-        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
-        "SIMSVC_INDEX_ROOT": str(settings.index_root),
-        "DATABASE_URL": settings.database_url,
-        "SECRET_KEY": settings.secret_key,
-        "SIMSVC_BIND": bind,
-        "SIMSVC_WORKERS": str(workers),
-        "SIMSVC_BATCH_WORKER": "0",
-        "SIMSVC_API_RATE": "9000000 per minute",
-        "SIMSVC_UPLOAD_RATE": "9000000 per minute",
-    }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf"]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "simsvc.web.app:create_app()"], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-        try:
-            yield bind, server.pid
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(PATIENCE_S)
-
-
 def _kill(master: int, load: Load, outcome: Outcome, done: threading.Event) -> None:
     choice, answered = random.Random(5), 0  # noqa: S311 - which worker dies is no secret
     while not done.wait(load.kill_every_s):
-        workers = _children(master)
+        workers = sorted(children_of(master))
         if len(outcome.answers) - answered < load.kill_after or not workers:
             continue
         os.kill(choice.choice(workers), signal.SIGKILL)
         outcome.kills, answered = outcome.kills + 1, len(outcome.answers)
-
-
-def _children(master: int) -> list[int]:
-    """Return the workers that serve; those that are dead already are nobody's."""
-    text = Path(f"/proc/{master}/task/{master}/children").read_text()
-    return [int(pid) for pid in text.split()]
 
 
 def _ask_all(
@@ -182,7 +140,10 @@ def _ask_all(
         key = f"key-{number:06}"
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            status, said = _ask(bind, key, photos[number % len(photos)], headers)
+            status, said = 0, None
+            with suppress(OSError, ValueError, http.client.HTTPException):  # the worker was killed: no answer
+                photo, sent = photos[number % len(photos)], {**headers, "Idempotency-Key": key}
+                status, said = send_photo(bind, photo, sent, f"{key}.jpg")
             if status == 201:
                 outcome.answers[key] = str(said["id"])
                 break
@@ -191,18 +152,3 @@ def _ask_all(
                 return
             outcome.retries += 1
             time.sleep(0.05)
-
-
-def _ask(bind: str, key: str, photo: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
-    """Send a photo named as its key; return status and body of the answer, or 0 and None where none came."""
-    boundary = "a-boundary-that-no-photo-holds"
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="{key}.jpg"\r\n\r\n'
-    body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
-    sent = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Idempotency-Key": key, **headers}
-    try:
-        with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:
-            connection.request("POST", "/api/v1/estimates", body, sent)
-            response = connection.getresponse()
-            return response.status, json.load(response)
-    except (OSError, ValueError, http.client.HTTPException):
-        return 0, None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
 from trainer.datasets.pack import PACK_PX
+from trainer.models.age_model import AgeModel
 from trainer.training.loader import TrainingData
 from trainer.training.recipe import Recipe, parse
 
@@ -36,3 +40,20 @@ def brightness(train: int = 64, valid: int = 16, seed: int = 0) -> TrainingData:
     noise = random.normal(0, 10, (train + valid, PACK_PX, PACK_PX, 1))
     squares = (2 * ages[:, None, None, None] + noise).clip(0, 255).astype(np.uint8).repeat(3, axis=3)
     return TrainingData(squares, ages, np.arange(train), np.arange(train, train + valid))
+
+
+TOLD = {"head": "distribution", "loss": "distribution"}
+
+
+def finished(folder: Path, seed: int, **changes: object) -> AgeModel:
+    """Leave what a finished run leaves, with random weights, and return its model."""
+    chosen = recipe(folder.name, **changes)
+    torch.manual_seed(seed)
+    model = AgeModel(chosen.architecture).eval()
+    folder.mkdir()
+    lines = [f"{key} = {json.dumps(value)}" for key, value in changes.items()]
+    kept = [line for line in RECIPE.strip().splitlines() if line.split(" = ")[0] not in changes]
+    (folder / "recipe.toml").write_text("\n".join([*kept, *lines]) + "\n")
+    (folder / "result.json").write_text("{}")
+    save_file(model.state_dict(), folder / "best.safetensors")
+    return model

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     sources = parse_sources(args.source)
     reader = Reader(args.bundle)
     corpus = open_corpus(sources)
-    landmarks, likeness, usable = _measured(corpus)
+    landmarks, likeness, usable = measured(corpus)
     maker = _Maker(corpus, landmarks, reader)
     data = corpus.data
     chosen = sets.choose(data.rows, data.groups, likeness, usable, args.count, maker.made)
@@ -79,7 +79,7 @@ def _photo(corpus: Corpus, index: int) -> Photo:
     return decode(corpus.data.rows[index].path.read_bytes())
 
 
-def _measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArray[np.bool_]]:
+def measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArray[np.bool_]]:
     """Return landmarks (N, 5, 2) in the photos, likeness, and which faces may be members, bool (N,).
 
     Only the training part is looked at: the gallery must not contain what the model is tested on.

@@ -44,7 +44,6 @@ TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
 SHIFTS_PX = tuple(range(-3, 4))
 """What is tried: landmarks of one face in two framings lie up to so far apart."""
-_BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,15 +123,17 @@ def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:
     return DuplicatePairs(pairs[kept, 0], pairs[kept, 1], similarity[kept])
 
 
-def candidates(identities: NDArray[np.float32], sources: Sequence[str]) -> NDArray[np.int64]:
+def candidates(
+    identities: NDArray[np.float32], sources: Sequence[str], block_faces: int = 512
+) -> NDArray[np.int64]:
     """Return int64 (P, 2): positions (i, j), i < j, of different sources that look like one person."""
     names = np.array(sources)
     there = np.flatnonzero(np.isfinite(identities).all(1))
     known, of = identities[there], names[there]
     squares = (known**2).sum(1)
     found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
-    for start in range(0, len(there), _BLOCK):
-        some = slice(start, start + _BLOCK)
+    for start in range(0, len(there), block_faces):
+        some = slice(start, start + block_faces)
         apart = squares[some, None] + squares[None] - 2 * known[some] @ known.T
         near = (apart < SAME_PERSON**2) & (of[some, None] != of[None])
         pairs = np.argwhere(near) + np.array([start, 0])

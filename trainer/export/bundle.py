@@ -129,7 +129,7 @@ def write_bundle(
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    _write_graph(graph, size_px, part / GRAPH)
+    write_graph(graph, size_px, part / GRAPH)
     document = _document(graph, size_px, about, part)
     (part / DOCUMENT).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     proof = parity(graph, part, crops)
@@ -138,7 +138,8 @@ def write_bundle(
     return proof
 
 
-def _write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
+def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
+    """Write the graph as ONNX, without notes of the machine that exported it."""
     example = (torch.zeros(2, 3, size_px, size_px),)
     torch.onnx.export(
         graph,

@@ -41,9 +41,9 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     """Return PNG by name of every plot whose figures were measured; names are those of simsvc's `PLOTS`."""
     test, before = measured["test"], measured.get("before")
     pictures = {
-        "error_by_age": _picture(lambda axes: panels.error_by_age(axes, test, before)),
-        "groups": _picture(lambda axes: panels.groups(axes, test, before)),
-        "loss": _picture(
+        "error_by_age": picture(lambda axes: panels.error_by_age(axes, test, before)),
+        "groups": picture(lambda axes: panels.groups(axes, test, before)),
+        "loss": picture(
             *(lambda axes, names=names: panels.loss(axes, run.history, names) for names in panels.CURVES)
         ),
     }
@@ -51,20 +51,20 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     if "coverage" in measured:
         parts, tables = measured["coverage"]["parts"], test["tables"]
         rows = len(parts)
-        pictures["calibration"] = _picture(
+        pictures["calibration"] = picture(
             lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + rows / 3
         )
     if "framing" in measured:
-        pictures["framing"] = _picture(lambda axes: panels.framing(axes, measured["framing"]))
+        pictures["framing"] = picture(lambda axes: panels.framing(axes, measured["framing"]))
     if "withheld" in measured:
         pictures["withheld"] = withheld(measured["withheld"])
     if "neighbours" in measured:
-        pictures["neighbours"] = _picture(
+        pictures["neighbours"] = picture(
             lambda axes: panels.neighbours(axes, measured["neighbours"]), tall_in=5.6
         )
     if "data_audit" in measured:
         audit = measured["data_audit"]
-        pictures["data_audit"] = _picture(
+        pictures["data_audit"] = picture(
             lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
         )
     return pictures
@@ -76,10 +76,10 @@ def _by_source(measured: Measured) -> dict[str, bytes]:
     sources, peers = measured.get("sources"), measured.get("peers")
     if sources:
         rows = len(sources["sources"])
-        pictures["sources"] = _picture(
+        pictures["sources"] = picture(
             lambda axes: by_source.errors(axes, sources, peers), tall_in=2.4 + 0.45 * rows
         )
-        pictures["source_ranges"] = _picture(
+        pictures["source_ranges"] = picture(
             lambda axes: by_source.biases(axes, sources),
             lambda axes: by_source.ranges(axes, sources),
             tall_in=2 + 0.3 * rows,
@@ -88,18 +88,18 @@ def _by_source(measured: Measured) -> dict[str, bytes]:
         document = measured.get(name)
         if document:
             tall_in = 1.8 + 0.55 * len(document.get("sources") or document["rows"])
-            pictures[name] = _picture(partial(panel, document=document), tall_in=tall_in)
+            pictures[name] = picture(partial(panel, document=document), tall_in=tall_in)
     return pictures
 
 
 def withheld(document: Document) -> bytes:
     """Return the plot of what withholding buys, as PNG."""
-    return _picture(
+    return picture(
         lambda axes: panels.withheld_error(axes, document), lambda axes: panels.withheld_share(axes, document)
     )
 
 
-def _picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
+def picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
     """Draw panels one below the other; the same figures give the same bytes."""
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDE_IN, tall_in * (0.85 * len(drawn) + 0.15)), layout="constrained")

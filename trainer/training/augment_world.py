@@ -163,7 +163,7 @@ def filed(pixels: Tensor, small: float, compress: float, draws: Draws) -> Tensor
     changed, size = pixels.clone(), pixels.shape[-1]
     for at in torch.nonzero(shrunk | compressed).flatten().tolist():
         face = _resized(pixels[at], min(size, sides_px[at])) if shrunk[at] else pixels[at]
-        face = _compressed(face, qualities[at]) if compressed[at] else face
+        face = jpeg_compressed(face, qualities[at]) if compressed[at] else face
         changed[at] = _resized(face, size)
     return changed
 
@@ -176,7 +176,7 @@ def _resized(face: Tensor, side_px: int) -> Tensor:
     return functional.interpolate(face[None], sides, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
-def _compressed(face: Tensor, quality: int) -> Tensor:
+def jpeg_compressed(face: Tensor, quality: int) -> Tensor:
     """Return the face after JPEG of this quality, with the halved colours that files usually have."""
     values = face.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     file = io.BytesIO()

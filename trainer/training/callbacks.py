@@ -149,10 +149,11 @@ class Checkpointer(Callback):  # type: ignore[misc]  # fastai has no type inform
         if self.epoch + 1 < self.n_epoch and self.started - self.checkpointed < self.every_s:
             return
         plots.training(self.history, self.folder / "loss.png")
-        self._checkpoint(epoch + 1)
+        self.checkpoint(epoch + 1)
         self.checkpointed = time.monotonic()
 
-    def _checkpoint(self, next_epoch: int) -> None:
+    def checkpoint(self, next_epoch: int) -> None:
+        """Write from where a killed run goes on, atomically."""
         state = self.opt.state_dict()
         content = {
             "next_epoch": next_epoch,

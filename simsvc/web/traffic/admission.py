@@ -76,6 +76,11 @@ class AdmissionQueue:
         self._patience_s = patience_s
         self._longest_s = longest_s
 
+    @property
+    def queue_length(self) -> int:
+        """Return how many wait."""
+        return len(self._queue)
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn, and hold it.

@@ -12,7 +12,6 @@ import argparse
 import importlib.util
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from simsvc.wiring.indexing import open_shelf
 from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS
 from tests.bench.index.vectors import K, Sample, Source, Vectors, shape
+from tests.bench.machine import machine
 
 OUT = Path("docs/explanation/bench-index.json")
 SIZES = (10_000, 100_000, 1_000_000)
@@ -138,7 +138,7 @@ def measure(args: argparse.Namespace, report: Report, keep: Path) -> None:
     label, embeddings = embeddings_in_service()
     source = Source(embeddings)
     report |= {"index": label, "dims": embeddings.shape[1], "questions_held_out": len(source.questions)}
-    report |= {"spread": source.spread, "machine": machine(), "real_shapes": of_shapes(source)}
+    report |= {"spread": source.spread, "machine": where(), "real_shapes": of_shapes(source)}
     sizes = args.sizes or sorted({*SIZES, len(source.rows)})
     if not args.only:
         with TemporaryDirectory() as folder:
@@ -163,14 +163,10 @@ def write_report(path: Path, report: Report) -> None:
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def machine() -> str:
+def where() -> str:
     """Say where it was measured."""
-    cores = len(os.sched_getaffinity(0))
-    model = next(
-        (row.split(": ")[1] for row in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in row),
-        platform.machine(),
-    )
-    return f"{model}, {cores} cores, load {os.getloadavg()[0]:.1f} when it began"
+    facts = machine()
+    return f"{facts['processor']}, {facts['cores']} cores, load {facts['load']:.1f} when it began"
 
 
 def main() -> int:

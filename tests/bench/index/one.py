@@ -15,17 +15,12 @@ import numpy as np
 
 from tests.bench.index.peers import PEERS, Peer
 from tests.bench.index.vectors import K
+from tests.bench.machine import status_mb
 
 TIE = 1e-5
 """float32 products of the libraries differ by less."""
 EXACT_QUESTIONS = 100
 """Of the exact search, which always takes as long."""
-
-
-def status_mb(name: str) -> float:
-    """Return a line of /proc/self/status in MB: VmHWM is the most ever resident, RssAnon what is private."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith(name + ":")) * 1024 / 1e6, 1)
 
 
 def built(peer: Peer, folder: Path, path: Path) -> dict[str, object]:

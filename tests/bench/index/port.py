@@ -18,8 +18,8 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace
-from tests.bench.index.one import status_mb
 from tests.bench.index.vectors import K
+from tests.bench.machine import status_mb
 
 FACTS = BuildFacts(ModelSummary("bench", "be" * 32, "onnx", 1.1), (), ())
 FILTERS = {

@@ -1,32 +1,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from simsvc import cli
 from simsvc.settings import load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
-
-Run = Callable[..., str]
+from tests.databases import sqlite_database
+from tests.simsvc.cli.helpers import Run, command_app, runner
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
-    migrate.upgrade(Database(url).engine)
-    app = create_app(
+    url = sqlite_database(tmp_path / "simsvc.sqlite3")
+    app = command_app(
         load_settings({}).model_copy(update={"database_url": url, "secret_key_file": tmp_path / "secret-key"})
     )
-    cli.register(app)
     services: Services = app.extensions["simsvc"]
     for rows in range(3):
         services.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"rows": rows}))
@@ -35,13 +28,7 @@ def app(tmp_path: Path) -> Flask:
 
 @pytest.fixture
 def audit(app: Flask) -> Run:
-    def run(*words: str, exit_code: int = 0) -> str:
-        result = app.test_cli_runner().invoke(args=["audit", *words])
-        assert result.exit_code == exit_code, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return run
+    return runner(app, "audit")
 
 
 def forge(app: Flask) -> None:

@@ -5,36 +5,25 @@ import os
 import pwd
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
-from simsvc import cli
 from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
-
-Run = Callable[..., str]
 
 
 def installation(settings: Settings) -> tuple[Services, Run]:
-    app: Flask = create_app(settings)
-    cli.register(app)
-
-    def run(*words: str, exit_code: int = 0) -> str:
-        result = app.test_cli_runner().invoke(args=["backup", *words])
-        assert result.exit_code == exit_code, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return app.extensions["simsvc"], run
+    app = command_app(settings)
+    return app.extensions["simsvc"], runner(app, "backup")
 
 
 @pytest.fixture
@@ -44,9 +33,6 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
         update={"database_url": database_url, "secret_key": "", "secret_key_file": tmp_path / "site" / "key"}
     )
     desk = create_app(made).extensions["simsvc"]
-    from simsvc.store import migrate  # noqa: PLC0415 - this fixture alone makes tables
-
-    migrate.upgrade(desk.database.engine)
     desk.secret_key()
     desk.switcher().use(desk.shelf.current())
     for number in range(3):
@@ -66,9 +52,11 @@ def elsewhere(settings: Settings, folder: Path, url: str) -> Settings:
     )
 
 
-def test_a_backup_made_under_writing_is_whole_and_restores(settings: Settings, tmp_path: Path) -> None:
-    """Made while someone writes, it restores elsewhere with index, model and key; the log fits."""
+@pytest.fixture
+def restored(settings: Settings, tmp_path: Path) -> Iterator[tuple[Services, str]]:
+    """Make a backup while someone writes; return what was restored from it, and the key before."""
     desk, run = installation(settings)
+    key = desk.secret_key()
     done = threading.Event()
 
     def write() -> None:
@@ -93,22 +81,37 @@ def test_a_backup_made_under_writing_is_whole_and_restores(settings: Settings, t
         there = elsewhere(settings, tmp_path / "new", f"sqlite:///{tmp_path / 'new' / 'there.sqlite3'}")
         output = installation(there)[1]("restore", str(tmp_path / "kept"))
     assert "Restored" in output
-    back, _ = installation(there)
-    with back.database.reading() as session:
+    back = installation(there)[0]
+    yield back, key
+    back.database.close()
+
+
+def test_a_backup_made_under_writing_is_whole(restored: tuple[Services, str]) -> None:
+    """Records are there, and the log fits."""
+    desk, _ = restored
+    with desk.database.reading() as session:
         assert (session.scalar(select(func.count()).select_from(EstimateRow)) or 0) >= 3
-    with back.log.snapshot() as snapshot:
+    with desk.log.snapshot() as snapshot:
         assert verify(snapshot, lambda _done, _total: None).broken is None
         assert snapshot.count() > 3
-    with back.database.reading() as session:
+
+
+def test_a_restore_is_on_record(restored: tuple[Services, str], tmp_path: Path) -> None:
+    """The last event names the backup, when it was made, and who restored it."""
+    with restored[0].database.reading() as session:
         event = session.scalars(select(EventRow).order_by(EventRow.seq.desc()).limit(1)).one()
-        content = session.get_one(EventContentRow, event.seq).content
+        said = json.loads(session.get_one(EventContentRow, event.seq).content)
+    stated = json.loads((tmp_path / "kept" / "manifest.json").read_text())
     assert (event.kind, event.actor, event.subject) == ("restore", "command", "backup")
-    said, stated = json.loads(content), json.loads((tmp_path / "kept" / "manifest.json").read_text())
     assert (said["backup"], said["made_at"]) == ("kept", stated["made_at"])
     assert said["by"] == pwd.getpwuid(os.getuid()).pw_name
-    assert back.secret_key() == desk.secret_key()
-    assert estimate(drawn_photo(), "again.jpg", back.corridor()).estimate.status == "estimated"
-    back.database.close()
+
+
+def test_what_is_restored_serves_as_before(restored: tuple[Services, str]) -> None:
+    """Its key is the old one, and with its index and model it answers."""
+    desk, key = restored
+    assert desk.secret_key() == key
+    assert estimate(drawn_photo(), "again.jpg", desk.corridor()).estimate.status == "estimated"
 
 
 def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from simsvc import cli
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
 
 Check = Callable[[int], dict[str, str]]
@@ -31,8 +31,7 @@ def site(tmp_path: Path) -> Settings:
 
 def checked(settings: Settings, exit_code: int) -> dict[str, str]:
     """Return what `flask check` says of each part, beginning with ok or WRONG."""
-    app = create_app(settings)
-    cli.register(app)
+    app = command_app(settings)
     result = app.test_cli_runner().invoke(args=["check"])
     app.extensions["simsvc"].database.close()
     assert result.exit_code == exit_code, result.output

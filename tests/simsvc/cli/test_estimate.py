@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from flask import Flask
 
-from simsvc import cli
-from simsvc.cli.estimate import _line
+from simsvc.cli.estimate import readable_line
 from simsvc.domain.estimate.serialize import describe_unrecorded
 from simsvc.messages import Message
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values import Estimate
 from simsvc.web.app import create_app
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import program
 from tests.small_site import drawn_photo, make_small_site
 
@@ -23,12 +22,6 @@ from tests.small_site import drawn_photo, make_small_site
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return make_small_site(tmp_path_factory.mktemp("site"), faces=15)
-
-
-def command_app(settings: Settings) -> Flask:
-    app = create_app(settings)
-    cli.register(app)
-    return app
 
 
 @pytest.fixture
@@ -88,13 +81,10 @@ def test_a_line_has_the_range_and_the_referral() -> None:
         ),
         "id": "0123",
     }
-    expected = (
-        "me.jpg: 48.3 years, likely between 41 and 56 (90% range). Of 12. "
-        "Send for review: It is blurred. Record 0123."
-    )
-    assert _line(row) == expected
+    expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
+    assert readable_line(row) == expected
     plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
-    assert _line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
+    assert readable_line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."
 
 
 def test_a_refusal_alone_is_no_failure(site: Settings, photos: Path) -> None:

@@ -1,25 +1,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from simsvc import cli
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, labelled_face
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
-from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
+from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
-
-Run = Callable[..., str]
 
 
 @pytest.fixture
@@ -37,17 +33,7 @@ def worker(site: Settings) -> Services:
 
 @pytest.fixture
 def run(site: Settings) -> Run:
-    app = create_app(site)
-    cli.register(app)
-    runner = app.test_cli_runner()
-
-    def call(*words: str, status: int = 0) -> str:
-        result = runner.invoke(args=list(words))
-        assert result.exit_code == status, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return call
+    return runner(command_app(site))
 
 
 def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
@@ -57,28 +43,41 @@ def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
     return near.face_id, near.age_years
 
 
-def test_a_face_lives_without_a_rebuild_and_through_one(site: Settings, worker: Services, run: Run) -> None:
-    """Added, relabelled and removed by commands, each is seen by a running worker's next estimate."""
-    photo = drawn_photo(2000)
-    (site.batch_dir.parent / "new.jpg").write_bytes(photo)
-    path = str(site.batch_dir.parent / "new.jpg")
-    said = run("face", "add", path, "--age", "33", "--source", "clinic")
-    face_id = said.split()[0]
-    assert nearest(worker, photo) == (face_id, 33.0)
-    assert run("face", "add", path, "--age", "33", "--source", "clinic", status=1).count("known") == 1
-    run("face", "relabel", face_id, "--age", "44")
-    assert nearest(worker, photo) == (face_id, 44.0)
+@pytest.fixture
+def added(site: Settings, run: Run) -> tuple[str, str]:
+    """Add a photo as a face of 33 years; return its path and its id."""
+    path = site.batch_dir.parent / "new.jpg"
+    path.write_bytes(drawn_photo(2000))
+    return str(path), run("face", "add", str(path), "--age", "33", "--source", "clinic").split()[0]
+
+
+def test_an_added_face_is_seen_at_once(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """A running worker's next estimate has it; added again, it is known."""
+    path, face_id = added
+    assert nearest(worker, drawn_photo(2000)) == (face_id, 33.0)
+    assert run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1).count("known") == 1
+
+
+def test_a_relabelled_face_lives_through_a_build(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """Its new age is in the next estimate, and the next build has the face as a source of its own."""
+    run("face", "relabel", added[1], "--age", "44")
+    assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
     run("index", "build", "--name", "demo", "--use")
     manifest = worker.shelf.manifest(worker.corridor().index().label)
     assert [(source.name, source.faces) for source in manifest.sources] == [("clinic", 1), ("demo", 15)]
-    assert nearest(worker, photo) == (face_id, 44.0)
+    assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
+
+
+def test_a_removed_face_stays_away(worker: Services, run: Run, added: tuple[str, str]) -> None:
+    """It is gone from the next estimate and the next build, and is not added or removed again."""
+    path, face_id = added
     run("face", "remove", face_id)
-    assert nearest(worker, photo)[0] != face_id
+    assert nearest(worker, drawn_photo(2000))[0] != face_id
     run("index", "build", "--name", "demo", "--use")
     assert worker.corridor().index().count == 15
-    assert nearest(worker, photo)[0] != face_id
-    assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", status=1)
-    assert "no labelled face" in run("face", "remove", face_id, status=1)
+    assert nearest(worker, drawn_photo(2000))[0] != face_id
+    assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1)
+    assert "no labelled face" in run("face", "remove", face_id, exit_code=1)
 
 
 def test_a_removed_face_of_the_source_does_not_come_back(worker: Services, run: Run) -> None:
@@ -119,7 +118,7 @@ def test_content_decides_what_is_added(site: Settings, run: Run) -> None:
     (folder / "@eaDir").rmdir()
     for path in (folder / "a.jfif", folder / "b.JPE", folder / "c"):
         path.unlink()
-    assert "(notes.txt)" in run("face", "add", str(folder), "--age", "30", "--source", "any", status=1)
+    assert "(notes.txt)" in run("face", "add", str(folder), "--age", "30", "--source", "any", exit_code=1)
 
 
 def test_a_face_removed_under_its_old_name_stays_out(site: Settings, worker: Services, run: Run) -> None:
@@ -130,7 +129,7 @@ def test_a_face_removed_under_its_old_name_stays_out(site: Settings, worker: Ser
     old = LabelledPhoto(folder / "u\u0308.jpg", "u\u0308.jpg", 30.0)
     removed = frozenset({labelled_face("old", old).face_id})
     worker.shelf.journal.append(ChangeSet(removed=removed))
-    said = run("face", "add", str(folder), "--age", "30", "--source", "old", status=1)
+    said = run("face", "add", str(folder), "--age", "30", "--source", "old", exit_code=1)
     assert "removed" in said
 
 
@@ -158,7 +157,7 @@ def test_a_build_tells_what_it_left_out(site: Settings, run: Run) -> None:
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:
     """Bad paths, ages, names and ids end with status 1 and say what to do."""
-    assert sentence in run(*words, status=1)
+    assert sentence in run(*words, exit_code=1)
 
 
 def test_every_change_is_logged_without_names(site: Settings, worker: Services, run: Run) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 from click.testing import Result
 from flask import Flask
 
-from simsvc import cli
-from simsvc.web.app import create_app
+from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
 
 
@@ -16,8 +15,7 @@ def run(app: Flask, *arguments: str) -> Result:
 
 def test_a_token_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     """Its text alone is on standard output, opens the API, and is in no list; revoked, it opens nothing."""
-    app = create_app(make_small_site(tmp_path, faces=12))
-    cli.register(app)
+    app = command_app(make_small_site(tmp_path, faces=12))
     made = run(app, "create", "audit tool", "--scope", "audit", "--days", "30")
     text = made.stdout.strip()
     headers = {"Authorization": f"Bearer {text}"}
@@ -33,7 +31,6 @@ def test_a_token_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     """An unknown scope and an unknown token are refused in words."""
-    app = create_app(make_small_site(tmp_path, faces=12))
-    cli.register(app)
+    app = command_app(make_small_site(tmp_path, faces=12))
     assert "'root' is not one of" in run(app, "create", "x", "--scope", "root").output
     assert "There is no token of this id" in run(app, "revoke", "0" * 12).output

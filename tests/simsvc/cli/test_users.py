@@ -1,33 +1,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from simsvc import cli
 from simsvc.flows.accounts import Accounts
 from simsvc.settings import load_settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
-from simsvc.web.app import create_app
+from tests.databases import sqlite_database
+from tests.simsvc.cli.helpers import Run, command_app, runner
 
 GOOD = "seven grey herons wade"
-Run = Callable[..., str]
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    url = f"sqlite:///{tmp_path / 'simsvc.sqlite3'}"
-    migrate.upgrade(Database(url).engine)
+    url = sqlite_database(tmp_path / "simsvc.sqlite3")
     settings = load_settings({}).model_copy(
         update={"database_url": url, "secret_key_file": tmp_path / "secret-key"}
     )
-    app = create_app(settings)
-    cli.register(app)
-    return app
+    return command_app(settings)
 
 
 @pytest.fixture
@@ -38,13 +31,7 @@ def accounts(app: Flask) -> Accounts:
 
 @pytest.fixture
 def user(app: Flask) -> Run:
-    def run(*words: str, exit_code: int = 0) -> str:
-        result = app.test_cli_runner().invoke(args=["user", *words])
-        assert result.exit_code == exit_code, result.output
-        assert "Traceback" not in result.output
-        return result.output
-
-    return run
+    return runner(app, "user")
 
 
 def token_in(output: str) -> str:

@@ -20,11 +20,11 @@ from simsvc.errors import (
     UserNotFound,
 )
 from simsvc.flows.accounts import LINK_LIFETIME, NOWHERE, Accounts
-from simsvc.store import migrate
 from simsvc.store.accounts import AccountStore
 from simsvc.store.database import Database
 from simsvc.store.tables import SignInClientRow, UserRow
 from simsvc.values import Client, Role, User
+from tests.databases import sqlite_database
 
 GOOD, OTHER = "seven grey herons wade", "nine brown otters dive"
 THERE = Client("there", "")
@@ -71,8 +71,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
-    migrate.upgrade(database.engine)
+    database = Database(sqlite_database(tmp_path / "store.sqlite3"))
     yield database
     database.close()
 
@@ -218,7 +217,6 @@ def test_parallel_guesses_do_not_outrun_the_wait(accounts: Accounts) -> None:
 def test_many_that_guess_at_once_are_counted_one_by_one(database_url: str, clock: Clock) -> None:
     """Of twenty parallel guesses of one client, on either database, five are judged."""
     database = Database(database_url)
-    migrate.upgrade(database.engine)
     accounts = Accounts(AccountStore(database), QuickHasher(), clock)
     opened(accounts)
     with ThreadPoolExecutor(8) as pool:

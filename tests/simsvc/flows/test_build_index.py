@@ -345,15 +345,15 @@ build(request, OnnxDetector(), model, IndexStore(root), on_built=lambda *_: None
 def test_a_killed_build_leaves_the_current_one_in_service(
     builder: Builder, labelled_folder: LabelledFolder, tiny_bundle_folder: Path
 ) -> None:
-    """Killed (-9) at eight moments from start to end, a build leaves an index in service that answers."""
+    """Killed (-9) at five moments from start to end, a build leaves an index in service that answers."""
     old = builder(labelled_folder(count=5))
     newer = labelled_folder(count=60, name="newer", first_seed=100)
     arguments = [sys.executable, "-c", _KILLED, builder.shelf.root, tiny_bundle_folder, newer]
     seconds = _seconds_of_a_whole_build(arguments, builder.shelf.root, old)
     dice = random.Random(1)  # noqa: S311 - moments to kill at, not a secret
     interrupted = 0
-    for turn in range(8):
-        _killed_after(arguments, seconds * (turn + dice.random()) / 8)
+    for turn in range(5):
+        _killed_after(arguments, seconds * (turn + dice.random()) / 5)
         interrupted += any((builder.shelf.root / "demo").glob(".building-*"))
         index = builder.index()
         assert index.label in {old.label, *builder.shelf.labels()}

@@ -20,6 +20,7 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
+from simsvc.domain.gallery.manifest import sealed, to_json
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.estimate import EstimatePipeline, answered
 from simsvc.flows.live_faces import LiveFaces
@@ -120,11 +121,15 @@ def test_an_earlier_models_estimate_is_replayed_as_it_was(desk: Desk, own: Annoy
 
 
 def test_a_build_without_groups_tells_the_judged_photo_as_well(
-    desk: Desk, own: AnnoyIndex, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, own: AnnoyIndex, tmp_path: Path
 ) -> None:
     """Earlier builds have thumbnails and embeddings, which are enough."""
-    monkeypatch.setattr(own, "_groups", None)
-    assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), own).flags
+    files = {name: entry for name, entry in own.manifest.files.items() if name != "copies.npy"}
+    manifest = sealed(replace(own.manifest, files=files))
+    folder = shutil.copytree(desk.shelf.root / own.label, tmp_path / manifest.label)
+    (folder / "manifest.json").write_text(to_json(manifest))
+    earlier = AnnoyIndex(folder, desk.model.sha256)
+    assert "photo_in_gallery" in desk.judge(photo(ImageOps.mirror), earlier).flags
 
 
 def test_one_photo_with_twelve_labels_has_no_vote(desk: Desk) -> None:

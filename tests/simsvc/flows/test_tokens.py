@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from simsvc.errors import TokenNotFound, TokenRefused
 from simsvc.flows.tokens import Tokens
-from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tokens import TokenStore
 from simsvc.values.tokens import TokenDraft
+from tests.databases import sqlite_database
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DRAFT = TokenDraft("audit tool", ("audit",), 30)
@@ -33,8 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'store.sqlite3'}")
-    migrate.upgrade(database.engine)
+    database = Database(sqlite_database(tmp_path / "store.sqlite3"))
     yield database
     database.close()
 

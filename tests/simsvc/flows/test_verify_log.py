@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -19,7 +20,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.tables import EventRow
 from simsvc.values import DecisionDraft
 from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdict
-from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -30,7 +31,6 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def log(database_url: str) -> Iterator[Database]:
     """Return a database with seven events: its first, two estimates, two decisions, an export, a refusal."""
     database = Database(database_url)
-    migrate.upgrade(database.engine)
     estimates, decisions = EstimateStore(database), DecisionStore(database)
     first = estimates.record(ESTIMATED)
     estimates.record(ESTIMATED)
@@ -232,10 +232,9 @@ def test_a_checkpoint_is_proved_or_not(log: Database) -> None:
     assert (anew.seq, anew.code, cut.seq, cut.code) == (7, "checkpoint", 9, "checkpoint")
 
 
-@ON_SQLITE
-def test_records_of_before_the_log_are_no_break(database_url: str) -> None:
+def test_records_of_before_the_log_are_no_break(tmp_path: Path) -> None:
     """A database with records that is upgraded to the log verifies, and says so in its first event."""
-    database = Database(database_url)
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
     migrate.upgrade(database.engine, "0005")
     with database.engine.begin() as connection:
         connection.execute(

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from simsvc.store import migrate
 from simsvc.store.database import Database
 
 
@@ -12,6 +11,5 @@ from simsvc.store.database import Database
 def database(database_url: str) -> Iterator[Database]:
     """Return a database with all tables: every test that asks for it runs on SQLite and on PostgreSQL."""
     database = Database(database_url)
-    migrate.upgrade(database.engine)
     yield database
     database.close()

@@ -12,7 +12,7 @@ from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.history import HistoryFilter, HistoryStore
 from simsvc.values import DecisionDraft, Declaration
-from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 ACCEPT, OVERRIDE = DecisionDraft("accept", note="ok"), DecisionDraft("override", 40, "passport")

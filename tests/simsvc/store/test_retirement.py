@@ -22,7 +22,7 @@ from simsvc.store.retirement import KeepingStore
 from simsvc.store.switches import ModelSwitchStore
 from simsvc.store.tables import CropRow, DecisionRow, EventRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
-from tests.simsvc.store.test_estimates import ESTIMATED
+from tests.simsvc.store.helpers import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 UNIT = np.eye(1, 16, dtype=np.float32)[0]

@@ -20,7 +20,7 @@ from simsvc.store.faces import FaceStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.tables import CropRow, EventContentRow, EventRow
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
-from tests.simsvc.store.test_estimates import ESTIMATED
+from tests.simsvc.store.helpers import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -79,15 +79,23 @@ def test_nothing_erased_is_left_in_the_files(database: Database) -> None:
     assert last_event(database)[:2] == ("erasure", "files")
 
 
-def test_a_reader_delays_it_and_the_record_says_so(database: Database) -> None:
-    """While somebody reads what was there before, remains are on record as such; afterwards they are gone."""
-    crop = record_with(database, "zq17")
+def test_a_reader_delays_it(database: Database) -> None:
+    """While somebody reads what was there before, remains are counted as such."""
+    record_with(database, "zq17")
     with database.reading() as reader:
         assert reader.scalar(select(EventRow.seq).limit(1))  # from here on this instant is read
         ErasureStore(database).erase_case("case zq17", "command", NOW)
         assert Scrubber(database).finish(0.2) == 1
         assert Scrubber(database).unfinished() == 1
         assert b"zq17" in files_of(database)
+
+
+def test_what_was_delayed_is_done_afterwards(database: Database) -> None:
+    """When nobody reads any more the remains go, and an event names the receipts that are done."""
+    crop = record_with(database, "zq17")
+    with database.reading() as reader:
+        reader.scalar(select(EventRow.seq).limit(1))
+        ErasureStore(database).erase_case("case zq17", "command", NOW)
     assert Scrubber(database).finish(0.2) == 0
     assert b"zq17" not in (left := files_of(database))
     assert crop[:1_000] not in left

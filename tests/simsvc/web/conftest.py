@@ -11,13 +11,8 @@ from flask.testing import FlaskClient
 from simsvc.settings import Settings
 from simsvc.values import User
 from simsvc.web.app import create_app
+from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import client_of, signed_in
-from tests.small_site import make_small_site
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return make_small_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
@@ -25,6 +20,13 @@ def app(site: Settings) -> Iterator[Flask]:
     app = create_app(site)
     yield app
     app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def desk(app: Flask) -> Services:
+    """Return what the service is made of."""
+    services: Services = app.extensions["simsvc"]
+    return services
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from simsvc.store.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
 from simsvc.web.app import create_app
 from simsvc.web.security.clients import network_of
+from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of, signed_in
-from tests.simsvc.web.test_pages import checked, upload
 from tests.small_site import drawn_photo
 
 NEW = "nine brown otters dive"

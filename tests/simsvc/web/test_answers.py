@@ -15,9 +15,9 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.web.app import create_app
+from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked, upload
 from tests.small_site import drawn_photo
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -14,9 +14,9 @@ from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.traffic.admission import AdmissionQueue, register
 from tests.handmade_zips import named_nine_times
-from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
+from tests.helpers import CASES, zipped
+from tests.simsvc.web.helpers import judge_all, send, sent, waiting_files
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.simsvc.web.test_batches import judge_all, send, sent, waiting_files
 from tests.small_site import drawn_photo
 
 BMP = b"BM" + bytes(99_998)

@@ -12,16 +12,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.settings import Settings
-from simsvc.store import migrate
-from simsvc.store.database import Database
 from simsvc.values import Declaration
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.handmade_zips import UTF8, Made, made_zip
-from tests.simsvc.adapters.photos.test_zip_archive import CASES, zipped
-from tests.simsvc.web.test_batches import judge_all, send, sent, table
-from tests.simsvc.web.test_pages import checked
+from tests.helpers import CASES, zipped
+from tests.simsvc.web.helpers import checked, judge_all, send, sent, table
 from tests.small_site import drawn_photo
 
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
@@ -29,17 +27,10 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    url = f"sqlite:///{tmp_path / 'own.sqlite3'}"  # cases of the same names are no other test's
-    migrate.upgrade(Database(url).engine)
+    url = sqlite_database(tmp_path / "own.sqlite3")  # cases of the same names are no other test's
     app = create_app(site.model_copy(update={"batch_dir": tmp_path / "batches", "database_url": url}))
     yield app
     app.extensions["simsvc"].database.close()
-
-
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
 
 
 def cases(client: FlaskClient, batch_id: str) -> dict[str, str]:

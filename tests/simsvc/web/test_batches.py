@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from simsvc.errors import AlreadyJudged
 from simsvc.flows.estimate import estimate
@@ -18,12 +15,10 @@ from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
-from tests.simsvc.adapters.photos.test_zip_archive import zipped
+from tests.helpers import zipped
+from tests.simsvc.web.helpers import Files, checked, judge_all, send, sent, table, waiting_files
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo
-
-Files = list[tuple[bytes, str]]
 
 
 @pytest.fixture
@@ -34,61 +29,42 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
-def send(client: FlaskClient, photos: Files, cases: bytes | None = None) -> TestResponse:
-    data = {"photos": [(io.BytesIO(content), name) for content, name in photos]}
-    if cases is not None:
-        data["cases"] = [(io.BytesIO(cases), "cases.csv")]
-    return client.post("/batches", data=data, content_type="multipart/form-data")
-
-
-def sent(client: FlaskClient, photos: Files, cases: bytes | None = None) -> str:
-    response = send(client, photos, cases)
-    assert response.status_code == 303, response.text
-    return response.headers["Location"].rpartition("/")[2]
-
-
-def judge_all(desk: Services, batch_id: str) -> None:
-    while desk.batches.judge_next(batch_id, desk.corridor):
-        pass
-
-
-def table(client: FlaskClient, batch_id: str) -> list[dict[str, str]]:
-    text = client.get(f"/batches/{batch_id}/results.csv").data.decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def waiting_files(desk: Services) -> list[Path]:
-    return [path for path in (desk.settings.batch_dir / "waiting").glob("*/*") if path.is_file()]
-
-
-def test_a_zip_with_cases_becomes_records(client: FlaskClient, desk: Services) -> None:
-    """Each photo gets a record of who sent it, cases come from the table in the ZIP, refusals are results."""
+def judged(client: FlaskClient, desk: Services) -> str:
+    """Send a ZIP of three files, one of them no photo, with a table of cases; return the judged batch."""
     files = {"in/a.jpg": drawn_photo(1), "in/b.jpg": b"no photo", "c.jpg": drawn_photo(2)}
     files["cases.csv"] = b"file,case\na.jpg,Z-1\nc.jpg,Z-3\n"
     batch_id = sent(client, [(zipped(files), "photos.zip")])
     assert "0 of 3 done" in client.get(f"/batches/{batch_id}").text
     judge_all(desk, batch_id)
-    rows = table(client, batch_id)
+    return batch_id
+
+
+def test_a_zip_with_cases_becomes_a_table(client: FlaskClient, judged: str) -> None:
+    """Cases come from the table in the ZIP, refusals are results."""
+    rows = table(client, judged)
     assert [(row["file"], row["case"], row["status"]) for row in rows] == [
         ("a.jpg", "Z-1", "estimated"),
         ("b.jpg", "", "refused"),
         ("c.jpg", "Z-3", "estimated"),
     ]
     assert "not a photo" in rows[1]["sentence"]
-    record = desk.estimates.find(rows[0]["record"]).estimate
-    asked_by = desk.users.named("underwriter")
+
+
+def test_a_photo_of_a_batch_gets_a_record(client: FlaskClient, desk: Services, judged: str) -> None:
+    """The record has the photo's name, who sent it and its case; the table has its age."""
+    row, asked_by = table(client, judged)[0], desk.users.named("underwriter")
+    record = desk.estimates.find(row["record"]).estimate
     assert asked_by is not None
     assert (record.photo_name, record.asked_by) == ("a.jpg", asked_by.id)
-    assert [found.id for found in desk.estimates.of_case("Z-1")] == [rows[0]["record"]]
-    assert f"{record.age_years:.2f}" == rows[0]["age_years"]
-    html = client.get(f"/batches/{batch_id}").text
+    assert row["record"] in {found.id for found in desk.estimates.of_case("Z-1")}
+    assert f"{record.age_years:.2f}" == row["age_years"]
+
+
+def test_the_page_of_a_batch_leads_to_its_records(client: FlaskClient, judged: str) -> None:
+    """It says that all are done."""
+    html = client.get(f"/batches/{judged}").text
     assert "3 of 3 done" in html
-    assert f'/estimates/{rows[0]["record"]}"' in html
+    assert f'/estimates/{table(client, judged)[0]["record"]}"' in html
     checked(html)
 
 

@@ -21,8 +21,8 @@ from simsvc.store import database
 from simsvc.store.history import HistoryFilter
 from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
+from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.simsvc.web.test_pages import checked, upload
 from tests.small_site import drawn_photo
 
 HOSTILE = "<script>alert(1)</script>"

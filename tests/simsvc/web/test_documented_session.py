@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.fuzz.run import running
+from tests.helpers import ROOT
+from tests.servers import environment_of, running
 from tests.small_site import drawn_photo, make_small_site
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "how-to" / "api.md"
 SESSION = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -38,41 +37,39 @@ def flask_beside(folder: Path) -> None:
     script.chmod(0o755)
 
 
-def test_the_documented_session_works(tmp_path: Path) -> None:
-    """The page's own commands, run by bash and curl against the server, do all that they say."""
-    site, here = make_small_site(tmp_path / "site"), tmp_path / "here"
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Run the page's own commands by bash and curl; return their folder and the documents they print."""
+    folder = tmp_path_factory.mktemp("session")
+    site, here = make_small_site(folder / "site"), folder / "here"
     here.mkdir()
     (here / "photo.jpg").write_bytes(drawn_photo())
     flask_beside(here)
-    environment = {
-        **os.environ,
-        "FLASK_APP": "simsvc.flask_app",
-        "PYTHONPATH": str(ROOT),
-        "DATABASE_URL": site.database_url,
-        "SIMSVC_INDEX_ROOT": str(site.index_root),
-        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
-        "SECRET_KEY": site.secret_key,
-    }
-    with running(site, tmp_path / "log") as url:
-        done = subprocess.run(
-            ["bash", "-c", session_of_page(url)],
-            check=False,
-            cwd=here,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+    environment = environment_of(site, FLASK_APP="simsvc.flask_app", PYTHONPATH=str(ROOT))
+    with running(site, folder / "log") as server:
+        command = ["bash", "-c", session_of_page(server.url)]
+        done = subprocess.run(command, check=False, cwd=here, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return here, printed(done.stdout)
+
+
+def test_the_documented_estimate_and_replay(session: tuple[Path, list[dict[str, Any]]]) -> None:
+    """The photo is estimated for its case, has a crop and neighbours, and its replay agrees."""
+    here, (neighbours, *_) = session
     estimate, replay = (json.loads((here / name).read_text()) for name in ("estimate.json", "replay.json"))
     assert (estimate["status"], estimate["case"]) == ("estimated", "L-7")
     assert replay["agrees"] is True
-    lines = (here / "estimates.jsonl").read_text().splitlines()
-    assert [json.loads(line)["id"] for line in lines] == [estimate["id"]]
     assert Image.open(here / "crop.png").size[0] > 0
-    neighbours, decision, cases, verdict = printed(done.stdout)
     assert len(neighbours["items"]) > 0
+
+
+def test_the_documented_decision_and_records(session: tuple[Path, list[dict[str, Any]]]) -> None:
+    """The decision is on record, export and case have the one estimate, and the log fits."""
+    here, (_, decision, cases, verdict) = session
+    made = json.loads((here / "estimate.json").read_text())["id"]
     assert decision["kind"] == "refer"
-    assert [found["id"] for found in cases["items"]] == [estimate["id"]]
+    assert [json.loads(line)["id"] for line in (here / "estimates.jsonl").read_text().splitlines()] == [made]
+    assert [found["id"] for found in cases["items"]] == [made]
     assert verdict["fits"] is True
 
 

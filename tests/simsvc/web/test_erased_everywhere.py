@@ -12,17 +12,16 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.flows.estimate import estimate
 from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
-from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import bearer
-from tests.simsvc.web.security.test_scopes import PERIODS
+from tests.simsvc.web.security.helpers import PERIODS
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 
@@ -59,12 +58,11 @@ KINDS = ("alone", "in a case", "decided twice", "refused", "of a batch", "under 
 def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     folder = tmp_path_factory.mktemp("erased")
     site = make_small_site(folder, faces=15)
-    app = create_app(
+    app = command_app(
         site.model_copy(
             update={"photo_days": 30, "photo_keys": (new_key(),), "api_rate": "9000000 per minute"}
         )
     )
-    cli.register(app)
     desk: Services = app.extensions["simsvc"]
     build, kinds = desk.shelf.current() or "", _records(app, desk)
     photos = [(NAME, drawn_photo(5003)), (f"w-{NAME}", drawn_photo(5004)), ("other.jpg", drawn_photo(5005))]

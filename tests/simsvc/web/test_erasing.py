@@ -6,7 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from simsvc import cli
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.errors import AlreadyJudged, EstimateErased, FaceNotFound
 from simsvc.flows.estimate import estimate
@@ -23,11 +22,11 @@ from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow, ErasedEstimateRow, EventContentRow, EventRow, FaceRow
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
-from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.simsvc.cli.helpers import command_app
+from tests.simsvc.web.helpers import checked, judge_all
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
 from tests.small_site import drawn_photo, make_small_site
 
 CASE, NAME, NOTE = "CASE-zq17", "portrait-zq18.jpg", "note zq19"
@@ -37,16 +36,9 @@ MARKERS = (b"zq17", b"zq18", b"zq19")
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     site = make_small_site(tmp_path, faces=15)
-    app = create_app(site.model_copy(update={"photo_days": 30, "photo_keys": (new_key(),)}))
-    cli.register(app)
+    app = command_app(site.model_copy(update={"photo_days": 30, "photo_keys": (new_key(),)}))
     yield app
     app.extensions["simsvc"].database.close()
-
-
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
 
 
 def judged(desk: Services, seed: int = 5000, case: str = CASE) -> RecordedEstimate:
@@ -75,38 +67,71 @@ def everything(desk: Services) -> str:
     return repr(rows)
 
 
-def test_an_erased_case_is_in_no_table_and_no_file(app: Flask, desk: Services) -> None:
-    """Names, crops and kept photos are gone to the last byte; the log verifies; the receipt is there."""
-    records = [judged(desk, seed) for seed in (5000, 5001)]
-    other = judged(desk, 5002, case="OTHER")
+@dataclass(frozen=True)
+class Erased:
+    """A case of two records that an admin erased, while a photo of it waited and another case stayed."""
+
+    records: list[RecordedEstimate]
+    other: RecordedEstimate
+    crop: bytes
+    waiting: str
+    admin: FlaskClient
+    before: bytes
+    question: str
+
+
+@pytest.fixture
+def erased(app: Flask, desk: Services) -> Erased:
+    records, other = [judged(desk, seed) for seed in (5000, 5001)], judged(desk, 5002, case="OTHER")
     crop = desk.estimates.crop_png(records[0].id)
     waiting = desk.batches.take_in([(NAME, drawn_photo(5003))], NAME, "0" * 32, lambda: {NAME: CASE})
-    assert all(marker in on_the_disk(desk.settings) for marker in MARKERS)
-    admin = signed_in(app, "admin")
-    page = admin.get(f"/erase/cases/{CASE}")
-    assert "2 records" in page.text
-    assert "1 batch entry" in page.text
-    checked(page.text)
+    before, admin = on_the_disk(desk.settings), signed_in(app, "admin")
+    question = admin.get(f"/erase/cases/{CASE}").text
     response = admin.post(f"/erase/cases/{CASE}", data={"confirmed": "1"})
     assert (response.status_code, response.headers["Location"]) == (303, "/history")
-    assert "The receipt is event" in admin.get("/history").text
+    return Erased(records, other, crop, waiting, admin, before, question)
+
+
+def test_what_erasing_a_case_takes_is_counted_before(erased: Erased) -> None:
+    """The page says how many records and entries of batches go; the receipt is shown afterwards."""
+    assert "2 records" in erased.question
+    assert "1 entry of a batch" in erased.question
+    checked(erased.question)
+    assert "The receipt is event" in erased.admin.get("/history").text
+
+
+def test_an_erased_case_is_in_no_table(erased: Erased, desk: Services) -> None:
+    """Its names are in no row but for those that another case shares."""
     found = everything(desk)
     assert "zq17" not in found
-    assert found.count("zq18") == everything_of(other, desk).count("zq18")
+    assert found.count("zq18") == everything_of(erased.other, desk).count("zq18")
+
+
+def test_an_erased_case_is_in_no_file(erased: Erased, desk: Services) -> None:
+    """Its name and crops are gone to the last byte, and no photo of it waits."""
     left = on_the_disk(desk.settings)
+    assert all(marker in erased.before for marker in MARKERS)
     assert CASE.encode() not in left
-    assert crop not in left
-    assert crop[60:160] not in left
+    assert erased.crop not in left
+    assert erased.crop[60:160] not in left
     assert list((desk.settings.batch_dir / "waiting").rglob("0*")) == []
-    assert not desk.batches.judge_next(waiting, desk.corridor)
-    for record in records:
+    assert not desk.batches.judge_next(erased.waiting, desk.corridor)
+
+
+def test_an_erased_case_is_on_no_page(erased: Erased, desk: Services) -> None:
+    """Its records are named as erased, its crops and the case are not found."""
+    for record in erased.records:
         with pytest.raises(EstimateErased):
             desk.estimates.find(record.id)
-        assert admin.get(f"/estimates/{record.id}").status_code == 410
-        assert admin.get(f"/estimates/{record.id}/crop.png").status_code == 404
-    assert admin.get(f"/cases/{CASE}").status_code == 404
+        assert erased.admin.get(f"/estimates/{record.id}").status_code == 410
+        assert erased.admin.get(f"/estimates/{record.id}/crop.png").status_code == 404
+    assert erased.admin.get(f"/cases/{CASE}").status_code == 404
+
+
+def test_an_erasure_leaves_log_and_other_cases(erased: Erased, desk: Services) -> None:
+    """The log verifies, and the other case is there."""
     assert intact(desk)
-    assert desk.estimates.find(other.id).estimate.declared.case == "OTHER"
+    assert desk.estimates.find(erased.other.id).estimate.declared.case == "OTHER"
 
 
 def everything_of(record: RecordedEstimate, desk: Services) -> str:
@@ -124,8 +149,7 @@ def test_the_last_erasure_leaves_no_name_at_all(desk: Services) -> None:
     """With the only case erased, no marker is left in any byte of the installation."""
     record = judged(desk)
     batch = desk.batches.take_in([(NAME, drawn_photo(5003))], NAME, "0" * 32, lambda: {NAME: CASE})
-    while desk.batches.judge_next(batch, desk.corridor):
-        pass
+    judge_all(desk, batch)
     eraser(desk).case(CASE, "command")
     left = on_the_disk(desk.settings)
     assert [marker for marker in MARKERS if marker in left] == []
@@ -205,36 +229,43 @@ def test_a_photo_that_is_being_judged_is_erased_too(desk: Services) -> None:
     eraser(desk).case(CASE, "command")
     with pytest.raises(AlreadyJudged):
         estimate(drawn_photo(5000), NAME, replace(desk.corridor(), recorder=recorder))
-    while desk.batches.judge_next(batch, desk.corridor):
-        pass
+    judge_all(desk, batch)
     with desk.database.reading() as session:
         rows = session.execute(select(BatchPhotoRow.photo_name, BatchPhotoRow.status)).all()
     assert [tuple(row) for row in rows] == [("erased", "failed"), ("b.jpg", "estimated")]
 
 
-def test_an_erased_face_is_in_no_answer_page_or_later_build(app: Flask, desk: Services) -> None:
-    """Gone from answers and pictures at once, from the next build's files, and not put back by a switch."""
+def nearest(desk: Services) -> set[str]:
+    """Return the faces that a new estimate of the same photo shows."""
+    return {near.face_id for near in judged(desk).estimate.neighbours}
+
+
+def test_an_erased_face_is_in_no_answer_and_no_page(app: Flask, desk: Services) -> None:
+    """Gone from answers and pictures at once; the operator is told which build's files hold it."""
     record = judged(desk)
     face_id, label = record.estimate.neighbours[0].face_id, desk.shelf.current() or ""
-    reference = desk.gallery(label).face(face_id).reference
-    admin = signed_in(app, "admin")
+    admin, run = signed_in(app, "admin"), app.test_cli_runner().invoke
     assert admin.get(f"/faces/{label}/{face_id}.jpg").status_code == 200
-    run = app.test_cli_runner().invoke
-    said = run(args=["erase", "face", face_id, "--yes"])
-    assert label in said.output, "the operator is told which build's files hold it"
-    assert face_id not in {near.face_id for near in judged(desk).estimate.neighbours}
+    assert label in run(args=["erase", "face", face_id, "--yes"]).output
+    assert face_id not in nearest(desk)
     assert admin.get(f"/faces/{label}/{face_id}.jpg").status_code == 404
     assert admin.get(f"/estimates/{record.id}").status_code == 200
-    assert run(args=["index", "build", "--name", "demo", "--use"]).exit_code == 0
-    built = desk.shelf.current() or ""
-    assert reference.encode() not in b"".join(
-        path.read_bytes() for path in (desk.shelf.root / built).iterdir()
-    )
+    assert run(args=["erase", "face", face_id, "--yes"]).exit_code == 1
+
+
+def test_an_erased_face_is_in_no_later_build(app: Flask, desk: Services) -> None:
+    """The next build's files do not hold it, and a switch back to the old one does not put it back."""
+    face_id, label = judged(desk).estimate.neighbours[0].face_id, desk.shelf.current() or ""
+    reference = desk.gallery(label).face(face_id).reference
+    run = app.test_cli_runner().invoke
+    for words in (["erase", "face", face_id, "--yes"], ["index", "build", "--name", "demo", "--use"]):
+        assert run(args=words).exit_code == 0
+    built = desk.shelf.root / (desk.shelf.current() or "")
+    assert reference.encode() not in b"".join(path.read_bytes() for path in built.iterdir())
     assert run(args=["index", "use", label]).exit_code == 0
-    assert face_id not in {near.face_id for near in judged(desk).estimate.neighbours}
+    assert face_id not in nearest(desk)
     with desk.database.reading() as session:
         assert session.get(FaceRow, face_id) is None
-    assert run(args=["erase", "face", face_id, "--yes"]).exit_code == 1
     with pytest.raises(FaceNotFound):
         desk.gallery(label).thumbnail(face_id)
     assert intact(desk)

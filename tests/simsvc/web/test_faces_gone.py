@@ -15,17 +15,14 @@ from flask.testing import FlaskClient
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
-from simsvc.wiring.indexing import index_services
 from simsvc.wiring.retirement import retire_build
 from simsvc.wiring.services import Services
+from tests.simsvc.web.helpers import Linked, upload
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_links import Linked
-from tests.simsvc.web.test_pages import upload
-from tests.small_site import draw_gallery, drawn_photo, make_small_site
+from tests.small_site import build_index, draw_gallery, drawn_photo, make_small_site
 
 
 @pytest.fixture
@@ -45,12 +42,6 @@ def app(site: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
-@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return signed_in(app)
 
@@ -61,20 +52,8 @@ def build_of(site: Settings) -> Path:
 
 def another_build(site: Settings, folder: Path, name: str = "own", faces: int = 70) -> str:
     """Build an index of faces of a source called "folder" and put it into service."""
-    services = index_services(site)
-    source = read_source("folder", draw_gallery(folder, faces))
-    shelf = IndexStore(site.index_root)
-    request = BuildRequest(name, (source,))
-    build(
-        request,
-        services.detector,
-        services.model("onnx"),
-        shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
-    label = next(label for label in shelf.labels() if label.startswith(f"{name}/"))
-    shelf.switch(label)
+    label = build_index(site, read_source("folder", draw_gallery(folder, faces)), name).label
+    IndexStore(site.index_root).switch(label)
     return label
 
 
@@ -108,10 +87,13 @@ def zeroed(site: Settings, desk: Services) -> None:
         file.write(bytes(path.stat().st_size))
 
 
-@pytest.mark.parametrize(
+GONE = pytest.mark.parametrize(
     ("happen", "words"),
     [(retired, "no longer exists"), (removed, "no longer exists"), (zeroed, "their picture is damaged")],
 )
+
+
+@GONE
 def test_faces_without_pictures_are_told(
     site: Settings,
     desk: Services,
@@ -119,7 +101,7 @@ def test_faces_without_pictures_are_told(
     happen: Callable[[Settings, Services], None],
     words: str,
 ) -> None:
-    """No broken picture: a sentence says why, ages, similarities and names stay, also side by side."""
+    """No broken picture: a sentence says why, ages, similarities and names stay."""
     path = upload(client, drawn_photo())
     before = seen(client, path)
     happen(site, desk)
@@ -131,6 +113,19 @@ def test_faces_without_pictures_are_told(
     for kept in (r'face-age">(\d+ years?)<', r"similarity (\d\.\d\d)</span>"):
         assert re.findall(kept, after) == re.findall(kept, before)
     assert len(re.findall(r'face-source">demo, \d{3}\.jpg<', after)) == 12
+
+
+@GONE
+def test_a_face_without_a_picture_is_told_side_by_side(
+    site: Settings,
+    desk: Services,
+    client: FlaskClient,
+    happen: Callable[[Settings, Services], None],
+    words: str,
+) -> None:
+    """The page of two faces has the same sentence."""
+    path = upload(client, drawn_photo())
+    happen(site, desk)
     beside = seen(client, f"{path}/faces/1")
     assert words in beside
     assert "No picture" in beside

@@ -10,28 +10,18 @@ import pytest
 from flask import Flask
 
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from simsvc.wiring.indexing import index_services
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
-from tests.small_site import draw_gallery, drawn_photo
+from tests.small_site import build_index, draw_gallery, drawn_photo
 
 
 def served(site: Settings, folder: Path, faces: Path) -> Flask:
     """Return a service whose index holds the labelled faces of a folder."""
     settings = site.model_copy(update={"index_root": folder / "indexes"})
-    services = index_services(settings)
-    build(
-        BuildRequest("few", (read_source("folder", faces),)),
-        services.detector,
-        services.model(),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
+    build_index(settings, read_source("folder", faces), "few")
     return create_app(settings)
 
 

@@ -6,95 +6,34 @@ import logging
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.wiring.services import Services
-from tests.fuzz.run import running
+from tests.helpers import ROOT, wait_until
+from tests.servers import PATIENCE_S, ask, children_of, running, send_photo
 from tests.simsvc.web.programs import bearer
 from tests.small_site import drawn_photo
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 60
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def address(site: Settings, tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {
-        **os.environ,
-        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
-        "SIMSVC_INDEX_ROOT": str(site.index_root),
-        "DATABASE_URL": site.database_url,
-        "SECRET_KEY": site.secret_key,
-        "SIMSVC_BIND": bind,
-        "SIMSVC_WORKERS": "1",
-        "SIMSVC_BATCH_DIR": str(tmp_path / "batches"),
-    }
-    arguments = ["-c", "python:simsvc.web.gunicorn_conf", "simsvc.web.app:create_app()"]
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-        try:
-            _await(bind, server)
-            yield bind
-        finally:
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(PATIENCE_S) == 0
-
-
-def _await(bind: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            status, _ = ask(bind, "GET", "/healthz")
-        except OSError:
-            time.sleep(0.1)
-        else:
-            assert status == 200
-            return
-    pytest.fail("the server did not come up")
-
-
-def ask(
-    bind: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(bind, timeout=PATIENCE_S)
-    with closing(connection):
-        connection.request(method, path, body, headers or {})
-        response = connection.getresponse()
-        return response.status, json.load(response)
-
-
-def send(bind: str, data: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-    boundary = uuid.uuid4().hex
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
-    body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
-    return ask(
-        bind,
-        "POST",
-        "/api/v1/estimates",
-        body,
-        {**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"},
-    )
+    """Return the address of a server with a batch worker."""
+    site = site.model_copy(update={"batch_dir": tmp_path / "batches"})
+    with running(site, tmp_path / "log", SIMSVC_BATCH_WORKER="1") as server:
+        yield server.bind
 
 
 def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
@@ -103,9 +42,8 @@ def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
     with closing(connection):
         connection.request("GET", "/welcome/a-token-that-opens-an-account")
         assert connection.getresponse().status == 410
-    end = time.monotonic() + PATIENCE_S
-    while "/welcome" not in (log := (tmp_path / "log").read_text()) and time.monotonic() < end:
-        time.sleep(0.05)  # a request is logged after its answer
+    wait_until(lambda: "/welcome" in (tmp_path / "log").read_text())  # a request is logged after its answer
+    log = (tmp_path / "log").read_text()
     lines = [json.loads(line) for line in log.splitlines()]
     (answered,) = (line for line in lines if line.get("route") == "/welcome/<token>")
     assert (answered["method"], answered["status"]) == ("GET", 410)
@@ -115,11 +53,11 @@ def test_the_access_log_holds_no_token(address: str, tmp_path: Path) -> None:
 def test_the_real_server_answers_refuses_and_outlives_bad_uploads(address: str, app: Flask) -> None:
     """The server with its shipped settings estimates, refuses, answers an oversized upload, and goes on."""
     token = bearer(app, "estimate")
-    assert send(address, drawn_photo(), token)[1]["status"] == "estimated"
-    assert send(address, b"junk", token)[1]["code"] == "not_an_image"
-    status, problem = send(address, b"x" * 40_000_000, token)
+    assert send_photo(address, drawn_photo(), token)[1]["status"] == "estimated"
+    assert send_photo(address, b"junk", token)[1]["code"] == "not_an_image"
+    status, problem = send_photo(address, b"x" * 40_000_000, token)
     assert (status, problem["code"]) == (413, "photo_too_many_bytes")
-    assert send(address, drawn_photo(), token)[0] == 201
+    assert send_photo(address, drawn_photo(), token)[0] == 201
 
 
 def batch_workers(log: Path) -> list[int]:
@@ -132,25 +70,10 @@ def test_a_killed_batch_worker_is_replaced(address: str, site: Settings, tmp_pat
     os.kill(first, signal.SIGKILL)
     desk = Services(site.model_copy(update={"batch_dir": tmp_path / "batches"}))
     batch_id = desk.batches.take_in([("a.jpg", drawn_photo(1))], "a.jpg", "0" * 32, dict)
-    end = time.monotonic() + PATIENCE_S
-    while desk.batch_book.find(batch_id).waiting:
-        assert time.monotonic() < end, "nothing judges"
-        time.sleep(0.1)
+    wait_until(lambda: not desk.batch_book.find(batch_id).waiting)
     desk.database.close()
     assert len(batch_workers(tmp_path / "log")) == 2
     assert ask(address, "GET", "/healthz")[0] == 200
-
-
-def workers_of(master: int) -> set[int]:
-    """Return the processes under a server's first one."""
-    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
-
-
-def test_the_server_starts_before_the_counting_library_is_loaded() -> None:
-    """The library reads when it is imported where workers count, which the server names when it starts."""
-    imports = "import sys, simsvc.web.gunicorn_conf, simsvc.web.worker"
-    script = f"{imports}; sys.exit('prometheus_client' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)
 
 
 def counted(bind: str, token: dict[str, str], series: str) -> float:
@@ -166,28 +89,26 @@ def test_a_reload_answers_everything_and_counts_go_on(site: Settings, app: Flask
     """While clients ask, SIGHUP brings new workers: each request is answered, and nothing counted is lost."""
     log, token = tmp_path / "log", bearer(app)
     statuses: list[int] = []
-    with running(site, log, workers=2) as url:
-        bind = url.removeprefix("http://")
-        master = int(re.findall(r"Listening at: \S+ \((\d+)\)", log.read_text())[0])
-        before, done = workers_of(master), threading.Event()
+    with running(site, log, workers=2) as server:
+        bind, before, done = server.bind, children_of(server.pid), threading.Event()
 
         def ask_on() -> None:
             while not done.is_set():
-                statuses.append(send(bind, b"no photo", token)[0])
+                statuses.append(send_photo(bind, b"no photo", token)[0])
 
-        clients = [threading.Thread(target=ask_on) for _ in range(3)]
-        for client in clients:
-            client.start()
-        time.sleep(0.5)
-        os.kill(master, signal.SIGHUP)
-        end = time.monotonic() + PATIENCE_S
-        while (workers_of(master) & before or len(workers_of(master)) < 2) and time.monotonic() < end:
-            time.sleep(0.1)
-        time.sleep(0.5)
-        done.set()
-        for client in clients:
-            client.join()
-        assert not workers_of(master) & before
+        with ThreadPoolExecutor(3) as pool:
+            clients = [pool.submit(ask_on) for _ in range(3)]
+            try:
+                wait_until(lambda: len(statuses) >= 10)
+                os.kill(server.pid, signal.SIGHUP)
+                wait_until(lambda: len(children_of(server.pid) - before) == len(children_of(server.pid)) == 2)
+                answered = len(statuses)
+                wait_until(lambda: len(statuses) >= answered + 10)
+            finally:
+                done.set()
+            for client in clients:
+                client.result()  # every request was answered
+        assert not children_of(server.pid) & before
         assert counted(bind, token, 'simsvc_estimates_total{status="refused"}') == len(statuses)
     assert set(statuses) == {201}
 

@@ -10,14 +10,13 @@ import pytest
 from flask import Flask
 
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
+from simsvc.values import Role
 from simsvc.web.app import create_app
-from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.test_pages import checked
-from tests.small_site import draw_gallery
+from tests.small_site import build_index, draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -26,25 +25,16 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return a service with two builds of its own: demo/..., and other/... of eight faces in service."""
     settings = site.model_copy(update={"index_root": tmp_path / "indexes"})
     shutil.copytree(site.index_root, settings.index_root)
-    services = index_services(settings)
-    source = read_source("folder", draw_gallery(tmp_path / "faces", 8))
-    build(
-        BuildRequest("other", (source,)),
-        services.detector,
-        services.model(),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
+    build_index(settings, read_source("folder", draw_gallery(tmp_path / "faces", 8)), "other")
     app = create_app(settings)
     yield app
     app.extensions["simsvc"].database.close()
 
 
-@pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
+def checked_page(app: Flask, role: Role) -> str:
+    html = signed_in(app, role).get("/indexes").text
+    checked(html)
+    return html
 
 
 def label(desk: Services, name: str) -> str:
@@ -52,31 +42,40 @@ def label(desk: Services, name: str) -> str:
 
 
 def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -> None:
-    """Builds with date, faces, source and model; the one in service with its histogram and table."""
-    html = signed_in(app, "auditor").get("/indexes").text
+    """Builds with their faces, model and recall; the one in service with its histogram."""
+    html = checked_page(app, "auditor")
     assert label(desk, "other") in html
     assert label(desk, "demo") in html
     assert "8 faces" in html
     assert html.count('<rect class="shade-0"') >= 8 // 2
     assert "tiny-0" in html
-    assert "not recorded" not in html
     assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
+
+
+def test_who_may_not_switch_is_offered_nothing(app: Flask) -> None:
+    """An auditor reads what every build is, without a button, and nothing is missing from its record."""
+    html = checked_page(app, "auditor")
+    assert "not on record" not in html
     assert "Put into service" not in html
-    checked(html)
 
 
-def test_an_admin_switches_and_rolls_back(app: Flask, desk: Services) -> None:
+def test_an_admin_switches(app: Flask, desk: Services) -> None:
     """A switch reaches the estimates, is on record with its person, and the way back is offered."""
     admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
     assert desk.corridor().index().label == other
-    response = admin.post(f"/indexes/{demo}/use")
-    assert response.status_code == 303
+    assert admin.post(f"/indexes/{demo}/use").status_code == 303
     assert desk.corridor().index().label == demo
     html = admin.get("/indexes").text
     assert "is in service. All workers" in html
     assert f"Roll back to {other}" in html
     assert re.search(rf"<td[^>]*>{demo}</td>\s*<td[^>]*>{other}</td>\s*<td>admin</td>", html)
-    assert admin.post(f"/indexes/{other}/use").status_code == 303
+
+
+def test_an_admin_rolls_back(app: Flask, desk: Services) -> None:
+    """Both switches are on record, the last one first."""
+    admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
+    for each in (demo, other):
+        assert admin.post(f"/indexes/{each}/use").status_code == 303
     assert [switch.label for switch in desk.switches.latest(2)] == [other, demo]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -17,29 +16,12 @@ from simsvc.flows.estimate import estimate
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web.http.api_document import codes
 from simsvc.web.http.problems import REFERENCE
+from tests.simsvc.web.helpers import Linked
 from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.small_site import drawn_photo
 
 ROOT = Path(__file__).parents[3]
 MARKDOWN_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-
-
-class Linked(HTMLParser):
-    """Collects what a page links to, and the places in it that can be linked to."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.links: set[str] = set()
-        self.ids: set[str] = set()
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag's link and id."""
-        known = dict(attrs)
-        self.links |= {link for name in ("href", "src") if (link := known.get(name))}
-        if tag == "form" and known.get("method") == "get":
-            self.links.add(known.get("action") or "")
-        self.ids |= {place for name in ("id",) if (place := known.get(name))}
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from flask.testing import FlaskClient
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
-from tests.simsvc.adapters.photos.test_zip_archive import zipped
-from tests.simsvc.web.security.test_access import OPEN, ROUTES
+from tests.helpers import zipped
+from tests.simsvc.web.security.helpers import OPEN, ROUTES
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 

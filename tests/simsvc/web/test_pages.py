@@ -2,60 +2,14 @@ from __future__ import annotations
 
 import io
 import re
-from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
 from simsvc.settings import Settings
+from tests.simsvc.web.helpers import checked, upload
 from tests.small_site import FACES, drawn_photo
-
-VOID = {"meta", "link", "img", "input", "br", "hr"}
-
-
-class Balanced(HTMLParser):
-    """Checks that every element is closed, and collects what the policy forbids."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.inline: list[str] = []
-        self.sources: list[str] = []
-        self.actions: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an opening tag."""
-        self.inline += [name for name, _ in attrs if name == "style" or name.startswith("on")]
-        self.sources += [value or "" for name, value in attrs if name in {"src", "href"} and value != "#main"]
-        self.actions += [value or "" for name, value in attrs if name == "action"]
-        if tag == "script" and "src" not in dict(attrs):
-            self.inline.append("script")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag that closes itself."""
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        """Match a closing tag with the last one open."""
-        assert self.open.pop() == tag
-
-
-def checked(html: str) -> Balanced:
-    parser = Balanced()
-    parser.feed(html)
-    assert parser.open == []
-    return parser
-
-
-def upload(client: FlaskClient, data: bytes, name: str = "me.jpg") -> str:
-    response = client.post("/estimates", data={"photo": (io.BytesIO(data), name)})
-    assert response.status_code == 303
-    return response.headers["Location"]
 
 
 def test_the_first_page_has_a_form_that_works_alone(client: FlaskClient) -> None:

@@ -18,7 +18,7 @@ from simsvc.store.tokens import TokenRow
 from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import token_text
-from tests.simsvc.web.security.test_scopes import PERIODS
+from tests.simsvc.web.security.helpers import PERIODS
 from tests.simsvc.web.signed_in import account, client_of
 from tests.small_site import drawn_photo
 

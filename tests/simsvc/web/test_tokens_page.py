@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from simsvc.errors import NotPermitted
 from simsvc.values import Role, User
 from simsvc.values.tokens import SCOPES, Scope, TokenDraft
+from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.simsvc.web.test_pages import checked
 
 FORM = {"name": "audit tool", "scope": "audit", "days": "30"}
 

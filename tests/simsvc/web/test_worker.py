@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,9 +16,9 @@ from gunicorn.errors import ConfigError
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.worker import GRACE_S, Body, BufferedWorker, Received
-from tests.fuzz.run import running
+from tests.helpers import ROOT
+from tests.servers import PATIENCE_S, ask, environment_of, running, send_photo
 from tests.simsvc.web.programs import bearer
-from tests.simsvc.web.test_gunicorn import PATIENCE_S, ROOT, ask, send
 from tests.slow_sockets.clients import KINDS, Crowd, hold, worst
 from tests.small_site import drawn_photo
 
@@ -41,8 +38,8 @@ def token(site: Settings) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def bind(site: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(site, tmp_path_factory.mktemp("worker") / "log", workers=2) as url:
-        yield url.removeprefix("http://")
+    with running(site, tmp_path_factory.mktemp("worker") / "log", workers=2) as server:
+        yield server.bind
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,7 +76,7 @@ def test_slow_clients_of_every_kind_stop_nobody(bind: str, token: dict[str, str]
 
     def estimate() -> float:
         began_s = time.perf_counter()
-        assert send(bind, drawn_photo(), token)[0] == 201
+        assert send_photo(bind, drawn_photo(), token)[0] == 201
         return time.perf_counter() - began_s
 
     crowds = [Crowd(bind, kind, token, SLOW // len(KINDS)) for kind in KINDS.values()]
@@ -201,64 +198,18 @@ def test_a_body_is_kept_up_to_its_limit() -> None:
     assert Received.refusal is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "[::1]", "[::]"])  # noqa: S104 - for a second
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])  # noqa: S104 - for a second
 def test_commands_print_the_address_of_the_running_server(site: Settings, tmp_path: Path, host: str) -> None:
     """`flask user reset` on the same machine names port and prefix as the server has them, by --bind too."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "SIMSVC_BUNDLE_DIR": str(site.bundle_dir),
-        "SIMSVC_INDEX_ROOT": str(site.index_root),
-        "DATABASE_URL": site.database_url,
-        "SECRET_KEY": site.secret_key,
-        "SIMSVC_BATCH_DIR": str(tmp_path / "batches"),
-        "SIMSVC_BATCH_WORKER": "0",
-        "SIMSVC_WORKERS": "1",
-    }
-    name = f"reader {re.sub(r'[^a-z0-9]', '', host)} {port}"
-    command = [
-        sys.executable,
-        "-m",
-        "flask",
-        "--app",
-        "simsvc.flask_app",
-        "user",
-        "add",
-        name,
-        "--role",
-        "auditor",
-    ]
-    arguments = [
-        "-c",
-        "python:simsvc.web.gunicorn_conf",
-        "--bind",
-        f"{host}:{port}",
-        "simsvc.web.app:create_app()",
-    ]
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments],
-            cwd=ROOT,
-            env={**environment, "SCRIPT_NAME": "/desk/age"},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            end = time.monotonic() + PATIENCE_S
-            while not (tmp_path / "batches" / "address").exists():
-                assert time.monotonic() < end
-                assert server.poll() is None, (tmp_path / "log").read_text()
-                time.sleep(0.05)
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-            )
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(PATIENCE_S)
+    site = site.model_copy(update={"batch_dir": tmp_path / "batches"})
+    with running(site, tmp_path / "log", host=host, SCRIPT_NAME="/desk/age") as server:
+        port = server.bind.rpartition(":")[2]
+        command = [sys.executable, "-m", "flask", "--app", "simsvc.flask_app"]
+        command += ["user", "add", f"reader {port}", "--role", "auditor"]
+        environment = environment_of(site)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
     assert f"http://{shown}:{port}/desk/age/welcome/" in done.stdout
     assert not (tmp_path / "batches" / "address").exists()
@@ -269,8 +220,8 @@ def test_the_real_server_serves_below_a_prefix(
 ) -> None:
     """With SCRIPT_NAME in its environment it answers with and without it, and links begin with it."""
     monkeypatch.setenv("SCRIPT_NAME", "/desk/age")
-    with running(site, tmp_path / "log") as url:
-        bind = url.removeprefix("http://")
+    with running(site, tmp_path / "log") as server:
+        bind = server.bind
         for path in ("/desk/age/sign-in", "/sign-in"):
             got = exchange(bind, head(f"GET {path} HTTP/1.1", {"Connection": "close"}))
             assert got.startswith(b"HTTP/1.1 200 OK")

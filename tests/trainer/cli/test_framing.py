@@ -9,18 +9,30 @@ from trainer.cli.framing import CHANGES, as_text, compared
 FACE = Face(100, 50, 40, 80, 0.9)
 
 
-def test_boxes() -> None:
+@pytest.mark.parametrize(
+    ("name", "side_px", "centre_px"),
+    [
+        ("as detected", 80, (120, 90)),
+        ("scaled by 0.9", 72, (120, 90)),
+        ("scaled by 1.1", 88, (120, 90)),
+        ("10% to the left", 80, (112, 90)),
+        ("10% to the right", 80, (128, 90)),
+        ("10% up", 80, (120, 82)),
+        ("10% down", 80, (120, 98)),
+    ],
+)
+def test_boxes(name: str, side_px: float, centre_px: tuple[float, float]) -> None:
     """Scaling keeps the centre, shifts go by a tenth of the longer side, and the first changes nothing."""
-    boxes = {change.name: change.of(FACE) for change in CHANGES}
-    assert boxes["as detected"] == FACE
-    assert boxes["scaled by 0.9"].side_px == pytest.approx(72)
-    assert boxes["scaled by 1.1"].side_px == pytest.approx(88)
-    assert boxes["scaled by 1.1"].centre_px == pytest.approx(FACE.centre_px)
-    assert boxes["10% to the left"].centre_px == pytest.approx((112, 90))
-    assert boxes["10% to the right"].centre_px == pytest.approx((128, 90))
-    assert boxes["10% up"].centre_px == pytest.approx((120, 82))
-    assert boxes["10% down"].centre_px == pytest.approx((120, 98))
-    assert len(boxes) == 7
+    (change,) = (each for each in CHANGES if each.name == name)
+    box = change.of(FACE)
+    assert box.side_px == pytest.approx(side_px)
+    assert box.centre_px == pytest.approx(centre_px)
+
+
+def test_there_are_no_other_boxes() -> None:
+    """Seven changes, of which the first is none."""
+    assert len(CHANGES) == 7
+    assert CHANGES[0].of(FACE) == FACE
 
 
 def test_costs() -> None:

@@ -4,17 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import interval, parse_calibration
+from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
 from simsvc.ports import Detector
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere, faces
+from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
 from trainer.datasets import splits
@@ -23,7 +23,7 @@ from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import Scored
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def as_scored(rows: Sequence[Row], _model: OnnxModel, _detector: Detector, _threads: int) -> Scored:
@@ -40,30 +40,55 @@ def one_of_each(_sources: object) -> MergedData:
     return MergedData(rows, np.array(splits.SPLITS), np.arange(3), DuplicatePairs(*np.zeros((3, 0))), (), ())
 
 
-def test_calibrate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The service reads the calibration out of model.json, all else stays, and the report is written."""
+class Calibrated(NamedTuple):
+    """A bundle before and after `calibrate`, the written coverage by part, and what was printed."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    calibration: Calibration
+    parts: dict[str, Any]
+    printed: str
+
+
+@pytest.fixture
+def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calibrated:
     photos, bundle = faces(tmp_path / "photos", 2), make_tiny_bundle(tmp_path / "bundle")
     before = load_bundle(bundle).raw
     monkeypatch.setattr("trainer.cli.calibrate.merged", one_of_each)
     monkeypatch.setattr("trainer.cli.calibrate.score", as_scored)
-    figures = tmp_path / "coverage.json"
-    arguments = ["--source", f"folder={photos}", "--bundle", str(bundle), "--json", str(figures)]
-    assert main(["calibrate", *arguments, "--threads", "1"]) == 0
-    raw = load_bundle(bundle).raw
-    calibration = parse_calibration(raw.pop("calibration"), load_bundle(bundle).sha256)
-    assert raw == before
-    assert (calibration.coverage, calibration.split, calibration.faces) == (0.9, "valid", 400)
-    assert calibration.source == "folder"
-    low, high = interval(70.0, calibration)
-    assert high - low > 2 * (interval(5.0, calibration)[1] - interval(5.0, calibration)[0])
-    parts = {part["part"]: part for part in json.loads(figures.read_text())["parts"]}
-    assert 0.86 < parts["all"]["coverage"] < 0.96
-    assert {"age 0-9", "group black", "gender male"} < parts.keys()
-    printed = capsys.readouterr().out
-    assert "(age 0-9)" in printed  # fewer than 100 faces
-    assert f"{parts['all']['coverage']:.1%}" in printed
+    arguments = ["--source", f"folder={photos}", "--bundle", bundle, "--json", "coverage.json"]
+    printed = succeeded(tmp_path, "calibrate", *arguments, "--threads", "1")
+    after, document = load_bundle(bundle), json.loads((tmp_path / "coverage.json").read_text())
+    calibration = parse_calibration(after.raw["calibration"], after.sha256)
+    parts = {part["part"]: part for part in document["parts"]}
+    return Calibrated(before, dict(after.raw), calibration, parts, printed)
+
+
+def test_calibrate_adds_to_model_json_alone(calibrated: Calibrated) -> None:
+    """All but the calibration stays as it was."""
+    assert {
+        key: value for key, value in calibrated.after.items() if key != "calibration"
+    } == calibrated.before
+
+
+def test_calibrate_says_what_it_is_of(calibrated: Calibrated) -> None:
+    """The service reads coverage, split, number of faces and source."""
+    found = calibrated.calibration
+    assert (found.coverage, found.split, found.faces, found.source) == (0.9, "valid", 400, "folder")
+
+
+def test_ranges_are_wide_where_errors_are_large(calibrated: Calibrated) -> None:
+    """At 70 years, where errors were made larger, the range is more than twice that of five years."""
+    young, old = (interval(age, calibrated.calibration) for age in (5.0, 70.0))
+    assert old[1] - old[0] > 2 * (young[1] - young[0])
+
+
+def test_calibrate_reports_the_coverage_it_reached(calibrated: Calibrated) -> None:
+    """The test faces fall into their ranges as often as stated, by part; parts of few faces are marked."""
+    assert 0.86 < calibrated.parts["all"]["coverage"] < 0.96
+    assert {"age 0-9", "group black", "gender male"} < calibrated.parts.keys()
+    assert "(age 0-9)" in calibrated.printed
+    assert f"{calibrated.parts['all']['coverage']:.1%}" in calibrated.printed
 
 
 def test_calibrate_refuses_too_few_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,67 +123,130 @@ def test_refusals(arguments: list[str], sentence: str, capsys: pytest.CaptureFix
     assert err.count("\n") == 1
 
 
-def test_framing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first row is what evaluate says of the same faces, and moved boxes move the estimate."""
-    photos, bundle = faces(tmp_path / "photos", 20), make_tiny_bundle(tmp_path / "bundle")
-    figures, scores = tmp_path / "framing.json", tmp_path / "scores.json"
+Framing = tuple[Path, list[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def framing(tmp_path_factory: pytest.TempPathFactory) -> Framing:
+    """Return a folder with photos and bundle, the command's arguments, and what it wrote."""
+    folder = tmp_path_factory.mktemp("framing")
+    photos, bundle = faces(folder / "photos", 20), make_tiny_bundle(folder / "bundle")
     shared = ["--bundle", str(bundle), "--split", "train", "--threads", "1"]
-    arguments = ["--source", f"folder={photos}", "--json", str(figures), *shared]
-    assert main(["framing", *arguments]) == 0
-    written = json.loads(figures.read_text())
-    assert "worst cost" in capsys.readouterr().out
-    assert (
-        main(["evaluate", "--source", "folder", "--path", str(photos), "--json", str(scores), *shared]) == 0
-    )
-    (everyone, *_) = json.loads(scores.read_text())["tables"]
+    arguments = ["framing", "--source", f"folder={photos}", "--json", "framing.json", *shared]
+    assert "worst cost" in succeeded(folder, *arguments)
+    return folder, arguments, json.loads((folder / "framing.json").read_text())
+
+
+def test_framing_begins_with_what_evaluate_says(framing: Framing) -> None:
+    """The first row is the error of the same faces unmoved."""
+    folder, arguments, written = framing
+    source = ["--source", "folder", "--path", folder / "photos", "--json", "scores.json"]
+    succeeded(folder, "evaluate", *source, *arguments[-6:])
+    (everyone, *_) = json.loads((folder / "scores.json").read_text())["tables"]
     assert written["faces"] == everyone["faces"]
     assert written["changes"][0]["mae"] == pytest.approx(everyone["mae"]["value"], abs=1e-3)
-    assert all(change["moved"] > 0 for change in written["changes"][1:])
-    assert main(["framing", *arguments, "--limit", "3"]) == 0
-    assert json.loads(figures.read_text())["faces"] == 3
+
+
+def test_moved_boxes_move_the_estimate(framing: Framing) -> None:
+    """Every other row has another estimate."""
+    assert all(change["moved"] > 0 for change in framing[2]["changes"][1:])
+
+
+def test_framing_of_few_faces(framing: Framing) -> None:
+    """--limit takes so many faces."""
+    folder, arguments, _ = framing
+    succeeded(folder, *arguments, "--limit", "3")
+    assert json.loads((folder / "framing.json").read_text())["faces"] == 3
+
+
+class Trained(NamedTuple):
+    """A cleaned, balanced, taught run, a bundle of two of its layers, and what commands say of it."""
+
+    folder: Path
+    few: list[str]
+    export: list[str]
+    bundle: Path
+    table: dict[str, Any]
+    printed: str
+
+
+LAYER = "body:mean+head.relu_1"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    photos, out, table = faces(folder / "photos", 40), folder / "bundle", folder / "table.json"
+    extras = 'fraction = 0.9\nclean = 60.0\nbalance = "age_group"\ntraits = 0.5\nflip_average = true\n'
+    (folder / "mine.toml").write_text(RECIPE.replace("32x3", "32x1") + extras)
+    source = ["--source", f"folder={photos}"]
+    succeeded(folder, "fit", "--recipe", folder / "mine.toml", *source, "--threads", "1")
+    neighbours = ["neighbours", "--run", "mine", *source, "--json", str(table), "--threads", "1"]
+    neighbours += ["--limit", "25", "8"]
+    printed = succeeded(folder, *neighbours, "--transform", "pca:8", "--transform", "ridge")
+    export = ["export", "--run", "mine", *source, "--layer", LAYER, "--out", str(out)]
+    succeeded(folder, *export, "--transform", "ridge", "--dims", "64")
+    few = [*neighbours, "--layer", "body:mean", "--transform", "pca:8"]
+    return Trained(folder, few, export, out, json.loads(table.read_text()), printed)
 
 
 @pytest.mark.slow
-def test_neighbours_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A cleaned, balanced, taught run has its row of results, a table of layers, and any of them exported."""
-    photos = faces(tmp_path / "photos", 40)
-    extras = 'fraction = 0.9\nclean = 60.0\nbalance = "age_group"\ntraits = 0.5\nflip_average = true\n'
-    (tmp_path / "mine.toml").write_text(RECIPE.replace("32x3", "32x1") + extras)
-    source = ["--source", f"folder={photos}"]
-    assert main(["fit", "--recipe", str(tmp_path / "mine.toml"), *source, "--threads", "1"]) == 0
-    (row,) = json.loads((tmp_path / "results.json").read_text())
-    result = json.loads(Path("work/runs/mine/result.json").read_text())
+def test_a_run_has_its_row_of_results(trained: Trained) -> None:
+    """The row says how many faces were learnt from, and what else the recipe chose."""
+    (row,) = json.loads((trained.folder / "results.json").read_text())
+    result = json.loads((trained.folder / "work/runs/mine/result.json").read_text())
     assert row["faces"] == result["learnt_from"] <= round(0.9 * result["faces"]["train"])
     assert row["extras"]["balance"] == "age_group"
-    assert "traits 0.5" in (tmp_path / "RESULTS.md").read_text()
-    torch.set_num_threads(1)
-    table = tmp_path / "table.json"
-    chosen = ["--transform", "pca:8", "--transform", "ridge", "--json", str(table), "--threads", "1"]
-    limits = ["--limit", "25", "8"]
-    assert main(["neighbours", "--run", "mine", *source, *chosen, *limits]) == 0
-    rows = json.loads(table.read_text())["rows"]
+    assert "traits 0.5" in (trained.folder / "RESULTS.md").read_text()
+
+
+@pytest.mark.slow
+def test_neighbours_compares_every_layer(trained: Trained) -> None:
+    """Each layer and transform has a row with the age gap of its neighbours and how often genders agree."""
+    rows = trained.table["rows"]
     assert len(rows) == 12
     assert {row["layer"] for row in rows} >= {"body:mean", "head.relu_2", "head.flatten+head.relu_1"}
     assert all(row["age_gap_years"] > 0 and 0 <= row["gender"] <= 1 for row in rows)
-    assert "the model's own MAE" in capsys.readouterr().out
+    assert "the model's own MAE" in trained.printed
 
-    out = tmp_path / "bundle"
-    layer = ["--layer", "body:mean+head.relu_1"]
-    export = ["export", "--run", "mine", *source, *layer, "--out", str(out)]
-    assert main([*export, "--transform", "ridge", "--dims", "64"]) == 0
-    bundle = load_bundle(out)
-    assert (bundle.dims, bundle.raw["layer"], bundle.raw["flip_average"]) == (24, layer[1], True)
-    few = ["--layer", "body:mean", "--transform", "pca:8", "--json", str(table), "--threads", "1", *limits]
-    assert main(["neighbours", "--run", "mine", *source, *few, "--bundle", str(out)]) == 0
-    document = json.loads(table.read_text())
+
+@pytest.mark.slow
+def test_any_layers_are_exported(trained: Trained) -> None:
+    """The bundle names its layers, and has as many dimensions as they allow."""
+    bundle = load_bundle(trained.bundle)
+    assert (bundle.dims, bundle.raw["layer"], bundle.raw["flip_average"]) == (24, LAYER, True)
+
+
+@pytest.mark.slow
+def test_neighbours_measures_the_exported_layers_too(trained: Trained) -> None:
+    """With a bundle there is a row of what it serves, and the table names it."""
+    bundle = load_bundle(trained.bundle)
+    succeeded(trained.folder, *trained.few, "--bundle", trained.bundle)
+    document = json.loads((trained.folder / "table.json").read_text())
     assert (document["model"], document["model_sha256"]) == (bundle.version, bundle.sha256)
     assert [(row["layer"], row["transform"], row["dims"]) for row in document["rows"]] == [
         ("body:mean", "pca", 8),
-        (layer[1], "as served", 24),
+        (LAYER, "as served", 24),
     ]
-    other = make_tiny_bundle(tmp_path / "other")
-    assert main(["neighbours", "--run", "mine", *source, *few, "--bundle", str(other)]) == 2
+
+
+@pytest.mark.slow
+def test_neighbours_refuses_the_bundle_of_another_run(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bundle that was not exported from the run is named."""
+    monkeypatch.chdir(trained.folder)
+    assert main([*trained.few, "--bundle", str(make_tiny_bundle(tmp_path / "other"))]) == 2
     assert "tiny-0 was not exported from the run" in capsys.readouterr().err
-    assert main([*export, "--transform", "centred"]) == 2
+
+
+@pytest.mark.slow
+def test_export_refuses_too_many_numbers(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is too long for an index is refused, and the bundle stays as it was."""
+    before = load_bundle(trained.bundle).sha256
+    monkeypatch.chdir(trained.folder)
+    assert main([*trained.export, "--transform", "centred"]) == 2
     assert "at most 256 numbers" in capsys.readouterr().err
-    assert load_bundle(out).sha256 == bundle.sha256
+    assert load_bundle(trained.bundle).sha256 == before

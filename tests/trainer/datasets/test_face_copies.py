@@ -39,7 +39,7 @@ def test_nothing_fits_on_nothing() -> None:
     assert fit(flat, thumbnail(1)) == 0
 
 
-def test_candidates_are_near_and_from_two_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_are_near_and_from_two_sources() -> None:
     """Only pairs of two sources within the distance come, in order, in whatever blocks they are sought."""
     identities = np.random.default_rng(0).normal(0, 1, (9, 128)).astype(np.float32)
     for copy, of in ((7, 0), (4, 1), (8, 3)):
@@ -49,8 +49,7 @@ def test_candidates_are_near_and_from_two_sources(monkeypatch: pytest.MonkeyPatc
     sources = ["a", "a", "a", "a", "a", "b", "a", "b", "b"]
     expected = [[0, 7], [3, 8]]
     assert candidates(identities, sources).tolist() == expected
-    monkeypatch.setattr(face_copies, "_BLOCK", 2)
-    assert candidates(identities, sources).tolist() == expected
+    assert candidates(identities, sources, block_faces=2).tolist() == expected
 
 
 def test_one_photo_in_two_framings(tmp_path: Path) -> None:

@@ -3,61 +3,14 @@ import io
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from simsvc.errors import SourceUnknown
+from tests.trainer.datasets.helpers import CONTENT, Shelf, archive_of
 from trainer.datasets.archives import ARCHIVES, Archive, named
 from trainer.datasets.fetch import FetchFailed, confirmed, fetch
-
-CONTENT = b"".join(hashlib.sha256(bytes([at % 256, at // 256])).digest() for at in range(30_000))
-
-
-class Shelf(ThreadingHTTPServer):
-    """A server of one file that honours ranges, and breaks off after `limit_bytes` of an answer."""
-
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Answer)
-        self.content = CONTENT
-        self.etag = '"one"'
-        self.limit_bytes = len(CONTENT)
-        self.ranges = True
-        self.status = 0
-        self.asked: list[str | None] = []
-        self.sent_bytes = 0
-
-
-class Answer(BaseHTTPRequestHandler):
-    """One answer of the shelf."""
-
-    server: Shelf
-
-    def do_GET(self) -> None:
-        """Send the file or the rest of it."""
-        shelf = self.server
-        wanted = self.headers.get("Range")
-        shelf.asked.append(wanted)
-        if shelf.status:
-            self.send_error(shelf.status)
-            return
-        start = 0
-        if wanted and shelf.ranges and self.headers.get("If-Range") in {None, shelf.etag}:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(shelf.content) - 1}/{len(shelf.content)}")
-        else:
-            self.send_response(200)
-        self.send_header("ETag", shelf.etag)
-        self.send_header("Content-Length", str(len(shelf.content) - start))
-        self.end_headers()
-        body = shelf.content[start : start + shelf.limit_bytes]
-        self.wfile.write(body)
-        shelf.sent_bytes += len(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the standard library
-        """Say nothing."""
 
 
 @pytest.fixture
@@ -70,13 +23,6 @@ def shelf() -> Iterator[Shelf]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def archive_of(shelf: Shelf, sha256: str | None = None) -> Archive:
-    """Return an archive that lies on the shelf."""
-    return Archive(
-        "wiki", f"http://127.0.0.1:{shelf.server_port}/a.tar", "a.tar", "1 MB", "page", "terms", sha256
-    )
 
 
 def test_whole_file(shelf: Shelf, tmp_path: Path) -> None:

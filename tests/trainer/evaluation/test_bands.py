@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +14,15 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import LabelsUnreadable, SourceEmpty
-from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere
+from tests.trainer.helpers import banded
 from trainer.__main__ import main
 from trainer.evaluation.bands import BandedPhoto, figures, outside_years, read_bands
 from trainer.evaluation.judging import Judged
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 REAL = Path(__file__).parents[3] / "../shared/data/fairface"
-
-
-def banded(folder: Path, rows: Sequence[str]) -> Path:
-    """Write rows of "band,gender" with a drawn face each; the last photo shows no face."""
-    folder.mkdir()
-    lines = [f"{at:02}.png,{row}" for at, row in enumerate(rows)]
-    for at in range(len(rows) - 1):
-        draw_face(at).save(folder / f"{at:02}.png")
-    draw_face(0).resize((60, 60)).crop((0, 0, 40, 40)).save(folder / f"{len(rows) - 1:02}.png")
-    (folder / "labels.csv").write_text("\n".join(["file,age_band,gender", *lines]) + "\n")
-    return folder
 
 
 def photo(band: str, low: float, high: float, gender: str = "male") -> BandedPhoto:

@@ -19,13 +19,17 @@ def cells(*sizes: tuple[str | None, float, float, int]) -> Comparison:
     return compare(errors, labels, parts)
 
 
-def test_direct_standardisation_by_hand() -> None:
-    """Two groups with equal errors at equal ages differ plainly, by their ages, and not when standardised.
+def of_other_ages() -> Comparison:
+    """Compare two groups with equal errors at equal ages: 2 years at the age of 5, 6 at that of 35.
 
-    Group a: 80 faces of 5 years (error 2), 20 of 35 (error 6); group b the other way round. Plainly 2.8 and
-    5.2, a gap of 13/7; of all 200 faces half are of each age, so both stand at 0.5 * 2 + 0.5 * 6 = 4.
+    Group a: 80 faces of 5 years, 20 of 35; group b the other way round.
     """
-    comparison = cells(("a", 5, 2, 80), ("a", 35, -6, 20), ("b", 5, -2, 20), ("b", 35, 6, 80))
+    return cells(("a", 5, 2, 80), ("a", 35, -6, 20), ("b", 5, -2, 20), ("b", 35, 6, 80))
+
+
+def test_groups_of_other_ages_differ_plainly() -> None:
+    """By hand 0.8 * 2 + 0.2 * 6 = 2.8, and 5.2: a gap of 13/7."""
+    comparison = of_other_ages()
     assert [(part.part, part.faces, part.mae.value) for part in comparison.parts] == [
         ("a", 100, 2.8),
         ("b", 100, 5.2),
@@ -33,6 +37,11 @@ def test_direct_standardisation_by_hand() -> None:
     assert comparison.gap is not None
     assert comparison.gap.value == pytest.approx(13 / 7, abs=1e-4)
     assert comparison.gap.low < 13 / 7 < comparison.gap.high
+
+
+def test_direct_standardisation_by_hand() -> None:
+    """Of all 200 faces half are of each age, so both groups are at 0.5 * 2 + 0.5 * 6 = 4: no gap is left."""
+    comparison = of_other_ages()
     assert [part.standardised_mae.value for part in comparison.parts if part.standardised_mae] == [4, 4]
     assert comparison.gap_of_ages == pytest.approx(13 / 7)
     assert comparison.standardised_gap is not None

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.trainer.model_card.test_card import Folders, call, folders, written
+from tests.trainer.model_card.helpers import Folders, call, written
 from trainer.model_card import plots
 from trainer.model_card.measured import MEASUREMENTS
-
-__all__ = ["folders"]  # a fixture
 
 
 def changed(folders: Folders, name: str, **entries: object) -> None:
@@ -37,7 +35,7 @@ def test_a_missing_file_names_its_command(
 @pytest.mark.parametrize("name", sorted(set(MEASUREMENTS) - {"test"}))
 def test_left_out_on_purpose(folders: Folders, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any file but the test's may be left out by name: the card says so and an older plot of it goes."""
-    monkeypatch.setattr(plots, "_picture", lambda *_, **__: b"drawn")
+    monkeypatch.setattr(plots, "picture", lambda *_, **__: b"drawn")
     assert call(folders) == 0
     (folders[1] / f"{name}.json").unlink()
     assert call(folders, "--without", name) == 0

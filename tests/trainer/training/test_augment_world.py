@@ -137,7 +137,9 @@ def test_compression_shows() -> None:
     """JPEG keeps the mean level and disturbs the pixels, more at lower quality."""
     pixels = faces()
     assert abs(float((world.filed(pixels, 0.0, 1.0, draws(pixels)) - pixels).mean())) < 2
-    worst, best = ((world._compressed(pixels[0], quality) - pixels[0]).abs().mean() for quality in (7, 50))
+    worst, best = (
+        (world.jpeg_compressed(pixels[0], quality) - pixels[0]).abs().mean() for quality in (7, 50)
+    )
     assert worst > best > 0
 
 

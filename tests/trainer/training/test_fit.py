@@ -28,14 +28,14 @@ class Stopped(Exception):
 
 def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the run fail once the checkpoint of so many epochs is written."""
-    whole = callbacks.Checkpointer._checkpoint
+    whole = callbacks.Checkpointer.checkpoint
 
     def checkpoint(self: callbacks.Checkpointer, next_epoch: int) -> None:
         whole(self, next_epoch)
         if next_epoch == epochs:
             raise Stopped("as if killed")
 
-    monkeypatch.setattr(callbacks.Checkpointer, "_checkpoint", checkpoint)
+    monkeypatch.setattr(callbacks.Checkpointer, "checkpoint", checkpoint)
 
 
 def figures(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -317,13 +317,13 @@ def test_average(tmp_path: Path) -> None:
 def test_checkpoints_keep_their_distance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where epochs are shorter than the distance between checkpoints, the last one alone is written."""
     written: list[int] = []
-    whole = callbacks.Checkpointer._checkpoint
+    whole = callbacks.Checkpointer.checkpoint
 
     def checkpoint(self: callbacks.Checkpointer, next_epoch: int) -> None:
         written.append(next_epoch)
         whole(self, next_epoch)
 
-    monkeypatch.setattr(callbacks.Checkpointer, "_checkpoint", checkpoint)
+    monkeypatch.setattr(callbacks.Checkpointer, "checkpoint", checkpoint)
     monkeypatch.setattr(fit, "Checkpointer", lambda *given: callbacks.Checkpointer(*given[:4], every_s=3600))
     history = fit.fit(recipe(schedule="32x3"), brightness(16, 8), tmp_path)
     assert written == [3]

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from simsvc.errors import SettingsError
-from tests.trainer.tiny_training import brightness, recipe
-from tests.trainer.training.test_distillation import TOLD, finished
+from tests.trainer.tiny_training import TOLD, brightness, finished, recipe
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs

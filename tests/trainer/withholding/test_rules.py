@@ -163,16 +163,25 @@ def test_withholding_the_most_severe_lowers_the_error() -> None:
 
 def test_what_becomes_of_photos_under_the_bounds() -> None:
     """Shares are of all photos, figures of those answered or withheld; a withheld one is flagged too."""
-    rules = Rules(thresholds={"sharpness_at_least": 50}, withhold_beyond={"sharpness_at_least": 20})
-    qualities = [None, *(replace(PLAIN, sharpness=float(s)) for s in (10, 30, 90))]
-    faces = part("blur", qualities, np.array([0.0, 20.0, 6.0, 2.0]))
-    rows = tradeoff.degraded_table([(Degradation("blur", 2), faces)], rules, clean(10))
-    assert [row["kind"] for row in rows] == ["clean", "blur"]
-    row = rows[1]
+    faces, rules = blurred_and_ruled()
+    _, row = tradeoff.degraded_table([(Degradation("blur", 2), faces)], rules, clean(10))
+    assert row["kind"] == "blur"
     assert (row["refused"], row["withheld"], row["flagged"]) == (0.25, 0.25, 0.5)
     assert row["answered_figures"]["mae"]["value"] == 4.0
     assert row["withheld_figures"]["mae"]["value"] == 20.0
     assert row["withheld_figures"]["coverage"]["value"] == 0.0
+
+
+def blurred_and_ruled() -> tuple[Measured, Rules]:
+    """Return four photos, of which one is refused, one withheld and one flagged, and the rules for it."""
+    rules = Rules(thresholds={"sharpness_at_least": 50}, withhold_beyond={"sharpness_at_least": 20})
+    qualities = [None, *(replace(PLAIN, sharpness=float(s)) for s in (10, 30, 90))]
+    return part("blur", qualities, np.array([0.0, 20.0, 6.0, 2.0])), rules
+
+
+def test_what_becomes_of_each_part() -> None:
+    """Parts have shares of their own photos, and figures only where some were answered."""
+    faces, rules = blurred_and_ruled()
     shares = tradeoff.by_part(faces, rules, [["a", "a", "b", ""]])
     assert [(entry["part"], entry["withheld"], entry["flagged"], entry["answered"]) for entry in shares] == [
         ("a", 0.5, 0.5, 0),

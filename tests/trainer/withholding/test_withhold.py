@@ -19,11 +19,10 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import SourceEmpty
 from simsvc.values import LabelledFace, SupportScale
-from tests.simsvc.domain.estimate.test_interval import RAW
+from tests.simsvc.domain.estimate.helpers import RAW
 from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.cli.test_commands import elsewhere
-from tests.trainer.evaluation.test_bands import banded
+from tests.trainer.helpers import banded
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.degrade import DEGRADATIONS
@@ -34,7 +33,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.judging import Judge, drawn, supports
 from trainer.withholding.rules import CLEAN
 
-__all__ = ["elsewhere"]  # a fixture: every test runs in a folder of its own
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 GALLERY = Path(__file__).parents[3] / "simsvc/bundle/gallery"
 FACES = {"train": 24, "valid": 16, "test": 8}
@@ -137,36 +136,49 @@ def test_what_is_drawn_is_always_the_same() -> None:
     assert some.tolist() == sorted(some.tolist()) == drawn(positions, 7).tolist()
 
 
-def test_the_command(
-    arguments: list[str], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Both entries are written for this model, all else stays, and the trade covers every set and copy."""
-    before = load_bundle(bundle).raw
+@pytest.fixture
+def measured(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return what the command wrote, `before` and `printed` among it."""
     bands = banded(tmp_path / "bands", ["30-39,Male", "40-49,Female", "3-9,Male"])
     figures, picture = tmp_path / "withhold.json", tmp_path / "withheld.png"
     shown = ["--fairface", str(bands), "--json", str(figures), "--plot", str(picture)]
+    before = dict(load_bundle(tmp_path / "bundle").raw)
     assert main([*arguments, *shown]) == 0
+    assert Image.open(picture).size[0] > 1000
+    document: dict[str, Any] = json.loads(figures.read_text())
+    return document | {"before": before, "printed": capsys.readouterr().out}
+
+
+def test_both_entries_are_written_for_this_model(measured: dict[str, Any], bundle: Path) -> None:
+    """model.json has thresholds of quality and of withholding with their source; all else stays."""
     loaded = load_bundle(bundle)
     raw = dict(loaded.raw)
-    document: dict[str, Any] = json.loads(figures.read_text())
     for name in ("quality", "withhold"):
-        assert raw.pop(name) == document[name]
-        assert document[name]["model_sha256"] == loaded.sha256
-        assert "16 validation faces of folder" in document[name]["source"]
-    assert raw == before
+        assert raw.pop(name) == measured[name]
+        assert measured[name]["model_sha256"] == loaded.sha256
+        assert "16 validation faces of folder" in measured[name]["source"]
+    assert raw == measured["before"]
+
+
+def test_the_bounds_are_those_that_the_service_reads(measured: dict[str, Any], bundle: Path) -> None:
+    """What is stated is what the service's rules hold; the rule is printed."""
+    loaded = load_bundle(bundle)
     rules = parse_rules(loaded.raw, loaded.sha256)
-    stated = {(e["level"], e["name"]): e["bound"] for e in document["bounds"]}
+    stated = {(e["level"], e["name"]): e["bound"] for e in measured["bounds"]}
     assert stated == {
         **{("quality", name): bound for name, bound in rules.thresholds.items()},
         **{("withhold", name): bound for name, bound in rules.withhold_beyond.items()},
     }
-    assert set(document["trade"]) == set(document["ruled"]) == {"test", "degraded", "bands"}
-    assert [row["kind"] for row in document["degraded"]] == [CLEAN, *(how.kind for how in DEGRADATIONS)]
-    assert document["ruled"]["degraded"]["photos"] == 5 * len(DEGRADATIONS)
-    assert document["ruled"]["test"]["photos"] == 8
-    assert {row["part"] for row in document["parts"]} >= {"group asian", "gender female"}
-    assert Image.open(picture).size[0] > 1000
-    assert document["rule"] in capsys.readouterr().out
+    assert measured["rule"] in measured["printed"]
+
+
+def test_the_trade_covers_every_set_and_copy(measured: dict[str, Any]) -> None:
+    """Test faces, their degraded copies and faces with bands of ages are ruled, by part and kind of copy."""
+    assert set(measured["trade"]) == set(measured["ruled"]) == {"test", "degraded", "bands"}
+    assert [row["kind"] for row in measured["degraded"]] == [CLEAN, *(how.kind for how in DEGRADATIONS)]
+    assert measured["ruled"]["degraded"]["photos"] == 5 * len(DEGRADATIONS)
+    assert measured["ruled"]["test"]["photos"] == 8
+    assert {row["part"] for row in measured["parts"]} >= {"group asian", "gender female"}
 
 
 def test_a_trial_leaves_the_bundle_alone(

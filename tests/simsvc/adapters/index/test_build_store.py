@@ -203,10 +203,12 @@ def test_no_request_is_dropped_while_builds_are_switched(shelf: IndexStore, plac
 
     with ThreadPoolExecutor(4) as pool:
         requests = [pool.submit(request) for _ in range(4)]
-        for turn in range(20):
-            shelf.switch(labels[turn % 2])
-            assert current.get().label in labels
-        over.set()
+        try:
+            for turn in range(20):
+                shelf.switch(labels[turn % 2])
+                assert current.get().label in labels
+        finally:
+            over.set()
         assert set().union(*(request.result() for request in requests)) == set(labels)
     assert current.get().label == labels[1]
 

@@ -11,7 +11,7 @@ from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace, Neighbour
-from tests.simsvc.adapters.index.test_search import MODEL, Vectors, clustered
+from tests.simsvc.adapters.index.helpers import MODEL, Vectors, clustered
 from tests.simsvc.exact_index import ExactIndex
 
 COUNT, DIMS, K = 6_000, 16, 10

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from simsvc import cli
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import FILE
 from simsvc.adapters.inference.model_store import ModelStore
@@ -23,9 +22,9 @@ from simsvc.errors import (
 )
 from simsvc.settings import Settings
 from simsvc.store.database import Database
-from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.other_account import open_folder, shut
+from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
 
 
@@ -81,8 +80,7 @@ def test_commands_say_so_too(site: Settings, what: str, words: tuple[str, ...]) 
     if words[1] == "use" and what == "current.json":
         pytest.skip("choosing a build does not read which one was chosen before")
     path = OF_INDEX[what](site)
-    app = create_app(site)
-    cli.register(app)
+    app = command_app(site)
     with shut(path):
         result = app.test_cli_runner().invoke(args=list(words))
     if words[1] == "list" and what == "manifest.json":

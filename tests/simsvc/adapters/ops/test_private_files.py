@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from simsvc import cli
 from simsvc.settings import Settings
-from simsvc.web.app import create_app
 from simsvc.wiring.services import private_places
+from tests.servers import environment_of
+from tests.simsvc.cli.helpers import command_app
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
@@ -64,8 +64,7 @@ def test_whatever_is_made_is_private(tmp_path: Path, careless: int) -> None:
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
     os.umask(0)
-    app = create_app(settings)
-    cli.register(app)
+    app = command_app(settings)
 
     def run(*words: str) -> None:
         result = app.test_cli_runner().invoke(args=words)
@@ -104,8 +103,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
     assert len(private_places(settings).open_to_others()) > 5
-    app = create_app(settings)
-    cli.register(app)
+    app = command_app(settings)
     assert "Run `flask db upgrade`" in app.test_cli_runner().invoke(args=["check"]).output
     assert app.test_cli_runner().invoke(args=["db", "upgrade"]).exit_code == 0
     assert private_places(settings).open_to_others() == ()
@@ -118,15 +116,6 @@ def test_a_process_of_its_own_makes_private_files(tmp_path: Path) -> None:
     """Under an open mask, a command's database and the server's files are private."""
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
-    environment = {
-        **os.environ,
-        "SIMSVC_BUNDLE_DIR": str(settings.bundle_dir),
-        "SIMSVC_INDEX_ROOT": str(settings.index_root),
-        "SIMSVC_MODEL_ROOT": str(settings.model_root),
-        "SIMSVC_BATCH_DIR": str(settings.batch_dir),
-        "DATABASE_URL": settings.database_url,
-        "SECRET_KEY": "k" * 40,
-    }
     script = (
         "flask --app simsvc.flask_app db upgrade && "
         "python -c 'import simsvc.web.gunicorn_conf, pathlib; "
@@ -136,7 +125,7 @@ def test_a_process_of_its_own_makes_private_files(tmp_path: Path) -> None:
         ["sh", "-c", script],
         check=True,
         cwd=ROOT,
-        env={**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=environment_of(settings, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
         umask=0,
     )
     assert (home / "by-server").is_file()

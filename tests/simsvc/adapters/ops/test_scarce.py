@@ -19,7 +19,7 @@ from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.ops.disk import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit, IndexTooLarge, IndexUnwritable
-from tests.simsvc.adapters.index.test_search import MODEL, clustered, shelve
+from tests.simsvc.adapters.index.helpers import MODEL, clustered, shelve
 
 BEYOND = """
 import resource, sys

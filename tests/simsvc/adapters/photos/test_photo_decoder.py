@@ -28,7 +28,9 @@ from simsvc.domain.files import decode_cost
 from simsvc.domain.photo.decode import decode, decode_picture
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
 from simsvc.values import DecodeRequest
+from tests.helpers import wait_until
 from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
+from tests.servers import is_alive
 
 MEMORY_BYTES = 500_000_000
 TIME_S = 2.0
@@ -292,11 +294,7 @@ def test_a_helper_ends_with_its_process() -> None:
         [sys.executable, "-c", program], input=saved(waves(), "WEBP"), capture_output=True, check=False
     )
     assert done.returncode == -signal.SIGKILL
-    gone_by = time.monotonic() + 5.0
-    while Path(f"/proc/{int(done.stdout)}/exe").is_symlink() and time.monotonic() < gone_by:
-        time.sleep(0.02)
-    state = Path(f"/proc/{int(done.stdout)}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"  # init's to wait for
+    wait_until(lambda: not is_alive(int(done.stdout)), 5)
 
 
 def test_a_fork_has_helpers_of_its_own(decoder: PhotoDecoder) -> None:

@@ -7,7 +7,6 @@ import time
 import unicodedata
 import zipfile
 import zlib
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,17 +23,9 @@ from simsvc.errors import (
     BatchTooLarge,
 )
 from tests.handmade_zips import DEFLATED, UTF8, Made, made_zip, named_nine_times, quoted
+from tests.helpers import CASES, zipped
 
-CASES = Path(__file__).resolve().parents[4].parent / "shared" / "cases"
 JPEG = b"\xff\xd8\xff"
-
-
-def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name), data, method)
-    return buffer.getvalue()
 
 
 def unpacked(data: bytes, most_photo: int = 10_000_000) -> list[tuple[str, bytes | None]]:

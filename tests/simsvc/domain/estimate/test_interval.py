@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,21 +8,8 @@ from hypothesis import strategies as st
 
 from simsvc.domain.estimate.interval import Band, Calibration, interval, parse_calibration
 from simsvc.errors import BundleDamaged
+from tests.simsvc.domain.estimate.helpers import RAW, SHA
 
-SHA = "ab" * 32
-RAW: dict[str, Any] = {
-    "format": 1,
-    "method": "split-conformal by band",
-    "coverage": 0.9,
-    "model_sha256": SHA,
-    "source": "drawn",
-    "split": "valid",
-    "faces": 300,
-    "bands": [
-        {"from_years": 0.0, "below_years": -1.8, "above_years": 3.1, "faces": 100},
-        {"from_years": 20.0, "below_years": -7, "above_years": 8.5, "faces": 200},
-    ],
-}
 BANDS = st.lists(
     st.tuples(st.floats(0.5, 120), st.floats(-40, 0), st.floats(0, 40)), max_size=8, unique_by=lambda b: b[0]
 )

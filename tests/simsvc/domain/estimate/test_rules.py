@@ -7,7 +7,7 @@ from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.photo.quality import FORMER_SIDE_PX, SIDE_PX
 from simsvc.errors import BundleDamaged
 from simsvc.values import Quality
-from tests.simsvc.domain.estimate.test_interval import RAW, SHA
+from tests.simsvc.domain.estimate.helpers import RAW, SHA
 
 QUALITY = {"sharpness_at_least": 30, "yaw_at_most": 0.4, "source": "measured on drawn faces"}
 

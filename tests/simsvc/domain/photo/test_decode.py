@@ -25,6 +25,7 @@ from simsvc.errors import (
     TruncatedPhoto,
     UnsupportedFormat,
 )
+from tests.photo_files import saved
 
 ORIENTATION = 0x0112
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
@@ -36,12 +37,6 @@ def gradient(width_px: int = 64, height_px: int = 48) -> Image.Image:
     x, y = np.meshgrid(np.linspace(0, 1, width_px), np.linspace(0, 1, height_px))
     channels = np.stack([x * 200 + 20, y * 180 + 30, (x * y) * 160 + 10], axis=-1)
     return Image.fromarray(channels.astype(np.uint8))
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def with_orientation(orientation: int) -> Image.Exif:

@@ -87,14 +87,28 @@ def test_a_copy_is_as_fine_as_it_is_asked_for(width: int, scale: float, orientat
 
 
 def test_the_coarsest_copy_that_does_is_given() -> None:
-    """A quarter of the pixels where that is enough, a half where it must be; asked again, the same copy."""
+    """A quarter of the pixels where that is enough, a half where it must be, of one decoding."""
     within = Within()
     photo = decode(jpeg(1600, 1200), first_px=FIRST_PX, within=within)
     (quarter, _), (half, _) = photo.at_least(0.2), photo.at_least(0.3)
     assert (quarter.width_px, half.width_px, within.times) == (400, 800, 1)
+
+
+def test_a_copy_is_made_once() -> None:
+    """Asked again for less than a copy shows, the same copy is given, and nothing is decoded."""
+    within = Within()
+    photo = decode(jpeg(1600, 1200), first_px=FIRST_PX, within=within)
+    (quarter, _), (half, _) = photo.at_least(0.2), photo.at_least(0.3)
     assert photo.at_least(0.1)[0] is quarter
     assert photo.at_least(0.5)[0] is half
     assert within.times == 1
+
+
+def test_the_whole_photo_is_decoded_where_it_must_be() -> None:
+    """More than a half needs all of it, decoded once more."""
+    within = Within()
+    photo = decode(jpeg(1600, 1200), first_px=FIRST_PX, within=within)
+    photo.at_least(0.5)
     assert photo.at_least(0.51) == (photo, 1.0)
     assert (photo.rgb.shape, within.times) == ((1200, 1600, 3), 2)
     assert photo.at_least(0.9) == (photo, 1.0)

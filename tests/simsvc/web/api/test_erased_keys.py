@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.tables import Table
@@ -25,9 +24,6 @@ CASE = "CASE-zq27"
 @pytest.fixture
 def app(tmp_path: Path, database_url: str) -> Iterator[Flask]:
     settings = make_small_site(tmp_path, faces=15).model_copy(update={"database_url": database_url})
-    database = Database(database_url)
-    migrate.upgrade(database.engine)
-    database.close()
     app = create_app(settings)
     yield app
     app.extensions["simsvc"].database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
@@ -91,19 +92,37 @@ def test_a_replay_of_a_retired_build_is_gone(app: Flask, client: FlaskClient) ->
     assert (answer.status_code, answer.get_json()["code"]) == (410, "build_gone")
 
 
-def test_a_face_is_added_relabelled_and_removed(client: FlaskClient) -> None:
-    """Each change is in the next estimate, which says of its own photo that it is among the faces."""
-    answer = client.post(f"{V1}/faces", data={**photo(), "age_years": "61", "source": "clinic"})
+def add(client: FlaskClient) -> TestResponse:
+    return client.post(f"{V1}/faces", data={**photo(), "age_years": "61", "source": "clinic"})
+
+
+def sentence(client: FlaskClient) -> str:
+    """Return what a new estimate of the same photo says of its own face."""
+    return str(client.get(f"{V1}/estimates/{judged(client)}").get_json()["sentence"])
+
+
+def test_a_face_is_added(client: FlaskClient) -> None:
+    """The next estimate says of its own photo that it is among the faces."""
+    answer = add(client)
     face = answer.get_json()
     assert (answer.status_code, face["age_years"], face["reference"]) == (201, 61, "me.jpg")
-    assert "(labelled 61)" in client.get(f"{V1}/estimates/{judged(client)}").get_json()["sentence"]
-    url = f"{V1}/faces/{face['face_id']}"
-    assert client.post(f"{url}/label", json={"age_years": 62}).get_json()["age_years"] == 61
-    assert "(labelled 62)" in client.get(f"{V1}/estimates/{judged(client)}").get_json()["sentence"]
-    assert client.post(f"{url}/removal").status_code == 200
-    assert "(labelled 62)" not in client.get(f"{V1}/estimates/{judged(client)}").get_json()["sentence"]
-    assert client.post(f"{url}/removal").get_json()["code"] == "face_not_found"
-    again = client.post(f"{V1}/faces", data={**photo(), "age_years": "61", "source": "clinic"})
+    assert "(labelled 61)" in sentence(client)
+
+
+def test_a_face_is_relabelled(client: FlaskClient) -> None:
+    """The answer is the face as it was; the next estimate has the new age."""
+    face_id = add(client).get_json()["face_id"]
+    assert client.post(f"{V1}/faces/{face_id}/label", json={"age_years": 62}).get_json()["age_years"] == 61
+    assert "(labelled 62)" in sentence(client)
+
+
+def test_a_face_is_removed_for_good(client: FlaskClient) -> None:
+    """It is in no further estimate, and can be neither removed nor added again."""
+    url = f"{V1}/faces/{add(client).get_json()['face_id']}/removal"
+    assert client.post(url).status_code == 200
+    assert "(labelled 61)" not in sentence(client)
+    assert client.post(url).get_json()["code"] == "face_not_found"
+    again = add(client)
     assert (again.status_code, again.get_json()["code"]) == (422, "faces_refused")
 
 
@@ -116,20 +135,31 @@ def test_a_face_without_a_label_is_refused(client: FlaskClient, form: dict[str, 
     assert (answer.status_code, answer.get_json()["code"]) == (422, "input_refused")
 
 
-def test_estimate_case_and_face_are_erased(client: FlaskClient) -> None:
-    """Each gives a receipt; what was erased is gone, and its id says so."""
-    one, two = judged(client), judged(client, drawn_photo(5001))
-    face_id = client.get(f"{V1}/estimates/{two}").get_json()["neighbours"][0]["face_id"]
-    said = client.post(f"{V1}/estimates/{one}/erasure").get_json()
-    assert said["counts"]["records"] == 1
-    answer = client.get(f"{V1}/estimates/{one}")
+def test_an_estimate_is_erased(client: FlaskClient) -> None:
+    """The receipt counts it, and its id says that it was erased."""
+    made = judged(client)
+    assert client.post(f"{V1}/estimates/{made}/erasure").get_json()["counts"]["records"] == 1
+    answer = client.get(f"{V1}/estimates/{made}")
     assert (answer.status_code, answer.get_json()["code"]) == (410, "estimate_erased")
+
+
+def test_a_case_is_erased(client: FlaskClient) -> None:
+    """The receipt counts its crops; asked again, there is no such case."""
+    judged(client)
     assert client.post(f"{V1}/cases/erasure", json={"case": "K-1"}).get_json()["counts"]["crops"] == 1
     assert client.post(f"{V1}/cases/erasure", json={"case": "K-1"}).status_code == 404
-    said = client.post(f"{V1}/faces/{face_id}/erasure").get_json()
-    assert len(said["builds"]) == 1
-    made = client.get(f"{V1}/estimates/{judged(client, drawn_photo(5001))}").get_json()
-    assert face_id not in {near["face_id"] for near in made["neighbours"]}
-    verdict = client.get(f"{V1}/audit/verify")
-    assert verdict.status_code == 200
+
+
+def test_a_face_is_erased(client: FlaskClient) -> None:
+    """The receipt names the builds whose files hold it, and it is in no further estimate."""
+    near = client.get(f"{V1}/estimates/{judged(client)}").get_json()["neighbours"][0]["face_id"]
+    assert len(client.post(f"{V1}/faces/{near}/erasure").get_json()["builds"]) == 1
+    made = client.get(f"{V1}/estimates/{judged(client)}").get_json()
+    assert near not in {each["face_id"] for each in made["neighbours"]}
+
+
+def test_log_and_exports_outlive_erasures(client: FlaskClient) -> None:
+    """After an erasure the log fits and estimates are exported."""
+    client.post(f"{V1}/estimates/{judged(client)}/erasure")
+    assert client.get(f"{V1}/audit/verify").get_json()["fits"]
     assert client.get(f"{V1}/exports/estimates").status_code == 200

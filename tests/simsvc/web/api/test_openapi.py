@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from jsonschema_rs import validator_for
 
 from simsvc.web.app import create_app
@@ -77,30 +78,54 @@ def test_problems_fit_their_schema(
     assert f'id="{code}"' in app.test_client().get(problem["type"].partition("#")[0]).text
 
 
-def test_the_log_is_listed_exported_and_verified(tmp_path: Path) -> None:
-    """Pages of the log and its export hold the same events; verifying says it fits, and proves one."""
-    app = create_app(make_small_site(tmp_path / "site"))  # of its own: other tests change records by SQL
-    client = program(app, "audit")
-    verified = client.get("/api/v1/audit/verify").get_json()
-    assert (verified["fits"], verified["broken"]) == (True, None)
-    listed: list[Any] = []
-    cursor = ""
-    while cursor is not None:
-        page = client.get(f"/api/v1/audit/events?limit=2{cursor and '&cursor=' + cursor}").get_json()
-        listed += page["items"]
-        cursor = page["next"]
-    assert [event["seq"] for event in listed] == list(range(1, len(listed) + 1))
-    lines = client.get("/api/v1/exports/events").text.splitlines()
-    assert [json.loads(line) for line in lines][: len(listed)] == listed
-    last = verified["last"]
-    proof = client.get(f"/api/v1/audit/verify?seq={last['seq']}&sha256={last['sha256']}").get_json()
-    assert proof["fits"]
-    assert listed[last["seq"] - 1]["sha256"] == last["sha256"]
-    other = client.get(f"/api/v1/audit/verify?seq={last['seq']}&sha256={'0' * 64}").get_json()
-    assert (other["fits"], other["broken"]["code"]) == (False, "checkpoint")
-    assert client.get("/api/v1/audit/verify?seq=1").status_code == 422
-    assert client.get("/api/v1/exports/events?kind=export&format=csv").text.count("export") >= 2
+@pytest.fixture(scope="module")
+def auditor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Return a program that audits an installation of its own: other tests change records by SQL."""
+    app = create_app(make_small_site(tmp_path_factory.mktemp("audited")))
+    yield program(app, "audit")
     app.extensions["simsvc"].database.close()
+
+
+def listed(auditor: FlaskClient) -> list[dict[str, Any]]:
+    """Return all events by pages of two."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while cursor is not None and len(found) < 1_000:
+        page = auditor.get(f"/api/v1/audit/events?limit=2{cursor and '&cursor=' + cursor}").get_json()
+        found += page["items"]
+        cursor = page["next"]
+    return found
+
+
+def test_pages_of_the_log_hold_every_event_once(auditor: FlaskClient) -> None:
+    """Numbers run from 1 on without a gap."""
+    events = listed(auditor)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_the_export_of_the_log_holds_the_listed_events(auditor: FlaskClient) -> None:
+    """Each line is an event as it is listed; the table has those of one kind, its own among them."""
+    events = listed(auditor)
+    lines = auditor.get("/api/v1/exports/events").text.splitlines()
+    assert [json.loads(line) for line in lines][: len(events)] == events
+    assert auditor.get("/api/v1/exports/events?kind=export&format=csv").text.count("export") >= 2
+
+
+def test_the_log_is_verified(auditor: FlaskClient) -> None:
+    """Verifying says that it fits, and gives a checkpoint that it proves later."""
+    verified = auditor.get("/api/v1/audit/verify").get_json()
+    assert (verified["fits"], verified["broken"]) == (True, None)
+    last = verified["last"]
+    assert auditor.get(f"/api/v1/audit/verify?seq={last['seq']}&sha256={last['sha256']}").get_json()["fits"]
+    assert listed(auditor)[last["seq"] - 1]["sha256"] == last["sha256"]
+
+
+def test_another_checkpoint_is_not_proved(auditor: FlaskClient) -> None:
+    """With another sha256 the log does not fit; half a checkpoint is refused."""
+    seq = auditor.get("/api/v1/audit/verify").get_json()["last"]["seq"]
+    other = auditor.get(f"/api/v1/audit/verify?seq={seq}&sha256={'0' * 64}").get_json()
+    assert (other["fits"], other["broken"]["code"]) == (False, "checkpoint")
+    assert auditor.get("/api/v1/audit/verify?seq=1").status_code == 422
 
 
 def test_an_export_is_an_event(app: Flask) -> None:

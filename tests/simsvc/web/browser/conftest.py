@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from werkzeug.serving import make_server
@@ -26,17 +24,14 @@ from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
-from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
-from tests.simsvc.web.signed_in import account, client_of
-from tests.simsvc.web.test_batch_worker import working
+from tests.helpers import wait_until
+from tests.servers import working
+from tests.simsvc.web.browser.helpers import LAPTOP, PATIENCE_MS, PHONE, Live, Open, sign_in
 from tests.small_site import drawn_photo, make_small_site
 
-PHONE = {"width": 390, "height": 844}
-LAPTOP = {"width": 1280, "height": 800}
 INSTALL = "apt-get install -y --no-install-recommends chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_MS = 60_000
 NOT_FETCHED = "Failed to load resource: the server responded with a status of"
 """How Chromium's console tells of an answer from 400 on."""
 
@@ -45,19 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-@dataclass(frozen=True)
-class Live:
-    """A service that answers on an address."""
-
-    app: Flask
-    url: str
-
-    @property
-    def services(self) -> Services:
-        services: Services = self.app.extensions["simsvc"]
-        return services
 
 
 @pytest.fixture(scope="session")
@@ -109,9 +91,6 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=arguments, env=home)
         yield browser
         browser.close()
-
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture
@@ -167,13 +146,6 @@ def is_foreign(url: str, live: Live) -> bool:
     return not url.startswith((live.url, "blob:", "data:"))
 
 
-def sign_in(context: BrowserContext, live: Live, role: Role) -> None:
-    """Put the cookie of a new session into the browser."""
-    cookie = client_of(live.app, account(live.app, role)).get_cookie("simsvc")
-    assert cookie is not None
-    context.add_cookies([{"name": "simsvc", "value": cookie.value, "url": live.url}])
-
-
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with one drawn face."""
@@ -202,10 +174,7 @@ def addresses(live: Live) -> dict[str, str]:
     batch_id = desk.batches.take_in(
         [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")], "photos.zip", "0" * 32, dict
     )
-    until = time.monotonic() + PATIENCE_MS / 1000
-    while desk.batch_book.find(batch_id).waiting:  # the worker judges it
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: not desk.batch_book.find(batch_id).waiting)  # the worker judges it
     desk.tokens.revoke(desk.tokens.create(TokenDraft("old", ("audit",), 1)).token.id)
     desk.tokens.create(TokenDraft("audit tool", ("audit", "estimate"), 1))
     return {

@@ -3,17 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Page, expect
 
 from simsvc.values import ROLES, Role
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.scopes import SCOPES_OF
-from tests.simsvc.web.browser.conftest import LAPTOP, PHONE, Live, Open, sign_in
+from tests.simsvc.web.browser.helpers import (
+    LAPTOP,
+    PHONE,
+    Live,
+    Open,
+    in_both_themes,
+    sign_in,
+)
 
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OF_COLOUR = ["color-contrast", "link-in-text-block"]
-"""The rules that another theme can break."""
 NO_PAGE = {
     "static",
     "bootstrap.static",
@@ -26,35 +28,6 @@ NO_PAGE = {
     "opening.lead",
 }
 """What answers GET with something else than a page; so do pictures."""
-SETTLED = """async () => {
-  await document.fonts.ready;
-  await Promise.all(document.getAnimations().map(moving => moving.finished.catch(() => null)));
-  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-}"""
-"""Nothing moves any more, and what was last changed is drawn."""
-RUN = """async rules => {
-  const found = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
-  return found.violations.flatMap(rule => rule.nodes.map(
-    node => `${rule.id}: ${node.target} ${node.html.slice(0, 200)} ${node.failureSummary}`));
-}"""
-
-
-def violations(page: Page, *, colours_only: bool = False) -> list[str]:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
-    page.evaluate(SETTLED)
-    rules = {"type": "rule", "values": OF_COLOUR} if colours_only else {"type": "tag", "values": TAGS}
-    return [f"{page.url}: {found}" for found in page.evaluate(RUN, rules)]
-
-
-def in_both_themes(page: Page) -> list[str]:
-    """Look at a page in its light colours, and at its dark colours."""
-    found = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
-        found += violations(page, colours_only=theme == "dark")
-    return found
 
 
 def test_every_page_is_looked_at(live: Live, addresses: dict[str, str]) -> None:

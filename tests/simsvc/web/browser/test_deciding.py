@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.simsvc.web.browser.conftest import Live, Open
+from tests.simsvc.web.browser.helpers import Live, Open
 from tests.simsvc.web.signed_in import PASSWORD, account
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.simsvc.adapters.photos.test_zip_archive import zipped
-from tests.simsvc.web.browser.conftest import Live, Open
+from tests.helpers import zipped
+from tests.simsvc.web.browser.helpers import Live, Open
 from tests.simsvc.web.signed_in import PASSWORD
 from tests.small_site import drawn_photo
 

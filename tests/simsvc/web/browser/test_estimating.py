@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.simsvc.web.browser.conftest import PATIENCE_MS, Live, Open, sign_in
+from tests.helpers import wait_until
+from tests.simsvc.web.browser.helpers import Live, Open, sign_in
 from tests.small_site import drawn_photo
 
 TO_TRANSFER = """async ([base64, name]) => {
@@ -27,14 +26,6 @@ TO_CLIPBOARD = """async base64 => {
   const png = await canvas.convertToBlob({ type: "image/png" });
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
 }"""
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for something in the page; its policy forbids Playwright's own waiting, which needs eval."""
-    end = time.monotonic() + PATIENCE_MS / 1000
-    while not happened():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
 
 
 def chosen(page: Page) -> list[str]:
@@ -92,8 +83,8 @@ def test_a_photo_is_taken(open_page: Open) -> None:
     page = open_page("underwriter")
     page.goto("/")
     page.get_by_role("button", name="Use the camera").click()
-    expect(page.get_by_role("button", name="Take photo")).to_be_focused()
-    until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
+    expect(page.get_by_role("button", name="Take the photo")).to_be_focused()
+    wait_until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
     track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take photo").click()
     expect(page.get_by_role("img", name="Face we will use")).to_be_visible()
@@ -113,7 +104,7 @@ def test_the_upload_tells_how_far_it_is(open_page: Open) -> None:
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 250_000}
     line.send("Network.emulateNetworkConditions", slow)
     page.get_by_role("button", name="Estimate age").click()
-    until(
+    wait_until(
         lambda: 0 < page.evaluate("(bar => bar.hidden ? 0 : bar.value)(document.querySelector('.sent'))") < 1
     )
     expect(page.get_by_role("button", name="Estimate age")).to_be_disabled()

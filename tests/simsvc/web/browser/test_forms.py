@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.simsvc.web.browser.conftest import Live, Open
-from tests.simsvc.web.browser.test_accessibility import in_both_themes
-from tests.simsvc.web.browser.test_estimating import until
+from tests.helpers import wait_until
+from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes
 from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo
 
@@ -189,7 +188,7 @@ def test_a_batch_tells_how_far_it_is_and_is_sent_once(open_page: Open, live: Liv
     slow(page, 250_000)
     assert not page.evaluate(LEAVING)
     page.get_by_role("button", name="Estimate ages").dblclick()
-    until(lambda: 0 < page.locator(".sent").evaluate("bar => bar.value") < 1)
+    wait_until(lambda: 0 < page.locator(".sent").evaluate("bar => bar.value") < 1)
     expect(page.get_by_role("button", name="Estimate ages")).to_be_disabled()
     expect(page.locator(".sent-words")).to_contain_text("MB uploaded")
     assert page.evaluate(LEAVING)
@@ -204,8 +203,8 @@ def test_a_batch_can_be_cancelled_and_sent_again(open_page: Open, live: Live) ->
     page.set_input_files("#photos", [big("two.jpg")])
     slow(page, 100_000)
     page.get_by_role("button", name="Estimate ages").click()
-    until(lambda: page.locator(".sent").evaluate("bar => bar.value") > 0)
-    page.get_by_role("button", name="Cancel upload").click()
+    wait_until(lambda: page.locator(".sent").evaluate("bar => bar.value") > 0)
+    page.get_by_role("button", name="Cancel the upload").click()
     expect(page.get_by_role("button", name="Estimate ages")).to_be_enabled()
     assert not page.evaluate(LEAVING)
     assert len(live.services.batch_book.page(0, 1000)) == before

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from playwright.sync_api import expect
 
-from tests.simsvc.web.browser.conftest import Live, Open
+from tests.simsvc.web.browser.helpers import Live, Open
 from tests.simsvc.web.signed_in import account, client_of
 
 CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d")

@@ -37,12 +37,6 @@ def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask) -> Services:
-    services: Services = app.extensions["simsvc"]
-    return services
-
-
-@pytest.fixture
 def admin(app: Flask) -> FlaskClient:
     return signed_in(app, "admin")
 

@@ -38,12 +38,12 @@ class Desk:
     """A browser behind a proxy: asks for what the pages say, and sees what comes back."""
 
     def __init__(self, client: FlaskClient, environ: dict[str, str], path_prefix: str) -> None:
-        self.client, self._path_prefix = client, path_prefix
+        self.client, self.path_prefix = client, path_prefix
         client.environ_base.update(environ)
 
     def open(self, path: str, method: str = "GET", **more: Any) -> Any:
         inner = path.removeprefix(PREFIX) or "/"
-        return self.client.open(self._path_prefix + inner, method=method, **more)
+        return self.client.open(self.path_prefix + inner, method=method, **more)
 
 
 @pytest.fixture(params=WAYS, ids=list(WAYS))
@@ -140,7 +140,7 @@ def test_every_link_of_every_page_begins_with_the_prefix(site: Settings, desk: D
 def test_signing_in_leads_back_below_the_prefix(app: Flask, desk: Desk) -> None:
     """Who is not signed in is led to the form and back; the cookie is for the prefix alone."""
     user = account(app, "underwriter", "under a prefix")
-    nobody = Desk(app.test_client(use_cookies=False), dict(desk.client.environ_base), desk._path_prefix)  # type: ignore[arg-type]
+    nobody = Desk(app.test_client(use_cookies=False), dict(desk.client.environ_base), desk.path_prefix)  # type: ignore[arg-type]
     led = nobody.open("/history?case=F-1")
     target = urlsplit(led.headers["Location"])
     assert target.path == f"{PREFIX}/sign-in"
@@ -230,7 +230,7 @@ def test_forms_lead_on_below_the_prefix(desk: Desk) -> None:
 def test_one_time_links_of_pages_have_the_prefix(app: Flask, desk: Desk) -> None:
     """An administrator hands over a link that opens."""
     added = desk.open(
-        "/users", "POST", data={"name": f"guest {desk._path_prefix} {id(app)}", "role": "auditor"}
+        "/users", "POST", data={"name": f"guest {desk.path_prefix} {id(app)}", "role": "auditor"}
     )
     shown = desk.open(added.headers["Location"])
     found = re.search(r'class="one-time-link">(http://[^/]+)(/[^<]*)<', shown.text)

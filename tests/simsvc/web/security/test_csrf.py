@@ -7,7 +7,7 @@ from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from tests.simsvc.web.security.test_sessions import token_in
+from tests.simsvc.web.helpers import token_in
 
 BASE = "https://desk.example"
 TAKEN, REFUSED = 403, 400

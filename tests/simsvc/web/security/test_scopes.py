@@ -10,6 +10,7 @@ from simsvc.values.tokens import SCOPES, Scope
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import bearer, program, token_text
+from tests.simsvc.web.security.helpers import PERIODS
 from tests.simsvc.web.signed_in import signed_in
 
 ID = "0" * 32
@@ -18,10 +19,6 @@ ASKING: set[Scope] = {"estimate", "admin"}
 AUDITING: set[Scope] = {"audit", "admin"}
 CHANGING: set[Scope] = {"admin"}
 ALL: set[Scope] = set(SCOPES)
-PERIODS = "&".join(
-    f"{name}=2026-01-0{day}T00:00:00Z"
-    for day, name in enumerate(("reference_since", "reference_before", "current_since", "current_before"), 1)
-)
 
 Route = tuple[str, str, str, set[Scope], int]
 ROUTES: list[Route] = [

@@ -16,6 +16,7 @@ from simsvc.settings import Settings
 from simsvc.values import User
 from simsvc.web.app import create_app
 from simsvc.web.security.csrf import local_path
+from tests.simsvc.web.helpers import token_in
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of
 
 
@@ -36,12 +37,6 @@ def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
 def anna(desk: Flask, request: pytest.FixtureRequest) -> User:
     """Return an underwriter of this test's own."""
     return account(desk, "underwriter", f"anna of {request.node.name}"[:64])
-
-
-def token_in(html: str) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', html)
-    assert found
-    return found[1]
 
 
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, target: str = "/") -> TestResponse:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -11,6 +14,7 @@ from simsvc.errors import Busy
 from simsvc.web.traffic.admission import JUDGING, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import UPLOADS
 from simsvc.web.traffic.work import of_work
+from tests.helpers import wait_until
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
@@ -57,28 +61,31 @@ def test_patience_ends() -> None:
                 pass
 
 
+def line_up(pool: ThreadPoolExecutor, turns: AdmissionQueue, waits: Callable[[], None]) -> None:
+    """Start what waits for a turn, and return when it is in the queue."""
+    before = turns.queue_length
+    pool.submit(waits)
+    wait_until(lambda: turns.queue_length > before, 5)
+
+
 def test_turns_come_in_order_and_nobody_slips_in() -> None:
     """Whoever comes back at once waits behind those that waited before; every turn is given back."""
-    turns, order, here = AdmissionQueue(at_once=1, waiting=3), [], threading.Semaphore(0)
+    turns = AdmissionQueue(at_once=1, waiting=3)
+    order: list[str] = []
 
     def wait(name: str) -> None:
-        here.release()
         with turns.turn():
             order.append(name)
 
-    waiting = [threading.Thread(target=wait, args=(name,)) for name in "abc"]
-    with turns.turn():
-        for place, thread in enumerate(waiting, 1):
-            thread.start()
-            here.acquire(timeout=5)
-            while len(turns._queue) < place:
-                time.sleep(0.001)
-    with turns.turn():
-        order.append("again")
-    for thread in waiting:
-        thread.join(5)
+    with ThreadPoolExecutor(3) as pool:
+        with turns.turn():
+            for name in "abc":
+                line_up(pool, turns, partial(wait, name))
+        with turns.turn():
+            order.append("again")
     assert order == ["a", "b", "c", "again"]
-    assert turns._free == 1
+    with turns.turn():
+        pass
 
 
 def test_every_upload_that_is_judged_takes_turns() -> None:
@@ -88,39 +95,46 @@ def test_every_upload_that_is_judged_takes_turns() -> None:
 
 
 def test_a_turn_that_lasts_too_long_lets_the_next_one_in() -> None:
-    """Whoever waits comes in when the limit is over; the one that is late gives back nothing twice."""
+    """Whoever waits comes in when the limit is over, not before."""
     turns = AdmissionQueue(at_once=1, waiting=1, longest_s=0.1)
-    late = turns.take()
+    turns.take()
     began_s = time.monotonic()
     with turns.turn():
         assert 0.1 <= time.monotonic() - began_s < 5
+
+
+def test_a_turn_that_lasted_too_long_gives_back_nothing_twice() -> None:
+    """The place of a late turn was given to the next one: when the late one ends, nobody else comes in."""
+    turns = AdmissionQueue(at_once=1, waiting=1, longest_s=0.1)
+    late = turns.take()
+    with turns.turn():
         turns.give_back(late)
-        with pytest.raises(Busy), AdmissionQueue.turn(AdmissionQueue(at_once=0, waiting=0)):
-            pass
-    assert (turns._free, turns._held) == (1, set())
+        began_s = time.monotonic()
+        turns.take()
+        assert time.monotonic() - began_s >= 0.1
 
 
 def test_a_request_of_many_photos_gives_way_between_them() -> None:
     """Who waits comes in between two photos of another request, which goes on afterwards."""
-    turns, order = AdmissionQueue(at_once=1, waiting=0), []
+    turns = AdmissionQueue(at_once=1, waiting=0)
+    order: list[str] = []
+    ended = turns.take()
+    turns.give_back(ended)
     held = turns.take()
-    turns._waiting = 1
 
     def wait() -> None:
-        with turns.turn():
-            order.append("other")
+        turn = turns.give_way(ended)  # waits although nobody may: it had a turn before
+        order.append("other")
+        turns.give_back(turn)
 
-    other = threading.Thread(target=wait)
-    other.start()
-    while not turns._queue:
-        time.sleep(0.001)
-    turns._waiting = 0
-    held = turns.give_way(held)
-    order.append("second photo")
-    turns.give_back(held)
-    other.join(5)
+    with ThreadPoolExecutor(1) as pool:
+        line_up(pool, turns, wait)
+        held = turns.give_way(held)
+        order.append("second photo")
+        turns.give_back(held)
     assert order == ["other", "second photo"]
-    assert turns._free == 1
+    with turns.turn(), pytest.raises(Busy), turns.turn():
+        pass
 
 
 def test_programs_and_people_are_told_when_to_come_back(app: Flask) -> None:

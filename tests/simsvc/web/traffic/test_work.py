@@ -59,7 +59,7 @@ def test_routes_that_are_called_light_are_light(
 ) -> None:
     """On a database with hundreds of records each of them takes little processor time."""
     folder = tmp_path_factory.mktemp("light")
-    app, _, values = filled(
+    app, values = filled(
         site.model_copy(update={"api_rate": "9000000 per minute", "batch_dir": folder / "batches"}),
         records=300,
     )

@@ -19,6 +19,7 @@ from flask import Flask
 from simsvc import cli
 from simsvc.adapters.ops.metrics import exposition
 from simsvc.domain.gallery.manifest import Manifest
+from simsvc.errors import SimsvcError, every_error
 from simsvc.flask_app import create_app
 from simsvc.settings import Settings
 from simsvc.web.traffic.access_log import GAUGES

@@ -8,14 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError
-from simsvc.messages import Param
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 MOST_PORT = 65_535
@@ -45,15 +52,19 @@ def _templates_dir() -> Path:
     return packaged if packaged.is_dir() else PACKAGE_DIR.parent / "templates"
 
 
-def _flag(text: str) -> bool:
+def _variable(info: ValidationInfo) -> str:
+    return f"SIMSVC_{str(info.field_name).upper()}"
+
+
+def _flag(text: str, info: ValidationInfo) -> bool:
     if text not in {"0", "1"}:
-        raise ValueError("switch")
+        raise SettingsError("switch", setting=_variable(info), text=text)
     return text == "1"
 
 
-def _rate(text: str) -> str:
+def _rate(text: str, info: ValidationInfo) -> str:
     if not RATE.fullmatch(text):
-        raise ValueError("rate")
+        raise SettingsError("rate", setting=_variable(info), text=text)
     return text
 
 
@@ -61,20 +72,20 @@ def _bind(text: str) -> str:
     _, separator, port = text.rpartition(":")
     local = text.startswith(("unix:", "fd://"))
     if not local and not (separator and port.isascii() and port.isdigit() and int(port) <= MOST_PORT):
-        raise ValueError("bind")
+        raise SettingsError("bind", text=text)
     return text
 
 
 def _script_name(text: str) -> str:
     path = text.rstrip("/")
     if path and not SCRIPT_NAME.fullmatch(path):
-        raise ValueError("script_name")
+        raise SettingsError("script_name", text=text)
     return path
 
 
 def _public_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
-        raise ValueError("public_url")
+        raise SettingsError("public_url", text=text)
     return text.rstrip("/")
 
 
@@ -318,11 +329,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _refused(error: ErrorDetails) -> SettingsError:
-    name = str(error["loc"][0])
+    name, text = str(error["loc"][0]), str(error["input"])
     rules = Settings.model_json_schema()["properties"][name]
-    given: dict[str, Param] = {"setting": name, "text": str(error["input"])}
-    if "minimum" in rules:
-        return SettingsError("number", **given, least=rules["minimum"], most=rules["maximum"])
     if "enum" in rules:
-        return SettingsError("choice", **given, choices=" or ".join(rules["enum"]))
-    return SettingsError(str(error["ctx"]["error"]), **given)
+        return SettingsError("choice", setting=name, text=text, choices=" or ".join(rules["enum"]))
+    return SettingsError("number", setting=name, text=text, least=rules["minimum"], most=rules["maximum"])

@@ -155,15 +155,15 @@ class SettingsError(SimsvcError):
             "%(setting)s is %(text)r, but must be %(choices)s. Correct it in the environment and start again."
         ),
         "public_url": (
-            "%(setting)s is %(text)r, but must begin with http:// or https://. "
+            "SIMSVC_PUBLIC_URL is %(text)r, but must begin with http:// or https://. "
             "Correct it in the environment and start again."
         ),
         "bind": (
-            "%(setting)s is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. "
+            "SIMSVC_BIND is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. "
             "Correct it in the environment and start again."
         ),
         "script_name": (
-            "%(setting)s is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
+            "SCRIPT_NAME is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
             "Correct it in the environment and start again."
         ),
         "switch": (

@@ -74,9 +74,7 @@ class SentFormStore:
                 try:
                     session.flush()
                 except IntegrityError:
-                    raise KeyTaken(
-                        "The same form is being answered just now. Wait a moment and send it again."
-                    ) from None
+                    raise KeyTaken("form") from None
                 return None
             if row.made is None and row.created_at < now - ABANDONED:
                 row.created_at = now

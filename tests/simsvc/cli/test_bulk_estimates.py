@@ -159,7 +159,7 @@ def test_a_run_that_was_cut_off_goes_on(
     assert not out.exists()
     result = run(site, folder, "--out", out)
     judged = 1 if cut == "after the commit" else 3
-    assert f"{judged} of them judged now" in result.output
+    assert f"This run: {judged} photos" in result.output
     rows = table(out)
     assert len({row["photo"] for row in rows}) == len(rows) == on_record(site) - before == 5
     assert not part.exists()
@@ -244,7 +244,7 @@ def test_a_defect_costs_one_row(
         (["--out", "results.xlsx"], 1, ".csv or .parquet"),
         (["--out", "no/such/folder/results.csv"], 1, "cannot be written"),
         (["--out", "results.csv", "--json"], 2, "--json or --out"),
-        (["--no-record"], 2, "goes with --out only"),
+        (["--no-record"], 2, "only works with --out"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(

@@ -81,7 +81,10 @@ def test_a_line_has_the_range_and_the_referral() -> None:
         ),
         "id": "0123",
     }
-    expected = "me.jpg: 48.3 years, 90% range 41 to 56. Of 12. Refer to a person: It is blurred. Record 0123."
+    expected = (
+        "me.jpg: 48.3 years, likely between 41 and 56 (90% range). Of 12. "
+        "Send for review: It is blurred. Record 0123."
+    )
     assert readable_line(row) == expected
     plain = {**row, "interval_years": None, "coverage": None, "refer": False, "refer_reason": None}
     assert readable_line(plain) == "me.jpg: 48.3 years. Of 12. Record 0123."

@@ -128,7 +128,7 @@ def test_build_through_pytorch_serves_the_same_model(settings: Settings) -> None
     manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
     assert manifest["model"]["engine"] == "torch"
     assert "torch" in manifest["libraries"]
-    assert "fits the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output
+    assert "fit the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output
 
 
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:

@@ -252,7 +252,7 @@ def test_keys_rotate(site: Settings) -> None:
         assert "agrees" in restarted(kept(site, new))("replay", record.id)
         with pytest.raises(PhotoLocked):
             replayer(Services(kept(site, old))).replay(record.id, "command")
-    assert "2 kept photos cannot be opened" in restarted(kept(site, old))(
+    assert "2 kept photos cannot be decrypted" in restarted(kept(site, old))(
         "retention", "rotate-key", exit_code=1
     )
     assert kinds(site).count("retention") == 2

@@ -95,7 +95,7 @@ def erased(app: Flask, desk: Services) -> Erased:
 def test_what_erasing_a_case_takes_is_counted_before(erased: Erased) -> None:
     """The page says how many records and entries of batches go; the receipt is shown afterwards."""
     assert "2 records" in erased.question
-    assert "1 entry of a batch" in erased.question
+    assert "1 batch entry" in erased.question
     checked(erased.question)
     assert "The receipt is event" in erased.admin.get("/history").text
 

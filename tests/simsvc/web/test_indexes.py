@@ -55,7 +55,7 @@ def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -
 def test_who_may_not_switch_is_offered_nothing(app: Flask) -> None:
     """An auditor reads what every build is, without a button, and nothing is missing from its record."""
     html = checked_page(app, "auditor")
-    assert "not on record" not in html
+    assert "not recorded" not in html
     assert "Put into service" not in html
 
 

@@ -83,7 +83,7 @@ def test_a_photo_is_taken(open_page: Open) -> None:
     page = open_page("underwriter")
     page.goto("/")
     page.get_by_role("button", name="Use the camera").click()
-    expect(page.get_by_role("button", name="Take the photo")).to_be_focused()
+    expect(page.get_by_role("button", name="Take photo")).to_be_focused()
     wait_until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
     track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take photo").click()

@@ -204,7 +204,7 @@ def test_a_batch_can_be_cancelled_and_sent_again(open_page: Open, live: Live) ->
     slow(page, 100_000)
     page.get_by_role("button", name="Estimate ages").click()
     wait_until(lambda: page.locator(".sent").evaluate("bar => bar.value") > 0)
-    page.get_by_role("button", name="Cancel the upload").click()
+    page.get_by_role("button", name="Cancel upload").click()
     expect(page.get_by_role("button", name="Estimate ages")).to_be_enabled()
     assert not page.evaluate(LEAVING)
     assert len(live.services.batch_book.page(0, 1000)) == before

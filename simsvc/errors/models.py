@@ -46,10 +46,6 @@ class BundleDamaged(BundleError):
             "Export the bundle anew."
         ),
         "unloadable": N_("The model cannot be loaded: %(problem)s. Export the bundle anew."),
-        "operators": (
-            "The PyTorch engine cannot run this model: it holds %(what)s. Use the other engine: `--engine "
-            "onnx`."
-        ),
         "doubt_model": N_(
             "The model cannot be used: the doubt score in its model.json was fitted on another model. Fit it "
             "again with `python -m trainer doubt`."

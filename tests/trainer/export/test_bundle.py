@@ -197,7 +197,7 @@ def test_a_damaged_graph_does_not_replace_the_old_one(
     old = tmp_path / "model"
     old.mkdir()
     (old / "model.json").write_text("old")
-    monkeypatch.setattr(export, "_write_graph", write)
+    monkeypatch.setattr(export, "write_graph", write)
     with pytest.raises(BundleDamaged):
         export.write_bundle(small, 32, ABOUT, old, crops(32))
     assert [path.name for path in old.iterdir()] == ["model.json"]
@@ -226,7 +226,7 @@ def test_a_new_bundle_replaces_the_old_one(
     def write(_graph: export.ServedGraph, _size_px: int, path: Path) -> None:
         path.write_bytes((bundle_folder / GRAPH).read_bytes())
 
-    monkeypatch.setattr(export, "_write_graph", write)
+    monkeypatch.setattr(export, "write_graph", write)
     old = tmp_path / "model"
     old.mkdir()
     (old / "left over").write_text("old")

@@ -71,15 +71,3 @@ def test_weights_are_equal_where_chance_decides() -> None:
         shares[member, np.arange(40), ages + random.integers(-8, 9, 40)] = 1
     weight, _ = best_weight(shares, ages.astype(np.float32), np.array(["one"] * 20 + ["two"] * 20))
     assert weight == 0.5
-
-
-def test_a_member_that_judges_the_mirror_image_too() -> None:
-    """Its distribution is the same for a crop and for the crop's mirror image."""
-    member = _member(0, schedule="64x1")
-    whole = recipe(**TOLD, schedule="200x1", view=1.25)
-    crops = torch.randn(2, 3, 200, 200, generator=torch.manual_seed(0))
-    for mirrored in (True, False):
-        model = Ensemble([Member(member.recipe, member.model, mirrored)], whole, [1.0]).eval()
-        with torch.no_grad():
-            off = (model(crops) - model(crops.flip(3))).abs().max()
-        assert (float(off) < 1e-3) is mirrored

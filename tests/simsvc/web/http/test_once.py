@@ -58,7 +58,7 @@ def test_reloading_after_a_token_makes_and_shows_no_other(admin: FlaskClient, de
     assert first.headers["Cache-Control"] == "no-store"
     again = admin.get(sent.headers["Location"]).text
     assert not TOKEN.search(again)
-    assert "shown already" in again
+    assert "has already been shown" in again
     assert live_tokens(desk, "reloaded") == 1
 
 
@@ -75,7 +75,7 @@ def test_reloading_a_link_leaves_the_one_handed_over(app: Flask, admin: FlaskCli
         for _ in range(2):
             again = admin.get(page).text
             assert not LINK.search(again)
-            assert "shown already" in again
+            assert "has already been shown" in again
         assert client_of(app, None).get(link[0]).status_code == 200
 
 
@@ -84,7 +84,7 @@ def test_a_secret_is_shown_to_nobody_else(app: Flask, admin: FlaskClient) -> Non
     page = admin.post("/tokens", data={**FORM, "name": "mine"}).headers["Location"]
     other = client_of(app, account(app, "admin", "another admin")).get(page).text
     assert not TOKEN.search(other)
-    assert "shown already" not in other
+    assert "has already been shown" not in other
     admin.head(page)
     assert TOKEN.search(admin.get(page).text)
 

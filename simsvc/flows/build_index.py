@@ -44,11 +44,9 @@ class EmbeddingJournal(Protocol):
 
     def find(self, key: bytes) -> Sequence[Outcome] | None:
         """Return the result of a key, or None."""
-        ...
 
     def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
         """Store results for a later build that resumes this one."""
-        ...
 
 
 class Draft(Protocol):
@@ -57,22 +55,18 @@ class Draft(Protocol):
     @property
     def journal(self) -> EmbeddingJournal:
         """What was embedded before, and is kept as it is embedded."""
-        ...
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """Faces added so far."""
-        ...
 
     def add(
         self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
     ) -> None:
         """Append a face with its unit vector, float32 (D,), thumbnail and facts."""
-        ...
 
     def finish(self, facts: BuildFacts) -> Manifest:
         """Write all files, the manifest last, and rename the folder to its build ID."""
-        ...
 
 
 class Shelf(Protocol):
@@ -80,15 +74,12 @@ class Shelf(Protocol):
 
     def draft(self, name: str) -> AbstractContextManager[Draft]:
         """Start a build of the index `name` with a lock; unfinished builds are removed."""
-        ...
 
     def face_changes(self) -> FaceChanges:
         """Return the changes to reference faces."""
-        ...
 
     def switch(self, label: str) -> None:
         """Put the build "name/build" into service."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

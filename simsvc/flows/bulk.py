@@ -34,17 +34,14 @@ class File(Protocol):
     @property
     def path(self) -> Path:
         """Its path."""
-        ...
 
     @property
     def shown(self) -> str:
         """Its printable path."""
-        ...
 
     @property
     def key(self) -> Key:
         """Its identity: name, size and modification time."""
-        ...
 
 
 class RowJournal(Protocol):
@@ -52,19 +49,15 @@ class RowJournal(Protocol):
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
         """Add a batch and sync it to disk."""
-        ...
 
     def last_records(self) -> tuple[str, ...]:
         """Return the record IDs of the last batch."""
-        ...
 
     def forget_last(self) -> None:
         """Remove the last batch."""
-        ...
 
     def done(self) -> Mapping[Key, str]:
         """Return the photos with a row, and their status."""
-        ...
 
 
 class Watch(Protocol):
@@ -72,11 +65,9 @@ class Watch(Protocol):
 
     def deaths(self, photo: str) -> int:
         """Return how many processes died while processing this photo."""
-        ...
 
     def over(self, photo: str) -> AbstractContextManager[None]:
         """Mark a photo as being processed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

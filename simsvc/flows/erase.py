@@ -17,7 +17,6 @@ class Faces(Protocol):
 
     def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
         """Delete a face's row in one transaction with `write`; return the number of the receipt."""
-        ...
 
 
 class Remains(Protocol):
@@ -25,11 +24,9 @@ class Remains(Protocol):
 
     def finish(self) -> int:
         """Overwrite them and return the number of unfinished erasures."""
-        ...
 
     def unfinished(self) -> int:
         """Count the erasures that may have left copies."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,9 @@ class ChangeJournal(Protocol):
 
     def changes(self) -> FaceChanges:
         """Return the changes so far."""
-        ...
 
     def append(self, changes: ChangeSet) -> int:
         """Add a set and return its number; raises IndexUnwritable."""
-        ...
 
 
 class FaceBook(Protocol):
@@ -41,11 +39,9 @@ class FaceBook(Protocol):
 
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face of any build, or None."""
-        ...
 
     def put(self, faces: Sequence[LabelledFace], what: str, actor: str, write: Callable[[], int]) -> int:
         """Record faces and the event in one transaction with `write`, and return its number."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

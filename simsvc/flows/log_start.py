@@ -13,7 +13,6 @@ class Log(Protocol):
 
     def note_change(self, event: NewEvent) -> Event | None:
         """Log the content unless the latest event of this kind and subject says the same."""
-        ...
 
 
 def log_start(log: Log, settings: Mapping[str, str], model_version: str, model_sha256: str) -> None:

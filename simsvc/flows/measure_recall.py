@@ -20,11 +20,9 @@ class Searched(Protocol):
 
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D)."""
-        ...
 
     def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
         """Return the k nearest faces of a unit vector (D,), nearest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

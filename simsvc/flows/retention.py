@@ -15,15 +15,12 @@ class Photos(Protocol):
 
     def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete photos kept before a moment; return how many."""
-        ...
 
     def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
         """Re-encrypt all photos with the first key; return how many were, and how many could not be."""
-        ...
 
     def count(self) -> int:
         """Return the number of kept photos."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ class Faces(Protocol):
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """The reference faces in item order."""
-        ...
 
 
 class Shelf(Protocol):
@@ -27,19 +26,15 @@ class Shelf(Protocol):
 
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build; raises BuildNotFound, IndexDamaged."""
-        ...
 
     def gallery(self, label: str) -> Faces:
         """Open the faces of a build."""
-        ...
 
     def current(self) -> str | None:
         """Return the build in service."""
-        ...
 
     def switch(self, label: str) -> None:
         """Put a build into service; raises IndexUnwritable."""
-        ...
 
 
 class Switches(Protocol):
@@ -49,7 +44,6 @@ class Switches(Protocol):
         self, label: str, previous: str | None, by: str | None, now: datetime
     ) -> AbstractContextManager[None]:
         """Record a switch in one transaction with an action."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

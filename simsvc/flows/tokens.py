@@ -29,19 +29,15 @@ class TokenBook(Protocol):
 
     def add(self, token: Token, sha256: str) -> None:
         """Store a token."""
-        ...
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return a token and the SHA-256 of its secret."""
-        ...
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
         """Revoke a token; raises TokenNotFound."""
-        ...
 
     def used(self, token_id: str, now: datetime) -> None:
         """Note the last use if possible at once; never fails and never waits."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

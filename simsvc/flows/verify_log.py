@@ -19,19 +19,15 @@ class Snapshot(Protocol):
 
     def count(self) -> int:
         """Count the events."""
-        ...
 
     def pages(self) -> Iterator[list[LoggedEvent]]:
         """Yield every stored event, oldest first."""
-        ...
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
-        ...
 
     def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
         """Return the subject of a record without an event."""
-        ...
 
 
 def verify(

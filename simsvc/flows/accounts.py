@@ -30,13 +30,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Operations on accounts.
-
-    Attributes:
-        book: stores them.
-        hasher: hashes passwords.
-        now: the clock.
-    """
+    """Operations on accounts."""
 
     book: AccountBook
     hasher: Hasher

@@ -42,10 +42,7 @@ class Batches:
     """Operations on batches.
 
     Attributes:
-        book: stores them.
-        room: stores waiting photos.
         put: queues work on a batch.
-        now: the clock.
         most_bytes: of the photos of one batch, unpacked.
         quota: of one account.
     """
@@ -69,8 +66,6 @@ class Batches:
 
         Args:
             incoming: read one by one; if it raises, nothing is left behind.
-            name: name of the upload.
-            asked_by: public id of the account.
             read_cases: called after the photos; returns the rows of the table.
             read_notes: called after that; returns the notes.
 

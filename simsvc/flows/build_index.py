@@ -87,10 +87,7 @@ class BuildRequest:
     """What to build.
 
     Attributes:
-        name: of the index.
-        sources: sources of photos.
         engine: inference engine: "onnx" (ONNX Runtime), "openvino" or "torch".
-        workers: number of threads.
         decoder: decodes photos; None: in this process, without limits on time and memory.
         trained_on: data sets the model was trained on, not used for site calibration.
     """
@@ -120,13 +117,8 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
     their latest labels.
 
     Args:
-        request: the build request.
-        detector: finds the faces.
-        model: embeds them.
-        shelf: the index folder.
         on_built: records the finished build and its faces; may be called again for the same build.
         progress: called with (photos done, total).
-        use: whether the build goes into service.
 
     Raises:
         SourceEmpty: no photo became a face.

@@ -85,11 +85,9 @@ class Bulk:
 
     Attributes:
         corridor: estimates each photo; its recorder is not used.
-        journal: stores the rows until the table is written.
         book: records the results, or None to record nothing.
         read: reads a photo with a size limit; raises PhotoMissing, PhotoTooManyBytes.
         watch: tracks photos that crash the process, which are given up eventually.
-        threads: photos processed at the same time.
     """
 
     corridor: EstimatePipeline
@@ -116,10 +114,6 @@ class Bulk:
 
         The journal line is on disk before the transaction is committed, so that `waiting` can check its
         records. Photos that crashed a process come last and alone, so that no other photo is blamed.
-
-        Args:
-            files: without a row.
-            progress: called for each photo.
 
         Raises:
             IndexUnusable: no index can be used.

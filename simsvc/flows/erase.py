@@ -34,14 +34,9 @@ class Eraser:
     """Dependencies of erasures.
 
     Attributes:
-        records: rows of estimates and cases.
-        room: waiting photos of batches.
-        faces: rows of labelled faces.
         forget: removes a reference face from the file of face changes and all answers; returns the number of
             the change.
         holding: labels of the index builds whose files contain a face; None if the face does not exist.
-        remains: copies left in files.
-        now: the clock.
     """
 
     records: ErasableRecords

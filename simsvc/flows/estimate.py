@@ -45,18 +45,11 @@ class EstimatePipeline:
     """What an estimate needs of the outside world.
 
     Attributes:
-        detector: finds faces.
-        model: judges crops.
         index: returns the index in service; called once per photo.
-        recorder: records estimates.
-        neighbours: number of reference faces shown.
-        max_bytes: largest photo accepted.
-        rules: rules of the model.
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder gets the photo itself.
         recorded: called with every recorded estimate.
         decoder: decodes photos; None: in this process, without limits on time and memory.
-        age_prior: age prior, or None; see `domain.estimate.age_prior`.
         one_vote: whether each photo counts once and the query photo not at all; false for earlier models, to
             replay their estimates.
     """
@@ -117,11 +110,8 @@ def estimate(
     A photo without a result is recorded too, with status "refused", a code and a sentence.
 
     Args:
-        data: the upload's bytes.
         photo_name: name sent by the client, recorded in canonical form.
-        corridor: dependencies.
         asked_by: public ID of the account, or "token:<id>", if any.
-        declared: declared data, if any.
 
     Raises:
         IndexUnusable: no index can be used.

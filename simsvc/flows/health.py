@@ -29,7 +29,6 @@ class Finding:
 
     Attributes:
         part: such as "model", "index", "database", "disk".
-        well: whether it is usable.
         sentence: its state; if there is a problem, what to do.
     """
 

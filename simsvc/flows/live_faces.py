@@ -46,13 +46,7 @@ class FaceBook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
-    """The result of adding photos.
-
-    Attributes:
-        label: of the index build they were added to.
-        faces: added faces.
-        skipped: skipped photos with reasons.
-    """
+    """The result of adding photos."""
 
     label: str
     faces: tuple[LabelledFace, ...]
@@ -66,10 +60,6 @@ class LiveFaces:
     Attributes:
         label: returns the label of the index in service.
         known: IDs of the faces of that build.
-        journal: stored changes.
-        book: recorded faces.
-        detector: finds the faces.
-        model: embeds them.
         decoder: decodes photos; None: in this process, without limits on time and memory.
         refit: returns the site calibrations after a change.
     """
@@ -88,7 +78,6 @@ class LiveFaces:
 
         Args:
             source: photos to add; known and removed faces are skipped.
-            actor: for the log.
             progress: called with (photos done, total).
 
         Raises:

@@ -30,8 +30,6 @@ class TimedRecall:
     """Recall and search times on one thread.
 
     Attributes:
-        recall: the shares found.
-        p50_ms: median time of a search.
         exact_ms: median time of an exact one, by numpy.
     """
 

@@ -25,9 +25,7 @@ def in_order(
     If the caller stops or a job raises, remaining jobs are not started.
 
     Args:
-        work: called with each job, in any thread.
         jobs: read lazily.
-        threads: number of threads.
         ahead: jobs processed ahead, which limits memory; at least twice the threads.
     """
     most = max(ahead, 2 * threads)

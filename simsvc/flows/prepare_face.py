@@ -29,8 +29,6 @@ class PreparedFace:
     """A face ready to be embedded.
 
     Attributes:
-        face: with its label.
-        crop: input of the model.
         thumbnail: crop for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
         person: as `domain.gallery.labelled_faces.person_key` gives it.
@@ -53,10 +51,6 @@ def prepare(
     """Decode, detect and crop one photo, or return why it is skipped.
 
     Args:
-        source: of the photo.
-        photo: with its label.
-        detector: finds the face.
-        model: whose crop is made.
         decoder: makes pixels of the photo's bytes; None: this process does, without limits on time and
             memory.
     """

@@ -18,10 +18,7 @@ class Replay:
     """The result of a replay.
 
     Attributes:
-        recorded: the recorded estimate.
-        replayed: the repeated estimate, not recorded.
         kept_photo: whether the kept photo was used, not a sent one.
-        differences: differences, if any.
         erased: IDs of recorded reference faces that have been erased since.
     """
 
@@ -42,11 +39,9 @@ class Replayer:
     """Dependencies of replays.
 
     Attributes:
-        records: recorded estimates.
         kept_photo: returns the kept photo of an estimate, or None; raises PhotoLocked.
         corridor: returns the model and index build of a record, all files verified; raises ModelGone,
             BuildGone, BundleDamaged, IndexDamaged.
-        erased: IDs of erased reference faces.
         log: logs a replay: actor, public ID of the estimate, result.
     """
 
@@ -60,8 +55,6 @@ class Replayer:
         """Repeat an estimate and compare it with the record.
 
         Args:
-            public_id: of the estimate.
-            actor: for the log.
             photo: the original photo; defaults to the kept one.
 
         Raises:

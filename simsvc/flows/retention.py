@@ -28,10 +28,8 @@ class Retention:
     """Dependencies of retention.
 
     Attributes:
-        photos: kept photos.
         days: retention period; 0 keeps none.
         finish: overwrites copies of deleted photos; returns the number of unfinished erasures.
-        now: the clock.
     """
 
     photos: Photos

@@ -18,9 +18,7 @@ class Retirement:
     Attributes:
         what: name for people.
         subject: name in the log.
-        in_service: whether it is in service.
         records: number of estimates that could no longer be replayed.
-        folder: its folder.
         set_aside: renames its folder and returns the new path.
     """
 

@@ -51,12 +51,7 @@ class Switcher:
     """Dependencies of a switch.
 
     Attributes:
-        shelf: the index folder.
-        switches: recorded switches.
-        model_version: of the model in service, for people.
-        model_sha256: of the model in service.
         on_built: records a build and its faces; may be called again for the same build.
-        now: the clock.
     """
 
     shelf: Shelf

@@ -42,12 +42,7 @@ class TokenBook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Operations on tokens.
-
-    Attributes:
-        book: stores them.
-        now: the clock.
-    """
+    """Operations on tokens."""
 
     book: TokenBook
     now: Callable[[], datetime] = utc_now
@@ -56,7 +51,6 @@ class Tokens:
         """Create a token; its text is returned and not stored.
 
         Args:
-            draft: the token draft.
             by: public id of the account, or None on the command line.
 
         Raises:

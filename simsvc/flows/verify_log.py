@@ -36,7 +36,6 @@ def verify(
     """Verify the log and report the first problem.
 
     Args:
-        snapshot: the log and its records at one instant.
         progress: called with (events done, total).
         checkpoint: an event that the log must still contain, or None.
     """

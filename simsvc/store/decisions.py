@@ -36,11 +36,8 @@ class DecisionStore:
         """Put a decision on an estimate on record, and log it.
 
         Args:
-            public_id: of the estimate.
-            draft: what was decided.
             decided_by: public id of the account, or "token:<id>".
             after: number of the latest decision that the person saw, 0 for none.
-            now: UTC.
             in_transaction: called in the same transaction with "<estimate>/<number>".
 
         Raises:

@@ -44,7 +44,6 @@ class EstimateStore:
         """Store the estimate and log it in one transaction, and return it as recorded.
 
         Args:
-            estimate: what to store.
             in_transaction: called in the same transaction with the public id of the record.
         """
         new = NewRows.of(estimate, self._cipher)

@@ -48,9 +48,6 @@ class HistoryFilter:
         until: last day, UTC.
         person: public id of who asked or decided.
         status: of `STATUSES`.
-        flag: code of a flag.
-        model: version.
-        index: label.
         decision: of `DECIDED`, of the decision that counts.
         recorded_since: instant, recorded at it or later.
         recorded_before: instant, recorded earlier.

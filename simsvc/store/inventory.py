@@ -18,7 +18,6 @@ class Use:
 
     Attributes:
         version: of the model, or label of the build.
-        estimates: records that name it.
         first_at: when the first was recorded, UTC.
         last_at: when the latest was recorded, UTC.
     """

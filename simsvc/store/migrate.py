@@ -21,7 +21,6 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
     """Bring the database to this version's tables in one transaction, and return their revision.
 
     Args:
-        engine: of the database.
         target: revision to stop at; the newest unless a test asks for an older one.
     """
     config = _config()

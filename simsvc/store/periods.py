@@ -33,7 +33,6 @@ class Answers:
     """What was answered in a period.
 
     Attributes:
-        ages_years: of the estimates, withheld ones included.
         outcomes: "estimated", "withheld", or the code of the refusal, of every record.
     """
 

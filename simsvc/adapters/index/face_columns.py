@@ -37,8 +37,6 @@ class FaceColumns(Sequence[LabelledFace]):
     Args:
         records: one structured record per face: face_id (bytes), age_years, source, reference_end, by_id
             (item of the i-th smallest face ID).
-        references: the references' bytes.
-        names: of the sources.
     """
 
     def __init__(
@@ -167,7 +165,6 @@ def write_estimates(folder: Path, estimates_years: NDArray[np.float64]) -> None:
     """Write the model's estimates of the faces.
 
     Args:
-        folder: of the build.
         estimates_years: (N, 2): the model's, and corrected without the same person; NaN if missing. Only
             faces with the second are part of the site calibration.
     """

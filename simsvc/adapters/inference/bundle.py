@@ -39,9 +39,6 @@ class Bundle:
     """A verified bundle.
 
     Attributes:
-        folder: folder of its files.
-        name: of the architecture.
-        version: short name.
         sha256: of model.onnx, the model's identity.
         dims: D, length of an embedding.
         size_px: S, side of its crops.
@@ -52,7 +49,6 @@ class Bundle:
         first_look_px: longer side for the detector's first look, or None.
         first_decode_px: minimum longer side of a first-decoded JPEG, or None.
         reading: how photos are read: see `domain.photo.decode.READING`.
-        files: fingerprints by file name.
         raw: all of model.json.
         document_sha256: of model.json, the identity of the whole bundle.
     """
@@ -179,10 +175,6 @@ def load_document(folder: Path) -> Bundle:
 
 def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
     """Return the validated prediction of one pass.
-
-    Args:
-        bundle: of the model.
-        found: outputs by name, of `OUTPUTS` and `LATER_OUTPUTS`.
 
     Raises:
         BundleDamaged: a value is not finite, an embedding does not have D numbers and unit length, or shares

@@ -21,12 +21,6 @@ PLUG_INS = "simsvc.engines"
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
     """Return the model for the service.
 
-    Args:
-        bundle: of the model.
-        engine: inference engine.
-        threads: per call.
-        callers: number of calling threads.
-
     Raises:
         BundleDamaged: the model cannot be loaded.
         EngineMissing: the engine is not installed.

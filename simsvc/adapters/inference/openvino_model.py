@@ -40,8 +40,6 @@ class OpenVinoModel(BundledModel):
         """Compile the best graph for this processor, or the fp32 graph.
 
         Args:
-            bundle: of the model.
-            threads: per call.
             callers: number of calling threads; a pass uses `threads` for each.
             precision: "served" uses the int8 graph if available and supported by the processor.
             inference: floating-point format, "f32" or "bf16"; OpenVINO's default depends on the processor.

@@ -39,7 +39,6 @@ class Places:
     """Locations to back up.
 
     Attributes:
-        database_url: from the settings.
         folders: name in the backup to the folder whose children are copied.
         secret_key_file: of the session key; may be missing.
     """
@@ -112,8 +111,6 @@ def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
     Everything is copied next to its destination first and then renamed.
 
     Args:
-        folder: of the backup.
-        places: destinations.
         stamp: suffix for the names of previous data.
 
     Raises:

@@ -73,12 +73,7 @@ def _of_container(cgroup: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class FreeDisk:
-    """The disk of a folder.
-
-    Attributes:
-        folder: an existing folder.
-        reserve_bytes: to keep free.
-    """
+    """The disk of a folder."""
 
     folder: Path
     reserve_bytes: int = 0

@@ -44,10 +44,7 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request.
 
     Args:
-        method: of HTTP.
         route: matched rule, such as "/cases/<reference>", never the actual path.
-        status: of the answer.
-        seconds: it took.
     """
     REQUESTS.labels(method, route, str(status)).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)

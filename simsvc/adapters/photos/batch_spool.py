@@ -20,12 +20,7 @@ FORGOTTEN_AFTER = timedelta(minutes=1)
 
 
 class BatchSpool:
-    """One folder a batch, one file a photo.
-
-    Args:
-        root: parent folder.
-        reserve_bytes: disk space to keep free.
-    """
+    """One folder a batch, one file a photo."""
 
     def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
         self._root = root
@@ -103,7 +98,6 @@ class BatchSpool:
 
         Args:
             known: returns the unfinished batches; called after checking the locks.
-            now: the clock.
         """
         forgotten = [
             folder.name

@@ -14,9 +14,6 @@ def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float
     """Send a message.
 
     Args:
-        connection: to the other process.
-        head: of the message, short.
-        body: of any length.
         until: on the clock of `time.monotonic`.
 
     Raises:

@@ -32,9 +32,7 @@ def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Name
     Only named files are kept in memory.
 
     Args:
-        root: base folder.
         names: relative posix paths in canonical form.
-        other: called for everything else.
     """
     wanted = _Wanted()
     for name in names:

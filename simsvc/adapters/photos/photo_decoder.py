@@ -52,11 +52,7 @@ class PhotoDecoder:
     """
 
     def __init__(self, helpers: int = 1) -> None:
-        """Create a decoder without starting helpers.
-
-        Args:
-            helpers: maximum number of helpers.
-        """
+        """Create a decoder without starting helpers."""
         self._free: queue.LifoQueue[_Helper | None] = queue.LifoQueue()
         for _ in range(helpers):
             self._free.put(None)

@@ -25,8 +25,6 @@ class PhotoFile:
     """A photo file.
 
     Attributes:
-        path: its path.
-        shown: its printable path.
         size_bytes: when listed; 0 if unreadable.
         changed_ns: modification time, likewise.
     """
@@ -47,8 +45,6 @@ class Listing:
     """Result of listing files and folders.
 
     Attributes:
-        files: photos.
-        left_out: tally of skipped files.
         alike: files whose names differ only in Unicode form; shown as stored.
     """
 

@@ -38,11 +38,6 @@ _MOST_REASONS = 3
 def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
     """List a photo, or all photos of a folder, with one label.
 
-    Args:
-        name: of the data set.
-        path: of the photo or the folder.
-        age_years: the label.
-
     Raises:
         SourceUnknown: the name is not valid.
         SourceEmpty: there are no photos.
@@ -64,7 +59,6 @@ def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
 
     Args:
         reader: "demo", "folder" or "utkface".
-        path: the folder.
         name: name of the data set; defaults to the reader.
 
     Raises:
@@ -241,12 +235,7 @@ def _listed(notes: Iterable[str]) -> str:
 
 
 def _sorted(
-    name: str,
-    photos: list[LabelledPhoto],
-    skipped: list[Skipped],
-    *,
-    aligned: bool,
-    notes: Iterable[str],
+    name: str, photos: list[LabelledPhoto], skipped: list[Skipped], *, aligned: bool, notes: Iterable[str]
 ) -> LabelledSource:
     photos.sort(key=lambda photo: photo.reference)
     skipped.sort(key=lambda entry: (entry.reference, entry.reason))

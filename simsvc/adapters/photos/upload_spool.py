@@ -26,7 +26,6 @@ class UploadSpool:
 
     Args:
         folder: created if missing.
-        reserve_bytes: disk space to keep free.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:

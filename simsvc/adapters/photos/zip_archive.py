@@ -48,7 +48,6 @@ class Unpacked:
 
     Attributes:
         path: path in the ZIP, in canonical form.
-        sort: what it is.
         data: of a photo or table; None if too large.
     """
 
@@ -82,7 +81,6 @@ class PhotoZip:
 
     Args:
         stream: of the ZIP, seekable.
-        most_photo_bytes: of one file.
 
     Raises:
         ArchiveDamaged: it cannot be read.
@@ -147,7 +145,6 @@ class _ShortReads:
     """A stream with a limit on the size of the file list.
 
     Args:
-        stream: of a ZIP.
         as_said: whether to respect the UTF-8 flags.
     """
 

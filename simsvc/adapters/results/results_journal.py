@@ -25,7 +25,6 @@ class ResultsJournal:
         """Resume the run in this file, or start it.
 
         Args:
-            path: of the file.
             run: description of the run, which must match.
 
         Raises:

@@ -130,11 +130,7 @@ class Index(Protocol):
         """Return the k nearest faces of a unit vector (D,) among those wanted, nearest first."""
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: no such face in this build.
-        """
+        """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the build has no such face."""
 
 
 class Recorder(Protocol):
@@ -143,8 +139,7 @@ class Recorder(Protocol):
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate in one transaction and return it as recorded.
 
-        Raises:
-            StoreError: the database cannot be written.
+        Raises StoreError if that fails.
         """
 
 

@@ -48,9 +48,8 @@ class Accounts:
         name, a disabled account, and a client that must wait.
         Source: OWASP Authentication Cheat Sheet.
 
-        Raises:
-            SignInRefused: they do not match, or the client must wait.
-            StoreError: the database cannot be used.
+        Raises SignInRefused if they do not match, or the client must wait; StoreError if the database cannot
+        be used.
         """
         tried = self.book.attempt(name_key(name), self.now(), client)
         known = tried.password_hash if tried else None
@@ -65,9 +64,8 @@ class Accounts:
     def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
         """Change a password, given the current one, and end all sessions.
 
-        Raises:
-            SignInRefused: the current one is wrong, which counts as a failed attempt.
-            PasswordRefused: the new one is too easy to guess.
+        Raises SignInRefused if the current one is wrong, which counts as a failed attempt; PasswordRefused if
+        the new one is too easy to guess.
         """
         check_password(new, user.name)
         self.sign_in(user.name, old, client)
@@ -76,9 +74,7 @@ class Accounts:
     def add(self, name: str, role: Role) -> Invitation:
         """Add an account and return a link to set its password.
 
-        Raises:
-            NameRefused: the name is not valid.
-            NameTaken: the name is in use.
+        Raises NameRefused if the name is not valid, NameTaken if the name is in use.
         """
         trimmed = checked_name(name)
         return self._invite(self.book.add(trimmed, name_key(trimmed), role, self.now()))
@@ -86,8 +82,7 @@ class Accounts:
     def reset(self, user_id: str) -> Invitation:
         """Return a new link; the account's password, sessions and older links stop working.
 
-        Raises:
-            UserNotFound: the account does not exist.
+        Raises UserNotFound if the account does not exist.
         """
         return self._invite(self.find(user_id))
 
@@ -99,11 +94,7 @@ class Accounts:
         return self._invite(admins[0]) if admins else self.add(self._free_name(), "admin")
 
     def invited(self, token: str) -> User:
-        """Return the account of a link, without using the link.
-
-        Raises:
-            LinkSpent: the link is not valid any more.
-        """
+        """Return the account of a link, without using it; raises LinkSpent if it is not valid any more."""
         user = self.book.invited(_sha256(token), self.now())
         if user is None:
             raise LinkSpent()
@@ -112,9 +103,8 @@ class Accounts:
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
         """Use a link to set the password, and return the account; the client becomes known.
 
-        Raises:
-            LinkSpent: the link is not valid any more.
-            PasswordRefused: the password is too easy to guess; the link stays valid.
+        Raises LinkSpent if it is not valid any more; PasswordRefused if the password is too easy to guess (the
+        link stays valid).
         """
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
@@ -123,19 +113,11 @@ class Accounts:
         return user
 
     def find(self, user_id: str) -> User:
-        """Return the account with a public ID.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Return the account with a public ID; raises UserNotFound if the account does not exist."""
         return _found(self.book.find(user_id))
 
     def named(self, name: str) -> User:
-        """Return the account with a name, in any case.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Return the account with a name, in any case; raises UserNotFound if the account does not exist."""
         return _found(self.book.named(name_key(name)))
 
     def disable(self, user_id: str) -> User:
@@ -143,9 +125,7 @@ class Accounts:
 
         Its waiting batches are still processed.
 
-        Raises:
-            UserNotFound: the account does not exist.
-            LastAdmin: no other administrator can sign in.
+        Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
         return self.book.disable(self.find(user_id).id, self.now())
 
@@ -154,17 +134,14 @@ class Accounts:
 
         Tokens are revoked if the account is no longer an administrator.
 
-        Raises:
-            UserNotFound: the account does not exist.
-            LastAdmin: no other administrator can sign in.
+        Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
         return self.book.change_role(self.find(user_id).id, role, self.now())
 
     def enable(self, user_id: str) -> User:
         """Enable an account and forget failed sign-ins; its tokens stay revoked.
 
-        Raises:
-            UserNotFound: the account does not exist.
+        Raises UserNotFound if the account does not exist.
         """
         return self.book.enable(self.find(user_id).id)
 

@@ -64,18 +64,13 @@ class Batches:
     ) -> str:
         """Store the photos, record and queue the batch, and return its public ID.
 
-        Args:
-            incoming: read one by one; if it raises, nothing is left behind.
-            read_cases: called after the photos; returns the rows of the table.
-            read_notes: called after that; returns the notes.
+        Photos are read one by one; if reading raises, nothing is left behind. The table and then the notes
+        are read after the photos.
 
-        Raises:
-            BatchEmpty: there is no photo.
-            BatchTooLarge: there are too many photos or bytes.
-            BatchQuota: the account would have too many waiting photos.
-            CasesUnreadable: the table does not fit the photos.
-            BatchUnwritable: the photos cannot be stored.
-            StoreError: the batch cannot be recorded.
+        Raises BatchEmpty if there is no photo, BatchTooLarge if there are too many photos or bytes,
+        BatchQuota if the account would have too many waiting photos, CasesUnreadable if the table does not
+        fit the photos, BatchUnwritable if the photos cannot be stored, StoreError if the batch cannot be
+        recorded.
         """
         batch_id = uuid.uuid4().hex
         with self.room.filling(batch_id):

@@ -114,16 +114,11 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
 
     Equal photos, labels, model, libraries and face changes give equal bytes and build ID. The index in
     service does not change before the last step. Removed faces stay out, and added faces are included with
-    their latest labels.
+    their latest labels. `on_built` records the build and its faces, perhaps again for the same build;
+    `progress` is called with (photos done, total).
 
-    Args:
-        on_built: records the finished build and its faces; may be called again for the same build.
-        progress: called with (photos done, total).
-
-    Raises:
-        SourceEmpty: no photo became a face.
-        IndexUnusable: the shelf cannot be written to, or another build is at work.
-        BundleDamaged: the model's answer makes no sense.
+    Raises SourceEmpty if no photo became a face; IndexUnusable if the shelf cannot be written to, or another
+    build is at work; BundleDamaged if the model's answer makes no sense.
     """
     with shelf.draft(request.name) as draft:
         facts = _fill(draft, request, detector, model, shelf.face_changes(), progress)

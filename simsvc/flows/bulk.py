@@ -100,8 +100,7 @@ class Bulk:
     def waiting(self, files: Iterable[File]) -> list[File]:
         """Return the files without a row, after confirming or removing the last batch.
 
-        Raises:
-            StoreError: the database cannot be read.
+        Raises StoreError if the database cannot be read.
         """
         records = self.journal.last_records()
         if self.book is not None and records and not self.book.have(records):
@@ -115,11 +114,8 @@ class Bulk:
         The journal line is on disk before the transaction is committed, so that `waiting` can check its
         records. Photos that crashed a process come last and alone, so that no other photo is blamed.
 
-        Raises:
-            IndexUnusable: no index can be used.
-            BundleError: the model cannot be used.
-            StoreError: the results cannot be recorded.
-            ResultsRefused: the journal cannot be written.
+        Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if
+        the results cannot be recorded, ResultsRefused if the journal cannot be written.
         """
         files = list(files)
         suspects = [file for file in files if self.watch.deaths(file.shown)]

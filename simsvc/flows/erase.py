@@ -50,31 +50,26 @@ class Eraser:
     def estimate(self, public_id: str, actor: str) -> Receipt:
         """Erase an estimate.
 
-        Raises:
-            EstimateNotFound: the estimate does not exist or was erased already.
-            StoreError: nothing was erased.
+        Raises EstimateNotFound if the estimate does not exist or was erased already; StoreError if the
+        database cannot be written, with nothing erased.
         """
         return self._dropped(self.records.erase_estimate(public_id, actor, self.now()))
 
     def case(self, reference: str, actor: str) -> Receipt:
         """Erase every estimate and waiting photo of a case.
 
-        Raises:
-            CaseNotFound: the case does not exist.
-            StoreError: nothing was erased.
+        Raises CaseNotFound if the case does not exist; StoreError if the database cannot be written, with
+        nothing erased.
         """
         return self._dropped(self.records.erase_case(reference, actor, self.now()))
 
     def face(self, face_id: str, actor: str) -> tuple[int, tuple[str, ...]]:
         """Erase a reference face from all answers, pages and later builds.
 
-        Returns:
-            The number of the receipt, and the builds whose files contain the face until they are retired.
-
-        Raises:
-            FaceNotFound: the face does not exist or was erased already.
-            IndexUnwritable: the index folder cannot be written to; nothing was erased.
-            StoreError: the database cannot be written; nothing was erased but what `forget` did.
+        Return the number of the receipt, and the builds whose files contain the face until they are retired.
+        Raises FaceNotFound if the face does not exist or was erased already; IndexUnwritable if the index
+        folder cannot be written to, with nothing erased; StoreError if the database cannot be written, with
+        nothing erased but what `forget` did.
         """
         holding = self.holding(face_id)
         if holding is None:

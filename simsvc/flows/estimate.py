@@ -107,16 +107,11 @@ def estimate(
 ) -> RecordedEstimate:
     """Estimate the age of the face in a photo and record the result.
 
-    A photo without a result is recorded too, with status "refused", a code and a sentence.
+    A photo without a result is recorded too, with status "refused", a code and a sentence. The photo's
+    name is recorded in canonical form; `asked_by` is the public ID of an account, or "token:<id>".
 
-    Args:
-        photo_name: name sent by the client, recorded in canonical form.
-        asked_by: public ID of the account, or "token:<id>", if any.
-
-    Raises:
-        IndexUnusable: no index can be used.
-        BundleError: the model cannot be used.
-        StoreError: the result cannot be recorded.
+    Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if the
+    result cannot be recorded.
     """
     answer = answered(data, photo_name, corridor, asked_by, declared)
     recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
@@ -133,9 +128,7 @@ def answered(
 ) -> Estimate:
     """Return the estimate without recording it.
 
-    Raises:
-        IndexUnusable: no index can be used.
-        BundleError: the model cannot be used.
+    Raises IndexUnusable if no index can be used, BundleError if the model cannot be used.
     """
     index = corridor.index()
     blank = Estimate(
@@ -223,8 +216,7 @@ class _Ages(TypedDict):
 def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     """Return the estimate under the prior, where there is one, the use of it, and the doubt.
 
-    Raises:
-        BundleDamaged: there is a prior, and the model gives no distribution.
+    Raises BundleDamaged if there is a prior, and the model gives no distribution.
     """
     own_years, answer = float(prediction.ages_years[0]), answer_of(prediction)
     scale, prior = corridor.rules.doubt, corridor.age_prior
@@ -240,8 +232,7 @@ def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
 def check_prior(model: Model, prior: AgePrior | None) -> None:
     """Refuse an age prior that the model does not support.
 
-    Raises:
-        PriorUnfit: there is a prior, and the model gives no age distribution.
+    Raises PriorUnfit if there is a prior, and the model gives no age distribution.
     """
     if prior is not None and not model.has_distribution:
         raise PriorUnfit()
@@ -250,9 +241,7 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
 def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
-    Raises:
-        PhotoError: the photo cannot be used.
-        FaceError: the photo has no usable face.
+    Raises PhotoError if the photo cannot be used, FaceError if the photo has no usable face.
     """
     model = corridor.model
     photo = decode(

@@ -74,16 +74,12 @@ class LiveFaces:
     refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = lambda _change: {}
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
-        """Add the faces of a source to the index in service.
+        """Add the faces of a source to the index in service, without known and removed faces.
 
-        Args:
-            source: photos to add; known and removed faces are skipped.
-            progress: called with (photos done, total).
+        `progress` is called with (photos done, total).
 
-        Raises:
-            FacesRefused: there are too many, or none can be used.
-            IndexUnusable: there is no index in service, or its folder cannot be written to.
-            StoreError: they cannot be put on record.
+        Raises FacesRefused if there are too many, or none can be used; IndexUnusable if there is no index in
+        service, or its folder cannot be written to; StoreError if they cannot be put on record.
         """
         label = self.label()
         if len(source.photos) > MOST_FACES:
@@ -101,11 +97,8 @@ class LiveFaces:
     def relabel(self, face_id: str, age_years: float, actor: str) -> LabelledFace:
         """Change the label of a face in every build, and return the face as it was before.
 
-        Raises:
-            FacesRefused: the age is not valid.
-            FaceNotFound: the face does not exist or was removed.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the change cannot be recorded.
+        Raises FacesRefused if the age is not valid, FaceNotFound if the face does not exist or was removed,
+        IndexUnwritable if the index folder is not writable, StoreError if the change cannot be recorded.
         """
         if not 0.0 <= age_years <= MAX_AGE_YEARS:
             raise FacesRefused("age", most_years=MAX_AGE_YEARS)
@@ -118,10 +111,8 @@ class LiveFaces:
     def remove(self, face_id: str, actor: str) -> LabelledFace:
         """Remove a face from new estimates and later builds.
 
-        Raises:
-            FaceNotFound: the face does not exist or was removed.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the change cannot be recorded.
+        Raises FaceNotFound if the face does not exist or was removed, IndexUnwritable if the index folder is
+        not writable, StoreError if the change cannot be recorded.
         """
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))

@@ -50,9 +50,7 @@ def prepare(
 ) -> PreparedFace | Skipped:
     """Decode, detect and crop one photo, or return why it is skipped.
 
-    Args:
-        decoder: makes pixels of the photo's bytes; None: this process does, without limits on time and
-            memory.
+    Without a decoder it is decoded in this process, without limits on time and memory.
     """
     try:
         picture = decode(

@@ -52,21 +52,13 @@ class Replayer:
     log: Callable[[str, str, dict[str, object]], None]
 
     def replay(self, public_id: str, actor: str, photo: bytes | None = None) -> Replay:
-        """Repeat an estimate and compare it with the record.
+        """Repeat an estimate with the original photo, by default the kept one, and compare it to the record.
 
-        Args:
-            photo: the original photo; defaults to the kept one.
-
-        Raises:
-            EstimateNotFound: the estimate does not exist.
-            PhotoNotKept: no photo was sent, and none is kept.
-            PhotoLocked: the kept photo cannot be decrypted.
-            PhotoDiffers: another photo was sent.
-            ModelGone: the model is no longer kept.
-            BuildGone: the index build no longer exists.
-            BundleDamaged: a file of the model has changed.
-            IndexDamaged: a file of the index build has changed.
-            StoreError: the database cannot be used.
+        Raises EstimateNotFound if the estimate does not exist; PhotoNotKept if no photo was sent, and none is
+        kept; PhotoLocked if the kept photo cannot be decrypted; PhotoDiffers if another photo was sent;
+        ModelGone if the model is no longer kept; BuildGone if the index build no longer exists; BundleDamaged
+        if a file of the model has changed; IndexDamaged if a file of the index build has changed; StoreError
+        if the database cannot be used.
         """
         recorded = self.records.find(public_id)
         data = photo if photo is not None else self._kept(public_id)

@@ -45,11 +45,7 @@ class Retention:
         return count
 
     def rotate(self, actor: str, progress: Progress) -> tuple[int, int]:
-        """Encrypt every kept photo with the first key.
-
-        Raises:
-            PhotoLocked: there is no key.
-        """
+        """Encrypt every kept photo with the first key; raises PhotoLocked if there is no key."""
         done = self.photos.rotate(actor, progress, self.now())
         self.finish()
         return done

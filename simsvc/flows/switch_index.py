@@ -64,10 +64,8 @@ class Switcher:
     def fitting(self, label: str) -> Manifest:
         """Verify every file of a build, and that it fits the model in service.
 
-        Raises:
-            BuildNotFound: the build does not exist.
-            IndexDamaged: a file does not match its manifest.
-            IndexModelMismatch: it was built with another model.
+        Raises BuildNotFound if the build does not exist, IndexDamaged if a file does not match its manifest,
+        IndexModelMismatch if it was built with another model.
         """
         manifest = self.shelf.verify(label)
         if manifest.model.sha256 != self.model_sha256:
@@ -83,12 +81,9 @@ class Switcher:
             label: "name/build".
             by: public id of the account, or None on the command line.
 
-        Raises:
-            BuildNotFound: the build does not exist.
-            IndexDamaged: a file does not match its manifest.
-            IndexModelMismatch: it was built with another model.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the database cannot be written.
+        Raises BuildNotFound if the build does not exist, IndexDamaged if a file does not match its manifest,
+        IndexModelMismatch if it was built with another model, IndexUnwritable if the index folder is not
+        writable, StoreError if the database cannot be written.
         """
         manifest = self.fitting(label)
         self.on_built(manifest, self.shelf.gallery(label).faces)

@@ -48,13 +48,9 @@ class Tokens:
     now: Callable[[], datetime] = utc_now
 
     def create(self, draft: TokenDraft, by: str | None = None) -> NewToken:
-        """Create a token; its text is returned and not stored.
+        """Create a token for an account, or for the command line; its text is returned and not stored.
 
-        Args:
-            by: public id of the account, or None on the command line.
-
-        Raises:
-            StoreError: the database cannot be written.
+        Raises StoreError if the database cannot be written.
         """
         now, secret = self.now(), secrets.token_urlsafe(SECRET_BYTES)
         token = Token(
@@ -71,9 +67,8 @@ class Tokens:
     def opened_by(self, text: str) -> Token:
         """Return the token of a request.
 
-        Raises:
-            TokenRefused: it is malformed, unknown, expired or revoked.
-            StoreError: the database cannot be used.
+        Raises TokenRefused if it is malformed, unknown, expired or revoked; StoreError if the database cannot
+        be used.
         """
         sent, now = read_token(text), self.now()
         found = self.book.find(sent[0]) if sent else None
@@ -90,8 +85,6 @@ class Tokens:
     def revoke(self, token_id: str, by: str | None = None) -> Token:
         """Revoke a token.
 
-        Raises:
-            TokenNotFound: the token does not exist.
-            StoreError: the database cannot be written.
+        Raises TokenNotFound if the token does not exist, StoreError if the database cannot be written.
         """
         return self.book.revoke(token_id, by, self.now())

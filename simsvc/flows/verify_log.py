@@ -33,11 +33,9 @@ class Snapshot(Protocol):
 def verify(
     snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
 ) -> Verdict:
-    """Verify the log and report the first problem.
+    """Verify the log, which must contain the checkpoint, and report the first problem.
 
-    Args:
-        progress: called with (events done, total).
-        checkpoint: an event that the log must still contain, or None.
+    `progress` is called with (events done, total).
     """
     walk, total = _Walk(checkpoint), snapshot.count()
     for page in snapshot.pages():

@@ -38,11 +38,7 @@ class AccountStore:
         return AccountStore(self._database, actor)
 
     def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
-        """Add an account without a password.
-
-        Raises:
-            NameTaken: another account has the name.
-        """
+        """Add an account without a password; raises NameTaken if another account has the name."""
         row = UserRow(
             public_id=uuid.uuid4().hex, name=name, name_key=name_key, role=role, created_at=now, epoch=0
         )
@@ -158,8 +154,7 @@ class AccountStore:
     def disable(self, user_id: str, now: datetime) -> User:
         """Close the account, end its sessions and revoke its tokens; its link counts no more.
 
-        Raises:
-            LastAdmin: no other admin could sign in.
+        Raises LastAdmin if no other admin could sign in.
         """
         closed: dict[str, Any] = {"disabled_at": now, "link_sha256": None, "link_expires_at": None}
         return self._take_away(user_id, now, {"change": "disabled"}, **closed)
@@ -167,8 +162,7 @@ class AccountStore:
     def change_role(self, user_id: str, role: Role, now: datetime) -> User:
         """Give the account another role and end its sessions; one that is no admin has no tokens.
 
-        Raises:
-            LastAdmin: no other admin could sign in.
+        Raises LastAdmin if no other admin could sign in.
         """
         return self._take_away(user_id, now, {"change": "role", "role": role}, role=role)
 

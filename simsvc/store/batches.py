@@ -56,8 +56,8 @@ class BatchStore:
     ) -> None:
         """Put a batch on record, its photos waiting unless they are refused already.
 
-        Raises:
-            BatchQuota: more of the account's photos would wait than may, those of its other uploads included.
+        Raises BatchQuota if more of the account's photos would wait than may, those of its other uploads
+        included.
         """
         row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
         row.notes = None if notes == NO_NOTES else json.dumps(asdict(notes), ensure_ascii=False)
@@ -77,11 +77,7 @@ class BatchStore:
             return _waiting_of(session, asked_by)
 
     def find(self, batch_id: str) -> Batch:
-        """Return the batch of that public id.
-
-        Raises:
-            BatchNotFound: there is none.
-        """
+        """Return the batch of that public id; raises BatchNotFound if there is none."""
         found = self._batches(BatchRow.public_id == batch_id)
         if not found:
             raise BatchNotFound()
@@ -172,8 +168,7 @@ class PhotoRecorder:
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate and that the photo is done, in one transaction.
 
-        Raises:
-            AlreadyJudged: the photo waits no more.
+        Raises AlreadyJudged if the photo waits no more.
         """
 
         def mark(session: Session, estimate_id: str) -> None:

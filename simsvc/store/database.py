@@ -82,8 +82,7 @@ class Database:
     def hurried(self) -> Iterator[Session]:
         """Give a session that may write and never waits: for what can be left out.
 
-        Raises:
-            StoreError: another one writes just now, or the database cannot be used.
+        Raises StoreError if another one writes just now, or the database cannot be used.
         """
         with _session(self.engine.execution_options(**{_WAIT_MS: 0})) as session:
             if self.engine.dialect.name == "postgresql":
@@ -93,8 +92,7 @@ class Database:
     def fold_in(self, patience_s: float) -> bool:
         """Fold SQLite's write-ahead log into the database and empty it; say whether no reader held that up.
 
-        Raises:
-            sqlite3.Error: the files cannot be written.
+        Raises sqlite3.Error if the files cannot be written.
         """
         with closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
@@ -121,8 +119,7 @@ def open_engine(
         pool_size: connections that are kept open to PostgreSQL; as many again are opened when all are busy.
         statement_timeout_ms: after which PostgreSQL ends a statement.
 
-    Raises:
-        StoreError: the URL names no database that can be opened here.
+    Raises StoreError if the URL names no database that can be opened here.
     """
     try:
         parsed = _with_driver(make_url(url))

@@ -33,16 +33,13 @@ class DecisionStore:
         now: datetime,
         in_transaction: InTransaction | None = None,
     ) -> Decision:
-        """Put a decision on an estimate on record, and log it.
+        """Put a decision by an account, or by "token:<id>", on an estimate on record, and log it.
 
-        Args:
-            decided_by: public id of the account, or "token:<id>".
-            after: number of the latest decision that the person saw, 0 for none.
-            in_transaction: called in the same transaction with "<estimate>/<number>".
+        `after` is the number of the latest decision that the person saw, 0 for none; `in_transaction` is
+        called in the same transaction with "<estimate>/<number>".
 
-        Raises:
-            EstimateNotFound: no estimate has that id.
-            DecisionSuperseded: there is a later decision than the one that was seen.
+        Raises EstimateNotFound if no estimate has that id, DecisionSuperseded if there is a later decision
+        than the one that was seen.
         """
         try:
             with self._database.transaction() as session:

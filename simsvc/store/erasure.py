@@ -56,8 +56,7 @@ class ErasureStore:
     def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
         """Erase an estimate with its crop, photo, neighbours, decisions and log contents.
 
-        Raises:
-            EstimateNotFound: no estimate has that id.
+        Raises EstimateNotFound if no estimate has that id.
         """
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
@@ -66,8 +65,7 @@ class ErasureStore:
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase every estimate of a case, and the reference wherever it stands.
 
-        Raises:
-            CaseNotFound: nothing has that reference.
+        Raises CaseNotFound if nothing has that reference.
         """
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)

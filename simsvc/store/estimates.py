@@ -43,8 +43,7 @@ class EstimateStore:
     def record(self, estimate: Estimate, in_transaction: InTransaction | None = None) -> RecordedEstimate:
         """Store the estimate and log it in one transaction, and return it as recorded.
 
-        Args:
-            in_transaction: called in the same transaction with the public id of the record.
+        `in_transaction` is called in the same transaction with the public id of the record.
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.write_connection() as connection:
@@ -67,8 +66,7 @@ class EstimateStore:
     def find(self, public_id: str) -> RecordedEstimate:
         """Return the estimate of that id, without its crop.
 
-        Raises:
-            EstimateNotFound: no estimate has that id; EstimateErased where one had.
+        Raises EstimateNotFound if no estimate has that id, EstimateErased if one had it.
         """
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.reading() as session:
@@ -81,8 +79,7 @@ class EstimateStore:
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
         """Return the estimates of a case, oldest first, without their crops.
 
-        Raises:
-            CaseNotFound: no estimate has that reference.
+        Raises CaseNotFound if no estimate has that reference.
         """
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
         with self._database.reading() as session:
@@ -97,8 +94,7 @@ class EstimateStore:
     def crop_png(self, public_id: str) -> bytes:
         """Return the judged crop as PNG.
 
-        Raises:
-            EstimateNotFound: no estimate has that id, or nothing was judged.
+        Raises EstimateNotFound if there is no estimate, or nothing was judged.
         """
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
         with self._database.reading() as session:

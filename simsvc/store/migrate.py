@@ -20,8 +20,7 @@ FOLDER = Path(__file__).resolve().parent / "migrations"
 def upgrade(engine: Engine, target: str = "head") -> str | None:
     """Bring the database to this version's tables in one transaction, and return their revision.
 
-    Args:
-        target: revision to stop at; the newest unless a test asks for an older one.
+    Only tests ask for an older revision than the newest.
     """
     config = _config()
     try:

@@ -46,8 +46,7 @@ class RequestKeyStore:
     def result(self, key: RequestKey, position: int = 0) -> str | None:
         """Return what the request made before, or None where it is new.
 
-        Raises:
-            KeyReused: the key came with another request before.
+        Raises KeyReused if the key came with another request before.
         """
         with self._database.reading() as session:
             row = session.get(RequestKeyRow, (key.token, key.key, position))
@@ -58,8 +57,7 @@ class RequestKeyStore:
     def note(self, session: Session, key: RequestKey, position: int, result: str) -> None:
         """Write a key in the transaction of what it stands for.
 
-        Raises:
-            KeyTaken: another request with this key was faster; nothing of this one may stay.
+        Raises KeyTaken if another request with this key was faster, so that nothing of this one may stay.
         """
         session.add(RequestKeyRow(**asdict(key), position=position, result=result, created_at=self._now()))
         try:

@@ -61,8 +61,7 @@ class SentFormStore:
     def claim(self, user_id: str, key: str, now: datetime) -> SentForm | None:
         """Begin to answer a form and return None, or return what is known of it from before.
 
-        Raises:
-            KeyTaken: the same form came at the same moment and was faster.
+        Raises KeyTaken if the same form came at the same moment and was faster.
         """
         with self._database.transaction() as session:
             session.execute(delete(SentFormRow).where(SentFormRow.created_at < now - KEPT))

@@ -47,8 +47,7 @@ class TokenStore:
     def add(self, token: Token, sha256: str) -> None:
         """Put a token on record.
 
-        Raises:
-            NotPermitted: the account was closed, or ceased to be an administrator, a moment ago.
+        Raises NotPermitted if the account was closed, or ceased to be an administrator, a moment ago.
         """
         row = TokenRow(
             public_id=token.id,
@@ -88,11 +87,7 @@ class TokenStore:
             return {f"{ACTOR}{row.public_id}": row.name for row in session.execute(query)}
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
-        """Let a token count no more; a second time changes nothing.
-
-        Raises:
-            TokenNotFound: there is none of that id.
-        """
+        """Revoke a token; a second time changes nothing; raises TokenNotFound if there is none of that id."""
         with self._database.transaction() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             if row is None:

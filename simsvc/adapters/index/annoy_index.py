@@ -68,11 +68,9 @@ class AnnoyIndex:
     def __init__(self, folder: Path, model_sha256: str) -> None:
         """Open a build for one model, after verifying every file.
 
-        Raises:
-            IndexDamaged: a file is not as its manifest states.
-            IndexModelMismatch: the build has embeddings of a different model.
-            IndexTooLarge: the process cannot map its files.
-            IndexUnreadable: a file is not readable.
+        Raises IndexDamaged if a file is not as its manifest states, IndexModelMismatch if the build has
+        embeddings of a different model, IndexTooLarge if the process cannot map its files, IndexUnreadable if
+        a file is not readable.
         """
         self.manifest = _fitting(folder, model_sha256)
         self._folder = folder
@@ -132,8 +130,7 @@ class AnnoyIndex:
     def seen_faces(self) -> list[SeenFace | None]:
         """Return facts about each face for site calibration; empty for older builds.
 
-        Raises:
-            IndexDamaged: it cannot be read.
+        Raises IndexDamaged if it cannot be read.
         """
         if self._estimates is None:
             return [None] * self.count
@@ -177,11 +174,7 @@ class AnnoyIndex:
         return self._named(self._read(embedding, k, allowed))
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: the face is not in this build.
-        """
+        """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the face is not in this build."""
         return self.gallery.thumbnail(face_id)
 
     def _copies(self, items: list[int]) -> list[int | None]:

@@ -142,11 +142,9 @@ class IndexStore:
     def draft(self, name: str) -> Iterator[IndexDraft]:
         """Start a build of the index `name` with a lock; unfinished builds are removed.
 
-        Raises:
-            BuildNotFound: the name is not valid.
-            BuildRunning: another build is running.
-            IndexUnwritable: the disk is full, or the folder is not writable.
-            IndexTooLarge: there is not enough memory.
+        Raises BuildNotFound if the name is not valid; BuildRunning if another build is running;
+        IndexUnwritable if the disk is full, or the folder is not writable; IndexTooLarge if there is not
+        enough memory.
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound("name", name=name)
@@ -177,8 +175,7 @@ class IndexStore:
     def find(self, text: str) -> str:
         """Return the label for "name/build", a build ID or the start of one.
 
-        Raises:
-            BuildNotFound: none, or several.
+        Raises BuildNotFound if there is none, or several.
         """
         labels = self.labels()
         found = [label for label in labels if label == text]
@@ -191,44 +188,32 @@ class IndexStore:
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build and return its manifest.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: a file is not as its manifest states.
+        Raises BuildNotFound if there is no such build, IndexDamaged if a file is not as its manifest states.
         """
         return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
         """Return a build's manifest without verifying its files.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: it cannot be read.
+        Raises BuildNotFound if there is no such build, IndexDamaged if it cannot be read.
         """
         return manifests.read(self.folder(label))
 
     def face_changes(self) -> FaceChanges:
-        """Return the changes to reference faces.
-
-        Raises:
-            IndexDamaged: the file of face changes is damaged.
-        """
+        """Return the changes to reference faces; raises IndexDamaged if their file is damaged."""
         return self.journal.changes()
 
     def gallery(self, label: str) -> Gallery:
         """Open the faces and thumbnails of a build without changes.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: they cannot be read.
+        Raises BuildNotFound if there is no such build, IndexDamaged if they cannot be read.
         """
         return Gallery(self.folder(label))
 
     def calibration(self, label: str) -> SiteCalibration | None:
         """Return the latest site calibration of a build, or None for an older build.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: it cannot be read.
+        Raises BuildNotFound if there is no such build, IndexDamaged if it cannot be read.
         """
         return self.face_changes().calibrations.get(label, self.manifest(label).calibration)
 
@@ -237,9 +222,7 @@ class IndexStore:
 
         See `face_columns.write_estimates`.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: they cannot be read.
+        Raises BuildNotFound if there is no such build, IndexDamaged if they cannot be read.
         """
         folder = self.folder(label)
         if ESTIMATES not in self.manifest(label).files:
@@ -250,19 +233,13 @@ class IndexStore:
             raise IndexDamaged("estimates", label=label) from None
 
     def current(self) -> str | None:
-        """Return the label of the build in service, or None.
-
-        Raises:
-            IndexDamaged: current.json is not valid.
-        """
+        """Return the build in service, or None; raises IndexDamaged if current.json is not valid."""
         return read_current(self.root)
 
     def switch(self, label: str) -> None:
         """Put a build into service.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexUnwritable: current.json cannot be written.
+        Raises BuildNotFound if there is no such build, IndexUnwritable if current.json cannot be written.
         """
         self.folder(label)
         with _written():

@@ -23,11 +23,7 @@ _Stamp = tuple[object, object]
 
 
 def write_current(root: Path, label: str) -> None:
-    """Put the build "name/build" into service atomically.
-
-    Raises:
-        BuildNotFound: the label is malformed.
-    """
+    """Put the build "name/build" into service atomically; raises BuildNotFound if the label is malformed."""
     name, build = split_label(label)
     replace_text(root / FILE, json.dumps({"name": name, "build": build}) + "\n")
 
@@ -35,9 +31,7 @@ def write_current(root: Path, label: str) -> None:
 def read_current(root: Path) -> str | None:
     """Return the label "name/build" of the build in service, or None.
 
-    Raises:
-        IndexDamaged: the file is not valid.
-        IndexUnreadable: the file is not readable.
+    Raises IndexDamaged if the file is not valid, IndexUnreadable if the file is not readable.
     """
     try:
         document = json.loads((root / FILE).read_text(encoding="utf-8"))
@@ -71,10 +65,8 @@ class CurrentIndex:
     def get(self) -> LiveIndex:
         """Return the index in service.
 
-        Raises:
-            IndexMissing: there is no index.
-            IndexDamaged: the only build is unusable.
-            IndexModelMismatch: the only build was built with a different model.
+        Raises IndexMissing if there is no index, IndexDamaged if the only build is unusable,
+        IndexModelMismatch if the only build was built with a different model.
         """
         index = self._index
         if index is not None and self._stamp() == self._seen:

@@ -38,27 +38,20 @@ class FaceJournal:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def changes(self, number: int | None = None) -> FaceChanges:
-        """Return the state after the first `number` sets, or all sets.
+        """Return the state after the first `number` sets, or all.
 
-        Raises:
-            IndexDamaged: the file is damaged.
+        Raises IndexDamaged if the file is damaged.
         """
         return changes_of(self._sets(), number)
 
     def with_next(self, changes: ChangeSet) -> FaceChanges:
-        """Return the state after all sets and one more.
-
-        Raises:
-            IndexDamaged: the file is damaged.
-        """
+        """Return the state after all sets and one more; raises IndexDamaged if the file is damaged."""
         return changes_of((*self._sets(), changes))
 
     def append(self, changes: ChangeSet) -> int:
         """Add a set, sync it to disk and return its number.
 
-        Raises:
-            IndexDamaged: the file is damaged.
-            IndexUnwritable: the file cannot be written.
+        Raises IndexDamaged if the file is damaged, IndexUnwritable if the file cannot be written.
         """
         with self._alone():
             sets = self._sets()
@@ -73,9 +66,7 @@ class FaceJournal:
     def erase(self, face_ids: frozenset[str]) -> int:
         """Remove everything about faces from the file, and return the number of the erasing set.
 
-        Raises:
-            IndexDamaged: the file is damaged.
-            IndexUnwritable: the file cannot be written.
+        Raises IndexDamaged if the file is damaged, IndexUnwritable if the file cannot be written.
         """
         with self._alone():
             kept = [one.without(face_ids) for one in self._sets()]

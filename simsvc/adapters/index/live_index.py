@@ -122,8 +122,7 @@ class LiveGallery:
     def face(self, face_id: str) -> LabelledFace:
         """Return a face with its latest label, even if removed, because records still show it.
 
-        Raises:
-            FaceNotFound: the face is not in this build, or was erased.
+        Raises FaceNotFound if the face is not in this build, or was erased.
         """
         live = self._known(face_id)
         return live.face if live else self._changes.relabelled(self._gallery.face(face_id))
@@ -131,8 +130,7 @@ class LiveGallery:
     def thumbnail(self, face_id: str) -> bytes:
         """Return a face's thumbnail as JPEG bytes, even if removed.
 
-        Raises:
-            FaceNotFound: the face is not in this build, or was erased.
+        Raises FaceNotFound if the face is not in this build, or was erased.
         """
         live = self._known(face_id)
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
@@ -204,11 +202,7 @@ class LiveIndex:
 
     @property
     def calibration(self) -> SiteCalibration | None:
-        """The latest site calibration.
-
-        Raises:
-            IndexModelMismatch: it was fitted to a different model.
-        """
+        """The latest site calibration; raises IndexModelMismatch if it was fitted to a different model."""
         site = self._changes.calibrations.get(self.label, self.base.calibration)
         if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
             raise IndexModelMismatch("live_calibration", label=self.label)
@@ -217,8 +211,7 @@ class LiveIndex:
     def refitted(self) -> SiteCalibration | None:
         """Refit the site calibration to the current faces; None for older builds.
 
-        Raises:
-            IndexDamaged: the build's estimates cannot be read.
+        Raises IndexDamaged if the build's estimates cannot be read.
         """
         base, changes = self.base, self._changes
         if base.calibration is None:
@@ -265,8 +258,7 @@ class LiveIndex:
     def thumbnail(self, face_id: str) -> bytes:
         """Return the face's thumbnail as JPEG bytes.
 
-        Raises:
-            FaceNotFound: the face does not exist or was erased.
+        Raises FaceNotFound if the face does not exist or was erased.
         """
         return self._gallery.thumbnail(face_id)
 

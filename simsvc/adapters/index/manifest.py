@@ -27,9 +27,8 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
 def read(folder: Path) -> Manifest:
     """Read a build's manifest without verifying its files.
 
-    Raises:
-        IndexDamaged: it is missing, not valid, or of another build.
-        IndexUnreadable: the file is not readable.
+    Raises IndexDamaged if it is missing, not valid, or of another build; IndexUnreadable if the file is not
+    readable.
     """
     try:
         manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
@@ -45,9 +44,8 @@ def read(folder: Path) -> Manifest:
 def verify(folder: Path) -> Manifest:
     """Read a build's manifest and verify every file.
 
-    Raises:
-        IndexDamaged: the manifest is not valid, or a file does not match.
-        IndexUnreadable: a file is not readable.
+    Raises IndexDamaged if the manifest is not valid, or a file does not match; IndexUnreadable if a file is
+    not readable.
     """
     manifest = read(folder)
     with reading_index():

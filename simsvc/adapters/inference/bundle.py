@@ -141,10 +141,8 @@ class BundledModel:
 def load_bundle(folder: Path) -> Bundle:
     """Read model.json and verify every file it names.
 
-    Raises:
-        BundleMissing: there is no model.json.
-        BundleDamaged: the format is unknown, or a file does not match.
-        BundleUnreadable: a file is not readable.
+    Raises BundleMissing if there is no model.json; BundleDamaged if the format is unknown, or a file does not
+    match; BundleUnreadable if a file is not readable.
     """
     bundle = load_document(folder)
     with reading_bundle():
@@ -157,10 +155,8 @@ def load_bundle(folder: Path) -> Bundle:
 def load_document(folder: Path) -> Bundle:
     """Read model.json only, to display it.
 
-    Raises:
-        BundleMissing: there is no model.json.
-        BundleDamaged: the format is unknown.
-        BundleUnreadable: the file is not readable.
+    Raises BundleMissing if there is no model.json, BundleDamaged if the format is unknown, BundleUnreadable
+    if the file is not readable.
     """
     try:
         text = (folder / DOCUMENT).read_bytes()
@@ -176,9 +172,8 @@ def load_document(folder: Path) -> Bundle:
 def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
     """Return the validated prediction of one pass.
 
-    Raises:
-        BundleDamaged: a value is not finite, an embedding does not have D numbers and unit length, or shares
-            are not 101 numbers that sum to 1.
+    Raises BundleDamaged if a value is not finite, an embedding does not have D numbers and unit length, or
+    shares are not 101 numbers that sum to 1.
     """
     ages_years, embeddings = (found[name] for name in OUTPUTS)
     age_shares, view_ages_years = (found.get(name) for name in LATER_OUTPUTS)

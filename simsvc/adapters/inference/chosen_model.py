@@ -21,9 +21,7 @@ PLUG_INS = "simsvc.engines"
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
     """Return the model for the service.
 
-    Raises:
-        BundleDamaged: the model cannot be loaded.
-        EngineMissing: the engine is not installed.
+    Raises BundleDamaged if the model cannot be loaded, EngineMissing if the engine is not installed.
     """
     if engine == "openvino":
         return OpenVinoModel(bundle, threads, callers)

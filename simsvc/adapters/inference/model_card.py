@@ -34,9 +34,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def read_card(folder: Path) -> dict[str, Any] | None:
     """Return model_card.json of a bundle folder, or None.
 
-    Raises:
-        BundleDamaged: it is not valid.
-        BundleUnreadable: the file is not readable.
+    Raises BundleDamaged if it is not valid, BundleUnreadable if the file is not readable.
     """
     try:
         card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
@@ -59,9 +57,8 @@ def plots(folder: Path) -> dict[str, str]:
 def read_plot(folder: Path, name: str) -> bytes:
     """Return a plot as PNG bytes.
 
-    Raises:
-        PlotNotFound: the name is unknown, or the bundle has no such plot.
-        BundleUnreadable: the file is not readable.
+    Raises PlotNotFound if the name is unknown, or the bundle has no such plot; BundleUnreadable if the file
+    is not readable.
     """
     try:
         data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""

@@ -29,9 +29,8 @@ class ModelStore:
     def keep(self, bundle: Bundle) -> None:
         """Keep a copy of a bundle, unless there is one.
 
-        Raises:
-            OSError: the folder is not writable.
-            BundleDamaged: its files changed while they were copied.
+        Raises OSError if the folder is not writable, BundleDamaged if its files changed while they were
+        copied.
         """
         home = self._root / bundle.document_sha256
         if home.is_dir():
@@ -56,10 +55,8 @@ class ModelStore:
             bundle_sha256: of its model.json, as recorded; None in older records.
             model_sha256: of its weights, used if the former is unknown.
 
-        Raises:
-            ModelGone: the model is not kept.
-            BundleDamaged: a file has changed.
-            BundleUnreadable: a file is not readable.
+        Raises ModelGone if the model is not kept, BundleDamaged if a file has changed, BundleUnreadable if a
+        file is not readable.
         """
         for found in self.kept():
             known = bundle_sha256 or (found.document_sha256 if found.sha256 == model_sha256 else None)
@@ -72,8 +69,7 @@ class ModelStore:
     def kept(self) -> tuple[Bundle, ...]:
         """Return all kept models with a valid model.json, by version.
 
-        Raises:
-            BundleUnreadable: a file is not readable.
+        Raises BundleUnreadable if a file is not readable.
         """
         found = []
         with reading_bundle():

@@ -34,8 +34,7 @@ class OnnxDetector:
     ) -> None:
         """Look at photos as `domain.photo.multiscale.detect_multiscale` does.
 
-        Raises:
-            DetectorDamaged: files are missing or do not match the manifest.
+        Raises DetectorDamaged if files are missing or do not match the manifest.
         """
         self._session = _session(whole_graph(folder))
         self._sides_px = working_side_px, first_look_px
@@ -47,8 +46,7 @@ class OnnxDetector:
     def look(self, rgb: RgbImage) -> list[Face]:
         """Return the faces of one picture at its own size.
 
-        Raises:
-            DetectorDamaged: the network's output is not valid.
+        Raises DetectorDamaged if the output is not valid.
         """
         picture = padded(rgb)
         height_px, width_px = picture.shape[:2]
@@ -59,20 +57,15 @@ class OnnxDetector:
 
 
 def detector_of(bundle: Bundle) -> OnnxDetector:
-    """Return the detector with the settings of a model.
-
-    Raises:
-        DetectorDamaged: it cannot be used.
-    """
+    """Return the detector with the settings of a model; raises DetectorDamaged if it cannot be used."""
     return OnnxDetector(bundle.working_side_px, bundle.first_look_px)
 
 
 def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
     """Return the verified graph file.
 
-    Raises:
-        DetectorDamaged: a file is missing or does not match the manifest.
-        BundleUnreadable: a file is not readable.
+    Raises DetectorDamaged if a file is missing or does not match the manifest, BundleUnreadable if a file is
+    not readable.
     """
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))

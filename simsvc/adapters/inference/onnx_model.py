@@ -62,11 +62,7 @@ class OnnxModel(BundledModel):
         return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return the predictions for N >= 1 crops of side S.
-
-        Raises:
-            BundleDamaged: the model's output is not valid.
-        """
+        """Return predictions for N >= 1 crops of side S; raises BundleDamaged if the output is not valid."""
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         after = self._after_a_batch if len(crops) > 1 else None
         found = self._session.run(self._outputs, {"crops": tensor}, after)

@@ -39,14 +39,11 @@ class OpenVinoModel(BundledModel):
     ) -> None:
         """Compile the best graph for this processor, or the fp32 graph.
 
-        Args:
-            callers: number of calling threads; a pass uses `threads` for each.
-            precision: "served" uses the int8 graph if available and supported by the processor.
-            inference: floating-point format, "f32" or "bf16"; OpenVINO's default depends on the processor.
+        A pass uses `threads` for each of `callers` calling threads. The precision "served" uses the int8
+        graph if available and supported by the processor. `inference` is the floating-point format, "f32" or
+        "bf16"; OpenVINO's default depends on the processor.
 
-        Raises:
-            EngineMissing: OpenVINO is not installed.
-            BundleDamaged: the graph cannot be compiled.
+        Raises EngineMissing if OpenVINO is not installed, BundleDamaged if the graph cannot be compiled.
         """
         super().__init__(bundle)
         as_integers = precision == "served" and has_int8() and bundle.served_path != bundle.graph_path
@@ -76,11 +73,7 @@ class OpenVinoModel(BundledModel):
         return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return the predictions for N >= 1 crops of side S.
-
-        Raises:
-            BundleDamaged: the model's output is not valid.
-        """
+        """Return predictions for N >= 1 crops of side S; raises BundleDamaged if the output is not valid."""
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         with self._one_pass:
             self._request.infer({"crops": tensor})

@@ -51,8 +51,7 @@ class Places:
 def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
     """Copy everything into a new folder, all or nothing, and return its size in bytes.
 
-    Raises:
-        BackupRefused: the folder exists, or something cannot be copied.
+    Raises BackupRefused if the folder exists, or something cannot be copied.
     """
     if out.exists():
         raise BackupRefused("name_taken")
@@ -82,8 +81,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
 def opened(folder: Path) -> dict[str, str]:
     """Verify every file of a backup against its manifest and return the manifest.
 
-    Raises:
-        BackupRefused: it is not a backup, or damaged.
+    Raises BackupRefused if it is not a backup, or damaged.
     """
     try:
         stated = json.loads((folder / MANIFEST).read_text())
@@ -108,13 +106,8 @@ def occupied(places: Places) -> bool:
 def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
     """Restore a verified backup, and return the new paths of previous data.
 
-    Everything is copied next to its destination first and then renamed.
-
-    Args:
-        stamp: suffix for the names of previous data.
-
-    Raises:
-        BackupRefused: something cannot be written; previous data is kept.
+    Everything is copied next to its destination, then renamed; previous data gets the suffix `stamp`.
+    Raises BackupRefused if something cannot be written; previous data is kept.
     """
     aside: list[Path] = []
     try:

@@ -14,8 +14,7 @@ from simsvc.errors import BatchUnwritable, DiskReserve, DiskUnfit
 def least_free_bytes(folders: Iterable[Path]) -> int:
     """Return the free space on the fullest disk of these folders.
 
-    Raises:
-        DiskUnfit: a disk cannot be checked.
+    Raises DiskUnfit if a disk cannot be checked.
     """
     try:
         return min(shutil.disk_usage(_standing(folder)).free for folder in folders)
@@ -81,9 +80,7 @@ class FreeDisk:
     def check(self, more_bytes: int) -> None:
         """Check whether a number of bytes may be written.
 
-        Raises:
-            DiskReserve: the reserve would be used.
-            BatchUnwritable: the disk cannot be checked.
+        Raises DiskReserve if the reserve would be used, BatchUnwritable if the disk cannot be checked.
         """
         try:
             free = shutil.disk_usage(self.folder).free

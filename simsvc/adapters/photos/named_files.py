@@ -27,12 +27,9 @@ class Named:
 
 
 def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Named]:
-    """Find the named files under a folder, reading each folder once.
+    """Find files by relative posix paths in canonical form, reading each folder once.
 
-    Only named files are kept in memory.
-
-    Args:
-        names: relative posix paths in canonical form.
+    Only named files are kept in memory; `other` is called for everything else.
     """
     wanted = _Wanted()
     for name in names:

@@ -58,11 +58,7 @@ class PhotoDecoder:
             self._free.put(None)
 
     def __call__(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Return the photo's pixels.
-
-        Raises:
-            PhotoError: the photo cannot be decoded within the limits.
-        """
+        """Return the photo's pixels; raises PhotoError if the photo cannot be decoded within the limits."""
         if is_cheap(data):
             return decode_picture(data, request)
         with self._helper() as helper:
@@ -98,11 +94,7 @@ class _Helper:
     """One helper process."""
 
     def __init__(self) -> None:
-        """Start it.
-
-        Raises:
-            DecoderMissing: the process cannot be started.
-        """
+        """Start it; raises DecoderMissing if the process cannot be started."""
         mine, other = socket.socketpair()
         with other:
             command = [
@@ -144,8 +136,7 @@ class _Helper:
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         """Decode a photo; exceeding a limit ends the process.
 
-        Raises:
-            PhotoError: the photo cannot be decoded within the limits.
+        Raises PhotoError if the photo cannot be decoded within the limits.
         """
         until = time.monotonic() + DEADLINE_S
         self._left -= 1

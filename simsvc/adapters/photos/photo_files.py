@@ -115,9 +115,8 @@ def why_left_out(path: Path) -> str | None:
 def read_photo(path: Path, max_bytes: int) -> bytes:
     """Return a photo's bytes.
 
-    Raises:
-        PhotoMissing: the file does not exist or is not readable.
-        PhotoTooManyBytes: the file is too large.
+    Raises PhotoMissing if the file does not exist or is not readable, PhotoTooManyBytes if the file is too
+    large.
     """
     if path.is_dir():
         raise PhotoMissing("folder")

@@ -38,10 +38,8 @@ _MOST_REASONS = 3
 def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
     """List a photo, or all photos of a folder, with one label.
 
-    Raises:
-        SourceUnknown: the name is not valid.
-        SourceEmpty: there are no photos.
-        FacesRefused: the age is not valid.
+    Raises SourceUnknown if the name is not valid, SourceEmpty if there are no photos, FacesRefused if the age
+    is not valid.
     """
     _check_named(name)
     if not 0.0 <= age_years <= MAX_AGE_YEARS:
@@ -55,16 +53,11 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
 
 
 def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
-    """List the photos of a source; malformed entries are listed as skipped.
+    """List the photos of a "demo", "folder" or "utkface"; malformed entries are listed as skipped.
 
-    Args:
-        reader: "demo", "folder" or "utkface".
-        name: name of the data set; defaults to the reader.
-
-    Raises:
-        SourceUnknown: the reader does not exist.
-        SourceEmpty: the folder is missing or has no usable photo.
-        LabelsUnreadable: the label table is not valid.
+    The name of the data set defaults to the reader.
+    Raises SourceUnknown if the reader does not exist, SourceEmpty if the folder is missing or has no usable
+    photo, LabelsUnreadable if the label table is not valid.
     """
     read, name = _READERS.get(reader), name or reader
     if read is None:

@@ -82,12 +82,9 @@ class PhotoZip:
     Args:
         stream: of the ZIP, seekable.
 
-    Raises:
-        ArchiveDamaged: it cannot be read.
-        ArchiveEncrypted: a file needs a password.
-        ArchiveUnsafe: a name points outside, or is a link.
-        ArchiveBomb: files overlap.
-        BatchTooLarge: there are too many files.
+    Raises ArchiveDamaged if it cannot be read; ArchiveEncrypted if a file needs a password; ArchiveUnsafe if
+    a name points outside, or is a link; ArchiveBomb if files overlap; BatchTooLarge if there are too many
+    files.
     """
 
     def __init__(self, stream: IO[bytes], most_photo_bytes: int) -> None:
@@ -105,9 +102,7 @@ class PhotoZip:
         Args:
             known: returns names from the tables, used to detect encodings.
 
-        Raises:
-            ArchiveDamaged: a file cannot be unpacked.
-            ArchiveNested: a file is an archive.
+        Raises ArchiveDamaged if a file cannot be unpacked, ArchiveNested if a file is an archive.
         """
         entries = [entry for entry in self._archive.infolist() if not _is_folder(entry)]
         tables = [entry for entry in entries if _is_table(entry)]
@@ -154,11 +149,7 @@ class _ShortReads:
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Return a number of bytes, or the rest.
-
-        Raises:
-            BatchTooLarge: the file list is too large.
-        """
+        """Return a number of bytes, or the rest; raises BatchTooLarge if the file list is too large."""
         data = self._stream.read(
             MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
         )

@@ -23,10 +23,9 @@ class InFlight:
     """Marks photos while they are processed; a killed process leaves its marks."""
 
     def __init__(self, path: Path) -> None:
-        """Count the marks of the previous process, and start again.
+        """Count the previous process's marks, and start again.
 
-        Raises:
-            OSError: the file cannot be written.
+        Raises OSError if the file cannot be written.
         """
         self._path = path
         self._deaths = _deaths(path)

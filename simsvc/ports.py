@@ -137,10 +137,7 @@ class Recorder(Protocol):
     """Puts estimates on record."""
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
-        """Store the estimate in one transaction and return it as recorded.
-
-        Raises StoreError if that fails.
-        """
+        """Store the estimate in one transaction and return it as recorded; raises StoreError."""
 
 
 class Cipher(Protocol):

@@ -72,18 +72,12 @@ class Accounts:
         return self.book.set_password(user.id, self.hasher.hash(new))
 
     def add(self, name: str, role: Role) -> Invitation:
-        """Add an account and return a link to set its password.
-
-        Raises NameRefused if the name is not valid, NameTaken if the name is in use.
-        """
+        """Add an account and return a link to set its password; raises NameRefused, NameTaken."""
         trimmed = checked_name(name)
         return self._invite(self.book.add(trimmed, name_key(trimmed), role, self.now()))
 
     def reset(self, user_id: str) -> Invitation:
-        """Return a new link; the account's password, sessions and older links stop working.
-
-        Raises UserNotFound if the account does not exist.
-        """
+        """Return a new link, and end the password, sessions and older links; raises UserNotFound."""
         return self._invite(self.find(user_id))
 
     def first_link(self) -> Invitation | None:
@@ -103,8 +97,8 @@ class Accounts:
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
         """Use a link to set the password, and return the account; the client becomes known.
 
-        Raises LinkSpent if it is not valid any more; PasswordRefused if the password is too easy to guess (the
-        link stays valid).
+        Raises LinkSpent if it is not valid any more; PasswordRefused, without using it, if the
+        password is too easy to guess.
         """
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
@@ -139,10 +133,7 @@ class Accounts:
         return self.book.change_role(self.find(user_id).id, role, self.now())
 
     def enable(self, user_id: str) -> User:
-        """Enable an account and forget failed sign-ins; its tokens stay revoked.
-
-        Raises UserNotFound if the account does not exist.
-        """
+        """Enable an account and forget failed sign-ins; its tokens stay revoked; raises UserNotFound."""
         return self.book.enable(self.find(user_id).id)
 
     def _invite(self, user: User) -> Invitation:

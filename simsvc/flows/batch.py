@@ -105,9 +105,9 @@ class Batches:
     def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
-            self._give_up(batch_id, photo, PhotoLost())
+            self.book.give_up(batch_id, photo.position, PhotoLost())
         elif photo.attempts > MOST_ATTEMPTS:
-            self._give_up(batch_id, photo, NotJudged())
+            self.book.give_up(batch_id, photo.position, NotJudged())
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
@@ -125,10 +125,7 @@ class Batches:
             raise
         except Exception:  # a bug: the other photos must not wait for a fix
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self._give_up(batch_id, photo, NotJudged())
-
-    def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: SimsvcError) -> None:
-        self.book.give_up(batch_id, photo.position, refusal)
+            self.book.give_up(batch_id, photo.position, NotJudged())
 
     def _kept(self, batch_id: str, incoming: Incoming, before: Waiting) -> list[NewPhoto]:
         photos: list[NewPhoto] = []
@@ -156,7 +153,6 @@ class Batches:
 
 
 def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:
-    """Return the photos with their declared data."""
     rows = _rows(table.items()) if isinstance(table, Mapping) else table
     declared = declared_of(rows, [canonical_path(photo.name) for photo in photos])
     return [

@@ -169,7 +169,6 @@ def _fill(
 
 
 def _unfit(source: LabelledSource, trained_on: frozenset[str]) -> Literal["composites", "training"] | None:
-    """Return why a source cannot be used for site calibration, or None."""
     if source.composite:
         return "composites"
     return "training" if source.name in trained_on else None
@@ -183,7 +182,6 @@ def _embedded(
     model: Model,
     photos: Sequence[LabelledPhoto],
 ) -> tuple[Sequence[LabelledPhoto], Sequence[Outcome]]:
-    """Return the results of a few photos, using the cache."""
     key = key_of(source, photos, detector, model, request.engine)
     outcomes = journal.find(key)
     if outcomes is None:
@@ -215,7 +213,6 @@ def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) 
 
 
 def _with_added(summaries: Sequence[SourceSummary], added: Mapping[str, int]) -> tuple[SourceSummary, ...]:
-    """Return the sources by name, including faces added after earlier builds."""
     by_name = {summary.name: summary for summary in summaries}
     for name, faces in added.items():
         known = by_name.get(name, SourceSummary(name, 0, 0))

@@ -72,8 +72,6 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The result of a photo, and whether to record it."""
-
     file: File
     estimate: Estimate
     answer: bool
@@ -98,10 +96,7 @@ class Bulk:
     threads: int
 
     def waiting(self, files: Iterable[File]) -> list[File]:
-        """Return the files without a row, after confirming or removing the last batch.
-
-        Raises StoreError if the database cannot be read.
-        """
+        """Return the files without a row, after confirming or removing the last batch; raises StoreError."""
         records = self.journal.last_records()
         if self.book is not None and records and not self.book.have(records):
             self.journal.forget_last()
@@ -156,7 +151,6 @@ class Bulk:
 
 
 def _refused(file: File, refusal: SimsvcError) -> _Judged:
-    """Return a row's answer for a photo of which there is nothing to put on record."""
     name = PurePath(file.shown).name
     return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.message), answer=False)
 

@@ -70,10 +70,7 @@ class EstimatePipeline:
 
 
 class StepTimes:
-    """Milliseconds by step, in order.
-
-    Nested steps are not counted twice; repeated steps add up.
-    """
+    """Milliseconds by step, in order: nested steps not counted twice, repeated steps added up."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -126,10 +123,7 @@ def answered(
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
-    """Return the estimate without recording it.
-
-    Raises IndexUnusable if no index can be used, BundleError if the model cannot be used.
-    """
+    """Return the estimate without recording it; raises IndexUnusable or BundleError if one is unusable."""
     index = corridor.index()
     blank = Estimate(
         photo_name=canonical_name(photo_name),
@@ -230,10 +224,7 @@ def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
 
 
 def check_prior(model: Model, prior: AgePrior | None) -> None:
-    """Refuse an age prior that the model does not support.
-
-    Raises PriorUnfit if there is a prior, and the model gives no age distribution.
-    """
+    """Raise PriorUnfit if there is an age prior, and the model gives no age distribution."""
     if prior is not None and not model.has_distribution:
         raise PriorUnfit()
 

@@ -27,11 +27,7 @@ class Searched(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TimedRecall:
-    """Recall and search times on one thread.
-
-    Attributes:
-        exact_ms: median time of an exact one, by numpy.
-    """
+    """Recall, and the median times on one thread of a search and of an exact one by numpy."""
 
     recall: Recall
     p50_ms: float

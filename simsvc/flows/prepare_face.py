@@ -48,10 +48,7 @@ def prepare(
     model: Model,
     decoder: PictureDecoder | None = None,
 ) -> PreparedFace | Skipped:
-    """Decode, detect and crop one photo, or return why it is skipped.
-
-    Without a decoder it is decoded in this process, without limits on time and memory.
-    """
+    """Decode, detect and crop one photo, or return why it is skipped; without a decoder, in this process."""
     try:
         picture = decode(
             photo.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading, decoder=decoder

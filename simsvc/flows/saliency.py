@@ -18,10 +18,7 @@ BATCH = 27
 
 
 def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
-    """Check that an estimate's model is in service.
-
-    Raises ModelChanged if a different model is in service.
-    """
+    """Raise ModelChanged if another model than that of an estimate is in service."""
     if recorded.estimate.model_sha256 != model.sha256:
         raise ModelChanged()
 

@@ -48,11 +48,7 @@ class Switches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Switcher:
-    """Dependencies of a switch.
-
-    Attributes:
-        on_built: records a build and its faces; may be called again for the same build.
-    """
+    """Dependencies of a switch; `on_built` may be called again for the same build."""
 
     shelf: Shelf
     switches: Switches
@@ -75,15 +71,10 @@ class Switcher:
         return manifest
 
     def use(self, label: str, by: str | None = None) -> Manifest:
-        """Verify a build and put it into service; running services switch within two seconds.
+        """Verify a build "name/build" and put it into service; services switch within two seconds.
 
-        Args:
-            label: "name/build".
-            by: public id of the account, or None on the command line.
-
-        Raises BuildNotFound if the build does not exist, IndexDamaged if a file does not match its manifest,
-        IndexModelMismatch if it was built with another model, IndexUnwritable if the index folder is not
-        writable, StoreError if the database cannot be written.
+        It is done by an account, or by None on the command line. Raises what `fitting` does, IndexUnwritable
+        if the index folder is not writable, and StoreError.
         """
         manifest = self.fitting(label)
         self.on_built(manifest, self.shelf.gallery(label).faces)

@@ -48,10 +48,7 @@ class Tokens:
     now: Callable[[], datetime] = utc_now
 
     def create(self, draft: TokenDraft, by: str | None = None) -> NewToken:
-        """Create a token for an account, or for the command line; its text is returned and not stored.
-
-        Raises StoreError if the database cannot be written.
-        """
+        """Create a token for an account, or for None on the command line; its text is not stored."""
         now, secret = self.now(), secrets.token_urlsafe(SECRET_BYTES)
         token = Token(
             id=secrets.token_hex(ID_BYTES),
@@ -83,8 +80,5 @@ class Tokens:
         return token
 
     def revoke(self, token_id: str, by: str | None = None) -> Token:
-        """Revoke a token.
-
-        Raises TokenNotFound if the token does not exist, StoreError if the database cannot be written.
-        """
+        """Revoke a token; raises TokenNotFound if it does not exist, StoreError."""
         return self.book.revoke(token_id, by, self.now())

@@ -152,10 +152,7 @@ class AccountStore:
         self._change(user_id, f"user:{user_id}", {"outcome": "signed_out"}, epoch=UserRow.epoch + 1)
 
     def disable(self, user_id: str, now: datetime) -> User:
-        """Close the account, end its sessions and revoke its tokens; its link counts no more.
-
-        Raises LastAdmin if no other admin could sign in.
-        """
+        """Close the account, its sessions, tokens and link; raises LastAdmin if no other could sign in."""
         closed: dict[str, Any] = {"disabled_at": now, "link_sha256": None, "link_expires_at": None}
         return self._take_away(user_id, now, {"change": "disabled"}, **closed)
 
@@ -172,7 +169,6 @@ class AccountStore:
         return self._change(user_id, self._actor, said, forget_clients=True, disabled_at=None)
 
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
-        """Change what an account may do, and end what it could do before."""
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
             before = session.scalar(select(UserRow.role).where(UserRow.public_id == user_id))
@@ -196,7 +192,6 @@ class AccountStore:
     def _change(
         self, user_id: str, actor: str, said: dict[str, str], *, forget_clients: bool = False, **values: Any
     ) -> User:
-        """Change an account and log what is said of it."""
         with self._database.transaction() as session:
             user = _found(_updated(session, UserRow.public_id == user_id, **values))
             if forget_clients:
@@ -206,8 +201,6 @@ class AccountStore:
 
 
 class _Clients:
-    """The clients of one account, within a transaction."""
-
     def __init__(self, session: Session, account: int) -> None:
         self._session = session
         self._account = account
@@ -220,16 +213,13 @@ class _Clients:
         return _network(client), self.tally(_network(client))
 
     def tally(self, name: str) -> Tally:
-        """Return how a client stands."""
         row = self._session.get(SignInClientRow, (self._account, name))
         return _tally(row) if row else Tally()
 
     def put(self, name: str, tally: Tally) -> None:
-        """Keep how a client stands."""
         self._session.merge(SignInClientRow(account=self._account, client=name, **asdict(tally)))
 
     def sweep(self, now: datetime) -> None:
-        """Delete clients of which nothing counts any more."""
         self._session.flush()
         rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
         for row in rows:

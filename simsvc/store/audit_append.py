@@ -31,10 +31,7 @@ def append(session: Session, event: NewEvent) -> Event:
 
 
 def chain(connection: Connection, event: NewEvent) -> Event:
-    """Append an event like `append`, within the caller's transaction on a bare connection.
-
-    Raises ValueError if the content is nothing that JSON can hold.
-    """
+    """Append an event like `append`, within the caller's transaction on a bare connection."""
     content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
     lock_log(connection)
     last = last_event(connection)

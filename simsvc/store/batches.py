@@ -166,10 +166,7 @@ class PhotoRecorder:
     position: int
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
-        """Store the estimate and that the photo is done, in one transaction.
-
-        Raises AlreadyJudged if the photo waits no more.
-        """
+        """Store the estimate and that the photo is done; raises AlreadyJudged if it waits no more."""
 
         def mark(session: Session, estimate_id: str) -> None:
             _change(
@@ -240,7 +237,6 @@ def _counts(session: Session, sequences: Iterable[int]) -> dict[int, dict[str, i
 
 
 def _told(code: str | None, message: Message | None) -> dict[str, Any]:
-    """Return what a photo's row says of its refusal or failure; nothing where there is none."""
     if message is None:
         return {"code": code, "sentence": None, "message": None}
     return {"code": code, "sentence": str(message), "message": to_json(message)}

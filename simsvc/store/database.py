@@ -80,10 +80,7 @@ class Database:
 
     @contextmanager
     def hurried(self) -> Iterator[Session]:
-        """Give a session that may write and never waits: for what can be left out.
-
-        Raises StoreError if another one writes just now, or the database cannot be used.
-        """
+        """Give a session that may write; raises StoreError at once if another one writes just now."""
         with _session(self.engine.execution_options(**{_WAIT_MS: 0})) as session:
             if self.engine.dialect.name == "postgresql":
                 session.execute(text("SET LOCAL lock_timeout = 1"))

@@ -54,19 +54,13 @@ class ErasureStore:
             return _erasable(session, EstimateRow.case_reference == reference, reference)
 
     def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
-        """Erase an estimate with its crop, photo, neighbours, decisions and log contents.
-
-        Raises EstimateNotFound if no estimate has that id.
-        """
+        """Erase an estimate with everything about it; raises EstimateNotFound if no estimate has that id."""
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
             return _erase(session, found, f"estimate:{public_id}", None, actor, now)
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
-        """Erase every estimate of a case, and the reference wherever it stands.
-
-        Raises CaseNotFound if nothing has that reference.
-        """
+        """Erase a case, and its reference everywhere; raises CaseNotFound if nothing has that reference."""
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)
             return _erase(session, found, "case", reference, actor, now)

@@ -64,10 +64,7 @@ class EstimateStore:
             return {*session.scalars(kept), *session.scalars(gone)} == set(records)
 
     def find(self, public_id: str) -> RecordedEstimate:
-        """Return the estimate of that id, without its crop.
-
-        Raises EstimateNotFound if no estimate has that id, EstimateErased if one had it.
-        """
+        """Return an estimate without its crop; raises EstimateNotFound, or EstimateErased if one was."""
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
@@ -77,10 +74,7 @@ class EstimateStore:
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
-        """Return the estimates of a case, oldest first, without their crops.
-
-        Raises CaseNotFound if no estimate has that reference.
-        """
+        """Return a case's estimates, oldest first, without crops; raises CaseNotFound if there are none."""
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
         with self._database.reading() as session:
             rows = session.scalars(
@@ -92,10 +86,7 @@ class EstimateStore:
         return found
 
     def crop_png(self, public_id: str) -> bytes:
-        """Return the judged crop as PNG.
-
-        Raises EstimateNotFound if there is no estimate, or nothing was judged.
-        """
+        """Return the judged crop as PNG; raises EstimateNotFound if there is none."""
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
@@ -169,7 +160,6 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
 
 
 def _made_with(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of `LATER_FACTS` that a row has."""
     found = {name: held[name] for name in LATER_FACTS if name in held}
     for name, kind in (("age_prior", AgePriorUse), ("calibration", AppliedCalibration)):
         if name in found:

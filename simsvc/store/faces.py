@@ -42,7 +42,7 @@ class FaceStore:
         return number
 
     def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
-        """Delete a face's row and log contents together with what `write` does; return the receipt's number."""
+        """Delete a face's row and log contents together with what `write` does; return the receipt."""
         subject = f"face:{face_id}"
         with self._database.transaction() as session:
             session.execute(delete(FaceRow).where(FaceRow.face_id == face_id))

@@ -18,10 +18,7 @@ FOLDER = Path(__file__).resolve().parent / "migrations"
 
 
 def upgrade(engine: Engine, target: str = "head") -> str | None:
-    """Bring the database to this version's tables in one transaction, and return their revision.
-
-    Only tests ask for an older revision than the newest.
-    """
+    """Upgrade the database in one transaction and return its revision; only tests name an older one."""
     config = _config()
     try:
         with engine.begin() as connection:

@@ -59,10 +59,7 @@ class SentFormStore:
         self._database = database
 
     def claim(self, user_id: str, key: str, now: datetime) -> SentForm | None:
-        """Begin to answer a form and return None, or return what is known of it from before.
-
-        Raises KeyTaken if the same form came at the same moment and was faster.
-        """
+        """Begin a form and return None, or what is known of it; raises KeyTaken if another was faster."""
         with self._database.transaction() as session:
             session.execute(delete(SentFormRow).where(SentFormRow.created_at < now - KEPT))
             stale = SentFormRow.created_at < now - SHOWN_WITHIN

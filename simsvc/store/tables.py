@@ -222,10 +222,7 @@ class UserRow(Table):
 
 
 class SignInClientRow(Table):
-    """How often a client failed to open an account, and whether it ever did.
-
-    See `domain.accounts.sign_in.Tally`.
-    """
+    """How often a client failed to open an account (`domain.accounts.sign_in.Tally`)."""
 
     __tablename__ = "sign_in_clients"
 

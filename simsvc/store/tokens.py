@@ -45,10 +45,7 @@ class TokenStore:
         self._database = database
 
     def add(self, token: Token, sha256: str) -> None:
-        """Put a token on record.
-
-        Raises NotPermitted if the account was closed, or ceased to be an administrator, a moment ago.
-        """
+        """Store a token; raises NotPermitted if the account was just closed, or is no administrator now."""
         row = TokenRow(
             public_id=token.id,
             name=token.name,

@@ -128,10 +128,7 @@ class AnnoyIndex:
         return self._rows
 
     def seen_faces(self) -> list[SeenFace | None]:
-        """Return facts about each face for site calibration; empty for older builds.
-
-        Raises IndexDamaged if it cannot be read.
-        """
+        """Return each face's facts for site calibration; raises IndexDamaged if they are unreadable."""
         if self._estimates is None:
             return [None] * self.count
         try:
@@ -178,7 +175,6 @@ class AnnoyIndex:
         return self.gallery.thumbnail(face_id)
 
     def _copies(self, items: list[int]) -> list[int | None]:
-        """Return the group of near-identical faces of each item, or None."""
         if self._groups is None:
             return [None] * len(items)
         return [None if group == ALONE else group for group in self._groups[items].tolist()]
@@ -189,7 +185,6 @@ class AnnoyIndex:
         return search_k_for(search_k, trees, k) if self.manifest.measured else max(search_k, k * trees)
 
     def _inspected(self, embedding: FloatVector, k: int) -> Iterator[tuple[int, float]]:
-        """Return items and distances from the forest."""
         return zip(
             *self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True), strict=True
         )
@@ -224,7 +219,6 @@ class AnnoyIndex:
         )
 
     def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
-        """Return each item's estimates for calibration and for display."""
         if self._estimates is None:
             return [(None, None)] * len(items)
         return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]

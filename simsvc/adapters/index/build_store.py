@@ -93,14 +93,12 @@ class IndexDraft:
         return manifest
 
     def _photos(self, dims: int) -> list[list[int]]:
-        """Return the items grouped by photo."""
         forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
         return find_copies(forest, Gallery(self._folder))
 
     def _calibrated(
         self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
     ) -> SiteCalibration | None:
-        """Fit the site calibration and write the estimates, or return None without estimates."""
         seen = seen_faces(self._seen, [face.age_years for face in self.faces], embeddings, photos)
         if seen is None:
             return None
@@ -173,10 +171,7 @@ class IndexStore:
         )
 
     def find(self, text: str) -> str:
-        """Return the label for "name/build", a build ID or the start of one.
-
-        Raises BuildNotFound if there is none, or several.
-        """
+        """Return the label for "name/build" or the start of a build ID; raises BuildNotFound if ambiguous."""
         labels = self.labels()
         found = [label for label in labels if label == text]
         found = found or [label for label in labels if text and label.partition("/")[2].startswith(text)]
@@ -186,17 +181,11 @@ class IndexStore:
         raise BuildNotFound("named", problem=problem)
 
     def verify(self, label: str) -> Manifest:
-        """Verify every file of a build and return its manifest.
-
-        Raises BuildNotFound if there is no such build, IndexDamaged if a file is not as its manifest states.
-        """
+        """Verify every file of a build and return its manifest; raises BuildNotFound, IndexDamaged."""
         return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
-        """Return a build's manifest without verifying its files.
-
-        Raises BuildNotFound if there is no such build, IndexDamaged if it cannot be read.
-        """
+        """Return a build's unverified manifest; raises BuildNotFound, or IndexDamaged if unreadable."""
         return manifests.read(self.folder(label))
 
     def face_changes(self) -> FaceChanges:
@@ -204,10 +193,7 @@ class IndexStore:
         return self.journal.changes()
 
     def gallery(self, label: str) -> Gallery:
-        """Open the faces and thumbnails of a build without changes.
-
-        Raises BuildNotFound if there is no such build, IndexDamaged if they cannot be read.
-        """
+        """Open a build's faces without changes; raises BuildNotFound, or IndexDamaged if unreadable."""
         return Gallery(self.folder(label))
 
     def calibration(self, label: str) -> SiteCalibration | None:
@@ -237,10 +223,7 @@ class IndexStore:
         return read_current(self.root)
 
     def switch(self, label: str) -> None:
-        """Put a build into service.
-
-        Raises BuildNotFound if there is no such build, IndexUnwritable if current.json cannot be written.
-        """
+        """Put a build into service; raises BuildNotFound, or IndexUnwritable for current.json."""
         self.folder(label)
         with _written():
             write_current(self.root, label)

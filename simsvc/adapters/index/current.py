@@ -29,10 +29,7 @@ def write_current(root: Path, label: str) -> None:
 
 
 def read_current(root: Path) -> str | None:
-    """Return the label "name/build" of the build in service, or None.
-
-    Raises IndexDamaged if the file is not valid, IndexUnreadable if the file is not readable.
-    """
+    """Return the label "name/build" in service, or None; raises IndexDamaged, IndexUnreadable."""
     try:
         document = json.loads((root / FILE).read_text(encoding="utf-8"))
         label = f"{document['name']}/{document['build']}"

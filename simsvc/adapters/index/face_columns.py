@@ -165,18 +165,12 @@ def write_estimates(folder: Path, estimates_years: NDArray[np.float64]) -> None:
 
 
 def read_estimates(folder: Path) -> NDArray[np.float32]:
-    """Map the file of `write_estimates`, float32 (N, 2).
-
-    Raises OSError or ValueError if it cannot be read.
-    """
+    """Map the file of `write_estimates`, float32 (N, 2); raises OSError or ValueError if unreadable."""
     return np.asarray(np.load(folder / ESTIMATES, mmap_mode="r", allow_pickle=False))
 
 
 def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
-    """Write the digest of each face's person, or nothing.
-
-    See `domain.gallery.labelled_faces.person_key`.
-    """
+    """Write the digest of each face's `domain.gallery.labelled_faces.person_key`, or nothing."""
     named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
     np.save(folder / PERSONS, named, allow_pickle=False)
 

@@ -38,10 +38,7 @@ class FaceJournal:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def changes(self, number: int | None = None) -> FaceChanges:
-        """Return the state after the first `number` sets, or all.
-
-        Raises IndexDamaged if the file is damaged.
-        """
+        """Return the state after the first `number` sets, or all; raises IndexDamaged if unreadable."""
         return changes_of(self._sets(), number)
 
     def with_next(self, changes: ChangeSet) -> FaceChanges:
@@ -49,10 +46,7 @@ class FaceJournal:
         return changes_of((*self._sets(), changes))
 
     def append(self, changes: ChangeSet) -> int:
-        """Add a set, sync it to disk and return its number.
-
-        Raises IndexDamaged if the file is damaged, IndexUnwritable if the file cannot be written.
-        """
+        """Add a set, sync it to disk and return its number; raises IndexDamaged, IndexUnwritable."""
         with self._alone():
             sets = self._sets()
             self._cut_torn_line()

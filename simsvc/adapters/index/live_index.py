@@ -31,10 +31,7 @@ from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
-    """Faces added after the build, searched exactly.
-
-    Uses one Annoy tree and inspects every leaf, so distances equal those in the next build.
-    """
+    """Faces added after the build, searched in full by one Annoy tree, so that distances equal a build's."""
 
     def __init__(
         self, faces: Sequence[LiveFace], dims: int, calibration: SiteCalibration | None = None
@@ -128,10 +125,7 @@ class LiveGallery:
         return live.face if live else self._changes.relabelled(self._gallery.face(face_id))
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return a face's thumbnail as JPEG bytes, even if removed.
-
-        Raises FaceNotFound if the face is not in this build, or was erased.
-        """
+        """Return a face's JPEG, even if removed; raises FaceNotFound if unknown in this build, or erased."""
         live = self._known(face_id)
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
 
@@ -209,10 +203,7 @@ class LiveIndex:
         return site
 
     def refitted(self) -> SiteCalibration | None:
-        """Refit the site calibration to the current faces; None for older builds.
-
-        Raises IndexDamaged if the build's estimates cannot be read.
-        """
+        """Refit the calibration to the current faces; raises IndexDamaged if the estimates are unreadable."""
         base, changes = self.base, self._changes
         if base.calibration is None:
             return None
@@ -256,10 +247,7 @@ class LiveIndex:
         return tuple(sorted(both, key=lambda near: near.distance)[:k])
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises FaceNotFound if the face does not exist or was erased.
-        """
+        """Return a face's thumbnail as JPEG bytes; raises FaceNotFound if it is unknown or was erased."""
         return self._gallery.thumbnail(face_id)
 
     def _allowed(self, wanted: FaceFilter) -> Allowed:

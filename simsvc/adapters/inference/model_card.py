@@ -32,10 +32,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
-    """Return model_card.json of a bundle folder, or None.
-
-    Raises BundleDamaged if it is not valid, BundleUnreadable if the file is not readable.
-    """
+    """Return a bundle's model_card.json, or None; raises BundleDamaged, BundleUnreadable."""
     try:
         card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -67,10 +67,7 @@ class ModelStore:
         raise ModelGone("estimate")
 
     def kept(self) -> tuple[Bundle, ...]:
-        """Return all kept models with a valid model.json, by version.
-
-        Raises BundleUnreadable if a file is not readable.
-        """
+        """Return the kept models with a valid model.json, by version; raises BundleUnreadable."""
         found = []
         with reading_bundle():
             folders = list(self._root.iterdir()) if self._root.is_dir() else []

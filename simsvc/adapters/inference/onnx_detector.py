@@ -44,10 +44,7 @@ class OnnxDetector:
         return detect_multiscale(photo, self.look, *self._sides_px)
 
     def look(self, rgb: RgbImage) -> list[Face]:
-        """Return the faces of one picture at its own size.
-
-        Raises DetectorDamaged if the output is not valid.
-        """
+        """Return the faces of one picture; raises DetectorDamaged if the output is not valid."""
         picture = padded(rgb)
         height_px, width_px = picture.shape[:2]
         (maps,) = self._session.run([OUTPUT], {INPUT: picture})

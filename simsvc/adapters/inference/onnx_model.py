@@ -93,10 +93,7 @@ def _session(graph: Path, threads: int) -> Any:
 
 
 def session_options(threads: int) -> Any:
-    """Return session options: deterministic, with a number of threads, without spinning.
-
-    Memory is kept in an arena, because otherwise every run fragments the heap.
-    """
+    """Return deterministic session options; the arena is kept, as every run would fragment the heap."""
     import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
     options = onnxruntime.SessionOptions()

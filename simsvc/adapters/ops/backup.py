@@ -79,10 +79,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
 
 
 def opened(folder: Path) -> dict[str, str]:
-    """Verify every file of a backup against its manifest and return the manifest.
-
-    Raises BackupRefused if it is not a backup, or damaged.
-    """
+    """Verify a backup, and return its manifest; raises BackupRefused if it is none, or damaged."""
     try:
         stated = json.loads((folder / MANIFEST).read_text())
         files = {str(name): Fingerprint(**one) for name, one in stated.pop("files").items()}
@@ -199,7 +196,6 @@ def _exchange_file(source: Path, target: Path, stamp: str) -> list[Path]:
 
 
 def _away(path: Path, stamp: str) -> list[Path]:
-    """Move a file aside, if it exists."""
     if not path.exists():
         return []
     return [path.rename(path.with_name(f"{path.name}.before-{stamp}"))]

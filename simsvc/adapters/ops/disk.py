@@ -12,10 +12,7 @@ from simsvc.errors import BatchUnwritable, DiskReserve, DiskUnfit
 
 
 def least_free_bytes(folders: Iterable[Path]) -> int:
-    """Return the free space on the fullest disk of these folders.
-
-    Raises DiskUnfit if a disk cannot be checked.
-    """
+    """Return the free bytes on the fullest disk of folders; raises DiskUnfit if one cannot be checked."""
     try:
         return min(shutil.disk_usage(_standing(folder)).free for folder in folders)
     except OSError as error:
@@ -33,7 +30,6 @@ def open_to_others(path: Path) -> bool:
 
 
 def _standing(folder: Path) -> Path:
-    """Return the nearest existing folder."""
     return next(found for found in (folder, *folder.parents) if found.is_dir())
 
 
@@ -78,10 +74,7 @@ class FreeDisk:
     reserve_bytes: int = 0
 
     def check(self, more_bytes: int) -> None:
-        """Check whether a number of bytes may be written.
-
-        Raises DiskReserve if the reserve would be used, BatchUnwritable if the disk cannot be checked.
-        """
+        """Check a number of bytes; raises DiskReserve in the reserve, BatchUnwritable if that is unknown."""
         try:
             free = shutil.disk_usage(self.folder).free
         except OSError as error:

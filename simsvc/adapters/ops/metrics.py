@@ -68,5 +68,4 @@ class _Measured:
     found: Sequence[Metric]
 
     def collect(self) -> Iterable[Metric]:
-        """Return it."""
         return self.found

@@ -38,6 +38,5 @@ def reading_bundle() -> Iterator[None]:
 
 
 def _named(error: PermissionError) -> str:
-    """Return the end of an error's path, for display."""
     path = Path(str(error.filename or "a file"))
     return "/".join(path.parts[-2:]) if path.is_absolute() else str(path)

@@ -67,7 +67,6 @@ def _within(folder: Path) -> Iterator[Path]:
 
 
 def _mode(path: Path) -> int:
-    """Return a file's mode, or 0 if it was deleted."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -88,10 +88,7 @@ class BatchSpool:
         shutil.rmtree(self._folder(batch_id), ignore_errors=True)
 
     def sweep(self, known: Callable[[], Collection[str]], now: datetime) -> None:
-        """Delete the photos of failed uploads and finished batches.
-
-        `known` returns the unfinished batches; it is called after checking the locks.
-        """
+        """Delete photos of failed uploads and of batches not `known`, a set read after the locks."""
         forgotten = [
             folder.name
             for folder in self._root.glob("*")

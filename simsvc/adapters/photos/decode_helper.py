@@ -68,7 +68,6 @@ def _answer(head: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _address_space() -> int:
-    """Return the mapped bytes of this process, or 0 if unknown."""
     if sys.platform != "linux":
         return 0
     return int(STATM.read_text().split()[0]) * resource.getpagesize()

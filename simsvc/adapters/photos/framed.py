@@ -21,10 +21,7 @@ def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float
 
 
 def receive(connection: socket.socket, until: float | None = None) -> tuple[bytes, bytes] | None:
-    """Return head and body of the next message, or None if the connection is closed.
-
-    Raises TimeoutError if there is none in time.
-    """
+    """Return the next message's head and body, or None at the end; raises TimeoutError if it is late."""
     lengths = _exactly(connection, _LENGTHS.size, until)
     if lengths is None:
         return None

@@ -49,8 +49,6 @@ def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Name
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Named files and subfolders of a folder."""
-
     files: dict[str, str] = field(default_factory=dict)
     folders: dict[str, _Wanted] = field(default_factory=dict)
 

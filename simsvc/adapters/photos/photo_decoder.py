@@ -91,8 +91,6 @@ class PhotoDecoder:
 
 
 class _Helper:
-    """One helper process."""
-
     def __init__(self) -> None:
         """Start it; raises DecoderMissing if the process cannot be started."""
         mine, other = socket.socketpair()
@@ -125,7 +123,6 @@ class _Helper:
 
     @property
     def pid(self) -> int:
-        """Process ID."""
         return self._process.pid
 
     @property
@@ -134,10 +131,7 @@ class _Helper:
         return os.getpid() == self._owner and self._left > 0 and self._process.poll() is None
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Decode a photo; exceeding a limit ends the process.
-
-        Raises PhotoError if the photo cannot be decoded within the limits.
-        """
+        """Decode a photo; raises PhotoError at a limit, which ends the process."""
         until = time.monotonic() + DEADLINE_S
         self._left -= 1
         try:
@@ -154,7 +148,6 @@ class _Helper:
         return _decoded(said, answer[1])
 
     def end(self) -> None:
-        """Kill the process."""
         self._left = 0
         self._finalizer()
 
@@ -167,7 +160,6 @@ def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int
 
 
 def _ready(connection: socket.socket) -> bool:
-    """Wait until a helper is ready."""
     try:
         return receive(connection, time.monotonic() + START_S) is not None
     except OSError:

@@ -79,7 +79,6 @@ def _check_named(name: str) -> None:
 
 
 def _photos_in(folder: Path, left_out: LeftOut) -> Iterable[Path]:
-    """Yield the photos of a folder without subfolders, unordered, and count other files."""
     for path in folder.iterdir() if folder.is_dir() else ():
         reason = _why_left_out(path)
         if reason is None:
@@ -96,7 +95,6 @@ def _why_left_out(path: Path) -> str | None:
 
 
 def _told_apart(files: list[Path], age_years: float) -> tuple[list[LabelledPhoto], list[Skipped]]:
-    """Separate photos whose names differ only in Unicode form."""
     names = Counter(shown_name(file.name) for file in files)
     photos = [
         LabelledPhoto(file, shown_name(file.name), age_years)
@@ -132,7 +130,6 @@ def _folder(name: str, path: Path) -> LabelledSource:
 
 
 def _demo(name: str, path: Path) -> LabelledSource:
-    """Read the shipped gallery."""
     return replace(_table(name, path, aligned=True), notes=(), composite=True)
 
 
@@ -201,7 +198,6 @@ def _existing(
 
 
 def _why_no_row(path: Path, source: LabelledSource) -> str:
-    """Summarise why no row gives a photo: each reason with its count and first row."""
     if not source.skipped:
         return (
             f"The file {LABELS} in {_called(path)!r} has no row below its first line. Add one for each photo."

@@ -137,11 +137,7 @@ class PhotoZip:
 
 
 class _ShortReads:
-    """A stream with a limit on the size of the file list.
-
-    Args:
-        as_said: whether to respect the UTF-8 flags.
-    """
+    """A stream with a limit on the size of the file list, with UTF-8 flags only `as_said`."""
 
     def __init__(self, stream: IO[bytes], *, as_said: bool = True) -> None:
         self._stream = stream
@@ -234,7 +230,6 @@ def _raw(entry: zipfile.ZipInfo) -> bytes:
 
 
 def _said_name(entry: zipfile.ZipInfo) -> str | None:
-    """Return a file's name if the ZIP states its encoding."""
     if entry.flag_bits & UTF8_FLAG:
         return entry.orig_filename.partition("\0")[0]
     header_name = entry.orig_filename.encode("cp437")

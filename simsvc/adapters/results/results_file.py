@@ -20,10 +20,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def check_kind(path: Path) -> None:
-    """Check whether a table with this name can be written.
-
-    Raises ResultsRefused if the extension is unknown, or PyArrow is missing.
-    """
+    """Check a table's name; raises ResultsRefused if its extension is unknown, or PyArrow is missing."""
     if path.suffix not in _WRITERS:
         raise ResultsRefused("name")
     if path.suffix == ".parquet":

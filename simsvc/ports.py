@@ -53,45 +53,29 @@ class Detector(Protocol):
 class Model(Protocol):
     """Age and embedding in one pass."""
 
-    @property
-    def version(self) -> str:
-        """Short name of the bundle, shown to people."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the weights: an index is valid for exactly one."""
-
-    @property
-    def dims(self) -> int:
-        """D, the length of an embedding."""
-
-    @property
-    def input_px(self) -> int:
-        """S, the side of the crops that `predict` takes."""
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of the crop over the longer side of the detector's box."""
-
-    @property
-    def first_decode_px(self) -> int | None:
-        """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
-
-    @property
-    def reading(self) -> int:
-        """How photos are read for it: see `domain.photo.decode.READING`."""
-
-    @property
-    def point(self) -> str:
-        """What of its distribution over ages is the estimate, "mean" or "median"."""
+    version: str
+    """Short name of the bundle, shown to people."""
+    sha256: str
+    """Of the weights: an index is valid for exactly one."""
+    dims: int
+    """D, the length of an embedding."""
+    input_px: int
+    """S, the side of the crops that `predict` takes."""
+    crop_margin: float
+    """Side of the crop over the longer side of the detector's box."""
+    first_decode_px: int | None
+    """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
+    reading: int
+    """How photos are read for it: see `domain.photo.decode.READING`."""
+    point: str
+    """What of its distribution over ages is the estimate, "mean" or "median"."""
 
     @property
     def engine(self) -> str:
         """What runs it, and in what numbers, such as "onnxruntime int8"."""
 
-    @property
-    def at_once(self) -> int:
-        """How many faces a pass takes where there are many: as fast a face as it gets."""
+    at_once: int
+    """How many faces a pass takes where there are many: as fast a face as it gets."""
 
     @property
     def has_distribution(self) -> bool:

@@ -16,8 +16,7 @@ from simsvc.values import Client, Invitation, Role, User
 TOKEN_BYTES = 32
 """256 bits. Source: OWASP Forgot Password Cheat Sheet requires a long token from a secure generator."""
 LINK_LIFETIME = timedelta(hours=24)
-"""One day, so that a link can wait until the next morning. OWASP Forgot Password Cheat Sheet requires an
-expiry."""
+"""One day, so that a link can wait until the next morning. OWASP Forgot Password Cheat Sheet: an expiry."""
 FIRST_ADMIN = "admin"
 NOWHERE = Client()
 """Client of attempts without a browser or network, as in scripts."""
@@ -115,18 +114,14 @@ class Accounts:
         return _found(self.book.named(name_key(name)))
 
     def disable(self, user_id: str) -> User:
-        """Disable an account, end its sessions and revoke its tokens; its records stay.
-
-        Its waiting batches are still processed.
+        """Disable an account, end its sessions and revoke its tokens; its records and batches stay.
 
         Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
         return self.book.disable(self.find(user_id).id, self.now())
 
     def change_role(self, user_id: str, role: Role) -> User:
-        """Change the role of an account and end its sessions.
-
-        Tokens are revoked if the account is no longer an administrator.
+        """Change an account's role and end its sessions; one that is no administrator loses its tokens.
 
         Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """

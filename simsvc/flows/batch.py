@@ -39,13 +39,7 @@ Table = Iterable[CaseRow] | Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Operations on batches.
-
-    Attributes:
-        put: queues work on a batch.
-        most_bytes: of the photos of one batch, unpacked.
-        quota: of one account.
-    """
+    """Operations on batches: `put` queues one, of at most so many unpacked bytes; an account has a quota."""
 
     book: BatchBook
     room: PhotoSpool

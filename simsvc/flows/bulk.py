@@ -20,8 +20,7 @@ from simsvc.ports import BulkBook, Recorder
 from simsvc.values import Estimate
 
 BATCH = 64
-"""Photos per transaction and journal line. Other writers of SQLite wait for it, at most a fifth of a
-second."""
+"""Photos per transaction and journal line: other writers of SQLite wait for it, at most 0.2 s."""
 PHOTOS_AHEAD = 2 * BATCH
 """Photos estimated while a batch is recorded."""
 

@@ -109,11 +109,7 @@ class LiveFaces:
         return face
 
     def remove(self, face_id: str, actor: str) -> LabelledFace:
-        """Remove a face from new estimates and later builds.
-
-        Raises FaceNotFound if the face does not exist or was removed, IndexUnwritable if the index folder is
-        not writable, StoreError if the change cannot be recorded.
-        """
+        """Remove a face from estimates and builds; raises FaceNotFound, IndexUnwritable, StoreError."""
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))
         self.book.put([face], "remove", actor, lambda: self.journal.append(change))
@@ -154,18 +150,9 @@ class LiveFaces:
         added: list[LiveFace] = []
         for batch in chunks_of(ready, CHUNK):
             said = self.model.predict([entry.crop for entry in batch])
-            added += [
-                LiveFace(
-                    entry.face,
-                    index_name,
-                    self.model.sha256,
-                    embedding,
-                    entry.thumbnail,
-                    estimate_years=years,
-                    person=entry.person,
+            for one, embedding, years in zip(batch, said.embeddings, said.ages_years.tolist(), strict=True):
+                model = self.model.sha256
+                added.append(
+                    LiveFace(one.face, index_name, model, embedding, one.thumbnail, years, one.person)
                 )
-                for entry, embedding, years in zip(
-                    batch, said.embeddings, said.ages_years.tolist(), strict=True
-                )
-            ]
         return added

@@ -15,12 +15,7 @@ from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The result of a replay.
-
-    Attributes:
-        kept_photo: whether the kept photo was used, not a sent one.
-        erased: IDs of recorded reference faces that have been erased since.
-    """
+    """The result of a replay, with the IDs of recorded reference faces that have been erased since."""
 
     recorded: RecordedEstimate
     replayed: Estimate

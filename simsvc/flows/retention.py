@@ -25,12 +25,7 @@ class Photos(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Dependencies of retention.
-
-    Attributes:
-        days: retention period; 0 keeps none.
-        finish: overwrites copies of deleted photos; returns the number of unfinished erasures.
-    """
+    """Dependencies of retention for days, 0 for none; `finish` overwrites copies of deleted photos."""
 
     photos: Photos
     days: int

@@ -178,12 +178,8 @@ class PhotoRecorder:
                 estimate_id=estimate_id,
                 age_years=estimate.age_years,
             )
-            well = (
-                update(BatchRow)
-                .where(BatchRow.public_id == self.batch_id)
-                .values(problem=None, problem_message=None)
-            )
-            session.execute(well)
+            batch = update(BatchRow).where(BatchRow.public_id == self.batch_id)
+            session.execute(batch.values(problem=None, problem_message=None))
 
         return self.estimates.record(estimate, in_transaction=mark)
 

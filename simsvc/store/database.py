@@ -106,6 +106,13 @@ class Database:
         self.engine.dispose()
 
 
+class Store:
+    """Base of what reads and writes a part of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def open_engine(
     url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
 ) -> Engine:

@@ -12,17 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database, InTransaction
+from simsvc.store.database import InTransaction, Store
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
 
-class DecisionStore:
+class DecisionStore(Store):
     """Adds decisions and reads them back."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(
         self,

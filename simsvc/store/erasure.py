@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit_append import append, erase_contents
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.scrubbing import note_remains
@@ -37,11 +37,8 @@ TABLES = tuple(row.__tablename__ for row in _ERASED_FROM)
 _COUNTED = (CropRow, PhotoRow, DecisionRow)
 
 
-class ErasureStore:
+class ErasureStore(Store):
     """Finds and deletes everything of an estimate or a case; for what files keep, see `store.scrubbing`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of_estimate(self, public_id: str) -> Erasable:
         """Return what there is of an estimate; raises EstimateNotFound."""

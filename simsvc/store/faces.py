@@ -9,18 +9,15 @@ from sqlalchemy import delete
 
 from simsvc.store.audit_append import append, erase_contents
 from simsvc.store.builds import face_rows
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import FaceRow
 from simsvc.values import LabelledFace
 from simsvc.values.events import EventKind, NewEvent
 
 
-class FaceStore:
+class FaceStore(Store):
     """Knows every labelled face of any build."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face with its latest label, or None."""

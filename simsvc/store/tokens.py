@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
@@ -38,11 +38,8 @@ class TokenRow(Table):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class TokenStore:
+class TokenStore(Store):
     """TokenBook of `flows.tokens`; see there what each method does."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, token: Token, sha256: str) -> None:
         """Store a token; raises NotPermitted if the account was just closed, or is no administrator now."""

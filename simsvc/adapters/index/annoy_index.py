@@ -16,22 +16,20 @@ from simsvc.adapters.index.annoy_forest import load_forest, rows_of
 from simsvc.adapters.index.face_columns import (
     COPIES,
     ESTIMATES,
-    FaceColumns,
     read_copies,
     read_estimates,
     read_persons,
 )
 from simsvc.adapters.index.gallery import Gallery
 from simsvc.adapters.index.mapping import mapping
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import ALONE
 from simsvc.domain.gallery.nearest import distances
 from simsvc.domain.gallery.search_effort import search_k_for
-from simsvc.errors import IndexDamaged, IndexModelMismatch
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
-from simsvc.values.site_calibration import SiteCalibration
+from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnreadable
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
@@ -43,11 +41,7 @@ FILTERS_KEPT = 8
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """Allowed items.
-
-    Attributes:
-        mask: (N,).
-    """
+    """Allowed items, as a mask (N,)."""
 
     mask: NDArray[np.bool_]
 
@@ -72,14 +66,17 @@ class AnnoyIndex:
         embeddings of a different model, IndexTooLarge if the process cannot map its files, IndexUnreadable if
         a file is not readable.
         """
-        self.manifest = _fitting(folder, model_sha256)
+        self.manifest = manifest = _fitting(folder, model_sha256)
         self._folder = folder
         self.gallery = Gallery(folder)
+        self.faces = self.gallery.faces
+        self.label, self.count, self.face_changes = manifest.label, manifest.count, 0
+        self.support_scale, self.calibration = manifest.support, manifest.calibration
         try:
             with mapping(folder):
                 self._forest = load_forest(folder / FILE, self.manifest.dims)
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except (OSError, ValueError):
             raise _damaged(self.manifest) from None
         if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:
@@ -92,36 +89,6 @@ class AnnoyIndex:
             if column is not None and len(column) != self.count:
                 raise _damaged(self.manifest)
         self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
-
-    @property
-    def label(self) -> str:
-        """Name the build as records do: name/build."""
-        return self.manifest.label
-
-    @property
-    def face_changes(self) -> int:
-        """None, because a build never changes."""
-        return 0
-
-    @property
-    def count(self) -> int:
-        """Number of faces."""
-        return self.manifest.count
-
-    @property
-    def support_scale(self) -> SupportScale | None:
-        """Support scale; None if not measured."""
-        return self.manifest.support
-
-    @property
-    def calibration(self) -> SiteCalibration | None:
-        """Site calibration; None for older builds."""
-        return self.manifest.calibration
-
-    @property
-    def faces(self) -> FaceColumns:
-        """The reference faces in item order."""
-        return self.gallery.faces
 
     def embeddings(self) -> FloatVector:
         """Return all embeddings, float32 (N, D), in item order, mapped read-only."""
@@ -185,9 +152,8 @@ class AnnoyIndex:
         return search_k_for(search_k, trees, k) if self.manifest.measured else max(search_k, k * trees)
 
     def _inspected(self, embedding: FloatVector, k: int) -> Iterator[tuple[int, float]]:
-        return zip(
-            *self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True), strict=True
-        )
+        found = self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True)
+        return zip(*found, strict=True)
 
     def _read(self, embedding: FloatVector, k: int, allowed: Allowed) -> Iterator[tuple[int, float]]:
         """Return items and distances of an exact search over every allowed row."""
@@ -203,16 +169,8 @@ class AnnoyIndex:
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
         items = [item for item, _ in pairs]
-        told = zip(
-            *(
-                self.faces.labels(items),
-                self._rows[items],
-                self._copies(items),
-                self._estimated(items),
-                pairs,
-            ),
-            strict=True,
-        )
+        labels, rows = self.faces.labels(items), self._rows[items]
+        told = zip(labels, rows, self._copies(items), self._estimated(items), pairs, strict=True)
         return tuple(
             FoundFace(*label, far, row, copies, raw, estimated_age_years=shown)
             for label, row, copies, (raw, shown), (_, far) in told

@@ -37,7 +37,7 @@ from simsvc.adapters.index.face_columns import (
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.gallery import Gallery, GalleryWriter
 from simsvc.adapters.ops.atomic_files import sync
-from simsvc.adapters.ops.permissions import reading_index
+from simsvc.adapters.ops.permissions import reading
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
@@ -45,7 +45,7 @@ from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
 from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
-from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
+from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnreadable, IndexUnwritable
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
@@ -159,7 +159,7 @@ class IndexStore:
 
     def labels(self) -> tuple[str, ...]:
         """Return "name/build" of every build, in order; raises IndexUnreadable."""
-        with reading_index():
+        with reading(IndexUnreadable):
             names = _folders(self.root)
             folders = [folder for name in names for folder in _folders(name)]
         return tuple(
@@ -197,10 +197,7 @@ class IndexStore:
         return Gallery(self.folder(label))
 
     def calibration(self, label: str) -> SiteCalibration | None:
-        """Return the latest site calibration of a build, or None for an older build.
-
-        Raises BuildNotFound if there is no such build, IndexDamaged if it cannot be read.
-        """
+        """Return a build's latest site calibration, if any; raises BuildNotFound, IndexDamaged."""
         return self.face_changes().calibrations.get(label, self.manifest(label).calibration)
 
     def estimates(self, label: str) -> NDArray[np.float32] | None:
@@ -237,7 +234,7 @@ class IndexStore:
     def folder(self, label: str) -> Path:
         """Return the folder of a build; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
-        with reading_index():
+        with reading(IndexUnreadable):
             there = folder.is_dir()
         if not there:
             raise BuildNotFound("unknown")

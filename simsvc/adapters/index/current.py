@@ -12,9 +12,9 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.ops.atomic_files import replace_text
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.manifest import split_label
-from simsvc.errors import IndexDamaged, IndexMissing, IndexUnusable
+from simsvc.errors import IndexDamaged, IndexMissing, IndexUnreadable, IndexUnusable
 
 FILE = "current.json"
 
@@ -37,7 +37,7 @@ def read_current(root: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        raise index_unreadable(error) from None
+        raise IndexUnreadable(file=shown_path(error)) from None
     except (IndexUnusable, KeyError, OSError, TypeError, ValueError):
         raise IndexDamaged("current") from None
     return label

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import replace_bytes, sync
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
-from simsvc.errors import IndexDamaged, IndexUnwritable
+from simsvc.errors import IndexDamaged, IndexUnreadable, IndexUnwritable
 
 FILE = "face-changes.txt"
 LOCK = ".face-changes.lock"
@@ -81,7 +81,7 @@ class FaceJournal:
         except FileNotFoundError:
             return b""
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except OSError:
             raise IndexDamaged("changes_unreadable") from None
 

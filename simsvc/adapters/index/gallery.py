@@ -15,8 +15,8 @@ import numpy as np
 
 from simsvc.adapters.index.face_columns import read_columns, write_columns
 from simsvc.adapters.index.mapping import mapping
-from simsvc.adapters.ops.permissions import index_unreadable
-from simsvc.errors import FaceNotFound, IndexDamaged
+from simsvc.adapters.ops.permissions import shown_path
+from simsvc.errors import FaceNotFound, IndexDamaged, IndexUnreadable
 from simsvc.values import LabelledFace
 
 THUMBNAILS = "thumbnails.bin"
@@ -39,7 +39,7 @@ class Gallery:
                 with (folder / THUMBNAILS).open("rb") as file:
                     self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except (EOFError, KeyError, OSError, TypeError, ValueError):
             raise _damaged(folder) from None
         if len(self._offsets) != len(self.faces) + 1 or self._offsets[-1] != len(self._bytes):

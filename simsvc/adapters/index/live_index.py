@@ -25,7 +25,6 @@ from simsvc.values import (
     FoundFace,
     LabelledFace,
     Neighbour,
-    SupportScale,
 )
 from simsvc.values.site_calibration import SiteCalibration
 
@@ -73,13 +72,7 @@ class FreshSegment:
 
 @dataclass(frozen=True, slots=True)
 class FacePage:
-    """A page of reference faces.
-
-    Attributes:
-        faces: of the page, youngest first.
-        count: of all faces.
-        sources: of all faces, in alphabetical order.
-    """
+    """A page of reference faces, youngest first; count and sources, in alphabetical order, are of all."""
 
     faces: tuple[LabelledFace, ...]
     count: int
@@ -130,10 +123,7 @@ class LiveGallery:
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
 
     def is_pictured(self, face_id: str) -> bool:
-        """Return whether a face has a thumbnail that begins and ends like a JPEG.
-
-        Source: ITU-T T.81, table B.1 (SOI, EOI).
-        """
+        """Return whether a thumbnail begins and ends like a JPEG. Source: ITU-T T.81, table B.1."""
         try:
             thumbnail = self.thumbnail(face_id)
         except FaceNotFound:
@@ -166,6 +156,7 @@ class LiveIndex:
     def __init__(self, base: AnnoyIndex, changes: FaceChanges) -> None:
         self.base = base
         self._changes = changes
+        self.label, self.support_scale, self.face_changes = base.label, base.support_scale, changes.number
         name, model = base.manifest.name, base.manifest.model.sha256
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
@@ -174,25 +165,10 @@ class LiveIndex:
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
-    def label(self) -> str:
-        """Name the build as records do: name/build."""
-        return self.base.label
-
-    @property
-    def face_changes(self) -> int:
-        """Number of sets of face changes applied."""
-        return self._changes.number
-
-    @property
     def count(self) -> int:
         """Number of current faces."""
         kept = self._kept.count if self._kept else self.base.count
         return kept + (len(self._fresh.faces) if self._fresh else 0)
-
-    @property
-    def support_scale(self) -> SupportScale | None:
-        """Support scale of the build."""
-        return self.base.support_scale
 
     @property
     def calibration(self) -> SiteCalibration | None:

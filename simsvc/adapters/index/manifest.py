@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import difference, fingerprint, sync
-from simsvc.adapters.ops.permissions import index_unreadable, reading_index
+from simsvc.adapters.ops.permissions import reading, shown_path
 from simsvc.domain.gallery.manifest import Manifest, from_json, sealed, to_json
-from simsvc.errors import IndexDamaged
+from simsvc.errors import IndexDamaged, IndexUnreadable
 
 FILE = "manifest.json"
 
@@ -33,7 +33,7 @@ def read(folder: Path) -> Manifest:
     try:
         manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
     except PermissionError as error:
-        raise index_unreadable(error) from None
+        raise IndexUnreadable(file=shown_path(error)) from None
     except (OSError, UnicodeDecodeError):
         raise IndexDamaged("no_manifest", label=folder.name) from None
     if (manifest.name, manifest.build) != (folder.parent.name, folder.name):
@@ -48,7 +48,7 @@ def verify(folder: Path) -> Manifest:
     not readable.
     """
     manifest = read(folder)
-    with reading_index():
+    with reading(IndexUnreadable):
         problem = difference(folder, manifest.files)
     if problem:
         raise IndexDamaged("damaged", label=manifest.label, problem=problem)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simsvc.adapters.ops.permissions import bundle_unreadable
-from simsvc.errors import BundleDamaged, PlotNotFound
+from simsvc.adapters.ops.permissions import shown_path
+from simsvc.errors import BundleDamaged, BundleUnreadable, PlotNotFound
 from simsvc.messages import N_
 
 DOCUMENT = "model_card.json"
@@ -38,7 +38,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except (OSError, ValueError):
         card = None
     if not isinstance(card, dict):
@@ -60,7 +60,7 @@ def read_plot(folder: Path, name: str) -> bytes:
     try:
         data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except OSError:
         data = b""
     if not data.startswith(PNG_SIGNATURE):

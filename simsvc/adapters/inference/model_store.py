@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle, load_document
 from simsvc.adapters.ops.atomic_files import sync
-from simsvc.adapters.ops.permissions import reading_bundle
+from simsvc.adapters.ops.permissions import reading
 from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone
 
 PREFIX = ".keeping-"
@@ -49,11 +49,7 @@ class ModelStore:
             shutil.rmtree(draft, ignore_errors=True)
 
     def find(self, bundle_sha256: str | None, model_sha256: str | None) -> Bundle:
-        """Return the verified model of an estimate.
-
-        Args:
-            bundle_sha256: of its model.json, as recorded; None in older records.
-            model_sha256: of its weights, used if the former is unknown.
+        """Return the verified model of an estimate, by its weights if an older record lacks the bundle.
 
         Raises ModelGone if the model is not kept, BundleDamaged if a file has changed, BundleUnreadable if a
         file is not readable.
@@ -69,7 +65,7 @@ class ModelStore:
     def kept(self) -> tuple[Bundle, ...]:
         """Return the kept models with a valid model.json, by version; raises BundleUnreadable."""
         found = []
-        with reading_bundle():
+        with reading(BundleUnreadable):
             folders = list(self._root.iterdir()) if self._root.is_dir() else []
         for folder in folders:
             if SHA256.fullmatch(folder.name):

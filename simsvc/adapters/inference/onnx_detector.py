@@ -9,11 +9,11 @@ from typing import Any
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_model import session_options
 from simsvc.adapters.ops.atomic_files import difference
-from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
+from simsvc.adapters.ops.permissions import reading, shown_path
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
-from simsvc.errors import DetectorDamaged
+from simsvc.errors import BundleUnreadable, DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 
 DETECTOR_DIR = Path(__file__).resolve().parents[2] / "bundle" / "detector"
@@ -69,10 +69,10 @@ def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
         stated = document["files"][GRAPH]
         files = {GRAPH: Fingerprint(stated["sha256"], stated["bytes"])}
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except (KeyError, OSError, TypeError, ValueError):
         raise _damaged(f"its {DOCUMENT} is missing or cannot be understood") from None
-    with reading_bundle():
+    with reading(BundleUnreadable):
         problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
     if problem:
         raise _damaged(problem)

@@ -46,31 +46,18 @@ class OpenVinoModel(BundledModel):
         Raises EngineMissing if OpenVINO is not installed, BundleDamaged if the graph cannot be compiled.
         """
         super().__init__(bundle)
+        self.at_once = AT_ONCE
         as_integers = precision == "served" and has_int8() and bundle.served_path != bundle.graph_path
         graph = bundle.served_path if as_integers else bundle.graph_path
-        self._engine = f"{NAME} {'int8' if as_integers else 'fp32' if inference == 'f32' else inference}"
+        self.engine = f"{NAME} {'int8' if as_integers else 'fp32' if inference == 'f32' else inference}"
         self._compiled = _compiled(graph, threads, callers, inference)
         given = {name for output in self._compiled.outputs for name in output.get_names()}
         if not set(OUTPUTS) <= given:
             raise BundleDamaged("graph")
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
+        self.has_distribution = LATER_OUTPUTS[0] in given
         self._request = self._compiled.create_infer_request()
         self._one_pass = threading.Lock()
-
-    @property
-    def engine(self) -> str:
-        """Inference engine and number format."""
-        return self._engine
-
-    @property
-    def at_once(self) -> int:
-        """Batch size for many faces."""
-        return AT_ONCE
-
-    @property
-    def has_distribution(self) -> bool:
-        """Whether predictions have `age_shares`."""
-        return LATER_OUTPUTS[0] in self._outputs
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return predictions for N >= 1 crops of side S; raises BundleDamaged if the output is not valid."""

@@ -36,12 +36,7 @@ LEFT = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Locations to back up.
-
-    Attributes:
-        folders: name in the backup to the folder whose children are copied.
-        secret_key_file: of the session key; may be missing.
-    """
+    """Locations to back up: folders by name in the backup, and a session key that may be missing."""
 
     database_url: str
     folders: Mapping[str, Path]

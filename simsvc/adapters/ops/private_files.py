@@ -19,12 +19,7 @@ MASK = 0o077
 
 @dataclass(frozen=True, slots=True)
 class PrivatePlaces:
-    """Private files and folders.
-
-    Attributes:
-        folders: with all their content.
-        files: single files, and folders without content; may be missing.
-    """
+    """Private folders with all their content, and single files, or folders without content, if any."""
 
     folders: tuple[Path, ...]
     files: tuple[Path, ...]

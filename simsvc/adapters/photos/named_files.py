@@ -15,12 +15,7 @@ Other = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The files found for a name.
-
-    Attributes:
-        paths: matching files; several if they differ only in Unicode form.
-        other_case: without a match, a file that differs only in case.
-    """
+    """The files of a name, several if only Unicode forms differ, or else a file that differs in case."""
 
     paths: tuple[Path, ...] = ()
     other_case: str | None = None

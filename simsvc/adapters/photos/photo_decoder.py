@@ -95,13 +95,8 @@ class _Helper:
         """Start it; raises DecoderMissing if the process cannot be started."""
         mine, other = socket.socketpair()
         with other:
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "simsvc.adapters.photos.decode_helper",
-                str(other.fileno()),
-            ]
+            module = "simsvc.adapters.photos.decode_helper"
+            command = [sys.executable, "-P", "-m", module, str(other.fileno())]
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter and package
                     command,

@@ -35,8 +35,7 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 LOCAL_FLAGS_PLACE = 6
 LISTED = b"PK\x01\x02"
 LIST_HEADER, FLAGS_PLACE = struct.Struct("<8xH18x3H12x"), 8
-"""Entry of the list: flags, length of name, extra fields and comment. Source:
-APPNOTE.TXT, 4.3.12."""
+"""Entry of the list: flags, length of name, extra fields and comment. Source: APPNOTE.TXT, 4.3.12."""
 UTF8_FLAG = 0x800
 """Flag of a UTF-8 name. Source: APPNOTE.TXT, 4.4.4, bit 11."""
 PIECE_BYTES = 1 << 16
@@ -44,12 +43,7 @@ PIECE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A file in a ZIP.
-
-    Attributes:
-        path: path in the ZIP, in canonical form.
-        data: of a photo or table; None if too large.
-    """
+    """A file in a ZIP by its canonical path, with the data of a photo or table unless it is too large."""
 
     path: str
     sort: Sort
@@ -77,10 +71,7 @@ def files_stated(stream: IO[bytes]) -> int:
 
 
 class PhotoZip:
-    """A ZIP with a checked file list, unpacked file by file.
-
-    Args:
-        stream: of the ZIP, seekable.
+    """A ZIP with a checked file list, unpacked file by file from a seekable stream.
 
     Raises ArchiveDamaged if it cannot be read; ArchiveEncrypted if a file needs a password; ArchiveUnsafe if
     a name points outside, or is a link; ArchiveBomb if files overlap; BatchTooLarge if there are too many
@@ -97,10 +88,7 @@ class PhotoZip:
                 _check_entry(entry)
 
     def files(self, known: Callable[[], Collection[str]] = tuple) -> Iterator[Unpacked]:
-        """Yield each file, tables first, then in order.
-
-        Args:
-            known: returns names from the tables, used to detect encodings.
+        """Yield each file, tables first, then in order; names `known` from the tables tell encodings.
 
         Raises ArchiveDamaged if a file cannot be unpacked, ArchiveNested if a file is an archive.
         """

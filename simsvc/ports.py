@@ -41,7 +41,6 @@ class PictureDecoder(Protocol):
 
     def __call__(self, data: bytes, request: DecodeRequest) -> Decoded:
         """Return the photo's pixels; raises PhotoError."""
-        ...
 
 
 class Detector(Protocol):
@@ -49,70 +48,41 @@ class Detector(Protocol):
 
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
-        ...
 
 
 class Model(Protocol):
     """Age and embedding in one pass."""
 
-    @property
-    def version(self) -> str:
-        """Short name of the bundle, shown to people."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Of the weights: an index is valid for exactly one."""
-        ...
-
-    @property
-    def dims(self) -> int:
-        """D, the length of an embedding."""
-        ...
-
-    @property
-    def input_px(self) -> int:
-        """S, the side of the crops that `predict` takes."""
-        ...
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of the crop over the longer side of the detector's box."""
-        ...
-
-    @property
-    def first_decode_px(self) -> int | None:
-        """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
-        ...
-
-    @property
-    def reading(self) -> int:
-        """How photos are read for it: see `domain.photo.decode.READING`."""
-        ...
-
-    @property
-    def point(self) -> str:
-        """What of its distribution over ages is the estimate, "mean" or "median"."""
-        ...
+    version: str
+    """Short name of the bundle, shown to people."""
+    sha256: str
+    """Of the weights: an index is valid for exactly one."""
+    dims: int
+    """D, the length of an embedding."""
+    input_px: int
+    """S, the side of the crops that `predict` takes."""
+    crop_margin: float
+    """Side of the crop over the longer side of the detector's box."""
+    first_decode_px: int | None
+    """Longer side that a JPEG keeps at least when it is first decoded; None: all of it."""
+    reading: int
+    """How photos are read for it: see `domain.photo.decode.READING`."""
+    point: str
+    """What of its distribution over ages is the estimate, "mean" or "median"."""
 
     @property
     def engine(self) -> str:
         """What runs it, and in what numbers, such as "onnxruntime int8"."""
-        ...
 
-    @property
-    def at_once(self) -> int:
-        """How many faces a pass takes where there are many: as fast a face as it gets."""
-        ...
+    at_once: int
+    """How many faces a pass takes where there are many: as fast a face as it gets."""
 
     @property
     def has_distribution(self) -> bool:
         """Whether predictions have `age_shares`."""
-        ...
 
     def predict(self, crops: Sequence[Crop]) -> Prediction:
         """Return age and embedding of N >= 1 crops of side `input_px`."""
-        ...
 
 
 class Index(Protocol):
@@ -121,53 +91,37 @@ class Index(Protocol):
     @property
     def label(self) -> str:
         """Name the build as records do: name/build."""
-        ...
 
     @property
     def face_changes(self) -> int:
         """How many sets of changes, made to labelled faces without a build, its answers know of."""
-        ...
 
     @property
     def count(self) -> int:
         """How many faces it holds."""
-        ...
 
     @property
     def support_scale(self) -> SupportScale | None:
         """Tell how far apart its own faces are, or None where that was never measured."""
-        ...
 
     @property
     def calibration(self) -> SiteCalibration | None:
         """What its faces say of the model's errors; None where the build was not fitted."""
-        ...
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
     ) -> tuple[Neighbour, ...]:
         """Return the k nearest faces of a unit vector (D,) among those wanted, nearest first."""
-        ...
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: no such face in this build.
-        """
-        ...
+        """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the build has no such face."""
 
 
 class Recorder(Protocol):
     """Puts estimates on record."""
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
-        """Store the estimate in one transaction and return it as recorded.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
-        ...
+        """Store the estimate in one transaction and return it as recorded; raises StoreError."""
 
 
 class Cipher(Protocol):
@@ -175,15 +129,12 @@ class Cipher(Protocol):
 
     def encrypt(self, photo: bytes) -> bytes:
         """Return what may be kept."""
-        ...
 
     def decrypt(self, token: bytes) -> bytes:
         """Return the photo again; raises PhotoLocked where no key fits, or a byte was changed."""
-        ...
 
     def rotate(self, token: bytes) -> bytes:
         """Return the same photo encrypted with the first key; raises PhotoLocked."""
-        ...
 
 
 class Hasher(Protocol):
@@ -191,15 +142,12 @@ class Hasher(Protocol):
 
     def hash(self, password: str) -> str:
         """Return a salted hash that says how it was made."""
-        ...
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Say whether the password is the one hashed; takes as long where there is no hash."""
-        ...
 
     def outdated(self, password_hash: str) -> bool:
         """Say whether the hash was made with weaker parameters than are used now."""
-        ...
 
 
 class AccountBook(Protocol):
@@ -207,67 +155,51 @@ class AccountBook(Protocol):
 
     def acting(self, actor: str) -> AccountBook:
         """Return the same accounts, what is done with them logged as done by this actor."""
-        ...
 
     def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
         """Add an account without a password; raises NameTaken."""
-        ...
 
     def find(self, user_id: str) -> User | None:
         """Return the account of that public id."""
-        ...
 
     def named(self, name_key: str) -> User | None:
         """Return the account of that name, folded as `domain.accounts.passwords.name_key` does."""
-        ...
 
     def all(self) -> tuple[User, ...]:
         """Return every account by name."""
-        ...
 
     def invite(self, user_id: str, link_sha256: str, expires_at: datetime) -> User:
         """Replace the account's link, forget its password and end its sessions."""
-        ...
 
     def invited(self, link_sha256: str, now: datetime) -> User | None:
         """Return the account that an unused link in force belongs to."""
-        ...
 
     def accept(self, link_sha256: str, password_hash: str, now: datetime, client: Client) -> User | None:
         """Use the link up and set the password; None where it is not in force, also by an instant."""
-        ...
 
     def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
         """Count one attempt before it is judged; None for a closed account or a client that has to wait."""
-        ...
 
     def refuse(self, name_key: str, slowed_until: datetime | None) -> None:
         """Log that a sign-in with this name was refused, whether or not there is such an account."""
-        ...
 
     def succeed(self, user_id: str, now: datetime, client: Client, fresh_hash: str | None) -> None:
         """Forget the client's failures, note the sign-in, and keep a stronger hash where there is one."""
-        ...
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
-        ...
 
     def end_sessions(self, user_id: str) -> None:
         """Raise the account's epoch."""
-        ...
 
     def disable(self, user_id: str, now: datetime) -> User:
         """Close the account, end its sessions and revoke its tokens; raises LastAdmin."""
-        ...
 
     def change_role(self, user_id: str, role: Role, now: datetime) -> User:
         """Give the account another role, end its sessions, and revoke its tokens; raises LastAdmin."""
-        ...
 
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins."""
-        ...
 
 
 class PhotoSpool(Protocol):
@@ -275,23 +207,18 @@ class PhotoSpool(Protocol):
 
     def filling(self, batch_id: str) -> AbstractContextManager[None]:
         """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
-        ...
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
         """Keep a photo; raises BatchUnwritable."""
-        ...
 
     def get(self, batch_id: str, position: int) -> bytes | None:
         """Return a photo, or None where it is gone."""
-        ...
 
     def drop(self, batch_id: str, position: int) -> None:
         """Delete a photo."""
-        ...
 
     def clear(self, batch_id: str) -> None:
         """Delete all photos of a batch."""
-        ...
 
 
 class BatchBook(Protocol):
@@ -307,31 +234,24 @@ class BatchBook(Protocol):
         notes: BatchNotes,
     ) -> None:
         """Put a batch on record; raises BatchQuota."""
-        ...
 
     def waiting_of(self, asked_by: str) -> Waiting:
         """Return what waits of an account's photos."""
-        ...
 
     def find(self, batch_id: str) -> Batch:
         """Return a batch; raises BatchNotFound."""
-        ...
 
     def begin_next(self, batch_id: str) -> BatchPhoto | None:
         """Count one attempt at the next waiting photo and return it."""
-        ...
 
     def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
         """Note why nothing can be judged just now, and uncount the attempt."""
-        ...
 
     def give_up(self, batch_id: str, position: int, refusal: SimsvcError) -> None:
         """Put a photo on record as failed."""
-        ...
 
     def recorder(self, batch_id: str, position: int) -> Recorder:
         """Return what puts estimate and photo on record together."""
-        ...
 
 
 class BulkBook(Protocol):
@@ -339,11 +259,9 @@ class BulkBook(Protocol):
 
     def together(self) -> AbstractContextManager[Recorder]:
         """Give a recorder whose estimates go on record when the block ends: all, or none."""
-        ...
 
     def have(self, records: Sequence[str]) -> bool:
         """Say whether all of these are on record."""
-        ...
 
 
 class RecordFinder(Protocol):
@@ -351,7 +269,6 @@ class RecordFinder(Protocol):
 
     def find(self, public_id: str) -> RecordedEstimate:
         """Return an estimate; raises EstimateNotFound."""
-        ...
 
 
 class ErasableRecords(Protocol):
@@ -359,19 +276,15 @@ class ErasableRecords(Protocol):
 
     def of_estimate(self, public_id: str) -> Erasable:
         """Return what there is of an estimate; raises EstimateNotFound."""
-        ...
 
     def of_case(self, reference: str) -> Erasable:
         """Return what there is of a case; raises CaseNotFound."""
-        ...
 
     def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
         """Erase an estimate; raises EstimateNotFound."""
-        ...
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase a case; raises CaseNotFound."""
-        ...
 
 
 class RetirementBook(Protocol):
@@ -379,4 +292,3 @@ class RetirementBook(Protocol):
 
     def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
         """Log a retirement together with what `act` does; raises StoreError."""
-        ...

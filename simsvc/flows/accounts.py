@@ -16,8 +16,7 @@ from simsvc.values import Client, Invitation, Role, User
 TOKEN_BYTES = 32
 """256 bits. Source: OWASP Forgot Password Cheat Sheet requires a long token from a secure generator."""
 LINK_LIFETIME = timedelta(hours=24)
-"""One day, so that a link can wait until the next morning. OWASP Forgot Password Cheat Sheet requires an
-expiry."""
+"""One day, so that a link can wait until the next morning. OWASP Forgot Password Cheat Sheet: an expiry."""
 FIRST_ADMIN = "admin"
 NOWHERE = Client()
 """Client of attempts without a browser or network, as in scripts."""
@@ -30,13 +29,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Operations on accounts.
-
-    Attributes:
-        book: stores them.
-        hasher: hashes passwords.
-        now: the clock.
-    """
+    """Operations on accounts."""
 
     book: AccountBook
     hasher: Hasher
@@ -54,9 +47,8 @@ class Accounts:
         name, a disabled account, and a client that must wait.
         Source: OWASP Authentication Cheat Sheet.
 
-        Raises:
-            SignInRefused: they do not match, or the client must wait.
-            StoreError: the database cannot be used.
+        Raises SignInRefused if they do not match, or the client must wait; StoreError if the database cannot
+        be used.
         """
         tried = self.book.attempt(name_key(name), self.now(), client)
         known = tried.password_hash if tried else None
@@ -71,30 +63,20 @@ class Accounts:
     def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
         """Change a password, given the current one, and end all sessions.
 
-        Raises:
-            SignInRefused: the current one is wrong, which counts as a failed attempt.
-            PasswordRefused: the new one is too easy to guess.
+        Raises SignInRefused if the current one is wrong, which counts as a failed attempt; PasswordRefused if
+        the new one is too easy to guess.
         """
         check_password(new, user.name)
         self.sign_in(user.name, old, client)
         return self.book.set_password(user.id, self.hasher.hash(new))
 
     def add(self, name: str, role: Role) -> Invitation:
-        """Add an account and return a link to set its password.
-
-        Raises:
-            NameRefused: the name is not valid.
-            NameTaken: the name is in use.
-        """
+        """Add an account and return a link to set its password; raises NameRefused, NameTaken."""
         trimmed = checked_name(name)
         return self._invite(self.book.add(trimmed, name_key(trimmed), role, self.now()))
 
     def reset(self, user_id: str) -> Invitation:
-        """Return a new link; the account's password, sessions and older links stop working.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Return a new link, and end the password, sessions and older links; raises UserNotFound."""
         return self._invite(self.find(user_id))
 
     def first_link(self) -> Invitation | None:
@@ -105,11 +87,7 @@ class Accounts:
         return self._invite(admins[0]) if admins else self.add(self._free_name(), "admin")
 
     def invited(self, token: str) -> User:
-        """Return the account of a link, without using the link.
-
-        Raises:
-            LinkSpent: the link is not valid any more.
-        """
+        """Return the account of a link, without using it; raises LinkSpent if it is not valid any more."""
         user = self.book.invited(_sha256(token), self.now())
         if user is None:
             raise LinkSpent()
@@ -118,9 +96,8 @@ class Accounts:
     def accept(self, token: str, password: str, client: Client = NOWHERE) -> User:
         """Use a link to set the password, and return the account; the client becomes known.
 
-        Raises:
-            LinkSpent: the link is not valid any more.
-            PasswordRefused: the password is too easy to guess; the link stays valid.
+        Raises LinkSpent if it is not valid any more; PasswordRefused, without using it, if the
+        password is too easy to guess.
         """
         check_password(password, self.invited(token).name)
         user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
@@ -129,49 +106,29 @@ class Accounts:
         return user
 
     def find(self, user_id: str) -> User:
-        """Return the account with a public ID.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Return the account with a public ID; raises UserNotFound if the account does not exist."""
         return _found(self.book.find(user_id))
 
     def named(self, name: str) -> User:
-        """Return the account with a name, in any case.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Return the account with a name, in any case; raises UserNotFound if the account does not exist."""
         return _found(self.book.named(name_key(name)))
 
     def disable(self, user_id: str) -> User:
-        """Disable an account, end its sessions and revoke its tokens; its records stay.
+        """Disable an account, end its sessions and revoke its tokens; its records and batches stay.
 
-        Its waiting batches are still processed.
-
-        Raises:
-            UserNotFound: the account does not exist.
-            LastAdmin: no other administrator can sign in.
+        Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
         return self.book.disable(self.find(user_id).id, self.now())
 
     def change_role(self, user_id: str, role: Role) -> User:
-        """Change the role of an account and end its sessions.
+        """Change an account's role and end its sessions; one that is no administrator loses its tokens.
 
-        Tokens are revoked if the account is no longer an administrator.
-
-        Raises:
-            UserNotFound: the account does not exist.
-            LastAdmin: no other administrator can sign in.
+        Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
         return self.book.change_role(self.find(user_id).id, role, self.now())
 
     def enable(self, user_id: str) -> User:
-        """Enable an account and forget failed sign-ins; its tokens stay revoked.
-
-        Raises:
-            UserNotFound: the account does not exist.
-        """
+        """Enable an account and forget failed sign-ins; its tokens stay revoked; raises UserNotFound."""
         return self.book.enable(self.find(user_id).id)
 
     def _invite(self, user: User) -> Invitation:

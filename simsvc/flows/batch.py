@@ -39,16 +39,7 @@ Table = Iterable[CaseRow] | Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Operations on batches.
-
-    Attributes:
-        book: stores them.
-        room: stores waiting photos.
-        put: queues work on a batch.
-        now: the clock.
-        most_bytes: of the photos of one batch, unpacked.
-        quota: of one account.
-    """
+    """Operations on batches: `put` queues one, of at most so many unpacked bytes; an account has a quota."""
 
     book: BatchBook
     room: PhotoSpool
@@ -67,20 +58,13 @@ class Batches:
     ) -> str:
         """Store the photos, record and queue the batch, and return its public ID.
 
-        Args:
-            incoming: read one by one; if it raises, nothing is left behind.
-            name: name of the upload.
-            asked_by: public id of the account.
-            read_cases: called after the photos; returns the rows of the table.
-            read_notes: called after that; returns the notes.
+        Photos are read one by one; if reading raises, nothing is left behind. The table and then the notes
+        are read after the photos.
 
-        Raises:
-            BatchEmpty: there is no photo.
-            BatchTooLarge: there are too many photos or bytes.
-            BatchQuota: the account would have too many waiting photos.
-            CasesUnreadable: the table does not fit the photos.
-            BatchUnwritable: the photos cannot be stored.
-            StoreError: the batch cannot be recorded.
+        Raises BatchEmpty if there is no photo, BatchTooLarge if there are too many photos or bytes,
+        BatchQuota if the account would have too many waiting photos, CasesUnreadable if the table does not
+        fit the photos, BatchUnwritable if the photos cannot be stored, StoreError if the batch cannot be
+        recorded.
         """
         batch_id = uuid.uuid4().hex
         with self.room.filling(batch_id):
@@ -115,9 +99,9 @@ class Batches:
     def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
-            self._give_up(batch_id, photo, PhotoLost())
+            self.book.give_up(batch_id, photo.position, PhotoLost())
         elif photo.attempts > MOST_ATTEMPTS:
-            self._give_up(batch_id, photo, NotJudged())
+            self.book.give_up(batch_id, photo.position, NotJudged())
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
@@ -135,10 +119,7 @@ class Batches:
             raise
         except Exception:  # a bug: the other photos must not wait for a fix
             _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self._give_up(batch_id, photo, NotJudged())
-
-    def _give_up(self, batch_id: str, photo: BatchPhoto, refusal: SimsvcError) -> None:
-        self.book.give_up(batch_id, photo.position, refusal)
+            self.book.give_up(batch_id, photo.position, NotJudged())
 
     def _kept(self, batch_id: str, incoming: Incoming, before: Waiting) -> list[NewPhoto]:
         photos: list[NewPhoto] = []
@@ -166,7 +147,6 @@ class Batches:
 
 
 def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:
-    """Return the photos with their declared data."""
     rows = _rows(table.items()) if isinstance(table, Mapping) else table
     declared = declared_of(rows, [canonical_path(photo.name) for photo in photos])
     return [

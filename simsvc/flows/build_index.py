@@ -44,11 +44,9 @@ class EmbeddingJournal(Protocol):
 
     def find(self, key: bytes) -> Sequence[Outcome] | None:
         """Return the result of a key, or None."""
-        ...
 
     def keep(self, key: bytes, outcomes: Sequence[Outcome]) -> None:
         """Store results for a later build that resumes this one."""
-        ...
 
 
 class Draft(Protocol):
@@ -57,22 +55,18 @@ class Draft(Protocol):
     @property
     def journal(self) -> EmbeddingJournal:
         """What was embedded before, and is kept as it is embedded."""
-        ...
 
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """Faces added so far."""
-        ...
 
     def add(
         self, face: LabelledFace, embedding: FloatVector, thumbnail: bytes, seen: SeenFace | None = None
     ) -> None:
         """Append a face with its unit vector, float32 (D,), thumbnail and facts."""
-        ...
 
     def finish(self, facts: BuildFacts) -> Manifest:
         """Write all files, the manifest last, and rename the folder to its build ID."""
-        ...
 
 
 class Shelf(Protocol):
@@ -80,15 +74,12 @@ class Shelf(Protocol):
 
     def draft(self, name: str) -> AbstractContextManager[Draft]:
         """Start a build of the index `name` with a lock; unfinished builds are removed."""
-        ...
 
     def face_changes(self) -> FaceChanges:
         """Return the changes to reference faces."""
-        ...
 
     def switch(self, label: str) -> None:
         """Put the build "name/build" into service."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +87,7 @@ class BuildRequest:
     """What to build.
 
     Attributes:
-        name: of the index.
-        sources: sources of photos.
         engine: inference engine: "onnx" (ONNX Runtime), "openvino" or "torch".
-        workers: number of threads.
         decoder: decodes photos; None: in this process, without limits on time and memory.
         trained_on: data sets the model was trained on, not used for site calibration.
     """
@@ -126,21 +114,11 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
 
     Equal photos, labels, model, libraries and face changes give equal bytes and build ID. The index in
     service does not change before the last step. Removed faces stay out, and added faces are included with
-    their latest labels.
+    their latest labels. `on_built` records the build and its faces, perhaps again for the same build;
+    `progress` is called with (photos done, total).
 
-    Args:
-        request: the build request.
-        detector: finds the faces.
-        model: embeds them.
-        shelf: the index folder.
-        on_built: records the finished build and its faces; may be called again for the same build.
-        progress: called with (photos done, total).
-        use: whether the build goes into service.
-
-    Raises:
-        SourceEmpty: no photo became a face.
-        IndexUnusable: the shelf cannot be written to, or another build is at work.
-        BundleDamaged: the model's answer makes no sense.
+    Raises SourceEmpty if no photo became a face; IndexUnusable if the shelf cannot be written to, or another
+    build is at work; BundleDamaged if the model's answer makes no sense.
     """
     with shelf.draft(request.name) as draft:
         facts = _fill(draft, request, detector, model, shelf.face_changes(), progress)
@@ -191,7 +169,6 @@ def _fill(
 
 
 def _unfit(source: LabelledSource, trained_on: frozenset[str]) -> Literal["composites", "training"] | None:
-    """Return why a source cannot be used for site calibration, or None."""
     if source.composite:
         return "composites"
     return "training" if source.name in trained_on else None
@@ -205,7 +182,6 @@ def _embedded(
     model: Model,
     photos: Sequence[LabelledPhoto],
 ) -> tuple[Sequence[LabelledPhoto], Sequence[Outcome]]:
-    """Return the results of a few photos, using the cache."""
     key = key_of(source, photos, detector, model, request.engine)
     outcomes = journal.find(key)
     if outcomes is None:
@@ -237,7 +213,6 @@ def _fold_in(draft: Draft, index_name: str, model: Model, changes: FaceChanges) 
 
 
 def _with_added(summaries: Sequence[SourceSummary], added: Mapping[str, int]) -> tuple[SourceSummary, ...]:
-    """Return the sources by name, including faces added after earlier builds."""
     by_name = {summary.name: summary for summary in summaries}
     for name, faces in added.items():
         known = by_name.get(name, SourceSummary(name, 0, 0))

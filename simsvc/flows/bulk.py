@@ -20,8 +20,7 @@ from simsvc.ports import BulkBook, Recorder
 from simsvc.values import Estimate
 
 BATCH = 64
-"""Photos per transaction and journal line. Other writers of SQLite wait for it, at most a fifth of a
-second."""
+"""Photos per transaction and journal line: other writers of SQLite wait for it, at most 0.2 s."""
 PHOTOS_AHEAD = 2 * BATCH
 """Photos estimated while a batch is recorded."""
 
@@ -34,17 +33,14 @@ class File(Protocol):
     @property
     def path(self) -> Path:
         """Its path."""
-        ...
 
     @property
     def shown(self) -> str:
         """Its printable path."""
-        ...
 
     @property
     def key(self) -> Key:
         """Its identity: name, size and modification time."""
-        ...
 
 
 class RowJournal(Protocol):
@@ -52,19 +48,15 @@ class RowJournal(Protocol):
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
         """Add a batch and sync it to disk."""
-        ...
 
     def last_records(self) -> tuple[str, ...]:
         """Return the record IDs of the last batch."""
-        ...
 
     def forget_last(self) -> None:
         """Remove the last batch."""
-        ...
 
     def done(self) -> Mapping[Key, str]:
         """Return the photos with a row, and their status."""
-        ...
 
 
 class Watch(Protocol):
@@ -72,17 +64,13 @@ class Watch(Protocol):
 
     def deaths(self, photo: str) -> int:
         """Return how many processes died while processing this photo."""
-        ...
 
     def over(self, photo: str) -> AbstractContextManager[None]:
         """Mark a photo as being processed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The result of a photo, and whether to record it."""
-
     file: File
     estimate: Estimate
     answer: bool
@@ -94,11 +82,9 @@ class Bulk:
 
     Attributes:
         corridor: estimates each photo; its recorder is not used.
-        journal: stores the rows until the table is written.
         book: records the results, or None to record nothing.
         read: reads a photo with a size limit; raises PhotoMissing, PhotoTooManyBytes.
         watch: tracks photos that crash the process, which are given up eventually.
-        threads: photos processed at the same time.
     """
 
     corridor: EstimatePipeline
@@ -109,11 +95,7 @@ class Bulk:
     threads: int
 
     def waiting(self, files: Iterable[File]) -> list[File]:
-        """Return the files without a row, after confirming or removing the last batch.
-
-        Raises:
-            StoreError: the database cannot be read.
-        """
+        """Return the files without a row, after confirming or removing the last batch; raises StoreError."""
         records = self.journal.last_records()
         if self.book is not None and records and not self.book.have(records):
             self.journal.forget_last()
@@ -126,15 +108,8 @@ class Bulk:
         The journal line is on disk before the transaction is committed, so that `waiting` can check its
         records. Photos that crashed a process come last and alone, so that no other photo is blamed.
 
-        Args:
-            files: without a row.
-            progress: called for each photo.
-
-        Raises:
-            IndexUnusable: no index can be used.
-            BundleError: the model cannot be used.
-            StoreError: the results cannot be recorded.
-            ResultsRefused: the journal cannot be written.
+        Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if
+        the results cannot be recorded, ResultsRefused if the journal cannot be written.
         """
         files = list(files)
         suspects = [file for file in files if self.watch.deaths(file.shown)]
@@ -175,7 +150,6 @@ class Bulk:
 
 
 def _refused(file: File, refusal: SimsvcError) -> _Judged:
-    """Return a row's answer for a photo of which there is nothing to put on record."""
     name = PurePath(file.shown).name
     return _Judged(file, Estimate(name, "", "refused", refusal.code, refusal.message), answer=False)
 

@@ -17,15 +17,7 @@ MOST_ASKED = 1_000
 def one_vote_each(
     found: tuple[Neighbour, ...], asked: int, wanted: int, judged: JudgedFace, index: Index
 ) -> Compared:
-    """Filter search results, and request more while copies leave too few.
-
-    Args:
-        found: first results.
-        asked: number of requested faces.
-        wanted: number of photos to compare.
-        judged: the query face.
-        index: that is searched.
-    """
+    """Filter search results, and request more while copies leave too few."""
     compared = compare(found, lambda near: judged.cut_from_photo_of(near, index))
     while len(compared.neighbours) < wanted and len(found) == asked < MOST_ASKED:
         asked = min(2 * asked, MOST_ASKED)

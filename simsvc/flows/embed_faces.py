@@ -26,8 +26,7 @@ def embed(
     The model runs `model.at_once` faces at a time. In ONNX Runtime that is one: on two threads of a Xeon with
     int8, it takes 5.1 ms of a core, and in batches of eight 5.3 ms and 180 MB more memory.
 
-    Raises:
-        BundleDamaged: the model's output is not valid.
+    Raises BundleDamaged if the model's output is not valid.
     """
     outcomes: list[Outcome] = []
     for some in chunks_of(photos, model.at_once):

@@ -17,7 +17,6 @@ class Faces(Protocol):
 
     def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
         """Delete a face's row in one transaction with `write`; return the number of the receipt."""
-        ...
 
 
 class Remains(Protocol):
@@ -25,11 +24,9 @@ class Remains(Protocol):
 
     def finish(self) -> int:
         """Overwrite them and return the number of unfinished erasures."""
-        ...
 
     def unfinished(self) -> int:
         """Count the erasures that may have left copies."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +34,9 @@ class Eraser:
     """Dependencies of erasures.
 
     Attributes:
-        records: rows of estimates and cases.
-        room: waiting photos of batches.
-        faces: rows of labelled faces.
         forget: removes a reference face from the file of face changes and all answers; returns the number of
             the change.
         holding: labels of the index builds whose files contain a face; None if the face does not exist.
-        remains: copies left in files.
-        now: the clock.
     """
 
     records: ErasableRecords
@@ -58,31 +50,26 @@ class Eraser:
     def estimate(self, public_id: str, actor: str) -> Receipt:
         """Erase an estimate.
 
-        Raises:
-            EstimateNotFound: the estimate does not exist or was erased already.
-            StoreError: nothing was erased.
+        Raises EstimateNotFound if the estimate does not exist or was erased already; StoreError if the
+        database cannot be written, with nothing erased.
         """
         return self._dropped(self.records.erase_estimate(public_id, actor, self.now()))
 
     def case(self, reference: str, actor: str) -> Receipt:
         """Erase every estimate and waiting photo of a case.
 
-        Raises:
-            CaseNotFound: the case does not exist.
-            StoreError: nothing was erased.
+        Raises CaseNotFound if the case does not exist; StoreError if the database cannot be written, with
+        nothing erased.
         """
         return self._dropped(self.records.erase_case(reference, actor, self.now()))
 
     def face(self, face_id: str, actor: str) -> tuple[int, tuple[str, ...]]:
         """Erase a reference face from all answers, pages and later builds.
 
-        Returns:
-            The number of the receipt, and the builds whose files contain the face until they are retired.
-
-        Raises:
-            FaceNotFound: the face does not exist or was erased already.
-            IndexUnwritable: the index folder cannot be written to; nothing was erased.
-            StoreError: the database cannot be written; nothing was erased but what `forget` did.
+        Return the number of the receipt, and the builds whose files contain the face until they are retired.
+        Raises FaceNotFound if the face does not exist or was erased already; IndexUnwritable if the index
+        folder cannot be written to, with nothing erased; StoreError if the database cannot be written, with
+        nothing erased but what `forget` did.
         """
         holding = self.holding(face_id)
         if holding is None:

@@ -45,18 +45,11 @@ class EstimatePipeline:
     """What an estimate needs of the outside world.
 
     Attributes:
-        detector: finds faces.
-        model: judges crops.
         index: returns the index in service; called once per photo.
-        recorder: records estimates.
-        neighbours: number of reference faces shown.
-        max_bytes: largest photo accepted.
-        rules: rules of the model.
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder gets the photo itself.
         recorded: called with every recorded estimate.
         decoder: decodes photos; None: in this process, without limits on time and memory.
-        age_prior: age prior, or None; see `domain.estimate.age_prior`.
         one_vote: whether each photo counts once and the query photo not at all; false for earlier models, to
             replay their estimates.
     """
@@ -77,10 +70,7 @@ class EstimatePipeline:
 
 
 class StepTimes:
-    """Milliseconds by step, in order.
-
-    Nested steps are not counted twice; repeated steps add up.
-    """
+    """Milliseconds by step, in order: nested steps not counted twice, repeated steps added up."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -114,19 +104,11 @@ def estimate(
 ) -> RecordedEstimate:
     """Estimate the age of the face in a photo and record the result.
 
-    A photo without a result is recorded too, with status "refused", a code and a sentence.
+    A photo without a result is recorded too, with status "refused", a code and a sentence. The photo's
+    name is recorded in canonical form; `asked_by` is the public ID of an account, or "token:<id>".
 
-    Args:
-        data: the upload's bytes.
-        photo_name: name sent by the client, recorded in canonical form.
-        corridor: dependencies.
-        asked_by: public ID of the account, or "token:<id>", if any.
-        declared: declared data, if any.
-
-    Raises:
-        IndexUnusable: no index can be used.
-        BundleError: the model cannot be used.
-        StoreError: the result cannot be recorded.
+    Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if the
+    result cannot be recorded.
     """
     answer = answered(data, photo_name, corridor, asked_by, declared)
     recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
@@ -141,12 +123,7 @@ def answered(
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
-    """Return the estimate without recording it.
-
-    Raises:
-        IndexUnusable: no index can be used.
-        BundleError: the model cannot be used.
-    """
+    """Return the estimate without recording it; raises IndexUnusable or BundleError if one is unusable."""
     index = corridor.index()
     blank = Estimate(
         photo_name=canonical_name(photo_name),
@@ -233,8 +210,7 @@ class _Ages(TypedDict):
 def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
     """Return the estimate under the prior, where there is one, the use of it, and the doubt.
 
-    Raises:
-        BundleDamaged: there is a prior, and the model gives no distribution.
+    Raises BundleDamaged if there is a prior, and the model gives no distribution.
     """
     own_years, answer = float(prediction.ages_years[0]), answer_of(prediction)
     scale, prior = corridor.rules.doubt, corridor.age_prior
@@ -248,11 +224,7 @@ def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
 
 
 def check_prior(model: Model, prior: AgePrior | None) -> None:
-    """Refuse an age prior that the model does not support.
-
-    Raises:
-        PriorUnfit: there is a prior, and the model gives no age distribution.
-    """
+    """Raise PriorUnfit if there is an age prior, and the model gives no age distribution."""
     if prior is not None and not model.has_distribution:
         raise PriorUnfit()
 
@@ -260,9 +232,7 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
 def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
-    Raises:
-        PhotoError: the photo cannot be used.
-        FaceError: the photo has no usable face.
+    Raises PhotoError if the photo cannot be used, FaceError if the photo has no usable face.
     """
     model = corridor.model
     photo = decode(

@@ -25,13 +25,7 @@ def _finding(part: str, look: Look) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The state of one part.
-
-    Attributes:
-        part: such as "model", "index", "database", "disk".
-        well: whether it is usable.
-        sentence: its state; if there is a problem, what to do.
-    """
+    """The state of a part such as "model" or "disk"; a sentence on a problem says what to do."""
 
     part: str
     well: bool

@@ -29,11 +29,9 @@ class ChangeJournal(Protocol):
 
     def changes(self) -> FaceChanges:
         """Return the changes so far."""
-        ...
 
     def append(self, changes: ChangeSet) -> int:
         """Add a set and return its number; raises IndexUnwritable."""
-        ...
 
 
 class FaceBook(Protocol):
@@ -41,22 +39,14 @@ class FaceBook(Protocol):
 
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face of any build, or None."""
-        ...
 
     def put(self, faces: Sequence[LabelledFace], what: str, actor: str, write: Callable[[], int]) -> int:
         """Record faces and the event in one transaction with `write`, and return its number."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
-    """The result of adding photos.
-
-    Attributes:
-        label: of the index build they were added to.
-        faces: added faces.
-        skipped: skipped photos with reasons.
-    """
+    """The result of adding photos."""
 
     label: str
     faces: tuple[LabelledFace, ...]
@@ -70,10 +60,6 @@ class LiveFaces:
     Attributes:
         label: returns the label of the index in service.
         known: IDs of the faces of that build.
-        journal: stored changes.
-        book: recorded faces.
-        detector: finds the faces.
-        model: embeds them.
         decoder: decodes photos; None: in this process, without limits on time and memory.
         refit: returns the site calibrations after a change.
     """
@@ -88,17 +74,12 @@ class LiveFaces:
     refit: Callable[[ChangeSet], Mapping[str, SiteCalibration]] = lambda _change: {}
 
     def add(self, source: LabelledSource, actor: str, progress: Progress) -> AddedFaces:
-        """Add the faces of a source to the index in service.
+        """Add the faces of a source to the index in service, without known and removed faces.
 
-        Args:
-            source: photos to add; known and removed faces are skipped.
-            actor: for the log.
-            progress: called with (photos done, total).
+        `progress` is called with (photos done, total).
 
-        Raises:
-            FacesRefused: there are too many, or none can be used.
-            IndexUnusable: there is no index in service, or its folder cannot be written to.
-            StoreError: they cannot be put on record.
+        Raises FacesRefused if there are too many, or none can be used; IndexUnusable if there is no index in
+        service, or its folder cannot be written to; StoreError if they cannot be put on record.
         """
         label = self.label()
         if len(source.photos) > MOST_FACES:
@@ -116,11 +97,8 @@ class LiveFaces:
     def relabel(self, face_id: str, age_years: float, actor: str) -> LabelledFace:
         """Change the label of a face in every build, and return the face as it was before.
 
-        Raises:
-            FacesRefused: the age is not valid.
-            FaceNotFound: the face does not exist or was removed.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the change cannot be recorded.
+        Raises FacesRefused if the age is not valid, FaceNotFound if the face does not exist or was removed,
+        IndexUnwritable if the index folder is not writable, StoreError if the change cannot be recorded.
         """
         if not 0.0 <= age_years <= MAX_AGE_YEARS:
             raise FacesRefused("age", most_years=MAX_AGE_YEARS)
@@ -131,13 +109,7 @@ class LiveFaces:
         return face
 
     def remove(self, face_id: str, actor: str) -> LabelledFace:
-        """Remove a face from new estimates and later builds.
-
-        Raises:
-            FaceNotFound: the face does not exist or was removed.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the change cannot be recorded.
-        """
+        """Remove a face from estimates and builds; raises FaceNotFound, IndexUnwritable, StoreError."""
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))
         self.book.put([face], "remove", actor, lambda: self.journal.append(change))
@@ -178,18 +150,9 @@ class LiveFaces:
         added: list[LiveFace] = []
         for batch in chunks_of(ready, CHUNK):
             said = self.model.predict([entry.crop for entry in batch])
-            added += [
-                LiveFace(
-                    entry.face,
-                    index_name,
-                    self.model.sha256,
-                    embedding,
-                    entry.thumbnail,
-                    estimate_years=years,
-                    person=entry.person,
+            for one, embedding, years in zip(batch, said.embeddings, said.ages_years.tolist(), strict=True):
+                model = self.model.sha256
+                added.append(
+                    LiveFace(one.face, index_name, model, embedding, one.thumbnail, years, one.person)
                 )
-                for entry, embedding, years in zip(
-                    batch, said.embeddings, said.ages_years.tolist(), strict=True
-                )
-            ]
         return added

@@ -13,15 +13,10 @@ class Log(Protocol):
 
     def note_change(self, event: NewEvent) -> Event | None:
         """Log the content unless the latest event of this kind and subject says the same."""
-        ...
 
 
 def log_start(log: Log, settings: Mapping[str, str], model_version: str, model_sha256: str) -> None:
-    """Log the settings and the model of a starting process, if they changed.
-
-    Raises:
-        StoreError: the database cannot be used.
-    """
+    """Log the settings and the model of a starting process, if they changed; raises StoreError."""
     log.note_change(NewEvent(EventKind.SETTINGS, COMMAND, "settings", dict(settings)))
     model = {"version": model_version, "sha256": model_sha256}
     log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, "model", model))

@@ -20,22 +20,14 @@ class Searched(Protocol):
 
     def embeddings(self) -> FloatVector:
         """Return every embedding, float32 (N, D)."""
-        ...
 
     def search(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
         """Return the k nearest faces of a unit vector (D,), nearest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class TimedRecall:
-    """Recall and search times on one thread.
-
-    Attributes:
-        recall: the shares found.
-        p50_ms: median time of a search.
-        exact_ms: median time of an exact one, by numpy.
-    """
+    """Recall, and the median times on one thread of a search and of an exact one by numpy."""
 
     recall: Recall
     p50_ms: float

@@ -22,13 +22,8 @@ def in_order(
 ) -> Iterator[Done]:
     """Process jobs with several threads, and yield the results in order.
 
-    If the caller stops or a job raises, remaining jobs are not started.
-
-    Args:
-        work: called with each job, in any thread.
-        jobs: read lazily.
-        threads: number of threads.
-        ahead: jobs processed ahead, which limits memory; at least twice the threads.
+    Jobs are read lazily. If the caller stops or a job raises, remaining jobs are not started. Limiting the
+    jobs processed ahead, at least twice the threads, limits memory.
     """
     most = max(ahead, 2 * threads)
     pending: deque[Future[Done]] = deque()

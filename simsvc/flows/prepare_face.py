@@ -29,8 +29,6 @@ class PreparedFace:
     """A face ready to be embedded.
 
     Attributes:
-        face: with its label.
-        crop: input of the model.
         thumbnail: crop for people, as JPEG.
         whole_picture: whether nothing was detected in an aligned photo, so that it was taken whole.
         person: as `domain.gallery.labelled_faces.person_key` gives it.
@@ -50,16 +48,7 @@ def prepare(
     model: Model,
     decoder: PictureDecoder | None = None,
 ) -> PreparedFace | Skipped:
-    """Decode, detect and crop one photo, or return why it is skipped.
-
-    Args:
-        source: of the photo.
-        photo: with its label.
-        detector: finds the face.
-        model: whose crop is made.
-        decoder: makes pixels of the photo's bytes; None: this process does, without limits on time and
-            memory.
-    """
+    """Decode, detect and crop one photo, or return why it is skipped; without a decoder, in this process."""
     try:
         picture = decode(
             photo.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading, decoder=decoder

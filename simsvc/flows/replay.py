@@ -15,15 +15,7 @@ from simsvc.values import Estimate, Neighbour, RecordedEstimate
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The result of a replay.
-
-    Attributes:
-        recorded: the recorded estimate.
-        replayed: the repeated estimate, not recorded.
-        kept_photo: whether the kept photo was used, not a sent one.
-        differences: differences, if any.
-        erased: IDs of recorded reference faces that have been erased since.
-    """
+    """The result of a replay, with the IDs of recorded reference faces that have been erased since."""
 
     recorded: RecordedEstimate
     replayed: Estimate
@@ -42,11 +34,9 @@ class Replayer:
     """Dependencies of replays.
 
     Attributes:
-        records: recorded estimates.
         kept_photo: returns the kept photo of an estimate, or None; raises PhotoLocked.
         corridor: returns the model and index build of a record, all files verified; raises ModelGone,
             BuildGone, BundleDamaged, IndexDamaged.
-        erased: IDs of erased reference faces.
         log: logs a replay: actor, public ID of the estimate, result.
     """
 
@@ -57,23 +47,13 @@ class Replayer:
     log: Callable[[str, str, dict[str, object]], None]
 
     def replay(self, public_id: str, actor: str, photo: bytes | None = None) -> Replay:
-        """Repeat an estimate and compare it with the record.
+        """Repeat an estimate with the original photo, by default the kept one, and compare it to the record.
 
-        Args:
-            public_id: of the estimate.
-            actor: for the log.
-            photo: the original photo; defaults to the kept one.
-
-        Raises:
-            EstimateNotFound: the estimate does not exist.
-            PhotoNotKept: no photo was sent, and none is kept.
-            PhotoLocked: the kept photo cannot be decrypted.
-            PhotoDiffers: another photo was sent.
-            ModelGone: the model is no longer kept.
-            BuildGone: the index build no longer exists.
-            BundleDamaged: a file of the model has changed.
-            IndexDamaged: a file of the index build has changed.
-            StoreError: the database cannot be used.
+        Raises EstimateNotFound if the estimate does not exist; PhotoNotKept if no photo was sent, and none is
+        kept; PhotoLocked if the kept photo cannot be decrypted; PhotoDiffers if another photo was sent;
+        ModelGone if the model is no longer kept; BuildGone if the index build no longer exists; BundleDamaged
+        if a file of the model has changed; IndexDamaged if a file of the index build has changed; StoreError
+        if the database cannot be used.
         """
         recorded = self.records.find(public_id)
         data = photo if photo is not None else self._kept(public_id)

@@ -15,27 +15,17 @@ class Photos(Protocol):
 
     def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete photos kept before a moment; return how many."""
-        ...
 
     def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
         """Re-encrypt all photos with the first key; return how many were, and how many could not be."""
-        ...
 
     def count(self) -> int:
         """Return the number of kept photos."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Dependencies of retention.
-
-    Attributes:
-        photos: kept photos.
-        days: retention period; 0 keeps none.
-        finish: overwrites copies of deleted photos; returns the number of unfinished erasures.
-        now: the clock.
-    """
+    """Dependencies of retention for days, 0 for none; `finish` overwrites copies of deleted photos."""
 
     photos: Photos
     days: int
@@ -50,11 +40,7 @@ class Retention:
         return count
 
     def rotate(self, actor: str, progress: Progress) -> tuple[int, int]:
-        """Encrypt every kept photo with the first key.
-
-        Raises:
-            PhotoLocked: there is no key.
-        """
+        """Encrypt every kept photo with the first key; raises PhotoLocked if there is no key."""
         done = self.photos.rotate(actor, progress, self.now())
         self.finish()
         return done

@@ -18,9 +18,7 @@ class Retirement:
     Attributes:
         what: name for people.
         subject: name in the log.
-        in_service: whether it is in service.
         records: number of estimates that could no longer be replayed.
-        folder: its folder.
         set_aside: renames its folder and returns the new path.
     """
 
@@ -38,10 +36,8 @@ def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool)
     The folder is renamed within the logging transaction and deleted afterwards, so a crash leaves it
     unchanged or as unused leftovers.
 
-    Raises:
-        RetireRefused: it is in service, or records refer to it without `force`.
-        IndexUnwritable: the index folder is not writable.
-        StoreError: it cannot be logged, and is not deleted.
+    Raises RetireRefused if it is in service, or records refer to it without `force`; IndexUnwritable if the
+    index folder is not writable; StoreError if it cannot be logged, and is not deleted.
     """
     if wanted.in_service:
         raise RetireRefused("in_service", name=wanted.what)

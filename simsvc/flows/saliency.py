@@ -18,21 +18,13 @@ BATCH = 27
 
 
 def check_same_model(recorded: RecordedEstimate, model: Model) -> None:
-    """Check that the model in service made an estimate.
-
-    Raises:
-        ModelChanged: a different model is in service.
-    """
+    """Raise ModelChanged if another model than that of an estimate is in service."""
     if recorded.estimate.model_sha256 != model.sha256:
         raise ModelChanged()
 
 
 def saliency_png(crop_png: bytes, model: Model) -> bytes:
-    """Return the crop with its occlusion map as PNG.
-
-    Raises:
-        BundleDamaged: the model's output is not valid.
-    """
+    """Return the crop with its occlusion map as PNG; raises BundleDamaged if the output is not valid."""
 
     def ages(crops: Sequence[Crop]) -> FloatVector:
         return np.concatenate([model.predict(some).ages_years for some in chunks_of(crops, BATCH)])

@@ -19,7 +19,6 @@ class Faces(Protocol):
     @property
     def faces(self) -> Sequence[LabelledFace]:
         """The reference faces in item order."""
-        ...
 
 
 class Shelf(Protocol):
@@ -27,19 +26,15 @@ class Shelf(Protocol):
 
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build; raises BuildNotFound, IndexDamaged."""
-        ...
 
     def gallery(self, label: str) -> Faces:
         """Open the faces of a build."""
-        ...
 
     def current(self) -> str | None:
         """Return the build in service."""
-        ...
 
     def switch(self, label: str) -> None:
         """Put a build into service; raises IndexUnwritable."""
-        ...
 
 
 class Switches(Protocol):
@@ -49,21 +44,11 @@ class Switches(Protocol):
         self, label: str, previous: str | None, by: str | None, now: datetime
     ) -> AbstractContextManager[None]:
         """Record a switch in one transaction with an action."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Switcher:
-    """Dependencies of a switch.
-
-    Attributes:
-        shelf: the index folder.
-        switches: recorded switches.
-        model_version: of the model in service, for people.
-        model_sha256: of the model in service.
-        on_built: records a build and its faces; may be called again for the same build.
-        now: the clock.
-    """
+    """Dependencies of a switch; `on_built` may be called again for the same build."""
 
     shelf: Shelf
     switches: Switches
@@ -75,10 +60,8 @@ class Switcher:
     def fitting(self, label: str) -> Manifest:
         """Verify every file of a build, and that it fits the model in service.
 
-        Raises:
-            BuildNotFound: the build does not exist.
-            IndexDamaged: a file does not match its manifest.
-            IndexModelMismatch: it was built with another model.
+        Raises BuildNotFound if the build does not exist, IndexDamaged if a file does not match its manifest,
+        IndexModelMismatch if it was built with another model.
         """
         manifest = self.shelf.verify(label)
         if manifest.model.sha256 != self.model_sha256:
@@ -88,18 +71,10 @@ class Switcher:
         return manifest
 
     def use(self, label: str, by: str | None = None) -> Manifest:
-        """Verify a build and put it into service; running services switch within two seconds.
+        """Verify a build "name/build" and put it into service; services switch within two seconds.
 
-        Args:
-            label: "name/build".
-            by: public id of the account, or None on the command line.
-
-        Raises:
-            BuildNotFound: the build does not exist.
-            IndexDamaged: a file does not match its manifest.
-            IndexModelMismatch: it was built with another model.
-            IndexUnwritable: the index folder is not writable.
-            StoreError: the database cannot be written.
+        It is done by an account, or by None on the command line. Raises what `fitting` does, IndexUnwritable
+        if the index folder is not writable, and StoreError.
         """
         manifest = self.fitting(label)
         self.on_built(manifest, self.shelf.gallery(label).faces)

@@ -29,43 +29,26 @@ class TokenBook(Protocol):
 
     def add(self, token: Token, sha256: str) -> None:
         """Store a token."""
-        ...
 
     def find(self, token_id: str) -> tuple[Token, str] | None:
         """Return a token and the SHA-256 of its secret."""
-        ...
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
         """Revoke a token; raises TokenNotFound."""
-        ...
 
     def used(self, token_id: str, now: datetime) -> None:
         """Note the last use if possible at once; never fails and never waits."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Operations on tokens.
-
-    Attributes:
-        book: stores them.
-        now: the clock.
-    """
+    """Operations on tokens."""
 
     book: TokenBook
     now: Callable[[], datetime] = utc_now
 
     def create(self, draft: TokenDraft, by: str | None = None) -> NewToken:
-        """Create a token; its text is returned and not stored.
-
-        Args:
-            draft: the token draft.
-            by: public id of the account, or None on the command line.
-
-        Raises:
-            StoreError: the database cannot be written.
-        """
+        """Create a token for an account, or for None on the command line; its text is not stored."""
         now, secret = self.now(), secrets.token_urlsafe(SECRET_BYTES)
         token = Token(
             id=secrets.token_hex(ID_BYTES),
@@ -81,9 +64,8 @@ class Tokens:
     def opened_by(self, text: str) -> Token:
         """Return the token of a request.
 
-        Raises:
-            TokenRefused: it is malformed, unknown, expired or revoked.
-            StoreError: the database cannot be used.
+        Raises TokenRefused if it is malformed, unknown, expired or revoked; StoreError if the database cannot
+        be used.
         """
         sent, now = read_token(text), self.now()
         found = self.book.find(sent[0]) if sent else None
@@ -98,10 +80,5 @@ class Tokens:
         return token
 
     def revoke(self, token_id: str, by: str | None = None) -> Token:
-        """Revoke a token.
-
-        Raises:
-            TokenNotFound: the token does not exist.
-            StoreError: the database cannot be written.
-        """
+        """Revoke a token; raises TokenNotFound if it does not exist, StoreError."""
         return self.book.revoke(token_id, by, self.now())

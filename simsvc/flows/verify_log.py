@@ -19,31 +19,21 @@ class Snapshot(Protocol):
 
     def count(self) -> int:
         """Count the events."""
-        ...
 
     def pages(self) -> Iterator[list[LoggedEvent]]:
         """Yield every stored event, oldest first."""
-        ...
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
-        ...
 
     def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
         """Return the subject of a record without an event."""
-        ...
 
 
 def verify(
     snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
 ) -> Verdict:
-    """Verify the log and report the first problem.
-
-    Args:
-        snapshot: the log and its records at one instant.
-        progress: called with (events done, total).
-        checkpoint: an event that the log must still contain, or None.
-    """
+    """Verify the log, which must contain the checkpoint, reporting progress as (events done, total)."""
     walk, total = _Walk(checkpoint), snapshot.count()
     for page in snapshot.pages():
         records = snapshot.records(key for key in map(_key, page) if key)
@@ -55,8 +45,6 @@ def verify(
 
 @dataclass(slots=True)
 class _Walk:
-    """State of the verification."""
-
     checkpoint: Checkpoint | None
     events: int = 0
     last: Event | None = None
@@ -99,7 +87,6 @@ class _Walk:
         return None
 
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
-        """Return the content if it matches its digest."""
         event = logged.event
         if logged.content is None:
             self.bare[event.seq] = event.subject
@@ -130,7 +117,6 @@ class _Walk:
         self.other = self.other or broken
 
     def _unmet(self) -> Break | None:
-        """Return the problem that the log ends before the checkpoint."""
         if self.checkpoint is None or self.events >= self.checkpoint.seq:
             return None
         sentence = (
@@ -149,7 +135,6 @@ class _Walk:
 
 
 def _key(logged: LoggedEvent) -> RecordKey | None:
-    """Return the record of an event with content, or None."""
     kind, subject = logged.event.kind, logged.event.subject.removeprefix("estimate:")
     if logged.content is None or kind not in {EventKind.ESTIMATE, EventKind.DECISION}:
         return None

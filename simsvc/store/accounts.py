@@ -38,11 +38,7 @@ class AccountStore:
         return AccountStore(self._database, actor)
 
     def add(self, name: str, name_key: str, role: Role, now: datetime) -> User:
-        """Add an account without a password.
-
-        Raises:
-            NameTaken: another account has the name.
-        """
+        """Add an account without a password; raises NameTaken if another account has the name."""
         row = UserRow(
             public_id=uuid.uuid4().hex, name=name, name_key=name_key, role=role, created_at=now, epoch=0
         )
@@ -156,19 +152,14 @@ class AccountStore:
         self._change(user_id, f"user:{user_id}", {"outcome": "signed_out"}, epoch=UserRow.epoch + 1)
 
     def disable(self, user_id: str, now: datetime) -> User:
-        """Close the account, end its sessions and revoke its tokens; its link counts no more.
-
-        Raises:
-            LastAdmin: no other admin could sign in.
-        """
+        """Close the account, its sessions, tokens and link; raises LastAdmin if no other could sign in."""
         closed: dict[str, Any] = {"disabled_at": now, "link_sha256": None, "link_expires_at": None}
         return self._take_away(user_id, now, {"change": "disabled"}, **closed)
 
     def change_role(self, user_id: str, role: Role, now: datetime) -> User:
         """Give the account another role and end its sessions; one that is no admin has no tokens.
 
-        Raises:
-            LastAdmin: no other admin could sign in.
+        Raises LastAdmin if no other admin could sign in.
         """
         return self._take_away(user_id, now, {"change": "role", "role": role}, role=role)
 
@@ -178,7 +169,6 @@ class AccountStore:
         return self._change(user_id, self._actor, said, forget_clients=True, disabled_at=None)
 
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
-        """Change what an account may do, and end what it could do before."""
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
             before = session.scalar(select(UserRow.role).where(UserRow.public_id == user_id))
@@ -202,7 +192,6 @@ class AccountStore:
     def _change(
         self, user_id: str, actor: str, said: dict[str, str], *, forget_clients: bool = False, **values: Any
     ) -> User:
-        """Change an account and log what is said of it."""
         with self._database.transaction() as session:
             user = _found(_updated(session, UserRow.public_id == user_id, **values))
             if forget_clients:
@@ -212,8 +201,6 @@ class AccountStore:
 
 
 class _Clients:
-    """The clients of one account, within a transaction."""
-
     def __init__(self, session: Session, account: int) -> None:
         self._session = session
         self._account = account
@@ -226,16 +213,13 @@ class _Clients:
         return _network(client), self.tally(_network(client))
 
     def tally(self, name: str) -> Tally:
-        """Return how a client stands."""
         row = self._session.get(SignInClientRow, (self._account, name))
         return _tally(row) if row else Tally()
 
     def put(self, name: str, tally: Tally) -> None:
-        """Keep how a client stands."""
         self._session.merge(SignInClientRow(account=self._account, client=name, **asdict(tally)))
 
     def sweep(self, now: datetime) -> None:
-        """Delete clients of which nothing counts any more."""
         self._session.flush()
         rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
         for row in rows:

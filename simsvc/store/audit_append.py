@@ -24,19 +24,14 @@ def append(session: Session, event: NewEvent) -> Event:
     From here to the end of the transaction every other writer of the log waits. Call it last, after the rows
     that it records are written: who holds the log must not wait for rows that another one holds.
 
-    Raises:
-        ValueError: the content is nothing that JSON can hold.
+    Raises ValueError if the content is nothing that JSON can hold.
     """
     session.flush()
     return chain(session.connection(), event)
 
 
 def chain(connection: Connection, event: NewEvent) -> Event:
-    """Append an event like `append`, within the caller's transaction on a bare connection.
-
-    Raises:
-        ValueError: the content is nothing that JSON can hold.
-    """
+    """Append an event like `append`, within the caller's transaction on a bare connection."""
     content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
     lock_log(connection)
     last = last_event(connection)

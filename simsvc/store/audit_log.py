@@ -10,16 +10,13 @@ from sqlalchemy import select
 from simsvc.domain.audit.chain import canonical
 from simsvc.store.audit_append import append, lock_log
 from simsvc.store.audit_snapshot import LogSnapshot
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Event, NewEvent
 
 
-class EventLog:
+class EventLog(Store):
     """The log as a whole."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def note(self, event: NewEvent) -> Event:
         """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""

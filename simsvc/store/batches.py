@@ -56,8 +56,8 @@ class BatchStore:
     ) -> None:
         """Put a batch on record, its photos waiting unless they are refused already.
 
-        Raises:
-            BatchQuota: more of the account's photos would wait than may, those of its other uploads included.
+        Raises BatchQuota if more of the account's photos would wait than may, those of its other uploads
+        included.
         """
         row = BatchRow(public_id=batch_id, name=name[:NAME_CHARACTERS], created_at=now, asked_by=asked_by)
         row.notes = None if notes == NO_NOTES else json.dumps(asdict(notes), ensure_ascii=False)
@@ -77,11 +77,7 @@ class BatchStore:
             return _waiting_of(session, asked_by)
 
     def find(self, batch_id: str) -> Batch:
-        """Return the batch of that public id.
-
-        Raises:
-            BatchNotFound: there is none.
-        """
+        """Return the batch of that public id; raises BatchNotFound if there is none."""
         found = self._batches(BatchRow.public_id == batch_id)
         if not found:
             raise BatchNotFound()
@@ -170,11 +166,7 @@ class PhotoRecorder:
     position: int
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
-        """Store the estimate and that the photo is done, in one transaction.
-
-        Raises:
-            AlreadyJudged: the photo waits no more.
-        """
+        """Store the estimate and that the photo is done; raises AlreadyJudged if it waits no more."""
 
         def mark(session: Session, estimate_id: str) -> None:
             _change(
@@ -186,12 +178,8 @@ class PhotoRecorder:
                 estimate_id=estimate_id,
                 age_years=estimate.age_years,
             )
-            well = (
-                update(BatchRow)
-                .where(BatchRow.public_id == self.batch_id)
-                .values(problem=None, problem_message=None)
-            )
-            session.execute(well)
+            batch = update(BatchRow).where(BatchRow.public_id == self.batch_id)
+            session.execute(batch.values(problem=None, problem_message=None))
 
         return self.estimates.record(estimate, in_transaction=mark)
 
@@ -245,7 +233,6 @@ def _counts(session: Session, sequences: Iterable[int]) -> dict[int, dict[str, i
 
 
 def _told(code: str | None, message: Message | None) -> dict[str, Any]:
-    """Return what a photo's row says of its refusal or failure; nothing where there is none."""
     if message is None:
         return {"code": code, "sentence": None, "message": None}
     return {"code": code, "sentence": str(message), "message": to_json(message)}

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace
 
@@ -21,11 +21,8 @@ ROWS_A_STATEMENT = 5_000
 _INSERTS: dict[str, Callable[[type[Table]], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class BuildStore:
+class BuildStore(Store):
     """Remembers which builds were made, and the faces in them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
         """Put a build and its faces on record in one transaction; again is the same as once."""

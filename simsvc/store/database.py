@@ -80,11 +80,7 @@ class Database:
 
     @contextmanager
     def hurried(self) -> Iterator[Session]:
-        """Give a session that may write and never waits: for what can be left out.
-
-        Raises:
-            StoreError: another one writes just now, or the database cannot be used.
-        """
+        """Give a session that may write; raises StoreError at once if another one writes just now."""
         with _session(self.engine.execution_options(**{_WAIT_MS: 0})) as session:
             if self.engine.dialect.name == "postgresql":
                 session.execute(text("SET LOCAL lock_timeout = 1"))
@@ -93,8 +89,7 @@ class Database:
     def fold_in(self, patience_s: float) -> bool:
         """Fold SQLite's write-ahead log into the database and empty it; say whether no reader held that up.
 
-        Raises:
-            sqlite3.Error: the files cannot be written.
+        Raises sqlite3.Error if the files cannot be written.
         """
         with closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
@@ -111,6 +106,13 @@ class Database:
         self.engine.dispose()
 
 
+class Store:
+    """Base of what reads and writes a part of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def open_engine(
     url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
 ) -> Engine:
@@ -121,8 +123,7 @@ def open_engine(
         pool_size: connections that are kept open to PostgreSQL; as many again are opened when all are busy.
         statement_timeout_ms: after which PostgreSQL ends a statement.
 
-    Raises:
-        StoreError: the URL names no database that can be opened here.
+    Raises StoreError if the URL names no database that can be opened here.
     """
     try:
         parsed = _with_driver(make_url(url))

@@ -12,17 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database, InTransaction
+from simsvc.store.database import InTransaction, Store
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
 
 
-class DecisionStore:
+class DecisionStore(Store):
     """Adds decisions and reads them back."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(
         self,
@@ -33,19 +30,13 @@ class DecisionStore:
         now: datetime,
         in_transaction: InTransaction | None = None,
     ) -> Decision:
-        """Put a decision on an estimate on record, and log it.
+        """Put a decision by an account, or by "token:<id>", on an estimate on record, and log it.
 
-        Args:
-            public_id: of the estimate.
-            draft: what was decided.
-            decided_by: public id of the account, or "token:<id>".
-            after: number of the latest decision that the person saw, 0 for none.
-            now: UTC.
-            in_transaction: called in the same transaction with "<estimate>/<number>".
+        `after` is the number of the latest decision that the person saw, 0 for none; `in_transaction` is
+        called in the same transaction with "<estimate>/<number>".
 
-        Raises:
-            EstimateNotFound: no estimate has that id.
-            DecisionSuperseded: there is a later decision than the one that was seen.
+        Raises EstimateNotFound if no estimate has that id, DecisionSuperseded if there is a later decision
+        than the one that was seen.
         """
         try:
             with self._database.transaction() as session:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit_append import append, erase_contents
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.scrubbing import note_remains
@@ -37,11 +37,8 @@ TABLES = tuple(row.__tablename__ for row in _ERASED_FROM)
 _COUNTED = (CropRow, PhotoRow, DecisionRow)
 
 
-class ErasureStore:
+class ErasureStore(Store):
     """Finds and deletes everything of an estimate or a case; for what files keep, see `store.scrubbing`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of_estimate(self, public_id: str) -> Erasable:
         """Return what there is of an estimate; raises EstimateNotFound."""
@@ -54,21 +51,13 @@ class ErasureStore:
             return _erasable(session, EstimateRow.case_reference == reference, reference)
 
     def erase_estimate(self, public_id: str, actor: str, now: datetime) -> Receipt:
-        """Erase an estimate with its crop, photo, neighbours, decisions and log contents.
-
-        Raises:
-            EstimateNotFound: no estimate has that id.
-        """
+        """Erase an estimate with everything about it; raises EstimateNotFound if no estimate has that id."""
         with self._database.transaction() as session:
             found = _erasable(session, _estimate(public_id), None)
             return _erase(session, found, f"estimate:{public_id}", None, actor, now)
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
-        """Erase every estimate of a case, and the reference wherever it stands.
-
-        Raises:
-            CaseNotFound: nothing has that reference.
-        """
+        """Erase a case, and its reference everywhere; raises CaseNotFound if nothing has that reference."""
         with self._database.transaction() as session:
             found = _erasable(session, EstimateRow.case_reference == reference, reference)
             return _erase(session, found, "case", reference, actor, now)

@@ -43,9 +43,7 @@ class EstimateStore:
     def record(self, estimate: Estimate, in_transaction: InTransaction | None = None) -> RecordedEstimate:
         """Store the estimate and log it in one transaction, and return it as recorded.
 
-        Args:
-            estimate: what to store.
-            in_transaction: called in the same transaction with the public id of the record.
+        `in_transaction` is called in the same transaction with the public id of the record.
         """
         new = NewRows.of(estimate, self._cipher)
         with self._database.write_connection() as connection:
@@ -66,11 +64,7 @@ class EstimateStore:
             return {*session.scalars(kept), *session.scalars(gone)} == set(records)
 
     def find(self, public_id: str) -> RecordedEstimate:
-        """Return the estimate of that id, without its crop.
-
-        Raises:
-            EstimateNotFound: no estimate has that id; EstimateErased where one had.
-        """
+        """Return an estimate without its crop; raises EstimateNotFound, or EstimateErased if one was."""
         query = select(EstimateRow).where(EstimateRow.public_id == public_id)
         with self._database.reading() as session:
             row = session.scalar(query.options(selectinload(EstimateRow.neighbours)))
@@ -80,11 +74,7 @@ class EstimateStore:
             return recorded_of(row)
 
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
-        """Return the estimates of a case, oldest first, without their crops.
-
-        Raises:
-            CaseNotFound: no estimate has that reference.
-        """
+        """Return a case's estimates, oldest first, without crops; raises CaseNotFound if there are none."""
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)
         with self._database.reading() as session:
             rows = session.scalars(
@@ -96,11 +86,7 @@ class EstimateStore:
         return found
 
     def crop_png(self, public_id: str) -> bytes:
-        """Return the judged crop as PNG.
-
-        Raises:
-            EstimateNotFound: no estimate has that id, or nothing was judged.
-        """
+        """Return the judged crop as PNG; raises EstimateNotFound if there is none."""
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)
         with self._database.reading() as session:
             png = session.scalar(query.where(EstimateRow.public_id == public_id))
@@ -174,7 +160,6 @@ def _estimate(row: EstimateRow, *, evidence: bool) -> Estimate:
 
 
 def _made_with(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of `LATER_FACTS` that a row has."""
     found = {name: held[name] for name in LATER_FACTS if name in held}
     for name, kind in (("age_prior", AgePriorUse), ("calibration", AppliedCalibration)):
         if name in found:

@@ -9,18 +9,15 @@ from sqlalchemy import delete
 
 from simsvc.store.audit_append import append, erase_contents
 from simsvc.store.builds import face_rows
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import FaceRow
 from simsvc.values import LabelledFace
 from simsvc.values.events import EventKind, NewEvent
 
 
-class FaceStore:
+class FaceStore(Store):
     """Knows every labelled face of any build."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face with its latest label, or None."""
@@ -42,11 +39,7 @@ class FaceStore:
         return number
 
     def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
-        """Delete a face's row and what the log says of it, with a receipt, together with what `write` does.
-
-        Returns:
-            The number of the receipt in the log.
-        """
+        """Delete a face's row and log contents together with what `write` does; return the receipt."""
         subject = f"face:{face_id}"
         with self._database.transaction() as session:
             session.execute(delete(FaceRow).where(FaceRow.face_id == face_id))

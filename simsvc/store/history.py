@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
 
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import DecisionRow, EstimateRow
@@ -48,9 +48,6 @@ class HistoryFilter:
         until: last day, UTC.
         person: public id of who asked or decided.
         status: of `STATUSES`.
-        flag: code of a flag.
-        model: version.
-        index: label.
         decision: of `DECIDED`, of the decision that counts.
         recorded_since: instant, recorded at it or later.
         recorded_before: instant, recorded earlier.
@@ -77,11 +74,8 @@ class HistoryRow:
     decision: Decision | None
 
 
-class HistoryStore:
+class HistoryStore(Store):
     """Searches what is on record."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def page(self, wanted: HistoryFilter, sort: str, page: int) -> tuple[int, list[HistoryRow]]:
         """Return how many records there are, and those of page 1 and up."""

@@ -8,20 +8,13 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, func, select
 
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, EstimateRow, IndexSwitchRow
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a model or a build was used.
-
-    Attributes:
-        version: of the model, or label of the build.
-        estimates: records that name it.
-        first_at: when the first was recorded, UTC.
-        last_at: when the latest was recorded, UTC.
-    """
+    """How a model, by version, or a build, by label, was used; from its first to its latest record, UTC."""
 
     version: str
     estimates: int
@@ -37,11 +30,8 @@ class Service:
     until: datetime | None
 
 
-class InventoryStore:
+class InventoryStore(Store):
     """Reads what was in use."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def models(self) -> dict[str, Use]:
         """Return how each model was used, by sha256."""

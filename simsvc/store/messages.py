@@ -14,12 +14,7 @@ from simsvc.messages import Message
 
 
 def restored(sentence: str | None, held: Mapping[str, Any] | None) -> Message | None:
-    """Return what a row says.
-
-    Args:
-        sentence: in English.
-        held: the same, as `errors.to_json` writes it; None where it is not known.
-    """
+    """Return what a row says in English, and as `errors.to_json` writes it where that is known."""
     if sentence is None:
         return None
     try:

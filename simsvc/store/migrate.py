@@ -18,12 +18,7 @@ FOLDER = Path(__file__).resolve().parent / "migrations"
 
 
 def upgrade(engine: Engine, target: str = "head") -> str | None:
-    """Bring the database to this version's tables in one transaction, and return their revision.
-
-    Args:
-        engine: of the database.
-        target: revision to stop at; the newest unless a test asks for an older one.
-    """
+    """Upgrade the database in one transaction and return its revision; only tests name an older one."""
     config = _config()
     try:
         with engine.begin() as connection:

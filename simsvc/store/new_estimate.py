@@ -32,11 +32,8 @@ class NewRows:
     """Everything about an estimate that can be made before the transaction begins, which others wait for.
 
     Attributes:
-        public_id: new.
         created_at: now, UTC.
         facts: what the log keeps of the estimate itself, as it will be read back.
-        values: of its row.
-        crop_sha256: of the crop's PNG, or None.
         details: its rows in other tables, without the record's running number.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, func, select
 
 from simsvc.domain.gallery.nearest import spread
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.embeddings import EmbeddingRow, vector_of
 from simsvc.store.tables import EstimateRow
 from simsvc.values import FloatVector
@@ -30,22 +30,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered in a period.
-
-    Attributes:
-        ages_years: of the estimates, withheld ones included.
-        outcomes: "estimated", "withheld", or the code of the refusal, of every record.
-    """
+    """What was answered in a period; an outcome is "estimated", "withheld", or a refusal's code."""
 
     ages_years: tuple[float, ...]
     outcomes: tuple[str, ...]
 
 
-class PeriodStore:
+class PeriodStore(Store):
     """Reads periods."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def answers(self, period: Period) -> Answers:
         """Return what was answered."""

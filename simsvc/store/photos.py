@@ -28,11 +28,7 @@ class PhotoStore:
         self._cipher = cipher
 
     def find(self, public_id: str) -> bytes | None:
-        """Return the photo that an estimate was made of, or None where it is not kept.
-
-        Raises:
-            PhotoLocked: it is kept, and no key at hand opens it.
-        """
+        """Return the photo of an estimate, if kept; raises PhotoLocked if no key at hand opens it."""
         query = select(PhotoRow.token).join(EstimateRow, EstimateRow.sequence == PhotoRow.estimate)
         with self._database.reading() as session:
             token = session.scalar(query.where(EstimateRow.public_id == public_id))
@@ -51,12 +47,8 @@ class PhotoStore:
     def rotate(self, actor: str, progress: Progress, now: datetime) -> tuple[int, int]:
         """Encrypt every kept photo with the first key, one transaction each, and log that.
 
-        Returns:
-            How many photos were encrypted anew, and how many no key opens.
-
-        Raises:
-            PhotoLocked: there is no key at all.
-            StoreError: the database cannot be written; what was done stays done, and again is safe.
+        Return how many photos were encrypted anew, and how many no key opens. Raises PhotoLocked without any
+        key, and StoreError, after which what was done stays done, and again is safe.
         """
         cipher, locked = self._opened(), 0
         with self._database.reading() as session:

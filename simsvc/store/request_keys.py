@@ -44,11 +44,7 @@ class RequestKeyStore:
         self._now = now
 
     def result(self, key: RequestKey, position: int = 0) -> str | None:
-        """Return what the request made before, or None where it is new.
-
-        Raises:
-            KeyReused: the key came with another request before.
-        """
+        """Return what the request made before, if anything; raises KeyReused if it was another request."""
         with self._database.reading() as session:
             row = session.get(RequestKeyRow, (key.token, key.key, position))
         if row is not None and row.request_sha256 != key.request_sha256:
@@ -56,11 +52,7 @@ class RequestKeyStore:
         return row.result if row else None
 
     def note(self, session: Session, key: RequestKey, position: int, result: str) -> None:
-        """Write a key in the transaction of what it stands for.
-
-        Raises:
-            KeyTaken: another request with this key was faster; nothing of this one may stay.
-        """
+        """Write a key in its result's transaction; raises KeyTaken, to undo it, if another was faster."""
         session.add(RequestKeyRow(**asdict(key), position=position, result=result, created_at=self._now()))
         try:
             session.flush()

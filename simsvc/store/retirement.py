@@ -7,16 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, func, or_, select
 
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, EstimateRow
 from simsvc.values.events import EventKind, NewEvent
 
 
-class KeepingStore:
+class KeepingStore(Store):
     """Who refers to which model and index build."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def log_replay(self, actor: str, public_id: str, outcome: dict[str, object]) -> None:
         """Log that an estimate was made again, and what came out."""

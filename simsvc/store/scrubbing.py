@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import Table, UnfinishedErasureRow
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 
@@ -38,16 +38,13 @@ def note_remains(session: Session, event: int, tables: Sequence[str], now: datet
     session.flush()
 
 
-class Scrubber:
+class Scrubber(Store):
     """Overwrites what is left of erased rows in the database's own files.
 
     SQLite overwrites rows when they are deleted (secure_delete) and keeps copies in its write-ahead log until
     that is folded in, which no reader may hold up. PostgreSQL keeps them in the tables' files until those are
     rewritten. Neither reaches back-ups, nor PostgreSQL's own write-ahead log.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def unfinished(self) -> int:
         """Count the erasures of which the files may hold remains."""
@@ -57,9 +54,7 @@ class Scrubber:
     def finish(self, patience_s: float = PATIENCE_S, *, all_sizes: bool = False) -> int:
         """Overwrite what is left, log that it is, and return of how many erasures it is not.
 
-        Args:
-            patience_s: how long to wait for readers that still see the rows.
-            all_sizes: also rewrite tables of PostgreSQL that take long.
+        Readers that still see the rows are waited for; `all_sizes` includes PostgreSQL's largest tables.
         """
         with self._database.reading() as session:
             rows = session.scalars(select(UnfinishedErasureRow).order_by(UnfinishedErasureRow.event)).all()

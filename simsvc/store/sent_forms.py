@@ -14,12 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from simsvc.errors import KeyTaken
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import Table, UtcDateTime
 
 KEPT = timedelta(hours=12)
-"""How long a form is remembered: as long as a session, and its page with it
-(`web.security.sessions.LONGEST`)."""
+"""How long a form is remembered: as long as a session, and its page (`web.security.sessions.LONGEST`)."""
 SHOWN_WITHIN = timedelta(minutes=10)
 """How long a secret waits to be shown. Chosen: a browser follows the redirect within seconds."""
 ABANDONED = timedelta(minutes=5)
@@ -43,27 +42,16 @@ class SentFormRow(Table):
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """A form that was sent before.
-
-    Attributes:
-        made: public id of what it made, or None while it is being answered.
-    """
+    """A form that was sent before, and the public id of what it made, or None while it is answered."""
 
     made: str | None
 
 
-class SentFormStore:
+class SentFormStore(Store):
     """Remembers the forms that were sent. Every method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def claim(self, user_id: str, key: str, now: datetime) -> SentForm | None:
-        """Begin to answer a form and return None, or return what is known of it from before.
-
-        Raises:
-            KeyTaken: the same form came at the same moment and was faster.
-        """
+        """Begin a form and return None, or what is known of it; raises KeyTaken if another was faster."""
         with self._database.transaction() as session:
             session.execute(delete(SentFormRow).where(SentFormRow.created_at < now - KEPT))
             stale = SentFormRow.created_at < now - SHOWN_WITHIN

@@ -11,17 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import IndexSwitchRow, ModelSwitchRow
 from simsvc.values import IndexSwitch
 from simsvc.values.events import COMMAND, EventKind, NewEvent, actor_of
 
 
-class SwitchStore:
+class SwitchStore(Store):
     """Remembers every switch."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @contextmanager
     def recording(self, label: str, previous: str | None, by: str | None, now: datetime) -> Iterator[None]:
@@ -47,11 +44,8 @@ def _event(row: IndexSwitchRow) -> NewEvent:
     return NewEvent(EventKind.INDEX_SWITCH, actor, f"index:{row.label}", {"previous": row.previous})
 
 
-class ModelSwitchStore:
+class ModelSwitchStore(Store):
     """Remembers every model that was in service."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def note(self, bundle_sha256: str, model_sha256: str, version: str, now: datetime) -> None:
         """Put on record that a model answers from now on, unless it did so already; starts log it.

@@ -138,10 +138,7 @@ class EstimateRow(Table):
 
 
 class NeighbourRow(Table):
-    """A labelled face near a judged one.
-
-    The label is the one it had then. `face_id` is no foreign key: records outlive the faces.
-    """
+    """A face near a judged one, as labelled then. `face_id` is no foreign key: records outlive faces."""
 
     __tablename__ = "neighbours"
 
@@ -222,10 +219,7 @@ class UserRow(Table):
 
 
 class SignInClientRow(Table):
-    """How often a client failed to open an account, and whether it ever did.
-
-    See `domain.accounts.sign_in.Tally`.
-    """
+    """How often a client failed to open an account (`domain.accounts.sign_in.Tally`)."""
 
     __tablename__ = "sign_in_clients"
 
@@ -262,8 +256,7 @@ class BatchRow(Table):
     """Why its photos cannot be judged just now, as a sentence; gone with the next photo that is."""
     problem_message: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     notes: Mapped[str | None] = mapped_column(Text)
-    """Of `values.BatchNotes`, as JSON; gone with the first photo that is erased: file names may name
-    people."""
+    """`values.BatchNotes` as JSON; gone with the first erased photo: file names may name people."""
 
 
 class BatchPhotoRow(Table):

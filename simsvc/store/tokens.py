@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.audit_append import append
-from simsvc.store.database import Database
+from simsvc.store.database import Store
 from simsvc.store.tables import Table, UserRow, UtcDateTime
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.tokens import Scope, Token
@@ -38,18 +38,11 @@ class TokenRow(Table):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class TokenStore:
+class TokenStore(Store):
     """TokenBook of `flows.tokens`; see there what each method does."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def add(self, token: Token, sha256: str) -> None:
-        """Put a token on record.
-
-        Raises:
-            NotPermitted: the account was closed, or ceased to be an administrator, a moment ago.
-        """
+        """Store a token; raises NotPermitted if the account was just closed, or is no administrator now."""
         row = TokenRow(
             public_id=token.id,
             name=token.name,
@@ -88,11 +81,7 @@ class TokenStore:
             return {f"{ACTOR}{row.public_id}": row.name for row in session.execute(query)}
 
     def revoke(self, token_id: str, by: str | None, now: datetime) -> Token:
-        """Let a token count no more; a second time changes nothing.
-
-        Raises:
-            TokenNotFound: there is none of that id.
-        """
+        """Revoke a token; a second time changes nothing; raises TokenNotFound if there is none of that id."""
         with self._database.transaction() as session:
             row = session.scalar(select(TokenRow).where(TokenRow.public_id == token_id))
             if row is None:

@@ -21,22 +21,14 @@ class FernetCipher:
         return self._keys.encrypt(photo)
 
     def decrypt(self, token: bytes) -> bytes:
-        """Decrypt a photo.
-
-        Raises:
-            PhotoLocked: no key fits, or the data was changed.
-        """
+        """Decrypt a photo; raises PhotoLocked if no key fits or the data changed."""
         try:
             return self._keys.decrypt(token)
         except InvalidToken:
             raise PhotoLocked("other_key") from None
 
     def rotate(self, token: bytes) -> bytes:
-        """Re-encrypt a photo with the first key.
-
-        Raises:
-            PhotoLocked: no key fits, or the data was changed.
-        """
+        """Re-encrypt a photo with the first key; raises PhotoLocked if no key fits or the data changed."""
         try:
             return self._keys.rotate(token)
         except InvalidToken:

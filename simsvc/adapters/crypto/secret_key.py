@@ -15,8 +15,7 @@ KEY_BYTES = 32
 def kept_secret_key(path: Path) -> str:
     """Return the key in the file, created with mode 0600 if missing, also with concurrent workers.
 
-    Raises:
-        SettingsError: the file cannot be read or written.
+    Raises SettingsError if the file cannot be read or written.
     """
     try:
         if not path.exists():

@@ -48,8 +48,7 @@ def write_forest(path: Path, embeddings: FloatVector, trees: int) -> None:
     It uses one thread, because several would make the bytes random to save half of the 14 s for 10 trees over
     a million faces. With little memory the forest is built on disk: slower, same bytes.
 
-    Raises:
-        OSError: with ENOSPC if the disk is too full.
+    Raises OSError with ENOSPC if the disk is too full.
     """
     count, dims = embeddings.shape
     size = forest_bytes(count, dims, trees)
@@ -88,9 +87,7 @@ def grow(path: Path, embeddings: FloatVector) -> Effort:
 def load_forest(path: Path, dims: int) -> annoy.AnnoyIndex:
     """Map a forest's file.
 
-    Raises:
-        OSError: it cannot be read; with ENOMEM if the process may not map it.
-        ValueError: it is empty.
+    Raises OSError if it cannot be read (ENOMEM if the process may not map it), ValueError if it is empty.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
         pass  # tried first, because Annoy 1.17 crashes if it may not map
@@ -124,8 +121,7 @@ def rows_of(path: Path, forest: annoy.AnnoyIndex, count: int, dims: int) -> Floa
 def check_engine() -> None:
     """Try Annoy in another process, because code for a different processor dies of SIGILL.
 
-    Raises:
-        IndexEngineUnfit: the process failed.
+    Raises IndexEngineUnfit if the process failed.
     """
     ended = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, check=False)  # noqa: S603 - fixed command
     if ended.returncode:

@@ -16,22 +16,20 @@ from simsvc.adapters.index.annoy_forest import load_forest, rows_of
 from simsvc.adapters.index.face_columns import (
     COPIES,
     ESTIMATES,
-    FaceColumns,
     read_copies,
     read_estimates,
     read_persons,
 )
 from simsvc.adapters.index.gallery import Gallery
 from simsvc.adapters.index.mapping import mapping
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import ALONE
 from simsvc.domain.gallery.nearest import distances
 from simsvc.domain.gallery.search_effort import search_k_for
-from simsvc.errors import IndexDamaged, IndexModelMismatch
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour, SupportScale
-from simsvc.values.site_calibration import SiteCalibration
+from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnreadable
+from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
@@ -43,11 +41,7 @@ FILTERS_KEPT = 8
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """Allowed items.
-
-    Attributes:
-        mask: (N,).
-    """
+    """Allowed items, as a mask (N,)."""
 
     mask: NDArray[np.bool_]
 
@@ -68,20 +62,21 @@ class AnnoyIndex:
     def __init__(self, folder: Path, model_sha256: str) -> None:
         """Open a build for one model, after verifying every file.
 
-        Raises:
-            IndexDamaged: a file is not as its manifest states.
-            IndexModelMismatch: the build has embeddings of a different model.
-            IndexTooLarge: the process cannot map its files.
-            IndexUnreadable: a file is not readable.
+        Raises IndexDamaged if a file is not as its manifest states, IndexModelMismatch if the build has
+        embeddings of a different model, IndexTooLarge if the process cannot map its files, IndexUnreadable if
+        a file is not readable.
         """
-        self.manifest = _fitting(folder, model_sha256)
+        self.manifest = manifest = _fitting(folder, model_sha256)
         self._folder = folder
         self.gallery = Gallery(folder)
+        self.faces = self.gallery.faces
+        self.label, self.count, self.face_changes = manifest.label, manifest.count, 0
+        self.support_scale, self.calibration = manifest.support, manifest.calibration
         try:
             with mapping(folder):
                 self._forest = load_forest(folder / FILE, self.manifest.dims)
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except (OSError, ValueError):
             raise _damaged(self.manifest) from None
         if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:
@@ -95,46 +90,12 @@ class AnnoyIndex:
                 raise _damaged(self.manifest)
         self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
 
-    @property
-    def label(self) -> str:
-        """Name the build as records do: name/build."""
-        return self.manifest.label
-
-    @property
-    def face_changes(self) -> int:
-        """None, because a build never changes."""
-        return 0
-
-    @property
-    def count(self) -> int:
-        """Number of faces."""
-        return self.manifest.count
-
-    @property
-    def support_scale(self) -> SupportScale | None:
-        """Support scale; None if not measured."""
-        return self.manifest.support
-
-    @property
-    def calibration(self) -> SiteCalibration | None:
-        """Site calibration; None for older builds."""
-        return self.manifest.calibration
-
-    @property
-    def faces(self) -> FaceColumns:
-        """The reference faces in item order."""
-        return self.gallery.faces
-
     def embeddings(self) -> FloatVector:
         """Return all embeddings, float32 (N, D), in item order, mapped read-only."""
         return self._rows
 
     def seen_faces(self) -> list[SeenFace | None]:
-        """Return facts about each face for site calibration; empty for older builds.
-
-        Raises:
-            IndexDamaged: it cannot be read.
-        """
+        """Return each face's facts for site calibration; raises IndexDamaged if they are unreadable."""
         if self._estimates is None:
             return [None] * self.count
         try:
@@ -177,15 +138,10 @@ class AnnoyIndex:
         return self._named(self._read(embedding, k, allowed))
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: the face is not in this build.
-        """
+        """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the face is not in this build."""
         return self.gallery.thumbnail(face_id)
 
     def _copies(self, items: list[int]) -> list[int | None]:
-        """Return the group of near-identical faces of each item, or None."""
         if self._groups is None:
             return [None] * len(items)
         return [None if group == ALONE else group for group in self._groups[items].tolist()]
@@ -196,10 +152,8 @@ class AnnoyIndex:
         return search_k_for(search_k, trees, k) if self.manifest.measured else max(search_k, k * trees)
 
     def _inspected(self, embedding: FloatVector, k: int) -> Iterator[tuple[int, float]]:
-        """Return items and distances from the forest."""
-        return zip(
-            *self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True), strict=True
-        )
+        found = self._forest.get_nns_by_vector(embedding.tolist(), k, self._search_k(k), True)
+        return zip(*found, strict=True)
 
     def _read(self, embedding: FloatVector, k: int, allowed: Allowed) -> Iterator[tuple[int, float]]:
         """Return items and distances of an exact search over every allowed row."""
@@ -215,23 +169,14 @@ class AnnoyIndex:
     def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
         items = [item for item, _ in pairs]
-        told = zip(
-            *(
-                self.faces.labels(items),
-                self._rows[items],
-                self._copies(items),
-                self._estimated(items),
-                pairs,
-            ),
-            strict=True,
-        )
+        labels, rows = self.faces.labels(items), self._rows[items]
+        told = zip(labels, rows, self._copies(items), self._estimated(items), pairs, strict=True)
         return tuple(
             FoundFace(*label, far, row, copies, raw, estimated_age_years=shown)
             for label, row, copies, (raw, shown), (_, far) in told
         )
 
     def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
-        """Return each item's estimates for calibration and for display."""
         if self._estimates is None:
             return [(None, None)] * len(items)
         return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]

@@ -12,11 +12,7 @@ from simsvc.errors import BuildRunning
 
 @contextmanager
 def build_lock(root: Path, name: str) -> Iterator[None]:
-    """Hold the root's lock, which dies with the process.
-
-    Raises:
-        BuildRunning: another process holds it.
-    """
+    """Hold the root's lock, which dies with the process; raises BuildRunning if another process holds it."""
     (root / name).mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("a") as file:
         try:

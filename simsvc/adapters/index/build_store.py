@@ -37,7 +37,7 @@ from simsvc.adapters.index.face_columns import (
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.gallery import Gallery, GalleryWriter
 from simsvc.adapters.ops.atomic_files import sync
-from simsvc.adapters.ops.permissions import reading_index
+from simsvc.adapters.ops.permissions import reading
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
@@ -45,7 +45,7 @@ from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
 from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
-from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnwritable
+from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnreadable, IndexUnwritable
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
@@ -93,14 +93,12 @@ class IndexDraft:
         return manifest
 
     def _photos(self, dims: int) -> list[list[int]]:
-        """Return the items grouped by photo."""
         forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
         return find_copies(forest, Gallery(self._folder))
 
     def _calibrated(
         self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
     ) -> SiteCalibration | None:
-        """Fit the site calibration and write the estimates, or return None without estimates."""
         seen = seen_faces(self._seen, [face.age_years for face in self.faces], embeddings, photos)
         if seen is None:
             return None
@@ -142,11 +140,9 @@ class IndexStore:
     def draft(self, name: str) -> Iterator[IndexDraft]:
         """Start a build of the index `name` with a lock; unfinished builds are removed.
 
-        Raises:
-            BuildNotFound: the name is not valid.
-            BuildRunning: another build is running.
-            IndexUnwritable: the disk is full, or the folder is not writable.
-            IndexTooLarge: there is not enough memory.
+        Raises BuildNotFound if the name is not valid; BuildRunning if another build is running;
+        IndexUnwritable if the disk is full, or the folder is not writable; IndexTooLarge if there is not
+        enough memory.
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound("name", name=name)
@@ -163,7 +159,7 @@ class IndexStore:
 
     def labels(self) -> tuple[str, ...]:
         """Return "name/build" of every build, in order; raises IndexUnreadable."""
-        with reading_index():
+        with reading(IndexUnreadable):
             names = _folders(self.root)
             folders = [folder for name in names for folder in _folders(name)]
         return tuple(
@@ -175,11 +171,7 @@ class IndexStore:
         )
 
     def find(self, text: str) -> str:
-        """Return the label for "name/build", a build ID or the start of one.
-
-        Raises:
-            BuildNotFound: none, or several.
-        """
+        """Return the label for "name/build" or the start of a build ID; raises BuildNotFound if ambiguous."""
         labels = self.labels()
         found = [label for label in labels if label == text]
         found = found or [label for label in labels if text and label.partition("/")[2].startswith(text)]
@@ -189,47 +181,23 @@ class IndexStore:
         raise BuildNotFound("named", problem=problem)
 
     def verify(self, label: str) -> Manifest:
-        """Verify every file of a build and return its manifest.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: a file is not as its manifest states.
-        """
+        """Verify every file of a build and return its manifest; raises BuildNotFound, IndexDamaged."""
         return manifests.verify(self.folder(label))
 
     def manifest(self, label: str) -> Manifest:
-        """Return a build's manifest without verifying its files.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: it cannot be read.
-        """
+        """Return a build's unverified manifest; raises BuildNotFound, or IndexDamaged if unreadable."""
         return manifests.read(self.folder(label))
 
     def face_changes(self) -> FaceChanges:
-        """Return the changes to reference faces.
-
-        Raises:
-            IndexDamaged: the file of face changes is damaged.
-        """
+        """Return the changes to reference faces; raises IndexDamaged if their file is damaged."""
         return self.journal.changes()
 
     def gallery(self, label: str) -> Gallery:
-        """Open the faces and thumbnails of a build without changes.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: they cannot be read.
-        """
+        """Open a build's faces without changes; raises BuildNotFound, or IndexDamaged if unreadable."""
         return Gallery(self.folder(label))
 
     def calibration(self, label: str) -> SiteCalibration | None:
-        """Return the latest site calibration of a build, or None for an older build.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: it cannot be read.
-        """
+        """Return a build's latest site calibration, if any; raises BuildNotFound, IndexDamaged."""
         return self.face_changes().calibrations.get(label, self.manifest(label).calibration)
 
     def estimates(self, label: str) -> NDArray[np.float32] | None:
@@ -237,9 +205,7 @@ class IndexStore:
 
         See `face_columns.write_estimates`.
 
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexDamaged: they cannot be read.
+        Raises BuildNotFound if there is no such build, IndexDamaged if they cannot be read.
         """
         folder = self.folder(label)
         if ESTIMATES not in self.manifest(label).files:
@@ -250,20 +216,11 @@ class IndexStore:
             raise IndexDamaged("estimates", label=label) from None
 
     def current(self) -> str | None:
-        """Return the label of the build in service, or None.
-
-        Raises:
-            IndexDamaged: current.json is not valid.
-        """
+        """Return the build in service, or None; raises IndexDamaged if current.json is not valid."""
         return read_current(self.root)
 
     def switch(self, label: str) -> None:
-        """Put a build into service.
-
-        Raises:
-            BuildNotFound: there is no such build.
-            IndexUnwritable: current.json cannot be written.
-        """
+        """Put a build into service; raises BuildNotFound, or IndexUnwritable for current.json."""
         self.folder(label)
         with _written():
             write_current(self.root, label)
@@ -277,7 +234,7 @@ class IndexStore:
     def folder(self, label: str) -> Path:
         """Return the folder of a build; raises BuildNotFound."""
         folder = self.root.joinpath(*split_label(label))
-        with reading_index():
+        with reading(IndexUnreadable):
             there = folder.is_dir()
         if not there:
             raise BuildNotFound("unknown")

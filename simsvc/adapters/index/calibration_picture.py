@@ -18,11 +18,7 @@ FONT_PX, DOT_PX = 13, 3.0
 
 
 def write_picture(path: Path, plot: CalibrationPlot, title: str) -> None:
-    """Write the plot atomically.
-
-    Raises:
-        ResultsRefused: it cannot be written.
-    """
+    """Write the plot atomically; raises ResultsRefused if it cannot be written."""
     if path.suffix.lower() != ".png":
         raise ResultsRefused("picture_name")
     try:

@@ -12,9 +12,9 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.ops.atomic_files import replace_text
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.manifest import split_label
-from simsvc.errors import IndexDamaged, IndexMissing, IndexUnusable
+from simsvc.errors import IndexDamaged, IndexMissing, IndexUnreadable, IndexUnusable
 
 FILE = "current.json"
 
@@ -23,22 +23,13 @@ _Stamp = tuple[object, object]
 
 
 def write_current(root: Path, label: str) -> None:
-    """Put the build "name/build" into service atomically.
-
-    Raises:
-        BuildNotFound: the label is malformed.
-    """
+    """Put the build "name/build" into service atomically; raises BuildNotFound if the label is malformed."""
     name, build = split_label(label)
     replace_text(root / FILE, json.dumps({"name": name, "build": build}) + "\n")
 
 
 def read_current(root: Path) -> str | None:
-    """Return the label "name/build" of the build in service, or None.
-
-    Raises:
-        IndexDamaged: the file is not valid.
-        IndexUnreadable: the file is not readable.
-    """
+    """Return the label "name/build" in service, or None; raises IndexDamaged, IndexUnreadable."""
     try:
         document = json.loads((root / FILE).read_text(encoding="utf-8"))
         label = f"{document['name']}/{document['build']}"
@@ -46,7 +37,7 @@ def read_current(root: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        raise index_unreadable(error) from None
+        raise IndexUnreadable(file=shown_path(error)) from None
     except (IndexUnusable, KeyError, OSError, TypeError, ValueError):
         raise IndexDamaged("current") from None
     return label
@@ -71,10 +62,8 @@ class CurrentIndex:
     def get(self) -> LiveIndex:
         """Return the index in service.
 
-        Raises:
-            IndexMissing: there is no index.
-            IndexDamaged: the only build is unusable.
-            IndexModelMismatch: the only build was built with a different model.
+        Raises IndexMissing if there is no index, IndexDamaged if the only build is unusable,
+        IndexModelMismatch if the only build was built with a different model.
         """
         index = self._index
         if index is not None and self._stamp() == self._seen:

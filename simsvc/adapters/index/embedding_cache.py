@@ -99,8 +99,7 @@ def forget_unfinished(root: Path) -> None:
 
     A running build keeps the file open and continues.
 
-    Raises:
-        IndexUnwritable: a cache cannot be deleted.
+    Raises IndexUnwritable if a cache cannot be deleted.
     """
     try:
         for path in root.glob(f"*/{FILE}"):

@@ -37,8 +37,6 @@ class FaceColumns(Sequence[LabelledFace]):
     Args:
         records: one structured record per face: face_id (bytes), age_years, source, reference_end, by_id
             (item of the i-th smallest face ID).
-        references: the references' bytes.
-        names: of the sources.
     """
 
     def __init__(
@@ -139,8 +137,7 @@ def write_columns(folder: Path, faces: Sequence[LabelledFace]) -> None:
 def read_columns(folder: Path) -> FaceColumns:
     """Open the columns of a build; for older builds, read faces.json into memory.
 
-    Raises:
-        EOFError, KeyError, OSError, TypeError, ValueError: they cannot be read, or disagree.
+    Raises EOFError, KeyError, OSError, TypeError or ValueError if they cannot be read, or disagree.
     """
     document = json.loads((folder / FACES).read_text(encoding="utf-8"))
     if "face_ids" in document:
@@ -155,49 +152,31 @@ def write_copies(folder: Path, groups: NDArray[np.int32]) -> None:
 
 
 def read_copies(folder: Path) -> NDArray[np.int32]:
-    """Map the file of `write_copies`.
-
-    Raises:
-        OSError, ValueError: it cannot be read.
-    """
+    """Map the file of `write_copies`; raises OSError or ValueError if it cannot be read."""
     return np.asarray(np.load(folder / COPIES, mmap_mode="r", allow_pickle=False))
 
 
 def write_estimates(folder: Path, estimates_years: NDArray[np.float64]) -> None:
-    """Write the model's estimates of the faces.
+    """Write the model's estimates of the faces, (N, 2): as they are, and corrected without the same person.
 
-    Args:
-        folder: of the build.
-        estimates_years: (N, 2): the model's, and corrected without the same person; NaN if missing. Only
-            faces with the second are part of the site calibration.
+    A missing one is NaN; only faces with the second are part of the site calibration.
     """
     np.save(folder / ESTIMATES, estimates_years.astype("<f4"), allow_pickle=False)
 
 
 def read_estimates(folder: Path) -> NDArray[np.float32]:
-    """Map the file of `write_estimates`, float32 (N, 2).
-
-    Raises:
-        OSError, ValueError: it cannot be read.
-    """
+    """Map the file of `write_estimates`, float32 (N, 2); raises OSError or ValueError if unreadable."""
     return np.asarray(np.load(folder / ESTIMATES, mmap_mode="r", allow_pickle=False))
 
 
 def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
-    """Write the digest of each face's person, or nothing.
-
-    See `domain.gallery.labelled_faces.person_key`.
-    """
+    """Write the digest of each face's `domain.gallery.labelled_faces.person_key`, or nothing."""
     named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
     np.save(folder / PERSONS, named, allow_pickle=False)
 
 
 def read_persons(folder: Path) -> list[str | None]:
-    """Read the file of `write_persons`.
-
-    Raises:
-        OSError, ValueError: it cannot be read.
-    """
+    """Read the file of `write_persons`; raises OSError or ValueError if it cannot be read."""
     return [person.decode() or None for person in np.load(folder / PERSONS, allow_pickle=False).tolist()]
 
 

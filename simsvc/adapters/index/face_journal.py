@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import replace_bytes, sync
-from simsvc.adapters.ops.permissions import index_unreadable
+from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
-from simsvc.errors import IndexDamaged, IndexUnwritable
+from simsvc.errors import IndexDamaged, IndexUnreadable, IndexUnwritable
 
 FILE = "face-changes.txt"
 LOCK = ".face-changes.lock"
@@ -38,28 +38,15 @@ class FaceJournal:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def changes(self, number: int | None = None) -> FaceChanges:
-        """Return the state after the first `number` sets, or all sets.
-
-        Raises:
-            IndexDamaged: the file is damaged.
-        """
+        """Return the state after the first `number` sets, or all; raises IndexDamaged if unreadable."""
         return changes_of(self._sets(), number)
 
     def with_next(self, changes: ChangeSet) -> FaceChanges:
-        """Return the state after all sets and one more.
-
-        Raises:
-            IndexDamaged: the file is damaged.
-        """
+        """Return the state after all sets and one more; raises IndexDamaged if the file is damaged."""
         return changes_of((*self._sets(), changes))
 
     def append(self, changes: ChangeSet) -> int:
-        """Add a set, sync it to disk and return its number.
-
-        Raises:
-            IndexDamaged: the file is damaged.
-            IndexUnwritable: the file cannot be written.
-        """
+        """Add a set, sync it to disk and return its number; raises IndexDamaged, IndexUnwritable."""
         with self._alone():
             sets = self._sets()
             self._cut_torn_line()
@@ -73,9 +60,7 @@ class FaceJournal:
     def erase(self, face_ids: frozenset[str]) -> int:
         """Remove everything about faces from the file, and return the number of the erasing set.
 
-        Raises:
-            IndexDamaged: the file is damaged.
-            IndexUnwritable: the file cannot be written.
+        Raises IndexDamaged if the file is damaged, IndexUnwritable if the file cannot be written.
         """
         with self._alone():
             kept = [one.without(face_ids) for one in self._sets()]
@@ -96,7 +81,7 @@ class FaceJournal:
         except FileNotFoundError:
             return b""
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except OSError:
             raise IndexDamaged("changes_unreadable") from None
 

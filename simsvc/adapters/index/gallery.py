@@ -15,8 +15,8 @@ import numpy as np
 
 from simsvc.adapters.index.face_columns import read_columns, write_columns
 from simsvc.adapters.index.mapping import mapping
-from simsvc.adapters.ops.permissions import index_unreadable
-from simsvc.errors import FaceNotFound, IndexDamaged
+from simsvc.adapters.ops.permissions import shown_path
+from simsvc.errors import FaceNotFound, IndexDamaged, IndexUnreadable
 from simsvc.values import LabelledFace
 
 THUMBNAILS = "thumbnails.bin"
@@ -29,10 +29,8 @@ class Gallery:
     def __init__(self, folder: Path) -> None:
         """Open the files.
 
-        Raises:
-            IndexDamaged: they cannot be read, or disagree.
-            IndexTooLarge: the process cannot map them.
-            IndexUnreadable: they are not readable.
+        Raises IndexDamaged if they cannot be read, or disagree; IndexTooLarge if the process cannot map them;
+        IndexUnreadable if they are not readable.
         """
         try:
             with mapping(folder):
@@ -41,18 +39,14 @@ class Gallery:
                 with (folder / THUMBNAILS).open("rb") as file:
                     self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except PermissionError as error:
-            raise index_unreadable(error) from None
+            raise IndexUnreadable(file=shown_path(error)) from None
         except (EOFError, KeyError, OSError, TypeError, ValueError):
             raise _damaged(folder) from None
         if len(self._offsets) != len(self.faces) + 1 or self._offsets[-1] != len(self._bytes):
             raise _damaged(folder)
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return a face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: the face is not in this build.
-        """
+        """Return a face's thumbnail as JPEG bytes; raises FaceNotFound if the face is not in this build."""
         return self.thumbnail_at(self._place(face_id))
 
     def thumbnail_at(self, item: int) -> bytes:
@@ -60,11 +54,7 @@ class Gallery:
         return self._bytes[int(self._offsets[item]) : int(self._offsets[item + 1])]
 
     def face(self, face_id: str) -> LabelledFace:
-        """Return a face with its label and source.
-
-        Raises:
-            FaceNotFound: the face is not in this build.
-        """
+        """Return a face with its label and source; raises FaceNotFound if the face is not in this build."""
         return self.faces[self._place(face_id)]
 
     def has(self, face_id: str) -> bool:

@@ -25,16 +25,12 @@ from simsvc.values import (
     FoundFace,
     LabelledFace,
     Neighbour,
-    SupportScale,
 )
 from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
-    """Faces added after the build, searched exactly.
-
-    Uses one Annoy tree and inspects every leaf, so distances equal those in the next build.
-    """
+    """Faces added after the build, searched in full by one Annoy tree, so that distances equal a build's."""
 
     def __init__(
         self, faces: Sequence[LiveFace], dims: int, calibration: SiteCalibration | None = None
@@ -76,13 +72,7 @@ class FreshSegment:
 
 @dataclass(frozen=True, slots=True)
 class FacePage:
-    """A page of reference faces.
-
-    Attributes:
-        faces: of the page, youngest first.
-        count: of all faces.
-        sources: of all faces, in alphabetical order.
-    """
+    """A page of reference faces, youngest first; count and sources, in alphabetical order, are of all."""
 
     faces: tuple[LabelledFace, ...]
     count: int
@@ -122,26 +112,18 @@ class LiveGallery:
     def face(self, face_id: str) -> LabelledFace:
         """Return a face with its latest label, even if removed, because records still show it.
 
-        Raises:
-            FaceNotFound: the face is not in this build, or was erased.
+        Raises FaceNotFound if the face is not in this build, or was erased.
         """
         live = self._known(face_id)
         return live.face if live else self._changes.relabelled(self._gallery.face(face_id))
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return a face's thumbnail as JPEG bytes, even if removed.
-
-        Raises:
-            FaceNotFound: the face is not in this build, or was erased.
-        """
+        """Return a face's JPEG, even if removed; raises FaceNotFound if unknown in this build, or erased."""
         live = self._known(face_id)
         return live.thumbnail if live else self._gallery.thumbnail(face_id)
 
     def is_pictured(self, face_id: str) -> bool:
-        """Return whether a face has a thumbnail that begins and ends like a JPEG.
-
-        Source: ITU-T T.81, table B.1 (SOI, EOI).
-        """
+        """Return whether a thumbnail begins and ends like a JPEG. Source: ITU-T T.81, table B.1."""
         try:
             thumbnail = self.thumbnail(face_id)
         except FaceNotFound:
@@ -174,6 +156,7 @@ class LiveIndex:
     def __init__(self, base: AnnoyIndex, changes: FaceChanges) -> None:
         self.base = base
         self._changes = changes
+        self.label, self.support_scale, self.face_changes = base.label, base.support_scale, changes.number
         name, model = base.manifest.name, base.manifest.model.sha256
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
@@ -182,44 +165,21 @@ class LiveIndex:
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property
-    def label(self) -> str:
-        """Name the build as records do: name/build."""
-        return self.base.label
-
-    @property
-    def face_changes(self) -> int:
-        """Number of sets of face changes applied."""
-        return self._changes.number
-
-    @property
     def count(self) -> int:
         """Number of current faces."""
         kept = self._kept.count if self._kept else self.base.count
         return kept + (len(self._fresh.faces) if self._fresh else 0)
 
     @property
-    def support_scale(self) -> SupportScale | None:
-        """Support scale of the build."""
-        return self.base.support_scale
-
-    @property
     def calibration(self) -> SiteCalibration | None:
-        """The latest site calibration.
-
-        Raises:
-            IndexModelMismatch: it was fitted to a different model.
-        """
+        """The latest site calibration; raises IndexModelMismatch if it was fitted to a different model."""
         site = self._changes.calibrations.get(self.label, self.base.calibration)
         if site is not None and site.model_sha256 != self.base.manifest.model.sha256:
             raise IndexModelMismatch("live_calibration", label=self.label)
         return site
 
     def refitted(self) -> SiteCalibration | None:
-        """Refit the site calibration to the current faces; None for older builds.
-
-        Raises:
-            IndexDamaged: the build's estimates cannot be read.
-        """
+        """Refit the calibration to the current faces; raises IndexDamaged if the estimates are unreadable."""
         base, changes = self.base, self._changes
         if base.calibration is None:
             return None
@@ -263,11 +223,7 @@ class LiveIndex:
         return tuple(sorted(both, key=lambda near: near.distance)[:k])
 
     def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes.
-
-        Raises:
-            FaceNotFound: the face does not exist or was erased.
-        """
+        """Return a face's thumbnail as JPEG bytes; raises FaceNotFound if it is unknown or was erased."""
         return self._gallery.thumbnail(face_id)
 
     def _allowed(self, wanted: FaceFilter) -> Allowed:

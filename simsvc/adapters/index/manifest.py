@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import difference, fingerprint, sync
-from simsvc.adapters.ops.permissions import index_unreadable, reading_index
+from simsvc.adapters.ops.permissions import reading, shown_path
 from simsvc.domain.gallery.manifest import Manifest, from_json, sealed, to_json
-from simsvc.errors import IndexDamaged
+from simsvc.errors import IndexDamaged, IndexUnreadable
 
 FILE = "manifest.json"
 
@@ -27,14 +27,13 @@ def write(folder: Path, manifest: Manifest) -> Manifest:
 def read(folder: Path) -> Manifest:
     """Read a build's manifest without verifying its files.
 
-    Raises:
-        IndexDamaged: it is missing, not valid, or of another build.
-        IndexUnreadable: the file is not readable.
+    Raises IndexDamaged if it is missing, not valid, or of another build; IndexUnreadable if the file is not
+    readable.
     """
     try:
         manifest = from_json((folder / FILE).read_text(encoding="utf-8"))
     except PermissionError as error:
-        raise index_unreadable(error) from None
+        raise IndexUnreadable(file=shown_path(error)) from None
     except (OSError, UnicodeDecodeError):
         raise IndexDamaged("no_manifest", label=folder.name) from None
     if (manifest.name, manifest.build) != (folder.parent.name, folder.name):
@@ -45,12 +44,11 @@ def read(folder: Path) -> Manifest:
 def verify(folder: Path) -> Manifest:
     """Read a build's manifest and verify every file.
 
-    Raises:
-        IndexDamaged: the manifest is not valid, or a file does not match.
-        IndexUnreadable: a file is not readable.
+    Raises IndexDamaged if the manifest is not valid, or a file does not match; IndexUnreadable if a file is
+    not readable.
     """
     manifest = read(folder)
-    with reading_index():
+    with reading(IndexUnreadable):
         problem = difference(folder, manifest.files)
     if problem:
         raise IndexDamaged("damaged", label=manifest.label, problem=problem)

@@ -16,8 +16,7 @@ def mapping(folder: Path) -> Iterator[None]:
 
     Indexes larger than memory work: pages are read from disk on demand.
 
-    Raises:
-        IndexTooLarge: the process has no address space for it (`ulimit -v`, a container's limit).
+    Raises IndexTooLarge if the process has no address space for it (`ulimit -v`, a container's limit).
     """
     try:
         yield

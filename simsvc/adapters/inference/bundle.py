@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from simsvc.adapters.ops.atomic_files import difference
-from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
+from simsvc.adapters.ops.permissions import reading, shown_path
 from simsvc.domain.estimate.age_distribution import AGES
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.decode import AS_STORED
-from simsvc.errors import BundleDamaged, BundleMissing
+from simsvc.errors import BundleDamaged, BundleMissing, BundleUnreadable
 from simsvc.values import FloatVector, Prediction
 
 FORMAT = 1
@@ -39,9 +39,6 @@ class Bundle:
     """A verified bundle.
 
     Attributes:
-        folder: folder of its files.
-        name: of the architecture.
-        version: short name.
         sha256: of model.onnx, the model's identity.
         dims: D, length of an embedding.
         size_px: S, side of its crops.
@@ -52,7 +49,6 @@ class Bundle:
         first_look_px: longer side for the detector's first look, or None.
         first_decode_px: minimum longer side of a first-decoded JPEG, or None.
         reading: how photos are read: see `domain.photo.decode.READING`.
-        files: fingerprints by file name.
         raw: all of model.json.
         document_sha256: of model.json, the identity of the whole bundle.
     """
@@ -95,63 +91,20 @@ class BundledModel:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-
-    @property
-    def version(self) -> str:
-        """Short name of the bundle."""
-        return self._bundle.version
-
-    @property
-    def sha256(self) -> str:
-        """Of model.onnx: an index is valid for one model only, with any engine."""
-        return self._bundle.sha256
-
-    @property
-    def dims(self) -> int:
-        """D, the length of an embedding."""
-        return self._bundle.dims
-
-    @property
-    def input_px(self) -> int:
-        """S, the side of crops for `predict`."""
-        return self._bundle.size_px
-
-    @property
-    def crop_margin(self) -> float:
-        """Side of the crop over the longer side of the detector's box."""
-        return self._bundle.margin
-
-    @property
-    def first_decode_px(self) -> int | None:
-        """Minimum longer side of a first-decoded JPEG; None: all."""
-        return self._bundle.first_decode_px
-
-    @property
-    def reading(self) -> int:
-        """How photos are read: see `domain.photo.decode.READING`."""
-        return self._bundle.reading
-
-    @property
-    def at_once(self) -> int:
-        """Batch size for many faces; one, unless larger batches are faster."""
-        return 1
-
-    @property
-    def point(self) -> str:
-        """The estimate of its age distribution, "mean" or "median"."""
-        return self._bundle.point
+        self.version, self.sha256, self.dims = bundle.version, bundle.sha256, bundle.dims
+        self.input_px, self.crop_margin = bundle.size_px, bundle.margin
+        self.first_decode_px, self.reading, self.point = bundle.first_decode_px, bundle.reading, bundle.point
+        self.at_once = 1
 
 
 def load_bundle(folder: Path) -> Bundle:
     """Read model.json and verify every file it names.
 
-    Raises:
-        BundleMissing: there is no model.json.
-        BundleDamaged: the format is unknown, or a file does not match.
-        BundleUnreadable: a file is not readable.
+    Raises BundleMissing if there is no model.json; BundleDamaged if the format is unknown, or a file does not
+    match; BundleUnreadable if a file is not readable.
     """
     bundle = load_document(folder)
-    with reading_bundle():
+    with reading(BundleUnreadable):
         problem = difference(folder, bundle.files)
     if problem:
         raise _damaged(problem)
@@ -161,10 +114,8 @@ def load_bundle(folder: Path) -> Bundle:
 def load_document(folder: Path) -> Bundle:
     """Read model.json only, to display it.
 
-    Raises:
-        BundleMissing: there is no model.json.
-        BundleDamaged: the format is unknown.
-        BundleUnreadable: the file is not readable.
+    Raises BundleMissing if there is no model.json, BundleDamaged if the format is unknown, BundleUnreadable
+    if the file is not readable.
     """
     try:
         text = (folder / DOCUMENT).read_bytes()
@@ -172,7 +123,7 @@ def load_document(folder: Path) -> Bundle:
     except (FileNotFoundError, NotADirectoryError):
         raise BundleMissing() from None
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         raise _damaged("its model.json cannot be understood") from None
 
@@ -180,13 +131,8 @@ def load_document(folder: Path) -> Bundle:
 def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
     """Return the validated prediction of one pass.
 
-    Args:
-        bundle: of the model.
-        found: outputs by name, of `OUTPUTS` and `LATER_OUTPUTS`.
-
-    Raises:
-        BundleDamaged: a value is not finite, an embedding does not have D numbers and unit length, or shares
-            are not 101 numbers that sum to 1.
+    Raises BundleDamaged if a value is not finite, an embedding does not have D numbers and unit length, or
+    shares are not 101 numbers that sum to 1.
     """
     ages_years, embeddings = (found[name] for name in OUTPUTS)
     age_shares, view_ages_years = (found.get(name) for name in LATER_OUTPUTS)

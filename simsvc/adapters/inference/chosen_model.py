@@ -19,18 +19,7 @@ PLUG_INS = "simsvc.engines"
 
 
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
-    """Return the model for the service.
-
-    Args:
-        bundle: of the model.
-        engine: inference engine.
-        threads: per call.
-        callers: number of calling threads.
-
-    Raises:
-        BundleDamaged: the model cannot be loaded.
-        EngineMissing: the engine is not installed.
-    """
+    """Return the service's model; raises BundleDamaged if it cannot be loaded, EngineMissing."""
     if engine == "openvino":
         return OpenVinoModel(bundle, threads, callers)
     return _plugged_in(bundle) if engine == "torch" else OnnxModel(bundle, threads)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simsvc.adapters.ops.permissions import bundle_unreadable
-from simsvc.errors import BundleDamaged, PlotNotFound
+from simsvc.adapters.ops.permissions import shown_path
+from simsvc.errors import BundleDamaged, BundleUnreadable, PlotNotFound
 from simsvc.messages import N_
 
 DOCUMENT = "model_card.json"
@@ -32,18 +32,13 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
-    """Return model_card.json of a bundle folder, or None.
-
-    Raises:
-        BundleDamaged: it is not valid.
-        BundleUnreadable: the file is not readable.
-    """
+    """Return a bundle's model_card.json, or None; raises BundleDamaged, BundleUnreadable."""
     try:
         card = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except (OSError, ValueError):
         card = None
     if not isinstance(card, dict):
@@ -59,14 +54,13 @@ def plots(folder: Path) -> dict[str, str]:
 def read_plot(folder: Path, name: str) -> bytes:
     """Return a plot as PNG bytes.
 
-    Raises:
-        PlotNotFound: the name is unknown, or the bundle has no such plot.
-        BundleUnreadable: the file is not readable.
+    Raises PlotNotFound if the name is unknown, or the bundle has no such plot; BundleUnreadable if the file
+    is not readable.
     """
     try:
         data = (folder / f"{name}.png").read_bytes() if name in PLOTS else b""
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except OSError:
         data = b""
     if not data.startswith(PNG_SIGNATURE):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle, load_document
 from simsvc.adapters.ops.atomic_files import sync
-from simsvc.adapters.ops.permissions import reading_bundle
+from simsvc.adapters.ops.permissions import reading
 from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone
 
 PREFIX = ".keeping-"
@@ -29,9 +29,8 @@ class ModelStore:
     def keep(self, bundle: Bundle) -> None:
         """Keep a copy of a bundle, unless there is one.
 
-        Raises:
-            OSError: the folder is not writable.
-            BundleDamaged: its files changed while they were copied.
+        Raises OSError if the folder is not writable, BundleDamaged if its files changed while they were
+        copied.
         """
         home = self._root / bundle.document_sha256
         if home.is_dir():
@@ -50,16 +49,10 @@ class ModelStore:
             shutil.rmtree(draft, ignore_errors=True)
 
     def find(self, bundle_sha256: str | None, model_sha256: str | None) -> Bundle:
-        """Return the verified model of an estimate.
+        """Return the verified model of an estimate, by its weights if an older record lacks the bundle.
 
-        Args:
-            bundle_sha256: of its model.json, as recorded; None in older records.
-            model_sha256: of its weights, used if the former is unknown.
-
-        Raises:
-            ModelGone: the model is not kept.
-            BundleDamaged: a file has changed.
-            BundleUnreadable: a file is not readable.
+        Raises ModelGone if the model is not kept, BundleDamaged if a file has changed, BundleUnreadable if a
+        file is not readable.
         """
         for found in self.kept():
             known = bundle_sha256 or (found.document_sha256 if found.sha256 == model_sha256 else None)
@@ -70,13 +63,9 @@ class ModelStore:
         raise ModelGone("estimate")
 
     def kept(self) -> tuple[Bundle, ...]:
-        """Return all kept models with a valid model.json, by version.
-
-        Raises:
-            BundleUnreadable: a file is not readable.
-        """
+        """Return the kept models with a valid model.json, by version; raises BundleUnreadable."""
         found = []
-        with reading_bundle():
+        with reading(BundleUnreadable):
             folders = list(self._root.iterdir()) if self._root.is_dir() else []
         for folder in folders:
             if SHA256.fullmatch(folder.name):

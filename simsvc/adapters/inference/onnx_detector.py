@@ -9,11 +9,11 @@ from typing import Any
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_model import session_options
 from simsvc.adapters.ops.atomic_files import difference
-from simsvc.adapters.ops.permissions import bundle_unreadable, reading_bundle
+from simsvc.adapters.ops.permissions import reading, shown_path
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
-from simsvc.errors import DetectorDamaged
+from simsvc.errors import BundleUnreadable, DetectorDamaged
 from simsvc.values import Face, Photo, RgbImage
 
 DETECTOR_DIR = Path(__file__).resolve().parents[2] / "bundle" / "detector"
@@ -34,8 +34,7 @@ class OnnxDetector:
     ) -> None:
         """Look at photos as `domain.photo.multiscale.detect_multiscale` does.
 
-        Raises:
-            DetectorDamaged: files are missing or do not match the manifest.
+        Raises DetectorDamaged if files are missing or do not match the manifest.
         """
         self._session = _session(whole_graph(folder))
         self._sides_px = working_side_px, first_look_px
@@ -45,11 +44,7 @@ class OnnxDetector:
         return detect_multiscale(photo, self.look, *self._sides_px)
 
     def look(self, rgb: RgbImage) -> list[Face]:
-        """Return the faces of one picture at its own size.
-
-        Raises:
-            DetectorDamaged: the network's output is not valid.
-        """
+        """Return the faces of one picture; raises DetectorDamaged if the output is not valid."""
         picture = padded(rgb)
         height_px, width_px = picture.shape[:2]
         (maps,) = self._session.run([OUTPUT], {INPUT: picture})
@@ -59,30 +54,25 @@ class OnnxDetector:
 
 
 def detector_of(bundle: Bundle) -> OnnxDetector:
-    """Return the detector with the settings of a model.
-
-    Raises:
-        DetectorDamaged: it cannot be used.
-    """
+    """Return the detector with the settings of a model; raises DetectorDamaged if it cannot be used."""
     return OnnxDetector(bundle.working_side_px, bundle.first_look_px)
 
 
 def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
     """Return the verified graph file.
 
-    Raises:
-        DetectorDamaged: a file is missing or does not match the manifest.
-        BundleUnreadable: a file is not readable.
+    Raises DetectorDamaged if a file is missing or does not match the manifest, BundleUnreadable if a file is
+    not readable.
     """
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
         stated = document["files"][GRAPH]
         files = {GRAPH: Fingerprint(stated["sha256"], stated["bytes"])}
     except PermissionError as error:
-        raise bundle_unreadable(error) from None
+        raise BundleUnreadable(file=shown_path(error)) from None
     except (KeyError, OSError, TypeError, ValueError):
         raise _damaged(f"its {DOCUMENT} is missing or cannot be understood") from None
-    with reading_bundle():
+    with reading(BundleUnreadable):
         problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
     if problem:
         raise _damaged(problem)

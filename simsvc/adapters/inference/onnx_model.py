@@ -45,28 +45,15 @@ class OnnxModel(BundledModel):
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
         graph = graph or named
-        self._engine = f"{NAME} {'fp32' if graph == bundle.graph_path else 'int8'}"
+        self.engine = f"{NAME} {'fp32' if graph == bundle.graph_path else 'int8'}"
         self._session = _session(graph, threads)
         given = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
+        self.has_distribution = LATER_OUTPUTS[0] in given
         self._after_a_batch = _run_options(*AFTER_A_BATCH)
 
-    @property
-    def engine(self) -> str:
-        """Inference engine and number format."""
-        return self._engine
-
-    @property
-    def has_distribution(self) -> bool:
-        """Whether predictions have `age_shares`."""
-        return LATER_OUTPUTS[0] in self._outputs
-
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return the predictions for N >= 1 crops of side S.
-
-        Raises:
-            BundleDamaged: the model's output is not valid.
-        """
+        """Return predictions for N >= 1 crops of side S; raises BundleDamaged if the output is not valid."""
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         after = self._after_a_batch if len(crops) > 1 else None
         found = self._session.run(self._outputs, {"crops": tensor}, after)
@@ -97,10 +84,7 @@ def _session(graph: Path, threads: int) -> Any:
 
 
 def session_options(threads: int) -> Any:
-    """Return session options: deterministic, with a number of threads, without spinning.
-
-    Memory is kept in an arena, because otherwise every run fragments the heap.
-    """
+    """Return deterministic session options; the arena is kept, as every run would fragment the heap."""
     import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
     options = onnxruntime.SessionOptions()

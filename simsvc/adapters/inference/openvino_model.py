@@ -39,50 +39,28 @@ class OpenVinoModel(BundledModel):
     ) -> None:
         """Compile the best graph for this processor, or the fp32 graph.
 
-        Args:
-            bundle: of the model.
-            threads: per call.
-            callers: number of calling threads; a pass uses `threads` for each.
-            precision: "served" uses the int8 graph if available and supported by the processor.
-            inference: floating-point format, "f32" or "bf16"; OpenVINO's default depends on the processor.
+        A pass uses `threads` for each of `callers` calling threads. The precision "served" uses the int8
+        graph if available and supported by the processor. `inference` is the floating-point format, "f32" or
+        "bf16"; OpenVINO's default depends on the processor.
 
-        Raises:
-            EngineMissing: OpenVINO is not installed.
-            BundleDamaged: the graph cannot be compiled.
+        Raises EngineMissing if OpenVINO is not installed, BundleDamaged if the graph cannot be compiled.
         """
         super().__init__(bundle)
+        self.at_once = AT_ONCE
         as_integers = precision == "served" and has_int8() and bundle.served_path != bundle.graph_path
         graph = bundle.served_path if as_integers else bundle.graph_path
-        self._engine = f"{NAME} {'int8' if as_integers else 'fp32' if inference == 'f32' else inference}"
+        self.engine = f"{NAME} {'int8' if as_integers else 'fp32' if inference == 'f32' else inference}"
         self._compiled = _compiled(graph, threads, callers, inference)
         given = {name for output in self._compiled.outputs for name in output.get_names()}
         if not set(OUTPUTS) <= given:
             raise BundleDamaged("graph")
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
+        self.has_distribution = LATER_OUTPUTS[0] in given
         self._request = self._compiled.create_infer_request()
         self._one_pass = threading.Lock()
 
-    @property
-    def engine(self) -> str:
-        """Inference engine and number format."""
-        return self._engine
-
-    @property
-    def at_once(self) -> int:
-        """Batch size for many faces."""
-        return AT_ONCE
-
-    @property
-    def has_distribution(self) -> bool:
-        """Whether predictions have `age_shares`."""
-        return LATER_OUTPUTS[0] in self._outputs
-
     def predict(self, crops: Sequence[Crop]) -> Prediction:
-        """Return the predictions for N >= 1 crops of side S.
-
-        Raises:
-            BundleDamaged: the model's output is not valid.
-        """
+        """Return predictions for N >= 1 crops of side S; raises BundleDamaged if the output is not valid."""
         tensor = to_tensor(crops, self._bundle.mean, self._bundle.std)
         with self._one_pass:
             self._request.infer({"crops": tensor})

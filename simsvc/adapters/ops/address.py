@@ -45,11 +45,7 @@ def public_base(public_url: str, script_name: str) -> str:
 
 
 def leave_address(folder: Path, url: str) -> None:
-    """Store the address of this process.
-
-    Raises:
-        OSError: the folder cannot be written to.
-    """
+    """Store the address of this process; raises OSError if the folder cannot be written to."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = folder / f".{NAME}.{secrets.token_hex(8)}"
     try:

@@ -36,13 +36,7 @@ LEFT = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Locations to back up.
-
-    Attributes:
-        database_url: from the settings.
-        folders: name in the backup to the folder whose children are copied.
-        secret_key_file: of the session key; may be missing.
-    """
+    """Locations to back up: folders by name in the backup, and a session key that may be missing."""
 
     database_url: str
     folders: Mapping[str, Path]
@@ -52,8 +46,7 @@ class Places:
 def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
     """Copy everything into a new folder, all or nothing, and return its size in bytes.
 
-    Raises:
-        BackupRefused: the folder exists, or something cannot be copied.
+    Raises BackupRefused if the folder exists, or something cannot be copied.
     """
     if out.exists():
         raise BackupRefused("name_taken")
@@ -81,11 +74,7 @@ def make(places: Places, out: Path, about: Mapping[str, str]) -> int:
 
 
 def opened(folder: Path) -> dict[str, str]:
-    """Verify every file of a backup against its manifest and return the manifest.
-
-    Raises:
-        BackupRefused: it is not a backup, or damaged.
-    """
+    """Verify a backup, and return its manifest; raises BackupRefused if it is none, or damaged."""
     try:
         stated = json.loads((folder / MANIFEST).read_text())
         files = {str(name): Fingerprint(**one) for name, one in stated.pop("files").items()}
@@ -109,15 +98,8 @@ def occupied(places: Places) -> bool:
 def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
     """Restore a verified backup, and return the new paths of previous data.
 
-    Everything is copied next to its destination first and then renamed.
-
-    Args:
-        folder: of the backup.
-        places: destinations.
-        stamp: suffix for the names of previous data.
-
-    Raises:
-        BackupRefused: something cannot be written; previous data is kept.
+    Everything is copied next to its destination, then renamed; previous data gets the suffix `stamp`.
+    Raises BackupRefused if something cannot be written; previous data is kept.
     """
     aside: list[Path] = []
     try:
@@ -209,7 +191,6 @@ def _exchange_file(source: Path, target: Path, stamp: str) -> list[Path]:
 
 
 def _away(path: Path, stamp: str) -> list[Path]:
-    """Move a file aside, if it exists."""
     if not path.exists():
         return []
     return [path.rename(path.with_name(f"{path.name}.before-{stamp}"))]

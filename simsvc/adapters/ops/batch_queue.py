@@ -57,9 +57,7 @@ class BatchQueue:
     def work(self, judge: Callable[[str], bool], unfinished: Callable[[], Iterable[str]]) -> None:
         """Work until stopped. One process handles photos and is replaced if it dies.
 
-        Args:
-            judge: processes the next photo of a batch and returns whether to continue at once.
-            unfinished: returns the IDs of batches with waiting photos.
+        `judge` processes the next photo of a batch and returns whether to continue at once.
         """
         self._judge = judge
 

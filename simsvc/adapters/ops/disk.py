@@ -12,11 +12,7 @@ from simsvc.errors import BatchUnwritable, DiskReserve, DiskUnfit
 
 
 def least_free_bytes(folders: Iterable[Path]) -> int:
-    """Return the free space on the fullest disk of these folders.
-
-    Raises:
-        DiskUnfit: a disk cannot be checked.
-    """
+    """Return the free bytes on the fullest disk of folders; raises DiskUnfit if one cannot be checked."""
     try:
         return min(shutil.disk_usage(_standing(folder)).free for folder in folders)
     except OSError as error:
@@ -34,7 +30,6 @@ def open_to_others(path: Path) -> bool:
 
 
 def _standing(folder: Path) -> Path:
-    """Return the nearest existing folder."""
     return next(found for found in (folder, *folder.parents) if found.is_dir())
 
 
@@ -73,23 +68,13 @@ def _of_container(cgroup: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class FreeDisk:
-    """The disk of a folder.
-
-    Attributes:
-        folder: an existing folder.
-        reserve_bytes: to keep free.
-    """
+    """The disk of a folder."""
 
     folder: Path
     reserve_bytes: int = 0
 
     def check(self, more_bytes: int) -> None:
-        """Check whether a number of bytes may be written.
-
-        Raises:
-            DiskReserve: the reserve would be used.
-            BatchUnwritable: the disk cannot be checked.
-        """
+        """Check a number of bytes; raises DiskReserve in the reserve, BatchUnwritable if that is unknown."""
         try:
             free = shutil.disk_usage(self.folder).free
         except OSError as error:

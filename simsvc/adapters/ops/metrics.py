@@ -41,24 +41,13 @@ def note_estimate(estimate: Estimate) -> None:
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request.
-
-    Args:
-        method: of HTTP.
-        route: matched rule, such as "/cases/<reference>", never the actual path.
-        status: of the answer.
-        seconds: it took.
-    """
+    """Count a request by its rule, such as "/cases/<reference>", never by the actual path."""
     REQUESTS.labels(method, route, str(status)).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
 def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
-    """Return the metrics of all processes in Prometheus' text format.
-
-    Args:
-        gauges: current values by name; None is omitted.
-    """
+    """Return the metrics of all processes in Prometheus' text format; a gauge that is None is omitted."""
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in the library
@@ -79,5 +68,4 @@ class _Measured:
     found: Sequence[Metric]
 
     def collect(self) -> Iterable[Metric]:
-        """Return it."""
         return self.found

@@ -19,12 +19,7 @@ MASK = 0o077
 
 @dataclass(frozen=True, slots=True)
 class PrivatePlaces:
-    """Private files and folders.
-
-    Attributes:
-        folders: with all their content.
-        files: single files, and folders without content; may be missing.
-    """
+    """Private folders with all their content, and single files, or folders without content, if any."""
 
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
@@ -67,7 +62,6 @@ def _within(folder: Path) -> Iterator[Path]:
 
 
 def _mode(path: Path) -> int:
-    """Return a file's mode, or 0 if it was deleted."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -20,12 +20,7 @@ FORGOTTEN_AFTER = timedelta(minutes=1)
 
 
 class BatchSpool:
-    """One folder a batch, one file a photo.
-
-    Args:
-        root: parent folder.
-        reserve_bytes: disk space to keep free.
-    """
+    """One folder a batch, one file a photo."""
 
     def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
         self._root = root
@@ -37,8 +32,7 @@ class BatchSpool:
 
         Failed uploads leave nothing behind.
 
-        Raises:
-            BatchUnwritable: the folder cannot be created.
+        Raises BatchUnwritable if the folder cannot be created.
         """
         folder = self._folder(batch_id)
         try:
@@ -59,9 +53,8 @@ class BatchSpool:
     def put(self, batch_id: str, position: int, data: bytes) -> None:
         """Store a photo.
 
-        Raises:
-            DiskReserve: the reserve would be used.
-            BatchUnwritable: the disk is full, or the folder is not writable.
+        Raises DiskReserve if the reserve would be used; BatchUnwritable if the disk is full, or the folder is
+        not writable.
         """
         path = self._path(batch_id, position)
         try:
@@ -73,11 +66,7 @@ class BatchSpool:
             raise write_failure(error) from None
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a waiting photo, or None if it is gone.
-
-        Raises:
-            BatchUnwritable: the file is not readable.
-        """
+        """Return a waiting photo, or None if it is gone; raises BatchUnwritable if it is not readable."""
         try:
             return self._path(batch_id, position).read_bytes()
         except PermissionError:
@@ -99,12 +88,7 @@ class BatchSpool:
         shutil.rmtree(self._folder(batch_id), ignore_errors=True)
 
     def sweep(self, known: Callable[[], Collection[str]], now: datetime) -> None:
-        """Delete the photos of failed uploads and finished batches.
-
-        Args:
-            known: returns the unfinished batches; called after checking the locks.
-            now: the clock.
-        """
+        """Delete photos of failed uploads and of batches not `known`, a set read after the locks."""
         forgotten = [
             folder.name
             for folder in self._root.glob("*")

@@ -28,8 +28,7 @@ most needed is 374 MB, for a HEIC of 48 megapixels."""
 LEFT_BYTES = 48_000_000
 """Memory growth after which a helper is replaced; an upload of 25 MB is the largest part."""
 CPU_S = 1.9
-"""Processor time per photo, all threads. Linux counts in ticks of up to 4 ms, and transfers take at most 50
-ms of the 2 s."""
+"""Processor time per photo, all threads: ticks of Linux take up to 4 ms, transfers 50 ms of the 2 s."""
 STATM = Path("/proc/self/statm")
 
 
@@ -68,7 +67,6 @@ def _answer(head: bytes, data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _address_space() -> int:
-    """Return the mapped bytes of this process, or 0 if unknown."""
     if sys.platform != "linux":
         return 0
     return int(STATM.read_text().split()[0]) * resource.getpagesize()

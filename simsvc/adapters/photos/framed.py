@@ -11,17 +11,9 @@ MOST_HEAD_BYTES = 65_536
 
 
 def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float | None = None) -> None:
-    """Send a message.
+    """Send a message until a time of `time.monotonic`.
 
-    Args:
-        connection: to the other process.
-        head: of the message, short.
-        body: of any length.
-        until: on the clock of `time.monotonic`.
-
-    Raises:
-        TimeoutError: the other process does not read it in time.
-        OSError: there is no other process.
+    Raises TimeoutError if the other process does not read it in time, OSError if there is no other process.
     """
     for piece in (_LENGTHS.pack(len(head), len(body)) + head, body):
         connection.settimeout(_left(until))
@@ -29,11 +21,7 @@ def send(connection: socket.socket, head: bytes, body: bytes = b"", until: float
 
 
 def receive(connection: socket.socket, until: float | None = None) -> tuple[bytes, bytes] | None:
-    """Return head and body of the next message, or None if the connection is closed.
-
-    Raises:
-        TimeoutError: there is none in time.
-    """
+    """Return the next message's head and body, or None at the end; raises TimeoutError if it is late."""
     lengths = _exactly(connection, _LENGTHS.size, until)
     if lengths is None:
         return None

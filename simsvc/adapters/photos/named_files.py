@@ -15,26 +15,16 @@ Other = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The files found for a name.
-
-    Attributes:
-        paths: matching files; several if they differ only in Unicode form.
-        other_case: without a match, a file that differs only in case.
-    """
+    """The files of a name, several if only Unicode forms differ, or else a file that differs in case."""
 
     paths: tuple[Path, ...] = ()
     other_case: str | None = None
 
 
 def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Named]:
-    """Find the named files under a folder, reading each folder once.
+    """Find files by relative posix paths in canonical form, reading each folder once.
 
-    Only named files are kept in memory.
-
-    Args:
-        root: base folder.
-        names: relative posix paths in canonical form.
-        other: called for everything else.
+    Only named files are kept in memory; `other` is called for everything else.
     """
     wanted = _Wanted()
     for name in names:
@@ -54,8 +44,6 @@ def find_named(root: Path, names: Iterable[str], other: Other) -> dict[str, Name
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Named files and subfolders of a folder."""
-
     files: dict[str, str] = field(default_factory=dict)
     folders: dict[str, _Wanted] = field(default_factory=dict)
 

@@ -52,21 +52,13 @@ class PhotoDecoder:
     """
 
     def __init__(self, helpers: int = 1) -> None:
-        """Create a decoder without starting helpers.
-
-        Args:
-            helpers: maximum number of helpers.
-        """
+        """Create a decoder without starting helpers."""
         self._free: queue.LifoQueue[_Helper | None] = queue.LifoQueue()
         for _ in range(helpers):
             self._free.put(None)
 
     def __call__(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Return the photo's pixels.
-
-        Raises:
-            PhotoError: the photo cannot be decoded within the limits.
-        """
+        """Return the photo's pixels; raises PhotoError if the photo cannot be decoded within the limits."""
         if is_cheap(data):
             return decode_picture(data, request)
         with self._helper() as helper:
@@ -99,23 +91,12 @@ class PhotoDecoder:
 
 
 class _Helper:
-    """One helper process."""
-
     def __init__(self) -> None:
-        """Start it.
-
-        Raises:
-            DecoderMissing: the process cannot be started.
-        """
+        """Start it; raises DecoderMissing if the process cannot be started."""
         mine, other = socket.socketpair()
         with other:
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "simsvc.adapters.photos.decode_helper",
-                str(other.fileno()),
-            ]
+            module = "simsvc.adapters.photos.decode_helper"
+            command = [sys.executable, "-P", "-m", module, str(other.fileno())]
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter and package
                     command,
@@ -137,7 +118,6 @@ class _Helper:
 
     @property
     def pid(self) -> int:
-        """Process ID."""
         return self._process.pid
 
     @property
@@ -146,11 +126,7 @@ class _Helper:
         return os.getpid() == self._owner and self._left > 0 and self._process.poll() is None
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
-        """Decode a photo; exceeding a limit ends the process.
-
-        Raises:
-            PhotoError: the photo cannot be decoded within the limits.
-        """
+        """Decode a photo; raises PhotoError at a limit, which ends the process."""
         until = time.monotonic() + DEADLINE_S
         self._left -= 1
         try:
@@ -167,7 +143,6 @@ class _Helper:
         return _decoded(said, answer[1])
 
     def end(self) -> None:
-        """Kill the process."""
         self._left = 0
         self._finalizer()
 
@@ -180,7 +155,6 @@ def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int
 
 
 def _ready(connection: socket.socket) -> bool:
-    """Wait until a helper is ready."""
     try:
         return receive(connection, time.monotonic() + START_S) is not None
     except OSError:

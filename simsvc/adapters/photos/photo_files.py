@@ -22,14 +22,7 @@ NO_PICTURE = "no photo by its first bytes"
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A photo file.
-
-    Attributes:
-        path: its path.
-        shown: its printable path.
-        size_bytes: when listed; 0 if unreadable.
-        changed_ns: modification time, likewise.
-    """
+    """A photo file; size and modification time as listed, or 0 if unreadable."""
 
     path: Path
     shown: str
@@ -44,13 +37,7 @@ class PhotoFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Result of listing files and folders.
-
-    Attributes:
-        files: photos.
-        left_out: tally of skipped files.
-        alike: files whose names differ only in Unicode form; shown as stored.
-    """
+    """Listed files and folders; names that are `alike` but for their Unicode form are shown as stored."""
 
     files: list[PhotoFile]
     left_out: LeftOut
@@ -117,12 +104,7 @@ def why_left_out(path: Path) -> str | None:
 
 
 def read_photo(path: Path, max_bytes: int) -> bytes:
-    """Return a photo's bytes.
-
-    Raises:
-        PhotoMissing: the file does not exist or is not readable.
-        PhotoTooManyBytes: the file is too large.
-    """
+    """Return a photo's bytes; raises PhotoMissing if it is unreadable, PhotoTooManyBytes if too large."""
     if path.is_dir():
         raise PhotoMissing("folder")
     if not path.is_file():

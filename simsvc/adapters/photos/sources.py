@@ -38,15 +38,8 @@ _MOST_REASONS = 3
 def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource:
     """List a photo, or all photos of a folder, with one label.
 
-    Args:
-        name: of the data set.
-        path: of the photo or the folder.
-        age_years: the label.
-
-    Raises:
-        SourceUnknown: the name is not valid.
-        SourceEmpty: there are no photos.
-        FacesRefused: the age is not valid.
+    Raises SourceUnknown if the name is not valid, SourceEmpty if there are no photos, FacesRefused if the age
+    is not valid.
     """
     _check_named(name)
     if not 0.0 <= age_years <= MAX_AGE_YEARS:
@@ -60,17 +53,11 @@ def photos_of_one_age(name: str, path: Path, age_years: float) -> LabelledSource
 
 
 def read_source(reader: str, path: Path, name: str = "") -> LabelledSource:
-    """List the photos of a source; malformed entries are listed as skipped.
+    """List the photos of a "demo", "folder" or "utkface"; malformed entries are listed as skipped.
 
-    Args:
-        reader: "demo", "folder" or "utkface".
-        path: the folder.
-        name: name of the data set; defaults to the reader.
-
-    Raises:
-        SourceUnknown: the reader does not exist.
-        SourceEmpty: the folder is missing or has no usable photo.
-        LabelsUnreadable: the label table is not valid.
+    The name of the data set defaults to the reader.
+    Raises SourceUnknown if the reader does not exist, SourceEmpty if the folder is missing or has no usable
+    photo, LabelsUnreadable if the label table is not valid.
     """
     read, name = _READERS.get(reader), name or reader
     if read is None:
@@ -92,7 +79,6 @@ def _check_named(name: str) -> None:
 
 
 def _photos_in(folder: Path, left_out: LeftOut) -> Iterable[Path]:
-    """Yield the photos of a folder without subfolders, unordered, and count other files."""
     for path in folder.iterdir() if folder.is_dir() else ():
         reason = _why_left_out(path)
         if reason is None:
@@ -109,7 +95,6 @@ def _why_left_out(path: Path) -> str | None:
 
 
 def _told_apart(files: list[Path], age_years: float) -> tuple[list[LabelledPhoto], list[Skipped]]:
-    """Separate photos whose names differ only in Unicode form."""
     names = Counter(shown_name(file.name) for file in files)
     photos = [
         LabelledPhoto(file, shown_name(file.name), age_years)
@@ -145,7 +130,6 @@ def _folder(name: str, path: Path) -> LabelledSource:
 
 
 def _demo(name: str, path: Path) -> LabelledSource:
-    """Read the shipped gallery."""
     return replace(_table(name, path, aligned=True), notes=(), composite=True)
 
 
@@ -214,7 +198,6 @@ def _existing(
 
 
 def _why_no_row(path: Path, source: LabelledSource) -> str:
-    """Summarise why no row gives a photo: each reason with its count and first row."""
     if not source.skipped:
         return (
             f"The file {LABELS} in {_called(path)!r} has no row below its first line. Add one for each photo."
@@ -241,12 +224,7 @@ def _listed(notes: Iterable[str]) -> str:
 
 
 def _sorted(
-    name: str,
-    photos: list[LabelledPhoto],
-    skipped: list[Skipped],
-    *,
-    aligned: bool,
-    notes: Iterable[str],
+    name: str, photos: list[LabelledPhoto], skipped: list[Skipped], *, aligned: bool, notes: Iterable[str]
 ) -> LabelledSource:
     photos.sort(key=lambda photo: photo.reference)
     skipped.sort(key=lambda entry: (entry.reference, entry.reason))

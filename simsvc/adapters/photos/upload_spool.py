@@ -19,14 +19,10 @@ CHECK_EVERY_BYTES = 16_000_000
 
 
 class UploadSpool:
-    """Receives the parts of a form one by one in an unnamed temporary file.
+    """Receives the parts of a form one by one in an unnamed temporary file; the folder is created if missing.
 
     If writing fails, data is discarded and the error kept, because the client reads the response only after
     sending everything.
-
-    Args:
-        folder: created if missing.
-        reserve_bytes: disk space to keep free.
     """
 
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:

@@ -35,8 +35,7 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 LOCAL_FLAGS_PLACE = 6
 LISTED = b"PK\x01\x02"
 LIST_HEADER, FLAGS_PLACE = struct.Struct("<8xH18x3H12x"), 8
-"""Entry of the list: flags, length of name, extra fields and comment. Source:
-APPNOTE.TXT, 4.3.12."""
+"""Entry of the list: flags, length of name, extra fields and comment. Source: APPNOTE.TXT, 4.3.12."""
 UTF8_FLAG = 0x800
 """Flag of a UTF-8 name. Source: APPNOTE.TXT, 4.4.4, bit 11."""
 PIECE_BYTES = 1 << 16
@@ -44,13 +43,7 @@ PIECE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A file in a ZIP.
-
-    Attributes:
-        path: path in the ZIP, in canonical form.
-        sort: what it is.
-        data: of a photo or table; None if too large.
-    """
+    """A file in a ZIP by its canonical path, with the data of a photo or table unless it is too large."""
 
     path: str
     sort: Sort
@@ -78,18 +71,11 @@ def files_stated(stream: IO[bytes]) -> int:
 
 
 class PhotoZip:
-    """A ZIP with a checked file list, unpacked file by file.
+    """A ZIP with a checked file list, unpacked file by file from a seekable stream.
 
-    Args:
-        stream: of the ZIP, seekable.
-        most_photo_bytes: of one file.
-
-    Raises:
-        ArchiveDamaged: it cannot be read.
-        ArchiveEncrypted: a file needs a password.
-        ArchiveUnsafe: a name points outside, or is a link.
-        ArchiveBomb: files overlap.
-        BatchTooLarge: there are too many files.
+    Raises ArchiveDamaged if it cannot be read; ArchiveEncrypted if a file needs a password; ArchiveUnsafe if
+    a name points outside, or is a link; ArchiveBomb if files overlap; BatchTooLarge if there are too many
+    files.
     """
 
     def __init__(self, stream: IO[bytes], most_photo_bytes: int) -> None:
@@ -102,14 +88,9 @@ class PhotoZip:
                 _check_entry(entry)
 
     def files(self, known: Callable[[], Collection[str]] = tuple) -> Iterator[Unpacked]:
-        """Yield each file, tables first, then in order.
+        """Yield each file, tables first, then in order; names `known` from the tables tell encodings.
 
-        Args:
-            known: returns names from the tables, used to detect encodings.
-
-        Raises:
-            ArchiveDamaged: a file cannot be unpacked.
-            ArchiveNested: a file is an archive.
+        Raises ArchiveDamaged if a file cannot be unpacked, ArchiveNested if a file is an archive.
         """
         entries = [entry for entry in self._archive.infolist() if not _is_folder(entry)]
         tables = [entry for entry in entries if _is_table(entry)]
@@ -144,12 +125,7 @@ class PhotoZip:
 
 
 class _ShortReads:
-    """A stream with a limit on the size of the file list.
-
-    Args:
-        stream: of a ZIP.
-        as_said: whether to respect the UTF-8 flags.
-    """
+    """A stream with a limit on the size of the file list, with UTF-8 flags only `as_said`."""
 
     def __init__(self, stream: IO[bytes], *, as_said: bool = True) -> None:
         self._stream = stream
@@ -157,11 +133,7 @@ class _ShortReads:
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Return a number of bytes, or the rest.
-
-        Raises:
-            BatchTooLarge: the file list is too large.
-        """
+        """Return a number of bytes, or the rest; raises BatchTooLarge if the file list is too large."""
         data = self._stream.read(
             MOST_DIRECTORY_BYTES + 1 if size < 0 else min(size, MOST_DIRECTORY_BYTES + 1)
         )
@@ -246,7 +218,6 @@ def _raw(entry: zipfile.ZipInfo) -> bytes:
 
 
 def _said_name(entry: zipfile.ZipInfo) -> str | None:
-    """Return a file's name if the ZIP states its encoding."""
     if entry.flag_bits & UTF8_FLAG:
         return entry.orig_filename.partition("\0")[0]
     header_name = entry.orig_filename.encode("cp437")

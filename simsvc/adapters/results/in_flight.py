@@ -23,11 +23,7 @@ class InFlight:
     """Marks photos while they are processed; a killed process leaves its marks."""
 
     def __init__(self, path: Path) -> None:
-        """Count the marks of the previous process, and start again.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Count the previous process's marks, and start again; raises OSError if it is not writable."""
         self._path = path
         self._deaths = _deaths(path)
         line = json.dumps(self._deaths).encode() + b"\n"

@@ -20,11 +20,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def check_kind(path: Path) -> None:
-    """Check whether a table with this name can be written.
-
-    Raises:
-        ResultsRefused: the extension is unknown, or PyArrow is missing.
-    """
+    """Check a table's name; raises ResultsRefused if its extension is unknown, or PyArrow is missing."""
     if path.suffix not in _WRITERS:
         raise ResultsRefused("name")
     if path.suffix == ".parquet":
@@ -32,11 +28,7 @@ def check_kind(path: Path) -> None:
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """Write a table atomically.
-
-    Raises:
-        ResultsRefused: it cannot be written.
-    """
+    """Write a table atomically; raises ResultsRefused if it cannot be written."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         _WRITERS[path.suffix](fresh, rows)

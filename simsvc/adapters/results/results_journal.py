@@ -22,14 +22,9 @@ class ResultsJournal:
     """Rows by batch, for one process at a time."""
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
-        """Resume the run in this file, or start it.
+        """Resume the run in this file, whose description must match, or start it.
 
-        Args:
-            path: of the file.
-            run: description of the run, which must match.
-
-        Raises:
-            ResultsRefused: another process uses it, it belongs to a different run, or cannot be written.
+        Raises ResultsRefused if another process uses it, it belongs to a different run, or cannot be written.
         """
         self._path = path
         self._header = json.dumps({"format": FORMAT, **run}, sort_keys=True)
@@ -42,11 +37,7 @@ class ResultsJournal:
         self._ends = list(self._line_ends())
 
     def append(self, done: Sequence[tuple[Key, Row]]) -> None:
-        """Add a batch and sync it to disk.
-
-        Raises:
-            ResultsRefused: the disk is full or gone.
-        """
+        """Add a batch and sync it to disk; raises ResultsRefused if the disk is full or gone."""
         rows = [[size, changed, row] for (_, size, changed), row in done]
         try:
             self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")

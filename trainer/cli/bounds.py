@@ -73,18 +73,11 @@ ABOUT: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the service makes of one photo.
-
-    Attributes:
-        age_years: None where it was refused.
-        quality: None where it was refused.
-        referred: whether the bounds send it to a person.
-        flags: of its quality.
-    """
+    """What the service makes of one photo; age and quality are None where it was refused."""
 
     age_years: float | None = None
     quality: Quality | None = None
-    referred: bool = False
+    referred: bool = False  # whether the bounds send it to a person
     flags: tuple[str, ...] = ()
 
 

@@ -118,13 +118,7 @@ def _over_sources(scored: Scored, path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Faces that a range is calibrated on: held-out ones, and those of sources that were left out.
-
-    Attributes:
-        estimates_years: float64 (N,).
-        labels_years: float64 (N,).
-        sources: str (N,).
-    """
+    """N faces that a range is calibrated on: held-out ones, and those of sources that were left out."""
 
     estimates_years: NDArray[np.float64]
     labels_years: NDArray[np.float64]

@@ -48,19 +48,12 @@ _BATCH = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Faces and what the run makes of them.
+    """Faces and what the run makes of them."""
 
-    Attributes:
-        activations: float32 (N, F) by layer, and a bundle's own embeddings as `SERVED`.
-        traits: labels.
-        groups: int64 (N,), of near-duplicates and one person.
-        errors_years: float64 (N,), estimate minus label.
-    """
-
-    activations: dict[str, NDArray[np.float32]]
+    activations: dict[str, NDArray[np.float32]]  # (N, F) by layer, and a bundle's own embeddings as `SERVED`
     traits: Traits
-    groups: NDArray[np.int64]
-    errors_years: NDArray[np.float64]
+    groups: NDArray[np.int64]  # (N,), of near-duplicates and one person
+    errors_years: NDArray[np.float64]  # (N,), estimate minus label
 
     def of(self, layer: str) -> tuple[NDArray[np.float32], list[int]]:
         """Return the activations of layers joined by "+", side by side, and how many each has."""

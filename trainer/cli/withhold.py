@@ -90,19 +90,12 @@ def _banded(folder: Path | None, limit: int | None) -> tuple[BandedPhoto, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A part of the data, measured.
-
-    Attributes:
-        rows: its faces.
-        faces: as they are.
-        copied: positions in `rows` of those that were degraded, int64.
-        copies: what the service makes of each degradation of them.
-    """
+    """A part of the data, measured."""
 
     rows: tuple[Row, ...]
     faces: Measured
-    copied: Sequence[int]
-    copies: tuple[tuple[Degradation, Measured], ...]
+    copied: Sequence[int]  # positions in `rows` of those that were degraded
+    copies: tuple[tuple[Degradation, Measured], ...]  # what the service makes of each degradation of them
 
 
 class Measuring:

@@ -13,25 +13,15 @@ from simsvc.errors import SourceUnknown
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One downloadable archive.
+    """One downloadable archive."""
 
-    Attributes:
-        name: of the source that reads it.
-        url: its stable public address.
-        file_name: what it is called on disk.
-        size_note: its size in words.
-        page: where its publishers describe it.
-        terms: their terms, in short.
-        sha256: where the publishers state one, else None and the size that the server states is checked.
-    """
-
-    name: str
+    name: str  # of the source that reads it
     url: str
-    file_name: str
-    size_note: str
-    page: str
+    file_name: str  # on disk
+    size_note: str  # in words
+    page: str  # where its publishers describe it
     terms: str
-    sha256: str | None = None
+    sha256: str | None = None  # None where the publishers state none: the stated size is checked
 
     @property
     def notice(self) -> str:

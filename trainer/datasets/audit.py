@@ -33,38 +33,19 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """How many there are, and how far their labels disagree.
-
-    Attributes:
-        pairs: number of pairs.
-        photos: number of photos in at least one pair.
-        mean_difference_years: mean absolute difference of the two ages, or None without pairs.
-        far_apart_share: 0..1, share of pairs more than FAR_APART_YEARS apart, or None without pairs.
-        across_sources: pairs by "one source and another", where the two photos come from two sources.
-        worst: the pairs furthest apart.
-    """
+    """How many there are, and how far their labels disagree."""
 
     pairs: int
-    photos: int
-    mean_difference_years: float | None
-    far_apart_share: float | None
-    across_sources: dict[str, int]
+    photos: int  # in at least one pair
+    mean_difference_years: float | None  # None without pairs
+    far_apart_share: float | None  # more than FAR_APART_YEARS, 0..1; None without pairs
+    across_sources: dict[str, int]  # pairs by "one source and another"
     worst: tuple[Disagreement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The audit, ready to print, plot and write as JSON.
-
-    Attributes:
-        photos: N.
-        by_source, by_decade, by_gender, by_group, by_split: photos by value; "30-39" is a decade.
-        split_by_decade: photos by split, by decade.
-        left_out: photos by "source: why", because of label or missing file.
-        unreadable: (source, reference, why).
-        largest_group: photos in the largest set that no split may part.
-        near_duplicates: see there.
-    """
+    """Photos by value, ready to print, plot and write as JSON; "30-39" is a decade."""
 
     photos: int
     by_source: dict[str, int]
@@ -73,9 +54,9 @@ class Audit:
     by_group: dict[str, int]
     by_split: dict[str, int]
     split_by_decade: dict[str, dict[str, int]]
-    left_out: dict[str, int]
-    unreadable: tuple[tuple[str, str, str], ...]
-    largest_group: int
+    left_out: dict[str, int]  # photos by "source: why", because of label or missing file
+    unreadable: tuple[tuple[str, str, str], ...]  # (source, reference, why)
+    largest_group: int  # photos in the largest set that no split may part
     near_duplicates: NearDuplicates
 
     def as_json(self) -> dict[str, Any]:

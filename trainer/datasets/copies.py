@@ -22,16 +22,10 @@ PAPER = (255, 255, 255)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """A copy of a photo.
+    """A copy of a photo."""
 
-    Attributes:
-        kind: of the change, such as "cut" or "blur".
-        name: of the change and its strength, as people read it.
-        photo: uint8 (H, W, 3).
-    """
-
-    kind: str
-    name: str
+    kind: str  # such as "cut" or "blur"
+    name: str  # with the strength, as people read it
     photo: RgbImage
 
 

@@ -22,15 +22,10 @@ Change = Callable[[RgbImage, Face, float, np.random.Generator], RgbImage]
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """One way to make a photo worse.
+    """One way to make a photo worse."""
 
-    Attributes:
-        kind: name in `KINDS`.
-        strength: in the kind's own unit.
-    """
-
-    kind: str
-    strength: float
+    kind: str  # name in `KINDS`
+    strength: float  # in the kind's own unit
 
     @property
     def name(self) -> str:

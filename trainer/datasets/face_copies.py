@@ -48,15 +48,10 @@ SHIFTS_PX = tuple(range(-3, 4))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The faces of N photos.
+    """The faces of N photos."""
 
-    Attributes:
-        thumbnails: uint8 (N, SIDE_PX, SIDE_PX), grey, the eyes in place; black where there is none.
-        identities: float32 (N, 128), infinite where there is no face.
-    """
-
-    thumbnails: NDArray[np.uint8]
-    identities: NDArray[np.float32]
+    thumbnails: NDArray[np.uint8]  # (N, SIDE_PX, SIDE_PX), grey, the eyes in place; black where there is none
+    identities: NDArray[np.float32]  # (N, 128), infinite where there is no face
 
 
 def faces_of(paths: Sequence[Path]) -> Faces:

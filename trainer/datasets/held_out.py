@@ -40,18 +40,11 @@ _TAKEN: Mapping[str, tuple[Split, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """The faces of one source to evaluate.
+    """The faces of one source to evaluate."""
 
-    Attributes:
-        source: name, as given to the reader.
-        split: "all", "valid and test" or "test".
-        learnt: whether the bundle learnt from the rest of the source.
-        rows: the faces.
-    """
-
-    source: str
-    split: str
-    learnt: bool
+    source: str  # as given to the reader
+    split: str  # "all", "valid and test" or "test"
+    learnt: bool  # whether the bundle learnt from the rest of the source
     rows: tuple[Row, ...]
 
     @property

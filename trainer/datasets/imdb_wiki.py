@@ -35,12 +35,7 @@ _TEXTS = ("full_path", "name")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """The fields of the struct, each of length N.
-
-    Attributes:
-        numbers: float64 (N,) by field.
-        texts: str (N,) by field.
-    """
+    """The fields of the struct by name, each of length N."""
 
     numbers: dict[str, NDArray[np.float64]]
     texts: dict[str, list[str]]

@@ -25,24 +25,14 @@ _CACHE_VERSION = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MergedData:
-    """Rows of one or several sources, ordered by (source, reference), with splits that belong together.
+    """Rows of one or several sources, ordered by (source, reference), with splits that belong together."""
 
-    Attributes:
-        rows: N photos that can be read.
-        split: str (N,): "train", "valid" or "test".
-        groups: int64 (N,): position of the leader of each row's group; near-duplicates and photos of one
-            person share a group, and a group is in one split.
-        pairs: near-duplicates, as positions in `rows`.
-        problems: (source, reference, why) of what is left out because of its label or a missing file.
-        unreadable: (source, reference, why) of what is left out because it cannot be decoded.
-    """
-
-    rows: tuple[Row, ...]
-    split: NDArray[np.str_]
-    groups: NDArray[np.int64]
-    pairs: DuplicatePairs
-    problems: tuple[tuple[str, str, str], ...]
-    unreadable: tuple[tuple[str, str, str], ...]
+    rows: tuple[Row, ...]  # N photos that can be read
+    split: NDArray[np.str_]  # (N,): "train", "valid" or "test"
+    groups: NDArray[np.int64]  # (N,): the leader's position; near-duplicates and one person's photos share it
+    pairs: DuplicatePairs  # near-duplicates, as positions in `rows`
+    problems: tuple[tuple[str, str, str], ...]  # (source, reference, why): a bad label or a missing file
+    unreadable: tuple[tuple[str, str, str], ...]  # likewise, of what cannot be decoded
 
     def of(self, *wanted: Split) -> tuple[Row, ...]:
         """Return the rows of the named splits, in order."""

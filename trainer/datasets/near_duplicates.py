@@ -46,30 +46,19 @@ BLOCK_PAIRS = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signatures:
-    """Thumbnails of photos, and which photos cannot be read.
+    """Thumbnails of photos, and which photos cannot be read."""
 
-    Attributes:
-        thumbnails: uint8 (N, 32, 32), grey; black where the photo cannot be read.
-        unreadable: why, by position.
-    """
-
-    thumbnails: NDArray[np.uint8]
-    unreadable: dict[int, str]
+    thumbnails: NDArray[np.uint8]  # (N, 32, 32), grey; black where the photo cannot be read
+    unreadable: dict[int, str]  # why, by position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DuplicatePairs:
-    """Pairs of near-duplicates, in ascending order of (first, second).
+    """Pairs of near-duplicates, in ascending order of (first, second)."""
 
-    Attributes:
-        first: int64 (P,), positions.
-        second: int64 (P,), positions, each larger than `first`.
-        similarity: float32 (P,), MIN_SIMILARITY..1.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    first: NDArray[np.int64]  # (P,), positions
+    second: NDArray[np.int64]  # (P,), positions, each larger than `first`
+    similarity: NDArray[np.float32]  # (P,), MIN_SIMILARITY..1
 
 
 def signatures(paths: Sequence[Path]) -> Signatures:

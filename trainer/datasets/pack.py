@@ -2,8 +2,9 @@
 
 Decoding JPEGs every epoch costs as much as the training itself.
 
-A pack is a folder of `crops.npy` (uint8 (N, PACK_PX, PACK_PX, 3), memory-mapped), `boxes.npy`
-(float32 (N, 4): left, top, side of the crop in pixels of the photo, confidence) and `pack.json`.
+A pack is a folder of `crops.npy` (uint8 (N, PACK_PX, PACK_PX, 3), RGB, memory-mapped), `boxes.npy`
+(float32 (N, 4): left, top, side of the crop in pixels of the photo, and confidence: 0 where the whole photo
+was taken, NaN where it cannot be read) and `pack.json`.
 The packed square is the service's crop with `CONTEXT` around it, so that augmentation may shift and widen
 the crop within real pixels; its middle `CROP_PX` are the crop itself.
 """
@@ -40,14 +41,7 @@ CROP_PX = 160
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pack:
-    """An open pack.
-
-    Attributes:
-        crops: uint8 (N, PACK_PX, PACK_PX, 3), RGB, memory-mapped; row i belongs to rows[i].
-        boxes: float32 (N, 4): left, top, side of the service's crop (pixels of the photo), confidence; the
-            confidence is 0 where the whole photo was taken and NaN where the photo cannot be read.
-        rows: what was packed.
-    """
+    """An open pack; the module describes its arrays."""
 
     crops: NDArray[np.uint8]
     boxes: NDArray[np.float32]

@@ -19,14 +19,9 @@ from trainer.evaluation.scoring import calibration_of
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The model's answer.
+    """The model's answer."""
 
-    Attributes:
-        age_years: its estimate.
-        low_years, high_years: the ends of its range, which holds as many ages as its calibration states.
-    """
-
-    age_years: float
+    age_years: float  # its estimate
     low_years: float
     high_years: float
 

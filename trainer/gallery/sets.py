@@ -41,36 +41,22 @@ REUSE_PX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class MemberSet:
-    """Faces to be averaged.
+    """Faces of one gender and group to be averaged."""
 
-    Attributes:
-        members: positions of `MEMBERS` rows of different people.
-        gender: of all of them.
-        group: of all of them.
-        age_years: mean of their labels: the composite's label.
-        spread: mean distance of the members from the one they were gathered around, see `Likeness`.
-    """
-
-    members: tuple[int, ...]
+    members: tuple[int, ...]  # positions of `MEMBERS` rows of different people
     gender: str
     group: str
-    age_years: float
-    spread: float
+    age_years: float  # mean of their labels: the composite's label
+    spread: float  # mean distance of the members from the one they were gathered around, see `Likeness`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
-    """How much faces are alike in pose and looks.
+    """How much faces are alike in pose and looks."""
 
-    Attributes:
-        shapes: float32 (N, 5, 2): landmarks in pixels after the eyes were brought to their places.
-        looks: float32 (N, F): small grey aligned faces, each of zero mean and unit length.
-        identities: float32 (N, 128): see `trainer.models.identity`.
-    """
-
-    shapes: NDArray[np.float32]
-    looks: NDArray[np.float32]
-    identities: NDArray[np.float32]
+    shapes: NDArray[np.float32]  # (N, 5, 2): landmarks in pixels after the eyes were brought to their places
+    looks: NDArray[np.float32]  # (N, F): small grey aligned faces, each of zero mean and unit length
+    identities: NDArray[np.float32]  # (N, 128): see `trainer.models.identity`
 
     def distances(self, pool: Sequence[int]) -> NDArray[np.float32]:
         """Return float32 (P, P): landmark distance in pixels plus the weighted lack of correlation."""

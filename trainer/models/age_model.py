@@ -21,22 +21,13 @@ _UPTO = torch.ones(AGE_BINS, AGE_BINS).triu()
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What an `AgeModel` is built from; travels in `model.json`.
+    """What an `AgeModel` is built from; travels in `model.json`."""
 
-    Attributes:
-        body: name in `trainer.models.backbones.BODIES`.
-        head: "regression" (one output, the origin's) or "distribution" (softmax over 101 ages, the expected
-            value is the estimate).
-        hidden: units of the first linear layer.
-        dropout: probability of both dropout layers.
-        point: what of the distribution is the estimate, "mean" or "median".
-    """
-
-    body: str = "resnet34"
-    head: str = "regression"
-    hidden: int = 512
+    body: str = "resnet34"  # name in `trainer.models.backbones.BODIES`
+    head: str = "regression"  # or "distribution": softmax over 101 ages
+    hidden: int = 512  # units
     dropout: float = 0.5
-    point: str = "mean"
+    point: str = "mean"  # of the distribution, or "median"
 
     def __post_init__(self) -> None:
         if self.body not in backbones.BODIES:

@@ -21,27 +21,16 @@ from trainer.models import dinov2, dlib_resnet, faceres
 
 @dataclass(frozen=True, slots=True)
 class BodySpec:
-    """One choice of body.
+    """One choice of body."""
 
-    Attributes:
-        make: builds it with random weights.
-        channels: C of its output (N, C, h, w).
-        mean: channel mean of its input in 0..1.
-        std: channel deviation of its input in 0..1.
-        early: names of the children that form the first, slowest-learning parameter group.
-        pretrained: gives it published initial weights, or None where there are none to be had.
-        min_px: smallest input side that it can halve as often as it does.
-        drop_paths: lets training skip its blocks at random at most at this rate, or None where it cannot.
-    """
-
-    make: Callable[[], nn.Module]
-    channels: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    early: tuple[str, ...] = ()
+    make: Callable[[], nn.Module]  # with random weights
+    channels: int  # C of its output (N, C, h, w)
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # of its input in 0..1
+    std: tuple[float, float, float] = IMAGENET_STD  # likewise
+    early: tuple[str, ...] = ()  # children of the first, slowest-learning parameter group
     pretrained: Callable[[nn.Module], None] | None = None
-    min_px: int = 32
-    drop_paths: Callable[[nn.Module, float], None] | None = None
+    min_px: int = 32  # smallest input side that it can halve as often as it does
+    drop_paths: Callable[[nn.Module, float], None] | None = None  # see `dlib_resnet.drop_paths`
 
 
 def _resnet(name: str) -> Callable[[], nn.Module]:

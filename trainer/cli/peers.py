@@ -90,15 +90,7 @@ def measured(
     ours: Sequence[tuple[Scored, Judged]],
     asked: tuple[Answers, list[dict[str, str]]],
 ) -> dict[str, Any]:
-    """Return all figures as plain values for JSON.
-
-    Args:
-        bundle: ours.
-        split: as the command line names it.
-        taken: S sources.
-        ours: S estimates of ours.
-        asked: S answers of each peer, and which peers are missing.
-    """
+    """Return all figures as plain values for JSON; `asked` is the answers, and which peers are missing."""
     answers, missing = asked
     resamples: dict[str, list[tuple[dict[str, Floats], dict[str, Floats] | None]]] = {
         name: [_compared(p.name, j, a) for p, (_, j), a in zip(taken, ours, answers[name], strict=True)]

@@ -105,12 +105,6 @@ def fold(bundle: Bundle, draft: Path, crops: Sequence[Crop], threads: int) -> bo
 
     Where answers do change, which the sums before the first integer may on another processor, the graph stays
     as it was quantised: that is right, too, and only slower.
-
-    Args:
-        bundle: of the graph.
-        draft: the graph, replaced when it is folded.
-        crops: on which both forms are compared.
-        threads: that they compute with.
     """
     plain = onnx.load(draft)
     made = fold_stem.folded(plain)

@@ -30,13 +30,7 @@ class Copy:
 
 
 def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
-    """Yield every degraded, cut and turned copy of a photo.
-
-    Args:
-        photo: whole and upright.
-        face: the evaluated face.
-        seed: of what is random; the same gives the same pixels.
-    """
+    """Yield every degraded, cut and turned copy of an upright photo; the same seed gives the same pixels."""
     for how in DEGRADATIONS:
         yield Copy(how.kind, how.name, how.of(photo, face, seed))
     for side in SIDES:

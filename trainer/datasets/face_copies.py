@@ -104,12 +104,7 @@ def read(path: Path) -> Faces | None:
 
 
 def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:
-    """Return the pairs of one photo in two sources, in order.
-
-    Args:
-        faces: of N photos.
-        sources: of the N photos.
-    """
+    """Return the pairs of one photo in two of the N photos' sources, in order."""
     pairs = candidates(faces.identities, sources)
     similarity = np.array(
         [fit(faces.thumbnails[first], faces.thumbnails[second]) for first, second in pairs], np.float32

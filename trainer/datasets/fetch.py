@@ -66,11 +66,7 @@ def confirmed() -> bool:
 
 
 def fetch(archive: Archive, to: Path) -> Path:
-    """Download an archive, or the rest of it, and return its path.
-
-    Args:
-        archive: what to fetch.
-        to: folder, made where it is missing.
+    """Download an archive, or the rest of it, into a folder, and return its path.
 
     Raises:
         FetchFailed: no network, a server that refuses, a broken connection, a full disk or a wrong checksum;

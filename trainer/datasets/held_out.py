@@ -85,13 +85,8 @@ def parts(
     """Return the faces to evaluate of each source, in order.
 
     Sources that were learnt from are merged together, as they were for training: a near-duplicate in another
-    source may move a face to another part. All others are merged for themselves.
-
-    Args:
-        sources: folder by source.
-        learnt: sources that the bundle learnt from.
-        split: one of `SPLITS`, or `FITTING`.
-        limit: most faces of a source, drawn at random with a fixed seed; None for all.
+    source may move a face to another part. All others are merged for themselves. The split is one of `SPLITS`,
+    or `FITTING`; at most `limit` faces of a source are drawn, with a fixed seed.
 
     Raises:
         SettingsError: a source was learnt from under another reader's name, whose parts would be others.

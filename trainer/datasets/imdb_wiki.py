@@ -44,10 +44,6 @@ class Metadata:
 def read(path: Path, source: str) -> SourceListing:
     """Read a folder with wiki.mat or imdb.mat and the photos; filtered photos are problems.
 
-    Args:
-        path: folder, such as the unpacked wiki_crop.
-        source: "wiki" or "imdb", which is also the name of the struct.
-
     Raises:
         LabelsUnreadable: the .mat file is missing, damaged or of another shape.
     """
@@ -68,10 +64,6 @@ def read(path: Path, source: str) -> SourceListing:
 
 def completed_years(dob: float, photo_taken: float) -> float:
     """Return the age on 1 July of the year taken, or NaN where the dates make no sense.
-
-    Args:
-        dob: Matlab serial day of birth.
-        photo_taken: year.
 
     Source: the page's own `[age,~] = datevec(datenum(wiki.photo_taken,7,1) - wiki.dob)`.
     """

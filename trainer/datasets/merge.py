@@ -40,13 +40,9 @@ class MergedData:
 
 
 def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedData:
-    """Read and merge sources, find near-duplicates and unreadable files, and split.
+    """Read and merge sources, find near-duplicates, which the cache keeps, and unreadable files, and split.
 
     Between sources one photo is also found by its face, however each source frames it.
-
-    Args:
-        sources: folder by source name, see `registry.read`.
-        cache: folder in which the near-duplicates are kept, or None to keep nothing.
 
     Raises:
         SourceUnknown, SourceEmpty, LabelsUnreadable: see `registry.read`.

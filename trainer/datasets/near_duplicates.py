@@ -76,11 +76,7 @@ def signatures(paths: Sequence[Path]) -> Signatures:
 
 
 def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
-    """Compare every photo with every other, upright and mirrored.
-
-    Args:
-        thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
-    """
+    """Compare every thumbnail, (N, 32, 32), with every other, upright and mirrored; flat ones are like none."""
     first, second = _candidates(thumbnails)
     similarity = np.zeros(len(first), np.float32)
     for start in range(0, len(first), BLOCK_PAIRS):

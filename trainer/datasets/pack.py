@@ -75,12 +75,7 @@ def _digest(rows: Sequence[Row]) -> str:
 
 
 def open_pack(rows: Sequence[Row], folder: Path, workers: int | None = None) -> Pack:
-    """Open the pack of exactly these rows, making it first where it is missing or of other rows.
-
-    Args:
-        rows: what to pack, in this order.
-        folder: parent folder of packs, each in a folder named by its content.
-        workers: threads; default the cores.
+    """Open the pack of exactly these rows in a folder of packs, making it first where it is missing.
 
     Raises:
         SourceEmpty: no rows.

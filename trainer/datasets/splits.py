@@ -36,9 +36,7 @@ def digests(rows: Sequence[Row]) -> list[bytes]:
 def group(rows: Sequence[Row], pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     """Return int64 (N,): the position of the leader of each row's group, the member with the smallest hash.
 
-    Args:
-        rows: N rows.
-        pairs: positions of near-duplicates; rows of one person are joined here.
+    Near-duplicates are given as pairs of positions; rows of one person are joined here.
     """
     hashes = digests(rows)
     leader = list(range(len(rows)))
@@ -56,12 +54,7 @@ def group(rows: Sequence[Row], pairs: Iterable[tuple[int, int]]) -> NDArray[np.i
 
 
 def assign(rows: Sequence[Row], leaders: NDArray[np.int64]) -> NDArray[np.str_]:
-    """Return str (N,): the split of each row, which is that of its group's leader.
-
-    Args:
-        rows: N rows.
-        leaders: int64 (N,), as `group` gives them.
-    """
+    """Return str (N,): the split of each row, which is that of its group's leader (N,)."""
     hashes = digests(rows)
     strata: dict[tuple[str, int], list[int]] = {}
     for at, row in enumerate(rows):

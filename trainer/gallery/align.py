@@ -37,12 +37,7 @@ def warp(rgb: RgbImage, landmarks: NDArray[np.float64], target: NDArray[np.float
     """Return float64 (GALLERY_PX, GALLERY_PX, 3): the face, its landmarks exactly on `target`.
 
     A similarity brings the face roughly there; a thin-plate spline over the landmarks and eight anchors
-    on the border does the rest. Source: Bookstein, IEEE PAMI 1989.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        landmarks: (5, 2) in it.
-        target: (5, 2) in the result.
+    on the border does the rest. Landmarks and target: (5, 2). Source: Bookstein, IEEE PAMI 1989.
     """
     back = similarity(target, landmarks)
     control = np.concatenate([target, _ANCHORS])
@@ -60,11 +55,7 @@ def composite(faces: list[RgbImage], landmarks: list[NDArray[np.float64]]) -> tu
 
     Each face is brought to the set's mean shape, and to its mean brightness and contrast in every channel, so
     that no single photo's light dominates. The agreement is the mean correlation of the members with the mean
-    over the inner face, 0..1.
-
-    Args:
-        faces: uint8 (H, W, 3) each.
-        landmarks: (5, 2) each.
+    over the inner face, 0..1. Landmarks: (5, 2) each.
     """
     target = np.mean([canonical(marks) for marks in landmarks], axis=0)
     warped = np.stack([warp(face, marks, target) for face, marks in zip(faces, landmarks, strict=True)])

@@ -19,9 +19,9 @@ from trainer.evaluation.scoring import calibration_of
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The model's answer."""
+    """The model's estimate and the ends of its range."""
 
-    age_years: float  # its estimate
+    age_years: float
     low_years: float
     high_years: float
 
@@ -53,11 +53,7 @@ class Reader:
         self._model, self._detector = OnnxModel(bundle), detector_of(bundle)
 
     def read(self, content: bytes) -> Reading | None:
-        """Return what the model says, or None where the service would refuse the file.
-
-        Args:
-            content: an image file that can be decoded.
-        """
+        """Return what the model says, or None where the service would refuse the file."""
         model = self._model
         photo = decode(content, first_px=model.first_decode_px, reading=model.reading)
         right = looked_at(photo, self._detector.detect, model.reading)

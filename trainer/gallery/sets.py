@@ -101,9 +101,9 @@ def choose(
 
     Args:
         rows: N rows.
-        people: int64 (N,): rows that may show one person share a number, and never meet in one set.
-        likeness: shapes and looks of the N rows.
-        usable: bool (N,): sharp, well lit, detected with certainty.
+        people: (N,): rows that may show one person share a number, and never meet in one set.
+        likeness: of the N rows.
+        usable: (N,): sharp, well lit, detected with certainty.
         wanted: how many sets, shared out over the decades and rounded up.
         accept: whether a proposed set will do; where not, the next one takes its place.
     """

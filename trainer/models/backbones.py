@@ -159,11 +159,8 @@ def build(name: str) -> nn.Module:
 def initialise(body: nn.Module, name: str, weights: str) -> None:
     """Give a body its initial weights.
 
-    Args:
-        body: made by `build(name)`; changed in place.
-        name: key of `BODIES`.
-        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
-            dinov2_small), or the path of a .safetensors file of a body's state dict.
+    They are "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
+    dinov2_small), or the path of a .safetensors file of a body's state dict.
 
     Raises:
         SettingsError: the weights are not to be had, or of another network.

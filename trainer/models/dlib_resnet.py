@@ -110,9 +110,7 @@ def drop_paths(body: nn.Module, rate: float) -> None:
 def load_identity_weights(body: nn.Module, embed: nn.Linear | None = None) -> None:
     """Give a `DlibResNet` the published weights; see `settle`, which must follow before training.
 
-    Args:
-        body: changed in place.
-        embed: the layer of 256 to 128 numbers behind the pooled body, where identity itself is wanted.
+    `embed` is the layer of 256 to 128 numbers behind the pooled body, where identity itself is wanted.
 
     Raises:
         BundleMissing: the package is not installed.
@@ -148,11 +146,8 @@ def settle(body: DlibResNet, crops: Tensor) -> None:
     """Turn the released affine layers back into batch norms that compute the same function.
 
     The file holds y = a x + b. A batch norm with the statistics (m, v) of real crops computes it when its
-    weight is a sqrt(v + eps) and its bias b + a m; then training may go on from there.
-
-    Args:
-        body: straight after `load_identity_weights`; changed in place.
-        crops: float32 (N, 3, S, S), normalised; a few hundred.
+    weight is a sqrt(v + eps) and its bias b + a m; then training may go on from there. A few hundred
+    normalised crops, float32 (N, 3, S, S), are enough.
     """
     norms = [module for module in body.modules() if isinstance(module, nn.BatchNorm2d)]
     statistics: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -189,11 +184,8 @@ def read_tensors(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[NDArray
 
     A tensor is: the integer 2 (its format's version), four dimension integers, then little-endian float32. An
     integer is one byte holding its number of bytes, then those bytes, least first. Convolutions and affine
-    layers store their parameters as one column (n, 1, 1, 1). Source: dlib's serialize.h and cuda/tensor.h.
-
-    Args:
-        data: the whole file; other fields between the tensors are skipped.
-        shapes: the expected four dimensions of every tensor.
+    layers store their parameters as one column (n, 1, 1, 1). Other fields between the tensors are skipped.
+    Source: dlib's serialize.h and cuda/tensor.h.
 
     Raises:
         BundleDamaged: a tensor of an expected size is not there.

@@ -35,12 +35,7 @@ class Identity(nn.Module):
 
 
 def chip(rgb: RgbImage, landmarks: NDArray[np.float64]) -> RgbImage:
-    """Return uint8 (150, 150, 3): the face with its eyes where the network expects them.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        landmarks: (5, 2), the eyes first.
-    """
+    """Return uint8 (150, 150, 3): the face with its eyes, the first of the landmarks (5, 2), in place."""
     back = similarity(np.array(EYES_PX), landmarks[:2])
     image = Image.fromarray(rgb).transform(
         (CHIP_PX, CHIP_PX), Image.Transform.AFFINE, tuple(back.ravel()), resample=Image.Resampling.BILINEAR
@@ -58,11 +53,7 @@ def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float3
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source points to target points.
-
-    Args:
-        source: (K, 2).
-        target: (K, 2).
+    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source to target, (K, 2) each.
 
     Source: Umeyama, IEEE PAMI 1991, in its linear form for the plane.
     """

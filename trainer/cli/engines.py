@@ -7,7 +7,6 @@ them. Errors are of the same crops of every source; an engine may cost what int8
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
 from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.options import BUNDLE, check_writable
+from trainer.options import BUNDLE, check_writable, write_json
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -65,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
     document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": _counts(faces)}
     document |= {"engines": table(engines, faces)}
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 

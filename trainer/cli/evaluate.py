@@ -16,13 +16,13 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import Calibration, interval
 from simsvc.errors import SourceEmpty
-from trainer.datasets.corpus import DEFAULT_SOURCES, cores
+from trainer.datasets.corpus import DEFAULT_SOURCES
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
 from trainer.evaluation.scoring import Scored, calibration_of, score
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("train", "valid", "test", "all"), help="(default: test; all for a folder)"
     )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_bundle_arguments(parser)
     parser.add_argument(
         "--before",
         type=Path,
         metavar="BUNDLE_OR_JSON",
         help="an earlier bundle, or what --json wrote of it, whose figures are printed beside these",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:

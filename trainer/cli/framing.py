@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,11 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Crop, Face
-from trainer.datasets.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable, write_json
 
 _BLOCK = 64
 
@@ -68,10 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_source_argument(parser)
     parser.add_argument("--split", choices=("train", "valid", "test"), default="test", help="(default: test)")
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_bundle_arguments(parser)
     parser.add_argument("--limit", type=int, help="score at most so many faces, drawn at random")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,9 +82,8 @@ def run(args: argparse.Namespace) -> int:
     figures = compared(estimates, np.array([row.age_years for row in kept]))
     print(f"{bundle.version}, {args.split} part, {len(kept)} faces, the box changed before the crop")
     print(as_text(figures))
-    if args.json:
-        document = {"model": bundle.version, "model_sha256": bundle.sha256, "split": args.split, **figures}
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    document = {"model": bundle.version, "model_sha256": bundle.sha256, "split": args.split, **figures}
+    write_json(args.json, document)
     return 0
 
 

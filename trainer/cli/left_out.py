@@ -8,7 +8,6 @@ which makes ranges hold on photos of sources that a model does not know, and by 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from trainer.datasets.held_out import short
 from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
-from trainer.options import check_writable
+from trainer.options import check_writable, write_json
 from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of_model
 from trainer.training.runs import RUNS, load_any
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         "mean": averaged([resamples for _, resamples in told]),
     }
     print(as_text(document))
-    args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 

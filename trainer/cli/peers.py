@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.evaluation.scoring import Scored, judge
-from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts
+from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts, write_json
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
 from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer
@@ -62,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(" ".join(entry["why"] for entry in missing))
     document = measured(bundle, args.split, taken, ours, (answers, missing))
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 

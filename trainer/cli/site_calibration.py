@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +21,13 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
-from trainer.datasets.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, parse_sources
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import calibration_of
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable, write_json
 
 DRAWS = 16
 SIZES = (100, 300)
@@ -48,13 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of each source that the model has not learned (default: test of utkface, valid and "
         "test of others that it learned from, all of the rest)",
     )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_bundle_arguments(parser)
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"divisions of each set (default: {DRAWS})")
     parser.add_argument(
         "--faces", type=int, nargs="+", metavar="N", help="size of the galleries (default: half, or 100 300)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,9 +72,7 @@ def run(args: argparse.Namespace) -> int:
             row = {"source": source, "gallery": size or "half", **summary(draws)}
             print(as_text(row), flush=True)
             table.append(row)
-    if args.json:
-        document = {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table}
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table})
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
-from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate import support
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.estimate.rules import Rules, parse_rules
@@ -29,7 +27,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import Judge, Judged, drawn, supports
 from trainer.evaluation.metrics import decade, old
-from trainer.options import BUNDLE, FOLDER, check_writable
+from trainer.options import BUNDLE, FOLDER, add_to_model, check_writable, write_json
 from trainer.withholding import rules as withhold_rules
 from trainer.withholding import tradeoff
 from trainer.withholding.plot import plot
@@ -71,10 +69,8 @@ def run(args: argparse.Namespace) -> int:
     document = measured_document(measuring, banded)
     print(as_text(document))
     if args.limit is None:
-        raw = bundle.raw | {name: document[name] for name in ("quality", "withhold")}
-        replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        add_to_model(bundle, {name: document[name] for name in ("quality", "withhold")})
+    write_json(args.json, document)
     if args.plot:
         plot(document, args.plot)
     return 0

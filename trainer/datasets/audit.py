@@ -92,8 +92,7 @@ def decade(age_years: float) -> str:
 def label_differences_years(data: MergedData) -> NDArray[np.float64]:
     """Return float64 (P,): the absolute difference of the two labels of each pair of near-duplicates."""
     ages = np.array([row.age_years for row in data.rows], dtype=np.float64)
-    differences: NDArray[np.float64] = np.abs(ages[data.pairs.first] - ages[data.pairs.second])
-    return differences
+    return np.abs(ages[data.pairs.first] - ages[data.pairs.second])
 
 
 def as_text(result: Audit) -> str:

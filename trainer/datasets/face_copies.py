@@ -26,7 +26,7 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import PhotoError
-from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.near_duplicates import DuplicatePairs, gradients
 from trainer.models import identity
 
 SIDE_PX = 50
@@ -133,13 +133,13 @@ def candidates(
 
 def fit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Return how well one thumbnail, or its mirror image, fits on the other: correlation of gradients."""
-    target = _gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
+    target = gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
     best = 0.0
     for mirrored, turn, scale in itertools.product((False, True), TURNS_DEG, SCALES):
         picture = one[:, ::-1] if mirrored else one
         moved = _moved(picture.astype(np.float32), turn, scale)
         middles = np.stack([_middle(moved, x, y) for x, y in itertools.product(SHIFTS_PX, SHIFTS_PX)])
-        best = max(best, float((_gradients(middles) @ target).max()))
+        best = max(best, float((gradients(middles) @ target).max()))
     return best
 
 
@@ -148,21 +148,9 @@ def _moved(picture: NDArray[np.float32], turn_deg: float, scale: float) -> NDArr
     angle = np.radians(turn_deg)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     middle = np.full(2, (SIDE_PX - 1) / 2)
-    moved: NDArray[np.float32] = affine_transform(
-        picture, matrix, middle - matrix @ middle, order=1, mode="nearest"
-    )
-    return moved
+    return affine_transform(picture, matrix, middle - matrix @ middle, order=1, mode="nearest")
 
 
 def _middle(picture: NDArray[np.float32], right: int, down: int) -> NDArray[np.float32]:
     edge = (SIDE_PX - INNER_PX) // 2
     return picture[edge + down : edge + down + INNER_PX, edge + right : edge + right + INNER_PX]
-
-
-def _gradients(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 (N, D) of unit length: differences to the right and below; 0 where flat."""
-    right, down = np.diff(pictures, axis=2), np.diff(pictures, axis=1)
-    both = np.concatenate([right.reshape(len(pictures), -1), down.reshape(len(pictures), -1)], axis=1)
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
-    return unit

@@ -85,8 +85,8 @@ def parts(
     """Return the faces to evaluate of each source, in order.
 
     Sources that were learnt from are merged together, as they were for training: a near-duplicate in another
-    source may move a face to another part. All others are merged for themselves. The split is one of `SPLITS`,
-    or `FITTING`; at most `limit` faces of a source are drawn, with a fixed seed.
+    source may move a face to another part. All others are merged for themselves. The split is one of
+    `SPLITS`, or `FITTING`; at most `limit` faces of a source are drawn, with a fixed seed.
 
     Raises:
         SettingsError: a source was learnt from under another reader's name, whose parts would be others.

@@ -76,7 +76,7 @@ def signatures(paths: Sequence[Path]) -> Signatures:
 
 
 def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
-    """Compare every thumbnail, (N, 32, 32), with every other, upright and mirrored; flat ones are like none."""
+    """Compare every thumbnail, (N, 32, 32), with every other, upright and mirrored; flat ones match none."""
     first, second = _candidates(thumbnails)
     similarity = np.zeros(len(first), np.float32)
     for start in range(0, len(first), BLOCK_PAIRS):
@@ -112,14 +112,12 @@ def _thumbnail(path: Path) -> NDArray[np.uint8] | str:
 def _candidates(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return positions (i, j), i < j, each pair once and in order, of what correlates at COARSE_PX."""
     coarse = _box(thumbnails)
-    upright, mirrored = _gradients(coarse), _gradients(coarse[:, :, ::-1])
+    upright, mirrored = gradients(coarse), gradients(coarse[:, :, ::-1])
     block = max(1, BLOCK_CELLS // max(1, len(coarse)))
     found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
     for start in tqdm(range(0, len(coarse), block), "photos compared", unit=" blocks", delay=2):
         rows = upright[start : start + block]
-        alike = (rows @ upright[start:].T >= MIN_COARSE_SIMILARITY) | (
-            rows @ mirrored[start:].T >= MIN_COARSE_SIMILARITY
-        )
+        alike = np.maximum(rows @ upright[start:].T, rows @ mirrored[start:].T) >= MIN_COARSE_SIMILARITY
         pairs = np.argwhere(alike) + start
         found.append(pairs[pairs[:, 1] > pairs[:, 0]])
     both = np.concatenate(found)
@@ -134,19 +132,16 @@ def _box(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     return means
 
 
-def _gradients(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 (N, 2 S (S - 1)) of unit length: differences to the right and below; 0 where flat."""
-    edges = grey.shape[1] * (grey.shape[2] - 1)
-    across = np.diff(grey, axis=2).reshape(len(grey), edges)
-    down = np.diff(grey, axis=1).reshape(len(grey), edges)
-    both = np.concatenate([across, down], axis=1)
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
+def gradients(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N, D) of unit length for (N, S, S): differences to the right and below; 0 where flat."""
+    edges = pictures.shape[1] * (pictures.shape[1] - 1)
+    both = np.concatenate([np.diff(pictures, axis=at).reshape(len(pictures), edges) for at in (2, 1)], axis=1)
+    unit: NDArray[np.float32] = both / np.linalg.norm(both, axis=1, keepdims=True).clip(np.float32(1e-6))
     return unit
 
 
 def _correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return float32 (P,): the cosine of the gradients of each of P pairs."""
-    products = _gradients(left.astype(np.float32)) * _gradients(right.astype(np.float32))
+    products = gradients(left.astype(np.float32)) * gradients(right.astype(np.float32))
     similarity: NDArray[np.float32] = products.sum(axis=1)
     return similarity

@@ -76,6 +76,11 @@ def add_to_model(bundle: Bundle, entries: Mapping[str, Any]) -> None:
     replace_text(bundle.folder / DOCUMENT, json.dumps({**bundle.raw, **entries}, indent=1) + "\n")
 
 
+def learnt_from(bundle: Bundle) -> list[str]:
+    """Return the sources that a bundle was trained on."""
+    return list(bundle.raw.get("training", {}).get("sources", []))
+
+
 def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> tuple[SourcePart, ...]:
     """Return the faces that the command line names.
 
@@ -84,5 +89,4 @@ def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> tuple[SourcePart, 
     """
     if args.limit is not None and args.limit < 1:
         raise SettingsError("--limit must be at least 1.")
-    learnt = bundle.raw.get("training", {}).get("sources", [])
-    return parts(known_sources(args.source), learnt, args.split, args.limit)
+    return parts(known_sources(args.source), learnt_from(bundle), args.split, args.limit)

@@ -266,10 +266,9 @@ def as_text(document: dict[str, Any]) -> str:
             + f"{row['whole']:>8}"
             for row in rows
         ]
-    lines += [
-        "",
-        f"{'copies':42}{'photos':>8}{'refused':>9}{'referred':>10}{'answered':>10}{'over 10 years off':>19}",
-    ]
+    lines.append(
+        f"\n{'copies':42}{'photos':>8}{'refused':>9}{'referred':>10}{'answered':>10}{'over 10 years off':>19}"
+    )
     lines += [
         f"{row['change']:42}{row['photos']:>8}{row['refused']:>9}{row['referred']:>10}{row['answered']:>10}"
         f"{row['far']:>19}"
@@ -277,8 +276,7 @@ def as_text(document: dict[str, Any]) -> str:
     ]
     if document["turned_aside"]:
         lines += [
-            "",
-            "head turned aside (yaw), photos labelled with bands",
+            "\nhead turned aside (yaw), photos labelled with bands",
             f"{'from':>10}{'to':>10}{'photos':>8}{'outside the band, years':>26}",
         ]
         lines += [

@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `python -m trainer data` to its parser."""
+    """Describe the command line."""
     parser.add_argument(
         "--source",
         action="append",
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
+    """Merge, audit and write, or fetch.
 
     Raises:
         SourceError: see `merge.merged` and `fetch.fetch`.

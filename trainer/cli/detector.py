@@ -64,7 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print, for each threshold, how many photos without a face pass and how many faces are missed."""
     if args.first_look:
-        return _state_first_look(args.first_look)
+        bundle = load_bundle(args.first_look)
+        first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
+        add_to_model(bundle, {"crop": bundle.raw["crop"] | first})
+        return 0
     if args.peer:
         return against_peer(args.peer)
     labels = args.photos / "labels.csv"
@@ -95,13 +98,6 @@ def _best(paths: list[Path], detector: Detector) -> NDArray[np.float64]:
             continue
         best.append(max((face.confidence for face in detector.detect(photo)), default=0.0))
     return np.array(best)
-
-
-def _state_first_look(folder: Path) -> int:
-    bundle = load_bundle(folder)
-    first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
-    add_to_model(bundle, {"crop": bundle.raw["crop"] | first})
-    return 0
 
 
 def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = OnnxDetector) -> int:

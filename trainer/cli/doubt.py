@@ -20,7 +20,7 @@ from simsvc.errors import SettingsError
 from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
 from trainer.evaluation.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.evaluation.source_faces import faces_of
-from trainer.options import add_bundle_arguments, add_to_model, check_writable, write_json
+from trainer.options import add_bundle_arguments, add_to_model, check_writable, learnt_from, write_json
 
 ENOUGH = 500
 """Validation faces of a source that the model learnt from by which the score is fitted well enough; of a
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         sources.append(scored(faces, told))
     score = fitted(sources, bundle.sha256)
     entry, judged = described(score, sources), left_out(sources)
-    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
+    document = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
     document |= {"far_years": FAR_YEARS, "left_out": [asdict(row) for row in judged]}
     print(as_text(entry, judged))
     if args.limit is None:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> list[SourcePart]:
     """Return the faces to fit on: none that the model learnt from."""
-    learnt, sources = bundle.raw.get("training", {}).get("sources", []), known_sources(args.source)
+    learnt, sources = learnt_from(bundle), known_sources(args.source)
     both = (parts(sources, learnt, split, args.limit) for split in (FITTING, "held-out"))
     return [
         valid if not valid.learnt or len(valid.rows) >= ENOUGH else held_out
@@ -110,10 +110,8 @@ def as_text(entry: dict[str, Any], judged: Sequence[LeftOut]) -> str:
         for row in rows
     ]
     if judged and rows[-1].far:
-        total = rows[-1]
-        lines.append(
-            f"The most doubtful {REFERRED:.0%} hold {total.caught / total.far:.0%} of what is far off."
-        )
+        share = rows[-1].caught / rows[-1].far
+        lines.append(f"The most doubtful {REFERRED:.0%} hold {share:.0%} of what is far off.")
     return "\n".join(lines)
 
 

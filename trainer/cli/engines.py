@@ -28,7 +28,7 @@ from trainer.datasets.held_out import KNOWN, known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
 from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.options import BUNDLE, check_writable, write_json
+from trainer.options import BUNDLE, check_writable, learnt_from, write_json
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -55,13 +55,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure every engine that is installed and print the table."""
     check_writable(args.json)
     bundle = load_bundle(args.bundle)
-    engines = open_engines(bundle)
-    detector = detector_of(bundle)
-    model = engines[REFERENCE]
-    learnt = bundle.raw.get("training", {}).get("sources", [])
-    taken = parts(known_sources(args.source), learnt, "test", args.limit)
-    faces = [faces_of(part, model, detector) for part in taken]
-    document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": _counts(faces)}
+    engines, detector = open_engines(bundle), detector_of(bundle)
+    taken = parts(known_sources(args.source), learnt_from(bundle), "test", args.limit)
+    faces = [faces_of(part, engines[REFERENCE], detector) for part in taken]
+    counts = {source.source: len(source.crops) for source in faces}
+    document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": counts}
     document |= {"engines": table(engines, faces)}
     print(as_text(document))
     write_json(args.json, document)
@@ -122,9 +120,8 @@ def _seconds(model: Model, crops: Sequence[Crop]) -> float:
 def told(model: Model, crops: Sequence[Crop]) -> tuple[FloatVector, FloatVector]:
     """Return ages (N,) and embeddings (N, D) of crops, each asked alone, as in service."""
     found = [model.predict([crop]) for crop in tqdm(crops, desc=model.engine, unit="face")]
-    return np.concatenate([one.ages_years for one in found]), np.concatenate(
-        [one.embeddings for one in found]
-    )
+    embeddings = np.concatenate([one.embeddings for one in found])
+    return np.concatenate([one.ages_years for one in found]), embeddings
 
 
 def compared(
@@ -174,7 +171,3 @@ def as_text(document: Mapping[str, Any]) -> str:
     lines += ["", "mean absolute error, years more than the reference"]
     lines += [f"{name:20}{row['mae_moved_years']}" for name, row in document["engines"].items()]
     return "\n".join(lines)
-
-
-def _counts(faces: Sequence[Faces]) -> dict[str, int]:
-    return {source.source: len(source.crops) for source in faces}

@@ -56,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
     earlier = _earlier(args.before, rows, (args.source, split), args.threads)
     scored = score(rows, OnnxModel(bundle, args.threads), detector_of(bundle), args.threads)
     document = measured(bundle, (args.source, split), scored)
-    print(
-        f"{bundle.version} on {args.source}, {split} part, {len(scored.rows)} faces; 95% bootstrap intervals"
-    )
+    faces = len(scored.rows)
+    print(f"{bundle.version} on {args.source}, {split} part, {faces} faces; 95% bootstrap intervals")
     print(as_text(tabled(scored, calibration_of(bundle))))
     for kind, comparison in compared(scored).items():
         print(fairness.as_text(comparison, kind))
@@ -86,12 +85,8 @@ def tabled(scored: Scored, calibration: Calibration | None = None) -> list[Error
     if calibration is not None:
         ends = np.array([interval(float(age), calibration) for age in scored.estimates_years])
         inside = conformal.covered(ends, labels)
-    parts: list[list[str | None]] = [
-        [decade(age) for age in labels],
-        [old(age) for age in labels],
-        *_kinds(scored).values(),
-    ]
-    return breakdown(scored.estimates_years - labels, parts, inside=inside)
+    ages: list[list[str | None]] = [[decade(age) for age in labels], [old(age) for age in labels]]
+    return breakdown(scored.estimates_years - labels, [*ages, *_kinds(scored).values()], inside=inside)
 
 
 def compared(scored: Scored) -> dict[str, fairness.Comparison]:

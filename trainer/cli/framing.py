@@ -41,13 +41,8 @@ class Change:
         """Return the face with its box changed."""
         (x, y), side = face.centre_px, face.side_px
         width, height = face.width_px * self.scale, face.height_px * self.scale
-        return replace(
-            face,
-            x_px=x + self.right * side - width / 2,
-            y_px=y + self.down * side - height / 2,
-            width_px=width,
-            height_px=height,
-        )
+        left, top = x + self.right * side - width / 2, y + self.down * side - height / 2
+        return replace(face, x_px=left, y_px=top, width_px=width, height_px=height)
 
 
 CHANGES = (
@@ -124,17 +119,12 @@ def compared(estimates_years: NDArray[np.float64], labels_years: NDArray[np.floa
     """Return MAE by change, what each costs over the first, and the worst cost, all in years."""
     errors = np.abs(estimates_years - labels_years).mean(axis=1)
     moved = np.abs(estimates_years - estimates_years[0]).mean(axis=1)
+    costs = [round(mae - errors[0], 4) for mae in errors.tolist()]
     changes = [
-        {
-            "change": change.name,
-            "mae": round(mae, 4),
-            "cost": round(mae - errors[0], 4),
-            "moved": round(by, 4),
-        }
-        for change, mae, by in zip(CHANGES, errors.tolist(), moved.tolist(), strict=True)
+        {"change": change.name, "mae": round(mae, 4), "cost": cost, "moved": round(by, 4)}
+        for change, mae, cost, by in zip(CHANGES, errors.tolist(), costs, moved.tolist(), strict=True)
     ]
-    worst = max(float(entry["cost"]) for entry in changes[1:])
-    return {"faces": len(labels_years), "changes": changes, "worst_cost_years": worst}
+    return {"faces": len(labels_years), "changes": changes, "worst_cost_years": max(costs[1:])}
 
 
 def as_text(figures: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ LIMIT = 500
 """Faces of a source: an error of 5 years is known to a quarter of a year (76% / sqrt(500) of it)."""
 
 Answers = dict[str, list[PeerEstimates]]
+Resamples = dict[str, Floats]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +91,7 @@ def measured(
 ) -> dict[str, Any]:
     """Return all figures as plain values for JSON; `asked` is the answers, and which peers are missing."""
     answers, missing = asked
-    resamples: dict[str, list[tuple[dict[str, Floats], dict[str, Floats] | None]]] = {
+    resamples = {
         name: [_compared(p.name, j, a) for p, (_, j), a in zip(taken, ours, answers[name], strict=True)]
         for name in answers
     }
@@ -98,17 +99,7 @@ def measured(
         "model": bundle.version,
         "model_sha256": bundle.sha256,
         "split": split,
-        "peers": [
-            {
-                "peer": p.name,
-                "package": p.package,
-                "weights": p.terms,
-                "learnt_from": p.learnt_from,
-                "on_our_crops": p.on_our_crops,
-            }
-            for p in PEERS
-            if p.name in answers
-        ],
+        "peers": [_about(peer) for peer in PEERS if peer.name in answers],
         "missing": missing,
         "sources": [
             _source(part, faces, {name: resamples[name][at] for name in answers})
@@ -118,35 +109,34 @@ def measured(
     }
 
 
-def _compared(
-    source: str, ours: Judged, theirs: PeerEstimates
-) -> tuple[dict[str, Floats], dict[str, Floats] | None]:
+def _about(peer: Peer) -> dict[str, str]:
+    about = {"peer": peer.name, "package": peer.package, "weights": peer.terms}
+    return about | {"learnt_from": peer.learnt_from, "on_our_crops": peer.on_our_crops}
+
+
+def _compared(source: str, ours: Judged, theirs: PeerEstimates) -> tuple[Resamples, Resamples | None]:
     """Return the paired figures on photos, and on our crops where the peer takes them."""
-    both = (
-        None
-        if years is None
-        else paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
-        for years in (theirs.photos_years, theirs.crops_years)
-    )
-    photos, crops = both
-    assert photos is not None  # noqa: S101 - photos are always asked; told to mypy
-    return photos, crops
+
+    def with_ours(years: Floats) -> Resamples:
+        return paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
+
+    crops = theirs.crops_years
+    return with_ours(theirs.photos_years), None if crops is None else with_ours(crops)
 
 
 def _source(
-    part: SourcePart, ours: Judged, found: dict[str, tuple[dict[str, Floats], dict[str, Floats] | None]]
+    part: SourcePart, ours: Judged, found: dict[str, tuple[Resamples, Resamples | None]]
 ) -> dict[str, Any]:
-    told = plain(figures(ours, {"ours": mae, "constant": constant}))
     return {
         "source": part.name,
         "split": part.split,
         "faces": len(ours.ages_years),
-        **told,
+        **plain(figures(ours, {"ours": mae, "constant": constant})),
         "peers": [peer_row(name, photos, crops) for name, (photos, crops) in found.items()],
     }
 
 
-def _mean(name: str, found: Sequence[tuple[dict[str, Floats], dict[str, Floats] | None]]) -> dict[str, Any]:
+def _mean(name: str, found: Sequence[tuple[Resamples, Resamples | None]]) -> dict[str, Any]:
     photos = mean_of([photos for photos, _ in found])
     crops = mean_of([crops for _, crops in found if crops is not None])
     told = sum(bool(np.isfinite(photos["mae"][0])) for photos, _ in found)

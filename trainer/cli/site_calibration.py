@@ -27,7 +27,7 @@ from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import calibration_of
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
-from trainer.options import add_bundle_arguments, check_writable, write_json
+from trainer.options import add_bundle_arguments, check_writable, learnt_from, write_json
 
 DRAWS = 16
 SIZES = (100, 300)
@@ -61,17 +61,15 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     model, detector = OnnxModel(bundle, args.threads), detector_of(bundle)
     own, table = calibration_of(bundle), []
-    learnt = bundle.raw.get("training", {}).get("sources", [])
     print(f"{bundle.version}: without and with a site calibration; error and bias in years")
     print(f"{'source':18}{'gallery':>8}{'judged':>8}{'MAE':>14}{'bias':>14}{'in range':>16}  worst  chosen")
     for source, path in parse_sources(args.source).items():
         data = merged({source: path})
-        wanted = _wanted(data, source, args.split, learnt=source in learnt)
+        wanted = _wanted(data, source, args.split, learnt=source in learnt_from(bundle))
         faces = predicted(data, wanted, model, detector, args.threads)
         for size, draws in _draws(faces, args.faces, args.draws, own, bundle.sha256):
-            row = {"source": source, "gallery": size or "half", **summary(draws)}
-            print(as_text(row), flush=True)
-            table.append(row)
+            table.append({"source": source, "gallery": size or "half", **summary(draws)})
+            print(as_text(table[-1]), flush=True)
     write_json(args.json, {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table})
     return 0
 

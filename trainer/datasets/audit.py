@@ -16,7 +16,6 @@ from trainer.datasets.splits import SPLITS
 FAR_APART_YEARS = 5.0
 """Labels of the same photo that differ by more make at least one of them wrong."""
 EXAMPLES = 20
-"""How many of the worst disagreements are named."""
 UNKNOWN = "unknown"
 
 
@@ -137,8 +136,7 @@ def _decades_of(split: str, data: MergedData, decades: list[str], order: list[st
 
 
 def _near_duplicates(data: MergedData) -> NearDuplicates:
-    differences = label_differences_years(data)
-    pairs = data.pairs
+    differences, pairs = label_differences_years(data), data.pairs
     worst = np.argsort(-differences, kind="stable")[:EXAMPLES]
     return NearDuplicates(
         pairs=len(differences),
@@ -158,10 +156,5 @@ def _across(data: MergedData) -> dict[str, int]:
 
 def _disagreement(data: MergedData, at: int) -> Disagreement:
     first, second = data.rows[data.pairs.first[at]], data.rows[data.pairs.second[at]]
-    return Disagreement(
-        f"{first.source}/{first.reference}",
-        f"{second.source}/{second.reference}",
-        round(float(data.pairs.similarity[at]), 4),
-        first.age_years,
-        second.age_years,
-    )
+    names = f"{first.source}/{first.reference}", f"{second.source}/{second.reference}"
+    return Disagreement(*names, round(float(data.pairs.similarity[at]), 4), first.age_years, second.age_years)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,11 +34,10 @@ def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
     """Yield every degraded, cut and turned copy of an upright photo; the same seed gives the same pixels."""
     for how in DEGRADATIONS:
         yield Copy(how.kind, how.name, how.of(photo, face, seed))
-    for side in SIDES:
-        for kept in KEPT:
-            left = cut_at(photo.rgb, face, side, kept)
-            if left is not None:
-                yield Copy("cut", f"{side} side, {kept:.0%} of the face kept", left)
+    for side, kept in itertools.product(SIDES, KEPT):
+        left = cut_at(photo.rgb, face, side, kept)
+        if left is not None:
+            yield Copy("cut", f"{side} side, {kept:.0%} of the face kept", left)
     for deg in TURNS_DEG:
         yield Copy("turned", f"turned by {deg} degrees", turned_by(photo.picture, deg))
 
@@ -45,16 +45,15 @@ def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
 def cut_at(rgb: RgbImage, face: Face, side: str, kept: float) -> RgbImage | None:
     """Cut a photo off so that one side of the face's box is lost, or return None where it is lost already."""
     height, width = rgb.shape[:2]
-    x, y = face.x_px, face.y_px
     left, top, right, bottom = 0, 0, width, height
     if side == "left":
-        left = round(x + face.width_px * (1 - kept))
+        left = round(face.x_px + face.width_px * (1 - kept))
     elif side == "top":
-        top = round(y + face.height_px * (1 - kept))
+        top = round(face.y_px + face.height_px * (1 - kept))
     elif side == "right":
-        right = round(x + face.width_px * kept)
+        right = round(face.x_px + face.width_px * kept)
     else:
-        bottom = round(y + face.height_px * kept)
+        bottom = round(face.y_px + face.height_px * kept)
     inside = left >= 0 and top >= 0 and right <= width and bottom <= height
     return np.ascontiguousarray(rgb[top:bottom, left:right]) if inside else None
 

@@ -81,10 +81,8 @@ def faces_of(paths: Sequence[Path]) -> Faces:
 
 def together(parts: Sequence[Faces]) -> Faces:
     """Return the faces of several sets of photos as one set, in order."""
-    return Faces(
-        np.concatenate([part.thumbnails for part in parts]),
-        np.concatenate([part.identities for part in parts]),
-    )
+    thumbnails = np.concatenate([part.thumbnails for part in parts])
+    return Faces(thumbnails, np.concatenate([part.identities for part in parts]))
 
 
 def write(faces: Faces, path: Path) -> None:
@@ -106,9 +104,8 @@ def read(path: Path) -> Faces | None:
 def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:
     """Return the pairs of one photo in two of the N photos' sources, in order."""
     pairs = candidates(faces.identities, sources)
-    similarity = np.array(
-        [fit(faces.thumbnails[first], faces.thumbnails[second]) for first, second in pairs], np.float32
-    )
+    thumbnails = faces.thumbnails
+    similarity = np.array([fit(thumbnails[one], thumbnails[other]) for one, other in pairs], np.float32)
     kept = similarity >= MIN_SIMILARITY
     return DuplicatePairs(pairs[kept, 0], pairs[kept, 1], similarity[kept])
 

@@ -101,7 +101,6 @@ _LATER = "Check the network and run the same command again: it goes on where it 
 
 
 def _download(archive: Archive, part: Path) -> None:
-    """Bring `part` to the whole length."""
     known = _remembered(part)
     have_bytes = part.stat().st_size if known and part.is_file() else 0
     if known and have_bytes == known.size_bytes:
@@ -122,10 +121,10 @@ def _download(archive: Archive, part: Path) -> None:
 
 def _open(url: str, known: Remote | None, have_bytes: int) -> http.client.HTTPResponse:
     """Ask for the file, from `have_bytes` on where the server still has the same one."""
-    request = urllib.request.Request(url, headers={"User-Agent": "simsvc-trainer"})  # noqa: S310 - our own table
+    headers = {"User-Agent": "simsvc-trainer"}
     if known and have_bytes and known.validator:
-        request.add_header("Range", f"bytes={have_bytes}-")
-        request.add_header("If-Range", known.validator)
+        headers |= {"Range": f"bytes={have_bytes}-", "If-Range": known.validator}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own table
     response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - as above
     return response
 
@@ -163,9 +162,8 @@ def _check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def _copy(response: http.client.HTTPResponse, part: Path, start_bytes: int, size_bytes: int) -> None:
-    mode = "r+b" if start_bytes else "wb"
     progress = tqdm(desc=part.stem, total=size_bytes, initial=start_bytes, unit="B", unit_scale=True)
-    with progress, part.open(mode) as file:
+    with progress, part.open("r+b" if start_bytes else "wb") as file:
         file.seek(start_bytes)
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)

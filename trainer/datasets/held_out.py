@@ -6,7 +6,7 @@ The parts are those of `trainer.datasets.merge`: no person and no near-duplicate
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,7 @@ def _limited(part: SourcePart, limit: int) -> SourcePart:
     if len(part.rows) <= limit:
         return part
     drawn = np.sort(np.random.default_rng(0).choice(len(part.rows), limit, replace=False))
-    return SourcePart(part.source, part.split, part.learnt, tuple(part.rows[at] for at in drawn))
+    return replace(part, rows=tuple(part.rows[at] for at in drawn))
 
 
 def _check_names(sources: Iterable[str], learnt: Collection[str]) -> None:

@@ -78,10 +78,8 @@ def completed_years(dob: float, photo_taken: float) -> float:
 
 def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
     """Return for each photo why the origin's filters leave it out, or ""."""
-    ages = np.array(
-        [completed_years(*dates) for dates in zip(numbers["dob"], numbers["photo_taken"], strict=True)]
-    )
-    numbers["age_years"] = ages
+    dates = zip(numbers["dob"], numbers["photo_taken"], strict=True)
+    numbers["age_years"] = ages = np.array([completed_years(*each) for each in dates])
     with np.errstate(invalid="ignore"):
         failures = (
             (~np.isfinite(numbers["face_score"]), "no face was found in it"),
@@ -90,10 +88,7 @@ def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
             (np.isnan(ages), "the birth date or the year taken is unusable"),
             ((ages < MIN_AGE_YEARS) | (ages > MAX_AGE_YEARS), "the age lies outside 1..100"),
         )
-    found = np.full(len(ages), "", dtype=object)
-    for failed, why in reversed(failures):
-        found[failed] = why
-    return [str(why) for why in found]
+    return np.select([failed for failed, _ in failures], [why for _, why in failures], "").tolist()
 
 
 def _row(root: Path, metadata: Metadata, at: int, source: str) -> Row:
@@ -102,14 +97,11 @@ def _row(root: Path, metadata: Metadata, at: int, source: str) -> Row:
     photo = root / reference
     if not photo.is_file():
         raise ValueError("the photo is missing")
-    gender: dict[float, Gender] = {0.0: "female", 1.0: "male"}
+    genders: dict[float, Gender] = {0.0: "female", 1.0: "male"}
+    age_years = float(metadata.numbers["age_years"][at])
+    person = metadata.texts["name"][at].strip() or None
     return Row(
-        photo,
-        float(metadata.numbers["age_years"][at]),
-        source,
-        reference,
-        person=metadata.texts["name"][at].strip() or None,
-        gender=gender.get(float(metadata.numbers["gender"][at])),
+        photo, age_years, source, reference, person, genders.get(float(metadata.numbers["gender"][at]))
     )
 
 

@@ -48,10 +48,8 @@ def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedDat
         SourceUnknown, SourceEmpty, LabelsUnreadable: see `registry.read`.
     """
     listings = {source: registry.read(source, path) for source, path in sorted(sources.items())}
-    listed = sorted(
-        (row for listing in listings.values() for row in listing.rows),
-        key=lambda row: (row.source, row.reference),
-    )
+    every = (row for listing in listings.values() for row in listing.rows)
+    listed = sorted(every, key=lambda row: (row.source, row.reference))
     pairs, unreadable = _scan(listed, cache)
     rows, pairs = _readable(listed, pairs, unreadable)
     groups = splits.group(rows, zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
@@ -68,7 +66,6 @@ def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedDat
 def _readable(
     listed: list[Row], pairs: DuplicatePairs, unreadable: Mapping[int, str]
 ) -> tuple[tuple[Row, ...], DuplicatePairs]:
-    """Return the rows that can be read, and the pairs as positions among them."""
     kept = np.array([at not in unreadable for at in range(len(listed))], dtype=bool)
     position = np.cumsum(kept) - 1
     rows = tuple(row for row, keep in zip(listed, kept, strict=True) if keep)
@@ -115,11 +112,7 @@ def _faces(rows: list[Row], cache: Path | None) -> face_copies.Faces:
 
 def _digest(rows: list[Row]) -> str:
     """Return 16 hex digits that change with any name or file size and with the method."""
-    method: list[float] = [
-        _CACHE_VERSION,
-        near_duplicates.MIN_SIMILARITY,
-        near_duplicates.MIN_COARSE_SIMILARITY,
-    ]
+    method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
     method += [face_copies.SAME_PERSON, face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
     return _named(method, rows)
 
@@ -134,14 +127,8 @@ def _named(method: Sequence[float], rows: list[Row]) -> str:
 def _save(path: Path, pairs: DuplicatePairs, unreadable: Mapping[int, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
-    reasons = json.dumps({str(at): why for at, why in unreadable.items()})
-    np.savez(
-        partial,
-        first=pairs.first,
-        second=pairs.second,
-        similarity=pairs.similarity,
-        unreadable=np.array(reasons),
-    )
+    reasons = np.array(json.dumps({str(at): why for at, why in unreadable.items()}))
+    np.savez(partial, first=pairs.first, second=pairs.second, similarity=pairs.similarity, unreadable=reasons)
     partial.replace(path)
 
 

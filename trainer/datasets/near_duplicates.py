@@ -30,7 +30,6 @@ from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError
 
 SIDE_PX = 32
-"""Side of a signature."""
 COARSE_PX = 16
 """Side at which candidates are sought: a quarter of the arithmetic."""
 MIN_SIMILARITY = 0.78

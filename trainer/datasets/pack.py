@@ -32,7 +32,6 @@ from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row
 
 PACK_PX = 200
-"""Side of a packed square."""
 CONTEXT = 1.25
 """Packed side over crop side."""
 CROP_PX = 160

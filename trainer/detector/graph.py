@@ -51,14 +51,9 @@ class _Graph:
         self, x: str, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int = 1
     ) -> str:
         filters, depth, side, _ = weights.shape
-        return self.add(
-            "Conv",
-            [x, self.tensor(weights), self.tensor(bias)],
-            group=1 if depth > 1 else filters,
-            kernel_shape=[side, side],
-            pads=[side // 2] * 4,
-            strides=[stride, stride],
-        )
+        inputs, group = [x, self.tensor(weights), self.tensor(bias)], 1 if depth > 1 else filters
+        shape = {"kernel_shape": [side, side], "pads": [side // 2] * 4, "strides": [stride, stride]}
+        return self.add("Conv", inputs, group=group, **shape)
 
     def pair(self, x: str, first: int) -> str:
         """Pointwise and depthwise, then cut at zero: convolutionDP."""
@@ -111,13 +106,9 @@ def detector_graph(layers: Sequence[Layer]) -> onnx.ModelProto:
         levels[level] = graph.pair(levels[level], _NECK[level])
         maps[level] = graph.heads(levels[level], level)
     graph.add("Concat", maps, OUTPUT, axis=1)
-    made = helper.make_graph(
-        graph.nodes,
-        "libfacedetection",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["height", "width", 3])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [CHANNELS, "cells"])],
-        graph.tensors,
-    )
+    rgb = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["height", "width", 3])
+    found = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [CHANNELS, "cells"])
+    made = helper.make_graph(graph.nodes, "libfacedetection", [rgb], [found], graph.tensors)
     opset = helper.make_opsetid("", OPSET)
     model = helper.make_model(made, opset_imports=[opset], ir_version=IR_VERSION, producer_name="simsvc")
     onnx.checker.check_model(model, full_check=True)
@@ -132,8 +123,6 @@ def _backbone(graph: _Graph) -> list[str]:
     x = graph.add("Relu", [graph.convolved(x, first_weights(first), first.bias, stride=2)])
     x = graph.halved(graph.pair(x, 1))
     x = graph.unit(graph.unit(x, 3), 7)
-    levels = []
-    for first_layer in (11, 15, 19):
-        x = graph.unit(graph.halved(x), first_layer)
-        levels.append(x)
-    return levels
+    fine = graph.unit(graph.halved(x), 11)
+    middle = graph.unit(graph.halved(fine), 15)
+    return [fine, middle, graph.unit(graph.halved(middle), 19)]

@@ -55,7 +55,6 @@ class SlimDetector:
     """
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None) -> None:
-        """Look at photos as `domain.photo.multiscale.detect_multiscale` does."""
         native = _native()
         self._look = partial(_native_faces, *native) if native else _wrapped_faces
         self._sides_px = working_side_px, first_look_px

@@ -47,9 +47,7 @@ class Reader:
                 f"The model in {folder} has no calibrated ranges to check composites by. "
                 "Calibrate it first with `python -m trainer calibrate`."
             )
-        self.sha256 = bundle.sha256
-        self.version = bundle.version
-        self._calibration = calibration
+        self.sha256, self.version, self._calibration = bundle.sha256, bundle.version, calibration
         self._model, self._detector = OnnxModel(bundle), detector_of(bundle)
 
     def read(self, content: bytes) -> Reading | None:

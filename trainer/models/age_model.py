@@ -30,14 +30,10 @@ class Architecture:
     point: str = "mean"  # of the distribution, or "median"
 
     def __post_init__(self) -> None:
-        if self.body not in backbones.BODIES:
-            raise SettingsError(
-                f"There is no body {self.body!r}; choose one of {', '.join(backbones.BODIES)}."
-            )
-        if self.head not in HEADS:
-            raise SettingsError(f"There is no head {self.head!r}; choose one of {', '.join(HEADS)}.")
-        if self.point not in POINTS:
-            raise SettingsError(f"There is no point {self.point!r}; choose one of {', '.join(POINTS)}.")
+        known = {"body": backbones.BODIES, "head": HEADS, "point": POINTS}
+        for kind, names in known.items():
+            if (name := getattr(self, kind)) not in names:
+                raise SettingsError(f"There is no {kind} {name!r}; choose one of {', '.join(names)}.")
 
     def as_dict(self) -> dict[str, str | int | float]:
         """Return plain values for JSON."""

@@ -34,29 +34,20 @@ WEIGHTS = PublishedFile(
 )
 
 _STAGES = (
-    ((32, 32, False),) * 3
-    + ((32, 64, True),)
-    + ((64, 64, False),) * 3
-    + ((64, 128, True),)
-    + ((128, 128, False),) * 2
-    + ((128, 256, True),)
-    + ((256, 256, False),) * 2
-    + ((256, 256, True),)
+    *(*((32, 32, False),) * 3, (32, 64, True)),
+    *(*((64, 64, False),) * 3, (64, 128, True)),
+    *(*((128, 128, False),) * 2, (128, 256, True)),
+    *(*((256, 256, False),) * 2, (256, 256, True)),
 )
 """(channels in, channels out, halves the resolution), input to output; 14 blocks, 29 convolutions."""
 
 
 class DlibBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut without parameters.
-
-    The shortcut is mean pooling where the block halves, and zero channels where it widens.
-    """
+    """Two 3x3 convolutions and a shortcut: mean pooling where the block halves, zeros where it widens."""
 
     def __init__(self, channels_in: int, channels_out: int, halves: bool) -> None:
         super().__init__()
-        self.halves = halves
-        self.extra = channels_out - channels_in
-        self.drop_path = 0.0
+        self.halves, self.extra, self.drop_path = halves, channels_out - channels_in, 0.0
         stride, padding = (2, 0) if halves else (1, 1)
         self.conv_1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding, bias=False)
         self.norm_1 = nn.BatchNorm2d(channels_out)

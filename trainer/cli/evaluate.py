@@ -101,7 +101,6 @@ def _labels(scored: Scored) -> NDArray[np.float64]:
 
 
 def _kinds(scored: Scored) -> dict[str, list[str | None]]:
-    """Return the part of each face by kind of people."""
     return {
         "groups": [f"group {row.group}" if row.group else None for row in scored.rows],
         "genders": [f"gender {row.gender}" if row.gender else None for row in scored.rows],

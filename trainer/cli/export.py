@@ -26,8 +26,7 @@ from trainer.training.runs import BEST, RUN_SHA256, load_any
 
 LAYER = "head.flatten"
 DIMS = 128
-PRINCIPAL_FACES = 6000
-"""Training faces that fix the projection: some fifty for each of its dimensions."""
+PRINCIPAL_FACES = 6000  # training faces that fix the projection: some fifty for each of its dimensions
 PARITY_FACES = 64
 
 

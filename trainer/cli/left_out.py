@@ -108,7 +108,6 @@ def as_text(document: Mapping[str, Any]) -> str:
 def _left_out(
     recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
 ) -> list[tuple[str, Judged]]:
-    """Train the recipe and its parts without a group of sources, and evaluate on these."""
     suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
     for name in (*recipe.joined, recipe.name):

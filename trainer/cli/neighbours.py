@@ -29,8 +29,7 @@ from trainer.training.recipe import Recipe
 from trainer.training.runs import load_any
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
-SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")
-"""Only the regression head has the layer of 16."""
+SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")  # only the regression head has the layer of 16
 TRANSFORMS = (
     "none",
     "centred",

@@ -22,8 +22,7 @@ from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer
 
 ROOT = Path("work/peers")
-LIMIT = 500
-"""Faces of a source: an error of 5 years is known to a quarter of a year (76% / sqrt(500) of it)."""
+LIMIT = 500  # faces of a source: an error of 5 years is known to a quarter of a year (76% / sqrt(500) of it)
 
 Answers = dict[str, list[PeerEstimates]]
 Resamples = dict[str, Floats]
@@ -69,7 +68,6 @@ def run(args: argparse.Namespace) -> int:
 def _ask(
     peers: Sequence[Peer], rows: Sequence[Sequence[Row]], bundle: Bundle, folder: Path
 ) -> tuple[Answers, list[dict[str, str]]]:
-    """Return the answers by peer, source by source, and why a peer is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     answers: Answers = {}
     missing = []
@@ -114,19 +112,15 @@ def _about(peer: Peer) -> dict[str, str]:
     return about | {"learnt_from": peer.learnt_from, "on_our_crops": peer.on_our_crops}
 
 
-def _compared(source: str, ours: Judged, theirs: PeerEstimates) -> tuple[Resamples, Resamples | None]:
-    """Return the paired figures on photos, and on our crops where the peer takes them."""
+def _compared(source: str, ours: Judged, theirs: PeerEstimates) -> tuple[Resamples, Resamples]:
 
     def with_ours(years: Floats) -> Resamples:
         return paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
 
-    crops = theirs.crops_years
-    return with_ours(theirs.photos_years), None if crops is None else with_ours(crops)
+    return with_ours(theirs.photos_years), with_ours(theirs.crops_years)
 
 
-def _source(
-    part: SourcePart, ours: Judged, found: dict[str, tuple[Resamples, Resamples | None]]
-) -> dict[str, Any]:
+def _source(part: SourcePart, ours: Judged, found: dict[str, tuple[Resamples, Resamples]]) -> dict[str, Any]:
     return {
         "source": part.name,
         "split": part.split,
@@ -136,8 +130,7 @@ def _source(
     }
 
 
-def _mean(name: str, found: Sequence[tuple[Resamples, Resamples | None]]) -> dict[str, Any]:
-    photos = mean_of([photos for photos, _ in found])
-    crops = mean_of([crops for _, crops in found if crops is not None])
+def _mean(name: str, found: Sequence[tuple[Resamples, Resamples]]) -> dict[str, Any]:
     told = sum(bool(np.isfinite(photos["mae"][0])) for photos, _ in found)
-    return peer_row(name, photos, crops or None) | {"sources": told}
+    means = [mean_of(resamples) for resamples in zip(*found, strict=True)]
+    return peer_row(name, *means) | {"sources": told}

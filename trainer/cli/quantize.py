@@ -34,8 +34,7 @@ from trainer.options import BUNDLE
 
 CALIBRATION_FACES = 256
 """Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
-ENDS = (0, 1, 3)
-"""How many convolutions stay fp32 at either end: tried in this order until the bounds hold."""
+ENDS = (0, 1, 3)  # how many convolutions stay fp32 at either end: tried in this order until the bounds hold
 TIMED = 40
 _BATCH = 32
 

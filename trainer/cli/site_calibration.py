@@ -30,10 +30,8 @@ from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
 from trainer.options import add_bundle_arguments, check_writable, learnt_from, write_json
 
 DRAWS = 16
-SIZES = (100, 300)
-"""Gallery sizes drawn from a large set: what a site can label in a day, and in a week."""
-SMALL = 1_000
-"""Up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn."""
+SIZES = (100, 300)  # gallery sizes drawn from a large set: what a site can label in a day, and in a week
+SMALL = 1_000  # up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn
 BATCH = 64
 
 

@@ -36,8 +36,7 @@ from trainer.withholding.table import as_text
 
 COPIES = 300
 """Faces of each part that are degraded: a share of copies is then known to 6 points (binomial, 95%)."""
-GALLERY_A_FACE = 20
-"""With --limit, gallery faces per evaluated face."""
+GALLERY_A_FACE = 20  # with --limit, gallery faces per evaluated face
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from trainer.datasets.merge import MergedData
 from trainer.datasets.splits import SPLITS
 
-FAR_APART_YEARS = 5.0
-"""Labels of the same photo that differ by more make at least one of them wrong."""
+FAR_APART_YEARS = 5.0  # labels of the same photo that differ by more make at least one of them wrong
 EXAMPLES = 20
 UNKNOWN = "unknown"
 

@@ -17,8 +17,7 @@ KEPT = (0.9, 0.8, 0.7, 0.6, 0.5)
 """Shares of the face's box that a cut leaves: from a sliver off to half a face."""
 TURNS_DEG = (20, 45, 90, 135, 180, 225, 270, 315)
 """Counter-clockwise; scanners turn by quarters, people and cropping tools by anything."""
-PAPER = (255, 255, 255)
-"""Background around a tilted photo on a scanner."""
+PAPER = (255, 255, 255)  # background around a tilted photo on a scanner
 
 
 @dataclass(frozen=True, slots=True, eq=False)

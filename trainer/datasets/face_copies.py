@@ -29,10 +29,8 @@ from simsvc.errors import PhotoError
 from trainer.datasets.near_duplicates import DuplicatePairs, gradients
 from trainer.models import identity
 
-SIDE_PX = 50
-"""Side of a face's thumbnail: a third of the chip that the identity network takes."""
-INNER_PX = 38
-"""Side of its middle, which is compared; the rest is room to move in."""
+SIDE_PX = 50  # side of a face's thumbnail: a third of the chip that the identity network takes
+INNER_PX = 38  # side of its middle, which is compared; the rest is room to move in
 SAME_PERSON = 0.4
 """Largest identity distance of a pair that is looked at. Of 274 photos of US Congress, Bundestag, FG-NET and
 UTKFace that were cut close to the face, turned by up to 10 degrees, relit, some greyed or mirrored, and saved
@@ -42,8 +40,7 @@ MIN_SIMILARITY = 0.7
 of 80 pairs of other photos of one person in FG-NET, within that distance, 98% stay below 0.662."""
 TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
-SHIFTS_PX = tuple(range(-3, 4))
-"""What is tried: landmarks of one face in two framings lie up to so far apart."""
+SHIFTS_PX = tuple(range(-3, 4))  # what is tried: landmarks of one face in two framings lie up to so far apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +138,6 @@ def fit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def _moved(picture: NDArray[np.float32], turn_deg: float, scale: float) -> NDArray[np.float32]:
-    """Return the picture turned and scaled about its middle."""
     angle = np.radians(turn_deg)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     middle = np.full(2, (SIDE_PX - 1) / 2)

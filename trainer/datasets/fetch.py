@@ -24,8 +24,7 @@ from tqdm import tqdm
 from simsvc.errors import SourceError
 from trainer.datasets.archives import Archive
 
-TIMEOUT_S: Final = 30.0
-"""Longest silence of the server."""
+TIMEOUT_S: Final = 30.0  # longest silence of the server
 CHUNK_BYTES: Final = 1 << 18
 _BROKEN: Final = (
     urllib.error.URLError,
@@ -175,7 +174,6 @@ def _memo(part: Path) -> Path:
 
 
 def _remembered(part: Path) -> Remote | None:
-    """Return what the server said last time, or None where nothing readable was kept."""
     try:
         kept = json.loads(_memo(part).read_text(encoding="utf-8"))
         return Remote(str(kept["validator"]), int(kept["size_bytes"]))

@@ -29,8 +29,7 @@ KNOWN: Mapping[str, Path] = {
 """Default sources and their folders in development."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
-FITTING = "valid"
-"""A split for fitting, not for evaluation."""
+FITTING = "valid"  # a split for fitting, not for evaluation
 _TAKEN: Mapping[str, tuple[Split, ...]] = {
     "held-out": ("valid", "test"),
     "test": ("test",),

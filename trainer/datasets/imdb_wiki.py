@@ -22,11 +22,9 @@ from simsvc.domain.gallery.labels import Gender, safe_relative_path
 from simsvc.errors import LabelsUnreadable
 from trainer.datasets.rows import Row, SourceListing
 
-MIN_FACE_SCORE = 3.5
-"""Detections below are often no faces. Source: the filter of the origin's age model."""
+MIN_FACE_SCORE = 3.5  # detections below are often no faces. Source: the filter of the origin's age model
 MIN_AGE_YEARS = 1
-MAX_AGE_YEARS = 100
-"""Ages outside come from wrong dates. Source: as MIN_FACE_SCORE."""
+MAX_AGE_YEARS = 100  # ages outside come from wrong dates. Source: as MIN_FACE_SCORE
 MATLAB_TO_PYTHON_DAYS = 366
 """Matlab counts days from year 0, Python's ordinals from year 1, and year 0 was a leap year."""
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
@@ -88,7 +86,8 @@ def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
             (np.isnan(ages), "the birth date or the year taken is unusable"),
             ((ages < MIN_AGE_YEARS) | (ages > MAX_AGE_YEARS), "the age lies outside 1..100"),
         )
-    return np.select([failed for failed, _ in failures], [why for _, why in failures], "").tolist()
+    whys = np.select([failed for failed, _ in failures], [why for _, why in failures], "")
+    return [str(why) for why in whys]
 
 
 def _row(root: Path, metadata: Metadata, at: int, source: str) -> Row:
@@ -119,7 +118,6 @@ def _load(mat: Path, database: str) -> Metadata:
 
 
 def _struct(mat: Path, database: str) -> Any:  # noqa: ANN401, RUF100 - a Matlab struct has no static type
-    """Return the 1 x 1 struct as a numpy record of object arrays."""
     from scipy.io import loadmat  # noqa: PLC0415 - scipy is loaded only for this source
 
     if not mat.is_file():

@@ -30,17 +30,14 @@ from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError
 
 SIDE_PX = 32
-COARSE_PX = 16
-"""Side at which candidates are sought: a quarter of the arithmetic."""
+COARSE_PX = 16  # side at which candidates are sought: a quarter of the arithmetic
 MIN_SIMILARITY = 0.78
 """Smallest correlation of the gradients of near-duplicates, at SIDE_PX; the module says why."""
 MIN_COARSE_SIMILARITY = 0.80
 """Smallest correlation at COARSE_PX of a candidate: of the 966 pairs that comparing all at SIDE_PX finds in
 UTKFace this loses one."""
-BLOCK_CELLS = 20_000_000
-"""Correlations held in memory at once: 80 MB."""
-BLOCK_PAIRS = 8192
-"""Candidates confirmed at once: 65 MB of gradients."""
+BLOCK_CELLS = 20_000_000  # correlations held in memory at once: 80 MB
+BLOCK_PAIRS = 8192  # candidates confirmed at once: 65 MB of gradients
 
 
 @dataclass(frozen=True, slots=True, eq=False)

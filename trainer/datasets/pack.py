@@ -32,10 +32,8 @@ from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row
 
 PACK_PX = 200
-CONTEXT = 1.25
-"""Packed side over crop side."""
-CROP_PX = 160
-"""Side of the crop inside a packed square: PACK_PX / CONTEXT."""
+CONTEXT = 1.25  # packed side over crop side
+CROP_PX = 160  # side of the crop inside a packed square: PACK_PX / CONTEXT
 
 
 @dataclass(frozen=True, slots=True, eq=False)

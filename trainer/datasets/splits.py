@@ -20,10 +20,8 @@ from trainer.datasets.rows import Row
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-CUTS = (0.8, 0.9)
-"""Shares of the faces below which the splits train and valid end."""
-BIN_YEARS = 5
-"""Width of an age stratum."""
+CUTS = (0.8, 0.9)  # shares of the faces below which the splits train and valid end
+BIN_YEARS = 5  # width of an age stratum
 PERSON_SCOPES = {"imdb": "imdb-wiki", "wiki": "imdb-wiki"}
 """Sources whose persons have the same names; elsewhere a name says nothing outside its own source."""
 
@@ -68,7 +66,6 @@ def assign(rows: Sequence[Row], leaders: NDArray[np.int64]) -> NDArray[np.str_]:
 
 
 def _same_person(rows: Sequence[Row]) -> Iterable[tuple[int, int]]:
-    """Yield pairs that join all rows of each person."""
     seen: dict[tuple[str, str], int] = {}
     for at, row in enumerate(rows):
         if row.person is not None:

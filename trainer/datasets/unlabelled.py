@@ -15,8 +15,7 @@ from trainer.datasets.folder import TABLE_NAME
 from trainer.datasets.rows import Row
 from trainer.datasets.text_file import read_bytes
 
-KIND = "unlabelled"
-"""Sources of this name, or of it with a suffix, hold no ages."""
+KIND = "unlabelled"  # sources of this name, or of it with a suffix, hold no ages
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 

@@ -18,13 +18,11 @@ from simsvc.adapters.inference.onnx_detector import INPUT, OUTPUT
 from simsvc.domain.photo.detector_output import CHANNELS
 from trainer.detector.weights import Layer
 
-OPSET = 20
-"""As `trainer.export.bundle.OPSET`."""
+OPSET = 20  # as `trainer.export.bundle.OPSET`
 IR_VERSION = 10
 """Of that opset's release, ONNX 1.15 to 1.16, so that the file does not hang on the installed onnx."""
 _LEVELS = 3
-_NECK = (23, 25, 27)
-"""First of two layers of each level's neck, finest level first."""
+_NECK = (23, 25, 27)  # first of two layers of each level's neck, finest level first
 _HEADS = (29, 35, 41, 47)
 """First layer of the heads of class, box, object and landmarks; two layers a level, finest level first."""
 
@@ -116,7 +114,6 @@ def detector_graph(layers: Sequence[Layer]) -> onnx.ModelProto:
 
 
 def _backbone(graph: _Graph) -> list[str]:
-    """Return the features at strides 8, 16 and 32."""
     pixels = graph.add("Cast", [graph.add("Transpose", [INPUT], perm=[2, 0, 1])], to=TensorProto.FLOAT)
     x = graph.add("Unsqueeze", [pixels, graph.tensor(np.array([0], dtype=np.int64))])
     first = graph.layers[0]

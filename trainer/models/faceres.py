@@ -37,8 +37,7 @@ STD = (1 / 255, 1 / 255, 1 / 255)
 """x - mean on 0..255. Source: Simonyan and Zisserman, ICLR 2015, whose channel means the network was taught
 with; the published network takes BGR, and its first convolution is turned to RGB on reading."""
 CHANNELS = 1024
-AGES = 100
-"""Ages of the published head: whole years 0..99."""
+AGES = 100  # ages of the published head: whole years 0..99
 LEAST_WEIGHT = 1e-30
 """104,633 of the 3.5 million weights lie below; products with them are too small for full precision."""
 _STAGES = (

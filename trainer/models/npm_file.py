@@ -19,8 +19,7 @@ from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.errors import BundleDamaged, BundleMissing
 from trainer.models.pretrained import proved
 
-KEPT: Final = Path("work/published")
-"""Where fetched files lie, relative to the working directory."""
+KEPT: Final = Path("work/published")  # where fetched files lie, relative to the working directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ def paired(
     return dict(zip(("answered", "mae", "ours", "difference"), np.array(rows).T, strict=True))
 
 
-def peer_row(peer: str, values: Mapping[str, Floats], crops: Mapping[str, Floats] | None) -> dict[str, Any]:
+def peer_row(peer: str, values: Mapping[str, Floats], crops: Mapping[str, Floats]) -> dict[str, Any]:
     """Return the row of one peer on one source, or of its mean over sources."""
-    on_crops = {"crop_mae": crops["mae"], "crop_difference": crops["difference"]} if crops is not None else {}
+    on_crops = {"crop_mae": crops["mae"], "crop_difference": crops["difference"]} if crops else {}
     return {"peer": peer, **plain(summarised({**values, **on_crops}))}
 
 

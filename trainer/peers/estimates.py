@@ -40,7 +40,7 @@ class PeerEstimates:
     """A peer's answers on N photos."""
 
     photos_years: NDArray[np.float64]  # (N,), NaN where its own detector finds no face
-    crops_years: NDArray[np.float64] | None  # (N,) on our crops, or None where it takes none
+    crops_years: NDArray[np.float64]  # (N,) on our crops
 
 
 def cropper(bundle: Bundle) -> Cropper:
@@ -82,25 +82,23 @@ def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Sta
             data = row.path.read_bytes()
             key = hashlib.sha256(data).hexdigest()
             if key not in kept:
-                kept[key] = _answers(data, peer, crop, answer)
+                kept[key] = _answers(data, crop, answer)
                 if at % SAVED_EVERY == 0:
                     _write(path, peer.package, kept)
             photos.append(kept[key][0])
             crops.append(kept[key][1])
         _write(path, peer.package, kept)
-    return PeerEstimates(_floats(photos), _floats(crops) if peer.takes_faces else None)
+    return PeerEstimates(_floats(photos), _floats(crops))
 
 
 def _answers(
-    data: bytes, peer: Peer, crop: Cropper, answer: Callable[..., float | None]
+    data: bytes, crop: Cropper, answer: Callable[..., float | None]
 ) -> tuple[float | None, float | None]:
-    """Return the age of the photo and of our crop of it, None where there is none."""
     try:
         photo = decode(data)
     except PhotoError:
         return None, None
-    whole = answer(photo.rgb, is_face=False)
-    return whole, answer(crop(photo), is_face=True) if peer.takes_faces else None
+    return answer(photo.rgb, is_face=False), answer(crop(photo), is_face=True)
 
 
 def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:

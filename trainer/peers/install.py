@@ -11,8 +11,7 @@ from pathlib import Path
 from simsvc.errors import SettingsError
 from trainer.peers.registry import Peer
 
-_DONE = ".installed"
-"""Marks the installed version, so that other versions are reinstalled."""
+_DONE = ".installed"  # marks the installed version, so that other versions are reinstalled
 _AT_MOST_S = 900
 
 

@@ -17,8 +17,7 @@ from simsvc.values import RgbImage
 from trainer.peers.registry import Peer
 
 HERE = Path(__file__).parent
-HEADER = struct.Struct("<III")
-"""Width, height and whether the picture is cut to one face; see `frames.mjs`."""
+HEADER = struct.Struct("<III")  # width, height and whether the picture is cut to one face; see `frames.mjs`
 
 
 def command_of(peer: Peer, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -50,7 +49,6 @@ class PeerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it."""
         self._running.kill()
         self._running.communicate()
 

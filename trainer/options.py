@@ -26,14 +26,15 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
+def add_known_source_argument(parser: argparse.ArgumentParser, learnt: str = "") -> None:
+    """Add --source; `learnt` says what is taken of one that the model learnt from."""
+    text = f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are){learnt}"
+    parser.add_argument("--source", action="append", metavar="NAME=PATH", help=text)
+
+
 def add_part_arguments(parser: argparse.ArgumentParser, limit: int | None = None) -> None:
     """Add --source, --split and --limit."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are)",
-    )
+    add_known_source_argument(parser)
     parser.add_argument(
         "--split",
         choices=SPLITS,

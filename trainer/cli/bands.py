@@ -13,9 +13,8 @@ from trainer.options import FOLDER, add_bundle_arguments, check_writable, write_
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--path", type=Path, default=FOLDER, help=f"photos and {bands.TABLE} (default: {FOLDER})"
-    )
+    text = f"photos and {bands.TABLE} (default: {FOLDER})"
+    parser.add_argument("--path", type=Path, default=FOLDER, help=text)
     add_bundle_arguments(parser)
 
 

@@ -52,12 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Merge, audit and write, or fetch.
-
-    Raises:
-        SourceError: see `merge.merged` and `fetch.fetch`.
-        SettingsError: the folder to write to cannot be made.
-    """
+    """Merge, audit and write, or fetch."""
     if args.action == "fetch":
         return _fetch(args.name, args.to, accepted=args.yes)
     check_writable(args.json)
@@ -77,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{looks.as_text(seen)}")
     document = result.as_json() | ({"looks": [one.as_json() for one in seen]} if seen else {})
     write_rows(data, args.out / "rows.csv")
-    for path in (args.out / "audit.json", *([args.json] if args.json else [])):
+    for path in filter(None, (args.out / "audit.json", args.json)):
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     from trainer.evaluation import audit_plot  # noqa: PLC0415 - matplotlib only where something is drawn
 

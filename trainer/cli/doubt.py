@@ -17,10 +17,17 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
 from simsvc.errors import SettingsError
-from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
+from trainer.datasets.held_out import FITTING, SourcePart, known_sources, parts
 from trainer.evaluation.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.evaluation.source_faces import faces_of
-from trainer.options import add_bundle_arguments, add_to_model, check_writable, learnt_from, write_json
+from trainer.options import (
+    add_bundle_arguments,
+    add_known_source_argument,
+    add_to_model,
+    check_writable,
+    learnt_from,
+    write_json,
+)
 
 ENOUGH = 500
 """Validation faces of a source that the model learnt from by which the score is fitted well enough; of a
@@ -29,13 +36,7 @@ smaller source its test faces are taken, too, since the model has seen neither."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
-        "that the model learnt from, what was held out",
-    )
+    add_known_source_argument(parser, "; of one that the model learnt from, what was held out")
     add_bundle_arguments(parser)
     parser.add_argument(
         "--limit", type=int, help="a trial: at most so many faces of each source; model.json stays as it is"

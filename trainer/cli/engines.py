@@ -24,11 +24,11 @@ from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
-from trainer.datasets.held_out import KNOWN, known_sources, parts
+from trainer.datasets.held_out import known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
 from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.options import BUNDLE, check_writable, learnt_from, write_json
+from trainer.options import BUNDLE, add_known_source_argument, check_writable, learnt_from, write_json
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -39,13 +39,7 @@ REFERENCE = "onnxruntime fp32"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
-        "that the model learnt from, the test part",
-    )
+    add_known_source_argument(parser, "; of one that the model learnt from, the test part")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--limit", type=int, default=500, help="faces of each source (default: 500)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

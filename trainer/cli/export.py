@@ -50,13 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
 
 
+@flushing()
 def run(args: argparse.Namespace) -> int:
     """Export, prove the bundle against torch, and write it."""
-    with flushing():
-        return _export(args)
-
-
-def _export(args: argparse.Namespace) -> int:
     folder = run_folder(args.run)
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so

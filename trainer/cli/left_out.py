@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.held_out import short
-from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
+from trainer.evaluation.by_source import Judged, averaged, judged, source_document
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
 from trainer.options import check_writable, write_json
@@ -72,11 +72,12 @@ def run(args: argparse.Namespace) -> int:
             names = sorted({row.source for row in corpus.data.rows})
             found += _judged(args.out / recipe.name, corpus, names)
     told = [source_document(short(name), "all", faces) for name, faces in found]
+    listed = ("ages_years", "estimates_years")
     document = {
         "recipe": recipe.name,
         "left_out_together": [[short(name) for name in group] for group in groups],
         "sources": [
-            part | {"ages_years": listed(faces.ages_years), "estimates_years": listed(faces.estimates_years)}
+            part | {name: [round(float(years), 3) for years in getattr(faces, name)] for name in listed}
             for (part, _), (_, faces) in zip(told, found, strict=True)
         ],
         "mean": averaged([resamples for _, resamples in told]),
@@ -84,11 +85,6 @@ def run(args: argparse.Namespace) -> int:
     print(as_text(document))
     write_json(args.json, document)
     return 0
-
-
-def listed(values: Floats) -> list[float]:
-    """Return ages in years as a list, to thousandths."""
-    return [round(float(value), 3) for value in values]
 
 
 def as_text(document: Mapping[str, Any]) -> str:

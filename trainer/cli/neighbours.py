@@ -31,15 +31,8 @@ from trainer.training.runs import load_any
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
 SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")  # only the regression head has the layer of 16
 TRANSFORMS = (
-    "none",
-    "centred",
-    "pca:64",
-    "pca:128",
-    "pca:256",
-    "white:64",
-    "white:128",
-    "lda:64",
-    "ridge:64",
+    *("none", "centred", "pca:64", "pca:128", "pca:256"),
+    *("white:64", "white:128", "lda:64", "ridge:64"),
 )
 _BATCH = 32
 
@@ -69,12 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="valid",
         help="queries: choose by valid (default), report test",
     )
-    parser.add_argument(
-        "--layer", action="append", help="repeatable; A+B joins (default: a table of candidates)"
-    )
-    parser.add_argument(
-        "--transform", action="append", metavar="METHOD[:DIMS]", help="repeatable, such as pca:128"
-    )
+    text = "repeatable; A+B joins (default: a table of candidates)"
+    parser.add_argument("--layer", action="append", help=text)
+    text = "repeatable, such as pca:128"
+    parser.add_argument("--transform", action="append", metavar="METHOD[:DIMS]", help=text)
     parser.add_argument(
         "--limit", type=int, nargs=2, metavar=("GALLERY", "QUERIES"), help="at most so many, drawn at random"
     )

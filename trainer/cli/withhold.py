@@ -100,19 +100,14 @@ class Measuring:
         self, bundle: Bundle, calibration: Calibration, corpus: Corpus, limit: int | None, threads: int
     ) -> None:
         self.bundle, self.corpus, self.limit = bundle, corpus, limit
-        self._calibration = calibration
-        self._judge = Judge(bundle, threads)
+        self._calibration, self._judge = calibration, Judge(bundle, threads)
         self._detector = detector_of(bundle)
         most = None if limit is None else limit * GALLERY_A_FACE
         self._gallery: FloatVector = self._judge.embeddings(corpus, "train", most)
+        self.gallery_faces = len(self._gallery)
         scale = support.measure(self._gallery)
         assert scale is not None  # noqa: S101 - told to mypy; `embeddings` refuses so few
         self._scale: SupportScale = scale
-
-    @property
-    def gallery_faces(self) -> int:
-        """How many faces support is measured against."""
-        return len(self._gallery)
 
     def part(self, split: str) -> Part:
         """Measure a part and degraded copies of some of it.

@@ -108,7 +108,10 @@ def _download(archive: Archive, part: Path) -> None:
         have_bytes = 0  # not what was left here: begin again
     with _open(archive.url, known, have_bytes) as response:
         start_bytes = _start(response, have_bytes)
-        remote = Remote(_validator(response), start_bytes + _length(response, archive))
+        length = response.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise FetchFailed(f"The server of {archive.name} does not say how large the file is. {_LATER}")
+        remote = Remote(_validator(response), start_bytes + int(length))
         _check_disk(part.parent, remote.size_bytes - start_bytes)
         _memo(part).write_text(json.dumps(asdict(remote)), encoding="utf-8")
         _copy(response, part, start_bytes, remote.size_bytes)
@@ -142,13 +145,6 @@ def _validator(response: http.client.HTTPResponse) -> str:
     """Return a strong ETag, else the date of change, else "". Source: RFC 9110, section 13.1.5."""
     etag = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-
-
-def _length(response: http.client.HTTPResponse, archive: Archive) -> int:
-    length = response.headers.get("Content-Length", "")
-    if not length.isdecimal():
-        raise FetchFailed(f"The server of {archive.name} does not say how large the file is. {_LATER}")
-    return int(length)
 
 
 def _check_disk(folder: Path, needed_bytes: int) -> None:

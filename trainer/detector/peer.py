@@ -43,11 +43,7 @@ def against_peer(folders: Sequence[Path]) -> int:
 
 
 def _photos(folder: Path) -> list[Photo]:
-    """Return the readable photos of a folder, `AT_MOST` of them.
-
-    Raises:
-        SourceEmpty: there is none.
-    """
+    """Return the readable photos of a folder, `AT_MOST` of them, or raise SourceEmpty."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     photos = []
     for path in paths[:: -(-len(paths) // AT_MOST) or 1]:

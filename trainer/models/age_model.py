@@ -112,9 +112,7 @@ class AgeModel(nn.Module):
         """Return ages in years, float32 (N,): the output itself, or the distribution's `point`."""
         if self.architecture.head == "regression":
             return scores.float()[:, 0]
-        if self.architecture.point == "mean":
-            return self.expected(scores)
-        return median(self.shares(scores))
+        return self.expected(scores) if self.architecture.point == "mean" else median(self.shares(scores))
 
     def expected(self, scores: Tensor) -> Tensor:
         """Return the distribution's expected value in years, float32 (N,)."""

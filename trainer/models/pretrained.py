@@ -36,9 +36,8 @@ class PublishedFile:
                 path = Path(str(entry.locate()))
                 proved(path.read_bytes(), self.name, self.sha256)
                 return path
-        raise BundleMissing(
-            f'{self.what} weights are not installed: run `{self.install}`, or use weights = "none".'
-        )
+        missing = f"{self.what} weights are not installed: run `{self.install}`"
+        raise BundleMissing(f'{missing}, or use weights = "none".')
 
 
 def proved(content: bytes, name: str, sha256: str) -> bytes:

@@ -38,11 +38,7 @@ class PeerProcess:
         )
 
     def __enter__(self) -> Self:
-        """Wait until it can answer.
-
-        Raises:
-            SettingsError: it stopped instead.
-        """
+        """Wait until it can answer; SettingsError is raised where it stopped instead."""
         self._line()
         return self
 

@@ -42,13 +42,8 @@ def add_part_arguments(parser: argparse.ArgumentParser, limit: int | None = None
         help="of a source that the model learnt from: valid and test (held-out), test, or all; of others "
         "always all (default: held-out)",
     )
-    parser.add_argument(
-        "--limit",
-        type=int,
-        metavar="N",
-        default=limit,
-        help=f"at most so many faces of a source, drawn with a fixed seed (default: {limit or 'all'})",
-    )
+    text = f"at most so many faces of a source, drawn with a fixed seed (default: {limit or 'all'})"
+    parser.add_argument("--limit", type=int, metavar="N", default=limit, help=text)
 
 
 def run_folder(name: str) -> Path:

@@ -201,8 +201,7 @@ def _bins(pairs: Sequence[Pair], measure_name: str) -> list[dict[str, Any]]:
     kinds, edges = MEASURES[measure_name]
     for low, high in pairwise(edges):
         inside = [pair for pair in pairs if low <= _value(pair.copy, measure_name) < high]
-        mine = [pair.moved_years for pair in inside if pair.kind in kinds]
-        moved = np.array([years for years in mine if years is not None])
+        moved = np.array([p.moved_years for p in inside if p.kind in kinds and p.moved_years is not None])
         rows.append(
             {
                 "from": float(low),

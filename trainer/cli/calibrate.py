@@ -120,14 +120,13 @@ class Faces:
     @classmethod
     def of(cls, scored: Scored, left_out: list[dict[str, Any]]) -> Faces:
         """Put the validation part and the left-out sources together."""
-        estimates = [scored.estimates_years, *(np.array(part["estimates_years"]) for part in left_out)]
-        labels = [
-            np.array([row.age_years for row in scored.rows]),
-            *(np.array(part["ages_years"]) for part in left_out),
-        ]
+        estimates, labels = scored.estimates_years.tolist(), [row.age_years for row in scored.rows]
         names = [row.source for row in scored.rows]
-        names += [part["source"] for part in left_out for _ in part["ages_years"]]
-        return cls(np.concatenate(estimates), np.concatenate(labels), np.array(names))
+        for part in left_out:
+            estimates += part["estimates_years"]
+            labels += part["ages_years"]
+            names += [part["source"]] * len(part["ages_years"])
+        return cls(np.array(estimates, np.float64), np.array(labels, np.float64), np.array(names))
 
 
 def held(faces: Faces, source: str) -> float:

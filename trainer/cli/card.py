@@ -34,11 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=sorted(set(MEASUREMENTS) - {"test"}),
         help="leave a measured file out on purpose; the card says so; repeatable",
     )
-    parser.add_argument(
-        "--only-withheld",
-        action="store_true",
-        help="bring the card up to bounds that were measured anew, and leave all else in it as it is",
-    )
+    text = "bring the card up to bounds that were measured anew, and leave all else in it as it is"
+    parser.add_argument("--only-withheld", action="store_true", help=text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -43,13 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=ENGINES, default="onnx", help="what looks: the shipped detector, or its origin"
     )
-    parser.add_argument(
-        "--peer",
-        type=Path,
-        nargs="+",
-        metavar="FOLDER",
-        help="only compare both engines on folders of photos, and time them",
-    )
+    text = "only compare both engines on folders of photos, and time them"
+    parser.add_argument("--peer", type=Path, nargs="+", metavar="FOLDER", help=text)
     parser.add_argument(
         "--first-look",
         type=Path,

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         sources.append(scored(faces, told))
     score = fitted(sources, bundle.sha256)
     entry, judged = described(score, sources), left_out(sources)
-    document = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
+    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256, "doubt": entry}
     document |= {"far_years": FAR_YEARS, "left_out": [asdict(row) for row in judged]}
     print(as_text(entry, judged))
     if args.limit is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
+import timeit
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,22 +94,16 @@ def timed(engines: Mapping[str, Model], crops: Sequence[Crop]) -> dict[str, dict
         for _ in range(ROUNDS):
             for name, model in engines.items():
                 model.predict(crops[:size])  # the pass after another engine's meets cold caches
-                taken.setdefault((name, size), []).append(_seconds(model, crops[:size]))
-    seconds = {key: statistics.median(times) / min(key[1], len(crops)) for key, times in taken.items()}
+                seconds = timeit.timeit(partial(model.predict, crops[:size]), number=PASSES)
+                taken.setdefault((name, size), []).append(seconds / PASSES)
+    each = {key: statistics.median(times) / min(key[1], len(crops)) for key, times in taken.items()}
     return {
         name: {
-            "ms_a_face": round(seconds[name, 1] * 1e3, 2),
-            **{f"faces_a_second_by_{size}": round(1 / seconds[name, size], 1) for size in BATCHES[1:]},
+            "ms_a_face": round(each[name, 1] * 1e3, 2),
+            **{f"faces_a_second_by_{size}": round(1 / each[name, size], 1) for size in BATCHES[1:]},
         }
         for name in engines
     }
-
-
-def _seconds(model: Model, crops: Sequence[Crop]) -> float:
-    start = time.perf_counter()
-    for _ in range(PASSES):
-        model.predict(crops)
-    return (time.perf_counter() - start) / PASSES
 
 
 def told(model: Model, crops: Sequence[Crop]) -> tuple[FloatVector, FloatVector]:

@@ -33,12 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", choices=("train", "valid", "test", "all"), help="(default: test; all for a folder)"
     )
     add_bundle_arguments(parser)
-    parser.add_argument(
-        "--before",
-        type=Path,
-        metavar="BUNDLE_OR_JSON",
-        help="an earlier bundle, or what --json wrote of it, whose figures are printed beside these",
-    )
+    text = "an earlier bundle, or what --json wrote of it, whose figures are printed beside these"
+    parser.add_argument("--before", type=Path, metavar="BUNDLE_OR_JSON", help=text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,12 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=METHODS, default="pca", help="how activations become embeddings (default: pca)"
     )
-    parser.add_argument(
-        "--age-prior",
-        choices=("valid", "none"),
-        default="valid",
-        help="offset the scores of ages so that no decade of the validation part is biased (default: valid)",
-    )
+    text = "offset the scores of ages so that no decade of the validation part is biased (default: valid)"
+    parser.add_argument("--age-prior", choices=("valid", "none"), default="valid", help=text)
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
 

@@ -37,20 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--recipe", required=True, help="name under trainer/recipes/")
     add_source_argument(parser)
-    parser.add_argument(
-        "--leave",
-        action="append",
-        required=True,
-        metavar="NAME[,NAME]",
-        help="sources to leave out together; repeatable, one training each",
-    )
-    parser.add_argument(
-        "--never",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="a labelled source that is never trained on, judged by the model of all sources; repeatable",
-    )
+    text = "sources to leave out together; repeatable, one training each"
+    parser.add_argument("--leave", action="append", required=True, metavar="NAME[,NAME]", help=text)
+    text = "a labelled source that is never trained on, judged by the model of all sources; repeatable"
+    parser.add_argument("--never", action="append", default=[], metavar="NAME=PATH", help=text)
     parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures there")
@@ -89,9 +79,8 @@ def run(args: argparse.Namespace) -> int:
 
 def as_text(document: Mapping[str, Any]) -> str:
     """Return an aligned table for people, with the mean over sources below it."""
-    lines = [
-        f"{'':16}{'faces':>6}{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
-    ]
+    columns = f"{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
+    lines = [f"{'':16}{'faces':>6}{columns}"]
     for row in (*document["sources"], {"source": "mean", **document["mean"]}):
         cells = {key: row[key]["value"] if key in row else math.nan for key in _SHOWN}
         lines.append(

@@ -56,12 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--run", required=True, help="name of a run, or its folder")
     add_source_argument(parser)
-    parser.add_argument(
-        "--split",
-        choices=("valid", "test"),
-        default="valid",
-        help="queries: choose by valid (default), report test",
-    )
+    text = "queries: choose by valid (default), report test"
+    parser.add_argument("--split", choices=("valid", "test"), default="valid", help=text)
     text = "repeatable; A+B joins (default: a table of candidates)"
     parser.add_argument("--layer", action="append", help=text)
     text = "repeatable, such as pca:128"
@@ -69,11 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, nargs=2, metavar=("GALLERY", "QUERIES"), help="at most so many, drawn at random"
     )
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        help="the bundle exported from the run: adds a row of its own embedding, and its name to the JSON",
-    )
+    text = "the bundle exported from the run: adds a row of its own embedding, and its name to the JSON"
+    parser.add_argument("--bundle", type=Path, help=text)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
 
@@ -170,9 +163,8 @@ def _row(layer: str, method: tuple[str, int], gallery: Sample, queries: Sample) 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
     """Return an aligned table for people."""
-    lines = [
-        f"{'layer':32}{'transform':10}{'D':>5}{'age gap':>10}{'MAE':>7}{'gender':>8}{'group':>8}{'warns':>7}"
-    ]
+    figures = f"{'age gap':>10}{'MAE':>7}{'gender':>8}{'group':>8}{'warns':>7}"
+    lines = [f"{'layer':32}{'transform':10}{'D':>5}{figures}"]
     for row in rows:
         shares = ["-" if row[k] is None else f"{row[k]:.2f}" for k in ("gender", "group", "warning")]
         lines.append(

@@ -34,12 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peer", action="append", choices=[peer.name for peer in PEERS], help="repeatable (default: all)"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=ROOT,
-        help=f"where packages and their answers are kept (default: {ROOT})",
-    )
+    text = f"where packages and their answers are kept (default: {ROOT})"
+    parser.add_argument("--folder", type=Path, default=ROOT, help=text)
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--threads", type=int, default=cores(), help="of our model (default: all)")

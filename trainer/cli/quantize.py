@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
+import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,13 +137,9 @@ def answers(model: OnnxModel, crops: Sequence[Crop]) -> Answers:
     """Ask a model about every crop, then time it on one."""
     starts = tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
     told = [model.predict(crops[start : start + _BATCH]) for start in starts]
-    times = []
-    for _ in range(TIMED):
-        start = time.perf_counter()
-        model.predict(crops[:1])
-        times.append((time.perf_counter() - start) * 1000.0)
+    seconds = timeit.repeat(lambda: model.predict(crops[:1]), number=1, repeat=TIMED)
     ages = np.concatenate([one.ages_years for one in told])
-    return Answers(ages, np.concatenate([one.embeddings for one in told]), statistics.median(times))
+    return Answers(ages, np.concatenate([one.embeddings for one in told]), statistics.median(seconds) * 1000)
 
 
 def compared(plain: Answers, small: Answers, labels_years: NDArray[np.float32]) -> dict[str, Any]:

@@ -100,12 +100,8 @@ def predicted(
             said = model.predict(list(pool.map(prepare, rows[start : start + BATCH])))
             estimates.append(said.ages_years.astype(np.float64))
             embeddings.append(said.embeddings)
-    return ReferenceFaces(
-        np.array([row.age_years for row in rows]),
-        np.concatenate(estimates),
-        data.groups[list(wanted)],
-        np.concatenate(embeddings),
-    )
+    ages, persons = np.array([row.age_years for row in rows]), data.groups[list(wanted)]
+    return ReferenceFaces(ages, np.concatenate(estimates), persons, np.concatenate(embeddings))
 
 
 def _draws(

@@ -63,7 +63,6 @@ def _records(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _row(root: Path, split: str, cells: dict[str, str], source: str) -> Row:
-    """Return the row, or raise ValueError with the reason why it cannot be used."""
     reference = safe_relative_path(f"{split}/{cells['file_name']}_face.jpg")
     if not (root / reference).is_file():
         raise ValueError("the face crop is missing")

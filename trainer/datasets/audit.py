@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +55,6 @@ class Audit:
     unreadable: tuple[tuple[str, str, str], ...]  # (source, reference, why)
     largest_group: int  # photos in the largest set that no split may part
     near_duplicates: NearDuplicates
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dicts, lists, strings and numbers."""
-        return asdict(self)
 
 
 def audit(data: MergedData) -> Audit:

@@ -44,15 +44,10 @@ def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
 def cut_at(rgb: RgbImage, face: Face, side: str, kept: float) -> RgbImage | None:
     """Cut a photo off so that one side of the face's box is lost, or return None where it is lost already."""
     height, width = rgb.shape[:2]
-    left, top, right, bottom = 0, 0, width, height
-    if side == "left":
-        left = round(face.x_px + face.width_px * (1 - kept))
-    elif side == "top":
-        top = round(face.y_px + face.height_px * (1 - kept))
-    elif side == "right":
-        right = round(face.x_px + face.width_px * kept)
-    else:
-        bottom = round(face.y_px + face.height_px * kept)
+    left = round(face.x_px + face.width_px * (1 - kept)) if side == "left" else 0
+    top = round(face.y_px + face.height_px * (1 - kept)) if side == "top" else 0
+    right = round(face.x_px + face.width_px * kept) if side == "right" else width
+    bottom = round(face.y_px + face.height_px * kept) if side == "bottom" else height
     inside = left >= 0 and top >= 0 and right <= width and bottom <= height
     return np.ascontiguousarray(rgb[top:bottom, left:right]) if inside else None
 

@@ -47,12 +47,8 @@ def cores() -> int:
 
 def add_source_argument(parser: argparse.ArgumentParser) -> None:
     """Add --source NAME=PATH, repeatable."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help="a data set and its folder; repeatable (default: utkface=../shared/data/utkface)",
-    )
+    text = "a data set and its folder; repeatable (default: utkface=../shared/data/utkface)"
+    parser.add_argument("--source", action="append", metavar="NAME=PATH", help=text)
 
 
 def parse_sources(values: list[str] | None) -> dict[str, Path]:

@@ -129,8 +129,7 @@ def fit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Return how well one thumbnail, or its mirror image, fits on the other: correlation of gradients."""
     target = gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
     best = 0.0
-    for mirrored, turn, scale in itertools.product((False, True), TURNS_DEG, SCALES):
-        picture = one[:, ::-1] if mirrored else one
+    for picture, turn, scale in itertools.product((one, one[:, ::-1]), TURNS_DEG, SCALES):
         moved = _moved(picture.astype(np.float32), turn, scale)
         middles = np.stack([_middle(moved, x, y) for x, y in itertools.product(SHIFTS_PX, SHIFTS_PX)])
         best = max(best, float((gradients(middles) @ target).max()))

@@ -9,7 +9,6 @@ second face), and for imdb celeb_names, celeb_id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,8 @@ MATLAB_TO_PYTHON_DAYS = 366
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
 _TEXTS = ("full_path", "name")
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Metadata:
-    """The fields of the struct by name, each of length N."""
-
-    numbers: dict[str, NDArray[np.float64]]
-    texts: dict[str, list[str]]
+Numbers = dict[str, NDArray[np.float64]]
+Texts = dict[str, list[str]]
 
 
 def read(path: Path, source: str) -> SourceListing:
@@ -46,15 +40,15 @@ def read(path: Path, source: str) -> SourceListing:
         LabelsUnreadable: the .mat file is missing, damaged or of another shape.
     """
     database = source.partition(":")[0]
-    metadata = _load(path / f"{database}.mat", database)
-    reasons = _reasons(metadata.numbers)
+    numbers, texts = _load(path / f"{database}.mat", database)
+    reasons = _reasons(numbers)
     rows: list[Row] = []
     problems: list[tuple[str, str]] = []
-    for at, name in enumerate(tqdm(metadata.texts["full_path"], "photos listed", unit=" photos", delay=2)):
+    for at, name in enumerate(tqdm(texts["full_path"], "photos listed", unit=" photos", delay=2)):
         try:
             if reasons[at]:
                 raise ValueError(reasons[at])
-            rows.append(_row(path, metadata, at, source))
+            rows.append(_row(path, numbers, texts, at, source))
         except ValueError as error:
             problems.append((name if name.isprintable() else repr(name), str(error)))
     return SourceListing(tuple(rows), tuple(problems))
@@ -74,7 +68,7 @@ def completed_years(dob: float, photo_taken: float) -> float:
     return float(int(photo_taken) - born.year - ((born.month, born.day) > (7, 1)))
 
 
-def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
+def _reasons(numbers: Numbers) -> list[str]:
     """Return for each photo why the origin's filters leave it out, or ""."""
     dates = zip(numbers["dob"], numbers["photo_taken"], strict=True)
     numbers["age_years"] = ages = np.array([completed_years(*each) for each in dates])
@@ -90,21 +84,18 @@ def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
     return [str(why) for why in whys]
 
 
-def _row(root: Path, metadata: Metadata, at: int, source: str) -> Row:
-    """Return the row, or raise ValueError with the reason why it cannot be used."""
-    reference = safe_relative_path(metadata.texts["full_path"][at])
+def _row(root: Path, numbers: Numbers, texts: Texts, at: int, source: str) -> Row:
+    reference = safe_relative_path(texts["full_path"][at])
     photo = root / reference
     if not photo.is_file():
         raise ValueError("the photo is missing")
     genders: dict[float, Gender] = {0.0: "female", 1.0: "male"}
-    age_years = float(metadata.numbers["age_years"][at])
-    person = metadata.texts["name"][at].strip() or None
-    return Row(
-        photo, age_years, source, reference, person, genders.get(float(metadata.numbers["gender"][at]))
-    )
+    age_years = float(numbers["age_years"][at])
+    person = texts["name"][at].strip() or None
+    return Row(photo, age_years, source, reference, person, genders.get(float(numbers["gender"][at])))
 
 
-def _load(mat: Path, database: str) -> Metadata:
+def _load(mat: Path, database: str) -> tuple[Numbers, Texts]:
     struct = _struct(mat, database)
     try:
         numbers = {name: np.asarray(struct[name].ravel(), dtype=np.float64) for name in _NUMBERS}
@@ -114,7 +105,7 @@ def _load(mat: Path, database: str) -> Metadata:
     lengths = {*map(len, numbers.values()), *map(len, texts.values())}
     if len(lengths) != 1:
         raise _unreadable(mat, f"the fields of its struct '{database}' differ in length")
-    return Metadata(numbers, texts)
+    return numbers, texts
 
 
 def _struct(mat: Path, database: str) -> Any:  # noqa: ANN401, RUF100 - a Matlab struct has no static type

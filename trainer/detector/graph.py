@@ -50,7 +50,11 @@ class _Graph:
     ) -> str:
         filters, depth, side, _ = weights.shape
         inputs, group = [x, self.tensor(weights), self.tensor(bias)], 1 if depth > 1 else filters
-        shape = {"kernel_shape": [side, side], "pads": [side // 2] * 4, "strides": [stride, stride]}
+        shape: dict[str, Any] = {
+            "kernel_shape": [side, side],
+            "pads": [side // 2] * 4,
+            "strides": [stride, stride],
+        }
         return self.add("Conv", inputs, group=group, **shape)
 
     def pair(self, x: str, first: int) -> str:

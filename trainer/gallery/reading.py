@@ -34,12 +34,7 @@ class Reader:
     """The model and detector of a bundle, which read a file as the service does."""
 
     def __init__(self, folder: Path) -> None:
-        """Load the bundle.
-
-        Raises:
-            BundleMissing, BundleDamaged, BundleUnreadable: see `load_bundle`.
-            SettingsError: the bundle has no calibration, hence no ranges.
-        """
+        """Load the bundle; SettingsError is raised where it has no calibration, hence no ranges."""
         bundle = load_bundle(folder)
         calibration = calibration_of(bundle)
         if calibration is None:

@@ -88,7 +88,7 @@ def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Sta
             photos.append(kept[key][0])
             crops.append(kept[key][1])
         _write(path, peer.package, kept)
-    return PeerEstimates(_floats(photos), _floats(crops))
+    return PeerEstimates(np.array(photos, np.float64), np.array(crops, np.float64))  # None becomes NaN
 
 
 def _answers(
@@ -99,10 +99,6 @@ def _answers(
     except PhotoError:
         return None, None
     return answer(photo.rgb, is_face=False), answer(crop(photo), is_face=True)
-
-
-def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 Kept = dict[str, tuple[float | None, float | None]]

@@ -109,7 +109,6 @@ def _about(peer: Peer) -> dict[str, str]:
 
 
 def _compared(source: str, ours: Judged, theirs: PeerEstimates) -> tuple[Resamples, Resamples]:
-
     def with_ours(years: Floats) -> Resamples:
         return paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
 

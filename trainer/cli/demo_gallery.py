@@ -61,15 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the gallery; equal data and model give equal files."""
-    sources = parse_sources(args.source)
-    reader = Reader(args.bundle)
+    sources, reader = parse_sources(args.source), Reader(args.bundle)
     corpus = open_corpus(sources)
     landmarks, likeness, usable = measured(corpus)
-    maker = _Maker(corpus, landmarks, reader)
-    data = corpus.data
+    maker, data = _Maker(corpus, landmarks, reader), corpus.data
     chosen = sets.choose(data.rows, data.groups, likeness, usable, args.count, maker.made)
     chosen.sort(key=lambda s: (s.age_years, s.gender, s.group, s.members))
-    _write(args.out, [(s, maker.files[s], _digests(corpus, s)) for s in chosen], reader)
+    digests = [[_digest(data.rows[m].reference) for m in s.members] for s in chosen]
+    _write(args.out, [(s, maker.files[s], of) for s, of in zip(chosen, digests, strict=True)], reader)
     left_out = ", ".join(f"{count} {why}" for why, count in sorted(maker.left_out.items())) or "none"
     print(f"{len(chosen)} composites of {sets.MEMBERS} people each in {args.out}; left out: {left_out}")
     return 0
@@ -84,8 +83,7 @@ def measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArra
 
     Only the training part is looked at: the gallery must not contain what the model is tested on.
     """
-    detector = OnnxDetector()
-    network = identity.Identity()
+    detector, network = OnnxDetector(), identity.Identity()
     lettered = frozenset(LETTERED.read_text(encoding="ascii").split())
     count = len(corpus.data.rows)
     landmarks = np.zeros((count, 5, 2))
@@ -109,18 +107,14 @@ def measured(corpus: Corpus) -> tuple[NDArray[np.float64], sets.Likeness, NDArra
     return landmarks, sets.Likeness(shapes, looks, identities), usable
 
 
-def _clear(rgb: RgbImage) -> bool:
-    """Tell whether a photo is sharp and coloured enough for a member."""
-    return sharpness(rgb) >= MIN_SHARPNESS and _colour(rgb) >= MIN_COLOUR
-
-
 def sharpness(rgb: RgbImage) -> float:
     """Return the sharpness of the grey image, as the service measures it of a crop."""
     return quality.sharpness(rgb.astype(np.float32).mean(axis=2))
 
 
-def _colour(rgb: RgbImage) -> float:
-    return float((rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean())
+def _clear(rgb: RgbImage) -> bool:
+    colour = (rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean()
+    return bool(colour >= MIN_COLOUR) and sharpness(rgb) >= MIN_SHARPNESS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,10 +143,6 @@ class _Maker:
         return True
 
 
-def _digests(corpus: Corpus, member_set: sets.MemberSet) -> list[str]:
-    return [_digest(corpus.data.rows[m].reference) for m in member_set.members]
-
-
 def _write(folder: Path, made: Sequence[tuple[sets.MemberSet, bytes, list[str]]], reader: Reader) -> None:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -162,8 +152,8 @@ def _write(folder: Path, made: Sequence[tuple[sets.MemberSet, bytes, list[str]]]
     for number, (member_set, content, digests) in enumerate(made, 1):
         name = f"composite_{number:04d}.jpg"
         (part / name).write_bytes(content)
-        age = f"{round(member_set.age_years, 2):g}"
-        table.append((name, age, member_set.gender, member_set.group, str(len(member_set.members))))
+        label = f"{round(member_set.age_years, 2):g}", member_set.gender, member_set.group
+        table.append((name, *label, str(len(digests))))
         members[name] = digests
     with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table)
@@ -191,7 +181,7 @@ def _digest(reference: str) -> str:
 
 
 def _jpeg(rgb: RgbImage) -> bytes:
-    """Return a JPEG; averaging softens, so a mild unsharp mask restores the members' contrast of edges."""
+    # averaging softens: a mild unsharp mask restores the members' contrast of edges
     sharp = Image.fromarray(rgb).filter(ImageFilter.UnsharpMask(radius=1.5, percent=70, threshold=0))
     buffer = io.BytesIO()
     sharp.save(buffer, "JPEG", quality=90, optimize=True)

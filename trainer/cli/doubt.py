@@ -6,25 +6,28 @@ It is fitted on all sources, and evaluated on each by a score fitted without it.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.doubt import FORMAT, Doubt
 from simsvc.errors import SettingsError
-from trainer.datasets.corpus import cores
-from trainer.datasets.held_out import FITTING, KNOWN, SourcePart, known_sources, parts
+from trainer.datasets.held_out import FITTING, SourcePart, known_sources, parts
 from trainer.evaluation.doubt import FAR_YEARS, REFERRED, LeftOut, Scored, fitted, left_out, scored
 from trainer.evaluation.source_faces import faces_of
-from trainer.options import BUNDLE, check_writable
+from trainer.options import (
+    add_bundle_arguments,
+    add_known_source_argument,
+    add_to_model,
+    check_writable,
+    learnt_from,
+    write_json,
+)
 
 ENOUGH = 500
 """Validation faces of a source that the model learnt from by which the score is fitted well enough; of a
@@ -33,19 +36,11 @@ smaller source its test faces are taken, too, since the model has seen neither."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
-        "that the model learnt from, what was held out",
-    )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_known_source_argument(parser, "; of one that the model learnt from, what was held out")
+    add_bundle_arguments(parser)
     parser.add_argument(
         "--limit", type=int, help="a trial: at most so many faces of each source; model.json stays as it is"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,16 +65,14 @@ def run(args: argparse.Namespace) -> int:
     document |= {"far_years": FAR_YEARS, "left_out": [asdict(row) for row in judged]}
     print(as_text(entry, judged))
     if args.limit is None:
-        raw = bundle.raw | {"doubt": entry}
-        replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        add_to_model(bundle, {"doubt": entry})
+    write_json(args.json, document)
     return 0
 
 
 def chosen_parts(args: argparse.Namespace, bundle: Bundle) -> list[SourcePart]:
     """Return the faces to fit on: none that the model learnt from."""
-    learnt, sources = bundle.raw.get("training", {}).get("sources", []), known_sources(args.source)
+    learnt, sources = learnt_from(bundle), known_sources(args.source)
     both = (parts(sources, learnt, split, args.limit) for split in (FITTING, "held-out"))
     return [
         valid if not valid.learnt or len(valid.rows) >= ENOUGH else held_out
@@ -118,10 +111,8 @@ def as_text(entry: dict[str, Any], judged: Sequence[LeftOut]) -> str:
         for row in rows
     ]
     if judged and rows[-1].far:
-        total = rows[-1]
-        lines.append(
-            f"The most doubtful {REFERRED:.0%} hold {total.caught / total.far:.0%} of what is far off."
-        )
+        share = rows[-1].caught / rows[-1].far
+        lines.append(f"The most doubtful {REFERRED:.0%} hold {share:.0%} of what is far off.")
     return "\n".join(lines)
 
 

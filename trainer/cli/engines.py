@@ -7,10 +7,10 @@ them. Errors are of the same crops of every source; an engine may cost what int8
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import time
+import timeit
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
 from simsvc.values import Crop, FloatVector
-from trainer.datasets.held_out import KNOWN, known_sources, parts
+from trainer.datasets.held_out import known_sources, parts
 from trainer.evaluation.source_faces import Faces, faces_of
 from trainer.export import quantize
 from trainer.export.quantize import LEAST_OVERLAP, MOST_MAE_YEARS, QUERIES
-from trainer.options import BUNDLE, check_writable
+from trainer.options import BUNDLE, add_known_source_argument, check_writable, learnt_from, write_json
 
 BATCHES = (1, 8, 32)
 ROUNDS, PASSES = 15, 3
@@ -40,13 +40,7 @@ REFERENCE = "onnxruntime fp32"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help=f"a source and its folder; repeatable (default: {', '.join(KNOWN)}, where they are); of one "
-        "that the model learnt from, the test part",
-    )
+    add_known_source_argument(parser, "; of one that the model learnt from, the test part")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--limit", type=int, default=500, help="faces of each source (default: 500)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -56,17 +50,14 @@ def run(args: argparse.Namespace) -> int:
     """Measure every engine that is installed and print the table."""
     check_writable(args.json)
     bundle = load_bundle(args.bundle)
-    engines = open_engines(bundle)
-    detector = detector_of(bundle)
-    model = engines[REFERENCE]
-    learnt = bundle.raw.get("training", {}).get("sources", [])
-    taken = parts(known_sources(args.source), learnt, "test", args.limit)
-    faces = [faces_of(part, model, detector) for part in taken]
-    document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": _counts(faces)}
+    engines, detector = open_engines(bundle), detector_of(bundle)
+    taken = parts(known_sources(args.source), learnt_from(bundle), "test", args.limit)
+    faces = [faces_of(part, engines[REFERENCE], detector) for part in taken]
+    counts = {source.source: len(source.crops) for source in faces}
+    document = {"model": bundle.version, "model_sha256": bundle.sha256, "faces": counts}
     document |= {"engines": table(engines, faces)}
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 
@@ -103,30 +94,23 @@ def timed(engines: Mapping[str, Model], crops: Sequence[Crop]) -> dict[str, dict
         for _ in range(ROUNDS):
             for name, model in engines.items():
                 model.predict(crops[:size])  # the pass after another engine's meets cold caches
-                taken.setdefault((name, size), []).append(_seconds(model, crops[:size]))
-    seconds = {key: statistics.median(times) / min(key[1], len(crops)) for key, times in taken.items()}
+                seconds = timeit.timeit(partial(model.predict, crops[:size]), number=PASSES)
+                taken.setdefault((name, size), []).append(seconds / PASSES)
+    each = {key: statistics.median(times) / min(key[1], len(crops)) for key, times in taken.items()}
     return {
         name: {
-            "ms_a_face": round(seconds[name, 1] * 1e3, 2),
-            **{f"faces_a_second_by_{size}": round(1 / seconds[name, size], 1) for size in BATCHES[1:]},
+            "ms_a_face": round(each[name, 1] * 1e3, 2),
+            **{f"faces_a_second_by_{size}": round(1 / each[name, size], 1) for size in BATCHES[1:]},
         }
         for name in engines
     }
 
 
-def _seconds(model: Model, crops: Sequence[Crop]) -> float:
-    start = time.perf_counter()
-    for _ in range(PASSES):
-        model.predict(crops)
-    return (time.perf_counter() - start) / PASSES
-
-
 def told(model: Model, crops: Sequence[Crop]) -> tuple[FloatVector, FloatVector]:
     """Return ages (N,) and embeddings (N, D) of crops, each asked alone, as in service."""
     found = [model.predict([crop]) for crop in tqdm(crops, desc=model.engine, unit="face")]
-    return np.concatenate([one.ages_years for one in found]), np.concatenate(
-        [one.embeddings for one in found]
-    )
+    embeddings = np.concatenate([one.embeddings for one in found])
+    return np.concatenate([one.ages_years for one in found]), embeddings
 
 
 def compared(
@@ -176,7 +160,3 @@ def as_text(document: Mapping[str, Any]) -> str:
     lines += ["", "mean absolute error, years more than the reference"]
     lines += [f"{name:20}{row['mae_moved_years']}" for name, row in document["engines"].items()]
     return "\n".join(lines)
-
-
-def _counts(faces: Sequence[Faces]) -> dict[str, int]:
-    return {source.source: len(source.crops) for source in faces}

@@ -16,13 +16,13 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.interval import Calibration, interval
 from simsvc.errors import SourceEmpty
-from trainer.datasets.corpus import DEFAULT_SOURCES, cores
+from trainer.datasets.corpus import DEFAULT_SOURCES
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
 from trainer.evaluation.scoring import Scored, calibration_of, score
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", choices=("train", "valid", "test", "all"), help="(default: test; all for a folder)"
     )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
-    parser.add_argument(
-        "--before",
-        type=Path,
-        metavar="BUNDLE_OR_JSON",
-        help="an earlier bundle, or what --json wrote of it, whose figures are printed beside these",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+    add_bundle_arguments(parser)
+    text = "an earlier bundle, or what --json wrote of it, whose figures are printed beside these"
+    parser.add_argument("--before", type=Path, metavar="BUNDLE_OR_JSON", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
     earlier = _earlier(args.before, rows, (args.source, split), args.threads)
     scored = score(rows, OnnxModel(bundle, args.threads), detector_of(bundle), args.threads)
     document = measured(bundle, (args.source, split), scored)
-    print(
-        f"{bundle.version} on {args.source}, {split} part, {len(scored.rows)} faces; 95% bootstrap intervals"
-    )
+    faces = len(scored.rows)
+    print(f"{bundle.version} on {args.source}, {split} part, {faces} faces; 95% bootstrap intervals")
     print(as_text(tabled(scored, calibration_of(bundle))))
     for kind, comparison in compared(scored).items():
         print(fairness.as_text(comparison, kind))
@@ -88,12 +81,8 @@ def tabled(scored: Scored, calibration: Calibration | None = None) -> list[Error
     if calibration is not None:
         ends = np.array([interval(float(age), calibration) for age in scored.estimates_years])
         inside = conformal.covered(ends, labels)
-    parts: list[list[str | None]] = [
-        [decade(age) for age in labels],
-        [old(age) for age in labels],
-        *_kinds(scored).values(),
-    ]
-    return breakdown(scored.estimates_years - labels, parts, inside=inside)
+    ages: list[list[str | None]] = [[decade(age) for age in labels], [old(age) for age in labels]]
+    return breakdown(scored.estimates_years - labels, [*ages, *_kinds(scored).values()], inside=inside)
 
 
 def compared(scored: Scored) -> dict[str, fairness.Comparison]:
@@ -108,7 +97,6 @@ def _labels(scored: Scored) -> NDArray[np.float64]:
 
 
 def _kinds(scored: Scored) -> dict[str, list[str | None]]:
-    """Return the part of each face by kind of people."""
     return {
         "groups": [f"group {row.group}" if row.group else None for row in scored.rows],
         "genders": [f"gender {row.gender}" if row.gender else None for row in scored.rows],

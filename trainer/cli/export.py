@@ -19,15 +19,14 @@ from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, scores, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.denormals import flushing
-from trainer.options import BUNDLE
+from trainer.options import BUNDLE, run_folder
 from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble
-from trainer.training.runs import BEST, RUN_SHA256, RUNS, load_any
+from trainer.training.runs import BEST, RUN_SHA256, load_any
 
 LAYER = "head.flatten"
 DIMS = 128
-PRINCIPAL_FACES = 6000
-"""Training faces that fix the projection: some fifty for each of its dimensions."""
+PRINCIPAL_FACES = 6000  # training faces that fix the projection: some fifty for each of its dimensions
 PARITY_FACES = 64
 
 
@@ -41,33 +40,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=METHODS, default="pca", help="how activations become embeddings (default: pca)"
     )
-    parser.add_argument(
-        "--age-prior",
-        choices=("valid", "none"),
-        default="valid",
-        help="offset the scores of ages so that no decade of the validation part is biased (default: valid)",
-    )
+    text = "offset the scores of ages so that no decade of the validation part is biased (default: valid)"
+    parser.add_argument("--age-prior", choices=("valid", "none"), default="valid", help=text)
     parser.add_argument("--dims", type=int, default=DIMS, help=f"length of an embedding (default: {DIMS})")
     parser.add_argument("--out", type=Path, default=BUNDLE, help=f"folder (default: {BUNDLE})")
 
 
+@flushing()
 def run(args: argparse.Namespace) -> int:
     """Export, prove the bundle against torch, and write it."""
-    with flushing():
-        return _export(args)
-
-
-def _export(args: argparse.Namespace) -> int:
-    folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
+    folder = run_folder(args.run)
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so
     corpus = open_corpus(parse_sources(args.source))
     corrected = args.age_prior == "valid" and recipe.head == "distribution"
     prior = correct(model, recipe, corpus) if corrected else None
     train = np.random.default_rng(recipe.seed).permutation(corpus.positions("train"))[:PRINCIPAL_FACES]
-    _, activations = measured(model, recipe, corpus, np.sort(train), args.layer)
+    train.sort()
+    _, activations = measured(model, recipe, corpus, train, args.layer)
     sizes = layer_sizes(model, recipe, args.layer)
-    projection = find(args.transform, args.dims, activations, traits(corpus, np.sort(train)), sizes)
+    projection = find(args.transform, args.dims, activations, traits(corpus, train), sizes)
     if projection.matrix.shape[1] > MOST_DIMS:
         raise SettingsError(
             f"An embedding has at most {MOST_DIMS} numbers, not {projection.matrix.shape[1]}. Give --dims "
@@ -76,12 +68,9 @@ def _export(args: argparse.Namespace) -> int:
     enlarged_px = recipe.final_px if recipe.view == 1.0 else None  # an ensemble resizes by itself
     graph = bundle.ServedGraph(model, args.layer, projection, recipe.flip_average, enlarged_px).eval()
     size_px = bundle.served_px(recipe.final_px, recipe.view)
-    valid = corpus.positions("valid")
-    about = _about(recipe, model, corpus, folder, args.layer)
-    about |= {"age_prior": prior} if prior else {}
-    age_gap, cosine = bundle.write_bundle(
-        graph, size_px, about, args.out, packed_crops(corpus, valid[:PARITY_FACES], size_px, recipe.view)
-    )
+    about = _about(recipe, model, corpus, folder, args.layer) | ({"age_prior": prior} if prior else {})
+    crops = packed_crops(corpus, corpus.positions("valid")[:PARITY_FACES], size_px, recipe.view)
+    age_gap, cosine = bundle.write_bundle(graph, size_px, about, args.out, crops)
     print(f"{args.out}: torch and ONNX differ by at most {age_gap:.5f} years, cosine at least {cosine:.7f}")
     return 0
 
@@ -90,22 +79,15 @@ def correct(model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus) 
     """Give the model the offsets of `trainer.export.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
     sources = np.array([corpus.data.rows[position].source for position in positions])
-    told = age_prior.Told(
-        scores(model, recipe, corpus, positions),
-        corpus.ages_years[positions],
-        age_prior.source_weights(sources),
-    )
+    weights = age_prior.source_weights(sources)
+    told = age_prior.Told(scores(model, recipe, corpus, positions), corpus.ages_years[positions], weights)
     added = age_prior.offsets(told, recipe.point)
     model.offsets.copy_(torch.from_numpy(added))
-    knots = added[:: age_prior.KNOT_YEARS]
-    return {
-        "split": "valid",
-        "faces": len(positions),
-        "offsets": [
-            {"age_years": age_prior.KNOT_YEARS * at, "offset": round(float(value), 3)}
-            for at, value in enumerate(knots)
-        ],
-    }
+    offsets = [
+        {"age_years": age_years, "offset": round(float(added[age_years]), 3)}
+        for age_years in range(0, len(added), age_prior.KNOT_YEARS)
+    ]
+    return {"split": "valid", "faces": len(positions), "offsets": offsets}
 
 
 def _about(
@@ -116,13 +98,12 @@ def _about(
     labels = corpus.ages_years[valid]
     tables = breakdown((ages - labels).astype(np.float64), [[decade(a) for a in labels]])
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    sources = sorted({row.source for row in corpus.data.rows})
     return {
         "name": recipe.name,
         "recipe": recipe.as_dict(),
         RUN_SHA256: hashlib.sha256((folder / BEST).read_bytes()).hexdigest(),
         "training": {
-            "sources": sources,
+            "sources": sorted({row.source for row in corpus.data.rows}),
             "faces": result["faces"],
             "near_duplicate_pairs": len(corpus.data.pairs.first),
             "mean_age_years": round(float(corpus.ages_years[corpus.positions("train")].mean()), 2),

@@ -30,7 +30,6 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.load(args.recipe)  # before any work: a wrong key stops here
     beside = Path(args.recipe).parent if args.recipe.endswith(".toml") else recipes.RECIPES
     order = with_teachers(recipe, beside, args.out)
-
     torch.set_num_threads(args.threads)
     corpus = open_corpus(parse_sources(args.source))
     with flushing():

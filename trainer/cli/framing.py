@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,11 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Crop, Face
-from trainer.datasets.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, parse_sources
 from trainer.datasets.merge import merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable, write_json
 
 _BLOCK = 64
 
@@ -43,13 +41,8 @@ class Change:
         """Return the face with its box changed."""
         (x, y), side = face.centre_px, face.side_px
         width, height = face.width_px * self.scale, face.height_px * self.scale
-        return replace(
-            face,
-            x_px=x + self.right * side - width / 2,
-            y_px=y + self.down * side - height / 2,
-            width_px=width,
-            height_px=height,
-        )
+        left, top = x + self.right * side - width / 2, y + self.down * side - height / 2
+        return replace(face, x_px=left, y_px=top, width_px=width, height_px=height)
 
 
 CHANGES = (
@@ -68,10 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_source_argument(parser)
     parser.add_argument("--split", choices=("train", "valid", "test"), default="test", help="(default: test)")
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_bundle_arguments(parser)
     parser.add_argument("--limit", type=int, help="score at most so many faces, drawn at random")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,9 +77,8 @@ def run(args: argparse.Namespace) -> int:
     figures = compared(estimates, np.array([row.age_years for row in kept]))
     print(f"{bundle.version}, {args.split} part, {len(kept)} faces, the box changed before the crop")
     print(as_text(figures))
-    if args.json:
-        document = {"model": bundle.version, "model_sha256": bundle.sha256, "split": args.split, **figures}
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    document = {"model": bundle.version, "model_sha256": bundle.sha256, "split": args.split, **figures}
+    write_json(args.json, document)
     return 0
 
 
@@ -129,17 +119,12 @@ def compared(estimates_years: NDArray[np.float64], labels_years: NDArray[np.floa
     """Return MAE by change, what each costs over the first, and the worst cost, all in years."""
     errors = np.abs(estimates_years - labels_years).mean(axis=1)
     moved = np.abs(estimates_years - estimates_years[0]).mean(axis=1)
+    costs = [round(mae - errors[0], 4) for mae in errors.tolist()]
     changes = [
-        {
-            "change": change.name,
-            "mae": round(mae, 4),
-            "cost": round(mae - errors[0], 4),
-            "moved": round(by, 4),
-        }
-        for change, mae, by in zip(CHANGES, errors.tolist(), moved.tolist(), strict=True)
+        {"change": change.name, "mae": round(mae, 4), "cost": cost, "moved": round(by, 4)}
+        for change, mae, cost, by in zip(CHANGES, errors.tolist(), costs, moved.tolist(), strict=True)
     ]
-    worst = max(float(entry["cost"]) for entry in changes[1:])
-    return {"faces": len(labels_years), "changes": changes, "worst_cost_years": worst}
+    return {"faces": len(labels_years), "changes": changes, "worst_cost_years": max(costs[1:])}
 
 
 def as_text(figures: dict[str, Any]) -> str:

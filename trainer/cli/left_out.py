@@ -8,7 +8,6 @@ which makes ranges hold on photos of sources that a model does not know, and by 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.held_out import short
-from trainer.evaluation.by_source import Floats, Judged, averaged, judged, source_document
+from trainer.evaluation.by_source import Judged, averaged, judged, source_document
 from trainer.models.age_model import median
 from trainer.models.denormals import flushing
-from trainer.options import check_writable
+from trainer.options import check_writable, write_json
 from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of_model
 from trainer.training.runs import RUNS, load_any
@@ -38,20 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--recipe", required=True, help="name under trainer/recipes/")
     add_source_argument(parser)
-    parser.add_argument(
-        "--leave",
-        action="append",
-        required=True,
-        metavar="NAME[,NAME]",
-        help="sources to leave out together; repeatable, one training each",
-    )
-    parser.add_argument(
-        "--never",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="a labelled source that is never trained on, judged by the model of all sources; repeatable",
-    )
+    text = "sources to leave out together; repeatable, one training each"
+    parser.add_argument("--leave", action="append", required=True, metavar="NAME[,NAME]", help=text)
+    text = "a labelled source that is never trained on, judged by the model of all sources; repeatable"
+    parser.add_argument("--never", action="append", default=[], metavar="NAME=PATH", help=text)
     parser.add_argument("--out", type=Path, default=RUNS, help="where runs lie (default: work/runs)")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures there")
@@ -73,30 +62,25 @@ def run(args: argparse.Namespace) -> int:
             names = sorted({row.source for row in corpus.data.rows})
             found += _judged(args.out / recipe.name, corpus, names)
     told = [source_document(short(name), "all", faces) for name, faces in found]
+    listed = ("ages_years", "estimates_years")
     document = {
         "recipe": recipe.name,
         "left_out_together": [[short(name) for name in group] for group in groups],
         "sources": [
-            part | {"ages_years": listed(faces.ages_years), "estimates_years": listed(faces.estimates_years)}
+            part | {name: [round(float(years), 3) for years in getattr(faces, name)] for name in listed}
             for (part, _), (_, faces) in zip(told, found, strict=True)
         ],
         "mean": averaged([resamples for _, resamples in told]),
     }
     print(as_text(document))
-    args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
-
-
-def listed(values: Floats) -> list[float]:
-    """Return ages in years as a list, to thousandths."""
-    return [round(float(value), 3) for value in values]
 
 
 def as_text(document: Mapping[str, Any]) -> str:
     """Return an aligned table for people, with the mean over sources below it."""
-    lines = [
-        f"{'':16}{'faces':>6}{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
-    ]
+    columns = f"{'MAE':>8}{'constant':>10}{'ratio':>7}{'bias':>8}{'worst 1%':>10}{'slope':>7}"
+    lines = [f"{'':16}{'faces':>6}{columns}"]
     for row in (*document["sources"], {"source": "mean", **document["mean"]}):
         cells = {key: row[key]["value"] if key in row else math.nan for key in _SHOWN}
         lines.append(
@@ -109,7 +93,6 @@ def as_text(document: Mapping[str, Any]) -> str:
 def _left_out(
     recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
 ) -> list[tuple[str, Judged]]:
-    """Train the recipe and its parts without a group of sources, and evaluate on these."""
     suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
     for name in (*recipe.joined, recipe.name):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.errors import SettingsError, SourceEmpty
@@ -24,43 +23,28 @@ from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, traits
 from trainer.model_card.run import check_exported
 from trainer.models.age_model import AgeModel
-from trainer.options import check_writable
+from trainer.options import check_writable, run_folder, write_json
 from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import Recipe
-from trainer.training.runs import RUNS, load_any
+from trainer.training.runs import load_any
 
 LAYERS = ("body:mean", "head.flatten", "head.relu_1", "head.flatten+head.relu_1")
-SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")
-"""Only the regression head has the layer of 16."""
+SIXTEEN = ("head.relu_2", "head.flatten+head.relu_2")  # only the regression head has the layer of 16
 TRANSFORMS = (
-    "none",
-    "centred",
-    "pca:64",
-    "pca:128",
-    "pca:256",
-    "white:64",
-    "white:128",
-    "lda:64",
-    "ridge:64",
+    *("none", "centred", "pca:64", "pca:128", "pca:256"),
+    *("white:64", "white:128", "lda:64", "ridge:64"),
 )
 _BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Faces and what the run makes of them.
+    """Faces and what the run makes of them."""
 
-    Attributes:
-        activations: float32 (N, F) by layer, and a bundle's own embeddings as `SERVED`.
-        traits: labels.
-        groups: int64 (N,), of near-duplicates and one person.
-        errors_years: float64 (N,), estimate minus label.
-    """
-
-    activations: dict[str, NDArray[np.float32]]
+    activations: dict[str, NDArray[np.float32]]  # (N, F) by layer, and a bundle's own embeddings as `SERVED`
     traits: Traits
-    groups: NDArray[np.int64]
-    errors_years: NDArray[np.float64]
+    groups: NDArray[np.int64]  # (N,), of near-duplicates and one person
+    errors_years: NDArray[np.float64]  # (N,), estimate minus label
 
     def of(self, layer: str) -> tuple[NDArray[np.float32], list[int]]:
         """Return the activations of layers joined by "+", side by side, and how many each has."""
@@ -72,26 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument("--run", required=True, help="name of a run, or its folder")
     add_source_argument(parser)
-    parser.add_argument(
-        "--split",
-        choices=("valid", "test"),
-        default="valid",
-        help="queries: choose by valid (default), report test",
-    )
-    parser.add_argument(
-        "--layer", action="append", help="repeatable; A+B joins (default: a table of candidates)"
-    )
-    parser.add_argument(
-        "--transform", action="append", metavar="METHOD[:DIMS]", help="repeatable, such as pca:128"
-    )
+    text = "queries: choose by valid (default), report test"
+    parser.add_argument("--split", choices=("valid", "test"), default="valid", help=text)
+    text = "repeatable; A+B joins (default: a table of candidates)"
+    parser.add_argument("--layer", action="append", help=text)
+    text = "repeatable, such as pca:128"
+    parser.add_argument("--transform", action="append", metavar="METHOD[:DIMS]", help=text)
     parser.add_argument(
         "--limit", type=int, nargs=2, metavar=("GALLERY", "QUERIES"), help="at most so many, drawn at random"
     )
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        help="the bundle exported from the run: adds a row of its own embedding, and its name to the JSON",
-    )
+    text = "the bundle exported from the run: adds a row of its own embedding, and its name to the JSON"
+    parser.add_argument("--bundle", type=Path, help=text)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--threads", type=int, default=cores(), help="CPU threads (default: all)")
 
@@ -99,34 +74,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure every layer with every transform, print and write."""
     check_writable(args.json)
-    folder = Path(args.run) if Path(args.run).is_dir() else RUNS / args.run
+    folder = run_folder(args.run)
     methods = [_method(text) for text in args.transform or TRANSFORMS]
     recipe, model = load_any(folder)
     torch.set_num_threads(args.threads)
     layers = args.layer or candidates(recipe)
-    bundle = _exported(args.bundle, folder) if args.bundle else None
+    bundle = load_bundle(args.bundle) if args.bundle else None
+    if bundle:
+        check_exported(bundle, folder)
     served = OnnxModel(bundle, args.threads, precision="fp32") if bundle else None
     names = sorted({name for layer in layers for name in layer.split("+")})
     sizes = {name: layer_sizes(model, recipe, name)[0] for name in names}  # an unknown layer stops here
     corpus = open_corpus(parse_sources(args.source))
     limits = args.limit or (len(corpus.data.rows), len(corpus.data.rows))
-    gallery, queries = (
-        _sample(model, recipe, corpus, (split, limit), sizes, served)
-        for split, limit in zip(("train", args.split), limits, strict=True)
-    )
+    gallery = _sample(model, recipe, corpus, ("train", limits[0]), sizes, served)
+    queries = _sample(model, recipe, corpus, (args.split, limits[1]), sizes, served)
     rows = [_row(layer, method, gallery, queries) for layer in layers for method in methods]
     if bundle:
-        rows.append(_row(SERVED, ("none", bundle.dims), gallery, queries) | _named(bundle))
+        row = _row(SERVED, ("none", bundle.dims), gallery, queries)
+        rows.append(row | {"layer": str(bundle.raw["layer"]), "transform": SERVED})
     mae = float(np.abs(queries.errors_years).mean())
     shape = f"{len(queries.groups)} {args.split} faces against {len(gallery.groups)} of train"
     print(f"{recipe.name}: {shape}; the model's own MAE {mae:.2f} years\n{as_text(rows)}")
-    if args.json:
-        document: dict[str, Any] = {}
-        if bundle:
-            document |= {"model": bundle.version, "model_sha256": bundle.sha256}
-        document |= {"run": recipe.name, "split": args.split, "queries": len(queries.groups)}
-        document |= {"gallery": len(gallery.groups), "mae_years": round(mae, 4), "rows": rows}
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    document: dict[str, Any] = {"model": bundle.version, "model_sha256": bundle.sha256} if bundle else {}
+    document |= {"run": recipe.name, "split": args.split, "queries": len(queries.groups)}
+    document |= {"gallery": len(gallery.groups), "mae_years": round(mae, 4), "rows": rows}
+    write_json(args.json, document)
     return 0
 
 
@@ -139,13 +112,6 @@ def candidates(recipe: Recipe) -> list[str]:
     return [*own, "+".join(own)]
 
 
-def _exported(folder: Path, run: Path) -> Bundle:
-    """Return the bundle that was exported from a run."""
-    bundle = load_bundle(folder)
-    check_exported(bundle, run)
-    return bundle
-
-
 def _method(text: str) -> tuple[str, int]:
     method, _, dims = text.partition(":")
     if method not in METHODS:
@@ -153,10 +119,6 @@ def _method(text: str) -> tuple[str, int]:
     if dims and not (dims.isdecimal() and 0 < int(dims) <= MOST_DIMS):
         raise SettingsError(f"--transform {text!r}: the length lies in 1 to {MOST_DIMS}, as in pca:128.")
     return method, int(dims or MOST_DIMS)
-
-
-def _named(bundle: Bundle) -> dict[str, str]:
-    return {"layer": str(bundle.raw["layer"]), "transform": SERVED}
 
 
 def _sample(
@@ -172,15 +134,14 @@ def _sample(
     least = neighbours.TOP + 1 if split == "train" else 1
     if len(positions) < least:
         raise SourceEmpty(f"The {split} part has {len(positions)} faces; neighbours need at least {least}.")
-    positions = np.sort(positions)
+    positions.sort()
     ages_years, activations = measured(model, recipe, corpus, positions, "+".join(sizes))
     known = traits(corpus, positions)
-    parts = np.split(activations, np.cumsum(list(sizes.values()))[:-1], axis=1)
-    by_layer = dict(zip(sizes, parts, strict=True))
+    ends = np.cumsum(list(sizes.values()))[:-1]
+    by_layer = dict(zip(sizes, np.split(activations, ends, axis=1), strict=True))
     if served:
-        ages_years, by_layer[SERVED] = _served(
-            served, packed_crops(corpus, positions, served.input_px, served.crop_margin / CROP_MARGIN)
-        )
+        crops = packed_crops(corpus, positions, served.input_px, served.crop_margin / CROP_MARGIN)
+        ages_years, by_layer[SERVED] = _served(served, crops)
     errors = ages_years.astype(np.float64) - known.ages_years
     return Sample(by_layer, known, corpus.data.groups[positions], errors)
 
@@ -193,24 +154,21 @@ def _served(model: OnnxModel, crops: list[Crop]) -> tuple[FloatVector, FloatVect
 
 def _row(layer: str, method: tuple[str, int], gallery: Sample, queries: Sample) -> dict[str, Any]:
     train, parts = gallery.of(layer)
-    transform, found = method[0], find(*method, train, gallery.traits, parts)
-    held, asked = found.apply(gallery.of(layer)[0]), found.apply(queries.of(layer)[0])
-    nearest = neighbours.nearest(asked, held, queries.groups, gallery.groups)
+    found = find(*method, train, gallery.traits, parts)
+    asked = found.apply(queries.of(layer)[0])
+    nearest = neighbours.nearest(asked, found.apply(train), queries.groups, gallery.groups)
     figures = neighbours.judged(nearest, queries.traits, gallery.traits, queries.errors_years)
-    return {"layer": layer, "transform": transform, "dims": found.matrix.shape[1], **figures.as_dict()}
+    return {"layer": layer, "transform": method[0], "dims": found.matrix.shape[1], **figures.as_dict()}
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
     """Return an aligned table for people."""
-    lines = [
-        f"{'layer':32}{'transform':10}{'D':>5}{'age gap':>10}{'MAE':>7}{'gender':>8}{'group':>8}{'warns':>7}"
-    ]
+    figures = f"{'age gap':>10}{'MAE':>7}{'gender':>8}{'group':>8}{'warns':>7}"
+    lines = [f"{'layer':32}{'transform':10}{'D':>5}{figures}"]
     for row in rows:
-        gender, group, warns = (
-            "-" if row[k] is None else f"{row[k]:.2f}" for k in ("gender", "group", "warning")
-        )
+        shares = ["-" if row[k] is None else f"{row[k]:.2f}" for k in ("gender", "group", "warning")]
         lines.append(
             f"{row['layer']:32}{row['transform']:10}{row['dims']:>5}{row['age_gap_years']:>10.2f}"
-            f"{row['mae_years']:>7.2f}{gender:>8}{group:>8}{warns:>7}"
+            f"{row['mae_years']:>7.2f}{shares[0]:>8}{shares[1]:>8}{shares[2]:>7}"
         )
     return "\n".join(lines)

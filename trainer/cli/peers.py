@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,16 @@ from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Floats, Judged, constant, figures, mae, plain, seed_of
 from trainer.evaluation.scoring import Scored, judge
-from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts
+from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts, write_json
 from trainer.peers.compare import as_text, mean_of, paired, peer_row
 from trainer.peers.estimates import PeerEstimates, cropper, estimates
 from trainer.peers.registry import PEERS, Peer
 
 ROOT = Path("work/peers")
-LIMIT = 500
-"""Faces of a source: an error of 5 years is known to a quarter of a year (76% / sqrt(500) of it)."""
+LIMIT = 500  # faces of a source: an error of 5 years is known to a quarter of a year (76% / sqrt(500) of it)
 
 Answers = dict[str, list[PeerEstimates]]
+Resamples = dict[str, Floats]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peer", action="append", choices=[peer.name for peer in PEERS], help="repeatable (default: all)"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=ROOT,
-        help=f"where packages and their answers are kept (default: {ROOT})",
-    )
+    text = f"where packages and their answers are kept (default: {ROOT})"
+    parser.add_argument("--folder", type=Path, default=ROOT, help=text)
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--threads", type=int, default=cores(), help="of our model (default: all)")
@@ -62,15 +57,13 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(" ".join(entry["why"] for entry in missing))
     document = measured(bundle, args.split, taken, ours, (answers, missing))
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 
 def _ask(
     peers: Sequence[Peer], rows: Sequence[Sequence[Row]], bundle: Bundle, folder: Path
 ) -> tuple[Answers, list[dict[str, str]]]:
-    """Return the answers by peer, source by source, and why a peer is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     answers: Answers = {}
     missing = []
@@ -90,17 +83,9 @@ def measured(
     ours: Sequence[tuple[Scored, Judged]],
     asked: tuple[Answers, list[dict[str, str]]],
 ) -> dict[str, Any]:
-    """Return all figures as plain values for JSON.
-
-    Args:
-        bundle: ours.
-        split: as the command line names it.
-        taken: S sources.
-        ours: S estimates of ours.
-        asked: S answers of each peer, and which peers are missing.
-    """
+    """Return all figures as plain values for JSON; `asked` is the answers, and which peers are missing."""
     answers, missing = asked
-    resamples: dict[str, list[tuple[dict[str, Floats], dict[str, Floats] | None]]] = {
+    resamples = {
         name: [_compared(p.name, j, a) for p, (_, j), a in zip(taken, ours, answers[name], strict=True)]
         for name in answers
     }
@@ -108,17 +93,7 @@ def measured(
         "model": bundle.version,
         "model_sha256": bundle.sha256,
         "split": split,
-        "peers": [
-            {
-                "peer": p.name,
-                "package": p.package,
-                "weights": p.terms,
-                "learnt_from": p.learnt_from,
-                "on_our_crops": p.on_our_crops,
-            }
-            for p in PEERS
-            if p.name in answers
-        ],
+        "peers": [_about(peer) for peer in PEERS if peer.name in answers],
         "missing": missing,
         "sources": [
             _source(part, faces, {name: resamples[name][at] for name in answers})
@@ -128,36 +103,29 @@ def measured(
     }
 
 
-def _compared(
-    source: str, ours: Judged, theirs: PeerEstimates
-) -> tuple[dict[str, Floats], dict[str, Floats] | None]:
-    """Return the paired figures on photos, and on our crops where the peer takes them."""
-    both = (
-        None
-        if years is None
-        else paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
-        for years in (theirs.photos_years, theirs.crops_years)
-    )
-    photos, crops = both
-    assert photos is not None  # noqa: S101 - photos are always asked; told to mypy
-    return photos, crops
+def _about(peer: Peer) -> dict[str, str]:
+    about = {"peer": peer.name, "package": peer.package, "weights": peer.terms}
+    return about | {"learnt_from": peer.learnt_from, "on_our_crops": peer.on_our_crops}
 
 
-def _source(
-    part: SourcePart, ours: Judged, found: dict[str, tuple[dict[str, Floats], dict[str, Floats] | None]]
-) -> dict[str, Any]:
-    told = plain(figures(ours, {"ours": mae, "constant": constant}))
+def _compared(source: str, ours: Judged, theirs: PeerEstimates) -> tuple[Resamples, Resamples]:
+    def with_ours(years: Floats) -> Resamples:
+        return paired(ours.errors_years, years - ours.ages_years, ours.persons, seed_of(source))
+
+    return with_ours(theirs.photos_years), with_ours(theirs.crops_years)
+
+
+def _source(part: SourcePart, ours: Judged, found: dict[str, tuple[Resamples, Resamples]]) -> dict[str, Any]:
     return {
         "source": part.name,
         "split": part.split,
         "faces": len(ours.ages_years),
-        **told,
+        **plain(figures(ours, {"ours": mae, "constant": constant})),
         "peers": [peer_row(name, photos, crops) for name, (photos, crops) in found.items()],
     }
 
 
-def _mean(name: str, found: Sequence[tuple[dict[str, Floats], dict[str, Floats] | None]]) -> dict[str, Any]:
-    photos = mean_of([photos for photos, _ in found])
-    crops = mean_of([crops for _, crops in found if crops is not None])
+def _mean(name: str, found: Sequence[tuple[Resamples, Resamples]]) -> dict[str, Any]:
     told = sum(bool(np.isfinite(photos["mae"][0])) for photos, _ in found)
-    return peer_row(name, photos, crops or None) | {"sources": told}
+    means = [mean_of(resamples) for resamples in zip(*found, strict=True)]
+    return peer_row(name, *means) | {"sources": told}

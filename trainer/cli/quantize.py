@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
+import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,7 @@ from trainer.options import BUNDLE
 
 CALIBRATION_FACES = 256
 """Training crops that fix the ranges of activations: ONNX Runtime's examples take some hundred."""
-ENDS = (0, 1, 3)
-"""How many convolutions stay fp32 at either end: tried in this order until the bounds hold."""
+ENDS = (0, 1, 3)  # how many convolutions stay fp32 at either end: tried in this order until the bounds hold
 TIMED = 40
 _BATCH = 32
 
@@ -105,12 +104,6 @@ def fold(bundle: Bundle, draft: Path, crops: Sequence[Crop], threads: int) -> bo
 
     Where answers do change, which the sums before the first integer may on another processor, the graph stays
     as it was quantised: that is right, too, and only slower.
-
-    Args:
-        bundle: of the graph.
-        draft: the graph, replaced when it is folded.
-        crops: on which both forms are compared.
-        threads: that they compute with.
     """
     plain = onnx.load(draft)
     made = fold_stem.folded(plain)
@@ -144,13 +137,9 @@ def answers(model: OnnxModel, crops: Sequence[Crop]) -> Answers:
     """Ask a model about every crop, then time it on one."""
     starts = tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
     told = [model.predict(crops[start : start + _BATCH]) for start in starts]
-    times = []
-    for _ in range(TIMED):
-        start = time.perf_counter()
-        model.predict(crops[:1])
-        times.append((time.perf_counter() - start) * 1000.0)
+    seconds = timeit.repeat(lambda: model.predict(crops[:1]), number=1, repeat=TIMED)
     ages = np.concatenate([one.ages_years for one in told])
-    return Answers(ages, np.concatenate([one.embeddings for one in told]), statistics.median(times))
+    return Answers(ages, np.concatenate([one.embeddings for one in told]), statistics.median(seconds) * 1000)
 
 
 def compared(plain: Answers, small: Answers, labels_years: NDArray[np.float32]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="add finished runs, such as work/runs/face")
     add.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR")
-    add.add_argument("--out", type=Path, default=RECIPES, help="folder of the table (default: the recipes')")
-    show = actions.add_parser("show", help="print the table")
-    show.add_argument("--out", type=Path, default=RECIPES, help="folder of the table (default: the recipes')")
+    for action in (add, actions.add_parser("show", help="print the table")):
+        action.add_argument(
+            "--out", type=Path, default=RECIPES, help="folder of the table (default: the recipes')"
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,9 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _result(folder: Path) -> dict[str, dict[str, object]]:
     try:
-        result: dict[str, dict[str, object]] = json.loads(
-            (folder / "result.json").read_text(encoding="utf-8")
-        )
+        result: dict[str, dict[str, object]] = json.loads((folder / "result.json").read_bytes())
         result["recipe"]["name"]
     except (OSError, KeyError, TypeError, ValueError):
         raise SettingsError(

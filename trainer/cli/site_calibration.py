@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,19 +21,17 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import SettingsError, SourceEmpty
 from simsvc.ports import Detector
 from simsvc.values import Crop
-from trainer.datasets.corpus import add_source_argument, cores, parse_sources
+from trainer.datasets.corpus import add_source_argument, parse_sources
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.scoring import calibration_of
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
-from trainer.options import BUNDLE, check_writable
+from trainer.options import add_bundle_arguments, check_writable, learnt_from, write_json
 
 DRAWS = 16
-SIZES = (100, 300)
-"""Gallery sizes drawn from a large set: what a site can label in a day, and in a week."""
-SMALL = 1_000
-"""Up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn."""
+SIZES = (100, 300)  # gallery sizes drawn from a large set: what a site can label in a day, and in a week
+SMALL = 1_000  # up to so many faces a set is halved by person; of a larger one galleries of `SIZES` are drawn
 BATCH = 64
 
 
@@ -48,13 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="part of each source that the model has not learned (default: test of utkface, valid and "
         "test of others that it learned from, all of the rest)",
     )
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
+    add_bundle_arguments(parser)
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"divisions of each set (default: {DRAWS})")
     parser.add_argument(
         "--faces", type=int, nargs="+", metavar="N", help="size of the galleries (default: half, or 100 300)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,20 +59,16 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     model, detector = OnnxModel(bundle, args.threads), detector_of(bundle)
     own, table = calibration_of(bundle), []
-    learnt = bundle.raw.get("training", {}).get("sources", [])
     print(f"{bundle.version}: without and with a site calibration; error and bias in years")
     print(f"{'source':18}{'gallery':>8}{'judged':>8}{'MAE':>14}{'bias':>14}{'in range':>16}  worst  chosen")
     for source, path in parse_sources(args.source).items():
         data = merged({source: path})
-        wanted = _wanted(data, source, args.split, learnt=source in learnt)
+        wanted = _wanted(data, source, args.split, learnt=source in learnt_from(bundle))
         faces = predicted(data, wanted, model, detector, args.threads)
         for size, draws in _draws(faces, args.faces, args.draws, own, bundle.sha256):
-            row = {"source": source, "gallery": size or "half", **summary(draws)}
-            print(as_text(row), flush=True)
-            table.append(row)
-    if args.json:
-        document = {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table}
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            table.append({"source": source, "gallery": size or "half", **summary(draws)})
+            print(as_text(table[-1]), flush=True)
+    write_json(args.json, {"model": bundle.version, "model_sha256": bundle.sha256, "rows": table})
     return 0
 
 
@@ -110,12 +100,8 @@ def predicted(
             said = model.predict(list(pool.map(prepare, rows[start : start + BATCH])))
             estimates.append(said.ages_years.astype(np.float64))
             embeddings.append(said.embeddings)
-    return ReferenceFaces(
-        np.array([row.age_years for row in rows]),
-        np.concatenate(estimates),
-        data.groups[list(wanted)],
-        np.concatenate(embeddings),
-    )
+    ages, persons = np.array([row.age_years for row in rows]), data.groups[list(wanted)]
+    return ReferenceFaces(ages, np.concatenate(estimates), persons, np.concatenate(embeddings))
 
 
 def _draws(

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
-from trainer.datasets.corpus import cores
 from trainer.datasets.held_out import SourcePart
 from trainer.evaluation.by_source import Judged, averaged, source_document
 from trainer.evaluation.metrics import bracketed
 from trainer.evaluation.scoring import judge
-from trainer.options import BUNDLE, add_part_arguments, check_writable, chosen_parts
+from trainer.options import (
+    add_bundle_arguments,
+    add_part_arguments,
+    check_writable,
+    chosen_parts,
+    write_json,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_part_arguments(parser)
-    parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"(default: {BUNDLE})")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--threads", type=int, default=cores(), help="(default: all)")
+    add_bundle_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     faces = [ours for _, ours in judge(bundle, taken, args.threads)]
     document = measured(bundle, args.split, taken, faces)
     print(as_text(document))
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, document)
     return 0
 
 

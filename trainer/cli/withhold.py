@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
-from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate import support
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.estimate.rules import Rules, parse_rules
@@ -29,7 +27,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.bands import BandedPhoto, outside_years, read_bands
 from trainer.evaluation.judging import Judge, Judged, drawn, supports
 from trainer.evaluation.metrics import decade, old
-from trainer.options import BUNDLE, FOLDER, check_writable
+from trainer.options import BUNDLE, FOLDER, add_to_model, check_writable, write_json
 from trainer.withholding import rules as withhold_rules
 from trainer.withholding import tradeoff
 from trainer.withholding.plot import plot
@@ -38,8 +36,7 @@ from trainer.withholding.table import as_text
 
 COPIES = 300
 """Faces of each part that are degraded: a share of copies is then known to 6 points (binomial, 95%)."""
-GALLERY_A_FACE = 20
-"""With --limit, gallery faces per evaluated face."""
+GALLERY_A_FACE = 20  # with --limit, gallery faces per evaluated face
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,10 +68,8 @@ def run(args: argparse.Namespace) -> int:
     document = measured_document(measuring, banded)
     print(as_text(document))
     if args.limit is None:
-        raw = bundle.raw | {name: document[name] for name in ("quality", "withhold")}
-        replace_text(args.bundle / DOCUMENT, json.dumps(raw, indent=1) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        add_to_model(bundle, {name: document[name] for name in ("quality", "withhold")})
+    write_json(args.json, document)
     if args.plot:
         plot(document, args.plot)
     return 0
@@ -90,19 +85,12 @@ def _banded(folder: Path | None, limit: int | None) -> tuple[BandedPhoto, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A part of the data, measured.
-
-    Attributes:
-        rows: its faces.
-        faces: as they are.
-        copied: positions in `rows` of those that were degraded, int64.
-        copies: what the service makes of each degradation of them.
-    """
+    """A part of the data, measured."""
 
     rows: tuple[Row, ...]
     faces: Measured
-    copied: Sequence[int]
-    copies: tuple[tuple[Degradation, Measured], ...]
+    copied: Sequence[int]  # positions in `rows` of those that were degraded
+    copies: tuple[tuple[Degradation, Measured], ...]  # what the service makes of each degradation of them
 
 
 class Measuring:
@@ -112,19 +100,14 @@ class Measuring:
         self, bundle: Bundle, calibration: Calibration, corpus: Corpus, limit: int | None, threads: int
     ) -> None:
         self.bundle, self.corpus, self.limit = bundle, corpus, limit
-        self._calibration = calibration
-        self._judge = Judge(bundle, threads)
+        self._calibration, self._judge = calibration, Judge(bundle, threads)
         self._detector = detector_of(bundle)
         most = None if limit is None else limit * GALLERY_A_FACE
         self._gallery: FloatVector = self._judge.embeddings(corpus, "train", most)
+        self.gallery_faces = len(self._gallery)
         scale = support.measure(self._gallery)
         assert scale is not None  # noqa: S101 - told to mypy; `embeddings` refuses so few
         self._scale: SupportScale = scale
-
-    @property
-    def gallery_faces(self) -> int:
-        """How many faces support is measured against."""
-        return len(self._gallery)
 
     def part(self, split: str) -> Part:
         """Measure a part and degraded copies of some of it.

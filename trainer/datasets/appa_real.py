@@ -51,7 +51,6 @@ def read(path: Path, source: str) -> SourceListing:
 
 
 def _records(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (file name, cells by column) of each row."""
     reader = csv.DictReader(read_text(table).splitlines())
     try:
         missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
@@ -64,18 +63,14 @@ def _records(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _row(root: Path, split: str, cells: dict[str, str], source: str) -> Row:
-    """Return the row, or raise ValueError with the reason why it cannot be used."""
     reference = safe_relative_path(f"{split}/{cells['file_name']}_face.jpg")
-    photo = root / reference
-    if not photo.is_file():
+    if not (root / reference).is_file():
         raise ValueError("the face crop is missing")
-    return Row(
-        photo,
+    age_years, apparent = (
         _age_years(cells["real_age"], "real"),
-        source,
-        reference,
-        apparent_age_years=_age_years(cells["apparent_age_avg"], "apparent"),
+        _age_years(cells["apparent_age_avg"], "apparent"),
     )
+    return Row(root / reference, age_years, source, reference, apparent_age_years=apparent)
 
 
 def _age_years(text: str, kind: str) -> float:

@@ -13,25 +13,15 @@ from simsvc.errors import SourceUnknown
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One downloadable archive.
+    """One downloadable archive."""
 
-    Attributes:
-        name: of the source that reads it.
-        url: its stable public address.
-        file_name: what it is called on disk.
-        size_note: its size in words.
-        page: where its publishers describe it.
-        terms: their terms, in short.
-        sha256: where the publishers state one, else None and the size that the server states is checked.
-    """
-
-    name: str
+    name: str  # of the source that reads it
     url: str
-    file_name: str
-    size_note: str
-    page: str
+    file_name: str  # on disk
+    size_note: str  # in words
+    page: str  # where its publishers describe it
     terms: str
-    sha256: str | None = None
+    sha256: str | None = None  # None where the publishers state none: the stated size is checked
 
     @property
     def notice(self) -> str:
@@ -46,24 +36,20 @@ _ETH_TERMS = (
     "IJCV 2018 and ICCVW 2015."
 )
 
-ARCHIVES: dict[str, Archive] = {
-    archive.name: archive
-    for archive in (
-        Archive(
-            name="appa-real",
-            url="https://data.chalearnlap.cvc.uab.cat/AppaRealAge/appa-real-release.zip",
-            file_name="appa-real-release.zip",
-            size_note="about 0.9 GB",
-            page="https://chalearnlap.cvc.uab.cat/dataset/26/description/",
-            terms=(
-                "for research only, see the page. Cite Agustsson, Timofte, Escalera, Baro, Guyon and Rothe, "
-                "FG 2017, and Clapes et al., CVPRW 2018."
-            ),
-        ),
-        Archive("wiki", f"{_ETH}static/wiki_crop.tar", "wiki_crop.tar", "about 1 GB", _ETH, _ETH_TERMS),
-        Archive("imdb", f"{_ETH}static/imdb_crop.tar", "imdb_crop.tar", "about 7 GB", _ETH, _ETH_TERMS),
-    )
-}
+_ARCHIVES = (
+    Archive(
+        "appa-real",
+        "https://data.chalearnlap.cvc.uab.cat/AppaRealAge/appa-real-release.zip",
+        "appa-real-release.zip",
+        "about 0.9 GB",
+        "https://chalearnlap.cvc.uab.cat/dataset/26/description/",
+        "for research only, see the page. Cite Agustsson, Timofte, Escalera, Baro, Guyon and Rothe, "
+        "FG 2017, and Clapes et al., CVPRW 2018.",
+    ),
+    Archive("wiki", f"{_ETH}static/wiki_crop.tar", "wiki_crop.tar", "about 1 GB", _ETH, _ETH_TERMS),
+    Archive("imdb", f"{_ETH}static/imdb_crop.tar", "imdb_crop.tar", "about 7 GB", _ETH, _ETH_TERMS),
+)
+ARCHIVES = {archive.name: archive for archive in _ARCHIVES}
 
 
 def named(name: str) -> Archive:

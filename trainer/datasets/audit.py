@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,8 @@ from numpy.typing import NDArray
 from trainer.datasets.merge import MergedData
 from trainer.datasets.splits import SPLITS
 
-FAR_APART_YEARS = 5.0
-"""Labels of the same photo that differ by more make at least one of them wrong."""
+FAR_APART_YEARS = 5.0  # labels of the same photo that differ by more make at least one of them wrong
 EXAMPLES = 20
-"""How many of the worst disagreements are named."""
 UNKNOWN = "unknown"
 
 
@@ -33,38 +30,19 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """How many there are, and how far their labels disagree.
-
-    Attributes:
-        pairs: number of pairs.
-        photos: number of photos in at least one pair.
-        mean_difference_years: mean absolute difference of the two ages, or None without pairs.
-        far_apart_share: 0..1, share of pairs more than FAR_APART_YEARS apart, or None without pairs.
-        across_sources: pairs by "one source and another", where the two photos come from two sources.
-        worst: the pairs furthest apart.
-    """
+    """How many there are, and how far their labels disagree."""
 
     pairs: int
-    photos: int
-    mean_difference_years: float | None
-    far_apart_share: float | None
-    across_sources: dict[str, int]
+    photos: int  # in at least one pair
+    mean_difference_years: float | None  # None without pairs
+    far_apart_share: float | None  # more than FAR_APART_YEARS, 0..1; None without pairs
+    across_sources: dict[str, int]  # pairs by "one source and another"
     worst: tuple[Disagreement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The audit, ready to print, plot and write as JSON.
-
-    Attributes:
-        photos: N.
-        by_source, by_decade, by_gender, by_group, by_split: photos by value; "30-39" is a decade.
-        split_by_decade: photos by split, by decade.
-        left_out: photos by "source: why", because of label or missing file.
-        unreadable: (source, reference, why).
-        largest_group: photos in the largest set that no split may part.
-        near_duplicates: see there.
-    """
+    """Photos by value, ready to print, plot and write as JSON; "30-39" is a decade."""
 
     photos: int
     by_source: dict[str, int]
@@ -73,14 +51,10 @@ class Audit:
     by_group: dict[str, int]
     by_split: dict[str, int]
     split_by_decade: dict[str, dict[str, int]]
-    left_out: dict[str, int]
-    unreadable: tuple[tuple[str, str, str], ...]
-    largest_group: int
+    left_out: dict[str, int]  # photos by "source: why", because of label or missing file
+    unreadable: tuple[tuple[str, str, str], ...]  # (source, reference, why)
+    largest_group: int  # photos in the largest set that no split may part
     near_duplicates: NearDuplicates
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain dicts, lists, strings and numbers."""
-        return asdict(self)
 
 
 def audit(data: MergedData) -> Audit:
@@ -111,8 +85,7 @@ def decade(age_years: float) -> str:
 def label_differences_years(data: MergedData) -> NDArray[np.float64]:
     """Return float64 (P,): the absolute difference of the two labels of each pair of near-duplicates."""
     ages = np.array([row.age_years for row in data.rows], dtype=np.float64)
-    differences: NDArray[np.float64] = np.abs(ages[data.pairs.first] - ages[data.pairs.second])
-    return differences
+    return np.abs(ages[data.pairs.first] - ages[data.pairs.second])
 
 
 def as_text(result: Audit) -> str:
@@ -157,8 +130,7 @@ def _decades_of(split: str, data: MergedData, decades: list[str], order: list[st
 
 
 def _near_duplicates(data: MergedData) -> NearDuplicates:
-    differences = label_differences_years(data)
-    pairs = data.pairs
+    differences, pairs = label_differences_years(data), data.pairs
     worst = np.argsort(-differences, kind="stable")[:EXAMPLES]
     return NearDuplicates(
         pairs=len(differences),
@@ -178,10 +150,5 @@ def _across(data: MergedData) -> dict[str, int]:
 
 def _disagreement(data: MergedData, at: int) -> Disagreement:
     first, second = data.rows[data.pairs.first[at]], data.rows[data.pairs.second[at]]
-    return Disagreement(
-        f"{first.source}/{first.reference}",
-        f"{second.source}/{second.reference}",
-        round(float(data.pairs.similarity[at]), 4),
-        first.age_years,
-        second.age_years,
-    )
+    names = f"{first.source}/{first.reference}", f"{second.source}/{second.reference}"
+    return Disagreement(*names, round(float(data.pairs.similarity[at]), 4), first.age_years, second.age_years)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,40 +17,26 @@ KEPT = (0.9, 0.8, 0.7, 0.6, 0.5)
 """Shares of the face's box that a cut leaves: from a sliver off to half a face."""
 TURNS_DEG = (20, 45, 90, 135, 180, 225, 270, 315)
 """Counter-clockwise; scanners turn by quarters, people and cropping tools by anything."""
-PAPER = (255, 255, 255)
-"""Background around a tilted photo on a scanner."""
+PAPER = (255, 255, 255)  # background around a tilted photo on a scanner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """A copy of a photo.
+    """A copy of a photo."""
 
-    Attributes:
-        kind: of the change, such as "cut" or "blur".
-        name: of the change and its strength, as people read it.
-        photo: uint8 (H, W, 3).
-    """
-
-    kind: str
-    name: str
+    kind: str  # such as "cut" or "blur"
+    name: str  # with the strength, as people read it
     photo: RgbImage
 
 
 def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
-    """Yield every degraded, cut and turned copy of a photo.
-
-    Args:
-        photo: whole and upright.
-        face: the evaluated face.
-        seed: of what is random; the same gives the same pixels.
-    """
+    """Yield every degraded, cut and turned copy of an upright photo; the same seed gives the same pixels."""
     for how in DEGRADATIONS:
         yield Copy(how.kind, how.name, how.of(photo, face, seed))
-    for side in SIDES:
-        for kept in KEPT:
-            left = cut_at(photo.rgb, face, side, kept)
-            if left is not None:
-                yield Copy("cut", f"{side} side, {kept:.0%} of the face kept", left)
+    for side, kept in itertools.product(SIDES, KEPT):
+        left = cut_at(photo.rgb, face, side, kept)
+        if left is not None:
+            yield Copy("cut", f"{side} side, {kept:.0%} of the face kept", left)
     for deg in TURNS_DEG:
         yield Copy("turned", f"turned by {deg} degrees", turned_by(photo.picture, deg))
 
@@ -57,16 +44,10 @@ def copies(photo: Photo, face: Face, seed: int) -> Iterator[Copy]:
 def cut_at(rgb: RgbImage, face: Face, side: str, kept: float) -> RgbImage | None:
     """Cut a photo off so that one side of the face's box is lost, or return None where it is lost already."""
     height, width = rgb.shape[:2]
-    x, y = face.x_px, face.y_px
-    left, top, right, bottom = 0, 0, width, height
-    if side == "left":
-        left = round(x + face.width_px * (1 - kept))
-    elif side == "top":
-        top = round(y + face.height_px * (1 - kept))
-    elif side == "right":
-        right = round(x + face.width_px * kept)
-    else:
-        bottom = round(y + face.height_px * kept)
+    left = round(face.x_px + face.width_px * (1 - kept)) if side == "left" else 0
+    top = round(face.y_px + face.height_px * (1 - kept)) if side == "top" else 0
+    right = round(face.x_px + face.width_px * kept) if side == "right" else width
+    bottom = round(face.y_px + face.height_px * kept) if side == "bottom" else height
     inside = left >= 0 and top >= 0 and right <= width and bottom <= height
     return np.ascontiguousarray(rgb[top:bottom, left:right]) if inside else None
 

@@ -24,17 +24,11 @@ DEFAULT_SOURCES = {"utkface": Path("../shared/data/utkface")}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """Rows, splits and packed crops that belong together.
-
-    Attributes:
-        data: rows, splits, groups, near-duplicates.
-        pack: crops in the order of `data.rows`.
-        unlabelled: crops of faces without ages, or None where no source holds such.
-    """
+    """Rows, splits and packed crops that belong together."""
 
     data: MergedData
-    pack: Pack
-    unlabelled: Pack | None = None
+    pack: Pack  # crops in the order of `data.rows`
+    unlabelled: Pack | None = None  # crops of faces without ages
 
     @property
     def ages_years(self) -> NDArray[np.float32]:
@@ -53,12 +47,8 @@ def cores() -> int:
 
 def add_source_argument(parser: argparse.ArgumentParser) -> None:
     """Add --source NAME=PATH, repeatable."""
-    parser.add_argument(
-        "--source",
-        action="append",
-        metavar="NAME=PATH",
-        help="a data set and its folder; repeatable (default: utkface=../shared/data/utkface)",
-    )
+    text = "a data set and its folder; repeatable (default: utkface=../shared/data/utkface)"
+    parser.add_argument("--source", action="append", metavar="NAME=PATH", help=text)
 
 
 def parse_sources(values: list[str] | None) -> dict[str, Path]:

@@ -22,15 +22,10 @@ Change = Callable[[RgbImage, Face, float, np.random.Generator], RgbImage]
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """One way to make a photo worse.
+    """One way to make a photo worse."""
 
-    Attributes:
-        kind: name in `KINDS`.
-        strength: in the kind's own unit.
-    """
-
-    kind: str
-    strength: float
+    kind: str  # name in `KINDS`
+    strength: float  # in the kind's own unit
 
     @property
     def name(self) -> str:
@@ -51,8 +46,7 @@ def encoded(rgb: RgbImage) -> bytes:
 
 def blurred(rgb: RgbImage, face: Face, percent: float, _random: np.random.Generator) -> RgbImage:
     """Blur by a Gaussian whose deviation is a percentage of the face's longer side."""
-    radius = percent / 100 * face.side_px
-    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(radius)))
+    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.GaussianBlur(percent / 100 * face.side_px)))
 
 
 def exposed(rgb: RgbImage, _face: Face, stops: float, _random: np.random.Generator) -> RgbImage:
@@ -96,9 +90,8 @@ def tilted(rgb: RgbImage, face: Face, deg: float, random: np.random.Generator) -
     edge = max(height, width)
     padded = np.pad(rgb, ((edge, edge), (edge, edge), (0, 0)), mode="edge")
     x, y = face.centre_px
-    turned = Image.fromarray(padded).rotate(
-        deg * random.choice((-1, 1)), Image.Resampling.BILINEAR, center=(x + edge, y + edge)
-    )
+    angle, centre = deg * random.choice((-1, 1)), (x + edge, y + edge)
+    turned = Image.fromarray(padded).rotate(angle, Image.Resampling.BILINEAR, center=centre)
     return np.asarray(turned)[edge : edge + height, edge : edge + width].copy()
 
 

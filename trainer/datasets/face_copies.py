@@ -26,13 +26,11 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import PhotoError
-from trainer.datasets.near_duplicates import DuplicatePairs
+from trainer.datasets.near_duplicates import DuplicatePairs, gradients
 from trainer.models import identity
 
-SIDE_PX = 50
-"""Side of a face's thumbnail: a third of the chip that the identity network takes."""
-INNER_PX = 38
-"""Side of its middle, which is compared; the rest is room to move in."""
+SIDE_PX = 50  # side of a face's thumbnail: a third of the chip that the identity network takes
+INNER_PX = 38  # side of its middle, which is compared; the rest is room to move in
 SAME_PERSON = 0.4
 """Largest identity distance of a pair that is looked at. Of 274 photos of US Congress, Bundestag, FG-NET and
 UTKFace that were cut close to the face, turned by up to 10 degrees, relit, some greyed or mirrored, and saved
@@ -42,21 +40,15 @@ MIN_SIMILARITY = 0.7
 of 80 pairs of other photos of one person in FG-NET, within that distance, 98% stay below 0.662."""
 TURNS_DEG = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 SCALES = (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)
-SHIFTS_PX = tuple(range(-3, 4))
-"""What is tried: landmarks of one face in two framings lie up to so far apart."""
+SHIFTS_PX = tuple(range(-3, 4))  # what is tried: landmarks of one face in two framings lie up to so far apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The faces of N photos.
+    """The faces of N photos."""
 
-    Attributes:
-        thumbnails: uint8 (N, SIDE_PX, SIDE_PX), grey, the eyes in place; black where there is none.
-        identities: float32 (N, 128), infinite where there is no face.
-    """
-
-    thumbnails: NDArray[np.uint8]
-    identities: NDArray[np.float32]
+    thumbnails: NDArray[np.uint8]  # (N, SIDE_PX, SIDE_PX), grey, the eyes in place; black where there is none
+    identities: NDArray[np.float32]  # (N, 128), infinite where there is no face
 
 
 def faces_of(paths: Sequence[Path]) -> Faces:
@@ -86,10 +78,8 @@ def faces_of(paths: Sequence[Path]) -> Faces:
 
 def together(parts: Sequence[Faces]) -> Faces:
     """Return the faces of several sets of photos as one set, in order."""
-    return Faces(
-        np.concatenate([part.thumbnails for part in parts]),
-        np.concatenate([part.identities for part in parts]),
-    )
+    thumbnails = np.concatenate([part.thumbnails for part in parts])
+    return Faces(thumbnails, np.concatenate([part.identities for part in parts]))
 
 
 def write(faces: Faces, path: Path) -> None:
@@ -109,16 +99,10 @@ def read(path: Path) -> Faces | None:
 
 
 def across(faces: Faces, sources: Sequence[str]) -> DuplicatePairs:
-    """Return the pairs of one photo in two sources, in order.
-
-    Args:
-        faces: of N photos.
-        sources: of the N photos.
-    """
+    """Return the pairs of one photo in two of the N photos' sources, in order."""
     pairs = candidates(faces.identities, sources)
-    similarity = np.array(
-        [fit(faces.thumbnails[first], faces.thumbnails[second]) for first, second in pairs], np.float32
-    )
+    thumbnails = faces.thumbnails
+    similarity = np.array([fit(thumbnails[one], thumbnails[other]) for one, other in pairs], np.float32)
     kept = similarity >= MIN_SIMILARITY
     return DuplicatePairs(pairs[kept, 0], pairs[kept, 1], similarity[kept])
 
@@ -143,36 +127,22 @@ def candidates(
 
 def fit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Return how well one thumbnail, or its mirror image, fits on the other: correlation of gradients."""
-    target = _gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
+    target = gradients(_middle(other.astype(np.float32), 0, 0)[None])[0]
     best = 0.0
-    for mirrored, turn, scale in itertools.product((False, True), TURNS_DEG, SCALES):
-        picture = one[:, ::-1] if mirrored else one
+    for picture, turn, scale in itertools.product((one, one[:, ::-1]), TURNS_DEG, SCALES):
         moved = _moved(picture.astype(np.float32), turn, scale)
         middles = np.stack([_middle(moved, x, y) for x, y in itertools.product(SHIFTS_PX, SHIFTS_PX)])
-        best = max(best, float((_gradients(middles) @ target).max()))
+        best = max(best, float((gradients(middles) @ target).max()))
     return best
 
 
 def _moved(picture: NDArray[np.float32], turn_deg: float, scale: float) -> NDArray[np.float32]:
-    """Return the picture turned and scaled about its middle."""
     angle = np.radians(turn_deg)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     middle = np.full(2, (SIDE_PX - 1) / 2)
-    moved: NDArray[np.float32] = affine_transform(
-        picture, matrix, middle - matrix @ middle, order=1, mode="nearest"
-    )
-    return moved
+    return affine_transform(picture, matrix, middle - matrix @ middle, order=1, mode="nearest")
 
 
 def _middle(picture: NDArray[np.float32], right: int, down: int) -> NDArray[np.float32]:
     edge = (SIDE_PX - INNER_PX) // 2
     return picture[edge + down : edge + down + INNER_PX, edge + right : edge + right + INNER_PX]
-
-
-def _gradients(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 (N, D) of unit length: differences to the right and below; 0 where flat."""
-    right, down = np.diff(pictures, axis=2), np.diff(pictures, axis=1)
-    both = np.concatenate([right.reshape(len(pictures), -1), down.reshape(len(pictures), -1)], axis=1)
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
-    return unit

@@ -24,8 +24,7 @@ from tqdm import tqdm
 from simsvc.errors import SourceError
 from trainer.datasets.archives import Archive
 
-TIMEOUT_S: Final = 30.0
-"""Longest silence of the server."""
+TIMEOUT_S: Final = 30.0  # longest silence of the server
 CHUNK_BYTES: Final = 1 << 18
 _BROKEN: Final = (
     urllib.error.URLError,
@@ -66,11 +65,7 @@ def confirmed() -> bool:
 
 
 def fetch(archive: Archive, to: Path) -> Path:
-    """Download an archive, or the rest of it, and return its path.
-
-    Args:
-        archive: what to fetch.
-        to: folder, made where it is missing.
+    """Download an archive, or the rest of it, into a folder, and return its path.
 
     Raises:
         FetchFailed: no network, a server that refuses, a broken connection, a full disk or a wrong checksum;
@@ -105,7 +100,6 @@ _LATER = "Check the network and run the same command again: it goes on where it 
 
 
 def _download(archive: Archive, part: Path) -> None:
-    """Bring `part` to the whole length."""
     known = _remembered(part)
     have_bytes = part.stat().st_size if known and part.is_file() else 0
     if known and have_bytes == known.size_bytes:
@@ -114,7 +108,10 @@ def _download(archive: Archive, part: Path) -> None:
         have_bytes = 0  # not what was left here: begin again
     with _open(archive.url, known, have_bytes) as response:
         start_bytes = _start(response, have_bytes)
-        remote = Remote(_validator(response), start_bytes + _length(response, archive))
+        length = response.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise FetchFailed(f"The server of {archive.name} does not say how large the file is. {_LATER}")
+        remote = Remote(_validator(response), start_bytes + int(length))
         _check_disk(part.parent, remote.size_bytes - start_bytes)
         _memo(part).write_text(json.dumps(asdict(remote)), encoding="utf-8")
         _copy(response, part, start_bytes, remote.size_bytes)
@@ -126,10 +123,10 @@ def _download(archive: Archive, part: Path) -> None:
 
 def _open(url: str, known: Remote | None, have_bytes: int) -> http.client.HTTPResponse:
     """Ask for the file, from `have_bytes` on where the server still has the same one."""
-    request = urllib.request.Request(url, headers={"User-Agent": "simsvc-trainer"})  # noqa: S310 - our own table
+    headers = {"User-Agent": "simsvc-trainer"}
     if known and have_bytes and known.validator:
-        request.add_header("Range", f"bytes={have_bytes}-")
-        request.add_header("If-Range", known.validator)
+        headers |= {"Range": f"bytes={have_bytes}-", "If-Range": known.validator}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own table
     response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - as above
     return response
 
@@ -150,13 +147,6 @@ def _validator(response: http.client.HTTPResponse) -> str:
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _length(response: http.client.HTTPResponse, archive: Archive) -> int:
-    length = response.headers.get("Content-Length", "")
-    if not length.isdecimal():
-        raise FetchFailed(f"The server of {archive.name} does not say how large the file is. {_LATER}")
-    return int(length)
-
-
 def _check_disk(folder: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
@@ -167,9 +157,8 @@ def _check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def _copy(response: http.client.HTTPResponse, part: Path, start_bytes: int, size_bytes: int) -> None:
-    mode = "r+b" if start_bytes else "wb"
     progress = tqdm(desc=part.stem, total=size_bytes, initial=start_bytes, unit="B", unit_scale=True)
-    with progress, part.open(mode) as file:
+    with progress, part.open("r+b" if start_bytes else "wb") as file:
         file.seek(start_bytes)
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
@@ -181,7 +170,6 @@ def _memo(part: Path) -> Path:
 
 
 def _remembered(part: Path) -> Remote | None:
-    """Return what the server said last time, or None where nothing readable was kept."""
     try:
         kept = json.loads(_memo(part).read_text(encoding="utf-8"))
         return Remote(str(kept["validator"]), int(kept["size_bytes"]))

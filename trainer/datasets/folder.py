@@ -1,7 +1,4 @@
-"""One's own faces: a folder of photos and a CSV of labels.
-
-The CSV is read by `simsvc.domain.gallery.labels.parse_label_table`.
-"""
+"""One's own faces: a folder of photos and a CSV of labels, see `simsvc.domain.gallery.labels`."""
 
 from __future__ import annotations
 
@@ -42,7 +39,8 @@ def labelled_photos(folder: Path, labels: Sequence[LabelRow], source: str) -> So
         elif not named.paths[0].resolve().is_relative_to(root):
             problems.append((label.file, "the file is a link that leaves the folder"))
         else:
-            rows.append(_row(named.paths[0], label, source))
+            who = label.person, label.gender, label.group
+            rows.append(Row(named.paths[0], label.age_years, source, label.file, *who))
     return SourceListing(tuple(rows), tuple(problems))
 
 
@@ -62,9 +60,8 @@ def find_table(folder: Path) -> Path:
     """
     if folder.is_file():
         return folder
-    named = folder / TABLE_NAME
-    if named.is_file():
-        return named
+    if (folder / TABLE_NAME).is_file():
+        return folder / TABLE_NAME
     tables = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() == ".csv")
     if len(tables) != 1:
         raise LabelsUnreadable(
@@ -72,7 +69,3 @@ def find_table(folder: Path) -> Path:
             f"Put the labels (file,age) into {TABLE_NAME} beside the photos."
         )
     return tables[0]
-
-
-def _row(photo: Path, label: LabelRow, source: str) -> Row:
-    return Row(photo, label.age_years, source, label.file, label.person, label.gender, label.group)

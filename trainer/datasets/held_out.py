@@ -6,7 +6,7 @@ The parts are those of `trainer.datasets.merge`: no person and no near-duplicate
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,7 @@ KNOWN: Mapping[str, Path] = {
 """Default sources and their folders in development."""
 SPLITS = ("held-out", "test", "all")
 """Held-out: valid and test of a source that was learnt from. Test: only test of such a source."""
-FITTING = "valid"
-"""A split for fitting, not for evaluation."""
+FITTING = "valid"  # a split for fitting, not for evaluation
 _TAKEN: Mapping[str, tuple[Split, ...]] = {
     "held-out": ("valid", "test"),
     "test": ("test",),
@@ -40,18 +39,11 @@ _TAKEN: Mapping[str, tuple[Split, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """The faces of one source to evaluate.
+    """The faces of one source to evaluate."""
 
-    Attributes:
-        source: name, as given to the reader.
-        split: "all", "valid and test" or "test".
-        learnt: whether the bundle learnt from the rest of the source.
-        rows: the faces.
-    """
-
-    source: str
-    split: str
-    learnt: bool
+    source: str  # as given to the reader
+    split: str  # "all", "valid and test" or "test"
+    learnt: bool  # whether the bundle learnt from the rest of the source
     rows: tuple[Row, ...]
 
     @property
@@ -92,13 +84,8 @@ def parts(
     """Return the faces to evaluate of each source, in order.
 
     Sources that were learnt from are merged together, as they were for training: a near-duplicate in another
-    source may move a face to another part. All others are merged for themselves.
-
-    Args:
-        sources: folder by source.
-        learnt: sources that the bundle learnt from.
-        split: one of `SPLITS`, or `FITTING`.
-        limit: most faces of a source, drawn at random with a fixed seed; None for all.
+    source may move a face to another part. All others are merged for themselves. The split is one of
+    `SPLITS`, or `FITTING`; at most `limit` faces of a source are drawn, with a fixed seed.
 
     Raises:
         SettingsError: a source was learnt from under another reader's name, whose parts would be others.
@@ -128,7 +115,7 @@ def _limited(part: SourcePart, limit: int) -> SourcePart:
     if len(part.rows) <= limit:
         return part
     drawn = np.sort(np.random.default_rng(0).choice(len(part.rows), limit, replace=False))
-    return SourcePart(part.source, part.split, part.learnt, tuple(part.rows[at] for at in drawn))
+    return replace(part, rows=tuple(part.rows[at] for at in drawn))
 
 
 def _check_names(sources: Iterable[str], learnt: Collection[str]) -> None:

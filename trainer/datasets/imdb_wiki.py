@@ -9,7 +9,6 @@ second face), and for imdb celeb_names, celeb_id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,50 +21,34 @@ from simsvc.domain.gallery.labels import Gender, safe_relative_path
 from simsvc.errors import LabelsUnreadable
 from trainer.datasets.rows import Row, SourceListing
 
-MIN_FACE_SCORE = 3.5
-"""Detections below are often no faces. Source: the filter of the origin's age model."""
+MIN_FACE_SCORE = 3.5  # detections below are often no faces. Source: the filter of the origin's age model
 MIN_AGE_YEARS = 1
-MAX_AGE_YEARS = 100
-"""Ages outside come from wrong dates. Source: as MIN_FACE_SCORE."""
+MAX_AGE_YEARS = 100  # ages outside come from wrong dates. Source: as MIN_FACE_SCORE
 MATLAB_TO_PYTHON_DAYS = 366
 """Matlab counts days from year 0, Python's ordinals from year 1, and year 0 was a leap year."""
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
 _TEXTS = ("full_path", "name")
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Metadata:
-    """The fields of the struct, each of length N.
-
-    Attributes:
-        numbers: float64 (N,) by field.
-        texts: str (N,) by field.
-    """
-
-    numbers: dict[str, NDArray[np.float64]]
-    texts: dict[str, list[str]]
+Numbers = dict[str, NDArray[np.float64]]
+Texts = dict[str, list[str]]
 
 
 def read(path: Path, source: str) -> SourceListing:
     """Read a folder with wiki.mat or imdb.mat and the photos; filtered photos are problems.
 
-    Args:
-        path: folder, such as the unpacked wiki_crop.
-        source: "wiki" or "imdb", which is also the name of the struct.
-
     Raises:
         LabelsUnreadable: the .mat file is missing, damaged or of another shape.
     """
     database = source.partition(":")[0]
-    metadata = _load(path / f"{database}.mat", database)
-    reasons = _reasons(metadata.numbers)
+    numbers, texts = _load(path / f"{database}.mat", database)
+    reasons = _reasons(numbers)
     rows: list[Row] = []
     problems: list[tuple[str, str]] = []
-    for at, name in enumerate(tqdm(metadata.texts["full_path"], "photos listed", unit=" photos", delay=2)):
+    for at, name in enumerate(tqdm(texts["full_path"], "photos listed", unit=" photos", delay=2)):
         try:
             if reasons[at]:
                 raise ValueError(reasons[at])
-            rows.append(_row(path, metadata, at, source))
+            rows.append(_row(path, numbers, texts, at, source))
         except ValueError as error:
             problems.append((name if name.isprintable() else repr(name), str(error)))
     return SourceListing(tuple(rows), tuple(problems))
@@ -73,10 +56,6 @@ def read(path: Path, source: str) -> SourceListing:
 
 def completed_years(dob: float, photo_taken: float) -> float:
     """Return the age on 1 July of the year taken, or NaN where the dates make no sense.
-
-    Args:
-        dob: Matlab serial day of birth.
-        photo_taken: year.
 
     Source: the page's own `[age,~] = datevec(datenum(wiki.photo_taken,7,1) - wiki.dob)`.
     """
@@ -89,12 +68,10 @@ def completed_years(dob: float, photo_taken: float) -> float:
     return float(int(photo_taken) - born.year - ((born.month, born.day) > (7, 1)))
 
 
-def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
+def _reasons(numbers: Numbers) -> list[str]:
     """Return for each photo why the origin's filters leave it out, or ""."""
-    ages = np.array(
-        [completed_years(*dates) for dates in zip(numbers["dob"], numbers["photo_taken"], strict=True)]
-    )
-    numbers["age_years"] = ages
+    dates = zip(numbers["dob"], numbers["photo_taken"], strict=True)
+    numbers["age_years"] = ages = np.array([completed_years(*each) for each in dates])
     with np.errstate(invalid="ignore"):
         failures = (
             (~np.isfinite(numbers["face_score"]), "no face was found in it"),
@@ -103,30 +80,22 @@ def _reasons(numbers: dict[str, NDArray[np.float64]]) -> list[str]:
             (np.isnan(ages), "the birth date or the year taken is unusable"),
             ((ages < MIN_AGE_YEARS) | (ages > MAX_AGE_YEARS), "the age lies outside 1..100"),
         )
-    found = np.full(len(ages), "", dtype=object)
-    for failed, why in reversed(failures):
-        found[failed] = why
-    return [str(why) for why in found]
+    whys = np.select([failed for failed, _ in failures], [why for _, why in failures], "")
+    return [str(why) for why in whys]
 
 
-def _row(root: Path, metadata: Metadata, at: int, source: str) -> Row:
-    """Return the row, or raise ValueError with the reason why it cannot be used."""
-    reference = safe_relative_path(metadata.texts["full_path"][at])
+def _row(root: Path, numbers: Numbers, texts: Texts, at: int, source: str) -> Row:
+    reference = safe_relative_path(texts["full_path"][at])
     photo = root / reference
     if not photo.is_file():
         raise ValueError("the photo is missing")
-    gender: dict[float, Gender] = {0.0: "female", 1.0: "male"}
-    return Row(
-        photo,
-        float(metadata.numbers["age_years"][at]),
-        source,
-        reference,
-        person=metadata.texts["name"][at].strip() or None,
-        gender=gender.get(float(metadata.numbers["gender"][at])),
-    )
+    genders: dict[float, Gender] = {0.0: "female", 1.0: "male"}
+    age_years = float(numbers["age_years"][at])
+    person = texts["name"][at].strip() or None
+    return Row(photo, age_years, source, reference, person, genders.get(float(numbers["gender"][at])))
 
 
-def _load(mat: Path, database: str) -> Metadata:
+def _load(mat: Path, database: str) -> tuple[Numbers, Texts]:
     struct = _struct(mat, database)
     try:
         numbers = {name: np.asarray(struct[name].ravel(), dtype=np.float64) for name in _NUMBERS}
@@ -136,11 +105,10 @@ def _load(mat: Path, database: str) -> Metadata:
     lengths = {*map(len, numbers.values()), *map(len, texts.values())}
     if len(lengths) != 1:
         raise _unreadable(mat, f"the fields of its struct '{database}' differ in length")
-    return Metadata(numbers, texts)
+    return numbers, texts
 
 
 def _struct(mat: Path, database: str) -> Any:  # noqa: ANN401, RUF100 - a Matlab struct has no static type
-    """Return the 1 x 1 struct as a numpy record of object arrays."""
     from scipy.io import loadmat  # noqa: PLC0415 - scipy is loaded only for this source
 
     if not mat.is_file():

@@ -25,24 +25,14 @@ _CACHE_VERSION = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MergedData:
-    """Rows of one or several sources, ordered by (source, reference), with splits that belong together.
+    """Rows of one or several sources, ordered by (source, reference), with splits that belong together."""
 
-    Attributes:
-        rows: N photos that can be read.
-        split: str (N,): "train", "valid" or "test".
-        groups: int64 (N,): position of the leader of each row's group; near-duplicates and photos of one
-            person share a group, and a group is in one split.
-        pairs: near-duplicates, as positions in `rows`.
-        problems: (source, reference, why) of what is left out because of its label or a missing file.
-        unreadable: (source, reference, why) of what is left out because it cannot be decoded.
-    """
-
-    rows: tuple[Row, ...]
-    split: NDArray[np.str_]
-    groups: NDArray[np.int64]
-    pairs: DuplicatePairs
-    problems: tuple[tuple[str, str, str], ...]
-    unreadable: tuple[tuple[str, str, str], ...]
+    rows: tuple[Row, ...]  # N photos that can be read
+    split: NDArray[np.str_]  # (N,): "train", "valid" or "test"
+    groups: NDArray[np.int64]  # (N,): the leader's position; near-duplicates and one person's photos share it
+    pairs: DuplicatePairs  # near-duplicates, as positions in `rows`
+    problems: tuple[tuple[str, str, str], ...]  # (source, reference, why): a bad label or a missing file
+    unreadable: tuple[tuple[str, str, str], ...]  # likewise, of what cannot be decoded
 
     def of(self, *wanted: Split) -> tuple[Row, ...]:
         """Return the rows of the named splits, in order."""
@@ -50,22 +40,16 @@ class MergedData:
 
 
 def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedData:
-    """Read and merge sources, find near-duplicates and unreadable files, and split.
+    """Read and merge sources, find near-duplicates, which the cache keeps, and unreadable files, and split.
 
     Between sources one photo is also found by its face, however each source frames it.
-
-    Args:
-        sources: folder by source name, see `registry.read`.
-        cache: folder in which the near-duplicates are kept, or None to keep nothing.
 
     Raises:
         SourceUnknown, SourceEmpty, LabelsUnreadable: see `registry.read`.
     """
     listings = {source: registry.read(source, path) for source, path in sorted(sources.items())}
-    listed = sorted(
-        (row for listing in listings.values() for row in listing.rows),
-        key=lambda row: (row.source, row.reference),
-    )
+    every = (row for listing in listings.values() for row in listing.rows)
+    listed = sorted(every, key=lambda row: (row.source, row.reference))
     pairs, unreadable = _scan(listed, cache)
     rows, pairs = _readable(listed, pairs, unreadable)
     groups = splits.group(rows, zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
@@ -82,7 +66,6 @@ def merged(sources: Mapping[str, Path], cache: Path | None = CACHE) -> MergedDat
 def _readable(
     listed: list[Row], pairs: DuplicatePairs, unreadable: Mapping[int, str]
 ) -> tuple[tuple[Row, ...], DuplicatePairs]:
-    """Return the rows that can be read, and the pairs as positions among them."""
     kept = np.array([at not in unreadable for at in range(len(listed))], dtype=bool)
     position = np.cumsum(kept) - 1
     rows = tuple(row for row, keep in zip(listed, kept, strict=True) if keep)
@@ -129,11 +112,7 @@ def _faces(rows: list[Row], cache: Path | None) -> face_copies.Faces:
 
 def _digest(rows: list[Row]) -> str:
     """Return 16 hex digits that change with any name or file size and with the method."""
-    method: list[float] = [
-        _CACHE_VERSION,
-        near_duplicates.MIN_SIMILARITY,
-        near_duplicates.MIN_COARSE_SIMILARITY,
-    ]
+    method = [_CACHE_VERSION, near_duplicates.MIN_SIMILARITY, near_duplicates.MIN_COARSE_SIMILARITY]
     method += [face_copies.SAME_PERSON, face_copies.MIN_SIMILARITY] if _several_sources(rows) else []
     return _named(method, rows)
 
@@ -148,14 +127,8 @@ def _named(method: Sequence[float], rows: list[Row]) -> str:
 def _save(path: Path, pairs: DuplicatePairs, unreadable: Mapping[int, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
-    reasons = json.dumps({str(at): why for at, why in unreadable.items()})
-    np.savez(
-        partial,
-        first=pairs.first,
-        second=pairs.second,
-        similarity=pairs.similarity,
-        unreadable=np.array(reasons),
-    )
+    reasons = np.array(json.dumps({str(at): why for at, why in unreadable.items()}))
+    np.savez(partial, first=pairs.first, second=pairs.second, similarity=pairs.similarity, unreadable=reasons)
     partial.replace(path)
 
 

@@ -30,46 +30,31 @@ from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError
 
 SIDE_PX = 32
-"""Side of a signature."""
-COARSE_PX = 16
-"""Side at which candidates are sought: a quarter of the arithmetic."""
+COARSE_PX = 16  # side at which candidates are sought: a quarter of the arithmetic
 MIN_SIMILARITY = 0.78
 """Smallest correlation of the gradients of near-duplicates, at SIDE_PX; the module says why."""
 MIN_COARSE_SIMILARITY = 0.80
 """Smallest correlation at COARSE_PX of a candidate: of the 966 pairs that comparing all at SIDE_PX finds in
 UTKFace this loses one."""
-BLOCK_CELLS = 20_000_000
-"""Correlations held in memory at once: 80 MB."""
-BLOCK_PAIRS = 8192
-"""Candidates confirmed at once: 65 MB of gradients."""
+BLOCK_CELLS = 20_000_000  # correlations held in memory at once: 80 MB
+BLOCK_PAIRS = 8192  # candidates confirmed at once: 65 MB of gradients
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signatures:
-    """Thumbnails of photos, and which photos cannot be read.
+    """Thumbnails of photos, and which photos cannot be read."""
 
-    Attributes:
-        thumbnails: uint8 (N, 32, 32), grey; black where the photo cannot be read.
-        unreadable: why, by position.
-    """
-
-    thumbnails: NDArray[np.uint8]
-    unreadable: dict[int, str]
+    thumbnails: NDArray[np.uint8]  # (N, 32, 32), grey; black where the photo cannot be read
+    unreadable: dict[int, str]  # why, by position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DuplicatePairs:
-    """Pairs of near-duplicates, in ascending order of (first, second).
+    """Pairs of near-duplicates, in ascending order of (first, second)."""
 
-    Attributes:
-        first: int64 (P,), positions.
-        second: int64 (P,), positions, each larger than `first`.
-        similarity: float32 (P,), MIN_SIMILARITY..1.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    first: NDArray[np.int64]  # (P,), positions
+    second: NDArray[np.int64]  # (P,), positions, each larger than `first`
+    similarity: NDArray[np.float32]  # (P,), MIN_SIMILARITY..1
 
 
 def signatures(paths: Sequence[Path]) -> Signatures:
@@ -87,11 +72,7 @@ def signatures(paths: Sequence[Path]) -> Signatures:
 
 
 def find_pairs(thumbnails: NDArray[np.uint8]) -> DuplicatePairs:
-    """Compare every photo with every other, upright and mirrored.
-
-    Args:
-        thumbnails: uint8 (N, 32, 32), as `signatures` gives them; flat ones are like no other.
-    """
+    """Compare every thumbnail, (N, 32, 32), with every other, upright and mirrored; flat ones match none."""
     first, second = _candidates(thumbnails)
     similarity = np.zeros(len(first), np.float32)
     for start in range(0, len(first), BLOCK_PAIRS):
@@ -127,14 +108,12 @@ def _thumbnail(path: Path) -> NDArray[np.uint8] | str:
 def _candidates(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return positions (i, j), i < j, each pair once and in order, of what correlates at COARSE_PX."""
     coarse = _box(thumbnails)
-    upright, mirrored = _gradients(coarse), _gradients(coarse[:, :, ::-1])
+    upright, mirrored = gradients(coarse), gradients(coarse[:, :, ::-1])
     block = max(1, BLOCK_CELLS // max(1, len(coarse)))
     found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
     for start in tqdm(range(0, len(coarse), block), "photos compared", unit=" blocks", delay=2):
         rows = upright[start : start + block]
-        alike = (rows @ upright[start:].T >= MIN_COARSE_SIMILARITY) | (
-            rows @ mirrored[start:].T >= MIN_COARSE_SIMILARITY
-        )
+        alike = np.maximum(rows @ upright[start:].T, rows @ mirrored[start:].T) >= MIN_COARSE_SIMILARITY
         pairs = np.argwhere(alike) + start
         found.append(pairs[pairs[:, 1] > pairs[:, 0]])
     both = np.concatenate(found)
@@ -149,19 +128,16 @@ def _box(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     return means
 
 
-def _gradients(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 (N, 2 S (S - 1)) of unit length: differences to the right and below; 0 where flat."""
-    edges = grey.shape[1] * (grey.shape[2] - 1)
-    across = np.diff(grey, axis=2).reshape(len(grey), edges)
-    down = np.diff(grey, axis=1).reshape(len(grey), edges)
-    both = np.concatenate([across, down], axis=1)
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = both / np.maximum(length, np.float32(1e-6))
+def gradients(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N, D) of unit length for (N, S, S): differences to the right and below; 0 where flat."""
+    edges = pictures.shape[1] * (pictures.shape[1] - 1)
+    both = np.concatenate([np.diff(pictures, axis=at).reshape(len(pictures), edges) for at in (2, 1)], axis=1)
+    unit: NDArray[np.float32] = both / np.linalg.norm(both, axis=1, keepdims=True).clip(np.float32(1e-6))
     return unit
 
 
 def _correlation(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return float32 (P,): the cosine of the gradients of each of P pairs."""
-    products = _gradients(left.astype(np.float32)) * _gradients(right.astype(np.float32))
+    products = gradients(left.astype(np.float32)) * gradients(right.astype(np.float32))
     similarity: NDArray[np.float32] = products.sum(axis=1)
     return similarity

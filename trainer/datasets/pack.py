@@ -2,8 +2,9 @@
 
 Decoding JPEGs every epoch costs as much as the training itself.
 
-A pack is a folder of `crops.npy` (uint8 (N, PACK_PX, PACK_PX, 3), memory-mapped), `boxes.npy`
-(float32 (N, 4): left, top, side of the crop in pixels of the photo, confidence) and `pack.json`.
+A pack is a folder of `crops.npy` (uint8 (N, PACK_PX, PACK_PX, 3), RGB, memory-mapped), `boxes.npy`
+(float32 (N, 4): left, top, side of the crop in pixels of the photo, and confidence: 0 where the whole photo
+was taken, NaN where it cannot be read) and `pack.json`.
 The packed square is the service's crop with `CONTEXT` around it, so that augmentation may shift and widen
 the crop within real pixels; its middle `CROP_PX` are the crop itself.
 """
@@ -31,23 +32,13 @@ from simsvc.values import Face, Photo, RgbImage
 from trainer.datasets.rows import Row
 
 PACK_PX = 200
-"""Side of a packed square."""
-CONTEXT = 1.25
-"""Packed side over crop side."""
-CROP_PX = 160
-"""Side of the crop inside a packed square: PACK_PX / CONTEXT."""
+CONTEXT = 1.25  # packed side over crop side
+CROP_PX = 160  # side of the crop inside a packed square: PACK_PX / CONTEXT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pack:
-    """An open pack.
-
-    Attributes:
-        crops: uint8 (N, PACK_PX, PACK_PX, 3), RGB, memory-mapped; row i belongs to rows[i].
-        boxes: float32 (N, 4): left, top, side of the service's crop (pixels of the photo), confidence; the
-            confidence is 0 where the whole photo was taken and NaN where the photo cannot be read.
-        rows: what was packed.
-    """
+    """An open pack; the module describes its arrays."""
 
     crops: NDArray[np.uint8]
     boxes: NDArray[np.float32]
@@ -81,12 +72,7 @@ def _digest(rows: Sequence[Row]) -> str:
 
 
 def open_pack(rows: Sequence[Row], folder: Path, workers: int | None = None) -> Pack:
-    """Open the pack of exactly these rows, making it first where it is missing or of other rows.
-
-    Args:
-        rows: what to pack, in this order.
-        folder: parent folder of packs, each in a folder named by its content.
-        workers: threads; default the cores.
+    """Open the pack of exactly these rows in a folder of packs, making it first where it is missing.
 
     Raises:
         SourceEmpty: no rows.

@@ -32,11 +32,7 @@ def named_path(text: str) -> tuple[str, Path]:
 
 
 def read(source: str, path: Path) -> SourceListing:
-    """Read a data set from its path.
-
-    Args:
-        source: a name in `READERS`; a suffix tells several of one kind apart, such as "folder:clinic".
-        path: its folder.
+    """Read a data set; a suffix tells several of one kind apart, such as "folder:clinic".
 
     Raises:
         SourceUnknown: no reader has that name.

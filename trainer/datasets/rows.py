@@ -10,31 +10,18 @@ from simsvc.domain.gallery.labels import Gender, Group
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled photo.
-
-    Attributes:
-        path: on this machine.
-        age_years: the label to learn; the middle of the window where only a window is known.
-        source: name of the data set, as given to `registry.read`.
-        reference: relative posix path inside the data set: the same on every machine.
-        person: name that the photos of one person share, or None where the data set does not tell.
-        gender: as the data set has it, or None.
-        group: in UTKFace's terms, or None.
-        apparent_age_years: mean of what people guessed, where the data set has that too.
-        age_lo_years: lower end of the window that holds the age, or None where the age is known exactly.
-        age_hi_years: its upper end, at least `age_lo_years`, or None likewise.
-    """
+    """One labelled photo."""
 
     path: Path
-    age_years: float
-    source: str
-    reference: str
-    person: str | None = None
+    age_years: float  # the label to learn; the middle of the window where only a window is known
+    source: str  # name of the data set, as given to `registry.read`
+    reference: str  # relative posix path inside the data set: the same on every machine
+    person: str | None = None  # shared by the photos of one person
     gender: Gender | None = None
-    group: Group | None = None
-    apparent_age_years: float | None = None
-    age_lo_years: float | None = None
-    age_hi_years: float | None = None
+    group: Group | None = None  # in UTKFace's terms
+    apparent_age_years: float | None = None  # mean of what people guessed
+    age_lo_years: float | None = None  # of the window; None where the age is known exactly
+    age_hi_years: float | None = None  # likewise
 
     @property
     def window_years(self) -> tuple[float, float]:
@@ -46,12 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SourceListing:
-    """The result of a reader.
+    """The result of a reader."""
 
-    Attributes:
-        rows: every photo that can be used.
-        problems: (reference, why it is left out), none of them fatal.
-    """
-
-    rows: tuple[Row, ...]
-    problems: tuple[tuple[str, str], ...] = ()
+    rows: tuple[Row, ...]  # every photo that can be used
+    problems: tuple[tuple[str, str], ...] = ()  # (reference, why it is left out), none of them fatal

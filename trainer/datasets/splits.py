@@ -20,10 +20,8 @@ from trainer.datasets.rows import Row
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-CUTS = (0.8, 0.9)
-"""Shares of the faces below which the splits train and valid end."""
-BIN_YEARS = 5
-"""Width of an age stratum."""
+CUTS = (0.8, 0.9)  # shares of the faces below which the splits train and valid end
+BIN_YEARS = 5  # width of an age stratum
 PERSON_SCOPES = {"imdb": "imdb-wiki", "wiki": "imdb-wiki"}
 """Sources whose persons have the same names; elsewhere a name says nothing outside its own source."""
 
@@ -36,9 +34,7 @@ def digests(rows: Sequence[Row]) -> list[bytes]:
 def group(rows: Sequence[Row], pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     """Return int64 (N,): the position of the leader of each row's group, the member with the smallest hash.
 
-    Args:
-        rows: N rows.
-        pairs: positions of near-duplicates; rows of one person are joined here.
+    Near-duplicates are given as pairs of positions; rows of one person are joined here.
     """
     hashes = digests(rows)
     leader = list(range(len(rows)))
@@ -56,12 +52,7 @@ def group(rows: Sequence[Row], pairs: Iterable[tuple[int, int]]) -> NDArray[np.i
 
 
 def assign(rows: Sequence[Row], leaders: NDArray[np.int64]) -> NDArray[np.str_]:
-    """Return str (N,): the split of each row, which is that of its group's leader.
-
-    Args:
-        rows: N rows.
-        leaders: int64 (N,), as `group` gives them.
-    """
+    """Return str (N,): the split of each row, which is that of its group's leader (N,)."""
     hashes = digests(rows)
     strata: dict[tuple[str, int], list[int]] = {}
     for at, row in enumerate(rows):
@@ -75,7 +66,6 @@ def assign(rows: Sequence[Row], leaders: NDArray[np.int64]) -> NDArray[np.str_]:
 
 
 def _same_person(rows: Sequence[Row]) -> Iterable[tuple[int, int]]:
-    """Yield pairs that join all rows of each person."""
     seen: dict[tuple[str, str], int] = {}
     for at, row in enumerate(rows):
         if row.person is not None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from simsvc.errors import LabelsUnreadable
 
-MAX_LABEL_BYTES = 200_000_000
-"""A million rows of 200 characters: larger files are not label tables."""
+MAX_LABEL_BYTES = 200_000_000  # a million rows of 200 characters: larger files are not label tables
 
 
 def read_text(path: Path) -> str:

@@ -15,8 +15,7 @@ from trainer.datasets.folder import TABLE_NAME
 from trainer.datasets.rows import Row
 from trainer.datasets.text_file import read_bytes
 
-KIND = "unlabelled"
-"""Sources of this name, or of it with a suffix, hold no ages."""
+KIND = "unlabelled"  # sources of this name, or of it with a suffix, hold no ages
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -33,12 +32,9 @@ def read(path: Path, source: str) -> tuple[Row, ...]:
         LabelsUnreadable: its labels.csv cannot be read, or names no files.
     """
     table = path / TABLE_NAME
-    names = (
-        _named(table) if table.is_file() else [p.name for p in path.iterdir() if p.suffix.lower() in ENDINGS]
-    )
-    rows = tuple(
-        Row(path / name, math.nan, source, name) for name in sorted(set(names)) if (path / name).is_file()
-    )
+    photos = (entry.name for entry in path.iterdir() if entry.suffix.lower() in ENDINGS)
+    names = sorted(set(_named(table) if table.is_file() else photos))
+    rows = tuple(Row(path / name, math.nan, source, name) for name in names if (path / name).is_file())
     if not rows:
         raise SourceEmpty(f"There is no photo in {path}. Check the path of the source '{source}'.")
     return rows

@@ -25,7 +25,6 @@ def read(path: Path, source: str) -> SourceListing:
         if label is None:
             problems.append((photo.name, MALFORMED))
             continue
-        rows.append(
-            Row(photo, float(label.age_years), source, photo.name, gender=label.gender, group=label.group)
-        )
+        who = None, label.gender, label.group
+        rows.append(Row(photo, float(label.age_years), source, photo.name, *who))
     return SourceListing(tuple(rows), tuple(problems))

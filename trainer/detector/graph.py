@@ -18,13 +18,11 @@ from simsvc.adapters.inference.onnx_detector import INPUT, OUTPUT
 from simsvc.domain.photo.detector_output import CHANNELS
 from trainer.detector.weights import Layer
 
-OPSET = 20
-"""As `trainer.export.bundle.OPSET`."""
+OPSET = 20  # as `trainer.export.bundle.OPSET`
 IR_VERSION = 10
 """Of that opset's release, ONNX 1.15 to 1.16, so that the file does not hang on the installed onnx."""
 _LEVELS = 3
-_NECK = (23, 25, 27)
-"""First of two layers of each level's neck, finest level first."""
+_NECK = (23, 25, 27)  # first of two layers of each level's neck, finest level first
 _HEADS = (29, 35, 41, 47)
 """First layer of the heads of class, box, object and landmarks; two layers a level, finest level first."""
 
@@ -51,14 +49,13 @@ class _Graph:
         self, x: str, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int = 1
     ) -> str:
         filters, depth, side, _ = weights.shape
-        return self.add(
-            "Conv",
-            [x, self.tensor(weights), self.tensor(bias)],
-            group=1 if depth > 1 else filters,
-            kernel_shape=[side, side],
-            pads=[side // 2] * 4,
-            strides=[stride, stride],
-        )
+        inputs, group = [x, self.tensor(weights), self.tensor(bias)], 1 if depth > 1 else filters
+        shape: dict[str, Any] = {
+            "kernel_shape": [side, side],
+            "pads": [side // 2] * 4,
+            "strides": [stride, stride],
+        }
+        return self.add("Conv", inputs, group=group, **shape)
 
     def pair(self, x: str, first: int) -> str:
         """Pointwise and depthwise, then cut at zero: convolutionDP."""
@@ -111,13 +108,9 @@ def detector_graph(layers: Sequence[Layer]) -> onnx.ModelProto:
         levels[level] = graph.pair(levels[level], _NECK[level])
         maps[level] = graph.heads(levels[level], level)
     graph.add("Concat", maps, OUTPUT, axis=1)
-    made = helper.make_graph(
-        graph.nodes,
-        "libfacedetection",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["height", "width", 3])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [CHANNELS, "cells"])],
-        graph.tensors,
-    )
+    rgb = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["height", "width", 3])
+    found = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [CHANNELS, "cells"])
+    made = helper.make_graph(graph.nodes, "libfacedetection", [rgb], [found], graph.tensors)
     opset = helper.make_opsetid("", OPSET)
     model = helper.make_model(made, opset_imports=[opset], ir_version=IR_VERSION, producer_name="simsvc")
     onnx.checker.check_model(model, full_check=True)
@@ -125,15 +118,12 @@ def detector_graph(layers: Sequence[Layer]) -> onnx.ModelProto:
 
 
 def _backbone(graph: _Graph) -> list[str]:
-    """Return the features at strides 8, 16 and 32."""
     pixels = graph.add("Cast", [graph.add("Transpose", [INPUT], perm=[2, 0, 1])], to=TensorProto.FLOAT)
     x = graph.add("Unsqueeze", [pixels, graph.tensor(np.array([0], dtype=np.int64))])
     first = graph.layers[0]
     x = graph.add("Relu", [graph.convolved(x, first_weights(first), first.bias, stride=2)])
     x = graph.halved(graph.pair(x, 1))
     x = graph.unit(graph.unit(x, 3), 7)
-    levels = []
-    for first_layer in (11, 15, 19):
-        x = graph.unit(graph.halved(x), first_layer)
-        levels.append(x)
-    return levels
+    fine = graph.unit(graph.halved(x), 11)
+    middle = graph.unit(graph.halved(fine), 15)
+    return [fine, middle, graph.unit(graph.halved(middle), 19)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import timeit
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,7 @@ from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Photo, RgbImage
 from trainer.detector.slimface import SlimDetector
 
-AT_MOST = 300
-"""Photos of a folder that are compared, spread evenly."""
+AT_MOST = 300  # photos of a folder that are compared, spread evenly
 LOOKS_PX = ((640, 480), (320, 240), (320, 320), (200, 200), (160, 160))
 """Width and height of the pictures that are timed: the whole look, two first looks, two close-ups."""
 ROUNDS = 40
@@ -44,11 +45,7 @@ def against_peer(folders: Sequence[Path]) -> int:
 
 
 def _photos(folder: Path) -> list[Photo]:
-    """Return the readable photos of a folder, `AT_MOST` of them.
-
-    Raises:
-        SourceEmpty: there is none.
-    """
+    """Return the readable photos of a folder, `AT_MOST` of them, or raise SourceEmpty."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
     photos = []
     for path in paths[:: -(-len(paths) // AT_MOST) or 1]:
@@ -65,8 +62,5 @@ def medians_ms(looks: Sequence[Callable[[RgbImage], object]], picture: RgbImage)
     """Return the median milliseconds of this thread's processor time of each look, taken in turns."""
     times = np.zeros((ROUNDS, len(looks)))
     for taken in times:
-        for at, look in enumerate(looks):
-            start = time.thread_time()
-            look(picture)
-            taken[at] = time.thread_time() - start
+        taken[:] = [timeit.timeit(partial(look, picture), timer=time.thread_time, number=1) for look in looks]
     return [float(value) for value in np.median(times, axis=0) * 1e3]

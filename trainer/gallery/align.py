@@ -11,16 +11,13 @@ from scipy.ndimage import map_coordinates
 from simsvc.values import RgbImage
 from trainer.models.identity import similarity
 
-GALLERY_PX = 160
-"""Side of a composite."""
+GALLERY_PX = 160  # side of a composite
 EYES_PX = ((49.0, 52.0), (111.0, 52.0))
 """Where the mean shape's eyes lie in a composite: 62 px apart at a third of its height, as the aligned photos
 of the data set have them, so that little is outside the photos."""
 LOOKS_PX = 24
 _GRID = np.stack(np.meshgrid(np.arange(GALLERY_PX), np.arange(GALLERY_PX)), axis=-1).reshape(-1, 2)
-_ANCHORS = np.array(
-    [(x, y) for x in (0, 80, 159) for y in (0, 80, 159) if (x, y) != (80, 80)], dtype=np.float64
-)
+_ANCHORS = np.array([(x, y) for x in (0.0, 80.0, 159.0) for y in (0.0, 80.0, 159.0) if (x, y) != (80, 80)])
 
 
 def apply(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,22 +34,16 @@ def warp(rgb: RgbImage, landmarks: NDArray[np.float64], target: NDArray[np.float
     """Return float64 (GALLERY_PX, GALLERY_PX, 3): the face, its landmarks exactly on `target`.
 
     A similarity brings the face roughly there; a thin-plate spline over the landmarks and eight anchors
-    on the border does the rest. Source: Bookstein, IEEE PAMI 1989.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        landmarks: (5, 2) in it.
-        target: (5, 2) in the result.
+    on the border does the rest. Landmarks and target: (5, 2). Source: Bookstein, IEEE PAMI 1989.
     """
     back = similarity(target, landmarks)
     control = np.concatenate([target, _ANCHORS])
     places = np.concatenate([landmarks, apply(back, _ANCHORS)])
     spline = RBFInterpolator(control, places, kernel="thin_plate_spline")
     x, y = spline(_GRID.astype(np.float64)).T
-    planes = [
-        map_coordinates(rgb[:, :, c].astype(np.float64), [y, x], order=1, mode="nearest") for c in range(3)
-    ]
-    return np.stack(planes, axis=-1).reshape(GALLERY_PX, GALLERY_PX, 3)
+    planes = np.moveaxis(rgb.astype(np.float64), -1, 0)
+    moved = [map_coordinates(plane, [y, x], order=1, mode="nearest") for plane in planes]
+    return np.stack(moved, axis=-1).reshape(GALLERY_PX, GALLERY_PX, 3)
 
 
 def composite(faces: list[RgbImage], landmarks: list[NDArray[np.float64]]) -> tuple[RgbImage, float]:
@@ -60,11 +51,7 @@ def composite(faces: list[RgbImage], landmarks: list[NDArray[np.float64]]) -> tu
 
     Each face is brought to the set's mean shape, and to its mean brightness and contrast in every channel, so
     that no single photo's light dominates. The agreement is the mean correlation of the members with the mean
-    over the inner face, 0..1.
-
-    Args:
-        faces: uint8 (H, W, 3) each.
-        landmarks: (5, 2) each.
+    over the inner face, 0..1. Landmarks: (5, 2) each.
     """
     target = np.mean([canonical(marks) for marks in landmarks], axis=0)
     warped = np.stack([warp(face, marks, target) for face, marks in zip(faces, landmarks, strict=True)])
@@ -79,9 +66,8 @@ def composite(faces: list[RgbImage], landmarks: list[NDArray[np.float64]]) -> tu
 def _agreement(members: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
     inner = (slice(30, 140), slice(30, 130))
     centre = mean[inner].mean(axis=2).ravel()
-    return float(
-        np.mean([np.corrcoef(member[inner].mean(axis=2).ravel(), centre)[0, 1] for member in members])
-    )
+    greys = [member[inner].mean(axis=2).ravel() for member in members]
+    return float(np.mean([np.corrcoef(grey, centre)[0, 1] for grey in greys]))
 
 
 def looks(rgb: RgbImage, landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -91,9 +77,8 @@ def looks(rgb: RgbImage, landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
     data = (*(back[0, :2] * step), back[0] @ (step / 2, step / 2, 1), *(back[1, :2] * step))
     image = Image.fromarray(rgb).convert("L").reduce(2)
     half = [v / 2 for v in (*data, back[1] @ (step / 2, step / 2, 1))]
-    small = image.transform(
-        (LOOKS_PX, LOOKS_PX), Image.Transform.AFFINE, half, resample=Image.Resampling.BILINEAR
-    )
+    size, how = (LOOKS_PX, LOOKS_PX), Image.Transform.AFFINE
+    small = image.transform(size, how, half, Image.Resampling.BILINEAR)
     values = np.asarray(small, dtype=np.float32).ravel()
     values = values - values.mean()
     unit: NDArray[np.float32] = values / max(float(np.linalg.norm(values)), 1e-6)

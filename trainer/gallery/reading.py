@@ -19,12 +19,7 @@ from trainer.evaluation.scoring import calibration_of
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The model's answer.
-
-    Attributes:
-        age_years: its estimate.
-        low_years, high_years: the ends of its range, which holds as many ages as its calibration states.
-    """
+    """The model's estimate and the ends of its range."""
 
     age_years: float
     low_years: float
@@ -39,12 +34,7 @@ class Reader:
     """The model and detector of a bundle, which read a file as the service does."""
 
     def __init__(self, folder: Path) -> None:
-        """Load the bundle.
-
-        Raises:
-            BundleMissing, BundleDamaged, BundleUnreadable: see `load_bundle`.
-            SettingsError: the bundle has no calibration, hence no ranges.
-        """
+        """Load the bundle; SettingsError is raised where it has no calibration, hence no ranges."""
         bundle = load_bundle(folder)
         calibration = calibration_of(bundle)
         if calibration is None:
@@ -52,17 +42,11 @@ class Reader:
                 f"The model in {folder} has no calibrated ranges to check composites by. "
                 "Calibrate it first with `python -m trainer calibrate`."
             )
-        self.sha256 = bundle.sha256
-        self.version = bundle.version
-        self._calibration = calibration
+        self.sha256, self.version, self._calibration = bundle.sha256, bundle.version, calibration
         self._model, self._detector = OnnxModel(bundle), detector_of(bundle)
 
     def read(self, content: bytes) -> Reading | None:
-        """Return what the model says, or None where the service would refuse the file.
-
-        Args:
-            content: an image file that can be decoded.
-        """
+        """Return what the model says, or None where the service would refuse the file."""
         model = self._model
         photo = decode(content, first_px=model.first_decode_px, reading=model.reading)
         right = looked_at(photo, self._detector.detect, model.reading)

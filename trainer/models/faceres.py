@@ -37,8 +37,7 @@ STD = (1 / 255, 1 / 255, 1 / 255)
 """x - mean on 0..255. Source: Simonyan and Zisserman, ICLR 2015, whose channel means the network was taught
 with; the published network takes BGR, and its first convolution is turned to RGB on reading."""
 CHANNELS = 1024
-AGES = 100
-"""Ages of the published head: whole years 0..99."""
+AGES = 100  # ages of the published head: whole years 0..99
 LEAST_WEIGHT = 1e-30
 """104,633 of the 3.5 million weights lie below; products with them are too small for full precision."""
 _STAGES = (
@@ -88,8 +87,7 @@ class FaceresBody(nn.Module):
         x = functional.relu6(self.stem(x))
         for block in self.blocks:
             assert isinstance(block, nn.ModuleDict)  # noqa: S101 - told to mypy
-            x = functional.relu6(block["depthwise"](x))
-            x = functional.relu6(block["pointwise"](x))
+            x = functional.relu6(block["pointwise"](functional.relu6(block["depthwise"](x))))
         return x
 
 
@@ -104,8 +102,7 @@ class FaceresNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores; their softmax is the distribution."""
-        pooled = self.body(x).mean(dim=(2, 3))
-        scores: Tensor = self.age(functional.relu(self.feats(pooled)))
+        scores: Tensor = self.age(functional.relu(self.feats(self.body(x).mean(dim=(2, 3)))))
         return scores
 
 
@@ -143,9 +140,7 @@ def read_weights(values: dict[str, NDArray[np.float32]]) -> dict[str, Tensor]:
         BundleDamaged: an array is missing.
     """
     try:
-        return {
-            name: torch.where(weights.abs() < LEAST_WEIGHT, 0.0, weights) for name, weights in _named(values)
-        }
+        return {name: torch.where(of.abs() < LEAST_WEIGHT, 0.0, of) for name, of in _named(values)}
     except KeyError as error:
         raise BundleDamaged(f"faceres-deep has no {error.args[0]}; it is not the published file.") from None
 

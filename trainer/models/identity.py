@@ -35,17 +35,10 @@ class Identity(nn.Module):
 
 
 def chip(rgb: RgbImage, landmarks: NDArray[np.float64]) -> RgbImage:
-    """Return uint8 (150, 150, 3): the face with its eyes where the network expects them.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        landmarks: (5, 2), the eyes first.
-    """
+    """Return uint8 (150, 150, 3): the face with its eyes, the first of the landmarks (5, 2), in place."""
     back = similarity(np.array(EYES_PX), landmarks[:2])
-    image = Image.fromarray(rgb).transform(
-        (CHIP_PX, CHIP_PX), Image.Transform.AFFINE, tuple(back.ravel()), resample=Image.Resampling.BILINEAR
-    )
-    return np.array(image)
+    size, how = (CHIP_PX, CHIP_PX), Image.Transform.AFFINE
+    return np.array(Image.fromarray(rgb).transform(size, how, tuple(back.ravel()), Image.Resampling.BILINEAR))
 
 
 def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,16 +51,12 @@ def embeddings(network: Identity, chips: NDArray[np.uint8]) -> NDArray[np.float3
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source points to target points.
-
-    Args:
-        source: (K, 2).
-        target: (K, 2).
+    """Return the 2 x 3 matrix of the rotation, scale and shift that best maps source to target, (K, 2) each.
 
     Source: Umeyama, IEEE PAMI 1991, in its linear form for the plane.
     """
     zero, one = np.zeros(len(source)), np.ones(len(source))
     x, y = source.T
     rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    a, b, tx, ty = np.linalg.lstsq(rows, np.concatenate([target[:, 0], target[:, 1]]), rcond=None)[0]
+    a, b, tx, ty = np.linalg.lstsq(rows, target.T.ravel(), rcond=None)[0]
     return np.array([[a, -b, tx], [b, a, ty]])

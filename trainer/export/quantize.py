@@ -48,12 +48,7 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has n
 
 
 def write_int8(
-    graph: Path,
-    out: Path,
-    crops: Sequence[Crop],
-    mean: Sequence[float],
-    std: Sequence[float],
-    ends: int = 0,
+    graph: Path, out: Path, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float], ends: int = 0
 ) -> None:
     """Write the int8 form of a graph.
 

@@ -258,5 +258,5 @@ def out_of_scope(measured: Measured) -> list[str]:
         f"absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
         f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from "
         f"{young['bias']['value']:+.1f} ({named(young['source'])}) to {old['bias']['value']:+.1f} "
-        f"({named(old['source'])}). Measure the model on your own reference faces first.",
+        f"({named(old['source'])}). Measure the model on your own reference faces first."
     ]

@@ -88,10 +88,7 @@ def one_hots(genders: Sequence[str | None], groups: Sequence[str | None]) -> NDA
 
 
 def loss_weights(
-    positions: NDArray[np.int64],
-    ages_years: NDArray[np.float32],
-    groups: Sequence[str | None],
-    balance: str,
+    positions: NDArray[np.int64], ages_years: NDArray[np.float32], groups: Sequence[str | None], balance: str
 ) -> NDArray[np.float32] | None:
     """Return float32 (N,): weights of all faces with a mean of 1 over `positions`, or None for "none".
 

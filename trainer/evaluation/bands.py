@@ -26,21 +26,13 @@ _BAND = re.compile(r"(\d{1,3})(?:-(\d{1,3})|\+)")
 
 @dataclass(frozen=True, slots=True)
 class BandedPhoto:
-    """One photo with a band for a label.
+    """One photo with a band for a label."""
 
-    Attributes:
-        path: of the file.
-        band: as the table has it.
-        from_years: youngest age of the band.
-        to_years: oldest age of the band in completed years, infinite where it is open.
-        gender: as the table has it.
-    """
-
-    path: Path
-    band: str
-    from_years: float
-    to_years: float
-    gender: str
+    path: Path  # of the file
+    band: str  # as the table has it
+    from_years: float  # youngest age of the band
+    to_years: float  # oldest age of the band in completed years, infinite where it is open
+    gender: str  # as the table has it
 
 
 def read_bands(folder: Path) -> tuple[BandedPhoto, ...]:

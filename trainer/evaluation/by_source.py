@@ -27,23 +27,14 @@ GENDERS = ("female", "male")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Faces of one source and a model's estimates.
+    """Faces of one source and a model's estimates."""
 
-    Attributes:
-        ages_years: float64 (N,): labels; the middle of the window where only a window is known.
-        windows_years: float64 (N, 2): the window; both ends the label where the age is known exactly.
-        estimates_years: float64 (N,).
-        ranges_years: float64 (N, 2): ends of the 90% range, or None where the model has none.
-        persons: int64 (N,): the same number for photos of one person.
-        genders: of each face, or "".
-    """
-
-    ages_years: Floats
-    windows_years: Floats
-    estimates_years: Floats
-    ranges_years: Floats | None
-    persons: NDArray[np.int64]
-    genders: NDArray[np.str_]
+    ages_years: Floats  # (N,): labels; the middle of the window where only a window is known
+    windows_years: Floats  # (N, 2): the window; both ends the label where the age is known exactly
+    estimates_years: Floats  # (N,)
+    ranges_years: Floats | None  # (N, 2): ends of the 90% range, or None where the model has none
+    persons: NDArray[np.int64]  # (N,): the same number for photos of one person
+    genders: NDArray[np.str_]  # of each face, or ""
 
     def taken(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Judged:
         """Return the faces at positions, or where a mask says so."""

@@ -94,29 +94,17 @@ def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Evaluation on a source of a score fitted without it.
+    """Evaluation on a source of a score fitted without it."""
 
-    Attributes:
-        source: its name.
-        faces: how many.
-        far: errors beyond `FAR_YEARS`.
-        caught: of them among the most doubtful `REFERRED`.
-        far_outside: estimates more than `FAR_YEARS` outside the window.
-        caught_outside: of them among the most doubtful.
-        referred: faces above the threshold of the other sources.
-        caught_by_threshold: errors beyond `FAR_YEARS` among those.
-        most_caught: how many a perfect ranking would catch.
-    """
-
-    source: str
-    faces: int
-    far: int
-    caught: int
-    far_outside: int
-    caught_outside: int
-    referred: int
-    caught_by_threshold: int
-    most_caught: int
+    source: str  # its name
+    faces: int  # how many
+    far: int  # errors beyond `FAR_YEARS`
+    caught: int  # of them among the most doubtful `REFERRED`
+    far_outside: int  # estimates more than `FAR_YEARS` outside the window
+    caught_outside: int  # of them among the most doubtful
+    referred: int  # faces above the threshold of the other sources
+    caught_by_threshold: int  # errors beyond `FAR_YEARS` among those
+    most_caught: int  # how many a perfect ranking would catch
 
 
 def left_out(sources: Sequence[Scored]) -> list[LeftOut]:

@@ -34,19 +34,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What the service makes of N photos, in their order.
+    """What the service makes of N photos, in their order."""
 
-    Attributes:
-        outcomes: "estimated" or the refusal's code.
-        qualities: or None where it was refused.
-        estimates_years: float64 (N,), NaN where it was refused.
-        embeddings: float32 (N, D), NaN where it was refused.
-    """
-
-    outcomes: tuple[str, ...]
-    qualities: tuple[Quality | None, ...]
-    estimates_years: NDArray[np.float64]
-    embeddings: FloatVector
+    outcomes: tuple[str, ...]  # "estimated" or the refusal's code
+    qualities: tuple[Quality | None, ...]  # or None where it was refused
+    estimates_years: NDArray[np.float64]  # (N,), NaN where it was refused
+    embeddings: FloatVector  # float32 (N, D), NaN where it was refused
 
     @property
     def estimated(self) -> NDArray[np.bool_]:

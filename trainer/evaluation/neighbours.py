@@ -17,34 +17,21 @@ BLOCK_QUERIES = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The nearest gallery faces of each query.
+    """The nearest gallery faces of each query."""
 
-    Attributes:
-        positions: int64 (Q, TOP), in the gallery, nearest first.
-        distances: float32 (Q, TOP), angular, sqrt(2 (1 - cosine)).
-    """
-
-    positions: NDArray[np.int64]
-    distances: NDArray[np.float32]
+    positions: NDArray[np.int64]  # (Q, TOP), in the gallery, nearest first
+    distances: NDArray[np.float32]  # (Q, TOP), angular, sqrt(2 (1 - cosine))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the neighbours are worth.
+    """What the neighbours are worth."""
 
-    Attributes:
-        age_gap_years: mean |age of neighbour - age of query|.
-        mae_years: of the neighbours' mean age, weighted by nearness as the service does.
-        gender: share of neighbours of the query's gender, of queries that have one; NaN where none has.
-        group: the same of the group.
-        warning: correlation of the spread of the neighbours' ages with the estimate's absolute error.
-    """
-
-    age_gap_years: float
-    mae_years: float
-    gender: float
-    group: float
-    warning: float
+    age_gap_years: float  # mean |age of neighbour - age of query|
+    mae_years: float  # of the neighbours' mean age, weighted by nearness as the service does
+    gender: float  # share of neighbours of the query's gender, of queries that have one; NaN where none has
+    group: float  # the same of the group
+    warning: float  # correlation of the spread of the neighbours' ages with the estimate's absolute error
 
     def as_dict(self) -> dict[str, float | None]:
         """Return plain values for JSON, which knows no NaN."""
@@ -123,14 +110,8 @@ SERVED = "as served"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traits:
-    """What faces should be like for their embeddings to be near; of training faces only.
+    """What faces should be like for their embeddings to be near; of training faces only."""
 
-    Attributes:
-        ages_years: float32 (N,).
-        genders: N names, "" where not given.
-        groups: N names, "" where not given.
-    """
-
-    ages_years: NDArray[np.float32]
-    genders: NDArray[np.str_]
-    groups: NDArray[np.str_]
+    ages_years: NDArray[np.float32]  # (N,)
+    genders: NDArray[np.str_]  # N names, "" where not given
+    groups: NDArray[np.str_]  # N names, "" where not given

@@ -21,17 +21,11 @@ from trainer.datasets.rows import Row
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The labelled faces of one source.
+    """The labelled faces of one source."""
 
-    Attributes:
-        source: its name.
-        crops: N, of the model's input side.
-        rows: N.
-    """
-
-    source: str
-    crops: tuple[Crop, ...]
-    rows: tuple[Row, ...]
+    source: str  # its name
+    crops: tuple[Crop, ...]  # N, of the model's input side
+    rows: tuple[Row, ...]  # N
 
     @property
     def ages_years(self) -> NDArray[np.float64]:

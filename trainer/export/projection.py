@@ -25,15 +25,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A linear map from a layer's activations to the embedding, before it is brought to unit length.
+    """A linear map from a layer's activations to the embedding, before it is brought to unit length."""
 
-    Attributes:
-        mean: float32 (F,), subtracted first.
-        matrix: float32 (F, D).
-    """
-
-    mean: NDArray[np.float32]
-    matrix: NDArray[np.float32]
+    mean: NDArray[np.float32]  # (F,), subtracted first
+    matrix: NDArray[np.float32]  # (F, D)
 
     def apply(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return embeddings (N, D) of unit length."""

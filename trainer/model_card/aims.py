@@ -8,19 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Something wanted and what was measured.
+    """Something wanted and what was measured."""
 
-    Attributes:
-        what: in words, with the unit.
-        value: as measured.
-        least: that is wanted, or None.
-        most: that is wanted, or None.
-    """
-
-    what: str
-    value: float
-    least: float | None = None
-    most: float | None = None
+    what: str  # in words, with the unit
+    value: float  # as measured
+    least: float | None = None  # that is wanted, or None
+    most: float | None = None  # that is wanted, or None
 
     def as_row(self) -> dict[str, Any]:
         """Return the row of the card's table."""

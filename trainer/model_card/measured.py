@@ -20,19 +20,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured file.
+    """One measured file."""
 
-    Attributes:
-        command: arguments of `python -m trainer` that write it, less --json.
-        keys: what it must hold.
-        of: whose figures they are: `THIS`, `EARLIER`, `OTHERS` or `DATA`.
-        split: part of the data it must be of, or None where there are no parts.
-    """
-
-    command: str
-    keys: tuple[str, ...]
-    of: str = THIS
-    split: str | None = None
+    command: str  # arguments of `python -m trainer` that write it, less --json
+    keys: tuple[str, ...]  # what it must hold
+    of: str = THIS  # whose figures they are: `THIS`, `EARLIER`, `OTHERS` or `DATA`
+    split: str | None = None  # part of the data it must be of, or None where there are no parts
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {

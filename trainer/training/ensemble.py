@@ -26,15 +26,10 @@ STEP = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One model of an ensemble.
+    """One model of an ensemble."""
 
-    Attributes:
-        recipe: how it was taught: what it sees, how wide and how large.
-        model: its weights, in evaluation mode.
-    """
-
-    recipe: Recipe
-    model: AgeModel
+    recipe: Recipe  # how it was taught: what it sees, how wide and how large
+    model: AgeModel  # its weights, in evaluation mode
 
 
 class Seen(nn.Module):

@@ -30,17 +30,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """What was measured of T teachers at K knots.
+    """What was measured of T teachers at K knots."""
 
-    Attributes:
-        bias_years: float64 (T, K), estimate minus label, to be taken off.
-        weights: float64 (T, K), which sum to one over the teachers.
-        sigma_years: float64 (K,), root mean squared error of the mixture.
-    """
-
-    bias_years: Floats
-    weights: Floats
-    sigma_years: Floats
+    bias_years: Floats  # (T, K), estimate minus label, to be taken off
+    weights: Floats  # (T, K), which sum to one over the teachers
+    sigma_years: Floats  # (K,), root mean squared error of the mixture
 
     def estimate(self, estimates_years: Floats) -> Floats:
         """Return the mixture's estimate (N,) of the teachers' estimates (T, N), in years."""

@@ -70,13 +70,10 @@ class Recipe:
     """One experiment.
 
     Attributes:
-        name: of the recipe and its run.
         body, head, hidden, dropout, point: see `trainer.models.age_model.Architecture`.
-        weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
         goes_on: recipe of the run whose best weights, of body and head, this one begins with instead, "" for
             none; trained first where it is missing. Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
         schedule: progressive resizing, such as "64x14,96x6,128x4" (pixels x epochs).
-        cycle: one one-cycle over the "whole" schedule, or one for each "stage".
         loss: "smooth_l1", "l1" or "l2" on the estimate in years, or "distribution": Kullback-Leibler
             divergence to a Gaussian of `sigma_years` around the label plus `expectation` times SmoothL1 of
             the expected value.
@@ -86,20 +83,13 @@ class Recipe:
             of Label Distribution Learning", IJCAI 2018, equation 6.
         lr: three largest learning rates: early body, late body, head.
         weight_decay: of the same three groups; batch norms and biases have none.
-        batch: faces a step.
-        mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
-        ema: decay a step of the weights' exponential moving average, 0 for none.
         scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.training.augment`.
         backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
             in the world, see `trainer.training.augment_world`.
-        clip: largest gradient norm, 0 for none.
-        seed: of everything random.
         clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
             from all; see `trainer.training.selection.cleaned`.
         balance: "none", or loss weights by the rarity of an "age" or an "age_group" (decade and group); see
             `trainer.training.selection.loss_weights`.
-        flip_average: whether the exported model averages the crop and its mirror.
-        fraction: share of the training part that is learnt from, for quick comparisons.
         traits: weight of the cross-entropies of gender and group, told by a linear layer behind the pooled
             features while training, 0 for none: neighbours are to look alike. The exported model has no such
             layer. Source: Caruana, "Multitask Learning", Machine Learning 28, 1997.
@@ -123,7 +113,6 @@ class Recipe:
         mix: how much of what is drawn comes from which kind of source, such as
             "utkface:0.5,windows:0.3,unlabelled:0.2"; sources of one kind share evenly, and the faces of a
             source likewise. "" draws every face once an epoch.
-        epoch_faces: how many faces are drawn an epoch where `mix` is given.
         parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
             to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
             `trainer.training.ensemble`.
@@ -131,35 +120,35 @@ class Recipe:
             `trainer.datasets.pack.CONTEXT`.
     """
 
-    name: str
+    name: str  # of the recipe and its run
     body: str = "resnet34"
     head: str = "regression"
     hidden: int = 512
     dropout: float = 0.5
     point: str = "mean"
-    weights: str = "none"
+    weights: str = "none"  # initial weights of the body: "none", "pretrained", or a .safetensors file
     goes_on: str = ""
     schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))
-    cycle: str = "whole"
+    cycle: str = "whole"  # one one-cycle over the "whole" schedule, or one for each "stage"
     loss: str = "smooth_l1"
     sigma_years: float = 2.0
     expectation: float = 0.2
     lr: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
     weight_decay: tuple[float, float, float] = (0.01, 0.01, 0.01)
-    batch: int = 64
-    mixup: float = 0.0
-    ema: float = 0.0
+    batch: int = 64  # faces a step
+    mixup: float = 0.0  # alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018
+    ema: float = 0.0  # decay a step of the weights' exponential moving average, 0 for none
     scale: float = 0.15
     shift: float = 0.1
     rotate_deg: float = 12.0
     colour: float = 0.25
     erase: float = 0.0
-    clip: float = 5.0
-    seed: int = 42
+    clip: float = 5.0  # largest gradient norm, 0 for none
+    seed: int = 42  # of everything random
     clean: float = 0.0
     balance: str = "none"
-    flip_average: bool = False
-    fraction: float = 1.0
+    flip_average: bool = False  # whether the exported model averages the crop and its mirror
+    fraction: float = 1.0  # share of the training part that is learnt from, for quick comparisons
     traits: float = 0.0
     teachers: str = ""
     distil: float = 0.0
@@ -168,7 +157,7 @@ class Recipe:
     doubt: float = 0.0
     mixture: str = ""
     mix: str = ""
-    epoch_faces: int = 0
+    epoch_faces: int = 0  # how many faces are drawn an epoch where `mix` is given
     view: float = 1.0
     parts: str = ""
     backdrop: float = 0.0

@@ -81,19 +81,12 @@ estimates lie three times as far outside their bands. They replace what is chose
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """When a bin of faces counts as harmed; intervals are 95% bootstrap.
+    """When a bin of faces counts as harmed; intervals are 95% bootstrap."""
 
-    Attributes:
-        name: "quality" or "withhold": the entry of model.json.
-        clean_share: of undegraded faces, at most, beyond one bound.
-        excess_years: the lower end of the bin's MAE is more than this above that of undegraded faces.
-        coverage: the share of the bin within its ranges lies below this, by its upper end.
-    """
-
-    name: str
-    clean_share: float
-    excess_years: float
-    coverage: float
+    name: str  # "quality" or "withhold": the entry of model.json
+    clean_share: float  # of undegraded faces, at most, beyond one bound
+    excess_years: float  # the lower end of the bin's MAE is more than this above that of undegraded faces
+    coverage: float  # the share of the bin within its ranges lies below this, by its upper end
 
 
 LEVELS = (

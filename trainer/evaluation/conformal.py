@@ -48,12 +48,9 @@ def tails(
     With equal weights the upper end is the ceil((n + 1)(1 - tail))-th smallest of the n errors, tail half of
     the miss rate, and the lower end the same from below. Otherwise weights stand for how much more often such
     faces are met; the face to come has the mean weight (Tibshirani et al., "Conformal Prediction Under
-    Covariate Shift", NeurIPS 2019, section 2, for weights that do not know it).
-
-    Args:
-        errors_years: (n,), label minus estimate, of faces exchangeable with those to come.
-        coverage: minimum share of future faces whose label is inside.
-        weights: (n,), positive, or None for equal ones.
+    Covariate Shift", NeurIPS 2019, section 2, for weights that do not know it). Errors (n,) are label minus
+    estimate, of faces exchangeable with those to come; weights (n,) are positive, or None for equal ones.
+    `coverage` is the least share of future faces whose label is inside.
 
     Raises:
         ValueError: so few errors that no finite interval keeps the promise.
@@ -98,15 +95,9 @@ def bands(
 
     Bands of the estimate promise nothing by true age: people whose age is rare among those estimated alike
     are missed more often. So the faces of every true decade that is covered less than `decade_coverage` gain
-    weight, step by step, until none is.
-
-    Args:
-        estimates_years: (N,); those below 0 belong to the first band.
-        labels_years: (N,).
-        decade_coverage: least share of the calibration faces of each true decade (the rare ones at the end
-            together) inside their intervals; None to leave the weights equal.
-        coverage: of all faces, at least.
-        least_faces: of a band, and of a decade that is seen to on its own.
+    weight, step by step, until none is. Estimates below 0 belong to the first band. The rare decades at the
+    end count together for `decade_coverage`; None leaves the weights equal. `least_faces` is of a band, and
+    of a decade that is seen to on its own.
 
     Raises:
         ValueError: fewer faces than one band needs.
@@ -135,10 +126,8 @@ def bands_over_sources(
     Source: Dunn, Wasserman and Ramdas, "Distribution-Free Prediction Sets for Two-Layer Hierarchical Models",
     JASA 118, 2023, which treats sources as the groups of a hierarchy; weights instead of their subsampling.
 
-    Args:
-        estimates_years: (N,), of faces whose source was left out of training, and of held-out faces.
-        labels_years: (N,), of windows their middles.
-        sources: str (N,).
+    All are (N,), of faces whose source was left out of training and of held-out faces; the label of a window
+    is its middle.
 
     Raises:
         ValueError: fewer faces than one band needs.

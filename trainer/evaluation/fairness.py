@@ -76,11 +76,7 @@ def compare(
     only the faces inside a part (and decade) are resampled. A ratio of the largest to the least is at least 1
     and grows with chance: the interval of a small gap may lie above the gap itself.
 
-    Args:
-        errors_years: (N,), estimate minus label.
-        labels_years: (N,).
-        parts: the part each of the N faces belongs to, or None.
-        seed: of the bootstrap.
+    Errors (N,) are estimate minus label; `parts` has the part each of the N faces belongs to, or None.
     """
     names = np.array(["" if part is None else part for part in parts])
     decades = np.array([decade(age) for age in labels_years])

@@ -82,15 +82,10 @@ class Judge:
     def judge(
         self, items: Sequence[Item], photos: Callable[[Item], Sequence[bytes]], what: str
     ) -> list[Judged]:
-        """Estimate the photo files of every item.
+        """Estimate the photo files of every item: for each of the V files, what was made of it in all items.
 
-        Args:
-            items: at least one.
-            photos: gives V files of an item, as many for every one.
-            what: name of the progress bar.
-
-        Returns:
-            For each of the V files, what was made of it in all items.
+        `photos` gives V files of an item, as many for every one of at least one item; `what` names the
+        progress bar.
         """
         rows: list[list[_Prepared | str]] = []
         estimated: list[tuple[NDArray[np.float64], FloatVector]] = []

@@ -91,14 +91,7 @@ class _Seen:
 
 
 def look(rows: Sequence[Row], bundle: Bundle, threads: int, sample: int = SAMPLE) -> tuple[SourceLooks, ...]:
-    """Look at a sample of each source, in the order of their names.
-
-    Args:
-        rows: of all sources.
-        bundle: whose detector, crop and model are used.
-        threads: at once.
-        sample: most faces of a source, drawn with a fixed seed.
-    """
+    """Look at a sample of each source, drawn with a fixed seed, in the order of their names."""
     model, detector = OnnxModel(bundle, threads), detector_of(bundle)
 
     def see(row: Row) -> _Seen | None:

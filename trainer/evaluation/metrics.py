@@ -61,11 +61,8 @@ def error_table(
 ) -> ErrorTable:
     """Return the figures of one part; a seed repeats the intervals.
 
-    Args:
-        part: its name.
-        errors_years: (N,), estimate minus label, N >= 1.
-        seed: of the bootstrap.
-        inside: (N,), whether the label is in its calibrated interval, or None without one.
+    Errors (N,), N >= 1, are estimate minus label; `inside` is whether the label is in its calibrated
+    interval.
     """
     covered = np.zeros(len(errors_years), np.bool_) if inside is None else inside
     rows = resampled(_figures, errors_years, covered, random=np.random.default_rng(seed))
@@ -94,10 +91,7 @@ def resampled(
 ) -> NDArray[np.float64]:
     """Return a statistic of paired samples (N,), N >= 1, then of each resample, along the last axis.
 
-    Args:
-        statistic: one that takes `axis`, such as `np.median`.
-        samples: whose elements are drawn together.
-        random: draws them.
+    The statistic takes `axis`, as `np.median` does; elements of all samples are drawn together.
     """
     value = np.asarray(statistic(*samples, axis=-1))[..., None]
     if len(samples[0]) == 1:  # of which scipy makes no resamples
@@ -157,11 +151,8 @@ def breakdown(
 ) -> list[ErrorTable]:
     """Return the table of all faces, then one a part, parts in order of their names within each kind.
 
-    Args:
-        errors_years: (N,).
-        parts: for each kind (decade, group, gender) the part each of the N faces belongs to, or None.
-        seed: of the bootstrap.
-        inside: (N,), whether the label is in its calibrated interval, or None without one.
+    `parts` has, for each kind (decade, group, gender), the part each of the N faces belongs to, or None; see
+    `error_table`.
     """
     tables = [error_table("all", errors_years, seed, inside)]
     for kind in parts:

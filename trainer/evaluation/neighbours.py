@@ -47,12 +47,8 @@ def nearest(
 ) -> Found:
     """Search exactly, by blocks of products, leaving out what belongs to the query's own group.
 
-    Args:
-        queries: float32 (Q, D), of unit length.
-        gallery: float32 (G, D), of unit length, G >= count + the largest group.
-        query_groups: int64 (Q,), near-duplicates and photos of one person share a number.
-        gallery_groups: int64 (G,), of the same numbers.
-        count: neighbours of each query.
+    Queries (Q, D) and gallery (G, D), G >= count + the largest group, are of unit length; near-duplicates and
+    photos of one person share a group's number.
     """
     positions = np.empty((len(queries), count), np.int64)
     distances = np.empty((len(queries), count), np.float32)
@@ -71,14 +67,7 @@ def nearest(
 def judged(
     found: Found, of_queries: Traits, of_gallery: Traits, errors_years: NDArray[np.float64]
 ) -> Figures:
-    """Return the figures of neighbours.
-
-    Args:
-        found: for Q queries.
-        of_queries: labels of the queries.
-        of_gallery: labels of the gallery.
-        errors_years: (Q,), estimate minus label.
-    """
+    """Return the figures of neighbours found for Q queries; errors (Q,) are estimate minus label."""
     ages = of_gallery.ages_years[found.positions].astype(np.float64)
     labels = of_queries.ages_years.astype(np.float64)
     weights = 1 / np.maximum(found.distances, LEAST_DISTANCE)

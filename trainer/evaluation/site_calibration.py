@@ -60,11 +60,7 @@ def some(count: int, wanted: int, seed: int) -> Bools:
 def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sha256: str) -> Draw:
     """Fit a calibration to some faces and test it on all faces of other persons.
 
-    Args:
-        faces: of one set.
-        fitted: bool (N,), which of them calibrate.
-        own: calibration of the model's own ranges, or None.
-        model_sha256: of the model.
+    `fitted`, bool (N,), says which faces calibrate; `own` is the calibration of the model's own ranges.
     """
     judged = ~np.isin(faces.persons, faces.persons[fitted])
     rest, asked = faces.of(fitted), faces.of(judged)

@@ -41,11 +41,8 @@ def served_px(final_px: int, view: float = 1.0) -> int:
 
     The network learnt from packed crops of `CROP_PX`, enlarged where it sees more: the graph then takes crops
     of that side and enlarges them alike. A crop cut at once to the larger side is sharper than what was
-    learnt from; on the validation part that cost 0.05 years (model face-taught-on).
-
-    Args:
-        final_px: side that the network sees.
-        view: side of what it sees over the side of the packed crop.
+    learnt from; on the validation part that cost 0.05 years (model face-taught-on). `view` is the side of
+    what the network sees over the side of the packed crop.
     """
     return min(final_px, round(CROP_PX * view))
 
@@ -53,12 +50,8 @@ def served_px(final_px: int, view: float = 1.0) -> int:
 class ServedGraph(nn.Module):
     """What is exported: crops to ages and embeddings, through the hook; see `Prediction` for each output.
 
-    Args:
-        model: in evaluation mode.
-        layer: one or several, see `trainer.training.activations.extract`.
-        projection: of the layer's activations.
-        flip_average: average both answers over the crop and its mirror.
-        seen_px: side that the network sees, where crops of `served_px` are to be enlarged to it.
+    The model is in evaluation mode; with `flip_average` both answers are averaged over the crop and its
+    mirror. `seen_px` is the side that the network sees, where crops of `served_px` are to be enlarged to it.
     """
 
     def __init__(
@@ -113,15 +106,9 @@ def write_bundle(
 ) -> tuple[float, float]:
     """Write a bundle; an old one in the folder is replaced only when the new one is whole and proved.
 
-    Args:
-        graph: in evaluation mode.
-        size_px: S.
-        about: the parts of model.json that tell of the training: name, training, recipe, metrics.
-        folder: of the bundle.
-        crops: of side `size_px`, on which graph and bundle are compared.
-
-    Returns:
-        Largest age difference in years and smallest cosine between graph and bundle.
+    `about` has the parts of model.json that tell of the training: name, training, recipe, metrics. Graph and
+    bundle are compared on `crops`, of side `size_px`: what is returned is the largest age difference in years
+    and the smallest cosine.
 
     Raises:
         BundleDamaged: they differ by more than `AGE_TOLERANCE_YEARS` or `COSINE_TOLERANCE`.

@@ -37,11 +37,7 @@ _TO_THE_END = np.iinfo(np.int64).min
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model that gives the same answers sooner, or the given one where it begins in another way.
-
-    Args:
-        model: of `trainer.export.quantize.write_int8`; it stays as it is.
-    """
+    """Return a model that gives the same answers sooner, or the given one where it begins in another way."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = Graph(made.graph)

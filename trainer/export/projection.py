@@ -54,15 +54,11 @@ def find(
 ) -> Projection:
     """Return the projection that a method finds on training faces.
 
-    Args:
-        method: "none" (as they are), "centred", "pca", "white" (principal components of equal variance),
-            "lda" (discriminants of cells of age, gender and group, within-cell variance made equal) or
-            "ridge" (what ridge regression says of age in steps, gender and group).
-        dims: D, at most; "none" and "centred" keep F whatever it is, and "ridge" needs one for
-            each answer.
-        activations: float32 (N, F).
-        traits: of the N faces.
-        layer_sizes: how F is made up of layers; each is first brought to the same total variance.
+    Methods are "none" (as they are), "centred", "pca", "white" (principal components of equal variance),
+    "lda" (discriminants of cells of age, gender and group, within-cell variance made equal) and "ridge" (what
+    ridge regression says of age in steps, gender and group). `dims` is D at most; "none" and "centred" keep F
+    whatever it is, and "ridge" needs one for each answer. Activations are (N, F); `layer_sizes` says how F is
+    made up of layers, each of which is first brought to the same total variance.
 
     Raises:
         SettingsError: no method of that name, or faces without what it needs.

@@ -55,13 +55,8 @@ def write_int8(
     Activations are uint8 with a zero point and weights int8 by channel: what AVX512-VNNI multiplies.
     Source: ONNX Runtime's documentation, "Quantize ONNX Models".
 
-    Args:
-        graph: model.onnx.
-        out: where it goes.
-        crops: training crops of the model's input side, for the ranges of activations.
-        mean: by channel, of pixels in 0..1.
-        std: by channel, of pixels in 0..1.
-        ends: how many convolutions at either end of the graph stay fp32.
+    The ranges of activations come from training crops of the model's input side; mean and std are by channel,
+    of pixels in 0..1. `ends` is how many convolutions at either end of the graph stay fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -101,11 +96,8 @@ def left_alone(graph: Path, ends: int = 0) -> list[str]:
 def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVERLAP_AT) -> float:
     """Return the share of the k nearest faces that two models' embeddings have in common, 0..1.
 
-    Args:
-        first: float32 (N, D) unit rows of one model.
-        second: float32 (N, D) unit rows of the other, of the same faces.
-        queries: as many of the faces, spread evenly, are asked with; none finds itself.
-        k: how many neighbours are compared.
+    `first` and `second` are float32 (N, D) unit rows of the same faces; `queries` of the faces, spread
+    evenly, are asked with, and none finds itself.
     """
     asked = spread(len(first), queries)
     near = [_nearest(rows, asked, k) for rows in (first, second)]

@@ -72,14 +72,9 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
 ) -> Tensor:
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
 
-    Args:
-        squares: uint8 (N, P, P, 3), packed crops with their context; a tensor is worked on where it lies.
-        size_px: input size.
-        mean: channel mean in 0..1.
-        std: channel deviation in 0..1.
-        strength: of the augmentation with horizontal flips; None for the plain crop.
-        generator: source of randomness.
-        view: side of what is seen over the side of the crop, 1 to `CONTEXT`.
+    `squares` are packed crops with their context, uint8 (N, P, P, 3); a tensor is worked on where it lies.
+    Means and deviations of channels are in 0..1. A strength adds horizontal flips; None gives the plain crop.
+    `view` is the side of what is seen over the side of the crop, 1 to `CONTEXT`.
     """
     given = squares if isinstance(squares, Tensor) else torch.from_numpy(np.ascontiguousarray(squares))
     pixels = given.permute(0, 3, 1, 2).contiguous().float()  # planes resample faster
@@ -103,8 +98,7 @@ def _framed(
 ) -> Tensor:
     """Cut the (varied) view out of the packed square by one affine resampling.
 
-    Returns:
-        (N, 3, CROP_PX, CROP_PX) where it varies, else the view's own pixels.
+    It is (N, 3, CROP_PX, CROP_PX) where it varies, else the view's own pixels.
     """
     if strength is None:
         side = round(CROP_PX * view)

@@ -55,11 +55,7 @@ LUMA = (0.299, 0.587, 0.114)
 def backdrop(pixels: Tensor, probability: float, draws: Draws, context: float = 1.0) -> Tensor:
     """Put a studio's backdrop of one colour behind head and shoulders.
 
-    Args:
-        pixels: the face in the middle, as the crop has it.
-        probability: of the change.
-        draws: of these faces.
-        context: side of the pictures over the side of the crop in their middle.
+    `context` is the side of the pictures over the side of the crop in their middle.
     """
 
     def change(faces: Tensor, at: Tensor) -> Tensor:
@@ -149,11 +145,8 @@ def noise(pixels: Tensor, probability: float, draws: Draws) -> Tensor:
 def filed(pixels: Tensor, small: float, compress: float, draws: Draws) -> Tensor:
     """Keep the face as a small file does: shrunk, compressed by JPEG at that size, and enlarged again.
 
-    Args:
-        pixels: the faces.
-        small: probability that the face is shrunk to a side of `SMALL_FACE_PX`.
-        compress: probability that it is compressed, shrunk or not.
-        draws: of these faces.
+    `small` is the probability that a face is shrunk to a side of `SMALL_FACE_PX`, `compress` that it is
+    compressed.
     """
     if small == 0 and compress == 0:
         return pixels

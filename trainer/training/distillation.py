@@ -34,12 +34,8 @@ def taught(
 ) -> NDArray[np.float32]:
     """Return the mean distributions of the teachers that tell of a face: float32 (N, AGE_BINS), else zeros.
 
-    Each teacher sees crop and mirror at its own size.
-
-    Args:
-        runs: folders of finished runs.
-        squares: uint8 (N, P, P, 3), packed faces.
-        tells: for each run, int64, the faces that it tells of.
+    Each teacher sees crop and mirror at its own size. `squares` are packed faces, uint8 (N, P, P, 3); `tells`
+    has the positions that each run tells of.
 
     Raises:
         SettingsError: a folder holds no finished run, or one that tells no distribution.
@@ -60,10 +56,7 @@ def corrected(
     Source: Han, Luo and Wang, "Deep Self-Learning From Noisy Labels", ICCV 2019, section 3, correct labels by
     what the network makes of the pictures; here the teachers never saw the faces that they correct.
 
-    Args:
-        ages_years: labels, float32 (N,).
-        told: what `taught` returns; a row of zeros leaves the label as it is.
-        most_years: how far a label may lie from the expected value.
+    `told` is what `taught` returns; a row of zeros leaves the label as it is.
     """
     expected = told @ np.arange(AGE_BINS, dtype=np.float32)
     wrong = told.any(axis=1) & (np.abs(ages_years - expected) > most_years)
@@ -80,15 +73,8 @@ def estimates(
 ) -> NDArray[np.float64]:
     """Return the estimate in years, float64 (len(positions),), of a published network or a finished run.
 
-    What it once told of a face is kept on disk and not asked for again.
-
-    Args:
-        name: in `trainer.training.recipe.PUBLISHED`, or of a run.
-        runs: folder of the runs.
-        squares: uint8 (N, P, P, 3), packed faces.
-        positions: int64, the faces to evaluate.
-        faces: of each of the N faces, what names it and its pixels.
-        kept: folder of what was told before.
+    What it once told of a face is kept on disk and not asked for again. `squares` are packed faces, uint8
+    (N, P, P, 3); `faces` has what names each of them and its pixels.
 
     Raises:
         SettingsError: there is no such run.

@@ -75,12 +75,8 @@ class Ensemble(nn.Module):
     """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
-    after its place, as in "members.0.head.flatten".
-
-    Args:
-        members: at least one, all with distribution heads.
-        whole: the ensemble's own recipe: its crops and its point.
-        weights: of each member's distribution; they sum to one.
+    after its place, as in "members.0.head.flatten". All members have distribution heads; their weights sum to
+    one. `whole` is the ensemble's own recipe: its crops and its point.
     """
 
     def __init__(self, members: Sequence[Member], whole: Recipe, weights: Sequence[float]) -> None:
@@ -140,13 +136,8 @@ def best_weight(
     (weights that are estimated on few errors do worse than equal ones); Breiman et al., "Classification and
     Regression Trees", 1984, section 3.4.3, for the rule of one standard error.
 
-    Args:
-        shares: float32 (2, N, AGE_BINS), each member's distributions.
-        ages_years: float32 (N,).
-        sources: str (N,).
-
-    Returns:
-        The weight, and that mean in years of each weight from 0 to 1 in steps of `STEP`.
+    `shares` is float32 (2, N, AGE_BINS), ages and sources are (N,). Returned beside the weight is that mean,
+    in years, of each weight from 0 to 1 in steps of `STEP`.
     """
     weights = np.round(np.arange(0, 1 + STEP / 2, STEP), 6)
     mixed = [torch.from_numpy(weight * shares[0] + (1 - weight) * shares[1]).float() for weight in weights]

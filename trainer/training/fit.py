@@ -56,11 +56,6 @@ def groups(model: AgeModel) -> list[list[nn.Parameter]]:
 def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
     """Return a model with its initial weights, ready for the first epoch.
 
-    Args:
-        recipe: of the run.
-        data: what it learns from.
-        runs: folder of the run to continue from, if any.
-
     Raises:
         SettingsError: there are no such weights, or they are of another network.
     """

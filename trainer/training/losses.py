@@ -55,12 +55,8 @@ class AgeLoss:
     ) -> Tensor:
         """Return the mean loss of a batch, each face's loss times its weight (1 where none are given).
 
-        Args:
-            scores: (N, 1 or 101).
-            ages_years: labels (N,).
-            weights: (N,).
-            taught: the teachers' distributions (N, 101) times their share of the target.
-            windows_years: (N, 2), the ends of the window that holds each age; alike where it is exact.
+        `taught` has the teachers' distributions (N, 101) times their share of the target, `windows_years`
+        (N, 2) the ends of the window that holds each age, alike where it is exact.
         """
         losses = self._each(scores, ages_years, taught, windows_years)
         return (losses if weights is None else losses * weights).mean()
@@ -102,9 +98,8 @@ class AgeLoss:
 def traits_loss(scores: Tensor, one_hots: Tensor) -> Tensor:
     """Return float32 (N,): cross-entropy of gender plus that of group; 0 for what is not given.
 
-    Args:
-        scores: (N, TRAITS), of genders, then of groups.
-        one_hots: float32 (N, TRAITS), in the same order; all zeros where not given, mixed by mixup.
+    Both are (N, TRAITS), genders first; `one_hots`, float32, are all zeros where not given, and mixed by
+    mixup.
     """
     total = torch.zeros(len(scores), device=scores.device)
     for kind in (slice(0, len(GENDERS)), slice(len(GENDERS), TRAITS)):

@@ -60,9 +60,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
 def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.float64]:
     """Return float64 (N,): how likely each face is drawn; they sum to one.
 
-    Args:
-        sources: str (N,), of each face.
-        shares: of each kind of source; the sources of a kind share evenly.
+    `sources` is str (N,); the sources of a kind share evenly.
 
     Raises:
         SettingsError: a kind has no face.

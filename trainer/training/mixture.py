@@ -57,10 +57,8 @@ class Mixture:
 def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.str_]) -> Mixture:
     """Return the mixture of teachers fitted on labelled faces.
 
-    Args:
-        estimates_years: float64 (T, N), of each teacher, of faces that it was not taught with.
-        labels_years: float64 (N,).
-        sources: str (N,); the faces of a source share a separate weight around every knot.
+    `estimates_years` is (T, N), of faces that the teachers were not taught with; labels and sources are (N,).
+    The faces of a source share a separate weight around every knot.
     """
     near = _near(estimates_years.mean(axis=0), sources)
     errors = estimates_years - labels_years

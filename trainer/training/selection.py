@@ -25,13 +25,8 @@ def cleaned(
     """Return the positions without those whose near-duplicates contradict them.
 
     Of two near-duplicates whose labels are more than `most_years` apart neither can be trusted, and both go;
-    of three and more, those go that lie more than `most_years` from the median of all of them.
-
-    Args:
-        positions: int64, ascending.
-        ages_years: float32 (N,), of all faces.
-        pairs: near-duplicates among all faces.
-        most_years: 0 to keep everything.
+    of three and more, those go that lie more than `most_years` from the median of all of them. `positions`
+    are ascending; a `most_years` of 0 keeps everything.
     """
     if not most_years:
         return positions
@@ -65,11 +60,8 @@ def share(positions: NDArray[np.int64], fraction: float, seed: int) -> NDArray[n
 def in_fold(groups: NDArray[np.int64], rows: Sequence[Row], part: int, parts: int) -> NDArray[np.bool_]:
     """Return bool (N,): which faces lie in the part-th of `parts` folds; a group is never parted.
 
-    Args:
-        groups: int64 (N,), position of the leader of each face's group.
-        rows: N rows; the leader's hash says which fold, so that it is the same on every machine.
-        part: 1 to `parts`.
-        parts: how many folds.
+    `groups`, int64 (N,), has the position of the leader of each face's group, whose hash says which fold, so
+    that it is the same on every machine. `part` is 1 to `parts`.
     """
     numbers = np.array([int.from_bytes(digest[:8], "big") % parts for digest in splits.digests(rows)])
     inside: NDArray[np.bool_] = numbers[groups] == part - 1

@@ -184,10 +184,7 @@ def pool(parts: Sequence[Measured], name: str) -> _Pool:
 def bound(faces: _Pool, clean: _Pool, level: Level) -> float | None:
     """Return the badness beyond which a level applies, or None where no bound is called for.
 
-    Args:
-        faces: undegraded and degraded, at least one.
-        clean: the undegraded ones among them, at least one.
-        level: what counts as harmed.
+    `clean` are the undegraded among `faces`, at least one.
     """
     clean_mae = float(clean.absolute_years.mean())
     start = 0
@@ -213,9 +210,8 @@ def choose(
 ) -> list[dict[str, Any]]:
     """Return every bound that is called for, with what lies beyond it among the faces it was chosen on.
 
-    Args:
-        parts: undegraded validation faces (kind "clean") and degraded copies of some of them.
-        stated: by level and measure, bounds that are taken as they are.
+    `parts` are undegraded validation faces (kind "clean") and degraded copies of some of them; `stated` has,
+    by level and measure, bounds that are taken as they are.
     """
     chosen = []
     for name, kinds in CAUSES.items():

@@ -133,12 +133,8 @@ def degraded_table(
 def by_part(faces: Measured, rules: Rules, kinds: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Return the shares flagged and withheld of each part, so that no group bears them unseen.
 
-    Beside them stand the figures of what is answered, which is all that people get to read.
-
-    Args:
-        faces: N.
-        rules: the chosen bounds.
-        kinds: for each kind (decade, group, gender) the part each of the N faces belongs to, or "".
+    Beside them stand the figures of what is answered, which is all that people get to read. `kinds` has, for
+    each kind (decade, group, gender), the part each of the N faces belongs to, or "".
     """
     flagged, withheld = raised(faces, rules)
     answered, figures, rows = faces.judged.estimated & ~withheld, errors(faces), []

@@ -28,7 +28,7 @@ _BAND = re.compile(r"(\d{1,3})(?:-(\d{1,3})|\+)")
 class BandedPhoto:
     """One photo with a band for a label."""
 
-    path: Path  # of the file
+    path: Path
     band: str  # as the table has it
     from_years: float  # youngest age of the band
     to_years: float  # oldest age of the band in completed years, infinite where it is open

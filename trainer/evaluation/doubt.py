@@ -24,19 +24,12 @@ their weights would run apart. The share of large errors that is caught is the s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """A model's output for the faces of one source.
-
-    Attributes:
-        source: its name.
-        measures: float64 (N, M) of `doubt.MEASURES`, in order.
-        errors_years: float64 (N,), distance of the estimate from the age, or from the middle of its window.
-        outside_years: float64 (N,), distance outside the window.
-    """
+    """A model's output for the faces of one source."""
 
     source: str
-    measures: NDArray[np.float64]
-    errors_years: NDArray[np.float64]
-    outside_years: NDArray[np.float64]
+    measures: NDArray[np.float64]  # (N, M) of `doubt.MEASURES`, in order
+    errors_years: NDArray[np.float64]  # (N,), distance of the estimate from the age or its window's middle
+    outside_years: NDArray[np.float64]  # (N,), distance outside the window
 
 
 def scored(faces: Faces, predictions: Sequence[Prediction]) -> Scored:
@@ -96,8 +89,8 @@ def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
 class LeftOut:
     """Evaluation on a source of a score fitted without it."""
 
-    source: str  # its name
-    faces: int  # how many
+    source: str
+    faces: int
     far: int  # errors beyond `FAR_YEARS`
     caught: int  # of them among the most doubtful `REFERRED`
     far_outside: int  # estimates more than `FAR_YEARS` outside the window

@@ -22,43 +22,29 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ComparedPart:
-    """One part and its errors.
+    """One part and its errors."""
 
-    Attributes:
-        part: such as "group asian".
-        faces: how many.
-        mae: mean absolute error, years.
-        standardised_mae: the same, were its ages spread as all faces' are; None where no decade is shared.
-    """
-
-    part: str
+    part: str  # such as "group asian"
     faces: int
-    mae: Figure
-    standardised_mae: Figure | None
+    mae: Figure  # mean absolute error, years
+    standardised_mae: Figure | None  # were its ages spread as all faces' are; None where no decade is shared
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Parts of one kind, compared.
 
-    Attributes:
-        parts: of at least `LEAST_FACES` faces, by name.
-        gap: largest over least MAE, or None with fewer than two parts or a part without any error.
-        standardised_gap: the same of the standardised MAE.
-        gap_of_ages: what `gap` would be of a model whose error in every decade is the same for all parts: how
-            much of it the parts' ages alone make. None as `gap`.
-        decades: those that every part has `LEAST_CELL_FACES` faces in: what is standardised over.
-        decades_left_out: the others that have faces.
-        parts_left_out: parts of too few faces.
+    `gap_of_ages` is what `gap` would be of a model whose error in every decade is the same for all parts: how
+    much of it the parts' ages alone make.
     """
 
-    parts: tuple[ComparedPart, ...]
-    gap: Figure | None
-    standardised_gap: Figure | None
-    gap_of_ages: float | None
-    decades: tuple[str, ...]
-    decades_left_out: tuple[str, ...]
-    parts_left_out: tuple[str, ...]
+    parts: tuple[ComparedPart, ...]  # of at least `LEAST_FACES` faces, by name
+    gap: Figure | None  # largest over least MAE; None with fewer than two parts or a part without any error
+    standardised_gap: Figure | None  # the same of the standardised MAE
+    gap_of_ages: float | None  # None as `gap`
+    decades: tuple[str, ...]  # those that are standardised over: every part has `LEAST_CELL_FACES` faces in
+    decades_left_out: tuple[str, ...]  # the others that have faces
+    parts_left_out: tuple[str, ...]  # of too few faces
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""

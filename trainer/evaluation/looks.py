@@ -45,34 +45,19 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class SourceLooks:
-    """One source.
-
-    Attributes:
-        source: its name.
-        photos: all that can be read.
-        persons: of those photos, or None where the source does not name any.
-        age_years: labels of all photos.
-        looked_at: photos of the sample.
-        undetected: share of the sample in which the detector finds no face, 0..1.
-        face_px: longer side of the detector's box, pixels of the photo; None where no face was found.
-        sharpness: variance of the Laplacian of the crop's luminance; see
-            `simsvc.domain.photo.quality.sharpness`.
-        luminance: mean of the crop, 0..255.
-        grey: share of the sample without colour, 0..1.
-        model: figures of the earlier model on the sample: "mae", "bias" and their 95% intervals, years.
-    """
+    """One source."""
 
     source: str
-    photos: int
-    persons: int | None
-    age_years: Spread
-    looked_at: int
-    undetected: float
-    face_px: Spread | None
-    sharpness: Spread
-    luminance: Spread
-    grey: float
-    model: dict[str, dict[str, float]]
+    photos: int  # all that can be read
+    persons: int | None  # of those photos, or None where the source does not name any
+    age_years: Spread  # labels of all photos
+    looked_at: int  # photos of the sample
+    undetected: float  # share of the sample in which the detector finds no face, 0..1
+    face_px: Spread | None  # longer side of the detector's box, pixels of the photo; None without any face
+    sharpness: Spread  # variance of the Laplacian of the crop's luminance, see `quality.sharpness`
+    luminance: Spread  # mean of the crop, 0..255
+    grey: float  # share of the sample without colour, 0..1
+    model: dict[str, dict[str, float]]  # the earlier model's "mae" and "bias" and their 95% intervals, years
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dicts, strings and numbers."""

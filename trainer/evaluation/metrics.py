@@ -31,25 +31,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """Error figures of one part of a data set.
+    """Error figures of one part of a data set."""
 
-    Attributes:
-        part: such as "all", "age 20-29", "group asian".
-        faces: how many.
-        mae: mean absolute error, years.
-        rmse: root of the mean squared error, years.
-        cs5: share at most 5 years off, 0..1.
-        bias: mean of estimate minus label, years.
-        coverage: share of labels inside the calibrated interval, 0..1, or None where there is no calibration.
-    """
-
-    part: str
+    part: str  # such as "all", "age 20-29", "group asian"
     faces: int
-    mae: Figure
-    rmse: Figure
-    cs5: Figure
-    bias: Figure
-    coverage: Figure | None = None
+    mae: Figure  # mean absolute error, years
+    rmse: Figure  # root of the mean squared error, years
+    cs5: Figure  # share at most 5 years off, 0..1
+    bias: Figure  # mean of estimate minus label, years
+    coverage: Figure | None = None  # share of labels inside the calibrated interval, 0..1
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON, coverage only where it was measured."""

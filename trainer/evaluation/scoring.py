@@ -29,17 +29,11 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What the bundle says of rows.
+    """What the bundle says of rows."""
 
-    Attributes:
-        rows: N rows that can be read.
-        estimates_years: float64 (N,).
-        outcomes: of the service's own choice of face on the same photos: "estimated" or the refusal's code.
-    """
-
-    rows: tuple[Row, ...]
-    estimates_years: NDArray[np.float64]
-    outcomes: Counter[str]
+    rows: tuple[Row, ...]  # N rows that can be read
+    estimates_years: NDArray[np.float64]  # (N,)
+    outcomes: Counter[str]  # of the service's own choice of face: "estimated" or the refusal's code
 
 
 def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:

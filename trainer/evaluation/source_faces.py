@@ -23,7 +23,7 @@ from trainer.datasets.rows import Row
 class Faces:
     """The labelled faces of one source."""
 
-    source: str  # its name
+    source: str
     crops: tuple[Crop, ...]  # N, of the model's input side
     rows: tuple[Row, ...]  # N
 

@@ -41,17 +41,11 @@ RATE = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """A model's output for labelled faces.
+    """A model's output for labelled faces."""
 
-    Attributes:
-        scores: float32 (V, N, AGE_BINS) of V views of each of N faces, whose estimates are averaged.
-        ages_years: float32 (N,).
-        weights: float32 (N,), how much each face counts; they sum to N.
-    """
-
-    scores: NDArray[np.float32]
-    ages_years: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    scores: NDArray[np.float32]  # (V, N, AGE_BINS) of V views of each face, whose estimates are averaged
+    ages_years: NDArray[np.float32]  # (N,)
+    weights: NDArray[np.float32]  # (N,), how much each face counts; they sum to N
 
 
 def source_weights(sources: NDArray[np.str_]) -> NDArray[np.float32]:

@@ -11,9 +11,9 @@ class Aim:
     """Something wanted and what was measured."""
 
     what: str  # in words, with the unit
-    value: float  # as measured
-    least: float | None = None  # that is wanted, or None
-    most: float | None = None  # that is wanted, or None
+    value: float
+    least: float | None = None
+    most: float | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the row of the card's table."""

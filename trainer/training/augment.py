@@ -20,25 +20,16 @@ from trainer.training.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How far augmentation goes.
+    """How far augmentation goes; from `backdrop` on, how likely: see `trainer.training.augment_world`.
 
-    Attributes:
-        scale: the crop's side is multiplied by exp(u), u uniform in +- this.
-        shift: its centre moves by up to this share of its side, each way.
-        rotate_deg: it turns by up to this, each way.
-        colour: brightness, contrast and saturation are multiplied by exp(u), u uniform in +- this; one face
-            in ten becomes grey.
-        erase: probability that a random rectangle of 2 to 20% of the area is replaced by one colour. Source:
-            Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
-        backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
-            in the world, in this order; see `trainer.training.augment_world`.
+    Source of erasing: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """
 
-    scale: float
-    shift: float
-    rotate_deg: float
-    colour: float
-    erase: float
+    scale: float  # the crop's side is multiplied by exp(u), u uniform in +- this
+    shift: float  # its centre moves by up to this share of its side, each way
+    rotate_deg: float  # it turns by up to this, each way
+    colour: float  # brightness, contrast, saturation times exp(u), u in +- this; one face in ten grey
+    erase: float  # probability that a rectangle of 2 to 20% of the area is replaced by one colour
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0

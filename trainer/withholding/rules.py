@@ -100,21 +100,13 @@ decade, so that the estimate misleads even a reader who minds its range."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """N judged photos with what is known of them.
+    """N judged photos with what is known of them."""
 
-    Attributes:
-        kind: "clean" or one of `KINDS`.
-        judged: by the service's steps.
-        support: float64 (N,), NaN where there is no estimate.
-        errors_years: float64 (N,), estimate less label, NaN where there is no estimate.
-        covered: bool (N,), whether the label lies in the calibrated range; False without an estimate.
-    """
-
-    kind: str
+    kind: str  # "clean" or one of `KINDS`
     judged: Judged
-    support: NDArray[np.float64]
-    errors_years: NDArray[np.float64]
-    covered: NDArray[np.bool_]
+    support: NDArray[np.float64]  # (N,), NaN where there is no estimate
+    errors_years: NDArray[np.float64]  # (N,), estimate less label, NaN where there is no estimate
+    covered: NDArray[np.bool_]  # (N,), whether the label lies in the calibrated range
 
     def badness(self, name: str) -> NDArray[np.float64]:
         """Return a measure of `CAUSES`, float64 (N,), turned so that more is worse; NaN where not known."""

@@ -86,8 +86,7 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
 
 
 def _left_out(result: Audit) -> dict[str, int]:
-    unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
-    return {**unreadable, **result.left_out}
+    return {**({"unreadable": len(result.unreadable)} if result.unreadable else {}), **result.left_out}
 
 
 def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:
@@ -116,8 +115,7 @@ def _age_shapes(axes: Axes, rows: Sequence[Row], looks: Sequence[SourceLooks]) -
     for place, one in enumerate(looks):
         ages = [row.age_years for row in rows if row.source == one.source]
         shares = np.histogram(ages, edges)[0] / len(ages)
-        heights = 0.9 * shares / shares.max()
-        axes.bar(edges[:-1] + 2.5, -heights, bottom=place + 0.45, width=5, color=BLUE)
+        axes.bar(edges[:-1] + 2.5, -(0.9 * shares / shares.max()), bottom=place + 0.45, width=5, color=BLUE)
     _places(axes, looks, [f"{one.source}\n{_counted(one)}" for one in looks])
     axes.set(title="ages, each source by itself", xlabel="years, bins of 5")
 

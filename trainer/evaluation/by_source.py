@@ -231,8 +231,7 @@ def part_documents(faces: Judged, names: Sequence[str]) -> list[dict[str, Any]]:
 def averaged(resamples: Sequence[Mapping[str, Floats]]) -> dict[str, Any]:
     """Return the means over sources, each source drawn for itself, and the error over the constant guess."""
     means = {key: np.mean([values[key] for values in resamples], axis=0) for key in AVERAGED}
-    known = np.where(means["constant"] > 0, means["constant"], np.nan)
-    means["ratio"] = means["mae"] / known
+    means["ratio"] = means["mae"] / np.where(means["constant"] > 0, means["constant"], np.nan)
     return {"sources": len(resamples), **plain(summarised(means))}
 
 

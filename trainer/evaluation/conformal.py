@@ -108,10 +108,9 @@ def bands(
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
     errors, decades = labels_years - estimates_years, _decades(labels_years, least_faces)
     ends = _balanced(errors, which, [_Need(decades, decade_coverage or 0)], coverage)
-    counts = np.bincount(which)
     return tuple(
         Band(float(edge), round_out(low), -round_out(-high), int(count))
-        for edge, (low, high), count in zip(edges, ends.tolist(), counts, strict=True)
+        for edge, (low, high), count in zip(edges, ends.tolist(), np.bincount(which), strict=True)
     )
 
 
@@ -133,8 +132,7 @@ def bands_over_sources(
         ValueError: fewer faces than one band needs.
     """
     names, which_source = np.unique(sources, return_inverse=True)
-    largest = names[np.argmax(np.bincount(which_source))]
-    alone = sources == largest
+    alone = sources == names[np.argmax(np.bincount(which_source))]
     own = bands(estimates_years[alone], labels_years[alone])
     edges = [int(band.from_years) for band in own]
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
@@ -144,7 +142,6 @@ def bands_over_sources(
         _Need(which_source.reshape(-1).astype(np.int64), SOURCE_COVERAGE),
     ]
     ends = _balanced(errors, which, needs, COVERAGE)
-    counts = np.bincount(which)
     return tuple(
         Band(
             band.from_years,
@@ -152,7 +149,7 @@ def bands_over_sources(
             max(band.above_years, -round_out(-high)),
             int(count),
         )
-        for band, (low, high), count in zip(own, ends.tolist(), counts, strict=True)
+        for band, (low, high), count in zip(own, ends.tolist(), np.bincount(which), strict=True)
     )
 
 
@@ -192,8 +189,7 @@ def _decades(labels_years: NDArray[np.float64], least_faces: int) -> NDArray[np.
     last = int(decades.max())
     while last > 0 and int((decades >= last).sum()) < least_faces:
         last -= 1
-    merged: NDArray[np.int64] = np.unique(np.minimum(decades, last), return_inverse=True)[1].reshape(-1)
-    return merged
+    return np.unique(np.minimum(decades, last), return_inverse=True)[1].reshape(-1)
 
 
 def round_out(low_years: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -91,7 +91,12 @@ class Judge:
         estimated: list[tuple[NDArray[np.float64], FloatVector]] = []
         with ThreadPoolExecutor(self._threads) as pool:
             for start in tqdm(range(0, len(items), BLOCK), desc=what, unit="block"):
-                block = list(pool.map(lambda item: self._row(photos(item)), items[start : start + BLOCK]))
+                block = list(
+                    pool.map(
+                        lambda item: [self._prepared(data) for data in photos(item)],
+                        items[start : start + BLOCK],
+                    )
+                )
                 crops = [made.crop for row in block for made in row if isinstance(made, _Prepared)]
                 estimated += self._predicted(crops)
                 rows += [[_without_crop(made) for made in row] for row in block]
@@ -114,9 +119,6 @@ class Judge:
                 block = positions[start : start + BLOCK].tolist()
                 found += self._predicted(list(pool.map(lambda at: self._packed(corpus, at), block)))
         return np.concatenate([embeddings for _, embeddings in found])
-
-    def _row(self, files: Iterable[bytes]) -> list[_Prepared | str]:
-        return [self._prepared(data) for data in files]
 
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:

@@ -23,6 +23,7 @@ from simsvc.values import Crop, RgbImage
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import BASIC, figures, judged, mae, plain
+from trainer.evaluation.metrics import bracketed
 
 SAMPLE = 500
 """Faces of a source that are looked at: a share of a half is known to 4 points (twice 0.5 / sqrt(500))."""
@@ -104,15 +105,13 @@ def look(rows: Sequence[Row], bundle: Bundle, threads: int, sample: int = SAMPLE
 
 def is_grey(rgb: RgbImage) -> bool:
     """Say whether a crop, uint8 (H, W, 3), has no colour to speak of."""
-    spread = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
-    return float(spread.mean()) < GREY_SPREAD
+    return float((rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean()) < GREY_SPREAD
 
 
 def _drawn(rows: Sequence[Row], sample: int) -> list[Row]:
     if len(rows) <= sample:
         return list(rows)
-    chosen = np.sort(np.random.default_rng(0).choice(len(rows), sample, replace=False))
-    return [rows[at] for at in chosen]
+    return [rows[at] for at in np.sort(np.random.default_rng(0).choice(len(rows), sample, replace=False))]
 
 
 def _looks(
@@ -157,7 +156,7 @@ def as_text(looks: Sequence[SourceLooks]) -> str:
         f"{one.source:22}{one.photos:>7}{one.persons or '-':>8}{_ranged(one.age_years):>16}"
         f"{one.looked_at:>10}{one.undetected:>8.1%}{_ranged(one.face_px):>20}{_ranged(one.sharpness):>20}"
         f"{_ranged(one.luminance):>18}{one.grey:>6.0%}"
-        f"{_told(one, 'mae', '.2f'):>22}{_told(one, 'bias', '+.2f'):>24}"
+        f"{bracketed(one.model['mae'], '.2f'):>22}{bracketed(one.model['bias'], '+.2f'):>24}"
         for one in looks
     ]
     return "\n".join(lines)
@@ -165,8 +164,3 @@ def as_text(looks: Sequence[SourceLooks]) -> str:
 
 def _ranged(spread: Spread | None) -> str:
     return "-" if spread is None else f"{spread.middle:.0f} [{spread.low:.0f}, {spread.high:.0f}]"
-
-
-def _told(one: SourceLooks, name: str, style: str) -> str:
-    figure = one.model[name]
-    return "{} [{}, {}]".format(*(format(figure[key], style) for key in ("value", "low", "high")))

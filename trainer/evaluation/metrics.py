@@ -160,16 +160,9 @@ def as_text(tables: Sequence[ErrorTable]) -> str:
     header = f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>24}"
     lines = [header + f"{'in the interval':>25}" if tables and tables[0].coverage else header]
     for table in tables:
-        mae = f"{table.mae.value:.2f} [{table.mae.low:.2f}, {table.mae.high:.2f}]"
-        bias = f"{table.bias.value:+.2f} [{table.bias.low:+.2f}, {table.bias.high:+.2f}]"
+        mae, bias = bracketed(asdict(table.mae), ".2f"), bracketed(asdict(table.bias), "+.2f")
         lines.append(
             f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>24}"
-            f"{_covered(table.coverage)}"
+            + (f"{bracketed(asdict(table.coverage), '.1%'):>24}" if table.coverage else "")
         )
     return "\n".join(lines)
-
-
-def _covered(coverage: Figure | None) -> str:
-    if coverage is None:
-        return ""
-    return f"{f'{coverage.value:.1%} [{coverage.low:.1%}, {coverage.high:.1%}]':>24}"

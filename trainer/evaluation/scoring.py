@@ -14,14 +14,15 @@ from tqdm import tqdm
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
+from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
-from trainer.evaluation.by_source import Floats, Judged, judged
+from trainer.evaluation.by_source import Judged, judged
+from trainer.evaluation.site_calibration import own_ranges
 from trainer.evaluation.source_faces import labelled_crop, looked_at_row
 
 _BATCH = 64
@@ -78,12 +79,7 @@ def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tup
     """Estimate every face of every part; photos that cannot be read are in neither."""
     model, detector = OnnxModel(bundle, threads), detector_of(bundle)
     scored = [score(part.rows, model, detector, threads) for part in taken]
-    return [(one, judged(one.rows, one.estimates_years, _ranges(bundle, one))) for one in scored]
-
-
-def _ranges(bundle: Bundle, scored: Scored) -> Floats | None:
-    """Return float64 (N, 2), the ends of the 90% ranges, or None where the bundle has no calibration."""
-    calibration = calibration_of(bundle)
-    if calibration is None:
-        return None
-    return np.array([interval(float(age), calibration) for age in scored.estimates_years])
+    ranges = [own_ranges(one.estimates_years, calibration_of(bundle)) for one in scored]
+    return [
+        (one, judged(one.rows, one.estimates_years, ends)) for one, ends in zip(scored, ranges, strict=True)
+    ]

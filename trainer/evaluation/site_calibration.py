@@ -46,8 +46,7 @@ class Draw:
 def half(persons: NDArray[np.int64], seed: int) -> Bools:
     """Return which faces, bool (N,), belong to a random half of the persons."""
     names = np.unique(persons)
-    chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-    return np.isin(persons, chosen)
+    return np.isin(persons, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
 
 
 def some(count: int, wanted: int, seed: int) -> Bools:
@@ -65,7 +64,7 @@ def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sh
     judged = ~np.isin(faces.persons, faces.persons[fitted])
     rest, asked = faces.of(fitted), faces.of(judged)
     site = fit(rest, model_sha256).calibration
-    before = _own_ranges(asked.estimates_years, own)
+    before = own_ranges(asked.estimates_years, own)
     made, after = _calibrated(site, asked, rest, before)
     return Draw(
         len(rest),
@@ -83,15 +82,15 @@ def _calibrated(
     if site.curve is None or site.low is None or site.high is None:
         return asked.estimates_years, own
     made = corrected(site.method, asked, rest, site.curve)
-    sizes = scale(made)
-    ends = np.maximum(0.0, made[:, None] + np.outer(sizes, (site.low, site.high)))
+    ends = np.maximum(0.0, made[:, None] + np.outer(scale(made), (site.low, site.high)))
     cover = site.curve.cover(asked.estimates_years).tolist()
     models = [None] * len(made) if own is None else [(low, high) for low, high in own.tolist()]
     pairs = zip(ends.tolist(), models, cover, strict=True)
     return made, np.array([blended((low, high), model, share) for (low, high), model, share in pairs])
 
 
-def _own_ranges(estimates_years: Floats, own: Calibration | None) -> Floats | None:
+def own_ranges(estimates_years: Floats, own: Calibration | None) -> Floats | None:
+    """Return float64 (N, 2), the ends of the model's own 90% ranges, or None without a calibration."""
     if own is None:
         return None
     return np.array([interval(estimate, own) for estimate in estimates_years.tolist()])

@@ -75,8 +75,7 @@ class ServedGraph(nn.Module):
     @property
     def output_names(self) -> tuple[str, ...]:
         """What `forward` returns, in order; only a distribution head has shares."""
-        told = self.model.architecture.head == "distribution"
-        return (*OUTPUTS, *LATER_OUTPUTS) if told else OUTPUTS
+        return (*OUTPUTS, *LATER_OUTPUTS) if self.model.architecture.head == "distribution" else OUTPUTS
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of `output_names`; what is averaged over views is their mean."""
@@ -92,8 +91,7 @@ class ServedGraph(nn.Module):
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
         assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
         projected = (activations - self.mean) @ self.matrix
-        length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        answers = (ages.mean(dim=0), projected / length)
+        answers = (ages.mean(dim=0), projected / projected.norm(dim=1, keepdim=True).clamp_min(1e-12))
         if self.output_names == OUTPUTS:
             return answers
         shares = self.model.shares(scores)
@@ -127,10 +125,9 @@ def write_bundle(
 
 def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
     """Write the graph as ONNX, without notes of the machine that exported it."""
-    example = (torch.zeros(2, 3, size_px, size_px),)
     torch.onnx.export(
         graph,
-        example,
+        (torch.zeros(2, 3, size_px, size_px),),
         path,
         input_names=["crops"],
         output_names=list(graph.output_names),

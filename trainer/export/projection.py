@@ -66,8 +66,7 @@ def find(
     if method not in METHODS:
         raise SettingsError(f"There is no transform {method!r}; choose one of {', '.join(METHODS)}.")
     scale = _layer_scale(activations, layer_sizes or (activations.shape[1],))
-    scaled = activations * scale
-    found = _found(method, scaled, dims, traits)
+    found = _found(method, activations * scale, dims, traits)
     return Projection(found.mean / scale, np.ascontiguousarray(found.matrix * scale[:, None]))
 
 
@@ -171,8 +170,6 @@ def _answers(traits: Traits) -> Floats:
     """Return (N, A): the age as a bump over steps of five years and of unit length, then one-hots."""
     centres = np.arange(0, 101, AGE_STEP_YEARS)
     bumps = np.exp(-((traits.ages_years[:, None] - centres) ** 2) / (2 * AGE_STEP_YEARS**2))
-    parts = [bumps / np.maximum(np.linalg.norm(bumps, axis=1, keepdims=True), 1e-12)]
-    for kind in (traits.genders, traits.groups):
-        names = np.unique(kind[kind != ""])
-        parts.append((kind[:, None] == names).astype(np.float64))
-    return np.concatenate(parts, axis=1)
+    unit = bumps / np.maximum(np.linalg.norm(bumps, axis=1, keepdims=True), 1e-12)
+    hots = [kind[:, None] == np.unique(kind[kind != ""]) for kind in (traits.genders, traits.groups)]
+    return np.concatenate([unit, *hots], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,11 @@ CONVOLUTIONS = "Conv"
 """What is quantised: it is nearly all of the work, and what follows the pooling (scores of ages, projection)
 is nearly all of the precision."""
 OVERLAP_AT = 10
+MOST_MAE_YEARS = 0.05
+LEAST_OVERLAP = 0.9
+"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
+nearest faces stays. They are the project's own bounds, and model.json keeps what was measured."""
+QUERIES = 1000
 _BATCH = 16
 
 
@@ -33,18 +38,12 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has n
     """Gives the quantiser its calibration crops in batches."""
 
     def __init__(self, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]) -> None:
-        self._batches = self._made(crops, mean, std)
+        starts = range(0, len(crops), _BATCH)
+        self._batches = ({"crops": to_tensor(crops[at : at + _BATCH], mean, std)} for at in starts)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """Return the next batch, or None after the last."""
         return next(self._batches, None)
-
-    @staticmethod
-    def _made(
-        crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]
-    ) -> Iterator[dict[str, NDArray[np.float32]]]:
-        for start in range(0, len(crops), _BATCH):
-            yield {"crops": to_tensor(crops[start : start + _BATCH], mean, std)}
 
 
 def write_int8(
@@ -101,22 +100,11 @@ def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVER
     """
     asked = spread(len(first), queries)
     near = [_nearest(rows, asked, k) for rows in (first, second)]
-    shared = [len(set(one) & set(other)) for one, other in zip(*near, strict=True)]
-    return float(np.mean(shared)) / k
+    return float(np.mean([len(set(one) & set(other)) for one, other in zip(*near, strict=True)])) / k
 
 
 def _nearest(rows: FloatVector, asked: NDArray[np.int64], k: int) -> list[list[int]]:
     cosines = rows[asked] @ rows.T
     cosines[np.arange(len(asked)), asked] = -np.inf
-    return [[int(item) for item in line] for line in np.argpartition(-cosines, k, axis=1)[:, :k]]
-
-
-MOST_MAE_YEARS = 0.05
-
-
-LEAST_OVERLAP = 0.9
-"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
-nearest faces stays. They are the project's own bounds, and model.json keeps what was measured."""
-
-
-QUERIES = 1000
+    nearest: list[list[int]] = np.argpartition(-cosines, k, axis=1)[:, :k].tolist()
+    return nearest

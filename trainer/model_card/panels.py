@@ -180,8 +180,7 @@ def loss(axes: Axes, history: Sequence[Document], names: Sequence[tuple[str, str
     epochs = [entry["epoch"] + 1 for entry in history]
     for (key, name), colour in zip(names, (BLUE, ORANGE), strict=True):
         axes.plot(epochs, [entry[key] for entry in history], "o-", ms=4, color=colour, label=name)
-    losses = names[0][0].endswith("loss")
-    axes.set(xlabel="epoch", ylabel="loss" if losses else "validation, years")
+    axes.set(xlabel="epoch", ylabel="loss" if names[0][0].endswith("loss") else "validation, years")
     axes.legend()
 
 

@@ -50,9 +50,8 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     pictures |= _by_source(measured)
     if "coverage" in measured:
         parts, tables = measured["coverage"]["parts"], test["tables"]
-        rows = len(parts)
         pictures["calibration"] = picture(
-            lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + rows / 3
+            lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + len(parts) / 3
         )
     if "framing" in measured:
         pictures["framing"] = picture(lambda axes: panels.framing(axes, measured["framing"]))

@@ -181,13 +181,12 @@ def _look(row: Mapping[str, Any]) -> dict[str, Any]:
         for key, words in spreads.items()
         if row[key]
     }
-    model = {f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]}
     return {
         "source": named(row["source"]),
         "photos": row["photos"],
         **shown,
         "grey_share": row["grey"],
-        **model,
+        **{f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]},
     }
 
 

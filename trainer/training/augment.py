@@ -125,8 +125,7 @@ def _photographed(pixels: Tensor, strength: Strength, generator: torch.Generator
     """Do to the crops what scanners, cameras, files and the photo's border do, in that order."""
     if not any(getattr(strength, key) for key in _PHOTOGRAPHED):
         return pixels
-    parts = [_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)]
-    return torch.cat(parts)
+    return torch.cat([_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)])
 
 
 def _photo_of(pixels: Tensor, strength: Strength, draws: Draws) -> Tensor:

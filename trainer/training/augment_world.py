@@ -174,8 +174,7 @@ def jpeg_compressed(face: Tensor, quality: int) -> Tensor:
     values = face.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(values)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    decoded = torch.from_numpy(np.array(Image.open(file)))
-    return decoded.permute(2, 0, 1).float().to(face.device)
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float().to(face.device)
 
 
 def cut(pixels: Tensor, probability: float, draws: Draws) -> Tensor:

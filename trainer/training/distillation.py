@@ -84,20 +84,14 @@ def estimates(
     told: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     missing = np.array([at for at in positions.tolist() if faces[at] not in told], dtype=np.int64)
     if len(missing):
-        found = _asked(name, runs, squares, missing)
+        if name in PUBLISHED:
+            found = _published(squares, missing)
+        else:
+            found = shares_of(runs / name, squares, missing) @ np.arange(AGE_BINS, dtype=np.float64)
         told |= {faces[at]: round(float(age), 3) for at, age in zip(missing.tolist(), found, strict=True)}
         kept.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(told) + "\n")
     return np.array([told[faces[at]] for at in positions.tolist()])
-
-
-def _asked(
-    name: str, runs: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    if name in PUBLISHED:
-        return _published(squares, positions)
-    shares = shares_of(runs / name, squares, positions)
-    return shares @ np.arange(AGE_BINS, dtype=np.float64)
 
 
 def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -145,8 +139,7 @@ def shares_of_model(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
     spec, found = backbones.BODIES[recipe.body], []
-    fast = isinstance(model, AgeModel)
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=isinstance(model, AgeModel)):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)

@@ -114,8 +114,7 @@ class Ensemble(nn.Module):
 
     def view_ages(self, scores: Tensor) -> Tensor:
         """Return each member's estimate in years, float32 (N, M)."""
-        starts = range(AGE_BINS, scores.shape[1], AGE_BINS)
-        parts = [scores[:, start : start + AGE_BINS] for start in starts]
+        parts = [scores[:, start : start + AGE_BINS] for start in range(AGE_BINS, scores.shape[1], AGE_BINS)]
         return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
 
     def _shifted(self, logs: Tensor) -> Tensor:
@@ -148,5 +147,4 @@ def best_weight(
     spread = [(part - part[best]).var(axis=1) / part.shape[1] for part in parts]
     error = np.sqrt(np.sum(spread, axis=0)) / len(parts)
     alike = np.flatnonzero(found - found[best] <= error)
-    nearest = alike[np.argmin(np.abs(weights[alike] - 0.5))]
-    return float(weights[nearest]), found.tolist()
+    return float(weights[alike[np.argmin(np.abs(weights[alike] - 0.5))]]), found.tolist()

@@ -33,8 +33,7 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     folder.mkdir(parents=True, exist_ok=True)
     kept = {"weights": torch.tensor([weight, 1 - weight])}
     for number, name in enumerate(parts):
-        states = load_file(runs / name / BEST)
-        kept |= {f"{number}.{key}": value for key, value in states.items()}
+        kept |= {f"{number}.{key}": value for key, value in load_file(runs / name / BEST).items()}
     save_file(kept, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]

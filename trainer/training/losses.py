@@ -87,8 +87,7 @@ class AgeLoss:
         low, high = windows_years[:, :1], windows_years[:, 1:]
         bins = self._model.bins[None]
         within = (bins >= low) & (bins <= high)
-        logs = scores.float().log_softmax(dim=1)
-        mass = logs.masked_fill(~within, -torch.inf).logsumexp(dim=1)
+        mass = scores.float().log_softmax(dim=1).masked_fill(~within, -torch.inf).logsumexp(dim=1)
         expected = self._model.expected(scores)[:, None]
         beyond = ((low - expected).clamp_min(0) + (expected - high).clamp_min(0))[:, 0]
         cost = functional.smooth_l1_loss(beyond, torch.zeros_like(beyond), reduction="none")

@@ -31,11 +31,9 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
     packs = [corpus.pack] + ([corpus.unlabelled] if corpus.unlabelled else [])
     sources = np.array([row.source for pack in packs for row in pack.rows])
     names = [f"{row.source}/{row.reference} {row.path.stat().st_size}" for pack in packs for row in pack.rows]
-    squares = data.squares
+    squares, extra = data.squares, np.arange(len(rows), len(sources))
     if corpus.unlabelled:
         squares = np.concatenate([squares, corpus.unlabelled.crops])
-    extra = np.arange(len(rows), len(sources))
-    if corpus.unlabelled:
         extra = extra[corpus.unlabelled.readable]
     train = np.concatenate([data.train, extra])
     windows = np.zeros((len(sources), 2), np.float32)
@@ -80,10 +78,8 @@ def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.flo
 
 def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
     """Return at most `VALID_FACES` of the positions of each source, in order."""
-    random, kept = np.random.default_rng(seed), []
-    for name in sorted(set(sources[valid].tolist())):
-        mine = valid[sources[valid] == name]
-        kept.append(random.permutation(mine)[:VALID_FACES])
+    random, theirs = np.random.default_rng(seed), sources[valid]
+    kept = [random.permutation(valid[theirs == name])[:VALID_FACES] for name in np.unique(theirs)]
     return np.sort(np.concatenate(kept))
 
 

@@ -48,8 +48,7 @@ class Mixture:
         """Return float32 (N, AGE_BINS): a Gaussian around each estimate, as wide as the mixture errs."""
         centres = self.estimate(estimates_years)
         sigma = np.maximum(np.interp(centres, KNOTS_YEARS, self.sigma_years), LEAST_SIGMA_YEARS)
-        bins = np.arange(AGE_BINS)
-        shares = np.exp(-((bins - centres[:, None]) ** 2) / (2 * sigma[:, None] ** 2))
+        shares = np.exp(-((np.arange(AGE_BINS) - centres[:, None]) ** 2) / (2 * sigma[:, None] ** 2))
         normalised: NDArray[np.float32] = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
         return normalised
 
@@ -67,8 +66,7 @@ def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.s
     left = errors[:, None, :] - bias[:, :, None]
     squares = (left**2 * near[None]).sum(axis=2)
     overall = (left**2 * near[None]).sum(axis=(1, 2)) / max(faces.sum(), 1e-9)
-    mean_squares = np.maximum((squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT), 1e-9)
-    weights = 1 / mean_squares
+    weights = 1 / np.maximum((squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT), 1e-9)
     weights = weights / weights.sum(axis=0)
     mixed = Mixture(bias, weights, np.zeros(len(KNOTS_YEARS)))
     off = (mixed.estimate(estimates_years) - labels_years) ** 2

@@ -60,11 +60,9 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     if not recipe.parts:
         return load_run(folder)
     members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
-    weights = load_file(folder / BEST)["weights"].tolist()
-    return recipe, Ensemble(members, recipe, weights).eval()
+    return recipe, Ensemble(members, recipe, load_file(folder / BEST)["weights"].tolist()).eval()
 
 
 def part_runs(folder: Path) -> tuple[str, ...]:
     """Return the names of the runs that an ensemble joined, which lie next to it."""
-    names: list[str] = json.loads((folder / "result.json").read_text(encoding="utf-8"))["parts"]
-    return tuple(names)
+    return tuple(json.loads((folder / "result.json").read_text(encoding="utf-8"))["parts"])

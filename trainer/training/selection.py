@@ -70,13 +70,9 @@ def in_fold(groups: NDArray[np.int64], rows: Sequence[Row], part: int, parts: in
 
 def one_hots(genders: Sequence[str | None], groups: Sequence[str | None]) -> NDArray[np.float32]:
     """Return float32 (N, 7): which gender, then which group each face is of; zeros where not given."""
-    kinds = (
-        (np.array([name or "" for name in genders]), GENDERS),
-        (np.array([n or "" for n in groups]), GROUPS),
-    )
-    return np.concatenate([names[:, None] == np.array(known) for names, known in kinds], axis=1).astype(
-        np.float32
-    )
+    kinds = (genders, GENDERS), (groups, GROUPS)
+    hots = [np.array([name or "" for name in names])[:, None] == np.array(known) for names, known in kinds]
+    return np.concatenate(hots, axis=1).astype(np.float32)
 
 
 def loss_weights(

@@ -45,31 +45,19 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
 }
 """Measure to the kinds of degradation it is there to notice; all else would be blamed on it by accident."""
 
+_OF_BOTH_LEVELS = {
+    "sharpness_at_least": 4.0,
+    "yaw_at_most": 0.5,
+    "roll_deg_at_most": 14.0,
+    "crop_outside_at_most": 0.28,
+    "box_outside_at_most": 0.06,
+    "border_gap_at_least": 0.18,
+    "confidence_at_least": 0.9,
+}
+_LIGHT = ("luminance_at_least", "luminance_at_most", "bright_share_at_most")
 MANY_SOURCES: Mapping[str, Mapping[str, float]] = {
-    "quality": {
-        "sharpness_at_least": 4.0,
-        "luminance_at_least": 15.0,
-        "luminance_at_most": 200.0,
-        "bright_share_at_most": 0.4,
-        "yaw_at_most": 0.5,
-        "roll_deg_at_most": 14.0,
-        "crop_outside_at_most": 0.28,
-        "box_outside_at_most": 0.06,
-        "border_gap_at_least": 0.18,
-        "confidence_at_least": 0.9,
-    },
-    "withhold": {
-        "sharpness_at_least": 4.0,
-        "luminance_at_least": 10.0,
-        "luminance_at_most": 220.0,
-        "bright_share_at_most": 0.5,
-        "yaw_at_most": 0.5,
-        "roll_deg_at_most": 14.0,
-        "crop_outside_at_most": 0.28,
-        "box_outside_at_most": 0.06,
-        "border_gap_at_least": 0.18,
-        "confidence_at_least": 0.9,
-    },
+    "quality": _OF_BOTH_LEVELS | dict(zip(_LIGHT, (15.0, 200.0, 0.4), strict=True)),
+    "withhold": _OF_BOTH_LEVELS | dict(zip(_LIGHT, (10.0, 220.0, 0.5), strict=True)),
 }
 """Bounds of measures that one data set of aligned crops cannot tell, read off photos of many sources.
 

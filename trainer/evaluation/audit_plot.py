@@ -19,10 +19,8 @@ from trainer.datasets.splits import SPLITS
 from trainer.evaluation.looks import SourceLooks, Spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
-MAX_BARS = 8
-"""Further reasons are in the JSON only."""
-MIN_PLACES = 4
-"""So that one bar alone does not fill its panel."""
+MAX_BARS = 8  # Further reasons are in the JSON only
+MIN_PLACES = 4  # So that one bar alone does not fill its panel
 LABEL_CHARS = 24
 
 

@@ -19,8 +19,7 @@ from simsvc.errors import LabelsUnreadable, SourceEmpty
 from trainer.evaluation.judging import Judged
 from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped, bracketed
 
-TABLE = "labels.csv"
-"""Columns file, age_band (such as 30-39 or 70+, completed years) and gender."""
+TABLE = "labels.csv"  # Columns file, age_band (such as 30-39 or 70+, completed years) and gender
 _BAND = re.compile(r"(\d{1,3})(?:-(\d{1,3})|\+)")
 
 

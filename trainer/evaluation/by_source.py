@@ -20,8 +20,7 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
 
 Floats = NDArray[np.float64]
-WORST_SHARE = 0.01
-"""The error that this share of the faces exceeds is reported as the worst 1%."""
+WORST_SHARE = 0.01  # The error that this share of the faces exceeds is reported as the worst 1%
 GENDERS = ("female", "male")
 
 
@@ -157,7 +156,6 @@ def women_over_men(faces: Judged) -> float:
 
 Statistic = Callable[[Judged], float]
 BASIC: Mapping[str, Statistic] = {"mae": mae, "bias": bias, "coverage": coverage}
-"""Of every part of a source."""
 WHOLE: Mapping[str, Statistic] = {
     "mae": mae,
     "outside_window": outside,
@@ -170,7 +168,6 @@ WHOLE: Mapping[str, Statistic] = {
     "slope": slope,
     "women_over_men": women_over_men,
 }
-"""Of a source as a whole."""
 WINDOWED = ("outside_window", "window_overlap")
 """Figures that say nothing new where all ages are known exactly."""
 AVERAGED = ("mae", "constant", "worst_1pc", "coverage")

@@ -33,11 +33,9 @@ LEAST_FACES = 100
 """Calibration faces of a band. The coverage that a band of n faces attains is Beta(n + 1 - l, l) distributed,
 l the ranks outside (Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012, section 3):
 with 100 faces it is at least 86% in nine cases of ten when 90% is promised."""
-STEP_YEARS = 5
-"""Bands begin at multiples of it."""
+STEP_YEARS = 5  # Bands begin at multiples of it
 ROUNDS = 60
-STEP = 4.0
-"""Weights grow by exp(STEP * missing coverage) a round, for at most so many rounds."""
+STEP = 4.0  # Weights grow by exp(STEP * missing coverage) a round, for at most so many rounds
 
 
 def tails(

@@ -13,10 +13,8 @@ from simsvc.domain.estimate.doubt import MEASURES, Doubt
 from simsvc.values import Prediction
 from trainer.evaluation.source_faces import Faces
 
-REFERRED = 0.05
-"""Share of the faces of a source, on average over the sources, that are to be referred."""
-FAR_YEARS = 15.0
-"""An error beyond it misleads whoever reads the estimate. Source: the project's own bound."""
+REFERRED = 0.05  # Share of the faces of a source, on average over the sources, that are to be referred
+FAR_YEARS = 15.0  # An error beyond it misleads whoever reads the estimate. Source: the project's own bound.
 RIDGE = 1e-3
 """Added to the normal equations' diagonal, of standardised measures: the measures of spread go together, and
 their weights would run apart. The share of large errors that is caught is the same from 1e-4 to 1e-1."""

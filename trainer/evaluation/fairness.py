@@ -99,7 +99,6 @@ def _parts(
 def _shared(
     names: NDArray[np.str_], decades: NDArray[np.str_], compared: Sequence[str], met: Sequence[str]
 ) -> list[str]:
-    """Return the decades of which every compared part has enough faces."""
     if not compared:
         return []
     cells = {d: min(int(((names == name) & (decades == d)).sum()) for name in compared) for d in met}

@@ -26,9 +26,7 @@ from trainer.datasets.corpus import Corpus
 
 ESTIMATED = "estimated"
 BATCH = 64
-"""Crops in one pass of the model."""
-BLOCK = 64
-"""Items whose photos are in memory at once."""
+BLOCK = 64  # Items whose photos are in memory at once
 Item = TypeVar("Item")
 
 

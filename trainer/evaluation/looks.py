@@ -67,8 +67,6 @@ class SourceLooks:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One face: its crop and what was measured of it."""
-
     crop: Crop
     face_px: float | None
     sharpness: float

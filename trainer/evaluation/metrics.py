@@ -12,12 +12,10 @@ from scipy.stats import bootstrap
 
 RESAMPLES = 1000
 """Bootstrap resamples. Source: Efron and Tibshirani, 1993, chapter 13: 1000 for percentile intervals."""
-_BATCH = 50
-"""Resamples at a time: less memory than all of them at once."""
+_BATCH = 50  # Resamples at a time: less memory than all of them at once
 LEVEL = 0.95
 OLD_YEARS = 80
-CLOSE_YEARS = 5.0
-"""CS@5: share of estimates at most 5 years off, as the age literature reports it."""
+CLOSE_YEARS = 5.0  # CS@5: share of estimates at most 5 years off, as the age literature reports it
 
 
 @dataclass(frozen=True, slots=True)

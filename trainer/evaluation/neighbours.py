@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from simsvc.domain.estimate.explain import LEAST_DISTANCE
 
-TOP = 10
-"""Neighbours looked at, as many as the service shows."""
-BLOCK_QUERIES = 256
-"""Queries compared with the gallery at once: 20 MB for 20,000 faces."""
+TOP = 10  # Neighbours looked at, as many as the service shows
+BLOCK_QUERIES = 256  # Queries compared with the gallery at once: 20 MB for 20,000 faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +91,7 @@ def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float
     return float(np.corrcoef(left, right)[0, 1])
 
 
-SERVED = "as served"
-"""Transform of the row that measures a bundle's own embedding."""
+SERVED = "as served"  # Transform of the row that measures a bundle's own embedding
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,7 @@ from simsvc.errors import SettingsError
 from trainer.evaluation.neighbours import Traits
 
 METHODS = ("none", "centred", "pca", "white", "lda", "ridge")
-MOST_DIMS = 256
-"""Longest embedding of the service."""
+MOST_DIMS = 256  # Longest embedding of the service
 SHRINKAGE = 0.01
 """Share of the mean variance in covariances that are inverted; of 0.01 and 0.1 validation chose it."""
 AGE_STEP_YEARS = 5

@@ -35,8 +35,6 @@ _BATCH = 16
 
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    """Gives the quantiser its calibration crops in batches."""
-
     def __init__(self, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]) -> None:
         starts = range(0, len(crops), _BATCH)
         self._batches = ({"crops": to_tensor(crops[at : at + _BATCH], mean, std)} for at in starts)

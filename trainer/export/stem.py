@@ -126,7 +126,6 @@ def _mirror(graph: Graph, picture: str, width: int) -> tuple[Any, Any]:
 
 
 def _dequantized(graph: Graph, quantize: Any) -> str:
-    """Return the name of what is read back from a QuantizeLinear, with its own scale and zero point."""
     node = graph.only_taker(quantize.output[0], "DequantizeLinear")
     _require(list(node.input[1:]) == list(quantize.input[1:]))
     return str(node.output[0])

@@ -19,7 +19,6 @@ BOOKKEEPING = {"model", "model_sha256", "format", "seed", "split", "source"}
 
 
 WITHHELD = "withheld_estimates"
-"""Name of the section on what withholding buys."""
 
 
 def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
@@ -90,7 +89,6 @@ def _coverage_aims(coverage: Document) -> Iterator[Aim]:
 
 
 def _neighbour_aims(document: Document) -> Iterator[Aim]:
-    """Yield the aims of the embedding that is served, where it was measured."""
     for row in document["rows"]:
         if row["transform"] == SERVED:
             excess = round(row["mae_years"] - document["mae_years"], 4)
@@ -101,14 +99,12 @@ def _neighbour_aims(document: Document) -> Iterator[Aim]:
 
 
 def _slice(table: Document) -> dict[str, Any]:
-    """Return one part of an evaluation: figures with their 95% bootstrap intervals."""
     names = {"mae": "mae_years", "bias": "bias_years", "cs5": "cs5", "coverage": "coverage"}
     figures = {shown: table[key] for key, shown in names.items() if table.get(key)}
     return {"slice": table["part"], "faces": table["faces"], **figures}
 
 
 def _comparisons(measured: Measured) -> list[dict[str, Any]]:
-    """Return the gaps and each compared part, before (where it is known) and now."""
     rows = []
     for name, when in (("before", "before"), ("test", "now")):
         for kind, comparison in measured.get(name, {}).get("fairness", {}).items():

@@ -138,7 +138,6 @@ def withheld_share(axes: Axes, document: Document) -> None:
 
 
 def _traded(axes: Axes, document: Document, name: str, key: str, scale: float, what: str = "") -> None:
-    """Draw one line with its 95% band, where the set of photos was measured."""
     rows = [row for row in document["trade"].get(name, []) if key in row]
     if rows:
         shares = [100 * row["withheld"] for row in rows]

@@ -20,8 +20,7 @@ from trainer.model_card.run import Run
 
 WIDE_IN, DPI = 6.4, 120
 """768 pixels wide: at the 390 of a telephone type of 14 points is still 11 pixels high."""
-COLOURS = 64
-"""A dozen are drawn; the others are the steps between them at the edges of lines and letters."""
+COLOURS = 64  # A dozen are drawn; the others are the steps between them at the edges of lines and letters
 STYLE: dict[Any, Any] = {
     "font.size": 14,
     "axes.titlesize": 14,
@@ -70,7 +69,6 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
 
 
 def _by_source(measured: Measured) -> dict[str, bytes]:
-    """Return the plots of photos from anywhere, as far as they were measured."""
     pictures = {}
     sources, peers = measured.get("sources"), measured.get("peers")
     if sources:

@@ -120,7 +120,6 @@ def _teachers_began(names: str) -> list[str]:
 
 
 def _published(body: str) -> str:
-    """Return what `weights = "pretrained"` is of a body."""
     return INITIAL.get(body, f"published weights of {body}")
 
 
@@ -142,7 +141,6 @@ def _data(source: str, run: Run) -> dict[str, Any]:
 
 
 def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the counts, without the names of files."""
     pairs = audit["near_duplicates"]
     counts = {
         "by_source": {named(source): count for source, count in audit["by_source"].items()},
@@ -169,7 +167,6 @@ def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source's row: medians with the 5% and 95% quantiles, and what the audited model says."""
     spreads = {
         "age_years": "ages_years",
         "face_px": "face_px",

@@ -12,8 +12,7 @@ from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
 from trainer.training.ensemble import Ensemble
 
-MEAN = ":mean"
-"""Behind a layer's name: its mean over height and width."""
+MEAN = ":mean"  # Behind a layer's name: its mean over height and width
 
 
 def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,12 +41,10 @@ class Strength:
     cut: float = 0.0
 
 
-KEYS = tuple(f.name for f in dataclasses.fields(Strength))
-"""The keys of a recipe that make its strength."""
+KEYS = tuple(f.name for f in dataclasses.fields(Strength))  # The keys of a recipe that make its strength
 NONE = Strength(0.0, 0.0, 0.0, 0.0, 0.0)
 _PHOTOGRAPHED = ("gamma", "grey", "cast", "blur", "noise", "small", "compress", "cut")
-_AT_ONCE = 4
-"""Faces changed at once, so that they stay in a CPU's cache: 1.2 MB at 160 px."""
+_AT_ONCE = 4  # Faces changed at once, so that they stay in a CPU's cache: 1.2 MB at 160 px
 _GREY_SHARE = 0.1
 _ERASE_AREA = (0.02, 0.2)
 

@@ -46,10 +46,8 @@ HEAD = (0.5, 0.48, 0.40, 0.52)
 """Centre (x, y) and half axes (x, y) of the ellipse that the head fills, in crop sides."""
 SHOULDERS = (0.5, 1.25, 0.62, 0.42)
 """The same of the ellipse of neck and shoulders, which reaches in from below."""
-EDGE = 0.06
-"""Width of the change from person to backdrop, in radii."""
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey. Source: ITU-R BT.601, section 2.5.1."""
+EDGE = 0.06  # Width of the change from person to backdrop, in radii
+LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in grey. Source: ITU-R BT.601, section 2.5.1.
 
 
 def backdrop(pixels: Tensor, probability: float, draws: Draws, context: float = 1.0) -> Tensor:

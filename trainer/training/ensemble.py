@@ -20,8 +20,7 @@ from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.training.recipe import Recipe
 
-STEP = 0.1
-"""Weights of two members are tried in such steps."""
+STEP = 0.1  # Weights of two members are tried in such steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -189,7 +189,6 @@ def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | N
 
 
 def _resumed(learner: Any, folder: Path, average: Average | None) -> tuple[list[dict[str, Any]], int]:
-    """Load the last checkpoint, if there is one, and return history and the epoch to start with."""
     learner.create_opt()
     path = folder / "last.pth"
     if not path.exists():

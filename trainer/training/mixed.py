@@ -85,8 +85,6 @@ def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Faces:
-    """All faces: packed squares, ages, sources, and what names each of them."""
-
     squares: NDArray[np.uint8]
     ages_years: NDArray[np.float32]
     sources: NDArray[np.str_]

@@ -14,8 +14,7 @@ from trainer.models.age_model import HEADS, POINTS, Architecture
 from trainer.models.backbones import BODIES
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-PUBLISHED = ("faceres",)
-"""Published networks that may teach in a mixture."""
+PUBLISHED = ("faceres",)  # Published networks that may teach in a mixture
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
 BALANCES = ("none", "age", "age_group")
@@ -40,7 +39,6 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "view": (1, 1.25),
     "epoch_faces": (0, 1e7),
 }
-"""Valid values, whether useful or not."""
 
 
 @dataclass(frozen=True, slots=True)

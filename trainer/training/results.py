@@ -90,7 +90,6 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extras(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return differences from the defaults without a column."""
     defaults = {field.name: field.default for field in fields(Recipe) if field.name not in _SHOWN}
     extras = {}
     for key, default in defaults.items():

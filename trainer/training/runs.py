@@ -13,13 +13,10 @@ from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble, Member
 
 BEST = "best.safetensors"
-"""Name of the file of a run's best weights."""
-HISTORY = "history.json"
-"""Name of the file of its figures, one entry an epoch."""
+HISTORY = "history.json"  # Name of the file of its figures, one entry an epoch
 RUN_SHA256 = "run_sha256"
 """Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
-RUNS = Path("work/runs")
-"""Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
+RUNS = Path("work/runs")  # Where `python -m trainer fit` leaves them, each in a folder of its recipe's name
 
 
 def load_recipe(folder: Path) -> recipes.Recipe:

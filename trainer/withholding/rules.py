@@ -26,10 +26,8 @@ from trainer.evaluation.judging import Judged
 from trainer.evaluation.metrics import bootstrapped
 
 CLEAN = "clean"
-BIN_FACES = LEAST_FACES
-"""Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`."""
-DECIMALS = 4
-"""Of bounds in model.json: as fine as the measures themselves are recorded."""
+BIN_FACES = LEAST_FACES  # Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`
+DECIMALS = 4  # Of bounds in model.json: as fine as the measures themselves are recorded
 CAUSES: Mapping[str, tuple[str, ...]] = {
     "sharpness_at_least": ("blur",),
     "luminance_at_least": ("dark",),

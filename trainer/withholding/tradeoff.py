@@ -18,11 +18,9 @@ from trainer.evaluation.judging import ESTIMATED
 from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withholding.rules import CAUSES, CLEAN, Measured, pool
 
-SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-"""Of the estimated faces, withheld from the most severe on."""
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # Of the estimated faces, withheld from the most severe on
 
-Figures = Callable[[NDArray[np.intp]], dict[str, Any]]
-"""What to report of the faces at some positions."""
+Figures = Callable[[NDArray[np.intp]], dict[str, Any]]  # What to report of the faces at some positions
 
 
 class Severity:

@@ -35,7 +35,8 @@ def draw(data: MergedData, result: Audit, path: Path) -> None:
     _bars(panels[2], "gender", result.by_gender)
     _bars(panels[3], "group", result.by_group)
     _differences(panels[4], data, result)
-    _bars(panels[5], "left out or unreadable", _left_out(result))
+    unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
+    _bars(panels[5], "left out or unreadable", unreadable | result.left_out)
     figure.savefig(path, dpi=110)
 
 
@@ -81,10 +82,6 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
     axes.set(
         title=f"{len(differences):,} near-duplicates{far}", xlabel="years between labels", ylabel="pairs"
     )
-
-
-def _left_out(result: Audit) -> dict[str, int]:
-    return {**({"unreadable": len(result.unreadable)} if result.unreadable else {}), **result.left_out}
 
 
 def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:
@@ -135,13 +132,8 @@ def _spreads(
         if spread is not None:
             ends = [[spread.middle - spread.low], [spread.high - spread.middle]]
             axes.errorbar([spread.middle], [place], xerr=ends, fmt="o", color=BLUE, capsize=3)
-            axes.annotate(
-                f"{spread.middle:.0f}",
-                (spread.middle, place),
-                (0, 6),
-                textcoords="offset points",
-                ha="center",
-            )
+            label = f"{spread.middle:.0f}"
+            axes.annotate(label, (spread.middle, place), (0, 6), textcoords="offset points", ha="center")
     if log:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -169,10 +161,7 @@ def _errors(axes: Axes, looks: Sequence[SourceLooks]) -> None:
     for shift, colour, name, mark in ((-0.12, BLUE, "mae", "o"), (0.12, ORANGE, "bias", "s")):
         told = [one.model[name] for one in looks]
         values = [figure["value"] for figure in told]
-        ends = [
-            [figure["value"] - figure["low"] for figure in told],
-            [figure["high"] - figure["value"] for figure in told],
-        ]
+        ends = [[abs(figure[end] - figure["value"]) for figure in told] for end in ("low", "high")]
         places = np.arange(len(looks)) + shift
         label = "mean absolute error" if name == "mae" else "bias"
         axes.errorbar(values, places, xerr=ends, fmt=mark, color=colour, capsize=3, label=label)

@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,12 +88,8 @@ def figures(judged: Judged, photos: Sequence[BandedPhoto]) -> dict[str, Any]:
     """Return outcomes and figures of all photos, then by band and by gender, each with 95% intervals."""
     outside = outside_years(judged.estimates_years, photos)
     parts = [_part("all", outside, judged.outcomes)]
-    kinds: list[tuple[str, Callable[[BandedPhoto], str]]] = [
-        ("age", lambda photo: photo.band),
-        ("gender", lambda photo: photo.gender),
-    ]
-    for kind, key in kinds:
-        names = np.array([key(photo) for photo in photos])
+    for kind, attribute in (("age", "band"), ("gender", "gender")):
+        names = np.array([getattr(photo, attribute) for photo in photos])
         order = sorted(set(names.tolist()), key=lambda name: (int((_BAND.match(name) or "00")[1]), name))
         for name in filter(None, order):
             mine = np.flatnonzero(names == name)

@@ -197,7 +197,6 @@ def round_out(low_years: float) -> float:
 
 def covered(intervals_years: NDArray[np.float64], labels_years: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return bool (N,): which labels lie in their intervals (N, 2), ends included."""
-    inside: NDArray[np.bool_] = (intervals_years[:, 0] <= labels_years) & (
-        labels_years <= intervals_years[:, 1]
-    )
+    low, high = intervals_years.T
+    inside: NDArray[np.bool_] = (low <= labels_years) & (labels_years <= high)
     return inside

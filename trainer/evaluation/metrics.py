@@ -85,16 +85,9 @@ def resampled(
     if len(samples[0]) == 1:  # of which scipy makes no resamples
         return np.repeat(value, 1 + RESAMPLES, axis=-1)
     drawn = bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=_BATCH,
-        method="percentile",
-        rng=random,
-    ).bootstrap_distribution
-    return np.concatenate([value, drawn], axis=-1)
+        samples, statistic, paired=True, n_resamples=RESAMPLES, batch=_BATCH, method="percentile", rng=random
+    )
+    return np.concatenate([value, drawn.bootstrap_distribution], axis=-1)
 
 
 def figure(values: NDArray[np.float64]) -> Figure:

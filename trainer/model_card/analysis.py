@@ -33,7 +33,10 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
         "outcomes_in_the_service": test["outcomes"],
     }
     laid_out: dict[str, tuple[str, Callable[[Document], Any]]] = {
-        "before": ("before_and_after", lambda document: _before(document, test)),
+        "before": (
+            "before_and_after",
+            lambda document: [{"slice": r.pop("part"), **r} for r in fairness_before.beside(document, test)],
+        ),
         "portraits": ("studio_portraits", lambda document: [_slice(t) for t in document["tables"]]),
         "fairface": ("fairface_labelled_with_bands_of_ages", _fairface),
         "framing": ("moved_or_scaled_crops", lambda document: document["changes"]),
@@ -129,10 +132,6 @@ def _comparison(name: str, comparison: Document) -> dict[str, Any]:
         "by_ages_alone": comparison.get("gap_of_ages"),
         "ages_left_out": ", ".join(comparison["decades_left_out"]) or None,
     }
-
-
-def _before(before: Document, after: Document) -> list[dict[str, Any]]:
-    return [{"slice": row.pop("part"), **row} for row in fairness_before.beside(before, after)]
 
 
 def _fairface(document: Document) -> list[dict[str, Any]]:

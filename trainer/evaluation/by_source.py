@@ -126,9 +126,8 @@ def slope(faces: Judged) -> float:
     spread = float(np.var(faces.estimates_years))
     if spread == 0:
         return math.nan
-    off = (faces.estimates_years - faces.estimates_years.mean()) * (
-        faces.ages_years - faces.ages_years.mean()
-    )
+    estimates, ages = faces.estimates_years, faces.ages_years
+    off = (estimates - estimates.mean()) * (ages - ages.mean())
     return float(off.mean()) / spread
 
 
@@ -182,9 +181,7 @@ def figures(faces: Judged, statistics: Mapping[str, Statistic]) -> dict[str, Fig
 def resampled(faces: Judged, statistics: Mapping[str, Statistic], seed: int = 0) -> dict[str, Floats]:
     """Return float64 (1 + RESAMPLES,) by name: the figure, then that of each resample."""
     samples = [faces, *(faces.taken(at) for at in draws(faces.persons, seed))]
-    return {
-        name: np.array([statistic(sample) for sample in samples]) for name, statistic in statistics.items()
-    }
+    return {key: np.array([measure(sample) for sample in samples]) for key, measure in statistics.items()}
 
 
 def summarised(values: Mapping[str, Floats]) -> dict[str, Figure]:

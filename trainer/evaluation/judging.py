@@ -120,16 +120,14 @@ class Judge:
 
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:
-            right = looked_at(
-                decode(data, reading=self._model.reading), self._detector.detect, self._model.reading
-            )
+            photo = decode(data, reading=self._model.reading)
+            right = looked_at(photo, self._detector.detect, self._model.reading)
             photo, face = right.photo, pick(right.faces).face
         except (PhotoError, FaceError) as refusal:
             return refusal.code
         margin = self._model.crop_margin
-        return _Prepared(
-            crop(photo.rgb, face, self._model.input_px, margin), quality.measure(photo, face, margin)
-        )
+        made = crop(photo.rgb, face, self._model.input_px, margin)
+        return _Prepared(made, quality.measure(photo, face, margin))
 
     def _packed(self, corpus: Corpus, position: int) -> Crop:
         """Cut the crop out of its photo again: a packed one has been resized already."""

@@ -140,9 +140,8 @@ def breakdown(
         names = np.array(["" if name is None else name for name in kind])
         for name in sorted(set(names.tolist()) - {""}):
             mine = names == name
-            tables.append(
-                error_table(name, errors_years[mine], seed, None if inside is None else inside[mine])
-            )
+            covered = None if inside is None else inside[mine]
+            tables.append(error_table(name, errors_years[mine], seed, covered))
     return tables
 
 

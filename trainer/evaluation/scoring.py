@@ -60,9 +60,8 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
         for start in tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
     ]
     kept = tuple(row for row, (made, _) in zip(rows, prepared, strict=True) if made is not None)
-    return Scored(
-        kept, np.concatenate(estimates).astype(np.float64), Counter(outcome for _, outcome in prepared)
-    )
+    outcomes = Counter(outcome for _, outcome in prepared)
+    return Scored(kept, np.concatenate(estimates).astype(np.float64), outcomes)
 
 
 def calibration_of(bundle: Bundle) -> Calibration | None:
@@ -80,6 +79,5 @@ def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tup
     model, detector = OnnxModel(bundle, threads), detector_of(bundle)
     scored = [score(part.rows, model, detector, threads) for part in taken]
     ranges = [own_ranges(one.estimates_years, calibration_of(bundle)) for one in scored]
-    return [
-        (one, judged(one.rows, one.estimates_years, ends)) for one, ends in zip(scored, ranges, strict=True)
-    ]
+    pairs = zip(scored, ranges, strict=True)
+    return [(one, judged(one.rows, one.estimates_years, ends)) for one, ends in pairs]

@@ -99,9 +99,8 @@ def _white(x: NDArray[np.float32], dims: int) -> Projection:
     """Source: Kessy, Lewin and Strimmer, "Optimal Whitening and Decorrelation", 2018 (PCA whitening)."""
     found = principal(x, dims)
     deviation = ((x - found.mean) @ found.matrix).std(axis=0, dtype=np.float64)
-    return Projection(
-        found.mean, (found.matrix / np.maximum(deviation, 1e-3 * deviation[0])).astype(np.float32)
-    )
+    least = 1e-3 * deviation[0]
+    return Projection(found.mean, (found.matrix / np.maximum(deviation, least)).astype(np.float32))
 
 
 def _shrunk(covariance: Floats) -> Floats:

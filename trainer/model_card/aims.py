@@ -19,7 +19,6 @@ class Aim:
         """Return the row of the card's table."""
         bounds = (("at least", self.least), ("at most", self.most))
         wanted = ", ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-        met = (self.least is None or self.value >= self.least) and (
-            self.most is None or self.value <= self.most
-        )
+        enough = self.least is None or self.value >= self.least
+        met = enough and (self.most is None or self.value <= self.most)
         return {"aim": self.what, "wanted": wanted, "measured": self.value, "met": met}

@@ -55,9 +55,8 @@ def aims(measured: Measured) -> Iterator[Aim]:
     yield Aim("test: mean absolute error, years", tables["all"]["mae"]["value"], most=4.6)
     yield Aim("test: share at most 5 years off", tables["all"]["cs5"]["value"], least=0.67)
     if "age 80+" in tables:
-        yield Aim(
-            "labelled 80 or more: mean absolute error, years", tables["age 80+"]["mae"]["value"], most=8
-        )
+        oldest = tables["age 80+"]["mae"]["value"]
+        yield Aim("labelled 80 or more: mean absolute error, years", oldest, most=8)
     yield from _bias_aims(tables)
     gap = measured["test"]["fairness"]["groups"]["gap"]
     if gap:

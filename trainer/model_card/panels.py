@@ -31,23 +31,19 @@ def error_by_age(axes: Axes, test: Document, before: Document | None) -> None:
     if known:
         values = [old[tables[place]["part"]] for place in known]
         axes.plot(known, values, "D", color=GREY, mfc="white", ms=8, label="MAE, earlier model")
-    for key, name, colour, mark in (("mae", "MAE", BLUE, "o"), ("bias", "bias", ORANGE, "s")):
+    for key, name, colour, fmt in (("mae", "MAE", BLUE, "o-"), ("bias", "bias", ORANGE, "s-")):
         figures = [table[key] for table in tables]
         values = [figure["value"] for figure in figures]
-        axes.errorbar(
-            places, values, ends(figures), fmt=f"{mark}-", color=colour, ms=7, capsize=3, label=name
-        )
+        axes.errorbar(places, values, ends(figures), fmt=fmt, color=colour, ms=7, capsize=3, label=name)
     axes.axhline(0, color=GREY, lw=1)
     axes.set_xticks(places, [_youngest(table["part"]) for table in tables])
     axes.set(xlabel="labelled age, decades from … years", ylabel="error, years")
     legend_above(axes, 3)
 
 
-def legend_above(axes: Axes, columns: int) -> None:
+def legend_above(axes: Axes, ncols: int) -> None:
     """Put the legend above the panel, so that it hides nothing."""
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns, handletextpad=0.4, columnspacing=1
-    )
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, handletextpad=0.4, columnspacing=1)
 
 
 def _youngest(part: str) -> str:
@@ -80,10 +76,8 @@ def groups(axes: Axes, test: Document, before: Document | None) -> None:
         values = [t["mae"]["value"] for t in old]
         axes.plot(values, where, "D", color=GREY, mfc="white", ms=8, label="earlier model")
     figures = [table["mae"] for table in tables]
-    values = [figure["value"] for figure in figures]
-    axes.errorbar(
-        values, list(places.values()), xerr=ends(figures), fmt="o", color=BLUE, ms=8, label="this model"
-    )
+    values, where = [figure["value"] for figure in figures], list(places.values())
+    axes.errorbar(values, where, xerr=ends(figures), fmt="o", color=BLUE, ms=8, label="this model")
     alike = [part for kind in test["fairness"].values() for part in kind["parts"] if part["standardised_mae"]]
     if alike:
         figures = [part["standardised_mae"] for part in alike]

@@ -57,9 +57,8 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     if "withheld" in measured:
         pictures["withheld"] = withheld(measured["withheld"])
     if "neighbours" in measured:
-        pictures["neighbours"] = picture(
-            lambda axes: panels.neighbours(axes, measured["neighbours"]), tall_in=5.6
-        )
+        near = measured["neighbours"]
+        pictures["neighbours"] = picture(lambda axes: panels.neighbours(axes, near), tall_in=5.6)
     if "data_audit" in measured:
         audit = measured["data_audit"]
         pictures["data_audit"] = picture(
@@ -73,9 +72,8 @@ def _by_source(measured: Measured) -> dict[str, bytes]:
     sources, peers = measured.get("sources"), measured.get("peers")
     if sources:
         rows = len(sources["sources"])
-        pictures["sources"] = picture(
-            lambda axes: by_source.errors(axes, sources, peers), tall_in=2.4 + 0.45 * rows
-        )
+        tall_in = 2.4 + 0.45 * rows
+        pictures["sources"] = picture(lambda axes: by_source.errors(axes, sources, peers), tall_in=tall_in)
         pictures["source_ranges"] = picture(
             lambda axes: by_source.biases(axes, sources),
             lambda axes: by_source.ranges(axes, sources),
@@ -111,7 +109,6 @@ def picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
 def _small(file: io.BytesIO) -> bytes:
     """Return a picture with few colours, a third as long, and without notes of the program that drew it."""
     small = io.BytesIO()
-    Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    few = Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(small, "PNG", optimize=True)
     return small.getvalue()

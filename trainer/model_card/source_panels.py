@@ -103,10 +103,8 @@ def _bars(axes: Axes, rows: Sequence[Document], names: Sequence[tuple[str, str, 
 def _with_ends(
     axes: Axes, figures: Sequence[Any], places: Sequence[int], colour: str, label: str, scale: float = 1.0
 ) -> None:
-    values = [scale * figure["value"] for figure in figures]
-    axes.errorbar(
-        values, places, xerr=ends(figures, scale), fmt="o", color=colour, ms=8, capsize=3, label=label
-    )
+    values, reach = [scale * figure["value"] for figure in figures], ends(figures, scale)
+    axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, ms=8, capsize=3, label=label)
 
 
 def _named(axes: Axes, names: Sequence[str]) -> None:

@@ -127,9 +127,7 @@ PEER = {
 
 
 def _peers(document: Document) -> list[dict[str, Any]]:
-    rows = [
-        _peer(named(source["source"]), peer) for source in document["sources"] for peer in source["peers"]
-    ]
+    rows = [_peer(named(row["source"]), peer) for row in document["sources"] for peer in row["peers"]]
     return [*(_peer("mean of the sources", peer) for peer in document["mean"]), *rows]
 
 

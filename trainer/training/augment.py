@@ -72,9 +72,7 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
     framed = _framed(pixels, strength, generator, view)
     if strength is not None:
         framed = _photographed(framed, strength, generator)
-    sized = functional.interpolate(
-        framed, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
-    )
+    sized = functional.interpolate(framed, (size_px, size_px), mode="bilinear", antialias=True)
     if strength is not None:
         sized = _erased(_coloured(sized, strength, generator), strength, generator)
     scale = 255.0 * torch.tensor(list(std), device=sized.device).view(1, 3, 1, 1)
@@ -109,10 +107,8 @@ def _framed(
 def _behind(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
     if strength.backdrop == 0:
         return pixels
-    parts = [
-        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT) for some in _parts(pixels)
-    ]
-    return torch.cat(parts)
+    share, parts = strength.backdrop, _parts(pixels)
+    return torch.cat([world.backdrop(some, share, Draws(some, generator), CONTEXT) for some in parts])
 
 
 def _parts(pixels: Tensor) -> list[Tensor]:
@@ -140,9 +136,8 @@ def _coloured(pixels: Tensor, strength: Strength, generator: torch.Generator | N
     if strength.colour == 0:
         return pixels
     draws = Draws(pixels, generator)
-    gain, contrast, saturation = (
-        torch.exp(draws.within(strength.colour)).view(-1, 1, 1, 1) for _ in range(3)
-    )
+    factors = (torch.exp(draws.within(strength.colour)).view(-1, 1, 1, 1) for _ in range(3))
+    gain, contrast, saturation = factors
     saturation = saturation * (draws.unit() >= _GREY_SHARE).view(-1, 1, 1, 1)
     middle = pixels.mean((1, 2, 3), keepdim=True)
     pixels = ((pixels - middle) * contrast + middle) * gain

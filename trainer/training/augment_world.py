@@ -163,8 +163,7 @@ def _resized(face: Tensor, side_px: int) -> Tensor:
     """Return the face in another size, as the service resizes: bilinear, with an anti-aliasing filter."""
     if face.shape[-1] == side_px:
         return face
-    sides = (side_px, side_px)
-    return functional.interpolate(face[None], sides, mode="bilinear", antialias=True, align_corners=False)[0]
+    return functional.interpolate(face[None], (side_px, side_px), mode="bilinear", antialias=True)[0]
 
 
 def jpeg_compressed(face: Tensor, quality: int) -> Tensor:

@@ -34,26 +34,21 @@ class Member:
 class Seen(nn.Module):
     """Convert the ensemble's crops to a member's input: crop, size, scale.
 
-    Cutting and resizing are one product with a matrix from each side, as
-    `trainer.training.augment.batch` resizes.
+    Cutting and resizing are one product with a matrix from each side, as `augment.batch` resizes.
     """
 
     def __init__(self, member: Recipe, whole: Recipe) -> None:
         super().__init__()
         mine, given = backbones.BODIES[member.body], backbones.BODIES[whole.body]
-        scale = np.array(given.std) / np.array(mine.std)
-        shift = (np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)
+        scale = torch.from_numpy(np.array(given.std) / np.array(mine.std)).float()
+        shift = torch.from_numpy((np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)).float()
         self.resize: Tensor
         self.scale: Tensor
         self.shift: Tensor
         matrix = resizing(whole.final_px, round(CROP_PX * member.view), member.final_px)
         self.register_buffer("resize", matrix, persistent=False)
-        self.register_buffer(
-            "scale", torch.tensor(scale, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
-        )
-        self.register_buffer(
-            "shift", torch.tensor(shift, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
-        )
+        self.register_buffer("scale", scale.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return float32 (N, 3, s, s) of crops (N, 3, S, S)."""
@@ -63,9 +58,7 @@ class Seen(nn.Module):
 def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
     """Return float32 (seen_px, crop_px): cut the middle `view_px` of a column out and resize it."""
     unit = torch.eye(view_px)[None, None]
-    matrix = functional.interpolate(
-        unit, (seen_px, view_px), mode="bilinear", antialias=True, align_corners=False
-    )[0, 0]
+    matrix = functional.interpolate(unit, (seen_px, view_px), mode="bilinear", antialias=True)[0, 0]
     edge = (crop_px - view_px) // 2
     return functional.pad(matrix, (edge, crop_px - view_px - edge))
 

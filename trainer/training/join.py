@@ -38,19 +38,12 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]
     texts = [path.read_text(encoding="utf-8") for path in histories]
-    (folder / HISTORY).write_text(
-        max(texts, key=lambda text: len(json.loads(text)), default="[]"), encoding="utf-8"
-    )
+    longest = max(texts, key=lambda text: len(json.loads(text)), default="[]")
+    (folder / HISTORY).write_text(longest, encoding="utf-8")
     print(
         f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"
     )
     print("  " + " ".join(f"{step * ensemble.STEP:.1f}:{error:.2f}" for step, error in enumerate(errors)))
-    seconds = [
-        json.loads((runs / name / "result.json").read_text(encoding="utf-8"))["seconds"] for name in parts
-    ]
-    return {
-        "parts": list(parts),
-        "weight": weight,
-        "valid_mae": min(errors),
-        "seconds": round(sum(seconds), 1),
-    }
+    written = [(runs / name / "result.json").read_text(encoding="utf-8") for name in parts]
+    seconds = round(sum(json.loads(text)["seconds"] for text in written), 1)
+    return {"parts": list(parts), "weight": weight, "valid_mae": min(errors), "seconds": seconds}

@@ -54,9 +54,8 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         self.size_px = recipe.schedule[0].size_px
         spec = backbones.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
-        self.strength = (
-            augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None
-        )
+        values = {key: getattr(recipe, key) for key in augment.KEYS}
+        self.strength = augment.Strength(**values) if train else None
         self.drawn = recipe.epoch_faces if train and data.draws is not None else 0
         super().__init__(
             positions.tolist(),
@@ -81,9 +80,8 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         """
         at = np.asarray(positions)
         squares = self.data.squares[at] if self.resident is None else self.resident[torch.from_numpy(at)]
-        crops = augment.batch(
-            squares, self.size_px, self.mean, self.std, self.strength, view=self.recipe.view
-        )
+        view = self.recipe.view
+        crops = augment.batch(squares, self.size_px, self.mean, self.std, self.strength, view=view)
         weights = np.ones(len(at), np.float32)
         if self.training and self.data.weights is not None:
             weights = self.data.weights[at]

@@ -118,8 +118,7 @@ def report(found: mixture.Mixture, names: tuple[str, ...]) -> str:
     """Return a table: each teacher's bias and weight at every knot."""
     lines = [f"{'around':>8}" + "".join(f"{name:>24}" for name in names) + f"{'errs by':>9}"]
     for at, age in enumerate(mixture.KNOTS_YEARS):
-        cells = [
-            f"{found.bias_years[n, at]:+14.1f} years {found.weights[n, at]:4.0%}" for n in range(len(names))
-        ]
+        measured = zip(found.bias_years[:, at], found.weights[:, at], strict=True)
+        cells = [f"{bias:+14.1f} years {weight:4.0%}" for bias, weight in measured]
         lines.append(f"{age:8.0f}" + "".join(cells) + f"{found.sigma_years[at]:9.1f}")
     return "\n".join(lines)

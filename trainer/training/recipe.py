@@ -104,9 +104,7 @@ class Recipe:
     distil: float = 0.0  # share of the teachers' mean distribution in the target, the rest being the label's
     drop_path: float = 0.0  # rate at which training skips the last block, see `backbones.BodySpec.drop_paths`
     fold: str = ""  # "K/N" leaves the K-th of N parts of the training faces out
-    doubt: float = (
-        0.0  # years of a label off the teachers' word that are a mistake, see `distillation.corrected`
-    )
+    doubt: float = 0.0  # years off the teachers' word that make a label wrong, see `distillation.corrected`
     mixture: str = ""  # teachers, recipes or `PUBLISHED`, corrected and weighted by age, see `mixture`
     mix: str = ""  # shares of kinds of source, "utkface:0.5,windows:0.5"; "" draws every face once an epoch
     epoch_faces: int = 0  # how many faces are drawn an epoch where `mix` is given

@@ -105,9 +105,8 @@ class Measured:
     def of(self, positions: Sequence[int]) -> Measured:
         """Return some of the photos."""
         at = list(positions)
-        return Measured(
-            self.kind, self.judged.of(at), self.support[at], self.errors_years[at], self.covered[at]
-        )
+        judged = self.judged.of(at)
+        return Measured(self.kind, judged, self.support[at], self.errors_years[at], self.covered[at])
 
 
 def joined(kind: str, parts: Sequence[Measured]) -> Measured:

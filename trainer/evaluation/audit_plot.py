@@ -79,9 +79,8 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
     axes.axvline(FAR_APART_YEARS + 0.5, color=ORANGE)
     share = result.near_duplicates.far_apart_share
     far = "" if share is None else f", {share:.0%} more than {FAR_APART_YEARS:.0f} years apart"
-    axes.set(
-        title=f"{len(differences):,} near-duplicates{far}", xlabel="years between labels", ylabel="pairs"
-    )
+    axes.set_title(f"{len(differences):,} near-duplicates{far}")
+    axes.set(xlabel="years between labels", ylabel="pairs")
 
 
 def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:

@@ -52,9 +52,8 @@ def read_bands(folder: Path) -> tuple[BandedPhoto, ...]:
     table = csv.DictReader(text.splitlines())
     missing = {"file", "age_band", "gender"} - set(table.fieldnames or ())
     if missing:
-        raise LabelsUnreadable(
-            f"{TABLE} has no column {', '.join(sorted(missing))}. Add it to its first line."
-        )
+        names = ", ".join(sorted(missing))
+        raise LabelsUnreadable(f"{TABLE} has no column {names}. Add it to its first line.")
     photos = tuple(_photo(folder, row, table.line_num) for row in table)
     found = tuple(photo for photo in photos if photo.path.is_file())
     if not found:

@@ -54,14 +54,10 @@ class Judged:
 
 def judged(rows: Sequence[Row], estimates_years: Floats, ranges_years: Floats | None = None) -> Judged:
     """Put rows and estimates together."""
-    return Judged(
-        np.array([row.age_years for row in rows], dtype=np.float64),
-        np.array([row.window_years for row in rows], dtype=np.float64).reshape(-1, 2),
-        estimates_years,
-        ranges_years,
-        persons_of(rows),
-        np.array([row.gender or "" for row in rows]),
-    )
+    ages = np.array([row.age_years for row in rows], dtype=np.float64)
+    windows = np.array([row.window_years for row in rows], dtype=np.float64).reshape(-1, 2)
+    genders = np.array([row.gender or "" for row in rows])
+    return Judged(ages, windows, estimates_years, ranges_years, persons_of(rows), genders)
 
 
 def persons_of(rows: Sequence[Row]) -> NDArray[np.int64]:

@@ -24,11 +24,8 @@ of 130 faces, 3 points, since other faces of the decade are covered more or less
 SOURCE_COVERAGE = 0.87
 """Least coverage of each source that was left out of training: 90% less the binomial standard error of such a
 share of 100 faces, 3 points, since the source to come is none of these."""
-OVER_SOURCES = (
-    "split-conformal, Mondrian by bands of the estimate, signed errors, balanced over true decades and over "
-    "sources left out of training"
-)
 METHOD = "split-conformal, Mondrian by bands of the estimate, signed errors, balanced over true decades"
+OVER_SOURCES = f"{METHOD} and over sources left out of training"
 LEAST_FACES = 100
 """Calibration faces of a band. The coverage that a band of n faces attains is Beta(n + 1 - l, l) distributed,
 l the ranks outside (Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012, section 3):
@@ -122,7 +119,6 @@ def bands_over_sources(
     the largest source alone would have it.
     Source: Dunn, Wasserman and Ramdas, "Distribution-Free Prediction Sets for Two-Layer Hierarchical Models",
     JASA 118, 2023, which treats sources as the groups of a hierarchy; weights instead of their subsampling.
-
     All are (N,), of faces whose source was left out of training and of held-out faces; the label of a window
     is its middle.
 

@@ -61,7 +61,6 @@ def compare(
     Epidemiology", 3rd edition, 2008, chapter 3, standardised measures. The weights are a fixed standard, so
     only the faces inside a part (and decade) are resampled. A ratio of the largest to the least is at least 1
     and grows with chance: the interval of a small gap may lie above the gap itself.
-
     Errors (N,) are estimate minus label; `parts` has the part each of the N faces belongs to, or None.
     """
     names = np.array(["" if part is None else part for part in parts])
@@ -152,9 +151,8 @@ def as_text(comparison: Comparison, kind: str) -> str:
             if part.standardised_mae is not None
         ]
     if comparison.decades_left_out:
-        lines.append(
-            f"  not in the ages made alike (too few faces): {', '.join(comparison.decades_left_out)}"
-        )
+        left_out = ", ".join(comparison.decades_left_out)
+        lines.append(f"  not in the ages made alike (too few faces): {left_out}")
     return "\n".join(lines)
 
 

@@ -82,8 +82,7 @@ class Judge:
     ) -> list[Judged]:
         """Estimate the photo files of every item: for each of the V files, what was made of it in all items.
 
-        `photos` gives V files of an item, as many for every one of at least one item; `what` names the
-        progress bar.
+        There is at least one item, and `photos` gives as many files of every one.
         """
         rows: list[list[_Prepared | str]] = []
         estimated: list[tuple[NDArray[np.float64], FloatVector]] = []

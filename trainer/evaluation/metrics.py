@@ -49,8 +49,7 @@ def error_table(
 ) -> ErrorTable:
     """Return the figures of one part; a seed repeats the intervals.
 
-    Errors (N,), N >= 1, are estimate minus label; `inside` is whether the label is in its calibrated
-    interval.
+    Errors (N,), N >= 1, are estimate minus label; `inside` says which labels are in their intervals.
     """
     covered = np.zeros(len(errors_years), np.bool_) if inside is None else inside
     rows = resampled(_figures, errors_years, covered, random=np.random.default_rng(seed))
@@ -63,15 +62,8 @@ def _figures(
 ) -> NDArray[np.float64]:
     """Return MAE, RMSE, CS@5, bias and coverage of samples along an axis."""
     absolute = np.abs(errors_years)
-    return np.stack(
-        [
-            absolute.mean(axis),
-            np.sqrt((errors_years**2).mean(axis)),
-            (absolute <= CLOSE_YEARS).mean(axis),
-            errors_years.mean(axis),
-            inside.mean(axis),
-        ]
-    )
+    rmse, close = np.sqrt((errors_years**2).mean(axis)), (absolute <= CLOSE_YEARS).mean(axis)
+    return np.stack([absolute.mean(axis), rmse, close, errors_years.mean(axis), inside.mean(axis)])
 
 
 def resampled(
@@ -117,10 +109,7 @@ def decade(age_years: float) -> str:
 
 
 def old(age_years: float) -> str | None:
-    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a separate part.
-
-    The card bounds the error of 80+, see `trainer.model_card.aims`.
-    """
+    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a separate part."""
     return "age 80+" if age_years >= OLD_YEARS else None
 
 
@@ -132,8 +121,7 @@ def breakdown(
 ) -> list[ErrorTable]:
     """Return the table of all faces, then one a part, parts in order of their names within each kind.
 
-    `parts` has, for each kind (decade, group, gender), the part each of the N faces belongs to, or None; see
-    `error_table`.
+    `parts` has, for each kind (decade, group, gender), the part each of the N faces belongs to, or None.
     """
     tables = [error_table("all", errors_years, seed, inside)]
     for kind in parts:

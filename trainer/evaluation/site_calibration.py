@@ -57,22 +57,14 @@ def some(count: int, wanted: int, seed: int) -> Bools:
 
 
 def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sha256: str) -> Draw:
-    """Fit a calibration to some faces and test it on all faces of other persons.
-
-    `fitted`, bool (N,), says which faces calibrate; `own` is the calibration of the model's own ranges.
-    """
+    """Fit a calibration to the `fitted` faces, bool (N,), and test it on all faces of other persons."""
     judged = ~np.isin(faces.persons, faces.persons[fitted])
     rest, asked = faces.of(fitted), faces.of(judged)
     site = fit(rest, model_sha256).calibration
     before = own_ranges(asked.estimates_years, own)
     made, after = _calibrated(site, asked, rest, before)
-    return Draw(
-        len(rest),
-        len(asked),
-        site.method,
-        _errors(asked.estimates_years, asked.ages_years, before),
-        _errors(made, asked.ages_years, after),
-    )
+    without = _errors(asked.estimates_years, asked.ages_years, before)
+    return Draw(len(rest), len(asked), site.method, without, _errors(made, asked.ages_years, after))
 
 
 def _calibrated(

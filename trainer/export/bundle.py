@@ -83,9 +83,8 @@ class ServedGraph(nn.Module):
             crops = self.enlarge @ (crops @ self.enlarge.T)
         views = 2 if self.flip_average else 1
         scores, activations = passed(self.model, self.layer, with_mirror(crops) if views == 2 else crops)
-        ages, view_ages = self.model.ages(scores).reshape(views, -1), None
-        if isinstance(self.model, Ensemble):
-            view_ages = self.model.view_ages(scores)
+        ages = self.model.ages(scores).reshape(views, -1)
+        view_ages = self.model.view_ages(scores) if isinstance(self.model, Ensemble) else ages.T
         if views == 2:  # the map is linear: the mean of both projections is that of the mean
             activations = activations.reshape(2, -1, activations.shape[1]).mean(dim=0)
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
@@ -96,7 +95,7 @@ class ServedGraph(nn.Module):
             return answers
         shares = self.model.shares(scores)
         mean_shares = shares.reshape(views, -1, shares.shape[1]).mean(dim=0)
-        return (*answers, mean_shares, ages.T if view_ages is None else view_ages)
+        return (*answers, mean_shares, view_ages)
 
 
 def write_bundle(

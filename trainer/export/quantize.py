@@ -9,13 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from simsvc.domain.gallery.nearest import spread
@@ -34,7 +28,7 @@ QUERIES = 1000
 _BATCH = 16
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+class _Crops(quantization.CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     def __init__(self, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]) -> None:
         starts = range(0, len(crops), _BATCH)
         self._batches = ({"crops": to_tensor(crops[at : at + _BATCH], mean, std)} for at in starts)
@@ -51,7 +45,6 @@ def write_int8(
 
     Activations are uint8 with a zero point and weights int8 by channel: what AVX512-VNNI multiplies.
     Source: ONNX Runtime's documentation, "Quantize ONNX Models".
-
     The ranges of activations come from training crops of the model's input side; mean and std are by channel,
     of pixels in 0..1. `ends` is how many convolutions at either end of the graph stay fp32.
     """
@@ -59,17 +52,17 @@ def write_int8(
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
         name_nodes(prepared)
-        quantize_static(
+        quantization.quantize_static(
             str(prepared),
             str(out),
             _Crops(crops, mean, std),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=[CONVOLUTIONS, "Add", "Relu", "Clip", "MaxPool"],
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=left_alone(prepared, ends),
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False},
         )
 

@@ -51,13 +51,9 @@ def served_graph(onnx_path: Path) -> ServedGraph:
 def _empty(document: dict[str, Any], weights: dict[str, Tensor]) -> ServedGraph:
     arch = document["arch"]
     model = _ensemble(document, weights) if "+" in arch["body"] else AgeModel(Architecture(**arch))
-    return ServedGraph(
-        model,
-        document["layer"],
-        Projection(weights["mean"].numpy(), weights["matrix"].numpy()),
-        document["flip_average"],
-        len(weights["enlarge"]) if "enlarge" in weights else None,
-    )
+    projection = Projection(weights["mean"].numpy(), weights["matrix"].numpy())
+    seen_px = len(weights["enlarge"]) if "enlarge" in weights else None
+    return ServedGraph(model, document["layer"], projection, document["flip_average"], seen_px)
 
 
 def _ensemble(document: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:

@@ -16,8 +16,6 @@ from trainer.model_card.run import Run
 Measured = Mapping[str, Document]
 BOOKKEEPING = {"model", "model_sha256", "format", "seed", "split", "source"}
 """Keys of measured files that the card has elsewhere."""
-
-
 WITHHELD = "withheld_estimates"
 
 

@@ -89,11 +89,8 @@ def _checked(name: str, document: Document, folder: Path, bundle: Bundle) -> Doc
     missing = [key for key in wanted.keys if key not in document]
     if missing:
         raise _unusable(folder, name, f"lacks {', '.join(missing)}")
-    model = document.get("model")
-    if wanted.of == THIS and (model, document.get("model_sha256", bundle.sha256)) != (
-        bundle.version,
-        bundle.sha256,
-    ):
+    model, ours = document.get("model"), (bundle.version, bundle.sha256)
+    if wanted.of == THIS and (model, document.get("model_sha256", bundle.sha256)) != ours:
         raise _unusable(folder, name, f"is of the model {model}, not of {bundle.version}")
     if wanted.of == EARLIER and model == bundle.version:
         raise _unusable(folder, name, f"is of {bundle.version} itself, not of an earlier model")

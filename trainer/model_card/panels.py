@@ -121,12 +121,9 @@ def withheld_error(axes: Axes, document: Document) -> None:
 
 def withheld_share(axes: Axes, document: Document) -> None:
     """Draw interval coverage of what is answered, and how much of FairFace is in its band or close."""
-    for name, key, what in (
-        ("test", "coverage", "in range"),
-        ("degraded", "coverage", "in range"),
-        ("bands", "within_or_close", "in band or ≤ 5 years off"),
-    ):
-        _traded(axes, document, name, key, 100, f", {what}")
+    for name in ("test", "degraded"):
+        _traded(axes, document, name, "coverage", 100, ", in range")
+    _traded(axes, document, "bands", "within_or_close", 100, ", in band or ≤ 5 years off")
     axes.set(xlabel="withheld, % of the estimated", ylabel="of the rest, %")
     legend_above(axes, 1)
 
@@ -154,10 +151,8 @@ def neighbours(axes: Axes, document: Document) -> None:
             axes.plot([100 * row["group"]], [row["mae_years"]], "*", color=ORANGE, ms=18, label="as served")
     axes.axvline(75, color=GREY, lw=1, ls="--")
     axes.axhline(document["mae_years"] + 0.3, color=GREY, lw=1, ls="--")
-    axes.set(
-        xlabel="neighbours of the query's group, %\n(dashed: what is wanted, right and below)",
-        ylabel="error of neighbours' mean age, years",
-    )
+    axes.set(xlabel="neighbours of the query's group, %\n(dashed: what is wanted, right and below)")
+    axes.set(ylabel="error of neighbours' mean age, years")
     legend_above(axes, 2)
 
 

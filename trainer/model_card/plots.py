@@ -62,7 +62,7 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     if "data_audit" in measured:
         audit = measured["data_audit"]
         pictures["data_audit"] = picture(
-            lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
+            partial(panels.ages, audit=audit), partial(panels.people, audit=audit)
         )
     return pictures
 

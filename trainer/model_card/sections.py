@@ -160,15 +160,10 @@ def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:
-    spreads = {
-        "age_years": "ages_years",
-        "face_px": "face_px",
-        "sharpness": "sharpness",
-        "luminance": "brightness",
-    }
+    names = {"age_years": "ages_years", "luminance": "brightness"}
     shown = {
-        words: {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
-        for key, words in spreads.items()
+        names.get(key, key): {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
+        for key in ("age_years", "face_px", "sharpness", "luminance")
         if row[key]
     }
     return {
@@ -235,9 +230,7 @@ def _limits(measured: Measured, without: tuple[str, ...]) -> list[str]:
     return [*texts, *([f"Not measured for this card: {', '.join(left)}."] if left else [])]
 
 
-FEW_FACES = 200
-"""With fewer the MAE's standard error is over 5%: 76% / sqrt(200), as
-`trainer.evaluation.fairness.LEAST_FACES` has it."""
+FEW_FACES = 200  # with fewer the MAE's standard error is over 5%: 76% / sqrt(200), see `fairness.LEAST_FACES`
 
 
 def _label_noise(audit: Mapping[str, Any] | None) -> str:

@@ -21,8 +21,7 @@ def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tens
     `layer` is a module's name as `named_modules` gives it, such as "head.relu_1"; ":mean" behind it averages
     over height and width; several are joined by "+", as in "body:mean+head.relu_1". Crops are float32
     (N, 3, S, S), normalised; ages (N,) are in years. Activations are flattened and put side by side, (N, F):
-    a copy of what each layer gave when it was first called, since ResNet's ReLUs write over what they are
-    given.
+    a copy of what each layer gave when first called, since ResNet's ReLUs write over what they are given.
 
     Raises:
         SettingsError: no layer of that name.

@@ -83,10 +83,7 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
 def _framed(
     pixels: Tensor, strength: Strength | None, generator: torch.Generator | None, view: float
 ) -> Tensor:
-    """Cut the (varied) view out of the packed square by one affine resampling.
-
-    It is (N, 3, CROP_PX, CROP_PX) where it varies, else the view's own pixels.
-    """
+    """Cut the view out: (N, 3, CROP_PX, CROP_PX) by affine resampling if it varies, else its own pixels."""
     if strength is None:
         side = round(CROP_PX * view)
         edge = (pixels.shape[-1] - side) // 2

@@ -34,8 +34,7 @@ def taught(
 ) -> NDArray[np.float32]:
     """Return the mean distributions of the teachers that tell of a face: float32 (N, AGE_BINS), else zeros.
 
-    Each teacher sees crop and mirror at its own size. `squares` are packed faces, uint8 (N, P, P, 3); `tells`
-    has the positions that each run tells of.
+    Each sees crop and mirror of packed faces (N, P, P, 3) at its own size; `tells` has each one's positions.
 
     Raises:
         SettingsError: a folder holds no finished run, or one that tells no distribution.
@@ -55,7 +54,6 @@ def corrected(
 
     Source: Han, Luo and Wang, "Deep Self-Learning From Noisy Labels", ICCV 2019, section 3, correct labels by
     what the network makes of the pictures; here the teachers never saw the faces that they correct.
-
     `told` is what `taught` returns; a row of zeros leaves the label as it is.
     """
     expected = told @ np.arange(AGE_BINS, dtype=np.float32)

@@ -126,7 +126,6 @@ def best_weight(
     Explanation of the Forecast Combination Puzzle", Oxford Bulletin of Economics and Statistics 71, 2009
     (weights that are estimated on few errors do worse than equal ones); Breiman et al., "Classification and
     Regression Trees", 1984, section 3.4.3, for the rule of one standard error.
-
     `shares` is float32 (2, N, AGE_BINS), ages and sources are (N,). Returned beside the weight is that mean,
     in years, of each weight from 0 to 1 in steps of `STEP`.
     """

@@ -20,8 +20,7 @@ from trainer.training.runs import BEST, HISTORY
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
     """Choose the weights, leave what a run leaves in the folder, and return what was measured.
 
-    Its `history.json` is that of the part with the most epochs. `parts` names the parts' runs in the order of
-    the recipe's parts.
+    Its `history.json` is that of the part with the most epochs. `parts` are runs, in the recipe's order.
 
     Raises:
         SettingsError: a part was not trained.

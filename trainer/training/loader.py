@@ -57,14 +57,8 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         values = {key: getattr(recipe, key) for key in augment.KEYS}
         self.strength = augment.Strength(**values) if train else None
         self.drawn = recipe.epoch_faces if train and data.draws is not None else 0
-        super().__init__(
-            positions.tolist(),
-            bs=recipe.batch,
-            shuffle=train,
-            drop_last=train,
-            num_workers=0,
-            n=self.drawn or None,
-        )
+        size, count = recipe.batch, self.drawn or None
+        super().__init__(positions.tolist(), bs=size, shuffle=train, drop_last=train, num_workers=0, n=count)
 
     def shuffle_fn(self, positions: list[int]) -> list[int]:
         """Return what an epoch takes, in its order: every face once, or as many as are drawn of them."""
@@ -75,8 +69,7 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
     def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more).
 
-        They are age, loss weight, and, where there are such, the window's ends, traits and the teachers'
-        distribution.
+        They are age, loss weight, and, where given, the window's ends, traits and the teachers' distribution.
         """
         at = np.asarray(positions)
         squares = self.data.squares[at] if self.resident is None else self.resident[torch.from_numpy(at)]

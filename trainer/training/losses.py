@@ -97,8 +97,7 @@ class AgeLoss:
 def traits_loss(scores: Tensor, one_hots: Tensor) -> Tensor:
     """Return float32 (N,): cross-entropy of gender plus that of group; 0 for what is not given.
 
-    Both are (N, TRAITS), genders first; `one_hots`, float32, are all zeros where not given, and mixed by
-    mixup.
+    Both are (N, TRAITS), genders first; `one_hots` are all zeros where not given, and mixed by mixup.
     """
     total = torch.zeros(len(scores), device=scores.device)
     for kind in (slice(0, len(GENDERS)), slice(len(GENDERS), TRAITS)):

@@ -36,10 +36,9 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
         squares = np.concatenate([squares, corpus.unlabelled.crops])
         extra = extra[corpus.unlabelled.readable]
     train = np.concatenate([data.train, extra])
-    windows = np.zeros((len(sources), 2), np.float32)
-    windows[: len(rows)] = [row.window_years for row in rows]
-    ages = np.zeros(len(sources), np.float32)
-    ages[: len(rows)] = data.ages_years
+    unlabelled = (0, len(sources) - len(rows))
+    windows = np.pad(np.array([row.window_years for row in rows], np.float32), (unlabelled, (0, 0)))
+    ages = np.pad(data.ages_years, unlabelled)
     faces = _Faces(squares, ages, sources, names)
     return replace(
         data,
@@ -48,7 +47,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
         train=train,
         valid=few(data.valid, sources, recipe_.seed),
         weights=None,
-        traits=None if data.traits is None else np.pad(data.traits, ((0, len(sources) - len(rows)), (0, 0))),
+        traits=None if data.traits is None else np.pad(data.traits, (unlabelled, (0, 0))),
         taught=_taught(faces, train, data.valid, recipe_, runs) if recipe_.mixture else None,
         windows_years=windows,
         draws=draws(sources[train], recipe.parse_mix(recipe_.mix)),
@@ -56,9 +55,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
 
 
 def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.float64]:
-    """Return float64 (N,): how likely each face is drawn; they sum to one.
-
-    `sources` is str (N,); the sources of a kind share evenly.
+    """Return float64 (N,), summing to one: how likely each face is drawn; sources of a kind share evenly.
 
     Raises:
         SettingsError: a kind has no face.

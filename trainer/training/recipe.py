@@ -281,9 +281,8 @@ def parse(name: str, text: str) -> Recipe:
     unknown = sorted(set(values) - (set(known) - {"name", "text"}))
     if unknown:
         raise SettingsError(f"The recipe {name} has unknown keys: {', '.join(unknown)}.")
-    for key, value in values.items():
-        values[key] = _typed(name, key, value, known[key].default)
-    return Recipe(name=name, text=text, **values)
+    typed = {key: _typed(name, key, value, known[key].default) for key, value in values.items()}
+    return Recipe(name=name, text=text, **typed)
 
 
 def _typed(name: str, key: str, value: Any, default: Any) -> Any:

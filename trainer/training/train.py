@@ -24,9 +24,7 @@ from trainer.training.runs import RUNS, load_recipe
 def with_teachers(
     recipe: recipes.Recipe, folder: Path, runs: Path = RUNS, pupils: tuple[str, ...] = ()
 ) -> tuple[recipes.Recipe, ...]:
-    """Return the recipes to train, in order: dependencies first, itself last.
-
-    A run that is finished needs nothing any more.
+    """Return the recipes to train, dependencies first, itself last; a finished run needs nothing any more.
 
     Raises:
         SettingsError: one of them has no recipe in the folder, or needs what needs it.

@@ -159,10 +159,7 @@ def pool(parts: Sequence[Measured], name: str) -> _Pool:
 
 
 def bound(faces: _Pool, clean: _Pool, level: Level) -> float | None:
-    """Return the badness beyond which a level applies, or None where no bound is called for.
-
-    `clean` are the undegraded among `faces`, at least one.
-    """
+    """Return the badness beyond which a level applies, or None where no bound is called for."""
     clean_mae = float(clean.absolute_years.mean())
     start = 0
     while (end := _bin_end(faces.badness, start)) and faces.harmed(start, end, clean_mae, level):

@@ -19,10 +19,8 @@ from trainer.datasets.splits import SPLITS
 from trainer.evaluation.looks import SourceLooks, Spread
 
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "#8a8f98"
-MAX_BARS = 8
-"""Further reasons are in the JSON only."""
-MIN_PLACES = 4
-"""So that one bar alone does not fill its panel."""
+MAX_BARS = 8  # Further reasons are in the JSON only
+MIN_PLACES = 4  # So that one bar alone does not fill its panel
 LABEL_CHARS = 24
 
 
@@ -37,7 +35,8 @@ def draw(data: MergedData, result: Audit, path: Path) -> None:
     _bars(panels[2], "gender", result.by_gender)
     _bars(panels[3], "group", result.by_group)
     _differences(panels[4], data, result)
-    _bars(panels[5], "left out or unreadable", _left_out(result))
+    unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
+    _bars(panels[5], "left out or unreadable", unreadable | result.left_out)
     figure.savefig(path, dpi=110)
 
 
@@ -80,14 +79,8 @@ def _differences(axes: Axes, data: MergedData, result: Audit) -> None:
     axes.axvline(FAR_APART_YEARS + 0.5, color=ORANGE)
     share = result.near_duplicates.far_apart_share
     far = "" if share is None else f", {share:.0%} more than {FAR_APART_YEARS:.0f} years apart"
-    axes.set(
-        title=f"{len(differences):,} near-duplicates{far}", xlabel="years between labels", ylabel="pairs"
-    )
-
-
-def _left_out(result: Audit) -> dict[str, int]:
-    unreadable = {"unreadable": len(result.unreadable)} if result.unreadable else {}
-    return {**unreadable, **result.left_out}
+    axes.set_title(f"{len(differences):,} near-duplicates{far}")
+    axes.set(xlabel="years between labels", ylabel="pairs")
 
 
 def draw_looks(rows: Sequence[Row], looks: Sequence[SourceLooks], path: Path) -> None:
@@ -116,8 +109,7 @@ def _age_shapes(axes: Axes, rows: Sequence[Row], looks: Sequence[SourceLooks]) -
     for place, one in enumerate(looks):
         ages = [row.age_years for row in rows if row.source == one.source]
         shares = np.histogram(ages, edges)[0] / len(ages)
-        heights = 0.9 * shares / shares.max()
-        axes.bar(edges[:-1] + 2.5, -heights, bottom=place + 0.45, width=5, color=BLUE)
+        axes.bar(edges[:-1] + 2.5, -(0.9 * shares / shares.max()), bottom=place + 0.45, width=5, color=BLUE)
     _places(axes, looks, [f"{one.source}\n{_counted(one)}" for one in looks])
     axes.set(title="ages, each source by itself", xlabel="years, bins of 5")
 
@@ -139,13 +131,8 @@ def _spreads(
         if spread is not None:
             ends = [[spread.middle - spread.low], [spread.high - spread.middle]]
             axes.errorbar([spread.middle], [place], xerr=ends, fmt="o", color=BLUE, capsize=3)
-            axes.annotate(
-                f"{spread.middle:.0f}",
-                (spread.middle, place),
-                (0, 6),
-                textcoords="offset points",
-                ha="center",
-            )
+            label = f"{spread.middle:.0f}"
+            axes.annotate(label, (spread.middle, place), (0, 6), textcoords="offset points", ha="center")
     if log:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -173,10 +160,7 @@ def _errors(axes: Axes, looks: Sequence[SourceLooks]) -> None:
     for shift, colour, name, mark in ((-0.12, BLUE, "mae", "o"), (0.12, ORANGE, "bias", "s")):
         told = [one.model[name] for one in looks]
         values = [figure["value"] for figure in told]
-        ends = [
-            [figure["value"] - figure["low"] for figure in told],
-            [figure["high"] - figure["value"] for figure in told],
-        ]
+        ends = [[abs(figure[end] - figure["value"]) for figure in told] for end in ("low", "high")]
         places = np.arange(len(looks)) + shift
         label = "mean absolute error" if name == "mae" else "bias"
         axes.errorbar(values, places, xerr=ends, fmt=mark, color=colour, capsize=3, label=label)

@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,28 +19,19 @@ from simsvc.errors import LabelsUnreadable, SourceEmpty
 from trainer.evaluation.judging import Judged
 from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped, bracketed
 
-TABLE = "labels.csv"
-"""Columns file, age_band (such as 30-39 or 70+, completed years) and gender."""
+TABLE = "labels.csv"  # Columns file, age_band (such as 30-39 or 70+, completed years) and gender
 _BAND = re.compile(r"(\d{1,3})(?:-(\d{1,3})|\+)")
 
 
 @dataclass(frozen=True, slots=True)
 class BandedPhoto:
-    """One photo with a band for a label.
-
-    Attributes:
-        path: of the file.
-        band: as the table has it.
-        from_years: youngest age of the band.
-        to_years: oldest age of the band in completed years, infinite where it is open.
-        gender: as the table has it.
-    """
+    """One photo with a band for a label."""
 
     path: Path
-    band: str
-    from_years: float
-    to_years: float
-    gender: str
+    band: str  # as the table has it
+    from_years: float  # youngest age of the band
+    to_years: float  # oldest age of the band in completed years, infinite where it is open
+    gender: str  # as the table has it
 
 
 def read_bands(folder: Path) -> tuple[BandedPhoto, ...]:
@@ -61,9 +52,8 @@ def read_bands(folder: Path) -> tuple[BandedPhoto, ...]:
     table = csv.DictReader(text.splitlines())
     missing = {"file", "age_band", "gender"} - set(table.fieldnames or ())
     if missing:
-        raise LabelsUnreadable(
-            f"{TABLE} has no column {', '.join(sorted(missing))}. Add it to its first line."
-        )
+        names = ", ".join(sorted(missing))
+        raise LabelsUnreadable(f"{TABLE} has no column {names}. Add it to its first line.")
     photos = tuple(_photo(folder, row, table.line_num) for row in table)
     found = tuple(photo for photo in photos if photo.path.is_file())
     if not found:
@@ -97,12 +87,8 @@ def figures(judged: Judged, photos: Sequence[BandedPhoto]) -> dict[str, Any]:
     """Return outcomes and figures of all photos, then by band and by gender, each with 95% intervals."""
     outside = outside_years(judged.estimates_years, photos)
     parts = [_part("all", outside, judged.outcomes)]
-    kinds: list[tuple[str, Callable[[BandedPhoto], str]]] = [
-        ("age", lambda photo: photo.band),
-        ("gender", lambda photo: photo.gender),
-    ]
-    for kind, key in kinds:
-        names = np.array([key(photo) for photo in photos])
+    for kind, attribute in (("age", "band"), ("gender", "gender")):
+        names = np.array([getattr(photo, attribute) for photo in photos])
         order = sorted(set(names.tolist()), key=lambda name: (int((_BAND.match(name) or "00")[1]), name))
         for name in filter(None, order):
             mine = np.flatnonzero(names == name)

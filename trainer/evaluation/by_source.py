@@ -20,30 +20,20 @@ from trainer.datasets.rows import Row
 from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
 
 Floats = NDArray[np.float64]
-WORST_SHARE = 0.01
-"""The error that this share of the faces exceeds is reported as the worst 1%."""
+WORST_SHARE = 0.01  # The error that this share of the faces exceeds is reported as the worst 1%
 GENDERS = ("female", "male")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Faces of one source and a model's estimates.
+    """Faces of one source and a model's estimates."""
 
-    Attributes:
-        ages_years: float64 (N,): labels; the middle of the window where only a window is known.
-        windows_years: float64 (N, 2): the window; both ends the label where the age is known exactly.
-        estimates_years: float64 (N,).
-        ranges_years: float64 (N, 2): ends of the 90% range, or None where the model has none.
-        persons: int64 (N,): the same number for photos of one person.
-        genders: of each face, or "".
-    """
-
-    ages_years: Floats
-    windows_years: Floats
-    estimates_years: Floats
-    ranges_years: Floats | None
-    persons: NDArray[np.int64]
-    genders: NDArray[np.str_]
+    ages_years: Floats  # (N,): labels; the middle of the window where only a window is known
+    windows_years: Floats  # (N, 2): the window; both ends the label where the age is known exactly
+    estimates_years: Floats  # (N,)
+    ranges_years: Floats | None  # (N, 2): ends of the 90% range, or None where the model has none
+    persons: NDArray[np.int64]  # (N,): the same number for photos of one person
+    genders: NDArray[np.str_]  # of each face, or ""
 
     def taken(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Judged:
         """Return the faces at positions, or where a mask says so."""
@@ -64,14 +54,10 @@ class Judged:
 
 def judged(rows: Sequence[Row], estimates_years: Floats, ranges_years: Floats | None = None) -> Judged:
     """Put rows and estimates together."""
-    return Judged(
-        np.array([row.age_years for row in rows], dtype=np.float64),
-        np.array([row.window_years for row in rows], dtype=np.float64).reshape(-1, 2),
-        estimates_years,
-        ranges_years,
-        persons_of(rows),
-        np.array([row.gender or "" for row in rows]),
-    )
+    ages = np.array([row.age_years for row in rows], dtype=np.float64)
+    windows = np.array([row.window_years for row in rows], dtype=np.float64).reshape(-1, 2)
+    genders = np.array([row.gender or "" for row in rows])
+    return Judged(ages, windows, estimates_years, ranges_years, persons_of(rows), genders)
 
 
 def persons_of(rows: Sequence[Row]) -> NDArray[np.int64]:
@@ -136,9 +122,8 @@ def slope(faces: Judged) -> float:
     spread = float(np.var(faces.estimates_years))
     if spread == 0:
         return math.nan
-    off = (faces.estimates_years - faces.estimates_years.mean()) * (
-        faces.ages_years - faces.ages_years.mean()
-    )
+    estimates, ages = faces.estimates_years, faces.ages_years
+    off = (estimates - estimates.mean()) * (ages - ages.mean())
     return float(off.mean()) / spread
 
 
@@ -166,7 +151,6 @@ def women_over_men(faces: Judged) -> float:
 
 Statistic = Callable[[Judged], float]
 BASIC: Mapping[str, Statistic] = {"mae": mae, "bias": bias, "coverage": coverage}
-"""Of every part of a source."""
 WHOLE: Mapping[str, Statistic] = {
     "mae": mae,
     "outside_window": outside,
@@ -179,7 +163,6 @@ WHOLE: Mapping[str, Statistic] = {
     "slope": slope,
     "women_over_men": women_over_men,
 }
-"""Of a source as a whole."""
 WINDOWED = ("outside_window", "window_overlap")
 """Figures that say nothing new where all ages are known exactly."""
 AVERAGED = ("mae", "constant", "worst_1pc", "coverage")
@@ -194,9 +177,7 @@ def figures(faces: Judged, statistics: Mapping[str, Statistic]) -> dict[str, Fig
 def resampled(faces: Judged, statistics: Mapping[str, Statistic], seed: int = 0) -> dict[str, Floats]:
     """Return float64 (1 + RESAMPLES,) by name: the figure, then that of each resample."""
     samples = [faces, *(faces.taken(at) for at in draws(faces.persons, seed))]
-    return {
-        name: np.array([statistic(sample) for sample in samples]) for name, statistic in statistics.items()
-    }
+    return {key: np.array([measure(sample) for sample in samples]) for key, measure in statistics.items()}
 
 
 def summarised(values: Mapping[str, Floats]) -> dict[str, Figure]:
@@ -240,8 +221,7 @@ def part_documents(faces: Judged, names: Sequence[str]) -> list[dict[str, Any]]:
 def averaged(resamples: Sequence[Mapping[str, Floats]]) -> dict[str, Any]:
     """Return the means over sources, each source drawn for itself, and the error over the constant guess."""
     means = {key: np.mean([values[key] for values in resamples], axis=0) for key in AVERAGED}
-    known = np.where(means["constant"] > 0, means["constant"], np.nan)
-    means["ratio"] = means["mae"] / known
+    means["ratio"] = means["mae"] / np.where(means["constant"] > 0, means["constant"], np.nan)
     return {"sources": len(resamples), **plain(summarised(means))}
 
 

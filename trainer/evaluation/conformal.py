@@ -24,20 +24,15 @@ of 130 faces, 3 points, since other faces of the decade are covered more or less
 SOURCE_COVERAGE = 0.87
 """Least coverage of each source that was left out of training: 90% less the binomial standard error of such a
 share of 100 faces, 3 points, since the source to come is none of these."""
-OVER_SOURCES = (
-    "split-conformal, Mondrian by bands of the estimate, signed errors, balanced over true decades and over "
-    "sources left out of training"
-)
 METHOD = "split-conformal, Mondrian by bands of the estimate, signed errors, balanced over true decades"
+OVER_SOURCES = f"{METHOD} and over sources left out of training"
 LEAST_FACES = 100
 """Calibration faces of a band. The coverage that a band of n faces attains is Beta(n + 1 - l, l) distributed,
 l the ranks outside (Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012, section 3):
 with 100 faces it is at least 86% in nine cases of ten when 90% is promised."""
-STEP_YEARS = 5
-"""Bands begin at multiples of it."""
+STEP_YEARS = 5  # Bands begin at multiples of it
 ROUNDS = 60
-STEP = 4.0
-"""Weights grow by exp(STEP * missing coverage) a round, for at most so many rounds."""
+STEP = 4.0  # Weights grow by exp(STEP * missing coverage) a round, for at most so many rounds
 
 
 def tails(
@@ -48,12 +43,9 @@ def tails(
     With equal weights the upper end is the ceil((n + 1)(1 - tail))-th smallest of the n errors, tail half of
     the miss rate, and the lower end the same from below. Otherwise weights stand for how much more often such
     faces are met; the face to come has the mean weight (Tibshirani et al., "Conformal Prediction Under
-    Covariate Shift", NeurIPS 2019, section 2, for weights that do not know it).
-
-    Args:
-        errors_years: (n,), label minus estimate, of faces exchangeable with those to come.
-        coverage: minimum share of future faces whose label is inside.
-        weights: (n,), positive, or None for equal ones.
+    Covariate Shift", NeurIPS 2019, section 2, for weights that do not know it). Errors (n,) are label minus
+    estimate, of faces exchangeable with those to come; weights (n,) are positive, or None for equal ones.
+    `coverage` is the least share of future faces whose label is inside.
 
     Raises:
         ValueError: so few errors that no finite interval keeps the promise.
@@ -98,15 +90,9 @@ def bands(
 
     Bands of the estimate promise nothing by true age: people whose age is rare among those estimated alike
     are missed more often. So the faces of every true decade that is covered less than `decade_coverage` gain
-    weight, step by step, until none is.
-
-    Args:
-        estimates_years: (N,); those below 0 belong to the first band.
-        labels_years: (N,).
-        decade_coverage: least share of the calibration faces of each true decade (the rare ones at the end
-            together) inside their intervals; None to leave the weights equal.
-        coverage: of all faces, at least.
-        least_faces: of a band, and of a decade that is seen to on its own.
+    weight, step by step, until none is. Estimates below 0 belong to the first band. The rare decades at the
+    end count together for `decade_coverage`; None leaves the weights equal. `least_faces` is of a band, and
+    of a decade that is seen to on its own.
 
     Raises:
         ValueError: fewer faces than one band needs.
@@ -117,10 +103,9 @@ def bands(
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
     errors, decades = labels_years - estimates_years, _decades(labels_years, least_faces)
     ends = _balanced(errors, which, [_Need(decades, decade_coverage or 0)], coverage)
-    counts = np.bincount(which)
     return tuple(
         Band(float(edge), round_out(low), -round_out(-high), int(count))
-        for edge, (low, high), count in zip(edges, ends.tolist(), counts, strict=True)
+        for edge, (low, high), count in zip(edges, ends.tolist(), np.bincount(which), strict=True)
     )
 
 
@@ -134,18 +119,14 @@ def bands_over_sources(
     the largest source alone would have it.
     Source: Dunn, Wasserman and Ramdas, "Distribution-Free Prediction Sets for Two-Layer Hierarchical Models",
     JASA 118, 2023, which treats sources as the groups of a hierarchy; weights instead of their subsampling.
-
-    Args:
-        estimates_years: (N,), of faces whose source was left out of training, and of held-out faces.
-        labels_years: (N,), of windows their middles.
-        sources: str (N,).
+    All are (N,), of faces whose source was left out of training and of held-out faces; the label of a window
+    is its middle.
 
     Raises:
         ValueError: fewer faces than one band needs.
     """
     names, which_source = np.unique(sources, return_inverse=True)
-    largest = names[np.argmax(np.bincount(which_source))]
-    alone = sources == largest
+    alone = sources == names[np.argmax(np.bincount(which_source))]
     own = bands(estimates_years[alone], labels_years[alone])
     edges = [int(band.from_years) for band in own]
     which = np.maximum(np.searchsorted(edges, estimates_years, side="right") - 1, 0)
@@ -155,7 +136,6 @@ def bands_over_sources(
         _Need(which_source.reshape(-1).astype(np.int64), SOURCE_COVERAGE),
     ]
     ends = _balanced(errors, which, needs, COVERAGE)
-    counts = np.bincount(which)
     return tuple(
         Band(
             band.from_years,
@@ -163,7 +143,7 @@ def bands_over_sources(
             max(band.above_years, -round_out(-high)),
             int(count),
         )
-        for band, (low, high), count in zip(own, ends.tolist(), counts, strict=True)
+        for band, (low, high), count in zip(own, ends.tolist(), np.bincount(which), strict=True)
     )
 
 
@@ -203,8 +183,7 @@ def _decades(labels_years: NDArray[np.float64], least_faces: int) -> NDArray[np.
     last = int(decades.max())
     while last > 0 and int((decades >= last).sum()) < least_faces:
         last -= 1
-    merged: NDArray[np.int64] = np.unique(np.minimum(decades, last), return_inverse=True)[1].reshape(-1)
-    return merged
+    return np.unique(np.minimum(decades, last), return_inverse=True)[1].reshape(-1)
 
 
 def round_out(low_years: float) -> float:
@@ -214,7 +193,6 @@ def round_out(low_years: float) -> float:
 
 def covered(intervals_years: NDArray[np.float64], labels_years: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return bool (N,): which labels lie in their intervals (N, 2), ends included."""
-    inside: NDArray[np.bool_] = (intervals_years[:, 0] <= labels_years) & (
-        labels_years <= intervals_years[:, 1]
-    )
+    low, high = intervals_years.T
+    inside: NDArray[np.bool_] = (low <= labels_years) & (labels_years <= high)
     return inside

@@ -13,10 +13,8 @@ from simsvc.domain.estimate.doubt import MEASURES, Doubt
 from simsvc.values import Prediction
 from trainer.evaluation.source_faces import Faces
 
-REFERRED = 0.05
-"""Share of the faces of a source, on average over the sources, that are to be referred."""
-FAR_YEARS = 15.0
-"""An error beyond it misleads whoever reads the estimate. Source: the project's own bound."""
+REFERRED = 0.05  # Share of the faces of a source, on average over the sources, that are to be referred
+FAR_YEARS = 15.0  # An error beyond it misleads whoever reads the estimate. Source: the project's own bound.
 RIDGE = 1e-3
 """Added to the normal equations' diagonal, of standardised measures: the measures of spread go together, and
 their weights would run apart. The share of large errors that is caught is the same from 1e-4 to 1e-1."""
@@ -24,19 +22,12 @@ their weights would run apart. The share of large errors that is caught is the s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """A model's output for the faces of one source.
-
-    Attributes:
-        source: its name.
-        measures: float64 (N, M) of `doubt.MEASURES`, in order.
-        errors_years: float64 (N,), distance of the estimate from the age, or from the middle of its window.
-        outside_years: float64 (N,), distance outside the window.
-    """
+    """A model's output for the faces of one source."""
 
     source: str
-    measures: NDArray[np.float64]
-    errors_years: NDArray[np.float64]
-    outside_years: NDArray[np.float64]
+    measures: NDArray[np.float64]  # (N, M) of `doubt.MEASURES`, in order
+    errors_years: NDArray[np.float64]  # (N,), distance of the estimate from the age or its window's middle
+    outside_years: NDArray[np.float64]  # (N,), distance outside the window
 
 
 def scored(faces: Faces, predictions: Sequence[Prediction]) -> Scored:
@@ -94,29 +85,17 @@ def scores_of(score: Doubt, source: Scored) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Evaluation on a source of a score fitted without it.
-
-    Attributes:
-        source: its name.
-        faces: how many.
-        far: errors beyond `FAR_YEARS`.
-        caught: of them among the most doubtful `REFERRED`.
-        far_outside: estimates more than `FAR_YEARS` outside the window.
-        caught_outside: of them among the most doubtful.
-        referred: faces above the threshold of the other sources.
-        caught_by_threshold: errors beyond `FAR_YEARS` among those.
-        most_caught: how many a perfect ranking would catch.
-    """
+    """Evaluation on a source of a score fitted without it."""
 
     source: str
     faces: int
-    far: int
-    caught: int
-    far_outside: int
-    caught_outside: int
-    referred: int
-    caught_by_threshold: int
-    most_caught: int
+    far: int  # errors beyond `FAR_YEARS`
+    caught: int  # of them among the most doubtful `REFERRED`
+    far_outside: int  # estimates more than `FAR_YEARS` outside the window
+    caught_outside: int  # of them among the most doubtful
+    referred: int  # faces above the threshold of the other sources
+    caught_by_threshold: int  # errors beyond `FAR_YEARS` among those
+    most_caught: int  # how many a perfect ranking would catch
 
 
 def left_out(sources: Sequence[Scored]) -> list[LeftOut]:

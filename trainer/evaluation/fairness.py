@@ -22,43 +22,29 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ComparedPart:
-    """One part and its errors.
+    """One part and its errors."""
 
-    Attributes:
-        part: such as "group asian".
-        faces: how many.
-        mae: mean absolute error, years.
-        standardised_mae: the same, were its ages spread as all faces' are; None where no decade is shared.
-    """
-
-    part: str
+    part: str  # such as "group asian"
     faces: int
-    mae: Figure
-    standardised_mae: Figure | None
+    mae: Figure  # mean absolute error, years
+    standardised_mae: Figure | None  # were its ages spread as all faces' are; None where no decade is shared
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Parts of one kind, compared.
 
-    Attributes:
-        parts: of at least `LEAST_FACES` faces, by name.
-        gap: largest over least MAE, or None with fewer than two parts or a part without any error.
-        standardised_gap: the same of the standardised MAE.
-        gap_of_ages: what `gap` would be of a model whose error in every decade is the same for all parts: how
-            much of it the parts' ages alone make. None as `gap`.
-        decades: those that every part has `LEAST_CELL_FACES` faces in: what is standardised over.
-        decades_left_out: the others that have faces.
-        parts_left_out: parts of too few faces.
+    `gap_of_ages` is what `gap` would be of a model whose error in every decade is the same for all parts: how
+    much of it the parts' ages alone make.
     """
 
-    parts: tuple[ComparedPart, ...]
-    gap: Figure | None
-    standardised_gap: Figure | None
-    gap_of_ages: float | None
-    decades: tuple[str, ...]
-    decades_left_out: tuple[str, ...]
-    parts_left_out: tuple[str, ...]
+    parts: tuple[ComparedPart, ...]  # of at least `LEAST_FACES` faces, by name
+    gap: Figure | None  # largest over least MAE; None with fewer than two parts or a part without any error
+    standardised_gap: Figure | None  # the same of the standardised MAE
+    gap_of_ages: float | None  # None as `gap`
+    decades: tuple[str, ...]  # those that are standardised over: every part has `LEAST_CELL_FACES` faces in
+    decades_left_out: tuple[str, ...]  # the others that have faces
+    parts_left_out: tuple[str, ...]  # of too few faces
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -75,12 +61,7 @@ def compare(
     Epidemiology", 3rd edition, 2008, chapter 3, standardised measures. The weights are a fixed standard, so
     only the faces inside a part (and decade) are resampled. A ratio of the largest to the least is at least 1
     and grows with chance: the interval of a small gap may lie above the gap itself.
-
-    Args:
-        errors_years: (N,), estimate minus label.
-        labels_years: (N,).
-        parts: the part each of the N faces belongs to, or None.
-        seed: of the bootstrap.
+    Errors (N,) are estimate minus label; `parts` has the part each of the N faces belongs to, or None.
     """
     names = np.array(["" if part is None else part for part in parts])
     decades = np.array([decade(age) for age in labels_years])
@@ -117,7 +98,6 @@ def _parts(
 def _shared(
     names: NDArray[np.str_], decades: NDArray[np.str_], compared: Sequence[str], met: Sequence[str]
 ) -> list[str]:
-    """Return the decades of which every compared part has enough faces."""
     if not compared:
         return []
     cells = {d: min(int(((names == name) & (decades == d)).sum()) for name in compared) for d in met}
@@ -171,9 +151,8 @@ def as_text(comparison: Comparison, kind: str) -> str:
             if part.standardised_mae is not None
         ]
     if comparison.decades_left_out:
-        lines.append(
-            f"  not in the ages made alike (too few faces): {', '.join(comparison.decades_left_out)}"
-        )
+        left_out = ", ".join(comparison.decades_left_out)
+        lines.append(f"  not in the ages made alike (too few faces): {left_out}")
     return "\n".join(lines)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from simsvc.errors import SettingsError
 
 SHOWN = ("mae", "bias", "cs5", "coverage")
-"""Figures that are compared."""
 
 
 def read(path: Path, source: str, split: str) -> dict[str, Any]:

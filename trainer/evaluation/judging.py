@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,27 +26,18 @@ from trainer.datasets.corpus import Corpus
 
 ESTIMATED = "estimated"
 BATCH = 64
-"""Crops in one pass of the model."""
-BLOCK = 64
-"""Items whose photos are in memory at once."""
+BLOCK = 64  # Items whose photos are in memory at once
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What the service makes of N photos, in their order.
+    """What the service makes of N photos, in their order."""
 
-    Attributes:
-        outcomes: "estimated" or the refusal's code.
-        qualities: or None where it was refused.
-        estimates_years: float64 (N,), NaN where it was refused.
-        embeddings: float32 (N, D), NaN where it was refused.
-    """
-
-    outcomes: tuple[str, ...]
-    qualities: tuple[Quality | None, ...]
-    estimates_years: NDArray[np.float64]
-    embeddings: FloatVector
+    outcomes: tuple[str, ...]  # "estimated" or the refusal's code
+    qualities: tuple[Quality | None, ...]  # or None where it was refused
+    estimates_years: NDArray[np.float64]  # (N,), NaN where it was refused
+    embeddings: FloatVector  # float32 (N, D), NaN where it was refused
 
     @property
     def estimated(self) -> NDArray[np.bool_]:
@@ -89,21 +80,20 @@ class Judge:
     def judge(
         self, items: Sequence[Item], photos: Callable[[Item], Sequence[bytes]], what: str
     ) -> list[Judged]:
-        """Estimate the photo files of every item.
+        """Estimate the photo files of every item: for each of the V files, what was made of it in all items.
 
-        Args:
-            items: at least one.
-            photos: gives V files of an item, as many for every one.
-            what: name of the progress bar.
-
-        Returns:
-            For each of the V files, what was made of it in all items.
+        There is at least one item, and `photos` gives as many files of every one.
         """
         rows: list[list[_Prepared | str]] = []
         estimated: list[tuple[NDArray[np.float64], FloatVector]] = []
         with ThreadPoolExecutor(self._threads) as pool:
             for start in tqdm(range(0, len(items), BLOCK), desc=what, unit="block"):
-                block = list(pool.map(lambda item: self._row(photos(item)), items[start : start + BLOCK]))
+                block = list(
+                    pool.map(
+                        lambda item: [self._prepared(data) for data in photos(item)],
+                        items[start : start + BLOCK],
+                    )
+                )
                 crops = [made.crop for row in block for made in row if isinstance(made, _Prepared)]
                 estimated += self._predicted(crops)
                 rows += [[_without_crop(made) for made in row] for row in block]
@@ -127,21 +117,16 @@ class Judge:
                 found += self._predicted(list(pool.map(lambda at: self._packed(corpus, at), block)))
         return np.concatenate([embeddings for _, embeddings in found])
 
-    def _row(self, files: Iterable[bytes]) -> list[_Prepared | str]:
-        return [self._prepared(data) for data in files]
-
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:
-            right = looked_at(
-                decode(data, reading=self._model.reading), self._detector.detect, self._model.reading
-            )
+            photo = decode(data, reading=self._model.reading)
+            right = looked_at(photo, self._detector.detect, self._model.reading)
             photo, face = right.photo, pick(right.faces).face
         except (PhotoError, FaceError) as refusal:
             return refusal.code
         margin = self._model.crop_margin
-        return _Prepared(
-            crop(photo.rgb, face, self._model.input_px, margin), quality.measure(photo, face, margin)
-        )
+        made = crop(photo.rgb, face, self._model.input_px, margin)
+        return _Prepared(made, quality.measure(photo, face, margin))
 
     def _packed(self, corpus: Corpus, position: int) -> Crop:
         """Cut the crop out of its photo again: a packed one has been resized already."""

@@ -23,6 +23,7 @@ from simsvc.values import Crop, RgbImage
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import BASIC, figures, judged, mae, plain
+from trainer.evaluation.metrics import bracketed
 
 SAMPLE = 500
 """Faces of a source that are looked at: a share of a half is known to 4 points (twice 0.5 / sqrt(500))."""
@@ -45,34 +46,19 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class SourceLooks:
-    """One source.
-
-    Attributes:
-        source: its name.
-        photos: all that can be read.
-        persons: of those photos, or None where the source does not name any.
-        age_years: labels of all photos.
-        looked_at: photos of the sample.
-        undetected: share of the sample in which the detector finds no face, 0..1.
-        face_px: longer side of the detector's box, pixels of the photo; None where no face was found.
-        sharpness: variance of the Laplacian of the crop's luminance; see
-            `simsvc.domain.photo.quality.sharpness`.
-        luminance: mean of the crop, 0..255.
-        grey: share of the sample without colour, 0..1.
-        model: figures of the earlier model on the sample: "mae", "bias" and their 95% intervals, years.
-    """
+    """One source."""
 
     source: str
-    photos: int
-    persons: int | None
-    age_years: Spread
-    looked_at: int
-    undetected: float
-    face_px: Spread | None
-    sharpness: Spread
-    luminance: Spread
-    grey: float
-    model: dict[str, dict[str, float]]
+    photos: int  # all that can be read
+    persons: int | None  # of those photos, or None where the source does not name any
+    age_years: Spread  # labels of all photos
+    looked_at: int  # photos of the sample
+    undetected: float  # share of the sample in which the detector finds no face, 0..1
+    face_px: Spread | None  # longer side of the detector's box, pixels of the photo; None without any face
+    sharpness: Spread  # variance of the Laplacian of the crop's luminance, see `quality.sharpness`
+    luminance: Spread  # mean of the crop, 0..255
+    grey: float  # share of the sample without colour, 0..1
+    model: dict[str, dict[str, float]]  # the earlier model's "mae" and "bias" and their 95% intervals, years
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dicts, strings and numbers."""
@@ -81,8 +67,6 @@ class SourceLooks:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One face: its crop and what was measured of it."""
-
     crop: Crop
     face_px: float | None
     sharpness: float
@@ -91,14 +75,7 @@ class _Seen:
 
 
 def look(rows: Sequence[Row], bundle: Bundle, threads: int, sample: int = SAMPLE) -> tuple[SourceLooks, ...]:
-    """Look at a sample of each source, in the order of their names.
-
-    Args:
-        rows: of all sources.
-        bundle: whose detector, crop and model are used.
-        threads: at once.
-        sample: most faces of a source, drawn with a fixed seed.
-    """
+    """Look at a sample of each source, drawn with a fixed seed, in the order of their names."""
     model, detector = OnnxModel(bundle, threads), detector_of(bundle)
 
     def see(row: Row) -> _Seen | None:
@@ -126,15 +103,13 @@ def look(rows: Sequence[Row], bundle: Bundle, threads: int, sample: int = SAMPLE
 
 def is_grey(rgb: RgbImage) -> bool:
     """Say whether a crop, uint8 (H, W, 3), has no colour to speak of."""
-    spread = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
-    return float(spread.mean()) < GREY_SPREAD
+    return float((rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)).mean()) < GREY_SPREAD
 
 
 def _drawn(rows: Sequence[Row], sample: int) -> list[Row]:
     if len(rows) <= sample:
         return list(rows)
-    chosen = np.sort(np.random.default_rng(0).choice(len(rows), sample, replace=False))
-    return [rows[at] for at in chosen]
+    return [rows[at] for at in np.sort(np.random.default_rng(0).choice(len(rows), sample, replace=False))]
 
 
 def _looks(
@@ -179,7 +154,7 @@ def as_text(looks: Sequence[SourceLooks]) -> str:
         f"{one.source:22}{one.photos:>7}{one.persons or '-':>8}{_ranged(one.age_years):>16}"
         f"{one.looked_at:>10}{one.undetected:>8.1%}{_ranged(one.face_px):>20}{_ranged(one.sharpness):>20}"
         f"{_ranged(one.luminance):>18}{one.grey:>6.0%}"
-        f"{_told(one, 'mae', '.2f'):>22}{_told(one, 'bias', '+.2f'):>24}"
+        f"{bracketed(one.model['mae'], '.2f'):>22}{bracketed(one.model['bias'], '+.2f'):>24}"
         for one in looks
     ]
     return "\n".join(lines)
@@ -187,8 +162,3 @@ def as_text(looks: Sequence[SourceLooks]) -> str:
 
 def _ranged(spread: Spread | None) -> str:
     return "-" if spread is None else f"{spread.middle:.0f} [{spread.low:.0f}, {spread.high:.0f}]"
-
-
-def _told(one: SourceLooks, name: str, style: str) -> str:
-    figure = one.model[name]
-    return "{} [{}, {}]".format(*(format(figure[key], style) for key in ("value", "low", "high")))

@@ -12,12 +12,10 @@ from scipy.stats import bootstrap
 
 RESAMPLES = 1000
 """Bootstrap resamples. Source: Efron and Tibshirani, 1993, chapter 13: 1000 for percentile intervals."""
-_BATCH = 50
-"""Resamples at a time: less memory than all of them at once."""
+_BATCH = 50  # Resamples at a time: less memory than all of them at once
 LEVEL = 0.95
 OLD_YEARS = 80
-CLOSE_YEARS = 5.0
-"""CS@5: share of estimates at most 5 years off, as the age literature reports it."""
+CLOSE_YEARS = 5.0  # CS@5: share of estimates at most 5 years off, as the age literature reports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +29,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """Error figures of one part of a data set.
+    """Error figures of one part of a data set."""
 
-    Attributes:
-        part: such as "all", "age 20-29", "group asian".
-        faces: how many.
-        mae: mean absolute error, years.
-        rmse: root of the mean squared error, years.
-        cs5: share at most 5 years off, 0..1.
-        bias: mean of estimate minus label, years.
-        coverage: share of labels inside the calibrated interval, 0..1, or None where there is no calibration.
-    """
-
-    part: str
+    part: str  # such as "all", "age 20-29", "group asian"
     faces: int
-    mae: Figure
-    rmse: Figure
-    cs5: Figure
-    bias: Figure
-    coverage: Figure | None = None
+    mae: Figure  # mean absolute error, years
+    rmse: Figure  # root of the mean squared error, years
+    cs5: Figure  # share at most 5 years off, 0..1
+    bias: Figure  # mean of estimate minus label, years
+    coverage: Figure | None = None  # share of labels inside the calibrated interval, 0..1
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON, coverage only where it was measured."""
@@ -61,11 +49,7 @@ def error_table(
 ) -> ErrorTable:
     """Return the figures of one part; a seed repeats the intervals.
 
-    Args:
-        part: its name.
-        errors_years: (N,), estimate minus label, N >= 1.
-        seed: of the bootstrap.
-        inside: (N,), whether the label is in its calibrated interval, or None without one.
+    Errors (N,), N >= 1, are estimate minus label; `inside` says which labels are in their intervals.
     """
     covered = np.zeros(len(errors_years), np.bool_) if inside is None else inside
     rows = resampled(_figures, errors_years, covered, random=np.random.default_rng(seed))
@@ -78,15 +62,8 @@ def _figures(
 ) -> NDArray[np.float64]:
     """Return MAE, RMSE, CS@5, bias and coverage of samples along an axis."""
     absolute = np.abs(errors_years)
-    return np.stack(
-        [
-            absolute.mean(axis),
-            np.sqrt((errors_years**2).mean(axis)),
-            (absolute <= CLOSE_YEARS).mean(axis),
-            errors_years.mean(axis),
-            inside.mean(axis),
-        ]
-    )
+    rmse, close = np.sqrt((errors_years**2).mean(axis)), (absolute <= CLOSE_YEARS).mean(axis)
+    return np.stack([absolute.mean(axis), rmse, close, errors_years.mean(axis), inside.mean(axis)])
 
 
 def resampled(
@@ -94,25 +71,15 @@ def resampled(
 ) -> NDArray[np.float64]:
     """Return a statistic of paired samples (N,), N >= 1, then of each resample, along the last axis.
 
-    Args:
-        statistic: one that takes `axis`, such as `np.median`.
-        samples: whose elements are drawn together.
-        random: draws them.
+    The statistic takes `axis`, as `np.median` does; elements of all samples are drawn together.
     """
     value = np.asarray(statistic(*samples, axis=-1))[..., None]
     if len(samples[0]) == 1:  # of which scipy makes no resamples
         return np.repeat(value, 1 + RESAMPLES, axis=-1)
     drawn = bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=_BATCH,
-        method="percentile",
-        rng=random,
-    ).bootstrap_distribution
-    return np.concatenate([value, drawn], axis=-1)
+        samples, statistic, paired=True, n_resamples=RESAMPLES, batch=_BATCH, method="percentile", rng=random
+    )
+    return np.concatenate([value, drawn.bootstrap_distribution], axis=-1)
 
 
 def figure(values: NDArray[np.float64]) -> Figure:
@@ -142,10 +109,7 @@ def decade(age_years: float) -> str:
 
 
 def old(age_years: float) -> str | None:
-    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a separate part.
-
-    The card bounds the error of 80+, see `trainer.model_card.aims`.
-    """
+    """Return "age 80+" for 83, None for younger: labels are few and worst there, so it is a separate part."""
     return "age 80+" if age_years >= OLD_YEARS else None
 
 
@@ -157,20 +121,15 @@ def breakdown(
 ) -> list[ErrorTable]:
     """Return the table of all faces, then one a part, parts in order of their names within each kind.
 
-    Args:
-        errors_years: (N,).
-        parts: for each kind (decade, group, gender) the part each of the N faces belongs to, or None.
-        seed: of the bootstrap.
-        inside: (N,), whether the label is in its calibrated interval, or None without one.
+    `parts` has, for each kind (decade, group, gender), the part each of the N faces belongs to, or None.
     """
     tables = [error_table("all", errors_years, seed, inside)]
     for kind in parts:
         names = np.array(["" if name is None else name for name in kind])
         for name in sorted(set(names.tolist()) - {""}):
             mine = names == name
-            tables.append(
-                error_table(name, errors_years[mine], seed, None if inside is None else inside[mine])
-            )
+            covered = None if inside is None else inside[mine]
+            tables.append(error_table(name, errors_years[mine], seed, covered))
     return tables
 
 
@@ -179,16 +138,9 @@ def as_text(tables: Sequence[ErrorTable]) -> str:
     header = f"{'':14}{'faces':>7}{'MAE':>22}{'RMSE':>9}{'CS@5':>9}{'bias':>24}"
     lines = [header + f"{'in the interval':>25}" if tables and tables[0].coverage else header]
     for table in tables:
-        mae = f"{table.mae.value:.2f} [{table.mae.low:.2f}, {table.mae.high:.2f}]"
-        bias = f"{table.bias.value:+.2f} [{table.bias.low:+.2f}, {table.bias.high:+.2f}]"
+        mae, bias = bracketed(asdict(table.mae), ".2f"), bracketed(asdict(table.bias), "+.2f")
         lines.append(
             f"{table.part:14}{table.faces:>7}{mae:>22}{table.rmse.value:>9.2f}{table.cs5.value:>9.1%}{bias:>24}"
-            f"{_covered(table.coverage)}"
+            + (f"{bracketed(asdict(table.coverage), '.1%'):>24}" if table.coverage else "")
         )
     return "\n".join(lines)
-
-
-def _covered(coverage: Figure | None) -> str:
-    if coverage is None:
-        return ""
-    return f"{f'{coverage.value:.1%} [{coverage.low:.1%}, {coverage.high:.1%}]':>24}"

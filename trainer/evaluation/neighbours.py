@@ -9,42 +9,27 @@ from numpy.typing import NDArray
 
 from simsvc.domain.estimate.explain import LEAST_DISTANCE
 
-TOP = 10
-"""Neighbours looked at, as many as the service shows."""
-BLOCK_QUERIES = 256
-"""Queries compared with the gallery at once: 20 MB for 20,000 faces."""
+TOP = 10  # Neighbours looked at, as many as the service shows
+BLOCK_QUERIES = 256  # Queries compared with the gallery at once: 20 MB for 20,000 faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The nearest gallery faces of each query.
+    """The nearest gallery faces of each query."""
 
-    Attributes:
-        positions: int64 (Q, TOP), in the gallery, nearest first.
-        distances: float32 (Q, TOP), angular, sqrt(2 (1 - cosine)).
-    """
-
-    positions: NDArray[np.int64]
-    distances: NDArray[np.float32]
+    positions: NDArray[np.int64]  # (Q, TOP), in the gallery, nearest first
+    distances: NDArray[np.float32]  # (Q, TOP), angular, sqrt(2 (1 - cosine))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the neighbours are worth.
+    """What the neighbours are worth."""
 
-    Attributes:
-        age_gap_years: mean |age of neighbour - age of query|.
-        mae_years: of the neighbours' mean age, weighted by nearness as the service does.
-        gender: share of neighbours of the query's gender, of queries that have one; NaN where none has.
-        group: the same of the group.
-        warning: correlation of the spread of the neighbours' ages with the estimate's absolute error.
-    """
-
-    age_gap_years: float
-    mae_years: float
-    gender: float
-    group: float
-    warning: float
+    age_gap_years: float  # mean |age of neighbour - age of query|
+    mae_years: float  # of the neighbours' mean age, weighted by nearness as the service does
+    gender: float  # share of neighbours of the query's gender, of queries that have one; NaN where none has
+    group: float  # the same of the group
+    warning: float  # correlation of the spread of the neighbours' ages with the estimate's absolute error
 
     def as_dict(self) -> dict[str, float | None]:
         """Return plain values for JSON, which knows no NaN."""
@@ -60,12 +45,8 @@ def nearest(
 ) -> Found:
     """Search exactly, by blocks of products, leaving out what belongs to the query's own group.
 
-    Args:
-        queries: float32 (Q, D), of unit length.
-        gallery: float32 (G, D), of unit length, G >= count + the largest group.
-        query_groups: int64 (Q,), near-duplicates and photos of one person share a number.
-        gallery_groups: int64 (G,), of the same numbers.
-        count: neighbours of each query.
+    Queries (Q, D) and gallery (G, D), G >= count + the largest group, are of unit length; near-duplicates and
+    photos of one person share a group's number.
     """
     positions = np.empty((len(queries), count), np.int64)
     distances = np.empty((len(queries), count), np.float32)
@@ -84,14 +65,7 @@ def nearest(
 def judged(
     found: Found, of_queries: Traits, of_gallery: Traits, errors_years: NDArray[np.float64]
 ) -> Figures:
-    """Return the figures of neighbours.
-
-    Args:
-        found: for Q queries.
-        of_queries: labels of the queries.
-        of_gallery: labels of the gallery.
-        errors_years: (Q,), estimate minus label.
-    """
+    """Return the figures of neighbours found for Q queries; errors (Q,) are estimate minus label."""
     ages = of_gallery.ages_years[found.positions].astype(np.float64)
     labels = of_queries.ages_years.astype(np.float64)
     weights = 1 / np.maximum(found.distances, LEAST_DISTANCE)
@@ -117,20 +91,13 @@ def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float
     return float(np.corrcoef(left, right)[0, 1])
 
 
-SERVED = "as served"
-"""Transform of the row that measures a bundle's own embedding."""
+SERVED = "as served"  # Transform of the row that measures a bundle's own embedding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traits:
-    """What faces should be like for their embeddings to be near; of training faces only.
+    """What faces should be like for their embeddings to be near; of training faces only."""
 
-    Attributes:
-        ages_years: float32 (N,).
-        genders: N names, "" where not given.
-        groups: N names, "" where not given.
-    """
-
-    ages_years: NDArray[np.float32]
-    genders: NDArray[np.str_]
-    groups: NDArray[np.str_]
+    ages_years: NDArray[np.float32]  # (N,)
+    genders: NDArray[np.str_]  # N names, "" where not given
+    groups: NDArray[np.str_]  # N names, "" where not given

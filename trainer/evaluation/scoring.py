@@ -14,14 +14,15 @@ from tqdm import tqdm
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
+from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceError, PhotoError
 from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
-from trainer.evaluation.by_source import Floats, Judged, judged
+from trainer.evaluation.by_source import Judged, judged
+from trainer.evaluation.site_calibration import own_ranges
 from trainer.evaluation.source_faces import labelled_crop, looked_at_row
 
 _BATCH = 64
@@ -29,17 +30,11 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What the bundle says of rows.
+    """What the bundle says of rows."""
 
-    Attributes:
-        rows: N rows that can be read.
-        estimates_years: float64 (N,).
-        outcomes: of the service's own choice of face on the same photos: "estimated" or the refusal's code.
-    """
-
-    rows: tuple[Row, ...]
-    estimates_years: NDArray[np.float64]
-    outcomes: Counter[str]
+    rows: tuple[Row, ...]  # N rows that can be read
+    estimates_years: NDArray[np.float64]  # (N,)
+    outcomes: Counter[str]  # of the service's own choice of face: "estimated" or the refusal's code
 
 
 def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:
@@ -65,9 +60,8 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
         for start in tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
     ]
     kept = tuple(row for row, (made, _) in zip(rows, prepared, strict=True) if made is not None)
-    return Scored(
-        kept, np.concatenate(estimates).astype(np.float64), Counter(outcome for _, outcome in prepared)
-    )
+    outcomes = Counter(outcome for _, outcome in prepared)
+    return Scored(kept, np.concatenate(estimates).astype(np.float64), outcomes)
 
 
 def calibration_of(bundle: Bundle) -> Calibration | None:
@@ -84,12 +78,6 @@ def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tup
     """Estimate every face of every part; photos that cannot be read are in neither."""
     model, detector = OnnxModel(bundle, threads), detector_of(bundle)
     scored = [score(part.rows, model, detector, threads) for part in taken]
-    return [(one, judged(one.rows, one.estimates_years, _ranges(bundle, one))) for one in scored]
-
-
-def _ranges(bundle: Bundle, scored: Scored) -> Floats | None:
-    """Return float64 (N, 2), the ends of the 90% ranges, or None where the bundle has no calibration."""
-    calibration = calibration_of(bundle)
-    if calibration is None:
-        return None
-    return np.array([interval(float(age), calibration) for age in scored.estimates_years])
+    ranges = [own_ranges(one.estimates_years, calibration_of(bundle)) for one in scored]
+    pairs = zip(scored, ranges, strict=True)
+    return [(one, judged(one.rows, one.estimates_years, ends)) for one, ends in pairs]

@@ -46,8 +46,7 @@ class Draw:
 def half(persons: NDArray[np.int64], seed: int) -> Bools:
     """Return which faces, bool (N,), belong to a random half of the persons."""
     names = np.unique(persons)
-    chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-    return np.isin(persons, chosen)
+    return np.isin(persons, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
 
 
 def some(count: int, wanted: int, seed: int) -> Bools:
@@ -58,26 +57,14 @@ def some(count: int, wanted: int, seed: int) -> Bools:
 
 
 def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sha256: str) -> Draw:
-    """Fit a calibration to some faces and test it on all faces of other persons.
-
-    Args:
-        faces: of one set.
-        fitted: bool (N,), which of them calibrate.
-        own: calibration of the model's own ranges, or None.
-        model_sha256: of the model.
-    """
+    """Fit a calibration to the `fitted` faces, bool (N,), and test it on all faces of other persons."""
     judged = ~np.isin(faces.persons, faces.persons[fitted])
     rest, asked = faces.of(fitted), faces.of(judged)
     site = fit(rest, model_sha256).calibration
-    before = _own_ranges(asked.estimates_years, own)
+    before = own_ranges(asked.estimates_years, own)
     made, after = _calibrated(site, asked, rest, before)
-    return Draw(
-        len(rest),
-        len(asked),
-        site.method,
-        _errors(asked.estimates_years, asked.ages_years, before),
-        _errors(made, asked.ages_years, after),
-    )
+    without = _errors(asked.estimates_years, asked.ages_years, before)
+    return Draw(len(rest), len(asked), site.method, without, _errors(made, asked.ages_years, after))
 
 
 def _calibrated(
@@ -87,15 +74,15 @@ def _calibrated(
     if site.curve is None or site.low is None or site.high is None:
         return asked.estimates_years, own
     made = corrected(site.method, asked, rest, site.curve)
-    sizes = scale(made)
-    ends = np.maximum(0.0, made[:, None] + np.outer(sizes, (site.low, site.high)))
+    ends = np.maximum(0.0, made[:, None] + np.outer(scale(made), (site.low, site.high)))
     cover = site.curve.cover(asked.estimates_years).tolist()
     models = [None] * len(made) if own is None else [(low, high) for low, high in own.tolist()]
     pairs = zip(ends.tolist(), models, cover, strict=True)
     return made, np.array([blended((low, high), model, share) for (low, high), model, share in pairs])
 
 
-def _own_ranges(estimates_years: Floats, own: Calibration | None) -> Floats | None:
+def own_ranges(estimates_years: Floats, own: Calibration | None) -> Floats | None:
+    """Return float64 (N, 2), the ends of the model's own 90% ranges, or None without a calibration."""
     if own is None:
         return None
     return np.array([interval(estimate, own) for estimate in estimates_years.tolist()])

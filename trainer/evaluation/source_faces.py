@@ -21,17 +21,11 @@ from trainer.datasets.rows import Row
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The labelled faces of one source.
-
-    Attributes:
-        source: its name.
-        crops: N, of the model's input side.
-        rows: N.
-    """
+    """The labelled faces of one source."""
 
     source: str
-    crops: tuple[Crop, ...]
-    rows: tuple[Row, ...]
+    crops: tuple[Crop, ...]  # N, of the model's input side
+    rows: tuple[Row, ...]  # N
 
     @property
     def ages_years(self) -> NDArray[np.float64]:

@@ -20,19 +20,15 @@ from torch.nn import functional
 
 from trainer.models.age_model import AGE_BINS, POINTS, median
 
-KNOT_YEARS = 10
-"""One offset a decade: as fine as the biases it is to mend."""
+KNOT_YEARS = 10  # One offset a decade: as fine as the biases it is to mend
 MOST_BIAS_YEARS = 1.5
 MOST_OLD_BIAS_YEARS = 4.0
-OLD_YEARS = 70
-"""Largest bias of a decade below and from `OLD_YEARS` on. Source: the project's own bounds."""
+OLD_YEARS = 70  # Largest bias of a decade below and from `OLD_YEARS` on. Source: the project's own bounds.
 ROOM = 0.8
 """Share of the bounds that is aimed at. Source: the trade on the validation part (3-fold, model face-taught):
 aims of 0.5, 0.8 and 1.0 cost 0.21, 0.12 and 0.09 years of mean error; at 1.0 nothing is left for others."""
-LEAST_FACES = 20
-"""Decades of fewer faces say too little about a bias, and are left to the others."""
-PENALTY = 2.0
-"""Years of mean error that a squared year of bias beyond the aim may cost: biases come first."""
+LEAST_FACES = 20  # Decades of fewer faces say too little about a bias, and are left to the others
+PENALTY = 2.0  # Years of mean error that a squared year of bias beyond the aim may cost: biases come first
 SMOOTH = 0.02
 """Of the squared differences between neighbouring slopes: without it the offsets of rare ages run off."""
 STEPS = 400
@@ -41,17 +37,11 @@ RATE = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """A model's output for labelled faces.
+    """A model's output for labelled faces."""
 
-    Attributes:
-        scores: float32 (V, N, AGE_BINS) of V views of each of N faces, whose estimates are averaged.
-        ages_years: float32 (N,).
-        weights: float32 (N,), how much each face counts; they sum to N.
-    """
-
-    scores: NDArray[np.float32]
-    ages_years: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    scores: NDArray[np.float32]  # (V, N, AGE_BINS) of V views of each face, whose estimates are averaged
+    ages_years: NDArray[np.float32]  # (N,)
+    weights: NDArray[np.float32]  # (N,), how much each face counts; they sum to N
 
 
 def source_weights(sources: NDArray[np.str_]) -> NDArray[np.float32]:

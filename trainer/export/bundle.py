@@ -41,11 +41,8 @@ def served_px(final_px: int, view: float = 1.0) -> int:
 
     The network learnt from packed crops of `CROP_PX`, enlarged where it sees more: the graph then takes crops
     of that side and enlarges them alike. A crop cut at once to the larger side is sharper than what was
-    learnt from; on the validation part that cost 0.05 years (model face-taught-on).
-
-    Args:
-        final_px: side that the network sees.
-        view: side of what it sees over the side of the packed crop.
+    learnt from; on the validation part that cost 0.05 years (model face-taught-on). `view` is the side of
+    what the network sees over the side of the packed crop.
     """
     return min(final_px, round(CROP_PX * view))
 
@@ -53,12 +50,8 @@ def served_px(final_px: int, view: float = 1.0) -> int:
 class ServedGraph(nn.Module):
     """What is exported: crops to ages and embeddings, through the hook; see `Prediction` for each output.
 
-    Args:
-        model: in evaluation mode.
-        layer: one or several, see `trainer.training.activations.extract`.
-        projection: of the layer's activations.
-        flip_average: average both answers over the crop and its mirror.
-        seen_px: side that the network sees, where crops of `served_px` are to be enlarged to it.
+    The model is in evaluation mode; with `flip_average` both answers are averaged over the crop and its
+    mirror. `seen_px` is the side that the network sees, where crops of `served_px` are to be enlarged to it.
     """
 
     def __init__(
@@ -82,8 +75,7 @@ class ServedGraph(nn.Module):
     @property
     def output_names(self) -> tuple[str, ...]:
         """What `forward` returns, in order; only a distribution head has shares."""
-        told = self.model.architecture.head == "distribution"
-        return (*OUTPUTS, *LATER_OUTPUTS) if told else OUTPUTS
+        return (*OUTPUTS, *LATER_OUTPUTS) if self.model.architecture.head == "distribution" else OUTPUTS
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of `output_names`; what is averaged over views is their mean."""
@@ -91,21 +83,19 @@ class ServedGraph(nn.Module):
             crops = self.enlarge @ (crops @ self.enlarge.T)
         views = 2 if self.flip_average else 1
         scores, activations = passed(self.model, self.layer, with_mirror(crops) if views == 2 else crops)
-        ages, view_ages = self.model.ages(scores).reshape(views, -1), None
-        if isinstance(self.model, Ensemble):
-            view_ages = self.model.view_ages(scores)
+        ages = self.model.ages(scores).reshape(views, -1)
+        view_ages = self.model.view_ages(scores) if isinstance(self.model, Ensemble) else ages.T
         if views == 2:  # the map is linear: the mean of both projections is that of the mean
             activations = activations.reshape(2, -1, activations.shape[1]).mean(dim=0)
         assert isinstance(self.mean, Tensor)  # noqa: S101 - tells mypy what register_buffer made
         assert isinstance(self.matrix, Tensor)  # noqa: S101 - as above
         projected = (activations - self.mean) @ self.matrix
-        length = projected.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        answers = (ages.mean(dim=0), projected / length)
+        answers = (ages.mean(dim=0), projected / projected.norm(dim=1, keepdim=True).clamp_min(1e-12))
         if self.output_names == OUTPUTS:
             return answers
         shares = self.model.shares(scores)
         mean_shares = shares.reshape(views, -1, shares.shape[1]).mean(dim=0)
-        return (*answers, mean_shares, ages.T if view_ages is None else view_ages)
+        return (*answers, mean_shares, view_ages)
 
 
 def write_bundle(
@@ -113,15 +103,9 @@ def write_bundle(
 ) -> tuple[float, float]:
     """Write a bundle; an old one in the folder is replaced only when the new one is whole and proved.
 
-    Args:
-        graph: in evaluation mode.
-        size_px: S.
-        about: the parts of model.json that tell of the training: name, training, recipe, metrics.
-        folder: of the bundle.
-        crops: of side `size_px`, on which graph and bundle are compared.
-
-    Returns:
-        Largest age difference in years and smallest cosine between graph and bundle.
+    `about` has the parts of model.json that tell of the training: name, training, recipe, metrics. Graph and
+    bundle are compared on `crops`, of side `size_px`: what is returned is the largest age difference in years
+    and the smallest cosine.
 
     Raises:
         BundleDamaged: they differ by more than `AGE_TOLERANCE_YEARS` or `COSINE_TOLERANCE`.
@@ -140,10 +124,9 @@ def write_bundle(
 
 def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
     """Write the graph as ONNX, without notes of the machine that exported it."""
-    example = (torch.zeros(2, 3, size_px, size_px),)
     torch.onnx.export(
         graph,
-        example,
+        (torch.zeros(2, 3, size_px, size_px),),
         path,
         input_names=["crops"],
         output_names=list(graph.output_names),

@@ -37,11 +37,7 @@ _TO_THE_END = np.iinfo(np.int64).min
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model that gives the same answers sooner, or the given one where it begins in another way.
-
-    Args:
-        model: of `trainer.export.quantize.write_int8`; it stays as it is.
-    """
+    """Return a model that gives the same answers sooner, or the given one where it begins in another way."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = Graph(made.graph)
@@ -122,9 +118,8 @@ def _turn_behind_pooling(graph: Graph, stem: Stem) -> None:
     filters, name = stem.filters, stem.pooled.output[0]
     joint, own, turned = f"{name}_joint", f"{name}_own", f"{name}_turned"
     first = graph.add_integers(own, starts=[0], ends=[filters], axes=[1])
-    second = graph.add_integers(
-        turned, starts=[filters, -1], ends=[2 * filters, _TO_THE_END], axes=[1, 3], steps=[1, -1]
-    )
+    starts, ends = [filters, -1], [2 * filters, _TO_THE_END]
+    second = graph.add_integers(turned, starts=starts, ends=ends, axes=[1, 3], steps=[1, -1])
     stem.pooled.output[0] = joint
     nodes = [
         helper.make_node("Slice", [joint, *first], [own], name=own),

@@ -12,8 +12,7 @@ from simsvc.errors import SettingsError
 from trainer.evaluation.neighbours import Traits
 
 METHODS = ("none", "centred", "pca", "white", "lda", "ridge")
-MOST_DIMS = 256
-"""Longest embedding of the service."""
+MOST_DIMS = 256  # Longest embedding of the service
 SHRINKAGE = 0.01
 """Share of the mean variance in covariances that are inverted; of 0.01 and 0.1 validation chose it."""
 AGE_STEP_YEARS = 5
@@ -25,15 +24,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A linear map from a layer's activations to the embedding, before it is brought to unit length.
+    """A linear map from a layer's activations to the embedding, before it is brought to unit length."""
 
-    Attributes:
-        mean: float32 (F,), subtracted first.
-        matrix: float32 (F, D).
-    """
-
-    mean: NDArray[np.float32]
-    matrix: NDArray[np.float32]
+    mean: NDArray[np.float32]  # (F,), subtracted first
+    matrix: NDArray[np.float32]  # (F, D)
 
     def apply(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return embeddings (N, D) of unit length."""
@@ -55,23 +49,15 @@ def principal(activations: NDArray[np.float32], dims: int) -> Projection:
 
 
 def find(
-    method: str,
-    dims: int,
-    activations: NDArray[np.float32],
-    traits: Traits,
-    layer_sizes: Sequence[int] = (),
+    method: str, dims: int, activations: NDArray[np.float32], traits: Traits, layer_sizes: Sequence[int] = ()
 ) -> Projection:
     """Return the projection that a method finds on training faces.
 
-    Args:
-        method: "none" (as they are), "centred", "pca", "white" (principal components of equal variance),
-            "lda" (discriminants of cells of age, gender and group, within-cell variance made equal) or
-            "ridge" (what ridge regression says of age in steps, gender and group).
-        dims: D, at most; "none" and "centred" keep F whatever it is, and "ridge" needs one for
-            each answer.
-        activations: float32 (N, F).
-        traits: of the N faces.
-        layer_sizes: how F is made up of layers; each is first brought to the same total variance.
+    Methods are "none" (as they are), "centred", "pca", "white" (principal components of equal variance),
+    "lda" (discriminants of cells of age, gender and group, within-cell variance made equal) and "ridge" (what
+    ridge regression says of age in steps, gender and group). `dims` is D at most; "none" and "centred" keep F
+    whatever it is, and "ridge" needs one for each answer. Activations are (N, F); `layer_sizes` says how F is
+    made up of layers, each of which is first brought to the same total variance.
 
     Raises:
         SettingsError: no method of that name, or faces without what it needs.
@@ -79,8 +65,7 @@ def find(
     if method not in METHODS:
         raise SettingsError(f"There is no transform {method!r}; choose one of {', '.join(METHODS)}.")
     scale = _layer_scale(activations, layer_sizes or (activations.shape[1],))
-    scaled = activations * scale
-    found = _found(method, scaled, dims, traits)
+    found = _found(method, activations * scale, dims, traits)
     return Projection(found.mean / scale, np.ascontiguousarray(found.matrix * scale[:, None]))
 
 
@@ -114,9 +99,8 @@ def _white(x: NDArray[np.float32], dims: int) -> Projection:
     """Source: Kessy, Lewin and Strimmer, "Optimal Whitening and Decorrelation", 2018 (PCA whitening)."""
     found = principal(x, dims)
     deviation = ((x - found.mean) @ found.matrix).std(axis=0, dtype=np.float64)
-    return Projection(
-        found.mean, (found.matrix / np.maximum(deviation, 1e-3 * deviation[0])).astype(np.float32)
-    )
+    least = 1e-3 * deviation[0]
+    return Projection(found.mean, (found.matrix / np.maximum(deviation, least)).astype(np.float32))
 
 
 def _shrunk(covariance: Floats) -> Floats:
@@ -184,8 +168,6 @@ def _answers(traits: Traits) -> Floats:
     """Return (N, A): the age as a bump over steps of five years and of unit length, then one-hots."""
     centres = np.arange(0, 101, AGE_STEP_YEARS)
     bumps = np.exp(-((traits.ages_years[:, None] - centres) ** 2) / (2 * AGE_STEP_YEARS**2))
-    parts = [bumps / np.maximum(np.linalg.norm(bumps, axis=1, keepdims=True), 1e-12)]
-    for kind in (traits.genders, traits.groups):
-        names = np.unique(kind[kind != ""])
-        parts.append((kind[:, None] == names).astype(np.float64))
-    return np.concatenate(parts, axis=1)
+    unit = bumps / np.maximum(np.linalg.norm(bumps, axis=1, keepdims=True), 1e-12)
+    hots = [kind[:, None] == np.unique(kind[kind != ""]) for kind in (traits.genders, traits.groups)]
+    return np.concatenate([unit, *hots], axis=1)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from simsvc.domain.gallery.nearest import spread
@@ -26,63 +20,49 @@ CONVOLUTIONS = "Conv"
 """What is quantised: it is nearly all of the work, and what follows the pooling (scores of ages, projection)
 is nearly all of the precision."""
 OVERLAP_AT = 10
+MOST_MAE_YEARS = 0.05
+LEAST_OVERLAP = 0.9
+"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
+nearest faces stays. They are the project's own bounds, and model.json keeps what was measured."""
+QUERIES = 1000
 _BATCH = 16
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    """Gives the quantiser its calibration crops in batches."""
-
+class _Crops(quantization.CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     def __init__(self, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]) -> None:
-        self._batches = self._made(crops, mean, std)
+        starts = range(0, len(crops), _BATCH)
+        self._batches = ({"crops": to_tensor(crops[at : at + _BATCH], mean, std)} for at in starts)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """Return the next batch, or None after the last."""
         return next(self._batches, None)
 
-    @staticmethod
-    def _made(
-        crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float]
-    ) -> Iterator[dict[str, NDArray[np.float32]]]:
-        for start in range(0, len(crops), _BATCH):
-            yield {"crops": to_tensor(crops[start : start + _BATCH], mean, std)}
-
 
 def write_int8(
-    graph: Path,
-    out: Path,
-    crops: Sequence[Crop],
-    mean: Sequence[float],
-    std: Sequence[float],
-    ends: int = 0,
+    graph: Path, out: Path, crops: Sequence[Crop], mean: Sequence[float], std: Sequence[float], ends: int = 0
 ) -> None:
     """Write the int8 form of a graph.
 
     Activations are uint8 with a zero point and weights int8 by channel: what AVX512-VNNI multiplies.
     Source: ONNX Runtime's documentation, "Quantize ONNX Models".
-
-    Args:
-        graph: model.onnx.
-        out: where it goes.
-        crops: training crops of the model's input side, for the ranges of activations.
-        mean: by channel, of pixels in 0..1.
-        std: by channel, of pixels in 0..1.
-        ends: how many convolutions at either end of the graph stay fp32.
+    The ranges of activations come from training crops of the model's input side; mean and std are by channel,
+    of pixels in 0..1. `ends` is how many convolutions at either end of the graph stay fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
         name_nodes(prepared)
-        quantize_static(
+        quantization.quantize_static(
             str(prepared),
             str(out),
             _Crops(crops, mean, std),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=[CONVOLUTIONS, "Add", "Relu", "Clip", "MaxPool"],
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=left_alone(prepared, ends),
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False},
         )
 
@@ -106,30 +86,16 @@ def left_alone(graph: Path, ends: int = 0) -> list[str]:
 def overlap(first: FloatVector, second: FloatVector, queries: int, k: int = OVERLAP_AT) -> float:
     """Return the share of the k nearest faces that two models' embeddings have in common, 0..1.
 
-    Args:
-        first: float32 (N, D) unit rows of one model.
-        second: float32 (N, D) unit rows of the other, of the same faces.
-        queries: as many of the faces, spread evenly, are asked with; none finds itself.
-        k: how many neighbours are compared.
+    `first` and `second` are float32 (N, D) unit rows of the same faces; `queries` of the faces, spread
+    evenly, are asked with, and none finds itself.
     """
     asked = spread(len(first), queries)
     near = [_nearest(rows, asked, k) for rows in (first, second)]
-    shared = [len(set(one) & set(other)) for one, other in zip(*near, strict=True)]
-    return float(np.mean(shared)) / k
+    return float(np.mean([len(set(one) & set(other)) for one, other in zip(*near, strict=True)])) / k
 
 
 def _nearest(rows: FloatVector, asked: NDArray[np.int64], k: int) -> list[list[int]]:
     cosines = rows[asked] @ rows.T
     cosines[np.arange(len(asked)), asked] = -np.inf
-    return [[int(item) for item in line] for line in np.argpartition(-cosines, k, axis=1)[:, :k]]
-
-
-MOST_MAE_YEARS = 0.05
-
-
-LEAST_OVERLAP = 0.9
-"""What int8 may cost: the mean absolute error moves by at most this, and at least this share of the ten
-nearest faces stays. They are the project's own bounds, and model.json keeps what was measured."""
-
-
-QUERIES = 1000
+    nearest: list[list[int]] = np.argpartition(-cosines, k, axis=1)[:, :k].tolist()
+    return nearest

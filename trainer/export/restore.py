@@ -28,19 +28,6 @@ NO_WEIGHTS = ("num_batches_tracked", "bins", "offsets")
 """Last parts of the names of buffers that may be missing: constants, and offsets that nothing reads."""
 
 
-def weights_of(onnx_path: Path) -> dict[str, Tensor]:
-    """Return the state dict of the `ServedGraph` that a bundle's graph was exported from.
-
-    Args:
-        onnx_path: model.onnx; model.json lies next to it.
-
-    Raises:
-        BundleMissing: there is no model.json.
-        BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
-    """
-    return served_graph(onnx_path).state_dict()
-
-
 def served_graph(onnx_path: Path) -> ServedGraph:
     """Return the modules that a bundle's graph was exported from, with its weights, in evaluation mode.
 
@@ -64,13 +51,9 @@ def served_graph(onnx_path: Path) -> ServedGraph:
 def _empty(document: dict[str, Any], weights: dict[str, Tensor]) -> ServedGraph:
     arch = document["arch"]
     model = _ensemble(document, weights) if "+" in arch["body"] else AgeModel(Architecture(**arch))
-    return ServedGraph(
-        model,
-        document["layer"],
-        Projection(weights["mean"].numpy(), weights["matrix"].numpy()),
-        document["flip_average"],
-        len(weights["enlarge"]) if "enlarge" in weights else None,
-    )
+    projection = Projection(weights["mean"].numpy(), weights["matrix"].numpy())
+    seen_px = len(weights["enlarge"]) if "enlarge" in weights else None
+    return ServedGraph(model, document["layer"], projection, document["flip_average"], seen_px)
 
 
 def _ensemble(document: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:
@@ -80,8 +63,7 @@ def _ensemble(document: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:
     members = []
     for number, body in enumerate(arch["body"].split("+")):
         seen_px = len(weights[f"model.seen.{number}.resize"])
-        hidden = len(weights[f"model.members.{number}.head.linear_1.bias"])
-        recipe = _recipe(body, seen_px, hidden=hidden)
+        recipe = _recipe(body, seen_px, hidden=len(weights[f"model.members.{number}.head.linear_1.bias"]))
         members.append(Member(recipe, AgeModel(recipe.architecture)))
     shape = (len(members), 1, 1)  # as `Ensemble` multiplies by them, which the exporter names as it likes
     (shares,) = (tensor.flatten().tolist() for tensor in weights.values() if tensor.shape == shape)

@@ -81,11 +81,8 @@ def layer_sizes(model: AgeModel | Ensemble, recipe: recipes.Recipe, layer: str) 
 def traits(corpus: Corpus, positions: NDArray[np.int64]) -> Traits:
     """Return what is known of the faces at these positions."""
     rows = [corpus.data.rows[position] for position in positions]
-    return Traits(
-        corpus.ages_years[positions],
-        np.array([row.gender or "" for row in rows]),
-        np.array([row.group or "" for row in rows]),
-    )
+    genders, groups = [row.gender or "" for row in rows], [row.group or "" for row in rows]
+    return Traits(corpus.ages_years[positions], np.array(genders), np.array(groups))
 
 
 def packed_crops(corpus: Corpus, positions: NDArray[np.int64], size_px: int, view: float = 1.0) -> list[Crop]:

@@ -20,31 +20,18 @@ class OtherFrontError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stem:
-    """The nodes of a front that is to be computed another way, in their order.
+    """The nodes of a front that is to be computed another way, in their order."""
 
-    Attributes:
-        columns: MatMul, crops (N, C, h, w) by (w, W).
-        rows: MatMul, (H, h) by what `columns` gives.
-        mirror: Gather and Concat, to (2 N, C, H, W).
-        quantize: QuantizeLinear of it.
-        kernels: DequantizeLinear of int8 (F, C, K, L), one scale for each of F, zero points 0.
-        biases: DequantizeLinear of int32 (F,), likewise.
-        convolution: Conv of stride 2, not padded, that uses every row and column.
-        pooled: QuantizeLinear behind the MaxPool, likewise not padded.
-        filters: F.
-        channels: C.
-    """
-
-    columns: Any
-    rows: Any
-    mirror: tuple[Any, Any]
-    quantize: Any
-    kernels: Any
-    biases: Any
-    convolution: Any
-    pooled: Any
-    filters: int
-    channels: int
+    columns: Any  # MatMul, crops (N, C, h, w) by (w, W)
+    rows: Any  # MatMul, (H, h) by what `columns` gives
+    mirror: tuple[Any, Any]  # Gather and Concat, to (2 N, C, H, W)
+    quantize: Any  # QuantizeLinear of it
+    kernels: Any  # DequantizeLinear of int8 (F, C, K, L), one scale for each of F, zero points 0
+    biases: Any  # DequantizeLinear of int32 (F,), likewise
+    convolution: Any  # Conv of stride 2, not padded, that uses every row and column
+    pooled: Any  # QuantizeLinear behind the MaxPool, likewise not padded
+    filters: int  # F
+    channels: int  # C
 
 
 class Graph:
@@ -139,7 +126,6 @@ def _mirror(graph: Graph, picture: str, width: int) -> tuple[Any, Any]:
 
 
 def _dequantized(graph: Graph, quantize: Any) -> str:
-    """Return the name of what is read back from a QuantizeLinear, with its own scale and zero point."""
     node = graph.only_taker(quantize.output[0], "DequantizeLinear")
     _require(list(node.input[1:]) == list(quantize.input[1:]))
     return str(node.output[0])

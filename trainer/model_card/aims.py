@@ -8,16 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Something wanted and what was measured.
+    """Something wanted and what was measured."""
 
-    Attributes:
-        what: in words, with the unit.
-        value: as measured.
-        least: that is wanted, or None.
-        most: that is wanted, or None.
-    """
-
-    what: str
+    what: str  # in words, with the unit
     value: float
     least: float | None = None
     most: float | None = None
@@ -26,7 +19,6 @@ class Aim:
         """Return the row of the card's table."""
         bounds = (("at least", self.least), ("at most", self.most))
         wanted = ", ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-        met = all(
-            (self.least is None or self.value >= self.least, self.most is None or self.value <= self.most)
-        )
+        enough = self.least is None or self.value >= self.least
+        met = enough and (self.most is None or self.value <= self.most)
         return {"aim": self.what, "wanted": wanted, "measured": self.value, "met": met}

@@ -16,10 +16,7 @@ from trainer.model_card.run import Run
 Measured = Mapping[str, Document]
 BOOKKEEPING = {"model", "model_sha256", "format", "seed", "split", "source"}
 """Keys of measured files that the card has elsewhere."""
-
-
 WITHHELD = "withheld_estimates"
-"""Name of the section on what withholding buys."""
 
 
 def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
@@ -34,7 +31,10 @@ def quantitative(measured: Measured, run: Run) -> dict[str, Any]:
         "outcomes_in_the_service": test["outcomes"],
     }
     laid_out: dict[str, tuple[str, Callable[[Document], Any]]] = {
-        "before": ("before_and_after", lambda document: _before(document, test)),
+        "before": (
+            "before_and_after",
+            lambda document: [{"slice": r.pop("part"), **r} for r in fairness_before.beside(document, test)],
+        ),
         "portraits": ("studio_portraits", lambda document: [_slice(t) for t in document["tables"]]),
         "fairface": ("fairface_labelled_with_bands_of_ages", _fairface),
         "framing": ("moved_or_scaled_crops", lambda document: document["changes"]),
@@ -53,9 +53,8 @@ def aims(measured: Measured) -> Iterator[Aim]:
     yield Aim("test: mean absolute error, years", tables["all"]["mae"]["value"], most=4.6)
     yield Aim("test: share at most 5 years off", tables["all"]["cs5"]["value"], least=0.67)
     if "age 80+" in tables:
-        yield Aim(
-            "labelled 80 or more: mean absolute error, years", tables["age 80+"]["mae"]["value"], most=8
-        )
+        oldest = tables["age 80+"]["mae"]["value"]
+        yield Aim("labelled 80 or more: mean absolute error, years", oldest, most=8)
     yield from _bias_aims(tables)
     gap = measured["test"]["fairness"]["groups"]["gap"]
     if gap:
@@ -90,7 +89,6 @@ def _coverage_aims(coverage: Document) -> Iterator[Aim]:
 
 
 def _neighbour_aims(document: Document) -> Iterator[Aim]:
-    """Yield the aims of the embedding that is served, where it was measured."""
     for row in document["rows"]:
         if row["transform"] == SERVED:
             excess = round(row["mae_years"] - document["mae_years"], 4)
@@ -101,14 +99,12 @@ def _neighbour_aims(document: Document) -> Iterator[Aim]:
 
 
 def _slice(table: Document) -> dict[str, Any]:
-    """Return one part of an evaluation: figures with their 95% bootstrap intervals."""
     names = {"mae": "mae_years", "bias": "bias_years", "cs5": "cs5", "coverage": "coverage"}
     figures = {shown: table[key] for key, shown in names.items() if table.get(key)}
     return {"slice": table["part"], "faces": table["faces"], **figures}
 
 
 def _comparisons(measured: Measured) -> list[dict[str, Any]]:
-    """Return the gaps and each compared part, before (where it is known) and now."""
     rows = []
     for name, when in (("before", "before"), ("test", "now")):
         for kind, comparison in measured.get(name, {}).get("fairness", {}).items():
@@ -133,10 +129,6 @@ def _comparison(name: str, comparison: Document) -> dict[str, Any]:
         "by_ages_alone": comparison.get("gap_of_ages"),
         "ages_left_out": ", ".join(comparison["decades_left_out"]) or None,
     }
-
-
-def _before(before: Document, after: Document) -> list[dict[str, Any]]:
-    return [{"slice": row.pop("part"), **row} for row in fairness_before.beside(before, after)]
 
 
 def _fairface(document: Document) -> list[dict[str, Any]]:

@@ -20,19 +20,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured file.
+    """One measured file."""
 
-    Attributes:
-        command: arguments of `python -m trainer` that write it, less --json.
-        keys: what it must hold.
-        of: whose figures they are: `THIS`, `EARLIER`, `OTHERS` or `DATA`.
-        split: part of the data it must be of, or None where there are no parts.
-    """
-
-    command: str
-    keys: tuple[str, ...]
-    of: str = THIS
-    split: str | None = None
+    command: str  # arguments of `python -m trainer` that write it, less --json
+    keys: tuple[str, ...]  # what it must hold
+    of: str = THIS  # whose figures they are: `THIS`, `EARLIER`, `OTHERS` or `DATA`
+    split: str | None = None  # part of the data it must be of, or None where there are no parts
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -96,11 +89,8 @@ def _checked(name: str, document: Document, folder: Path, bundle: Bundle) -> Doc
     missing = [key for key in wanted.keys if key not in document]
     if missing:
         raise _unusable(folder, name, f"lacks {', '.join(missing)}")
-    model = document.get("model")
-    if wanted.of == THIS and (model, document.get("model_sha256", bundle.sha256)) != (
-        bundle.version,
-        bundle.sha256,
-    ):
+    model, ours = document.get("model"), (bundle.version, bundle.sha256)
+    if wanted.of == THIS and (model, document.get("model_sha256", bundle.sha256)) != ours:
         raise _unusable(folder, name, f"is of the model {model}, not of {bundle.version}")
     if wanted.of == EARLIER and model == bundle.version:
         raise _unusable(folder, name, f"is of {bundle.version} itself, not of an earlier model")

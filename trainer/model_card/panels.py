@@ -31,23 +31,19 @@ def error_by_age(axes: Axes, test: Document, before: Document | None) -> None:
     if known:
         values = [old[tables[place]["part"]] for place in known]
         axes.plot(known, values, "D", color=GREY, mfc="white", ms=8, label="MAE, earlier model")
-    for key, name, colour, mark in (("mae", "MAE", BLUE, "o"), ("bias", "bias", ORANGE, "s")):
+    for key, name, colour, fmt in (("mae", "MAE", BLUE, "o-"), ("bias", "bias", ORANGE, "s-")):
         figures = [table[key] for table in tables]
         values = [figure["value"] for figure in figures]
-        axes.errorbar(
-            places, values, ends(figures), fmt=f"{mark}-", color=colour, ms=7, capsize=3, label=name
-        )
+        axes.errorbar(places, values, ends(figures), fmt=fmt, color=colour, ms=7, capsize=3, label=name)
     axes.axhline(0, color=GREY, lw=1)
     axes.set_xticks(places, [_youngest(table["part"]) for table in tables])
     axes.set(xlabel="labelled age, decades from … years", ylabel="error, years")
     legend_above(axes, 3)
 
 
-def legend_above(axes: Axes, columns: int) -> None:
+def legend_above(axes: Axes, ncols: int) -> None:
     """Put the legend above the panel, so that it hides nothing."""
-    axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=columns, handletextpad=0.4, columnspacing=1
-    )
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=ncols, handletextpad=0.4, columnspacing=1)
 
 
 def _youngest(part: str) -> str:
@@ -80,10 +76,8 @@ def groups(axes: Axes, test: Document, before: Document | None) -> None:
         values = [t["mae"]["value"] for t in old]
         axes.plot(values, where, "D", color=GREY, mfc="white", ms=8, label="earlier model")
     figures = [table["mae"] for table in tables]
-    values = [figure["value"] for figure in figures]
-    axes.errorbar(
-        values, list(places.values()), xerr=ends(figures), fmt="o", color=BLUE, ms=8, label="this model"
-    )
+    values, where = [figure["value"] for figure in figures], list(places.values())
+    axes.errorbar(values, where, xerr=ends(figures), fmt="o", color=BLUE, ms=8, label="this model")
     alike = [part for kind in test["fairness"].values() for part in kind["parts"] if part["standardised_mae"]]
     if alike:
         figures = [part["standardised_mae"] for part in alike]
@@ -127,18 +121,14 @@ def withheld_error(axes: Axes, document: Document) -> None:
 
 def withheld_share(axes: Axes, document: Document) -> None:
     """Draw interval coverage of what is answered, and how much of FairFace is in its band or close."""
-    for name, key, what in (
-        ("test", "coverage", "in range"),
-        ("degraded", "coverage", "in range"),
-        ("bands", "within_or_close", "in band or ≤ 5 years off"),
-    ):
-        _traded(axes, document, name, key, 100, f", {what}")
+    for name in ("test", "degraded"):
+        _traded(axes, document, name, "coverage", 100, ", in range")
+    _traded(axes, document, "bands", "within_or_close", 100, ", in band or ≤ 5 years off")
     axes.set(xlabel="withheld, % of the estimated", ylabel="of the rest, %")
     legend_above(axes, 1)
 
 
 def _traded(axes: Axes, document: Document, name: str, key: str, scale: float, what: str = "") -> None:
-    """Draw one line with its 95% band, where the set of photos was measured."""
     rows = [row for row in document["trade"].get(name, []) if key in row]
     if rows:
         shares = [100 * row["withheld"] for row in rows]
@@ -161,10 +151,8 @@ def neighbours(axes: Axes, document: Document) -> None:
             axes.plot([100 * row["group"]], [row["mae_years"]], "*", color=ORANGE, ms=18, label="as served")
     axes.axvline(75, color=GREY, lw=1, ls="--")
     axes.axhline(document["mae_years"] + 0.3, color=GREY, lw=1, ls="--")
-    axes.set(
-        xlabel="neighbours of the query's group, %\n(dashed: what is wanted, right and below)",
-        ylabel="error of neighbours' mean age, years",
-    )
+    axes.set(xlabel="neighbours of the query's group, %\n(dashed: what is wanted, right and below)")
+    axes.set(ylabel="error of neighbours' mean age, years")
     legend_above(axes, 2)
 
 
@@ -180,8 +168,7 @@ def loss(axes: Axes, history: Sequence[Document], names: Sequence[tuple[str, str
     epochs = [entry["epoch"] + 1 for entry in history]
     for (key, name), colour in zip(names, (BLUE, ORANGE), strict=True):
         axes.plot(epochs, [entry[key] for entry in history], "o-", ms=4, color=colour, label=name)
-    losses = names[0][0].endswith("loss")
-    axes.set(xlabel="epoch", ylabel="loss" if losses else "validation, years")
+    axes.set(xlabel="epoch", ylabel="loss" if names[0][0].endswith("loss") else "validation, years")
     axes.legend()
 
 

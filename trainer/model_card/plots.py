@@ -20,8 +20,7 @@ from trainer.model_card.run import Run
 
 WIDE_IN, DPI = 6.4, 120
 """768 pixels wide: at the 390 of a telephone type of 14 points is still 11 pixels high."""
-COLOURS = 64
-"""A dozen are drawn; the others are the steps between them at the edges of lines and letters."""
+COLOURS = 64  # A dozen are drawn; the others are the steps between them at the edges of lines and letters
 STYLE: dict[Any, Any] = {
     "font.size": 14,
     "axes.titlesize": 14,
@@ -50,35 +49,31 @@ def draw(measured: Measured, run: Run) -> dict[str, bytes]:
     pictures |= _by_source(measured)
     if "coverage" in measured:
         parts, tables = measured["coverage"]["parts"], test["tables"]
-        rows = len(parts)
         pictures["calibration"] = picture(
-            lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + rows / 3
+            lambda axes: panels.calibration(axes, parts, tables), tall_in=1.6 + len(parts) / 3
         )
     if "framing" in measured:
         pictures["framing"] = picture(lambda axes: panels.framing(axes, measured["framing"]))
     if "withheld" in measured:
         pictures["withheld"] = withheld(measured["withheld"])
     if "neighbours" in measured:
-        pictures["neighbours"] = picture(
-            lambda axes: panels.neighbours(axes, measured["neighbours"]), tall_in=5.6
-        )
+        near = measured["neighbours"]
+        pictures["neighbours"] = picture(lambda axes: panels.neighbours(axes, near), tall_in=5.6)
     if "data_audit" in measured:
         audit = measured["data_audit"]
         pictures["data_audit"] = picture(
-            lambda axes: panels.ages(axes, audit), lambda axes: panels.people(axes, audit)
+            partial(panels.ages, audit=audit), partial(panels.people, audit=audit)
         )
     return pictures
 
 
 def _by_source(measured: Measured) -> dict[str, bytes]:
-    """Return the plots of photos from anywhere, as far as they were measured."""
     pictures = {}
     sources, peers = measured.get("sources"), measured.get("peers")
     if sources:
         rows = len(sources["sources"])
-        pictures["sources"] = picture(
-            lambda axes: by_source.errors(axes, sources, peers), tall_in=2.4 + 0.45 * rows
-        )
+        tall_in = 2.4 + 0.45 * rows
+        pictures["sources"] = picture(lambda axes: by_source.errors(axes, sources, peers), tall_in=tall_in)
         pictures["source_ranges"] = picture(
             lambda axes: by_source.biases(axes, sources),
             lambda axes: by_source.ranges(axes, sources),
@@ -114,7 +109,6 @@ def picture(*drawn: Callable[[Axes], None], tall_in: float = 4.2) -> bytes:
 def _small(file: io.BytesIO) -> bytes:
     """Return a picture with few colours, a third as long, and without notes of the program that drew it."""
     small = io.BytesIO()
-    Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    few = Image.open(file).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(small, "PNG", optimize=True)
     return small.getvalue()

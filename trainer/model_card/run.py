@@ -22,17 +22,11 @@ FORMER_WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Content of a run folder.
+    """Content of a run folder."""
 
-    Attributes:
-        result: of result.json.
-        history: of history.json, one entry an epoch.
-        recipe: of recipe.toml, as it was trained.
-    """
-
-    result: dict[str, Any]
-    history: list[dict[str, Any]]
-    recipe: dict[str, Any]
+    result: dict[str, Any]  # of result.json
+    history: list[dict[str, Any]]  # of history.json, one entry an epoch
+    recipe: dict[str, Any]  # of recipe.toml, as it was trained
 
 
 def read_run(folder: Path, bundle: Bundle) -> Run:

@@ -120,7 +120,6 @@ def _teachers_began(names: str) -> list[str]:
 
 
 def _published(body: str) -> str:
-    """Return what `weights = "pretrained"` is of a body."""
     return INITIAL.get(body, f"published weights of {body}")
 
 
@@ -142,90 +141,70 @@ def _data(source: str, run: Run) -> dict[str, Any]:
 
 
 def _audit(audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the counts, without the names of files."""
-    pairs = audit["near_duplicates"]
-    counts = {
-        "by_source": {named(source): count for source, count in audit["by_source"].items()},
-        **{key: audit[key] for key in ("by_gender", "by_group")},
-    }
+    pairs, splits = audit["near_duplicates"], audit["split_by_decade"].items()
     shown = ("pairs", "photos", "mean_difference_years", "far_apart_share")
-    ages = [
-        {
-            "age": decade,
-            **{split: audit["split_by_decade"][split][decade] for split in audit["split_by_decade"]},
-        }
-        for decade in audit["by_decade"]
-    ]
-    near = {key: pairs.get(key) for key in shown}
     looks = {"what_the_faces_look_like": [_look(row) for row in audit["looks"]]} if audit.get("looks") else {}
     return {
         "photos": audit["photos"],
-        **counts,
-        "near_duplicates": near,
+        "by_source": {named(source): count for source, count in audit["by_source"].items()},
+        "by_gender": audit["by_gender"],
+        "by_group": audit["by_group"],
+        "near_duplicates": {key: pairs.get(key) for key in shown},
         "near_duplicates_across_sources": pairs.get("across_sources"),
         **looks,
-        "photos_by_age": ages,
+        "photos_by_age": [
+            {"age": decade, **{split: counts[decade] for split, counts in splits}}
+            for decade in audit["by_decade"]
+        ],
     }
 
 
 def _look(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source's row: medians with the 5% and 95% quantiles, and what the audited model says."""
-    spreads = {
-        "age_years": "ages_years",
-        "face_px": "face_px",
-        "sharpness": "sharpness",
-        "luminance": "brightness",
-    }
+    names = {"age_years": "ages_years", "luminance": "brightness"}
     shown = {
-        words: {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
-        for key, words in spreads.items()
+        names.get(key, key): {"value": row[key]["middle"], "low": row[key]["low"], "high": row[key]["high"]}
+        for key in ("age_years", "face_px", "sharpness", "luminance")
         if row[key]
     }
-    model = {f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]}
     return {
         "source": named(row["source"]),
         "photos": row["photos"],
         **shown,
         "grey_share": row["grey"],
-        **model,
+        **{f"model_{name}_years": row["model"][name] for name in ("mae", "bias") if name in row["model"]},
     }
 
 
 def _considerations(measured: Measured, without: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "users": [
-            _said("Trained life-insurance underwriters, who judge an application themselves."),
-            _said("Auditors and developers, who measure and improve the model."),
-        ],
-        "use_cases": [
-            _said(
-                "Intended: to support a trained underwriter's own decision whether a declared age is "
-                "plausible. A person oversees every estimate, sees the evidence and may overrule it. "
-                "Risk assessment and pricing in life insurance is high-risk use (EU AI Act, Annex III, "
-                "point 5 (c))."
-            ),
-            _said("Out of scope: identifying a person; saying that two photos show the same one."),
-            _said("Out of scope: accepting, refusing or pricing anyone by the estimate alone."),
-            _said("Out of scope: protecting children, selling by age limit, border, asylum or police work."),
-            *(_said(text) for text in card_sources.out_of_scope(measured)),
-            _said("Out of scope: emotion, health, gender, origin or any other trait of a person."),
-        ],
-        "limitations": [_said(text) for text in _limits(measured, without)],
-        "tradeoffs": [_said(text) for text in _tradeoffs(measured)],
+        "users": _said(
+            "Trained life-insurance underwriters, who judge an application themselves.",
+            "Auditors and developers, who measure and improve the model.",
+        ),
+        "use_cases": _said(
+            "Intended: to support a trained underwriter's own decision whether a declared age is "
+            "plausible. A person oversees every estimate, sees the evidence and may overrule it. "
+            "Risk assessment and pricing in life insurance is high-risk use (EU AI Act, Annex III, "
+            "point 5 (c)).",
+            "Out of scope: identifying a person; saying that two photos show the same one.",
+            "Out of scope: accepting, refusing or pricing anyone by the estimate alone.",
+            "Out of scope: protecting children, selling by age limit, border, asylum or police work.",
+            *card_sources.out_of_scope(measured),
+            "Out of scope: emotion, health, gender, origin or any other trait of a person.",
+        ),
+        "limitations": _said(*_limits(measured, without)),
+        "tradeoffs": _said(*_tradeoffs(measured)),
         "ethical_considerations": [
-            {"risk": risk, "mitigation": mitigation}
-            for risk, mitigation in (
-                ("Errors differ between groups and ages.", _unequal(measured)),
-                ("An estimate is taken for a fact.", DOUBTS),
-                ("Labels of gender and group are sensitive.", LABELS),
-                ("Faces were photographed for other ends.", PHOTOS),
-            )
+            {"risk": "Errors differ between groups and ages.", "mitigation": _unequal(measured)},
+            {"risk": "An estimate is taken for a fact.", "mitigation": DOUBTS},
+            {"risk": "Labels of gender and group are sensitive.", "mitigation": LABELS},
+            {"risk": "Faces were photographed for other ends.", "mitigation": PHOTOS},
         ],
     }
 
 
-def _said(text: str) -> dict[str, str]:
-    return {"description": text}
+def _said(*texts: str) -> list[dict[str, str]]:
+    return [{"description": text} for text in texts]
 
 
 def _limits(measured: Measured, without: tuple[str, ...]) -> list[str]:
@@ -251,9 +230,7 @@ def _limits(measured: Measured, without: tuple[str, ...]) -> list[str]:
     return [*texts, *([f"Not measured for this card: {', '.join(left)}."] if left else [])]
 
 
-FEW_FACES = 200
-"""With fewer the MAE's standard error is over 5%: 76% / sqrt(200), as
-`trainer.evaluation.fairness.LEAST_FACES` has it."""
+FEW_FACES = 200  # with fewer the MAE's standard error is over 5%: 76% / sqrt(200), see `fairness.LEAST_FACES`
 
 
 def _label_noise(audit: Mapping[str, Any] | None) -> str:

@@ -19,28 +19,13 @@ def errors(axes: Axes, sources: Document, peers: Document | None) -> None:
     """Draw each source's error with its interval, the constant guess, and the packages on the same photos."""
     rows = [*sources["sources"], {"source": "mean", **sources["mean"]}]
     places = {row["source"]: place for place, row in enumerate(rows)}
-    axes.plot(
-        [r["constant"]["value"] for r in rows],
-        list(places.values()),
-        "|",
-        color=GREY,
-        ms=18,
-        mew=3,
-        label="constant guess",
-    )
+    guesses = [row["constant"]["value"] for row in rows]
+    axes.plot(guesses, list(places.values()), "|", color=GREY, ms=18, mew=3, label="constant guess")
     told = {} if peers is None else _told(peers)
     for (name, found), (colour, mark) in zip(told.items(), PEERS, strict=False):
-        where = [(place, found[source]) for source, place in places.items() if source in found]
-        axes.plot(
-            [v for _, v in where],
-            [p for p, _ in where],
-            mark,
-            color=colour,
-            ms=8,
-            mfc="white",
-            mew=1.8,
-            label=name,
-        )
+        where = [place for source, place in places.items() if source in found]
+        values = [found[source] for source in places if source in found]
+        axes.plot(values, where, mark, color=colour, ms=8, mfc="white", mew=1.8, label=name)
     _with_ends(axes, [row["mae"] for row in rows], list(places.values()), BLUE, "this model")
     axes.axhline(len(rows) - 1.5, color=GREY, lw=1)
     _named(axes, [_counted(row) for row in rows])
@@ -118,10 +103,8 @@ def _bars(axes: Axes, rows: Sequence[Document], names: Sequence[tuple[str, str, 
 def _with_ends(
     axes: Axes, figures: Sequence[Any], places: Sequence[int], colour: str, label: str, scale: float = 1.0
 ) -> None:
-    values = [scale * figure["value"] for figure in figures]
-    axes.errorbar(
-        values, places, xerr=ends(figures, scale), fmt="o", color=colour, ms=8, capsize=3, label=label
-    )
+    values, reach = [scale * figure["value"] for figure in figures], ends(figures, scale)
+    axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, ms=8, capsize=3, label=label)
 
 
 def _named(axes: Axes, names: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ from trainer.model_card.measured import Document
 
 Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"
-"""Name of the section."""
 READING = (
     "Every source counts the same. Where the model learnt from a source, only people it never saw are "
     "judged. The constant guess gives everyone the median age of the judged faces. Brackets hold 95% "
@@ -42,7 +41,6 @@ WHOLE = {
     "slope": "slope",
     "women_over_men": "women_over_men",
 }
-"""Figure as measured to its column."""
 
 
 def section(measured: Measured) -> dict[str, Any] | None:
@@ -87,7 +85,6 @@ def _renamed(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
 
 
 def _genders(document: Document) -> list[dict[str, Any]]:
-    """Return the parts of every source whose labels name genders."""
     names = {"faces": "faces", "mae": "mae_years", "bias": "bias_years", "coverage": "inside_the_90%_range"}
     return [
         {"source": named(row["source"]), "labelled": part["part"], **_renamed(part, names)}
@@ -130,9 +127,7 @@ PEER = {
 
 
 def _peers(document: Document) -> list[dict[str, Any]]:
-    rows = [
-        _peer(named(source["source"]), peer) for source in document["sources"] for peer in source["peers"]
-    ]
+    rows = [_peer(named(row["source"]), peer) for row in document["sources"] for peer in row["peers"]]
     return [*(_peer("mean of the sources", peer) for peer in document["mean"]), *rows]
 
 
@@ -154,12 +149,10 @@ def _left_out(document: Document) -> list[dict[str, Any]]:
 
 
 def _ratio(row: Mapping[str, Any]) -> float:
-    """Return the error over that of the constant guess."""
     return round(value_of(row["mae"]) / value_of(row["constant"]), 4)
 
 
 def _site_calibration(document: Document) -> list[dict[str, Any]]:
-    """Return a row for each source and size of gallery, means over the galleries drawn."""
     names = {"mae_years": "mae_years", "bias_years": "bias_years", "held": "inside_the_90%_range"}
     return [
         {
@@ -258,5 +251,5 @@ def out_of_scope(measured: Measured) -> list[str]:
         f"absolute error runs from {best['mae']['value']:.1f} years ({named(best['source'])}) to "
         f"{worst['mae']['value']:.1f} ({named(worst['source'])}), and the bias from "
         f"{young['bias']['value']:+.1f} ({named(young['source'])}) to {old['bias']['value']:+.1f} "
-        f"({named(old['source'])}). Measure the model on your own reference faces first.",
+        f"({named(old['source'])}). Measure the model on your own reference faces first."
     ]

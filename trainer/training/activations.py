@@ -12,22 +12,16 @@ from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
 from trainer.training.ensemble import Ensemble
 
-MEAN = ":mean"
-"""Behind a layer's name: its mean over height and width."""
+MEAN = ":mean"  # Behind a layer's name: its mean over height and width
 
 
 def extract(model: AgeModel | Ensemble, layer: str, crops: Tensor) -> tuple[Tensor, Tensor]:
     """Return ages and the activations of named layers from one pass; no hook is left behind.
 
-    Args:
-        model: in evaluation mode for repeatable results.
-        layer: a module's name as `named_modules` gives it, such as "head.relu_1"; ":mean" behind it averages
-            over height and width; several are joined by "+", as in "body:mean+head.relu_1".
-        crops: float32 (N, 3, S, S), normalised.
-
-    Returns:
-        ages (N,) in years and activations (N, ...) of each layer, flattened and put side by side, (N, F):
-        a copy of what it gave when it was first called: ResNet's ReLUs write over what they are given.
+    `layer` is a module's name as `named_modules` gives it, such as "head.relu_1"; ":mean" behind it averages
+    over height and width; several are joined by "+", as in "body:mean+head.relu_1". Crops are float32
+    (N, 3, S, S), normalised; ages (N,) are in years. Activations are flattened and put side by side, (N, F):
+    a copy of what each layer gave when first called, since ResNet's ReLUs write over what they are given.
 
     Raises:
         SettingsError: no layer of that name.

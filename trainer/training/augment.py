@@ -20,25 +20,16 @@ from trainer.training.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How far augmentation goes.
+    """How far augmentation goes; from `backdrop` on, how likely: see `trainer.training.augment_world`.
 
-    Attributes:
-        scale: the crop's side is multiplied by exp(u), u uniform in +- this.
-        shift: its centre moves by up to this share of its side, each way.
-        rotate_deg: it turns by up to this, each way.
-        colour: brightness, contrast and saturation are multiplied by exp(u), u uniform in +- this; one face
-            in ten becomes grey.
-        erase: probability that a random rectangle of 2 to 20% of the area is replaced by one colour. Source:
-            Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
-        backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
-            in the world, in this order; see `trainer.training.augment_world`.
+    Source of erasing: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """
 
-    scale: float
-    shift: float
-    rotate_deg: float
-    colour: float
-    erase: float
+    scale: float  # the crop's side is multiplied by exp(u), u uniform in +- this
+    shift: float  # its centre moves by up to this share of its side, each way
+    rotate_deg: float  # it turns by up to this, each way
+    colour: float  # brightness, contrast, saturation times exp(u), u in +- this; one face in ten grey
+    erase: float  # probability that a rectangle of 2 to 20% of the area is replaced by one colour
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -50,12 +41,10 @@ class Strength:
     cut: float = 0.0
 
 
-KEYS = tuple(f.name for f in dataclasses.fields(Strength))
-"""The keys of a recipe that make its strength."""
+KEYS = tuple(f.name for f in dataclasses.fields(Strength))  # The keys of a recipe that make its strength
 NONE = Strength(0.0, 0.0, 0.0, 0.0, 0.0)
 _PHOTOGRAPHED = ("gamma", "grey", "cast", "blur", "noise", "small", "compress", "cut")
-_AT_ONCE = 4
-"""Faces changed at once, so that they stay in a CPU's cache: 1.2 MB at 160 px."""
+_AT_ONCE = 4  # Faces changed at once, so that they stay in a CPU's cache: 1.2 MB at 160 px
 _GREY_SHARE = 0.1
 _ERASE_AREA = (0.02, 0.2)
 
@@ -72,14 +61,9 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
 ) -> Tensor:
     """Return float32 (N, 3, size_px, size_px), normalised, channels last in memory.
 
-    Args:
-        squares: uint8 (N, P, P, 3), packed crops with their context; a tensor is worked on where it lies.
-        size_px: input size.
-        mean: channel mean in 0..1.
-        std: channel deviation in 0..1.
-        strength: of the augmentation with horizontal flips; None for the plain crop.
-        generator: source of randomness.
-        view: side of what is seen over the side of the crop, 1 to `CONTEXT`.
+    `squares` are packed crops with their context, uint8 (N, P, P, 3); a tensor is worked on where it lies.
+    Means and deviations of channels are in 0..1. A strength adds horizontal flips; None gives the plain crop.
+    `view` is the side of what is seen over the side of the crop, 1 to `CONTEXT`.
     """
     given = squares if isinstance(squares, Tensor) else torch.from_numpy(np.ascontiguousarray(squares))
     pixels = given.permute(0, 3, 1, 2).contiguous().float()  # planes resample faster
@@ -88,9 +72,7 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
     framed = _framed(pixels, strength, generator, view)
     if strength is not None:
         framed = _photographed(framed, strength, generator)
-    sized = functional.interpolate(
-        framed, (size_px, size_px), mode="bilinear", antialias=True, align_corners=False
-    )
+    sized = functional.interpolate(framed, (size_px, size_px), mode="bilinear", antialias=True)
     if strength is not None:
         sized = _erased(_coloured(sized, strength, generator), strength, generator)
     scale = 255.0 * torch.tensor(list(std), device=sized.device).view(1, 3, 1, 1)
@@ -101,11 +83,7 @@ def batch(  # noqa: PLR0913 - what a batch is cut, sized and varied by
 def _framed(
     pixels: Tensor, strength: Strength | None, generator: torch.Generator | None, view: float
 ) -> Tensor:
-    """Cut the (varied) view out of the packed square by one affine resampling.
-
-    Returns:
-        (N, 3, CROP_PX, CROP_PX) where it varies, else the view's own pixels.
-    """
+    """Cut the view out: (N, 3, CROP_PX, CROP_PX) by affine resampling if it varies, else its own pixels."""
     if strength is None:
         side = round(CROP_PX * view)
         edge = (pixels.shape[-1] - side) // 2
@@ -126,10 +104,8 @@ def _framed(
 def _behind(pixels: Tensor, strength: Strength, generator: torch.Generator | None) -> Tensor:
     if strength.backdrop == 0:
         return pixels
-    parts = [
-        world.backdrop(some, strength.backdrop, Draws(some, generator), CONTEXT) for some in _parts(pixels)
-    ]
-    return torch.cat(parts)
+    share, parts = strength.backdrop, _parts(pixels)
+    return torch.cat([world.backdrop(some, share, Draws(some, generator), CONTEXT) for some in parts])
 
 
 def _parts(pixels: Tensor) -> list[Tensor]:
@@ -140,8 +116,7 @@ def _photographed(pixels: Tensor, strength: Strength, generator: torch.Generator
     """Do to the crops what scanners, cameras, files and the photo's border do, in that order."""
     if not any(getattr(strength, key) for key in _PHOTOGRAPHED):
         return pixels
-    parts = [_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)]
-    return torch.cat(parts)
+    return torch.cat([_photo_of(some, strength, Draws(some, generator)) for some in _parts(pixels)])
 
 
 def _photo_of(pixels: Tensor, strength: Strength, draws: Draws) -> Tensor:
@@ -158,9 +133,8 @@ def _coloured(pixels: Tensor, strength: Strength, generator: torch.Generator | N
     if strength.colour == 0:
         return pixels
     draws = Draws(pixels, generator)
-    gain, contrast, saturation = (
-        torch.exp(draws.within(strength.colour)).view(-1, 1, 1, 1) for _ in range(3)
-    )
+    factors = (torch.exp(draws.within(strength.colour)).view(-1, 1, 1, 1) for _ in range(3))
+    gain, contrast, saturation = factors
     saturation = saturation * (draws.unit() >= _GREY_SHARE).view(-1, 1, 1, 1)
     middle = pixels.mean((1, 2, 3), keepdim=True)
     pixels = ((pixels - middle) * contrast + middle) * gain

@@ -26,8 +26,7 @@ SMALL_FACE_PX = (24.0, 96.0)
 """Longer side of a small face in pixels. The UK parliament's portraits show faces of about 63 px, the middle
 of the range; FG-NET's and UTKFace's have 100 and more."""
 BLUR = (0.005, 0.03)
-"""Deviation of the Gaussian over the face's side, of which `trainer.datasets.degrade` measures 0.01 to
-0.05."""
+"""Deviation of the Gaussian over the face's side, of which `degrade` measures 0.01 to 0.05."""
 NOISE_LEVELS = (8.0, 16.0)
 """Largest deviations in grey levels of read noise, and of shot noise where it is white. Source of the form, a
 variance that grows linearly with the signal: Foi et al., "Practical Poissonian-Gaussian Noise Modeling and
@@ -37,30 +36,19 @@ CAST = 0.2
 light, whose value is to the power of 2.2, by 2.4: as a lamp of about 3,800 K taken for daylight (Planck's law
 at 600 and 450 nm, beside 6,500 K)."""
 GAMMA = 0.4
-"""Values are raised to the power of exp(u), u uniform in +- this: as if encoded for 2.2, shown at 1.5 to
-3.3."""
+"""Values are raised to the power of exp(u), u in +- this: as if encoded for 2.2, shown at 1.5 to 3.3."""
 CUT = 0.28
-"""Largest share of the crop outside the photo; the service withholds beyond it.
-See `trainer.withholding.rules`."""
+"""Largest share of the crop outside the photo; the service withholds beyond it, see `withholding.rules`."""
 HEAD = (0.5, 0.48, 0.40, 0.52)
 """Centre (x, y) and half axes (x, y) of the ellipse that the head fills, in crop sides."""
 SHOULDERS = (0.5, 1.25, 0.62, 0.42)
 """The same of the ellipse of neck and shoulders, which reaches in from below."""
-EDGE = 0.06
-"""Width of the change from person to backdrop, in radii."""
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey. Source: ITU-R BT.601, section 2.5.1."""
+EDGE = 0.06  # Width of the change from person to backdrop, in radii
+LUMA = (0.299, 0.587, 0.114)  # Weights of red, green and blue in grey. Source: ITU-R BT.601, section 2.5.1.
 
 
 def backdrop(pixels: Tensor, probability: float, draws: Draws, context: float = 1.0) -> Tensor:
-    """Put a studio's backdrop of one colour behind head and shoulders.
-
-    Args:
-        pixels: the face in the middle, as the crop has it.
-        probability: of the change.
-        draws: of these faces.
-        context: side of the pictures over the side of the crop in their middle.
-    """
+    """Put one colour, as in a studio, behind the person; `context` is the pictures' side over the crop's."""
 
     def change(faces: Tensor, at: Tensor) -> Tensor:
         person = _person(faces.shape[-1], context, faces.device)
@@ -149,11 +137,7 @@ def noise(pixels: Tensor, probability: float, draws: Draws) -> Tensor:
 def filed(pixels: Tensor, small: float, compress: float, draws: Draws) -> Tensor:
     """Keep the face as a small file does: shrunk, compressed by JPEG at that size, and enlarged again.
 
-    Args:
-        pixels: the faces.
-        small: probability that the face is shrunk to a side of `SMALL_FACE_PX`.
-        compress: probability that it is compressed, shrunk or not.
-        draws: of these faces.
+    `small` is the probability that a face is shrunk to `SMALL_FACE_PX`, `compress` that it is compressed.
     """
     if small == 0 and compress == 0:
         return pixels
@@ -172,8 +156,7 @@ def _resized(face: Tensor, side_px: int) -> Tensor:
     """Return the face in another size, as the service resizes: bilinear, with an anti-aliasing filter."""
     if face.shape[-1] == side_px:
         return face
-    sides = (side_px, side_px)
-    return functional.interpolate(face[None], sides, mode="bilinear", antialias=True, align_corners=False)[0]
+    return functional.interpolate(face[None], (side_px, side_px), mode="bilinear", antialias=True)[0]
 
 
 def jpeg_compressed(face: Tensor, quality: int) -> Tensor:
@@ -181,8 +164,7 @@ def jpeg_compressed(face: Tensor, quality: int) -> Tensor:
     values = face.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(values)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    decoded = torch.from_numpy(np.array(Image.open(file)))
-    return decoded.permute(2, 0, 1).float().to(face.device)
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float().to(face.device)
 
 
 def cut(pixels: Tensor, probability: float, draws: Draws) -> Tensor:

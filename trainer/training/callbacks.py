@@ -37,12 +37,10 @@ class Bf16(Callback):  # type: ignore[misc]  # fastai has no type information
         self.learn.pred = self.pred.float()
 
     def after_loss(self) -> None:
-        """Leave autocast before the backward pass."""
+        """Leave autocast before the backward pass, and when the batch is given up."""
         self.cast.close()
 
-    def after_cancel_batch(self) -> None:
-        """Leave autocast when the batch is given up."""
-        self.cast.close()
+    after_cancel_batch = after_loss
 
 
 class Schedule(Callback):  # type: ignore[misc]  # fastai has no type information
@@ -124,10 +122,10 @@ class Checkpointer(Callback):  # type: ignore[misc]  # fastai has no type inform
 
     def after_epoch(self) -> None:
         """Write everything, the checkpoint last and atomically."""
-        if self.first_epoch + self.epoch < len(self.history):
+        epoch = self.first_epoch + self.epoch
+        if epoch < len(self.history):
             return  # done before the run was killed; fastai tells of the epochs it skips too
         train_loss, valid_loss, mae, rmse = (float(v) for v in self.recorder.log[1:5])
-        epoch = self.first_epoch + self.epoch
         best = min((h["valid_mae"] for h in self.history), default=float("inf"))
         self.history.append(
             {
@@ -154,11 +152,10 @@ class Checkpointer(Callback):  # type: ignore[misc]  # fastai has no type inform
 
     def checkpoint(self, next_epoch: int) -> None:
         """Write from where a killed run goes on, atomically."""
-        state = self.opt.state_dict()
         content = {
             "next_epoch": next_epoch,
             "model": self.model.state_dict(),
-            "opt_state": [dict(s) for s in state["state"]],
+            "opt_state": [dict(s) for s in self.opt.state_dict()["state"]],
             "average": dict(self.average.shadow) if self.average else {},
             "average_steps": self.average.steps if self.average else 0,
             "history": self.history,

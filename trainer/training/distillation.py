@@ -34,12 +34,7 @@ def taught(
 ) -> NDArray[np.float32]:
     """Return the mean distributions of the teachers that tell of a face: float32 (N, AGE_BINS), else zeros.
 
-    Each teacher sees crop and mirror at its own size.
-
-    Args:
-        runs: folders of finished runs.
-        squares: uint8 (N, P, P, 3), packed faces.
-        tells: for each run, int64, the faces that it tells of.
+    Each sees crop and mirror of packed faces (N, P, P, 3) at its own size; `tells` has each one's positions.
 
     Raises:
         SettingsError: a folder holds no finished run, or one that tells no distribution.
@@ -59,11 +54,7 @@ def corrected(
 
     Source: Han, Luo and Wang, "Deep Self-Learning From Noisy Labels", ICCV 2019, section 3, correct labels by
     what the network makes of the pictures; here the teachers never saw the faces that they correct.
-
-    Args:
-        ages_years: labels, float32 (N,).
-        told: what `taught` returns; a row of zeros leaves the label as it is.
-        most_years: how far a label may lie from the expected value.
+    `told` is what `taught` returns; a row of zeros leaves the label as it is.
     """
     expected = told @ np.arange(AGE_BINS, dtype=np.float32)
     wrong = told.any(axis=1) & (np.abs(ages_years - expected) > most_years)
@@ -80,15 +71,8 @@ def estimates(
 ) -> NDArray[np.float64]:
     """Return the estimate in years, float64 (len(positions),), of a published network or a finished run.
 
-    What it once told of a face is kept on disk and not asked for again.
-
-    Args:
-        name: in `trainer.training.recipe.PUBLISHED`, or of a run.
-        runs: folder of the runs.
-        squares: uint8 (N, P, P, 3), packed faces.
-        positions: int64, the faces to evaluate.
-        faces: of each of the N faces, what names it and its pixels.
-        kept: folder of what was told before.
+    What it once told of a face is kept on disk and not asked for again. `squares` are packed faces, uint8
+    (N, P, P, 3); `faces` has what names each of them and its pixels.
 
     Raises:
         SettingsError: there is no such run.
@@ -98,20 +82,14 @@ def estimates(
     told: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     missing = np.array([at for at in positions.tolist() if faces[at] not in told], dtype=np.int64)
     if len(missing):
-        found = _asked(name, runs, squares, missing)
+        if name in PUBLISHED:
+            found = _published(squares, missing)
+        else:
+            found = shares_of(runs / name, squares, missing) @ np.arange(AGE_BINS, dtype=np.float64)
         told |= {faces[at]: round(float(age), 3) for at, age in zip(missing.tolist(), found, strict=True)}
         kept.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(told) + "\n")
     return np.array([told[faces[at]] for at in positions.tolist()])
-
-
-def _asked(
-    name: str, runs: Path, squares: NDArray[np.uint8], positions: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    if name in PUBLISHED:
-        return _published(squares, positions)
-    shares = shares_of(runs / name, squares, positions)
-    return shares @ np.arange(AGE_BINS, dtype=np.float64)
 
 
 def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -159,8 +137,7 @@ def shares_of_model(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device).to(memory_format=torch.channels_last)
     spec, found = backbones.BODIES[recipe.body], []
-    fast = isinstance(model, AgeModel)
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=isinstance(model, AgeModel)):
         for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)

@@ -20,46 +20,35 @@ from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.training.recipe import Recipe
 
-STEP = 0.1
-"""Weights of two members are tried in such steps."""
+STEP = 0.1  # Weights of two members are tried in such steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """One model of an ensemble.
+    """One model of an ensemble."""
 
-    Attributes:
-        recipe: how it was taught: what it sees, how wide and how large.
-        model: its weights, in evaluation mode.
-    """
-
-    recipe: Recipe
-    model: AgeModel
+    recipe: Recipe  # how it was taught: what it sees, how wide and how large
+    model: AgeModel  # its weights, in evaluation mode
 
 
 class Seen(nn.Module):
     """Convert the ensemble's crops to a member's input: crop, size, scale.
 
-    Cutting and resizing are one product with a matrix from each side, as
-    `trainer.training.augment.batch` resizes.
+    Cutting and resizing are one product with a matrix from each side, as `augment.batch` resizes.
     """
 
     def __init__(self, member: Recipe, whole: Recipe) -> None:
         super().__init__()
         mine, given = backbones.BODIES[member.body], backbones.BODIES[whole.body]
-        scale = np.array(given.std) / np.array(mine.std)
-        shift = (np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)
+        scale = torch.from_numpy(np.array(given.std) / np.array(mine.std)).float()
+        shift = torch.from_numpy((np.array(given.mean) - np.array(mine.mean)) / np.array(mine.std)).float()
         self.resize: Tensor
         self.scale: Tensor
         self.shift: Tensor
         matrix = resizing(whole.final_px, round(CROP_PX * member.view), member.final_px)
         self.register_buffer("resize", matrix, persistent=False)
-        self.register_buffer(
-            "scale", torch.tensor(scale, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
-        )
-        self.register_buffer(
-            "shift", torch.tensor(shift, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
-        )
+        self.register_buffer("scale", scale.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return float32 (N, 3, s, s) of crops (N, 3, S, S)."""
@@ -69,9 +58,7 @@ class Seen(nn.Module):
 def resizing(crop_px: int, view_px: int, seen_px: int) -> Tensor:
     """Return float32 (seen_px, crop_px): cut the middle `view_px` of a column out and resize it."""
     unit = torch.eye(view_px)[None, None]
-    matrix = functional.interpolate(
-        unit, (seen_px, view_px), mode="bilinear", antialias=True, align_corners=False
-    )[0, 0]
+    matrix = functional.interpolate(unit, (seen_px, view_px), mode="bilinear", antialias=True)[0, 0]
     edge = (crop_px - view_px) // 2
     return functional.pad(matrix, (edge, crop_px - view_px - edge))
 
@@ -80,12 +67,8 @@ class Ensemble(nn.Module):
     """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
-    after its place, as in "members.0.head.flatten".
-
-    Args:
-        members: at least one, all with distribution heads.
-        whole: the ensemble's own recipe: its crops and its point.
-        weights: of each member's distribution; they sum to one.
+    after its place, as in "members.0.head.flatten". All members have distribution heads; their weights sum to
+    one. `whole` is the ensemble's own recipe: its crops and its point.
     """
 
     def __init__(self, members: Sequence[Member], whole: Recipe, weights: Sequence[float]) -> None:
@@ -123,8 +106,7 @@ class Ensemble(nn.Module):
 
     def view_ages(self, scores: Tensor) -> Tensor:
         """Return each member's estimate in years, float32 (N, M)."""
-        starts = range(AGE_BINS, scores.shape[1], AGE_BINS)
-        parts = [scores[:, start : start + AGE_BINS] for start in starts]
+        parts = [scores[:, start : start + AGE_BINS] for start in range(AGE_BINS, scores.shape[1], AGE_BINS)]
         return torch.stack([self._point(self._shifted(part)) for part in parts], dim=1)
 
     def _shifted(self, logs: Tensor) -> Tensor:
@@ -144,14 +126,8 @@ def best_weight(
     Explanation of the Forecast Combination Puzzle", Oxford Bulletin of Economics and Statistics 71, 2009
     (weights that are estimated on few errors do worse than equal ones); Breiman et al., "Classification and
     Regression Trees", 1984, section 3.4.3, for the rule of one standard error.
-
-    Args:
-        shares: float32 (2, N, AGE_BINS), each member's distributions.
-        ages_years: float32 (N,).
-        sources: str (N,).
-
-    Returns:
-        The weight, and that mean in years of each weight from 0 to 1 in steps of `STEP`.
+    `shares` is float32 (2, N, AGE_BINS), ages and sources are (N,). Returned beside the weight is that mean,
+    in years, of each weight from 0 to 1 in steps of `STEP`.
     """
     weights = np.round(np.arange(0, 1 + STEP / 2, STEP), 6)
     mixed = [torch.from_numpy(weight * shares[0] + (1 - weight) * shares[1]).float() for weight in weights]
@@ -162,5 +138,4 @@ def best_weight(
     spread = [(part - part[best]).var(axis=1) / part.shape[1] for part in parts]
     error = np.sqrt(np.sum(spread, axis=0)) / len(parts)
     alike = np.flatnonzero(found - found[best] <= error)
-    nearest = alike[np.argmin(np.abs(weights[alike] - 0.5))]
-    return float(weights[nearest]), found.tolist()
+    return float(weights[alike[np.argmin(np.abs(weights[alike] - 0.5))]]), found.tolist()

@@ -34,11 +34,8 @@ def cycles(recipe: Recipe) -> list[tuple[int, int]]:
     """Return (first epoch, epochs) of every one-cycle."""
     if recipe.cycle == "whole":
         return [(0, recipe.epochs)]
-    spans, first = [], 0
-    for stage in recipe.schedule:
-        spans.append((first, stage.epochs))
-        first += stage.epochs
-    return spans
+    counts = [stage.epochs for stage in recipe.schedule]
+    return [(sum(counts[:at]), count) for at, count in enumerate(counts)]
 
 
 def groups(model: AgeModel) -> list[list[nn.Parameter]]:
@@ -46,20 +43,12 @@ def groups(model: AgeModel) -> list[list[nn.Parameter]]:
     taught = list(params(model.traits)) if model.traits else []
     early = backbones.early_parameters(model.body, model.architecture.body)
     body = list(params(model.body))
-    return [
-        [p for p in body if p in early],
-        [p for p in body if p not in early],
-        list(params(model.head)) + taught,
-    ]
+    late = [p for p in body if p not in early]
+    return [[p for p in body if p in early], late, list(params(model.head)) + taught]
 
 
 def prepare(recipe: Recipe, data: TrainingData, runs: Path = RUNS) -> AgeModel:
     """Return a model with its initial weights, ready for the first epoch.
-
-    Args:
-        recipe: of the run.
-        data: what it learns from.
-        runs: folder of the run to continue from, if any.
 
     Raises:
         SettingsError: there are no such weights, or they are of another network.
@@ -119,6 +108,7 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
     average = Average(recipe.ema) if recipe.ema else None
     learner = _learner(model, recipe, loaders, average, data.windows_years is not None)
     history, start = _resumed(learner, folder, average)
+    every_s = KEEP_S if on_gpu else 0.0
     for first, count in cycles(recipe):
         if start >= first + count:
             continue
@@ -127,10 +117,7 @@ def fit(recipe: Recipe, data: TrainingData, folder: Path) -> list[dict[str, Any]
             lr_max=list(recipe.lr),
             wd=list(recipe.weight_decay),
             start_epoch=max(0, start - first),
-            cbs=[
-                Schedule(recipe, first),
-                Checkpointer(folder, first, history, average, KEEP_S if on_gpu else 0.0),
-            ],
+            cbs=[Schedule(recipe, first), Checkpointer(folder, first, history, average, every_s)],
         )
     return history
 
@@ -182,19 +169,13 @@ def _learner(model: AgeModel, recipe: Recipe, loaders: Any, average: Average | N
     callbacks += [average] if average else []
     callbacks += [MixUp(recipe.mixup)] if recipe.mixup else []
     callbacks += [GradientClip(recipe.clip)] if recipe.clip else []
+    metrics = [AccumMetric(mae, flatten=False), AccumMetric(rmse, flatten=False)]
     return Learner(
-        loaders,
-        model,
-        loss_func=loss,
-        opt_func=Adam,
-        splitter=groups,
-        metrics=[AccumMetric(mae, flatten=False), AccumMetric(rmse, flatten=False)],
-        cbs=callbacks,
+        loaders, model, loss_func=loss, opt_func=Adam, splitter=groups, metrics=metrics, cbs=callbacks
     )
 
 
 def _resumed(learner: Any, folder: Path, average: Average | None) -> tuple[list[dict[str, Any]], int]:
-    """Load the last checkpoint, if there is one, and return history and the epoch to start with."""
     learner.create_opt()
     path = folder / "last.pth"
     if not path.exists():

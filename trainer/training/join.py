@@ -20,14 +20,7 @@ from trainer.training.runs import BEST, HISTORY
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
     """Choose the weights, leave what a run leaves in the folder, and return what was measured.
 
-    Its `history.json` is that of the part with the most epochs.
-
-    Args:
-        recipe: of the ensemble.
-        corpus: labelled faces.
-        runs: where the parts' runs lie.
-        folder: of the ensemble's run.
-        parts: names of the parts' runs, in the order of the recipe's parts.
+    Its `history.json` is that of the part with the most epochs. `parts` are runs, in the recipe's order.
 
     Raises:
         SettingsError: a part was not trained.
@@ -39,25 +32,17 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     folder.mkdir(parents=True, exist_ok=True)
     kept = {"weights": torch.tensor([weight, 1 - weight])}
     for number, name in enumerate(parts):
-        states = load_file(runs / name / BEST)
-        kept |= {f"{number}.{key}": value for key, value in states.items()}
+        kept |= {f"{number}.{key}": value for key, value in load_file(runs / name / BEST).items()}
     save_file(kept, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]
     texts = [path.read_text(encoding="utf-8") for path in histories]
-    (folder / HISTORY).write_text(
-        max(texts, key=lambda text: len(json.loads(text)), default="[]"), encoding="utf-8"
-    )
+    longest = max(texts, key=lambda text: len(json.loads(text)), default="[]")
+    (folder / HISTORY).write_text(longest, encoding="utf-8")
     print(
         f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"
     )
     print("  " + " ".join(f"{step * ensemble.STEP:.1f}:{error:.2f}" for step, error in enumerate(errors)))
-    seconds = [
-        json.loads((runs / name / "result.json").read_text(encoding="utf-8"))["seconds"] for name in parts
-    ]
-    return {
-        "parts": list(parts),
-        "weight": weight,
-        "valid_mae": min(errors),
-        "seconds": round(sum(seconds), 1),
-    }
+    written = [(runs / name / "result.json").read_text(encoding="utf-8") for name in parts]
+    seconds = round(sum(json.loads(text)["seconds"] for text in written), 1)
+    return {"parts": list(parts), "weight": weight, "valid_mae": min(errors), "seconds": seconds}

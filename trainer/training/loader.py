@@ -19,30 +19,21 @@ from trainer.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
-    """Training and validation data of a run.
+    """Training and validation data of a run; what the recipe has no use for is None.
 
-    Attributes:
-        squares: uint8 (N, P, P, 3), packed.
-        ages_years: float32 (N,).
-        train: int64 positions to learn from.
-        valid: int64 positions that choose the best epoch.
-        weights: float32 (N,), of each face in the training loss, or None for 1; validation knows no weights.
-        traits: float32 (N, TRAITS), one-hots of gender and group, or None where the recipe teaches none.
-        taught: float32 (N, AGE_BINS), the teachers' mean distributions, each row times the share of the
-            target that is theirs, so that zeros teach nothing; or None without teachers.
-        windows_years: float32 (N, 2), the ends of the window that holds each age, or None if all are exact.
-        draws: float64 (len(train),), how likely each face of `train` is drawn, or None to take each once.
+    A row of `taught` is the teachers' mean distribution times the share of the target that is theirs, so that
+    zeros teach nothing. Validation knows no weights.
     """
 
-    squares: NDArray[np.uint8]
-    ages_years: NDArray[np.float32]
-    train: NDArray[np.int64]
-    valid: NDArray[np.int64]
-    weights: NDArray[np.float32] | None = None
-    traits: NDArray[np.float32] | None = None
-    taught: NDArray[np.float32] | None = None
-    windows_years: NDArray[np.float32] | None = None
-    draws: NDArray[np.float64] | None = None
+    squares: NDArray[np.uint8]  # (N, P, P, 3), packed
+    ages_years: NDArray[np.float32]  # (N,)
+    train: NDArray[np.int64]  # positions to learn from
+    valid: NDArray[np.int64]  # positions that choose the best epoch
+    weights: NDArray[np.float32] | None = None  # (N,), of each face in the training loss, None for 1
+    traits: NDArray[np.float32] | None = None  # (N, TRAITS), one-hots of gender and group
+    taught: NDArray[np.float32] | None = None  # (N, AGE_BINS)
+    windows_years: NDArray[np.float32] | None = None  # (N, 2), window of each age, None if all are exact
+    draws: NDArray[np.float64] | None = None  # how likely each of `train` is drawn, None: once each
 
 
 class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type information
@@ -63,18 +54,11 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
         self.size_px = recipe.schedule[0].size_px
         spec = backbones.BODIES[recipe.body]
         self.mean, self.std = spec.mean, spec.std
-        self.strength = (
-            augment.Strength(**{key: getattr(recipe, key) for key in augment.KEYS}) if train else None
-        )
+        values = {key: getattr(recipe, key) for key in augment.KEYS}
+        self.strength = augment.Strength(**values) if train else None
         self.drawn = recipe.epoch_faces if train and data.draws is not None else 0
-        super().__init__(
-            positions.tolist(),
-            bs=recipe.batch,
-            shuffle=train,
-            drop_last=train,
-            num_workers=0,
-            n=self.drawn or None,
-        )
+        size, count = recipe.batch, self.drawn or None
+        super().__init__(positions.tolist(), bs=size, shuffle=train, drop_last=train, num_workers=0, n=count)
 
     def shuffle_fn(self, positions: list[int]) -> list[int]:
         """Return what an epoch takes, in its order: every face once, or as many as are drawn of them."""
@@ -85,14 +69,12 @@ class FaceLoader(DataLoader):  # type: ignore[misc]  # fastai has no type inform
     def create_batch(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return crops float32 (N, 3, S, S), and targets float32 (N, 2 or more).
 
-        They are age, loss weight, and, where there are such, the window's ends, traits and the teachers'
-        distribution.
+        They are age, loss weight, and, where given, the window's ends, traits and the teachers' distribution.
         """
         at = np.asarray(positions)
         squares = self.data.squares[at] if self.resident is None else self.resident[torch.from_numpy(at)]
-        crops = augment.batch(
-            squares, self.size_px, self.mean, self.std, self.strength, view=self.recipe.view
-        )
+        view = self.recipe.view
+        crops = augment.batch(squares, self.size_px, self.mean, self.std, self.strength, view=view)
         weights = np.ones(len(at), np.float32)
         if self.training and self.data.weights is not None:
             weights = self.data.weights[at]

@@ -55,12 +55,8 @@ class AgeLoss:
     ) -> Tensor:
         """Return the mean loss of a batch, each face's loss times its weight (1 where none are given).
 
-        Args:
-            scores: (N, 1 or 101).
-            ages_years: labels (N,).
-            weights: (N,).
-            taught: the teachers' distributions (N, 101) times their share of the target.
-            windows_years: (N, 2), the ends of the window that holds each age; alike where it is exact.
+        `taught` has the teachers' distributions (N, 101) times their share of the target, `windows_years`
+        (N, 2) the ends of the window that holds each age, alike where it is exact.
         """
         losses = self._each(scores, ages_years, taught, windows_years)
         return (losses if weights is None else losses * weights).mean()
@@ -91,8 +87,7 @@ class AgeLoss:
         low, high = windows_years[:, :1], windows_years[:, 1:]
         bins = self._model.bins[None]
         within = (bins >= low) & (bins <= high)
-        logs = scores.float().log_softmax(dim=1)
-        mass = logs.masked_fill(~within, -torch.inf).logsumexp(dim=1)
+        mass = scores.float().log_softmax(dim=1).masked_fill(~within, -torch.inf).logsumexp(dim=1)
         expected = self._model.expected(scores)[:, None]
         beyond = ((low - expected).clamp_min(0) + (expected - high).clamp_min(0))[:, 0]
         cost = functional.smooth_l1_loss(beyond, torch.zeros_like(beyond), reduction="none")
@@ -102,9 +97,7 @@ class AgeLoss:
 def traits_loss(scores: Tensor, one_hots: Tensor) -> Tensor:
     """Return float32 (N,): cross-entropy of gender plus that of group; 0 for what is not given.
 
-    Args:
-        scores: (N, TRAITS), of genders, then of groups.
-        one_hots: float32 (N, TRAITS), in the same order; all zeros where not given, mixed by mixup.
+    Both are (N, TRAITS), genders first; `one_hots` are all zeros where not given, and mixed by mixup.
     """
     total = torch.zeros(len(scores), device=scores.device)
     for kind in (slice(0, len(GENDERS)), slice(len(GENDERS), TRAITS)):

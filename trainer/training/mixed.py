@@ -31,17 +31,14 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
     packs = [corpus.pack] + ([corpus.unlabelled] if corpus.unlabelled else [])
     sources = np.array([row.source for pack in packs for row in pack.rows])
     names = [f"{row.source}/{row.reference} {row.path.stat().st_size}" for pack in packs for row in pack.rows]
-    squares = data.squares
+    squares, extra = data.squares, np.arange(len(rows), len(sources))
     if corpus.unlabelled:
         squares = np.concatenate([squares, corpus.unlabelled.crops])
-    extra = np.arange(len(rows), len(sources))
-    if corpus.unlabelled:
         extra = extra[corpus.unlabelled.readable]
     train = np.concatenate([data.train, extra])
-    windows = np.zeros((len(sources), 2), np.float32)
-    windows[: len(rows)] = [row.window_years for row in rows]
-    ages = np.zeros(len(sources), np.float32)
-    ages[: len(rows)] = data.ages_years
+    unlabelled = (0, len(sources) - len(rows))
+    windows = np.pad(np.array([row.window_years for row in rows], np.float32), (unlabelled, (0, 0)))
+    ages = np.pad(data.ages_years, unlabelled)
     faces = _Faces(squares, ages, sources, names)
     return replace(
         data,
@@ -50,7 +47,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
         train=train,
         valid=few(data.valid, sources, recipe_.seed),
         weights=None,
-        traits=None if data.traits is None else np.pad(data.traits, ((0, len(sources) - len(rows)), (0, 0))),
+        traits=None if data.traits is None else np.pad(data.traits, (unlabelled, (0, 0))),
         taught=_taught(faces, train, data.valid, recipe_, runs) if recipe_.mixture else None,
         windows_years=windows,
         draws=draws(sources[train], recipe.parse_mix(recipe_.mix)),
@@ -58,11 +55,7 @@ def mixed(data: TrainingData, corpus: Corpus, recipe_: Recipe, runs: Path) -> Tr
 
 
 def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.float64]:
-    """Return float64 (N,): how likely each face is drawn; they sum to one.
-
-    Args:
-        sources: str (N,), of each face.
-        shares: of each kind of source; the sources of a kind share evenly.
+    """Return float64 (N,), summing to one: how likely each face is drawn; sources of a kind share evenly.
 
     Raises:
         SettingsError: a kind has no face.
@@ -82,17 +75,13 @@ def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.flo
 
 def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
     """Return at most `VALID_FACES` of the positions of each source, in order."""
-    random, kept = np.random.default_rng(seed), []
-    for name in sorted(set(sources[valid].tolist())):
-        mine = valid[sources[valid] == name]
-        kept.append(random.permutation(mine)[:VALID_FACES])
+    random, theirs = np.random.default_rng(seed), sources[valid]
+    kept = [random.permutation(valid[theirs == name])[:VALID_FACES] for name in np.unique(theirs)]
     return np.sort(np.concatenate(kept))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Faces:
-    """All faces: packed squares, ages, sources, and what names each of them."""
-
     squares: NDArray[np.uint8]
     ages_years: NDArray[np.float32]
     sources: NDArray[np.str_]
@@ -126,8 +115,7 @@ def report(found: mixture.Mixture, names: tuple[str, ...]) -> str:
     """Return a table: each teacher's bias and weight at every knot."""
     lines = [f"{'around':>8}" + "".join(f"{name:>24}" for name in names) + f"{'errs by':>9}"]
     for at, age in enumerate(mixture.KNOTS_YEARS):
-        cells = [
-            f"{found.bias_years[n, at]:+14.1f} years {found.weights[n, at]:4.0%}" for n in range(len(names))
-        ]
+        measured = zip(found.bias_years[:, at], found.weights[:, at], strict=True)
+        cells = [f"{bias:+14.1f} years {weight:4.0%}" for bias, weight in measured]
         lines.append(f"{age:8.0f}" + "".join(cells) + f"{found.sigma_years[at]:9.1f}")
     return "\n".join(lines)

@@ -20,8 +20,7 @@ KNOTS_YEARS = np.arange(0.0, AGE_BINS, 10.0)
 """Ages at which teachers are measured; in between, corrections and weights are joined by straight lines."""
 WIDTH_YEARS = 10.0
 """Half the base of the triangular kernel around a knot: each face counts at its two nearest knots."""
-LEAST_WEIGHT = 20.0
-"""Faces without error that are added at every knot, so that few faces correct little."""
+LEAST_WEIGHT = 20.0  # Faces without error that are added at every knot, so that few faces correct little
 LEAST_SIGMA_YEARS = 2.0
 """Narrowest distribution that is taught: the width of a label's own, see `trainer.training.recipe.Recipe`."""
 
@@ -30,17 +29,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """What was measured of T teachers at K knots.
+    """What was measured of T teachers at K knots."""
 
-    Attributes:
-        bias_years: float64 (T, K), estimate minus label, to be taken off.
-        weights: float64 (T, K), which sum to one over the teachers.
-        sigma_years: float64 (K,), root mean squared error of the mixture.
-    """
-
-    bias_years: Floats
-    weights: Floats
-    sigma_years: Floats
+    bias_years: Floats  # (T, K), estimate minus label, to be taken off
+    weights: Floats  # (T, K), which sum to one over the teachers
+    sigma_years: Floats  # (K,), root mean squared error of the mixture
 
     def estimate(self, estimates_years: Floats) -> Floats:
         """Return the mixture's estimate (N,) of the teachers' estimates (T, N), in years."""
@@ -54,8 +47,7 @@ class Mixture:
         """Return float32 (N, AGE_BINS): a Gaussian around each estimate, as wide as the mixture errs."""
         centres = self.estimate(estimates_years)
         sigma = np.maximum(np.interp(centres, KNOTS_YEARS, self.sigma_years), LEAST_SIGMA_YEARS)
-        bins = np.arange(AGE_BINS)
-        shares = np.exp(-((bins - centres[:, None]) ** 2) / (2 * sigma[:, None] ** 2))
+        shares = np.exp(-((np.arange(AGE_BINS) - centres[:, None]) ** 2) / (2 * sigma[:, None] ** 2))
         normalised: NDArray[np.float32] = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
         return normalised
 
@@ -63,10 +55,8 @@ class Mixture:
 def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.str_]) -> Mixture:
     """Return the mixture of teachers fitted on labelled faces.
 
-    Args:
-        estimates_years: float64 (T, N), of each teacher, of faces that it was not taught with.
-        labels_years: float64 (N,).
-        sources: str (N,); the faces of a source share a separate weight around every knot.
+    `estimates_years` is (T, N), of faces that the teachers were not taught with; labels and sources are (N,).
+    The faces of a source share a separate weight around every knot.
     """
     near = _near(estimates_years.mean(axis=0), sources)
     errors = estimates_years - labels_years
@@ -75,8 +65,7 @@ def measure(estimates_years: Floats, labels_years: Floats, sources: NDArray[np.s
     left = errors[:, None, :] - bias[:, :, None]
     squares = (left**2 * near[None]).sum(axis=2)
     overall = (left**2 * near[None]).sum(axis=(1, 2)) / max(faces.sum(), 1e-9)
-    mean_squares = np.maximum((squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT), 1e-9)
-    weights = 1 / mean_squares
+    weights = 1 / np.maximum((squares + LEAST_WEIGHT * overall[:, None]) / (faces + LEAST_WEIGHT), 1e-9)
     weights = weights / weights.sum(axis=0)
     mixed = Mixture(bias, weights, np.zeros(len(KNOTS_YEARS)))
     off = (mixed.estimate(estimates_years) - labels_years) ** 2

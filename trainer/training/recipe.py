@@ -14,47 +14,31 @@ from trainer.models.age_model import HEADS, POINTS, Architecture
 from trainer.models.backbones import BODIES
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-PUBLISHED = ("faceres",)
-"""Published networks that may teach in a mixture."""
+PUBLISHED = ("faceres",)  # Published networks that may teach in a mixture
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
 BALANCES = ("none", "age", "age_group")
 _LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("lr", "scale", "shift", "erase", "distil", "backdrop", "gamma", "grey"), (0.0, 1.0)),
+    **dict.fromkeys(("cast", "blur", "noise", "small", "compress", "cut"), (0.0, 1.0)),
+    **dict.fromkeys(("clean", "doubt"), (0.0, 130.0)),
+    **dict.fromkeys(("expectation", "traits"), (0.0, 100.0)),
     "hidden": (1, 4096),
     "dropout": (0, 0.95),
     "sigma_years": (0.1, 50),
-    "expectation": (0, 100),
-    "lr": (0, 1),
     "weight_decay": (0, 10),
     "batch": (2, 4096),
     "mixup": (0, 10),
     "ema": (0, 0.99999),
-    "scale": (0, 1),
-    "shift": (0, 1),
     "rotate_deg": (0, 180),
     "colour": (0, 2),
-    "erase": (0, 1),
     "clip": (0, 1e6),
     "seed": (0, 2**31),
-    "clean": (0, 130),
     "fraction": (0.001, 1),
-    "traits": (0, 100),
-    "distil": (0, 1),
     "drop_path": (0, 0.9),
-    "doubt": (0, 130),
     "view": (1, 1.25),
     "epoch_faces": (0, 1e7),
-    "backdrop": (0, 1),
-    "gamma": (0, 1),
-    "grey": (0, 1),
-    "cast": (0, 1),
-    "blur": (0, 1),
-    "noise": (0, 1),
-    "small": (0, 1),
-    "compress": (0, 1),
-    "cut": (0, 1),
 }
-"""Valid values, whether useful or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,110 +51,65 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One experiment.
+    """One experiment; names of several recipes are joined by commas, "" is none, 0 is without.
 
-    Attributes:
-        name: of the recipe and its run.
-        body, head, hidden, dropout, point: see `trainer.models.age_model.Architecture`.
-        weights: initial weights of the body: "none", "pretrained", or a .safetensors file.
-        goes_on: recipe of the run whose best weights, of body and head, this one begins with instead, "" for
-            none; trained first where it is missing. Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
-        schedule: progressive resizing, such as "64x14,96x6,128x4" (pixels x epochs).
-        cycle: one one-cycle over the "whole" schedule, or one for each "stage".
-        loss: "smooth_l1", "l1" or "l2" on the estimate in years, or "distribution": Kullback-Leibler
-            divergence to a Gaussian of `sigma_years` around the label plus `expectation` times SmoothL1 of
-            the expected value.
-        sigma_years: width of the label's Gaussian. Source: Gao et al., "Deep Label Distribution
-            Learning with Label Ambiguity", IEEE TIP 2017, who use 2 for ages.
-        expectation: weight of the SmoothL1 term. Source: Gao et al., "Age Estimation Using Expectation
-            of Label Distribution Learning", IJCAI 2018, equation 6.
-        lr: three largest learning rates: early body, late body, head.
-        weight_decay: of the same three groups; batch norms and biases have none.
-        batch: faces a step.
-        mixup: alpha of the Beta distribution, 0 for none. Source: Zhang et al., ICLR 2018.
-        ema: decay a step of the weights' exponential moving average, 0 for none.
-        scale, shift, rotate_deg, colour, erase: strength of the augmentation, see `trainer.training.augment`.
-        backdrop, gamma, grey, cast, blur, noise, small, compress, cut: probability of what happens to photos
-            in the world, see `trainer.training.augment_world`.
-        clip: largest gradient norm, 0 for none.
-        seed: of everything random.
-        clean: near-duplicates whose labels are more than so many years apart are not learnt from, 0 to learn
-            from all; see `trainer.training.selection.cleaned`.
-        balance: "none", or loss weights by the rarity of an "age" or an "age_group" (decade and group); see
-            `trainer.training.selection.loss_weights`.
-        flip_average: whether the exported model averages the crop and its mirror.
-        fraction: share of the training part that is learnt from, for quick comparisons.
-        traits: weight of the cross-entropies of gender and group, told by a linear layer behind the pooled
-            features while training, 0 for none: neighbours are to look alike. The exported model has no such
-            layer. Source: Caruana, "Multitask Learning", Machine Learning 28, 1997.
-        teachers: recipes whose runs teach this one, joined by commas, "" for none; a run that is missing is
-            trained first. Labels are noisy, and what earlier models make of a face tells where.
-        distil: share of the teachers' mean distribution in the target, the rest being the label's. Source:
-            Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
-        drop_path: rate at which training skips the last block, see `drop_paths` of
-            `trainer.models.backbones.BodySpec`.
-        fold: "K/N" leaves the K-th of N parts of the training faces out, "" none. As a teacher such a run
-            tells of just the faces that it never saw: of others it has learnt the label by heart, and its
-            noise. Source: Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021,
-            section 4.1 (cross-fitting).
-        doubt: a label more than so many years from what the teachers expect is taken for a mistake, and their
-            expectation learnt instead, 0 to believe every label; see
-            `trainer.training.distillation.corrected`.
-        mixture: teachers, joined by commas, whose estimates are corrected and weighted by age as
-            `trainer.training.mixture` finds them to be right on labelled faces: published networks (see
-            `PUBLISHED`) and recipes, "" for none. They teach as `teachers` do, and alone where a face has no
-            label.
-        mix: how much of what is drawn comes from which kind of source, such as
-            "utkface:0.5,windows:0.3,unlabelled:0.2"; sources of one kind share evenly, and the faces of a
-            source likewise. "" draws every face once an epoch.
-        epoch_faces: how many faces are drawn an epoch where `mix` is given.
-        parts: recipes, joined by commas, whose runs this one joins to an ensemble, "" for none; what is left
-            to this one is the crop that it takes (body, for its scale, last size and view) and its point. See
-            `trainer.training.ensemble`.
-        view: side of what the model sees over the side of the service's crop, up to
-            `trainer.datasets.pack.CONTEXT`.
+    Sources: `goes_on`: Loshchilov and Hutter, "SGDR", ICLR 2017. `sigma_years`: Gao et al., "Deep Label
+    Distribution Learning with Label Ambiguity", IEEE TIP 2017, who use 2 for ages. `expectation`: Gao et al.,
+    "Age Estimation Using Expectation of Label Distribution Learning", IJCAI 2018, equation 6. `mixup`: Zhang
+    et al., ICLR 2018. `traits`: Caruana, "Multitask Learning", Machine Learning 28, 1997. `distil`: Hinton,
+    Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2. `fold`: Dao et al.,
+    "Knowledge Distillation as Semiparametric Inference", ICLR 2021, section 4.1 (cross-fitting).
+
+    The loss "distribution" is the Kullback-Leibler divergence to a Gaussian of `sigma_years` around the label
+    plus `expectation` times SmoothL1 of the expected value; the others are of the estimate in years. Traits
+    are told by a linear layer behind the pooled features, which is not exported, so that neighbours look
+    alike. Recipes that this one needs are trained first where their runs are missing.
+
+    Teachers: labels are noisy, and what earlier models make of a face tells where. As a teacher, a run with a
+    fold tells of just the faces that it never saw: of others it has learnt the label by heart, and its noise.
+    A mixture's teachers teach as `teachers` do, and alone where a face has no label.
     """
 
-    name: str
-    body: str = "resnet34"
+    name: str  # of the recipe and its run
+    body: str = "resnet34"  # this and the next four: see `trainer.models.age_model.Architecture`
     head: str = "regression"
     hidden: int = 512
     dropout: float = 0.5
     point: str = "mean"
-    weights: str = "none"
-    goes_on: str = ""
-    schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))
-    cycle: str = "whole"
-    loss: str = "smooth_l1"
-    sigma_years: float = 2.0
-    expectation: float = 0.2
-    lr: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
-    weight_decay: tuple[float, float, float] = (0.01, 0.01, 0.01)
-    batch: int = 64
-    mixup: float = 0.0
-    ema: float = 0.0
-    scale: float = 0.15
+    weights: str = "none"  # initial weights of the body: "none", "pretrained", or a .safetensors file
+    goes_on: str = ""  # recipe whose run's best weights, of body and head, it begins with instead
+    schedule: tuple[Stage, ...] = (Stage(64, 14), Stage(96, 6), Stage(128, 4))  # progressive resizing
+    cycle: str = "whole"  # one one-cycle over the "whole" schedule, or one for each "stage"
+    loss: str = "smooth_l1"  # one of `LOSSES`
+    sigma_years: float = 2.0  # width of the label's Gaussian
+    expectation: float = 0.2  # weight of the SmoothL1 term
+    lr: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)  # largest learning rates: early body, late body, head
+    weight_decay: tuple[float, float, float] = (0.01, 0.01, 0.01)  # none of batch norms and biases
+    batch: int = 64  # faces a step
+    mixup: float = 0.0  # alpha of the Beta distribution
+    ema: float = 0.0  # decay a step of the weights' exponential moving average
+    scale: float = 0.15  # from here to erase, and from backdrop to cut: see `augment.Strength`
     shift: float = 0.1
     rotate_deg: float = 12.0
     colour: float = 0.25
     erase: float = 0.0
-    clip: float = 5.0
-    seed: int = 42
-    clean: float = 0.0
-    balance: str = "none"
-    flip_average: bool = False
-    fraction: float = 1.0
-    traits: float = 0.0
-    teachers: str = ""
-    distil: float = 0.0
-    drop_path: float = 0.0
-    fold: str = ""
-    doubt: float = 0.0
-    mixture: str = ""
-    mix: str = ""
-    epoch_faces: int = 0
-    view: float = 1.0
-    parts: str = ""
+    clip: float = 5.0  # largest gradient norm
+    seed: int = 42  # of everything random
+    clean: float = 0.0  # years that labels of near-duplicates may be apart, see `selection.cleaned`
+    balance: str = "none"  # loss weights by rarity, see `selection.loss_weights`
+    flip_average: bool = False  # whether the exported model averages the crop and its mirror
+    fraction: float = 1.0  # share of the training part that is learnt from, for quick comparisons
+    traits: float = 0.0  # weight of the cross-entropies of gender and group while training
+    teachers: str = ""  # recipes whose runs teach this one
+    distil: float = 0.0  # share of the teachers' mean distribution in the target, the rest being the label's
+    drop_path: float = 0.0  # rate at which training skips the last block, see `backbones.BodySpec.drop_paths`
+    fold: str = ""  # "K/N" leaves the K-th of N parts of the training faces out
+    doubt: float = 0.0  # years off the teachers' word that make a label wrong, see `distillation.corrected`
+    mixture: str = ""  # teachers, recipes or `PUBLISHED`, corrected and weighted by age, see `mixture`
+    mix: str = ""  # shares of kinds of source, "utkface:0.5,windows:0.5"; "" draws every face once an epoch
+    epoch_faces: int = 0  # how many faces are drawn an epoch where `mix` is given
+    view: float = 1.0  # side of what the model sees over that of the service's crop, up to `pack.CONTEXT`
+    parts: str = ""  # two recipes joined to an ensemble, which has this one's crop and point, see `ensemble`
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -342,9 +281,8 @@ def parse(name: str, text: str) -> Recipe:
     unknown = sorted(set(values) - (set(known) - {"name", "text"}))
     if unknown:
         raise SettingsError(f"The recipe {name} has unknown keys: {', '.join(unknown)}.")
-    for key, value in values.items():
-        values[key] = _typed(name, key, value, known[key].default)
-    return Recipe(name=name, text=text, **values)
+    typed = {key: _typed(name, key, value, known[key].default) for key, value in values.items()}
+    return Recipe(name=name, text=text, **typed)
 
 
 def _typed(name: str, key: str, value: Any, default: Any) -> Any:

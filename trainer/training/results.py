@@ -26,14 +26,7 @@ Extras are what differs from a recipe's defaults. Written by `python -m trainer 
 
 
 def add(result: dict[str, Any], folder: Path) -> Path:
-    """Add a run's result to `results.json` of a folder, or replace that of its recipe, and draw the table.
-
-    Args:
-        result: what a run's `result.json` holds.
-        folder: of the recipes.
-
-    Returns:
-        The table's path.
+    """Add a run's result to a folder's `results.json`, or replace its recipe's; return the path of the table.
 
     Raises:
         SettingsError: the result lacks a figure, or the table of this folder cannot be read or written.
@@ -97,7 +90,6 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _extras(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return differences from the defaults without a column."""
     defaults = {field.name: field.default for field in fields(Recipe) if field.name not in _SHOWN}
     extras = {}
     for key, default in defaults.items():

@@ -13,13 +13,10 @@ from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble, Member
 
 BEST = "best.safetensors"
-"""Name of the file of a run's best weights."""
-HISTORY = "history.json"
-"""Name of the file of its figures, one entry an epoch."""
+HISTORY = "history.json"  # Name of the file of its figures, one entry an epoch
 RUN_SHA256 = "run_sha256"
 """Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
-RUNS = Path("work/runs")
-"""Where `python -m trainer fit` leaves them, each in a folder of its recipe's name."""
+RUNS = Path("work/runs")  # Where `python -m trainer fit` leaves them, each in a folder of its recipe's name
 
 
 def load_recipe(folder: Path) -> recipes.Recipe:
@@ -60,11 +57,9 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     if not recipe.parts:
         return load_run(folder)
     members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
-    weights = load_file(folder / BEST)["weights"].tolist()
-    return recipe, Ensemble(members, recipe, weights).eval()
+    return recipe, Ensemble(members, recipe, load_file(folder / BEST)["weights"].tolist()).eval()
 
 
 def part_runs(folder: Path) -> tuple[str, ...]:
     """Return the names of the runs that an ensemble joined, which lie next to it."""
-    names: list[str] = json.loads((folder / "result.json").read_text(encoding="utf-8"))["parts"]
-    return tuple(names)
+    return tuple(json.loads((folder / "result.json").read_text(encoding="utf-8"))["parts"])

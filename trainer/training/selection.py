@@ -25,13 +25,8 @@ def cleaned(
     """Return the positions without those whose near-duplicates contradict them.
 
     Of two near-duplicates whose labels are more than `most_years` apart neither can be trusted, and both go;
-    of three and more, those go that lie more than `most_years` from the median of all of them.
-
-    Args:
-        positions: int64, ascending.
-        ages_years: float32 (N,), of all faces.
-        pairs: near-duplicates among all faces.
-        most_years: 0 to keep everything.
+    of three and more, those go that lie more than `most_years` from the median of all of them. `positions`
+    are ascending; a `most_years` of 0 keeps everything.
     """
     if not most_years:
         return positions
@@ -65,11 +60,8 @@ def share(positions: NDArray[np.int64], fraction: float, seed: int) -> NDArray[n
 def in_fold(groups: NDArray[np.int64], rows: Sequence[Row], part: int, parts: int) -> NDArray[np.bool_]:
     """Return bool (N,): which faces lie in the part-th of `parts` folds; a group is never parted.
 
-    Args:
-        groups: int64 (N,), position of the leader of each face's group.
-        rows: N rows; the leader's hash says which fold, so that it is the same on every machine.
-        part: 1 to `parts`.
-        parts: how many folds.
+    `groups`, int64 (N,), has the position of the leader of each face's group, whose hash says which fold, so
+    that it is the same on every machine. `part` is 1 to `parts`.
     """
     numbers = np.array([int.from_bytes(digest[:8], "big") % parts for digest in splits.digests(rows)])
     inside: NDArray[np.bool_] = numbers[groups] == part - 1
@@ -78,20 +70,13 @@ def in_fold(groups: NDArray[np.int64], rows: Sequence[Row], part: int, parts: in
 
 def one_hots(genders: Sequence[str | None], groups: Sequence[str | None]) -> NDArray[np.float32]:
     """Return float32 (N, 7): which gender, then which group each face is of; zeros where not given."""
-    kinds = (
-        (np.array([name or "" for name in genders]), GENDERS),
-        (np.array([n or "" for n in groups]), GROUPS),
-    )
-    return np.concatenate([names[:, None] == np.array(known) for names, known in kinds], axis=1).astype(
-        np.float32
-    )
+    kinds = (genders, GENDERS), (groups, GROUPS)
+    hots = [np.array([name or "" for name in names])[:, None] == np.array(known) for names, known in kinds]
+    return np.concatenate(hots, axis=1).astype(np.float32)
 
 
 def loss_weights(
-    positions: NDArray[np.int64],
-    ages_years: NDArray[np.float32],
-    groups: Sequence[str | None],
-    balance: str,
+    positions: NDArray[np.int64], ages_years: NDArray[np.float32], groups: Sequence[str | None], balance: str
 ) -> NDArray[np.float32] | None:
     """Return float32 (N,): weights of all faces with a mean of 1 over `positions`, or None for "none".
 

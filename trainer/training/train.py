@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 from pathlib import Path
@@ -23,9 +24,7 @@ from trainer.training.runs import RUNS, load_recipe
 def with_teachers(
     recipe: recipes.Recipe, folder: Path, runs: Path = RUNS, pupils: tuple[str, ...] = ()
 ) -> tuple[recipes.Recipe, ...]:
-    """Return the recipes to train, in order: dependencies first, itself last.
-
-    A run that is finished needs nothing any more.
+    """Return the recipes to train, dependencies first, itself last; a finished run needs nothing any more.
 
     Raises:
         SettingsError: one of them has no recipe in the folder, or needs what needs it.
@@ -51,9 +50,17 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
     data = training_data(corpus, recipe, args.out)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")
     history = fit.fit(recipe, data, folder)
-    result = _result(recipe, corpus, history, args.threads) | {"learnt_from": len(data.train)}
-    path = folder / "result.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    best = min(history, key=lambda h: float(h["valid_mae"]))
+    result = {
+        "recipe": recipe.as_dict(),
+        "valid_mae": best["valid_mae"],
+        "valid_rmse": best["valid_rmse"],
+        "best_epoch": best["epoch"],
+        "seconds": round(sum(h["seconds"] for h in history), 1),
+        **_about(corpus, args.threads),
+        "learnt_from": len(data.train),
+    }
+    path = _write(folder, result)
     print(f"best validation MAE {result['valid_mae']:.3f} years; {path}")
     if folder.name == recipe.name and not recipe.mix:  # its validation faces are others than the table's
         print(f"{results.add(result, beside)} has its row")
@@ -63,15 +70,9 @@ def _join(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, fold
     """Join the runs of the recipe's parts: those with the same suffix if the run has a custom name."""
     suffix = folder.name.removeprefix(recipe.name)
     parts = tuple(name + suffix for name in recipe.joined)
-    result = {"recipe": recipe.as_dict(), **join.join(recipe, corpus, args.out, folder, parts)}
-    result |= {
-        "faces": {name: len(corpus.positions(name)) for name in ("train", "valid", "test")},
-        "sources": sorted({row.source for row in corpus.data.rows}),
-        "machine": machine(args.threads),
-        "torch": torch.__version__,
-    }
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"validation MAE {result['valid_mae']:.3f} years; {folder / 'result.json'}")
+    joined = join.join(recipe, corpus, args.out, folder, parts)
+    path = _write(folder, {"recipe": recipe.as_dict(), **joined, **_about(corpus, args.threads)})
+    print(f"validation MAE {joined['valid_mae']:.3f} years; {path}")
 
 
 def training_data(corpus: Corpus, recipe: recipes.Recipe, runs: Path = RUNS) -> TrainingData:
@@ -111,16 +112,14 @@ def _tells(corpus: Corpus, folders: list[Path], train: NDArray[np.int64]) -> lis
     return told
 
 
-def _result(
-    recipe: recipes.Recipe, corpus: Corpus, history: list[dict[str, Any]], threads: int
-) -> dict[str, Any]:
-    best = min(history, key=lambda h: float(h["valid_mae"]))
+def _write(folder: Path, result: dict[str, Any]) -> Path:
+    path = folder / "result.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _about(corpus: Corpus, threads: int) -> dict[str, Any]:
     return {
-        "recipe": recipe.as_dict(),
-        "valid_mae": best["valid_mae"],
-        "valid_rmse": best["valid_rmse"],
-        "best_epoch": best["epoch"],
-        "seconds": round(sum(h["seconds"] for h in history), 1),
         "faces": {name: len(corpus.positions(name)) for name in ("train", "valid", "test")},
         "sources": sorted({row.source for row in corpus.data.rows}),
         "machine": machine(threads),
@@ -133,9 +132,7 @@ def machine(threads: int) -> str:
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name(0))
     model = platform.processor() or platform.machine()
-    try:
+    with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     return f"{model}, {threads} threads"

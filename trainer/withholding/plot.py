@@ -22,8 +22,7 @@ def plot(document: dict[str, Any], path: Path) -> None:
     Error and coverage of test faces and degraded copies, and the share of banded photos that are close, each
     with its 95% band; the share that the shipped bounds withhold is a mark on each line.
     """
-    trade = document["trade"]
-    banded = "bands" in trade
+    banded = "bands" in document["trade"]
     figure, axes = plt.subplots(
         1, 3 if banded else 2, figsize=(11 if banded else 7.5, 3.6), layout="constrained", squeeze=False
     )

@@ -26,10 +26,8 @@ from trainer.evaluation.judging import Judged
 from trainer.evaluation.metrics import bootstrapped
 
 CLEAN = "clean"
-BIN_FACES = LEAST_FACES
-"""Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`."""
-DECIMALS = 4
-"""Of bounds in model.json: as fine as the measures themselves are recorded."""
+BIN_FACES = LEAST_FACES  # Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`
+DECIMALS = 4  # Of bounds in model.json: as fine as the measures themselves are recorded
 CAUSES: Mapping[str, tuple[str, ...]] = {
     "sharpness_at_least": ("blur",),
     "luminance_at_least": ("dark",),
@@ -45,31 +43,19 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
 }
 """Measure to the kinds of degradation it is there to notice; all else would be blamed on it by accident."""
 
+_OF_BOTH_LEVELS = {
+    "sharpness_at_least": 4.0,
+    "yaw_at_most": 0.5,
+    "roll_deg_at_most": 14.0,
+    "crop_outside_at_most": 0.28,
+    "box_outside_at_most": 0.06,
+    "border_gap_at_least": 0.18,
+    "confidence_at_least": 0.9,
+}
+_LIGHT = ("luminance_at_least", "luminance_at_most", "bright_share_at_most")
 MANY_SOURCES: Mapping[str, Mapping[str, float]] = {
-    "quality": {
-        "sharpness_at_least": 4.0,
-        "luminance_at_least": 15.0,
-        "luminance_at_most": 200.0,
-        "bright_share_at_most": 0.4,
-        "yaw_at_most": 0.5,
-        "roll_deg_at_most": 14.0,
-        "crop_outside_at_most": 0.28,
-        "box_outside_at_most": 0.06,
-        "border_gap_at_least": 0.18,
-        "confidence_at_least": 0.9,
-    },
-    "withhold": {
-        "sharpness_at_least": 4.0,
-        "luminance_at_least": 10.0,
-        "luminance_at_most": 220.0,
-        "bright_share_at_most": 0.5,
-        "yaw_at_most": 0.5,
-        "roll_deg_at_most": 14.0,
-        "crop_outside_at_most": 0.28,
-        "box_outside_at_most": 0.06,
-        "border_gap_at_least": 0.18,
-        "confidence_at_least": 0.9,
-    },
+    "quality": _OF_BOTH_LEVELS | dict(zip(_LIGHT, (15.0, 200.0, 0.4), strict=True)),
+    "withhold": _OF_BOTH_LEVELS | dict(zip(_LIGHT, (10.0, 220.0, 0.5), strict=True)),
 }
 """Bounds of measures that one data set of aligned crops cannot tell, read off photos of many sources.
 
@@ -81,19 +67,12 @@ estimates lie three times as far outside their bands. They replace what is chose
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """When a bin of faces counts as harmed; intervals are 95% bootstrap.
+    """When a bin of faces counts as harmed; intervals are 95% bootstrap."""
 
-    Attributes:
-        name: "quality" or "withhold": the entry of model.json.
-        clean_share: of undegraded faces, at most, beyond one bound.
-        excess_years: the lower end of the bin's MAE is more than this above that of undegraded faces.
-        coverage: the share of the bin within its ranges lies below this, by its upper end.
-    """
-
-    name: str
-    clean_share: float
-    excess_years: float
-    coverage: float
+    name: str  # "quality" or "withhold": the entry of model.json
+    clean_share: float  # of undegraded faces, at most, beyond one bound
+    excess_years: float  # the lower end of the bin's MAE is more than this above that of undegraded faces
+    coverage: float  # the share of the bin within its ranges lies below this, by its upper end
 
 
 LEVELS = (
@@ -107,21 +86,13 @@ decade, so that the estimate misleads even a reader who minds its range."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """N judged photos with what is known of them.
+    """N judged photos with what is known of them."""
 
-    Attributes:
-        kind: "clean" or one of `KINDS`.
-        judged: by the service's steps.
-        support: float64 (N,), NaN where there is no estimate.
-        errors_years: float64 (N,), estimate less label, NaN where there is no estimate.
-        covered: bool (N,), whether the label lies in the calibrated range; False without an estimate.
-    """
-
-    kind: str
+    kind: str  # "clean" or one of `KINDS`
     judged: Judged
-    support: NDArray[np.float64]
-    errors_years: NDArray[np.float64]
-    covered: NDArray[np.bool_]
+    support: NDArray[np.float64]  # (N,), NaN where there is no estimate
+    errors_years: NDArray[np.float64]  # (N,), estimate less label, NaN where there is no estimate
+    covered: NDArray[np.bool_]  # (N,), whether the label lies in the calibrated range
 
     def badness(self, name: str) -> NDArray[np.float64]:
         """Return a measure of `CAUSES`, float64 (N,), turned so that more is worse; NaN where not known."""
@@ -134,9 +105,8 @@ class Measured:
     def of(self, positions: Sequence[int]) -> Measured:
         """Return some of the photos."""
         at = list(positions)
-        return Measured(
-            self.kind, self.judged.of(at), self.support[at], self.errors_years[at], self.covered[at]
-        )
+        judged = self.judged.of(at)
+        return Measured(self.kind, judged, self.support[at], self.errors_years[at], self.covered[at])
 
 
 def joined(kind: str, parts: Sequence[Measured]) -> Measured:
@@ -189,13 +159,7 @@ def pool(parts: Sequence[Measured], name: str) -> _Pool:
 
 
 def bound(faces: _Pool, clean: _Pool, level: Level) -> float | None:
-    """Return the badness beyond which a level applies, or None where no bound is called for.
-
-    Args:
-        faces: undegraded and degraded, at least one.
-        clean: the undegraded ones among them, at least one.
-        level: what counts as harmed.
-    """
+    """Return the badness beyond which a level applies, or None where no bound is called for."""
     clean_mae = float(clean.absolute_years.mean())
     start = 0
     while (end := _bin_end(faces.badness, start)) and faces.harmed(start, end, clean_mae, level):
@@ -220,9 +184,8 @@ def choose(
 ) -> list[dict[str, Any]]:
     """Return every bound that is called for, with what lies beyond it among the faces it was chosen on.
 
-    Args:
-        parts: undegraded validation faces (kind "clean") and degraded copies of some of them.
-        stated: by level and measure, bounds that are taken as they are.
+    `parts` are undegraded validation faces (kind "clean") and degraded copies of some of them; `stated` has,
+    by level and measure, bounds that are taken as they are.
     """
     chosen = []
     for name, kinds in CAUSES.items():

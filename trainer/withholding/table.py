@@ -16,19 +16,11 @@ NAMES = {
 
 def as_text(document: dict[str, Any]) -> str:
     """Return the bounds, the trade of every set, and what becomes of degraded copies."""
-    lines = [
-        f"{document['model']}; 95% bootstrap intervals in brackets",
-        document["rule"],
-        "",
-        *_bounds(document),
-    ]
+    title = f"{document['model']}; 95% bootstrap intervals in brackets"
+    lines = [title, document["rule"], "", *_bounds(document)]
     for name, rows in document["trade"].items():
-        lines += [
-            "",
-            f"{NAMES[name]}: the most severe withheld",
-            *_trade(rows),
-            *_ruled(document["ruled"][name]),
-        ]
+        lines += ["", f"{NAMES[name]}: the most severe withheld", *_trade(rows)]
+        lines += _ruled(document["ruled"][name])
     return "\n".join([*lines, "", *_degraded(document["degraded"]), "", *_parts(document["parts"])])
 
 
@@ -74,9 +66,8 @@ def _degraded(rows: list[dict[str, Any]]) -> list[str]:
     ]
     for row in rows:
         shares = "".join(f"{row[name]:>9.1%}" for name in ("refused", "flagged", "withheld"))
-        everyone, answered, held = (
-            row[f"{name}_figures"] or {} for name in ("estimated", "answered", "withheld")
-        )
+        kinds = ("estimated", "answered", "withheld")
+        everyone, answered, held = (row[f"{kind}_figures"] or {} for kind in kinds)
         lines.append(
             f"{row['name']:28}{shares}{_value(everyone, 'mae', '.2f'):>10}"
             f"{_value(answered, 'mae', '.2f'):>10}{_value(answered, 'coverage', '.1%'):>10}"

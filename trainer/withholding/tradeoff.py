@@ -18,11 +18,9 @@ from trainer.evaluation.judging import ESTIMATED
 from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withholding.rules import CAUSES, CLEAN, Measured, pool
 
-SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-"""Of the estimated faces, withheld from the most severe on."""
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # Of the estimated faces, withheld from the most severe on
 
-Figures = Callable[[NDArray[np.intp]], dict[str, Any]]
-"""What to report of the faces at some positions."""
+Figures = Callable[[NDArray[np.intp]], dict[str, Any]]  # What to report of the faces at some positions
 
 
 class Severity:
@@ -133,12 +131,8 @@ def degraded_table(
 def by_part(faces: Measured, rules: Rules, kinds: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Return the shares flagged and withheld of each part, so that no group bears them unseen.
 
-    Beside them stand the figures of what is answered, which is all that people get to read.
-
-    Args:
-        faces: N.
-        rules: the chosen bounds.
-        kinds: for each kind (decade, group, gender) the part each of the N faces belongs to, or "".
+    Beside them stand the figures of what is answered, which is all that people get to read. `kinds` has, for
+    each kind (decade, group, gender), the part each of the N faces belongs to, or "".
     """
     flagged, withheld = raised(faces, rules)
     answered, figures, rows = faces.judged.estimated & ~withheld, errors(faces), []

@@ -15,7 +15,7 @@ from simsvc.errors import BundleDamaged
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
-from trainer.export.restore import served_graph, weights_of
+from trainer.export.restore import served_graph
 from trainer.export.torch_model import TorchModel
 from trainer.training.activations import passed
 
@@ -66,7 +66,7 @@ def test_tells_its_bundle(bundle: Bundle, model: TorchModel) -> None:
 
 def test_the_weights_load_into_the_modules(bundle: Bundle) -> None:
     """The state dict has every weight, by the names of the modules."""
-    weights, graph = weights_of(bundle.graph_path), served_graph(bundle.graph_path)
+    weights, graph = served_graph(bundle.graph_path).state_dict(), served_graph(bundle.graph_path)
     for weight in graph.parameters():
         torch.nn.init.zeros_(weight)
     graph.load_state_dict(weights)

@@ -45,12 +45,7 @@ def record_content(
     number: int, created_at: datetime, crop_sha256: str | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the log content of an estimate with known facts."""
-    return {
-        "number": number,
-        "created_at": created_at.isoformat(),
-        "crop_sha256": crop_sha256,
-        **facts,
-    }
+    return {"number": number, "created_at": created_at.isoformat(), "crop_sha256": crop_sha256, **facts}
 
 
 def estimate_facts(estimate: Estimate) -> dict[str, Any]:

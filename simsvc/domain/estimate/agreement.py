@@ -122,10 +122,7 @@ def _of_neighbours(before: Sequence[Neighbour], now: Sequence[Neighbour], allowe
 
 
 def _beyond_the_end(
-    side: Mapping[str, Neighbour],
-    other: Mapping[str, Neighbour],
-    listed: Sequence[Neighbour],
-    allowed: float,
+    side: Mapping[str, Neighbour], other: Mapping[str, Neighbour], listed: Sequence[Neighbour], allowed: float
 ) -> list[str]:
     """Return the faces of one side that the other should have."""
     end = listed[-1].distance if listed else 0.0

@@ -58,8 +58,7 @@ def calibrated(
     made = correct(raw_years, _correcting(found), site)
     shift_years = made.age_years - raw_years
     applied = AppliedCalibration(
-        *(site.method, site.reason, site.faces, site.persons),
-        *(site.bias_years, shift_years, made.cover),
+        *(site.method, site.reason, site.faces, site.persons), *(site.bias_years, shift_years, made.cover)
     )
     corrected = replace(seen, age_years=made.age_years, raw_age_years=raw_years, calibration=applied)
     if made.interval_years is None:

@@ -85,11 +85,7 @@ def _text(message: Message | None) -> str | None:
 
 
 def _age_prior(used: AgePriorUse) -> dict[str, object]:
-    return {
-        "ages": used.ages,
-        "sha256": used.sha256,
-        "model_age_years": round(used.model_age_years, 2),
-    }
+    return {"ages": used.ages, "sha256": used.sha256, "model_age_years": round(used.model_age_years, 2)}
 
 
 def _evidence(evidence: Evidence) -> dict[str, object]:

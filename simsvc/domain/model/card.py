@@ -168,8 +168,7 @@ def _blocks(value: Any) -> list[Words | Bullets | Pairs | Grid]:
 def _grid(rows: Sequence[Mapping[str, Any]]) -> Grid:
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in UNSHOWN]
     return Grid(
-        tuple(title(key) for key in keys),
-        tuple(tuple(_nested(row.get(key)) for key in keys) for row in rows),
+        tuple(title(key) for key in keys), tuple(tuple(_nested(row.get(key)) for key in keys) for row in rows)
     )
 
 

@@ -44,11 +44,7 @@ LOOK_FACE_PX = 80.0
 """And in the copies that are only looked at: see `looks.FIRST_LOOK_FACE_PX`."""
 GREY = (127, 127, 127)
 """Fill colour for the corners of detection copies."""
-_QUARTERS = {
-    90: Image.Transpose.ROTATE_90,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_270,
-}
+_QUARTERS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

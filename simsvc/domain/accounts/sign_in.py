@@ -79,13 +79,7 @@ class Tally:
 
 
 def may_try(client: Tally, shared: Tally, now: datetime) -> bool:
-    """Return whether a client's password may be checked.
-
-    Args:
-        client: its tally for this account.
-        shared: tally of all unknown clients of this account.
-        now: the time, aware.
-    """
+    """Return whether a client's password may be checked, by its tally and that of all unknown clients."""
     until = client.waits_until()
     if until is not None and now < until:
         return False

@@ -39,8 +39,8 @@ def content_sha256(salt: bytes, content: str) -> str:
     """Return the hex digest of salt and canonical content.
 
     Salt and content are erased together, so the remaining digest reveals nothing about the content. Source:
-    EDPB Guidelines 02/2025 on processing of personal data
-    through blockchain technologies: a keyed or salted hash whose key is erased with the data.
+    EDPB Guidelines 02/2025 on processing of personal data through blockchain technologies: a keyed or salted
+    hash whose key is erased with the data.
     """
     return hashlib.sha256(salt + content.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -72,12 +72,7 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
 
 
 def chain_fault(event: Event, last: Event | None) -> str | None:
-    """Return a sentence on why an event does not follow the previous one, or None if it does.
-
-    Args:
-        event: as it is stored.
-        last: the previous stored event, or None at the beginning.
-    """
+    """Return a sentence on why an event does not follow the previous one, if any, or None if it does."""
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     if event.seq != seq:
         return f"Event {seq} is missing: event {event.seq} comes in its place."

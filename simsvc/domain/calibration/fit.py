@@ -105,23 +105,16 @@ class ReferenceFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A calibration and its estimates of the faces it was fitted on.
-
-    Attributes:
-        calibration: see `SiteCalibration`.
-        left_out_years: float64 (N,): estimate of each face, corrected without faces of the same person.
-    """
+    """A calibration, and each face's estimate, float64 (N,), corrected without faces of the same person."""
 
     calibration: SiteCalibration
     left_out_years: Floats
 
 
 def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
-    """Fit every candidate, choose one by cross-validation, and calibrate its range.
+    """Fit every candidate to real faces, choose one by cross-validation, and calibrate its range.
 
-    Args:
-        faces: real faces that the model was not trained on.
-        model_sha256: of the model that made the estimates.
+    The model that made the estimates was not trained on the faces.
     """
     reason = _unfit(faces)
     if reason is not None:
@@ -190,7 +183,6 @@ def _bias(faces: ReferenceFaces) -> float:
 
 
 def _unfit(faces: ReferenceFaces) -> Reason | None:
-    """Return why the faces allow no calibration, or None if they do."""
     if len(faces) < LEAST_FACES:
         return "few_faces"
     persons = len(np.unique(faces.persons))
@@ -214,7 +206,6 @@ def folds_of(persons: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED) -
 
 
 def _left_out(faces: ReferenceFaces, fold: NDArray[np.int64]) -> dict[Method, Floats]:
-    """Return each method's estimate of every face, fitted without the person's fold."""
     made = {method: faces.estimates_years.copy() for method in METHODS}
     for number in range(FOLDS):
         apart = fold == number
@@ -305,13 +296,9 @@ def _monotone(knots: Floats, offsets: Floats, weights: Floats) -> Floats:
 
 
 def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curve: Curve) -> Floats:
-    """Return the estimates of faces, float64 (N,), corrected by faces of other persons.
+    """Return the estimates of N judged faces, float64 (N,), corrected by the rest, faces of other persons.
 
-    Args:
-        method: how.
-        judged: N faces whose estimates are corrected; their ages are not used.
-        rest: faces that correct them, without faces of the same person.
-        curve: fitted to `rest`.
+    The curve is fitted to the rest; the ages of the judged faces are not used.
     """
     made = judged.estimates_years.copy()
     residuals = rest.ages_years - rest.estimates_years

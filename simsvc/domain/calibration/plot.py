@@ -55,10 +55,8 @@ def calibration_plot(
 ) -> CalibrationPlot | None:
     """Lay out the plot, or return None if no face has an estimate.
 
-    Args:
-        ages_years: (N,), known.
-        estimates_years: (N, 2): the model's and the corrected ones; NaN where missing.
-        corrected: whether to draw the correction, for faces in the calibration only.
+    There are N known ages and, as (N, 2), the model's and the corrected estimates, NaN where missing. With
+    `corrected`, only faces in the calibration are drawn.
     """
     ages = np.asarray(ages_years, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(estimates_years[:, 1 if corrected else 0]))

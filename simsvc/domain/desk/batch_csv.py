@@ -56,13 +56,7 @@ _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})" + _MIDNIGH
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One row of a batch's table.
-
-    Attributes:
-        line: of the file.
-        path: path of the photo, in canonical form.
-        declared: of that photo.
-    """
+    """One line of a batch's table: a photo's path in canonical form, and its declared data."""
 
     line: int
     path: str
@@ -71,20 +65,13 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseTable:
-    """A batch's table.
-
-    Attributes:
-        rows: in file order; no path twice.
-        unread: names of ignored columns.
-    """
+    """A batch's table: rows in file order, no path twice, and the names of ignored columns."""
 
     rows: tuple[CaseRow, ...] = ()
     unread: tuple[str, ...] = ()
 
 
 class _RowRefused(Exception):
-    """Why a row cannot be used."""
-
     def __init__(self, template: str, **params: Param) -> None:
         super().__init__(template)
         self.message = Message(template, params)
@@ -93,9 +80,7 @@ class _RowRefused(Exception):
 def read_cases(data: bytes, today: date) -> CaseTable:
     """Read a table with the column `file` and at least one of `case`, `birth_date` and `photo_date`.
 
-    Args:
-        data: CSV as spreadsheets write it; see `domain.files.csv_table`.
-        today: no date may be later.
+    It is CSV as spreadsheets write it, see `domain.files.csv_table`; no date may be after `today`.
 
     Raises:
         CasesUnreadable: the table is not valid; up to `MOST_REASONS` bad rows are named.
@@ -129,17 +114,10 @@ def begins_like_cases(head: bytes) -> bool:
 
 
 def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Declaration]:
-    """Match table rows with photos; photos without a row have no declared data.
+    """Return declared data by position in canonical `paths`; photos without a row have none.
 
     A row names a photo by its path or a unique end of it. If the photos have fewer folders than the row, the
     end of the row's path is used.
-
-    Args:
-        rows: of the table.
-        paths: paths of the photos, in canonical form.
-
-    Returns:
-        Declared data by position in `paths`.
 
     Raises:
         CasesUnreadable: a row matches no photo, or several.
@@ -233,7 +211,6 @@ def _case_row(row: Row, places: Mapping[str, int], today: date) -> CaseRow:
 
 
 def _case(text: str, line: int) -> str | None:
-    """Return a case reference in the same form as from the upload page."""
     try:
         return checked_case(text)
     except CaseRefused:

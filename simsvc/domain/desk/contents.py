@@ -58,12 +58,7 @@ ZIP_NAME_PLACE = 30
 
 
 def sort_of(path: str, head: bytes) -> Sort:
-    """Return what kind of file it is.
-
-    Args:
-        path: path sent by the client.
-        head: its first `HEAD_BYTES`.
-    """
+    """Return what kind of file it is, by the client's path and its first `HEAD_BYTES`."""
     why = unwanted(path)
     if why is not None:
         return why

@@ -23,7 +23,6 @@ class Combined:
         interval_years: medians of the low and of the high ends, or None where a photo has no range.
         coverage: minimum share of people within a range like this; None without a range.
         day: date of the latest photo, to which the others are adjusted.
-        photos: number of different photos.
     """
 
     age_years: float

@@ -42,13 +42,8 @@ def calibrated(
 ) -> Estimate:
     """Return an estimate corrected by a site calibration, with the site's range.
 
-    Estimates with an age prior are not corrected, because the reference faces were estimated without it.
-
-    Args:
-        seen: with the model's own estimate.
-        found: faces that may be compared, nearest first.
-        site: of the index build, or None.
-        model: calibration of the model's own ranges, or None.
+    Estimates with an age prior are not corrected, because the reference faces were estimated without it. The
+    faces found may be compared, nearest first; `model` calibrates the model's own ranges.
     """
     raw_years = seen.age_years
     if site is None or raw_years is None:
@@ -139,7 +134,6 @@ REASONS = {
 
 
 def _correcting(found: Sequence[Neighbour]) -> list[NearFace]:
-    """Return the real faces with a known estimate of the model."""
     return [
         NearFace(near.distance, near.raw_estimate_years, near.age_years)
         for near in found

@@ -24,13 +24,7 @@ VIEW_YEARS = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The model's output for one face.
-
-    Attributes:
-        age_years: its estimate.
-        shares: its distribution.
-        view_ages_years: the estimate from each view.
-    """
+    """The model's output for one face: its estimate, its distribution, and the estimate from each view."""
 
     age_years: float
     shares: Shares
@@ -76,14 +70,7 @@ grey and small crops did not improve it, and the first two would tie it to a gal
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A fitted score.
-
-    Attributes:
-        weights: by name of `MEASURES`.
-        constant: added to the weighted sum.
-        threshold: score above which an estimate needs review.
-        model_sha256: of the model.onnx it was fitted on.
-    """
+    """A fitted score, linear in `MEASURES`, and the threshold above which an estimate needs review."""
 
     weights: Mapping[str, float]
     constant: float
@@ -112,11 +99,7 @@ def answer_of(prediction: Prediction, row: int = 0) -> Answer | None:
 
 
 def parse_doubt(raw: object, model_sha256: str) -> Doubt:
-    """Read the `doubt` entry of model.json.
-
-    Args:
-        raw: the entry, as JSON gave it.
-        model_sha256: of the bundle's model.onnx.
+    """Read the `doubt` entry of model.json for the bundle's model.onnx.
 
     Raises:
         BundleDamaged: it is not valid, or was fitted on another model.

@@ -52,14 +52,9 @@ def kth_distances(embeddings: FloatVector, k: int) -> NDArray[np.float64]:
 
 
 def support(found: Sequence[Neighbour], scale: SupportScale | None) -> float | None:
-    """Return the share of the gallery's faces at least as far from their k-th neighbour.
+    """Return the share of the gallery's faces at least as far from their k-th neighbour, 0..1.
 
-    Args:
-        found: search results with duplicates, nearest first.
-        scale: of the index; percentiles are interpolated.
-
-    Returns:
-        0..1, or None without a scale or with fewer than k results.
+    The results have duplicates and are nearest first; None without a scale or with fewer than k of them.
     """
     if scale is None or len(found) < scale.k:
         return None

@@ -64,12 +64,10 @@ class Table:
 
 
 def read_table(data: bytes, known: Collection[str]) -> Table:
-    """Read a table from bytes.
+    """Read a table from bytes: UTF-8 with or without a byte order mark, or UTF-16 with one.
 
-    Args:
-        data: UTF-8 with or without a byte order mark, or UTF-16 with one; separated by comma, semicolon or
-            tab, or as named by a first line such as "sep=;".
-        known: column names in lower case, used to detect the delimiter.
+    Comma, semicolon or tab separate cells, or what a first line such as "sep=;" names; else the known column
+    names, in lower case, decide.
 
     Raises:
         TableUnreadable: it is not text in these encodings.
@@ -118,7 +116,6 @@ def _not_text(line: int, encoding: str) -> TableUnreadable:
 
 
 def _lines(text: str) -> int:
-    """Return the number of line ends in a text."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 

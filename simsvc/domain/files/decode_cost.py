@@ -25,10 +25,7 @@ MOST_CHUNKS = 4_000
 
 
 def is_cheap(data: bytes) -> bool:
-    """Return whether decoding a photo is certain to need little time and memory.
-
-    It takes 30 us for a JPEG of one scan.
-    """
+    """Return whether decoding is certain to need little time and memory; 30 us for a JPEG of one scan."""
     if data.startswith(SIGNATURE):
         return _cheap_png(data)
     header = jpeg_header(data)

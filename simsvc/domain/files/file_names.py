@@ -108,11 +108,7 @@ def last_part(path: str) -> str:
 
 
 def unwanted(path: str) -> Unwanted | None:
-    """Return why a file is never a photo by its path, or None if it may be one.
-
-    Args:
-        path: relative to the named folder or archive.
-    """
+    """Return why a file is never a photo by its path in a folder or archive, or None if it may be one."""
     *folders, name = canonical_name(path).replace("\\", "/").lower().split("/")
     return next(filter(None, (*map(_of_folder, folders), _of_file(name))), None)
 

@@ -39,8 +39,7 @@ _BRANDS = frozenset(
         *(b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"avif", b"avis", b"jxl ", b"crx "),
     }
 )
-"""Brands of ISO base media files that are pictures, not videos. Source:
-https://mp4ra.org/registered-types/brands."""
+"""Brands of ISO base media files that are pictures. Source: https://mp4ra.org/registered-types/brands."""
 _BMP = re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
 """Reserved bytes and header length of a BMP, to tell it from text that begins with BM.
 Source: Microsoft, BITMAPFILEHEADER and the headers after it."""
@@ -77,11 +76,7 @@ def promises_picture(name: str) -> bool:
 
 
 def is_picture(head: bytes) -> bool:
-    """Return whether a file is a picture, supported or not.
-
-    Args:
-        head: its first `HEAD_BYTES` bytes.
-    """
+    """Return whether a file's first `HEAD_BYTES` are those of a picture, supported or not."""
     return (
         head.startswith(_STARTS)
         or (head[4:8] == b"ftyp" and _has_picture_brand(head))
@@ -92,5 +87,4 @@ def is_picture(head: bytes) -> bool:
 
 
 def _has_picture_brand(head: bytes) -> bool:
-    """Return whether the major or a compatible brand is that of a picture."""
     return head[8:12] in _BRANDS or any(head[at : at + 4] in _BRANDS for at in range(16, len(head), 4))

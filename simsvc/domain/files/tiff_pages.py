@@ -39,15 +39,9 @@ class Page:
 
     Attributes:
         at: position of the directory.
-        width_px: of the picture.
-        height_px: of the picture.
         bits: of a pixel, all samples together.
         tile_px: width and height of a tile or strip.
         strips: number of tiles or strips.
-        reduced: whether it is marked as a smaller copy.
-        mask: whether it is marked as a mask.
-        photometric: meaning of the values.
-        compression: how the values are packed.
         value_bytes: of all its tags.
     """
 
@@ -91,12 +85,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TiffPhoto:
-    """The photo in a TIFF.
-
-    Attributes:
-        data: the file with the photo's directory first.
-        copies_at: positions of directories of possible smaller copies, to be confirmed by their pixels.
-    """
+    """A TIFF, its photo first, and positions of possible smaller copies, to be confirmed by their pixels."""
 
     data: bytes
     copies_at: tuple[int, ...]
@@ -105,9 +94,7 @@ class TiffPhoto:
 def tiff_photo(data: bytes, most_pixels: int) -> TiffPhoto | None:
     """Return the photo in a TIFF, checked before decoding, or None for anything else.
 
-    Args:
-        data: the file.
-        most_pixels: larger photos are refused by the caller.
+    The caller refuses photos with more than `most_pixels`.
 
     Raises:
         UnsupportedFormat: a raw file, or too many pieces.
@@ -232,7 +219,6 @@ def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ..
 
 
 def _may_be_copy(page: Page, photo: Page) -> bool:
-    """Return whether a picture is smaller with the same proportions."""
     expected_px = page.width_px * photo.height_px / max(1, photo.width_px)
     return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
 

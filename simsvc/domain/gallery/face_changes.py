@@ -51,10 +51,8 @@ class ChangeSet:
     """A set of changes, applied together.
 
     Attributes:
-        added: new faces.
         ages_years: face id to new label.
         removed: IDs of faces left out of new estimates.
-        erased: IDs of erased faces.
         calibrations: "name/build" to the site calibration after this set.
     """
 
@@ -79,7 +77,6 @@ class FaceChanges:
     """The state after a number of sets.
 
     Attributes:
-        number: number of sets.
         live: added faces that are not erased, by ID, with their latest labels.
         ages_years: face ID to latest label, for relabelled faces.
         removed: IDs of removed faces, including erased ones.
@@ -151,7 +148,7 @@ def to_line(changes: ChangeSet) -> str:
 
 
 def line_sha256(text: str) -> str:
-    """Return the start of a line: the SHA-256 of its JSON."""
+    """Return the SHA-256 of a line's JSON, which the line starts with."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -53,13 +53,7 @@ _GROUP_WORDS: Mapping[str, Group] = {
 
 @dataclass(frozen=True, slots=True)
 class UtkfaceLabel:
-    """Labels in a UTKFace file name.
-
-    Attributes:
-        age_years: 0..130, completed years.
-        gender: as guessed by its authors.
-        group: as guessed by its authors.
-    """
+    """Labels in a UTKFace file name: completed years, 0..130, and its authors' guesses."""
 
     age_years: int
     gender: Gender
@@ -74,7 +68,6 @@ class LabelRow:
         file: relative posix path inside the folder, in canonical form; never absolute, never with "..".
         age_years: 0..130.
         person: name shared by photos of one person, or None.
-        gender: or None if not given.
         group: in UTKFace's terms, or None if not given or unknown.
     """
 
@@ -90,7 +83,6 @@ class LabelTable:
     """A label table: valid rows in file order, and rejected ones.
 
     Attributes:
-        rows: valid rows; no file twice.
         problems: (file or "row 7", made printable; reason for rejection).
         unknown_columns: names of ignored columns, made printable.
     """
@@ -103,9 +95,8 @@ class LabelTable:
 def parse_utkface_name(name: str) -> UtkfaceLabel | None:
     """Parse a name such as 25_1_2_20170116174525125.jpg.chip.jpg, or return None if it is malformed.
 
-    The extension does not matter.
-
-    Source: https://susanqq.github.io/UTKFace/, "Labels": [age]_[gender]_[race]_[date&time].jpg.
+    The extension does not matter. Source: https://susanqq.github.io/UTKFace/, "Labels":
+    [age]_[gender]_[race]_[date&time].jpg.
     """
     match = _UTKFACE_NAME.fullmatch(name)
     if match is None or int(match[1]) > MAX_AGE_YEARS:
@@ -170,7 +161,6 @@ def safe_relative_path(text: str) -> str:
 
 
 def _positions(table: Table) -> dict[str, int]:
-    """Return the position of each known column; the first one of a name counts."""
     found = {
         "file": table.position("file"),
         "age": table.position("age_years", "age"),
@@ -186,7 +176,6 @@ def _positions(table: Table) -> dict[str, int]:
 
 
 def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
-    """Return the row, or raise ValueError with the reason why it is not valid."""
     file = safe_relative_path(canonical_name(cells["file"]).replace("\\", "/"))
     if surplus:
         raise ValueError(

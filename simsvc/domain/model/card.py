@@ -68,14 +68,8 @@ class ModelPage:
     """Content of the model page.
 
     Attributes:
-        version: short name of the bundle.
-        sha256: of model.onnx.
-        has_card: whether there is a model card.
-        parts: of the page.
         plots: name to caption.
-        sources: data sets the model was trained on.
         states_terms: whether the parts include the data terms.
-        engine: what runs the model.
         age_prior: age prior used in estimates; empty for none.
     """
 

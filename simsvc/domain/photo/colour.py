@@ -16,12 +16,8 @@ def to_rgb(image: Image.Image, max_side_px: int, profile: bytes | None = None) -
     """Return the picture in RGB with at most `max_side_px` on its longer side; transparency becomes white.
 
     16-bit grey is scaled by its format's range. For 32-bit and float grey, the range is guessed from the
-    brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up.
-
-    Args:
-        image: of any mode.
-        max_side_px: see above.
-        profile: colour profile, applied to the shrunk picture; None: no conversion.
+    brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up. A profile is applied to the shrunk
+    picture.
     """
     return in_srgb(_flat(image, max_side_px), profile)
 

@@ -42,10 +42,7 @@ GAMMA_OF_SRGB = 0.45455
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture in sRGB by its profile; without a usable one, pixels are unchanged.
-
-    A damaged, mismatched or oversized profile is ignored.
-    """
+    """Return a picture in sRGB by its profile; a missing, damaged, mismatched or oversized one is ignored."""
     transform = _transform(profile, image.mode) if profile and len(profile) <= MOST_BYTES else None
     if transform is None:
         return image if image.mode == "RGB" else image.convert("RGB")
@@ -94,12 +91,7 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def profile_of(image: Image.Image, data: bytes) -> bytes | None:
-    """Return the profile of a photo, embedded or made from other metadata.
-
-    Args:
-        image: as it was opened.
-        data: the file.
-    """
+    """Return the profile of an opened photo, embedded or made from other metadata of its file."""
     info = image.info
     said = _coded(image, data)
     if said is not None and image.format == "PNG":
@@ -155,10 +147,7 @@ def _png_profile(info: dict[str | tuple[int, int], Any]) -> bytes | None:
 def matrix_profile(places: Chromaticities, gamma: float | None) -> bytes | None:
     """Return a profile of primaries, white and curve, or None if they are not valid.
 
-    Args:
-        places: x and y of white, red, green and blue.
-        gamma: exponent of the curve to linear light; None: sRGB's curve.
-
+    `places` are x and y of white, red, green and blue; `gamma` is the exponent to linear light, None: sRGB's.
     Source: ICC.1:2022, sections 7.2 (header), 9.2 (tags), 10.6 and 10.18 (curves); annex E (Bradford).
     """
     try:

@@ -23,18 +23,9 @@ def square_px(face: Face, margin: float = CROP_MARGIN) -> tuple[float, float, fl
 
 
 def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
-    """Crop the widened square box and resize it with an anti-aliasing filter.
+    """Crop the widened square box to uint8 (S, S, 3), S = `size_px`, with an anti-aliasing filter.
 
-    Outside the photo, border pixels are replicated.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        face: box in pixels of `rgb`.
-        size_px: S, side of the result.
-        margin: side of the square divided by the longer side of the box.
-
-    Returns:
-        uint8 (S, S, 3).
+    Outside the photo, uint8 (H, W, 3), border pixels are replicated.
     """
     left, top, side = square_px(face, margin)
     return Crop(cut(rgb, left, top, side, size_px))
@@ -63,13 +54,7 @@ def crops_of(
 
 
 def middle(crop: Crop, margin: float, inner_margin: float) -> Crop:
-    """Return the middle of a crop, equal to a crop with a smaller margin.
-
-    Args:
-        crop: uint8 (S, S, 3).
-        margin: of the crop.
-        inner_margin: of the result, at most `margin`; its side is S * inner_margin / margin, rounded.
-    """
+    """Return the middle of a crop, as cropped with a smaller margin; its side is in proportion, rounded."""
     size_px = crop.rgb.shape[0]
     inner_px = round(size_px * inner_margin / margin)
     edge = (size_px - inner_px) // 2

@@ -101,16 +101,10 @@ def decode(
 ) -> Photo:
     """Decode an upload into an upright RGB photo of at most `MAX_SIDE_PX`.
 
-    With `first_px`, a JPEG is first decoded at half or a quarter of its size, if that leaves enough pixels.
-    The whole file is read, so damage is found. More pixels are decoded on demand.
-
-    Args:
-        data: the file's bytes, of any origin.
-        max_bytes: limit on their number.
-        first_px: minimum pixels of the longer side at first; None: all of `MAX_SIDE_PX`.
-        within: context manager for decoding the photo again.
-        reading: `AS_STORED` or `IN_SRGB`.
-        decoder: decodes the bytes; None: `decode_picture` in this process, with limits from the header only.
+    With `first_px`, a JPEG is first decoded at half or a quarter of its size, if that leaves the longer side
+    so many pixels. The whole file is read, so damage is found. More pixels are decoded on demand, `within` a
+    context. `reading` is `AS_STORED` or `IN_SRGB`. Without a decoder, `decode_picture` decodes in this
+    process, with limits from the header only.
 
     Raises:
         EmptyPhoto, PhotoTooManyBytes, NotAnImage, UnsupportedFormat, AnimatedPhoto, PhotoTooManyPixels,
@@ -333,13 +327,7 @@ def _check_pixels(image: Image.Image, least_px: int = MIN_SIDE_PX) -> None:
 
 
 def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image.Image, bool]:
-    """Return the picture upright and in RGB, and whether it was rotated by a quarter turn.
-
-    Args:
-        image: as it was opened.
-        part: of `PARTS`, or 1 for at most `MAX_SIDE_PX` on the longer side.
-        profile: colour profile, if any.
-    """
+    """Return the picture upright and in RGB, and whether it was rotated by a quarter turn."""
     width_px, height_px = image.size
     try:
         image.draft("RGB", (width_px // part, height_px // part) if part > 1 else target_px(*image.size))

@@ -46,15 +46,11 @@ def cells(height_px: int, width_px: int) -> int:
 
 
 def faces_of(maps: Maps, height_px: int, width_px: int) -> list[Face]:
-    """Return the detected faces, best first, in pixels of the picture.
+    """Return the detected faces, best first, in pixels of the padded picture, whose size is given.
 
-    Boxes, landmarks and hundredths of confidence are truncated to whole numbers, like in the library, because
-    models, indexes and records depend on the exact boxes.
-
-    Args:
-        maps: float32 (16, N); the cells of each stride row by row, strides ascending.
-        height_px: of the padded picture.
-        width_px: of the padded picture.
+    `maps` are float32 (16, N), the cells of each stride row by row, strides ascending. Boxes, landmarks and
+    hundredths of confidence are truncated to whole numbers, like in the library, because models, indexes and
+    records depend on the exact boxes.
     """
     scores = np.sqrt(_sigmoid(maps[CLASS]) * _sigmoid(maps[OBJECT]))
     chosen = np.flatnonzero(scores >= LEAST_SCORE)

@@ -49,13 +49,7 @@ _QUARTERS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upright:
-    """An upright photo.
-
-    Attributes:
-        photo: the photo, rotated if necessary.
-        faces: found in it, largest first.
-        turned_deg: counter-clockwise rotation, 0..359.
-    """
+    """A photo, rotated counter-clockwise by 0..359 degrees if necessary, and its faces, largest first."""
 
     photo: Photo
     faces: tuple[Face, ...]
@@ -156,7 +150,6 @@ def _is_sure(faces: Sequence[Face]) -> bool:
 
 
 def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
-    """Return the longer side of the copies, where a face has `LOOK_FACE_PX` if there is one."""
     face = main_face(faces)
     if face is None:
         return WORKING_SIDE_PX
@@ -165,7 +158,6 @@ def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
 
 
 def _small(photo: Photo, side_px: int) -> Photo:
-    """Return a copy of at most this longer side."""
     scale = side_px / max(photo.width_px, photo.height_px)
     if scale >= 1.0:
         return photo
@@ -174,7 +166,6 @@ def _small(photo: Photo, side_px: int) -> Photo:
 
 
 def _look_turned(photo: Photo, deg: int) -> Photo:
-    """Return a rotated copy for detection, with grey corners."""
     if deg % QUARTER_DEG == 0:
         return turned(photo, deg)
     picture = photo.picture.rotate(deg, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
@@ -206,7 +197,6 @@ def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
 
 
 def _reduced(photo: Photo, scale: float) -> Image.Image:
-    """Return the photo's picture at a scale."""
     shown, at = photo.at_least(scale)
     if scale >= at:
         return shown.picture

@@ -28,7 +28,6 @@ FORGOTTEN_AN_HOUR = 1.0
 SHARED_MOST = 60.0
 """Failures allowed to all unknown clients of an account together; see above."""
 SHARED_AN_HOUR = 20.0
-"""Shared failures forgotten per hour."""
 SHARED_OPEN = 20.0
 """Shared failures up to which a network that failed before may try again after its wait."""
 KNOWN_FOR = timedelta(days=90)

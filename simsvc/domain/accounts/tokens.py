@@ -51,8 +51,7 @@ def checked_draft(name: str, scopes: Collection[str], days: str) -> TokenDraft:
     Raises:
         TokenDraftRefused: a field is not valid.
     """
-    trimmed = checked_name(name)
-    return TokenDraft(trimmed, checked_scopes(scopes), checked_days(days))
+    return TokenDraft(checked_name(name), checked_scopes(scopes), checked_days(days))
 
 
 def checked_name(name: str) -> str:

@@ -57,14 +57,7 @@ def event_sha256(event: Event) -> str:
 
 
 def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) -> Event:
-    """Return the event that follows the last one, or the first event.
-
-    Args:
-        new: what happened.
-        now: when, aware.
-        digest: of its content.
-        last: the last event of the chain, or None where there is none.
-    """
+    """Return the event after the last one, or the first, at an aware time, with its content's digest."""
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     at = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     unsealed = Event(seq, at, str(new.kind), new.actor, new.subject, digest, previous, sha256="")

@@ -38,8 +38,7 @@ LEAST_FACES = 30
 LEAST_GAIN = 2.0
 """Standard errors by which a candidate must be better. Of 120 draws each of 100 and of 300 faces of UTKFace's
 test part, the worst lost 0.13 years by the calibration at 1.25 standard errors and 0.05 at 2; what it gives
-fgnet, bundestag and uk_parliament falls by 0.0, 0.0 and 0.2 years.
-"""
+fgnet, bundestag and uk_parliament falls by 0.0, 0.0 and 0.2 years."""
 LEAST_PERSONS = 10
 """As many as there are folds: with fewer, a standard error over persons is unreliable."""
 LEAST_SPAN_YEARS = 10.0
@@ -57,7 +56,6 @@ EDGE_SHARE = 0.03
 FACES_A_KNOT = 25
 MOST_KNOTS = 5
 LEAST_GAP_YEARS = 0.1
-"""Minimum distance between knots."""
 CURVE_SHRINK = 4.0
 """Ridge penalty: faces without error added to each knot, which pull the curve towards zero."""
 LEAST_SLOPE = 0.2
@@ -313,7 +311,6 @@ def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curv
 
 
 def _near(judged: ReferenceFaces, rest: ReferenceFaces, residuals: Floats) -> Iterator[tuple[Floats, Near]]:
-    """Yield estimates and the nearest faces of other persons in chunks of rows."""
     count = min(NEIGHBOURS, len(rest))
     for start in range(0, len(judged), _ROWS_A_BLOCK):
         rows = slice(start, start + _ROWS_A_BLOCK)

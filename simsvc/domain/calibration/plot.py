@@ -15,7 +15,6 @@ from simsvc.domain.gallery.nearest import spread
 WIDTH_PX, HEIGHT_PX = 640.0, 440.0
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56.0, 16.0, 14.0, 48.0
 MOST_POINTS = 600
-"""Maximum number of faces drawn, evenly spread."""
 TICK_YEARS = 10
 LEAST_TOP_YEARS = 40
 

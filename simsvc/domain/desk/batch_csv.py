@@ -20,7 +20,6 @@ FILE = "file"
 DECLARING = ("case", "birth_date", "photo_date")
 COLUMNS = (FILE, *DECLARING)
 MOST_REASONS = 10
-"""Maximum number of bad rows reported at once."""
 NAME_CHARACTERS = 80
 
 NO_FILE = N_("Line %(line)s of the CSV lacks its file.")
@@ -122,8 +121,8 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
     Raises:
         CasesUnreadable: a row matches no photo, or several.
     """
-    places = _by_end(paths)
-    whole = _by_path(paths)
+    places = _positions(_ends(path) for path in paths)
+    whole = _positions([path] for path in paths)
     found: dict[int, Declaration] = {}
     problems: list[_RowRefused] = []
     for row in rows:
@@ -132,11 +131,8 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
             problems.append(_RowRefused(UNKNOWN_FILE, line=row.line, file=_quoted(row.path)))
         elif len(matches) > 1:
             names = ", ".join(_quoted(paths[place]) for place in matches[:3])
-            problems.append(
-                _RowRefused(
-                    SEVERAL_FILES, line=row.line, file=_quoted(row.path), photos=len(matches), names=names
-                )
-            )
+            found_as: dict[str, Param] = {"file": _quoted(row.path), "photos": len(matches), "names": names}
+            problems.append(_RowRefused(SEVERAL_FILES, line=row.line, **found_as))
         elif matches[0] in found:
             problems.append(_RowRefused(TWICE, line=row.line, file=_quoted(paths[matches[0]])))
         else:
@@ -233,28 +229,21 @@ def _dates_of(cells: Mapping[str, str], line: int, today: date) -> tuple[date | 
         raise _RowRefused(UNFIT_DATES, line=line, why=refused.message) from None
 
 
-def _by_path(paths: Sequence[str]) -> Mapping[str, list[int]]:
+def _positions(names: Iterable[Iterable[str]]) -> Mapping[str, list[int]]:
+    """Return the positions of photos by each of their names."""
     places = defaultdict(list)
-    for place, path in enumerate(paths):
-        places[path].append(place)
-    return places
-
-
-def _by_end(paths: Sequence[str]) -> Mapping[str, list[int]]:
-    """Return the positions of paths by each of their ends, "1.jpg" and "anna/1.jpg"."""
-    places = defaultdict(list)
-    for place, path in enumerate(paths):
-        for end in _ends(path):
-            places[end].append(place)
+    for place, known in enumerate(names):
+        for name in known:
+            places[name].append(place)
     return places
 
 
 def _by_longer(path: str, whole: Mapping[str, list[int]]) -> list[int]:
-    """Return the photos that match the longest end of a path."""
     return next((whole[end] for end in _ends(path) if end in whole), [])
 
 
 def _ends(path: str) -> list[str]:
+    """Return the ends of a path, such as "anna/1.jpg" and "1.jpg"."""
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]
 

@@ -116,8 +116,7 @@ def _of_neighbours(before: Sequence[Neighbour], now: Sequence[Neighbour], allowe
 def _beyond_the_end(
     side: Mapping[str, Neighbour], other: Mapping[str, Neighbour], listed: Sequence[Neighbour], allowed: float
 ) -> list[str]:
-    end = listed[-1].distance if listed else 0.0
-    near_the_end = end - allowed
+    near_the_end = (listed[-1].distance if listed else 0.0) - allowed
     return [
         face_id
         for face_id, near in side.items()

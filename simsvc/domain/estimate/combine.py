@@ -11,7 +11,6 @@ from statistics import median
 from simsvc.values import RecordedEstimate
 
 DAYS_A_YEAR = 365.2425
-"""Mean length of a Gregorian year."""
 
 
 @dataclass(frozen=True, slots=True)

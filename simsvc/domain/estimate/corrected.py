@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from simsvc.domain.calibration.fit import LEAST_FACES, LEAST_PERSONS
 from simsvc.domain.calibration.site_calibration import NearFace, blended, correct
@@ -49,7 +48,7 @@ def calibrated(
     if site is None or raw_years is None:
         return seen
     if seen.age_prior is not None and site.reason is None:
-        site = replace(site, **_NO_CORRECTION)
+        site = replace(site, method="none", reason="age_prior", curve=None, low=None, high=None)
     made = correct(raw_years, _correcting(found), site)
     shift_years = made.age_years - raw_years
     applied = AppliedCalibration(
@@ -79,39 +78,18 @@ def build_sentence(site: SiteCalibration) -> Message:
     if site.reason is not None:
         return no_calibration_sentence(site.reason, site.faces, site.persons)
     bias_years = site.bias_years
-    template = BUILD_OLD if bias_years > 0 else BUILD_YOUNG
+    template = BUILD_LEVEL if abs(bias_years) < LEVEL_YEARS else BUILD_OLD if bias_years > 0 else BUILD_YOUNG
     scores = {candidate.method: candidate.score for candidate in site.candidates}
-    return Message(
-        BUILD_LEVEL if abs(bias_years) < LEVEL_YEARS else template,
-        {
-            "faces": f"{site.faces:,}",
-            "bias": abs(bias_years),
-            "before": scores["none"].mae_years,
-            "after": scores[site.method].mae_years,
-        },
-    )
+    errors = {"before": scores["none"].mae_years, "after": scores[site.method].mae_years}
+    return Message(template, {"faces": f"{site.faces:,}", "bias": abs(bias_years), **errors})
 
 
 def no_calibration_sentence(reason: str, faces: int, persons: int) -> Message:
     """Say why there is no site calibration; `reason` as `domain.calibration.site_calibration` has it."""
-    return Message(
-        REASONS[reason],
-        {
-            "faces": f"{faces:,}",
-            "persons": persons,
-            "least_faces": LEAST_FACES,
-            "least_persons": LEAST_PERSONS,
-        },
-    )
+    least = {"least_faces": LEAST_FACES, "least_persons": LEAST_PERSONS}
+    return Message(REASONS[reason], {"faces": f"{faces:,}", "persons": persons, **least})
 
 
-_NO_CORRECTION: dict[str, Any] = {
-    "method": "none",
-    "reason": "age_prior",
-    "curve": None,
-    "low": None,
-    "high": None,
-}
 REASONS = {
     "composites": N_("No site calibration: the reference faces are composites."),
     "few_faces": N_(

@@ -31,10 +31,6 @@ class Answer:
     view_ages_years: tuple[float, ...]
 
 
-def _log_spread(answer: Answer) -> float:
-    return math.log(deviation_years(answer.shares) + 1.0)
-
-
 def _log_width(answer: Answer) -> float:
     low, high = (quantile_years(answer.shares, share) for share in (0.05, 0.95))
     return math.log(high - low + 1.0)
@@ -44,20 +40,12 @@ def _log_views(answer: Answer) -> float:
     return math.log(max(answer.view_ages_years) - min(answer.view_ages_years) + VIEW_YEARS)
 
 
-def _age(answer: Answer) -> float:
-    return answer.age_years / 10.0
-
-
-def _age_squared(answer: Answer) -> float:
-    return (answer.age_years / 50.0) ** 2
-
-
 MEASURES: Mapping[str, Callable[[Answer], float]] = {
-    "log_spread": _log_spread,
+    "log_spread": lambda answer: math.log(deviation_years(answer.shares) + 1.0),
     "log_width": _log_width,
     "log_views": _log_views,
-    "age": _age,
-    "age_squared": _age_squared,
+    "age": lambda answer: answer.age_years / 10.0,
+    "age_squared": lambda answer: (answer.age_years / 50.0) ** 2,
 }
 """Measures by name in model.json: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of
 the views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.

@@ -80,15 +80,7 @@ SOME_TORN = N_(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Agreement of the nearest reference faces with the estimate.
-
-    Attributes:
-        neighbours_age_years: mean age, weighted by similarity.
-        close: number within `CLOSE_YEARS` of the estimate.
-        count: number of neighbours.
-        youngest_years: lowest label.
-        oldest_years: highest label.
-    """
+    """The nearest faces: mean age, weighted by similarity, number within `CLOSE_YEARS`, and age span."""
 
     neighbours_age_years: float
     close: int

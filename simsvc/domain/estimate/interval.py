@@ -78,8 +78,7 @@ class Calibration:
 def interval(age_years: float, calibration: Calibration) -> tuple[float, float]:
     """Return the range (low, high) of an estimate in years."""
     band = calibration.band(age_years)
-    high = max(0.0, age_years + band.above_years)
-    return max(0.0, age_years + band.below_years), high
+    return max(0.0, age_years + band.below_years), max(0.0, age_years + band.above_years)
 
 
 def parse_calibration(raw: object, model_sha256: str) -> Calibration:
@@ -112,12 +111,8 @@ def _calibration(raw: Any) -> Calibration:
 
 
 def _band(entry: dict[str, Any]) -> Band:
-    return Band(
-        _number(entry["from_years"]),
-        _number(entry["below_years"]),
-        _number(entry["above_years"]),
-        _count(entry["faces"]),
-    )
+    start, below, above = (_number(entry[name]) for name in ("from_years", "below_years", "above_years"))
+    return Band(start, below, above, _count(entry["faces"]))
 
 
 def _text(value: object) -> str:

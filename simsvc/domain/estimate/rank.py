@@ -92,7 +92,6 @@ def _by_distance(found: Sequence[Neighbour]) -> list[Neighbour]:
 
 
 def _median(photo: Sequence[Neighbour]) -> Neighbour:
-    """Return the face with the median label, the nearest of those that have it."""
     ages = sorted(near.age_years for near in photo)
     return next(near for near in photo if near.age_years == ages[(len(ages) - 1) // 2])
 
@@ -113,10 +112,7 @@ def _pairs_of_build(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
 
 
 def _near_pairs(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of faces with near-identical embeddings.
-
-    Without embeddings, equal distances to the query are used instead.
-    """
+    """Yield pairs of faces with near-identical embeddings, or, without, at equal distances to the query."""
     vectors = [near.vector for near in found if isinstance(near, FoundFace)]
     if found and len(vectors) == len(found):
         rows = np.asarray(vectors, dtype=np.float32)

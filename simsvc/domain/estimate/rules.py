@@ -21,7 +21,6 @@ GALLERY_FACES = "gallery_faces"
 QUALITY_SIDE = "side_px"
 """Name of the crop size for the bounds of sharpness and exposure."""
 _ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
-"""Metadata of a table of bounds."""
 LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
 """Crop sizes for measuring quality; smaller faces have no measurable sharpness."""
 

@@ -28,13 +28,7 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that is not blank.
-
-    Attributes:
-        line: number of its first line in the file, from 1.
-        cells: one per column, trimmed; "" if the row is too short.
-        surplus: non-blank cells without a column.
-    """
+    """A row that is not blank: its first line, from 1, a trimmed cell per column, and cells without one."""
 
     line: int
     cells: tuple[str, ...]
@@ -134,7 +128,6 @@ def _delimiter(body: str, known: Collection[str]) -> str:
 
 
 def _records(body: str, delimiter: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield every record that is not blank, with its first line."""
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     line = first_line
     try:

@@ -21,7 +21,6 @@ CHEAP_PROFILE_BYTES = 8_192
 CHEAP_METADATA_BYTES = 1_000_000
 """That EXIF may unfold to: cameras' have less than 64 KB, which the format itself sets as the limit."""
 MOST_CHUNKS = 4_000
-"""Of a PNG."""
 
 
 def is_cheap(data: bytes) -> bool:

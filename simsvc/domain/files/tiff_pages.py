@@ -75,12 +75,9 @@ class Page:
     @property
     def unpacked_bytes(self) -> int:
         """Bytes of all tiles or strips."""
-        across, down = (-(-side // tile) for side, tile in zip(self._size, self.tile_px, strict=True))
+        sides = (self.width_px, self.height_px)
+        across, down = (-(-side // tile) for side, tile in zip(sides, self.tile_px, strict=True))
         return across * down * self.tile_bytes
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.width_px, self.height_px
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,6 @@ def _text(data: bytes, entry: Entry | None) -> str:
 
 
 def _page(data: bytes, at: int, entries: list[Entry], layout: Layout) -> Page:
-    """Return the picture of a directory; of repeated tags, the larger value counts."""
     said: dict[int, tuple[int, ...]] = {}
     for entry in entries:
         values = numbers(data, entry, layout)
@@ -231,10 +227,7 @@ def _check_cost(page: Page, file_bytes: int) -> None:
     needed = page.pixels * 4 + page.tile_bytes
     if needed > MOST_BYTES or page.unpacked_bytes > MOST_UNPACKED_BYTES:
         width, height = page.tile_px
+        needed_mb = max(needed, page.unpacked_bytes) / 1e6
         raise PhotoTooCostly(
-            "tiff_pieces",
-            width_px=width,
-            height_px=height,
-            bits=page.bits,
-            needed_mb=max(needed, page.unpacked_bytes) / 1e6,
+            "tiff_pieces", width_px=width, height_px=height, bits=page.bits, needed_mb=needed_mb
         )

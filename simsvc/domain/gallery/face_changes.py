@@ -125,9 +125,8 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
         removed |= one.removed
         calibrations |= one.calibrations
     for face_id in live.keys() & ages_years.keys():
-        live[face_id] = replace(
-            live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
-        )
+        face = replace(live[face_id].face, age_years=ages_years[face_id])
+        live[face_id] = replace(live[face_id], face=face)
     kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
     return FaceChanges(number, kept, ages_years, removed, erased, calibrations)
 
@@ -141,9 +140,8 @@ def to_line(changes: ChangeSet) -> str:
         "erase": sorted(changes.erased),
         "calibrate": {label: calibration_document(site) for label, site in changes.calibrations.items()},
     }
-    text = json.dumps(
-        {name: part for name, part in document.items() if part}, sort_keys=True, separators=(",", ":")
-    )
+    filled = {name: part for name, part in document.items() if part}
+    text = json.dumps(filled, sort_keys=True, separators=(",", ":"))
     return f"{line_sha256(text)} {text}\n"
 
 

@@ -25,27 +25,16 @@ MAX_TEXT_CHARS = 255
 """Longest file name, as in most file systems, and longest name of a person."""
 
 COLUMNS = ("file", "age", "age_years", "person", "gender", "group", "ethnicity")
-"""Known columns of a label table."""
 
 _UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}(?:\.[A-Za-z0-9]{1,5}){0,3}")
 _AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
 _GENDER_WORDS: Mapping[str, Gender] = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _GROUP_WORDS: Mapping[str, Group] = {
-    "white": "white",
-    "caucasian": "white",
-    "black": "black",
-    "african": "black",
-    "asian": "asian",
-    "east_asian": "asian",
-    "southeast_asian": "asian",
-    "indian": "indian",
-    "south_asian": "indian",
-    "other": "other",
-    "mixed": "other",
-    "hispanic": "other",
-    "latino": "other",
-    "latino_hispanic": "other",
-    "middle_eastern": "other",
+    **dict.fromkeys(("white", "caucasian"), "white"),
+    **dict.fromkeys(("black", "african"), "black"),
+    **dict.fromkeys(("asian", "east_asian", "southeast_asian"), "asian"),
+    **dict.fromkeys(("indian", "south_asian"), "indian"),
+    **dict.fromkeys(("other", "mixed", "hispanic", "latino", "latino_hispanic", "middle_eastern"), "other"),
     "west_asian": "other",
 }
 """Words of other data sets (FairFace, Face Research Lab London) in UTKFace's terms."""
@@ -188,13 +177,8 @@ def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
     person = cells.get("person", "")
     if len(person) > MAX_TEXT_CHARS or not person.isprintable():
         raise ValueError("the person's name is too long or holds characters that do not print")
-    return LabelRow(
-        file,
-        float(age),
-        person or None,
-        _GENDER_WORDS.get(cells.get("gender", "").lower()),
-        _group(cells.get("group", "")),
-    )
+    gender = _GENDER_WORDS.get(cells.get("gender", "").lower())
+    return LabelRow(file, float(age), person or None, gender, _group(cells.get("group", "")))
 
 
 def _group(text: str) -> Group | None:

@@ -24,7 +24,6 @@ QUERIES = 400
 TIE = 1e-6
 """Tolerance for cosines of float32 rows."""
 SEED = 20_170_112
-"""Seed of the directions."""
 Search = Callable[[FloatVector, int], Sequence[float]]
 """Takes a unit vector (D,) and k; returns the cosines of at most k found faces."""
 

@@ -16,8 +16,7 @@ from simsvc.domain.gallery.recall import K, Questions, Search, recall
 from simsvc.values import Recall
 
 TARGET = 0.98
-"""Target for recall@10. A missed face is replaced by one just behind it, so the tenth distance changes
-little."""
+"""Target for recall@10. A missed face is replaced by one just behind it, at nearly the same distance."""
 MARGIN = 0.005
 """Safety margin, because recall is measured on a sample."""
 TREES = (10, 20, 40)

@@ -20,7 +20,6 @@ SPELLED = {
     "fairface": "FairFace",
     "utkface": "UTKFace",
 }
-"""Replacements for words in keys."""
 UNITS = {"years", "px", "seconds", "deg", "ms"}
 """Units at the end of keys, shown after a comma."""
 

@@ -74,6 +74,5 @@ def shrunk_px(width_px: int, height_px: int, max_side_px: int) -> tuple[int, int
     longer_px = max(width_px, height_px)
     if longer_px <= max_side_px:
         return width_px, height_px
-    return max(1, round(width_px * max_side_px / longer_px)), max(
-        1, round(height_px * max_side_px / longer_px)
-    )
+    width, height = (max(1, round(side * max_side_px / longer_px)) for side in (width_px, height_px))
+    return width, height

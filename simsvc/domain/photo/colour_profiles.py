@@ -57,19 +57,12 @@ def converts(profile: bytes | None, mode: str) -> bool:
 
 @lru_cache(maxsize=KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
-    """Return the transform of that mode to sRGB, or None if unnecessary or impossible."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if MODES.get(opened.profile.xcolor_space) != mode:
             return None
-        transform = ImageCms.buildTransform(
-            opened,
-            _SRGB,
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        transform = ImageCms.buildTransform(opened, _SRGB, mode, "RGB", intent, flags)
         return None if _changes_nothing(transform, mode) else transform
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
@@ -107,7 +100,6 @@ def profile_of(image: Image.Image, data: bytes) -> bytes | None:
 
 
 def _coded(image: Image.Image, data: bytes) -> tuple[int, int] | None:
-    """Return the code points of primaries and transfer of a photo, or None."""
     if image.format == "HEIF":
         said = image.info.get("nclx_profile") or {}
         return said.get("color_primaries", 2), said.get("transfer_characteristics", 2)

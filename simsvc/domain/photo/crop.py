@@ -92,7 +92,6 @@ def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
 def _resized(
     picture: Image.Image, edges: Edges, square: tuple[float, float, float], size_px: int
 ) -> RgbImage:
-    """Resize the square within a picture of the pixels it touches."""
     (x0, y0, x1, y1), (left, top, side) = edges, square
     box = (left - x0, top - y0, min(left - x0 + side, x1 - x0), min(top - y0 + side, y1 - y0))
     return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))

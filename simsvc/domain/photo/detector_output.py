@@ -86,11 +86,7 @@ def _corners(boxes: Maps, places: Maps, strides: Maps) -> Maps:
 
 
 def distinct(corners: Maps) -> list[int]:
-    """Return the boxes to keep after non-maximum suppression, best first.
-
-    Args:
-        corners: float32 (4, C) left, top, right and bottom, best first.
-    """
+    """Return which of C boxes, float32 (4, C), best first, to keep after non-maximum suppression."""
     left, top, right, bottom = corners
     areas = (right - left) * (bottom - top)
     rest, kept = np.arange(corners.shape[1]), []

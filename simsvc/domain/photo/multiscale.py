@@ -57,8 +57,6 @@ def detect_multiscale(
 
 
 class _Seen:
-    """A photo and the faces in its copies."""
-
     def __init__(self, photo: Photo, look: Look) -> None:
         self._photo, self._look = photo, look
 

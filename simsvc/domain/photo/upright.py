@@ -18,7 +18,6 @@ from simsvc.values import DecodedLevels, Face, Photo
 Detect = Callable[[Photo], tuple[Face, ...]]
 
 TURNED_UPRIGHT = "turned_upright"
-"""Flag of a rotated photo."""
 
 SURE_CONFIDENCE = 0.92
 """Minimum confidence to accept the photo as upright without trying rotations. Of upright photos 2% lie below
@@ -43,7 +42,6 @@ FACE_PX = 240.0
 LOOK_FACE_PX = 80.0
 """And in the copies that are only looked at: see `looks.FIRST_LOOK_FACE_PX`."""
 GREY = (127, 127, 127)
-"""Fill colour for the corners of detection copies."""
 _QUARTERS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
@@ -87,8 +85,6 @@ def upright(photo: Photo, detect: Detect) -> Upright:
 
 
 class _Looks:
-    """Rotated copies of a photo, with cached detections."""
-
     def __init__(self, photo: Photo, faces: Sequence[Face], detect: Detect) -> None:
         self._small = _small(photo, _look_px(photo, faces))
         self._scale = self._small.width_px / photo.width_px
@@ -173,15 +169,10 @@ def _look_turned(photo: Photo, deg: int) -> Photo:
 
 
 def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
-    """Return the photo rotated counter-clockwise, with its border replicated into the corners.
+    """Return the photo rotated counter-clockwise by whole degrees, its border replicated into the corners.
 
-    Quarter turns keep every pixel and undecoded levels. Other rotations use a copy in which the face keeps up
-    to `FACE_PX` pixels, enough for the crop.
-
-    Args:
-        photo: the photo.
-        deg: whole degrees.
-        face_px: longer side of the face in it.
+    Quarter turns keep every pixel and undecoded levels. Other rotations use a copy in which the face, whose
+    longer side is `face_px`, keeps up to `FACE_PX` pixels, enough for the crop.
     """
     deg %= 360
     if deg == 0:

@@ -88,8 +88,5 @@ def content_fault(event: Event, salt: bytes, content: str) -> str | None:
 
 
 def differing(logged: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the fields of a record that differ from when it was logged.
-
-    Fields added by a later version of simsvc do not count.
-    """
+    """Return the fields of a record that differ from when it was logged, without those added later."""
     return tuple(name for name, value in logged.items() if name not in now or now[name] != value)

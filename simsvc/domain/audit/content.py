@@ -31,9 +31,8 @@ JSON_SAFE_TYPES = (str, int, float, type(None))
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
     """Return the log content of an estimate, ready for JSON, with the SHA-256 of its crop's PNG, if any."""
-    return record_content(
-        recorded.number, recorded.created_at, crop_sha256, estimate_facts(recorded.estimate)
-    )
+    facts = estimate_facts(recorded.estimate)
+    return record_content(recorded.number, recorded.created_at, crop_sha256, facts)
 
 
 def record_content(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +94,8 @@ class ReferenceFaces:
 
     def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> ReferenceFaces:
         """Return a subset of the faces."""
-        return ReferenceFaces(
-            self.ages_years[chosen],
-            self.estimates_years[chosen],
-            self.persons[chosen],
-            self.embeddings[chosen],
-        )
+        ages, estimates = self.ages_years[chosen], self.estimates_years[chosen]
+        return ReferenceFaces(ages, estimates, self.persons[chosen], self.embeddings[chosen])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +107,7 @@ class Fitted:
 
 
 def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
-    """Fit every candidate to real faces, choose one by cross-validation, and calibrate its range.
-
-    The model that made the estimates was not trained on the faces.
-    """
+    """Fit candidates to real faces unknown to the model, choose by cross-validation, calibrate the range."""
     reason = _unfit(faces)
     if reason is not None:
         return Fitted(_none(faces, reason, model_sha256), faces.estimates_years.copy())
@@ -177,7 +171,11 @@ def _none(
 
 
 def _bias(faces: ReferenceFaces) -> float:
-    return round(float(np.mean(faces.estimates_years - faces.ages_years)), DECIMALS)
+    return _mean(faces.estimates_years - faces.ages_years)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return round(float(np.mean(values)), DECIMALS)
 
 
 def _unfit(faces: ReferenceFaces) -> Reason | None:
@@ -348,12 +346,7 @@ def _held(left_out_years: Floats, ages_years: Floats, fold: NDArray[np.int64]) -
 
 def _score(made_years: Floats, ages_years: Floats, held: NDArray[np.bool_] | None = None) -> Score:
     errors = made_years - ages_years
-    return Score(
-        len(errors),
-        round(float(np.mean(np.abs(errors))), DECIMALS),
-        round(float(np.mean(errors)), DECIMALS),
-        None if held is None else round(float(np.mean(held)), DECIMALS),
-    )
+    return Score(len(errors), _mean(np.abs(errors)), _mean(errors), None if held is None else _mean(held))
 
 
 def _decades(
@@ -363,8 +356,5 @@ def _decades(
     for decade in np.unique(decades).tolist():
         there = decades == decade
         ages = faces.ages_years[there]
-        yield Decade(
-            decade,
-            _score(faces.estimates_years[there], ages),
-            _score(corrected_years[there], ages, None if held is None else held[there]),
-        )
+        corrected = _score(corrected_years[there], ages, None if held is None else held[there])
+        yield Decade(decade, _score(faces.estimates_years[there], ages), corrected)

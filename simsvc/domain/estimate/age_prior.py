@@ -94,9 +94,8 @@ def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
             raise SettingsError(
                 "prior_span", setting=named, youngest=youngest, oldest=oldest, oldest_years=OLDEST_YEARS
             )
-        return AgePrior(
-            f"{youngest}-{oldest}", tuple(float(youngest <= age <= oldest) for age in range(AGES))
-        )
+        weights = tuple(float(youngest <= age <= oldest) for age in range(AGES))
+        return AgePrior(f"{youngest}-{oldest}", weights)
     return _of_pairs(_pairs(text, named), named)
 
 

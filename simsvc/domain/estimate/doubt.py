@@ -79,11 +79,8 @@ def answer_of(prediction: Prediction, row: int = 0) -> Answer | None:
     """Return the output for one face of a prediction, or None for a model without a distribution."""
     if prediction.age_shares is None or prediction.view_ages_years is None:
         return None
-    return Answer(
-        float(prediction.ages_years[row]),
-        prediction.age_shares[row].astype(np.float64),
-        tuple(float(age) for age in prediction.view_ages_years[row]),
-    )
+    views = tuple(float(age) for age in prediction.view_ages_years[row])
+    return Answer(float(prediction.ages_years[row]), prediction.age_shares[row].astype(np.float64), views)
 
 
 def parse_doubt(raw: object, model_sha256: str) -> Doubt:
@@ -104,12 +101,8 @@ def parse_doubt(raw: object, model_sha256: str) -> Doubt:
 def _doubt(raw: object) -> Doubt:
     if not isinstance(raw, dict) or raw["format"] != FORMAT or not set(raw["weights"]) <= set(MEASURES):
         raise ValueError("another format")
-    return Doubt(
-        {name: _number(weight) for name, weight in raw["weights"].items()},
-        _number(raw["constant"]),
-        _number(raw["threshold"]),
-        str(raw["model_sha256"]),
-    )
+    weights = {name: _number(weight) for name, weight in raw["weights"].items()}
+    return Doubt(weights, _number(raw["constant"]), _number(raw["threshold"]), str(raw["model_sha256"]))
 
 
 def _number(value: object) -> float:

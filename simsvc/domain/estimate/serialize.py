@@ -42,9 +42,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "sentence": _text(estimate.sentence),
         "age_years": None if estimate.age_years is None else round(estimate.age_years, 2),
         "raw_age_years": None if estimate.raw_age_years is None else round(estimate.raw_age_years, 2),
-        "interval_years": [round(end, 2) for end in estimate.interval_years]
-        if estimate.interval_years
-        else None,
+        "interval_years": [round(end, 2) for end in estimate.interval_years or ()] or None,
         "coverage": estimate.coverage,
         "calibration": _calibration(estimate.calibration) if estimate.calibration else None,
         "refer": estimate.refer,

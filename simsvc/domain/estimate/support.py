@@ -28,10 +28,7 @@ ROWS_A_BLOCK = 256
 
 
 def measure(embeddings: FloatVector, k: int = K) -> SupportScale | None:
-    """Measure a gallery of unit vectors, float32 (N, D), or return None with too few faces.
-
-    The search is exact and in float64, so results are the same on every machine.
-    """
+    """Measure unit vectors, float32 (N, D), by exact search in float64, or return None with too few faces."""
     if len(embeddings) <= k:
         return None
     percentiles = np.percentile(kth_distances(embeddings, k), np.arange(101))

@@ -63,10 +63,7 @@ def first_directory(data: bytes, layout: Layout) -> int:
 
 
 def directory(data: bytes, at: int, layout: Layout) -> tuple[list[Entry], int] | None:
-    """Return the tags of the directory at a position, and the position of the next one or 0.
-
-    Returns None if there is no directory or it has more than `MOST_ENTRIES` tags.
-    """
+    """Return the tags of a directory and the position of the next (or 0); None if missing or too long."""
     count_code, step, inline = ("Q", 20, 8) if layout.big else ("H", 12, 4)
     count_bytes = struct.calcsize(count_code)
     if not 0 < at <= len(data) - count_bytes:

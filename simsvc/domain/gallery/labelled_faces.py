@@ -16,13 +16,7 @@ from simsvc.values import Face, LabelledFace, Photo
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo with a label.
-
-    Attributes:
-        path: path on this machine; never stored.
-        reference: name inside the source.
-        person: name shared by photos of one person, or None.
-    """
+    """A photo with a label; its path is never stored, and `person` is the same for photos of one person."""
 
     path: Path
     reference: str

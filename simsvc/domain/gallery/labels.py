@@ -69,12 +69,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A label table: valid rows in file order, and rejected ones.
-
-    Attributes:
-        problems: (file or "row 7", made printable; reason for rejection).
-        unknown_columns: names of ignored columns, made printable.
-    """
+    """A label table: valid rows in file order, (row, reason) of others, and ignored columns, printable."""
 
     rows: tuple[LabelRow, ...]
     problems: tuple[tuple[str, str], ...]

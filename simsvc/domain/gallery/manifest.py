@@ -51,12 +51,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """The model whose embeddings were indexed.
-
-    Attributes:
-        engine: what ran it, "onnx" (ONNX Runtime), "openvino" or "torch".
-        crop_margin: crop side divided by the longer side of the detector's box.
-    """
+    """The model whose embeddings were indexed; its engine is "onnx" (ONNX Runtime), "openvino" or "torch"."""
 
     version: str
     sha256: str

@@ -64,13 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """Content of the model page.
-
-    Attributes:
-        plots: name to caption.
-        states_terms: whether the parts include the data terms.
-        age_prior: age prior used in estimates; empty for none.
-    """
+    """Content of the model page: plots by name have captions; parts may state the terms of the data."""
 
     version: str
     sha256: str

@@ -39,10 +39,7 @@ def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN)
 def crops_of(
     photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
 ) -> tuple[Crop, ...]:
-    """Return crops in several sizes, cut once.
-
-    A photo with levels is cut at a level with at least as many pixels as the largest size.
-    """
+    """Return crops in several sizes, cut once, at a level with enough pixels for the largest."""
     side = square_px(face, margin)[2]
     shown, scale = photo.at_least(max(sizes_px) / side)
     square = square_px(face.scaled(scale) if scale < 1.0 else face, margin)

@@ -33,12 +33,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A threshold in model.json.
-
-    Attributes:
-        at_least: whether the threshold is a minimum instead of a maximum.
-        either_side: whether the absolute value counts.
-    """
+    """A minimum or maximum in model.json for an attribute of `Quality`, and the flag raised beyond it."""
 
     attribute: str
     flag: str
@@ -88,10 +83,7 @@ def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: flo
 def measured(
     crop: Crop, photo: Photo, face: Face, margin: float = CROP_MARGIN, turned_deg: int = 0
 ) -> Quality:
-    """Return the quality of an existing crop; see `measure`.
-
-    `turned_deg` is the rotation that made the photo upright.
-    """
+    """Return the quality of an existing crop, like `measure`, of a photo turned upright by `turned_deg`."""
     grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
     gap, cut_off = border_gap(photo, face), crop_outside(photo, face, margin)

@@ -28,7 +28,7 @@ class LabelledCopy:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """Photos with several faces, their faces beyond one each, and those with conflicting labels, by item."""
+    """Photos with several faces, their faces beyond one each, and photos with conflicting labels."""
 
     photos: int
     faces: int

@@ -12,7 +12,7 @@ DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """Declared data; the case is untrusted, shown escaped, never a path; photos default to the upload day."""
+    """Declared data; the case is untrusted: shown escaped, never a path. The upload dates undated photos."""
 
     case: str | None = None
     birth_date: date | None = None

@@ -13,18 +13,13 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account, without its password.
+    """An account, without its password; times are UTC.
 
     Attributes:
         id: public: 32 hex digits.
         name: display name; unique without regard to case.
-        role: role of the account.
-        created_at: UTC.
         epoch: increased to end sessions; a session stores the epoch it began in.
-        has_password: whether it has a valid password.
-        disabled_at: when the account was disabled, UTC, or None.
-        last_sign_in_at: UTC, or None.
-        link_expires_at: when the unused one-time link expires, UTC, or None.
+        link_expires_at: when the unused one-time link expires, or None.
     """
 
     id: str
@@ -45,13 +40,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Stored data of an account for a sign-in attempt.
-
-    Attributes:
-        user: the account.
-        password_hash: argon2 encoding, or None without a password.
-        slowed_until: when this client's wait ends if the password is wrong, UTC, or None.
-    """
+    """An account, its argon2 hash, if any, and when this client's wait ends after a wrong password (UTC)."""
 
     user: User
     password_hash: str | None
@@ -60,12 +49,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The client of a sign-in attempt, as digests; addresses are not stored.
-
-    Attributes:
-        network: of the network address.
-        device: of the browser's cookie.
-    """
+    """Digests of a client's network address and of its browser's cookie; addresses are not stored."""
 
     network: str = ""
     device: str = ""
@@ -73,13 +57,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A one-time link, shown once; only the hash of its token is stored.
-
-    Attributes:
-        user: the account.
-        token: 256 random bits, URL-safe.
-        expires_at: UTC.
-    """
+    """A one-time link with 256 random bits, shown once until a time in UTC; only its hash is stored."""
 
     user: User
     token: str

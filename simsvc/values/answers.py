@@ -15,13 +15,7 @@ Status = Literal["estimated", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Agreement of the neighbours with the estimate.
-
-    Attributes:
-        neighbours_age_years: their mean age, weighted by nearness.
-        close: number within five years of the estimate.
-        count: number of neighbours.
-    """
+    """The neighbours' mean age, weighted by nearness, and how many are within five years of the estimate."""
 
     neighbours_age_years: float
     close: int
@@ -76,13 +70,7 @@ LATER_MEASURES = frozenset({"turned_deg", "crop_outside", "box_outside", "border
 
 @dataclass(frozen=True, slots=True)
 class AgePriorUse:
-    """The age prior used for an estimate.
-
-    Attributes:
-        ages: `domain.estimate.age_prior.AgePrior.text`: "18-75", or "18:3.0,19:4.5".
-        sha256: of `ages`.
-        model_age_years: the model's estimate without the prior.
-    """
+    """The `domain.estimate.age_prior.AgePrior.text` of a prior, and the model's estimate without it."""
 
     ages: str
     sha256: str
@@ -95,9 +83,6 @@ class AppliedCalibration:
 
     Attributes:
         method: "none", "curve", "local" or "curve+local"; see `domain.calibration.site_calibration`.
-        reason: code of the reason for no calibration, or None.
-        faces: number of real reference faces.
-        persons: number of people in them.
         bias_years: mean error of the model on them; positive is too old.
         shift_years: years added to the model's estimate.
         cover: how well the reference faces cover this estimate, 0..1; at 0 nothing was corrected.
@@ -123,36 +108,25 @@ class Estimate:
     Attributes:
         photo_name: name sent by the client; shown escaped, never used as a path.
         photo_sha256: of the uploaded bytes.
-        status: "estimated" or "refused".
-        code: stable code, if refused.
         sentence: explanation: why the photo was refused and what to do, or how the reference faces agree.
         age_years: the estimate, corrected by the site calibration if there is one, or None.
         interval_years: range (low, high), or None if the model has no calibration.
-        coverage: share of faces within a range like this, or None.
         neighbours: nearest first.
         evidence: how far they bear the estimate out, or None where there are none.
         support: share of the gallery's faces that are at least as far from their own neighbours as this face
             is, 0..1; None where the index was built without that measure.
         flags: what a person should know, such as "other_faces_behind".
-        refer_reason: why a person should judge instead, or None.
-        quality: what the photo offers for judging, or None.
-        model: version of the model bundle.
-        model_sha256: of the model's weights.
         index: "name/build" of the index.
         face_changes: number of sets of face changes applied to that build.
         bundle_sha256: of the model's model.json, which lists every file's hash; None in older records.
         engine: inference engine and number format, such as "openvino int8"; None in older records, which used
             ONNX Runtime.
-        age_prior: age prior, or None.
         doubt: doubt score, see `domain.estimate.doubt`; None if the model has none.
         ms: milliseconds by step.
-        crop: the face crop, or None.
         embedding: of the crop, unit length (D,), or None; stored separately and not read back.
         asked_by: public ID of the account, "token:<id>" of an API token, or None for the command line.
-        declared: declared data.
         photo: the upload's bytes if photos are kept; not read back.
-        raw_age_years: estimate before site calibration; None, like the next, without site calibration.
-        calibration: effect of the site calibration.
+        raw_age_years: estimate before site calibration; None, like `calibration`, without one.
     """
 
     photo_name: str
@@ -200,14 +174,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEstimate:
-    """A recorded estimate.
-
-    Attributes:
-        id: public, 32 random hex digits.
-        number: sequential number from 1.
-        created_at: when it was recorded, UTC.
-        estimate: what was recorded.
-    """
+    """An estimate recorded at a time in UTC: a public id, 32 random hex digits, and a number from 1 on."""
 
     id: str
     number: int

@@ -16,16 +16,7 @@ PhotoStatus = Literal["waiting", "estimated", "refused", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A new photo of a batch.
-
-    Attributes:
-        name: name sent by the client; shown escaped, never opened.
-        case_reference: case reference, or None.
-        refusal: why it is refused at once, or None if it waits.
-        birth_date: declared, or None.
-        photo_date: declared, or None.
-        size_bytes: size on disk while it waits.
-    """
+    """A new photo of a batch, refused at once or waiting on disk; its name is shown escaped, never opened."""
 
     name: str
     case_reference: str | None = None
@@ -37,12 +28,7 @@ class NewPhoto:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A skipped file of a batch.
-
-    Attributes:
-        name: what the client calls it.
-        why: of `domain.desk.contents.LEFT_OUT`.
-    """
+    """A skipped file of a batch, and the reason of `domain.desk.contents.LEFT_OUT`."""
 
     name: str
     why: str
@@ -50,14 +36,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class BatchNotes:
-    """Notes on a batch.
-
-    Attributes:
-        left_out: first skipped files.
-        left_out_count: number of skipped files.
-        unread_columns: ignored columns of its table.
-        guessed: guessed encodings of names in its ZIPs, such as "GBK".
-    """
+    """First skipped files, their number, ignored columns, and encodings guessed in ZIPs, such as "GBK"."""
 
     left_out: tuple[LeftOut, ...] = ()
     left_out_count: int = 0
@@ -75,21 +54,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class BatchPhoto:
-    """A photo of a batch and its result.
-
-    Attributes:
-        position: position in the batch, from 0.
-        name: what the client calls it.
-        case_reference: case reference, or None.
-        status: waiting, or its outcome.
-        attempts: number of attempts.
-        code: of a refusal or failure.
-        sentence: of a refusal or failure.
-        estimate_id: public id of its record, or None.
-        age_years: the estimate, or None.
-        birth_date: declared, or None.
-        photo_date: declared, or None.
-    """
+    """A photo of a batch, by position from 0; `code` and `sentence` are of a refusal or failure."""
 
     position: int
     name: str
@@ -115,13 +80,10 @@ class Batch:
 
     Attributes:
         id: public: 32 hex digits.
-        number: running number, 1 and up.
         name: name of the upload; empty once a photo was erased.
         created_at: UTC.
-        asked_by: public id of the account that sent them.
         problem: why it does not go on just now, or None.
         counts: photos by status.
-        notes: notes on the batch.
     """
 
     id: str
@@ -151,14 +113,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class IndexSwitch:
-    """A switch to an index build.
-
-    Attributes:
-        label: "name/build" of the build.
-        previous: previous build, or None.
-        switched_at: UTC.
-        switched_by: public id of the account, or None on the command line.
-    """
+    """A switch to a build ("name/build") at a time in UTC, by an account or, if None, on the command line."""
 
     label: str
     previous: str | None

@@ -12,13 +12,7 @@ DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """Declared data; all fields are optional.
-
-    Attributes:
-        case: case reference, untrusted text: shown escaped, never used as a path.
-        birth_date: as declared.
-        photo_date: declared date of the photo; defaults to the upload date.
-    """
+    """Declared data; the case is untrusted: shown escaped, never a path. The upload dates undated photos."""
 
     case: str | None = None
     birth_date: date | None = None
@@ -27,14 +21,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """A decision that is not recorded yet.
-
-    Attributes:
-        kind: what was decided.
-        age_years: assessed age in whole years, for an override only.
-        reason: for an override only.
-        note: free text, may be empty.
-    """
+    """A decision that is not recorded yet; only an override has an age, in whole years, and a reason."""
 
     kind: DecisionKind
     age_years: int | None = None
@@ -44,14 +31,7 @@ class DecisionDraft:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A recorded decision. The one with the highest number is current; none is ever changed.
-
-    Attributes:
-        number: 1 and up within its estimate.
-        draft: what was decided.
-        decided_by: public id of the account.
-        created_at: UTC.
-    """
+    """A decision recorded at a time in UTC. The highest number, from 1, is current; none is ever changed."""
 
     number: int
     draft: DecisionDraft

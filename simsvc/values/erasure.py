@@ -25,12 +25,7 @@ class Erasable:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The result of an erasure.
-
-    Attributes:
-        event: number of the receipt in the log.
-        erased: the erased data.
-    """
+    """The number of an erasure's receipt in the log, and the erased data."""
 
     event: int
     erased: Erasable

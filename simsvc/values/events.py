@@ -48,7 +48,6 @@ class NewEvent:
     """A new event.
 
     Attributes:
-        kind: what happened.
         actor: who did it: "user:<public id>", "token:<public id>", `COMMAND`, `PROGRAM` or `VISITOR`; at most
             64 characters. Never a name.
         subject: what it is about, such as "estimate:<public id>", at most 160 characters. Part of the chain
@@ -75,8 +74,6 @@ class Event:
         seq: sequence number from 1, without gaps.
         at: when it was logged, UTC, as RFC 3339 with microseconds: "2026-01-31T12:00:00.000000Z".
         kind: an `EventKind`.
-        actor: who did it.
-        subject: what it is about.
         content_sha256: of salt and content; see `domain.audit.chain.content_sha256`.
         previous_sha256: `sha256` of the previous event; 64 zeros for the first.
         sha256: of everything above; see `domain.audit.chain.event_sha256`.
@@ -99,13 +96,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event with its content.
-
-    Attributes:
-        event: as it is stored.
-        salt: salt of the content; empty if erased.
-        content: canonical JSON, or None if erased.
-    """
+    """An event with its salt and its content in canonical JSON; empty and None if erased."""
 
     event: Event
     salt: bytes
@@ -114,12 +105,7 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordKey:
-    """The record that an event is about.
-
-    Attributes:
-        estimate_id: public id of the estimate.
-        decision: number of the decision, or 0 for the estimate itself.
-    """
+    """The record that an event is about: a decision by its number, or 0 for the estimate itself."""
 
     estimate_id: str
     decision: int = 0
@@ -127,14 +113,10 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first problem found in the log.
+    """The first problem in the log.
 
-    Attributes:
-        seq: sequence number, or None if a record has no event.
-        subject: of the event or record.
-        code: stable: "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged"
-            or "checkpoint".
-        sentence: what is wrong.
+    `seq` is None if a record has no event; `code` is "chain", "content", "content_missing", "record_missing",
+    "record_differs", "not_logged" or "checkpoint".
     """
 
     seq: int | None
@@ -145,14 +127,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of verifying the log.
-
-    Attributes:
-        events: how many there are.
-        erased: number of events with erased content.
-        last: the last event, or None.
-        broken: the first problem, or None.
-    """
+    """The result of verifying the log: all events, those with erased content, the last, the first problem."""
 
     events: int
     erased: int
@@ -162,13 +137,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Proof that the log contained an event. Keep it where nobody who can write the log can write.
-
-    Attributes:
-        seq: number of the event.
-        sha256: of the event, which covers everything before it.
-        at: when the event was logged.
-    """
+    """Proof of an event and all before it. Keep it where nobody who can write the log can write."""
 
     seq: int
     sha256: str

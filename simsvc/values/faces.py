@@ -14,13 +14,9 @@ FloatVector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A detected face, in pixels of `Photo.rgb`; the box may exceed the photo.
+    """A detected face: box from its top left corner, in pixels of `Photo.rgb`; it may exceed the photo.
 
     Attributes:
-        x_px: left edge.
-        y_px: top edge.
-        width_px: width, positive.
-        height_px: height, positive.
         confidence: detection confidence, 0..1.
         landmarks_px: right eye, left eye, nose tip, right and left mouth corner (the person's right and left)
             as (x, y), or empty.
@@ -56,14 +52,9 @@ class Face:
 
     def scaled(self, factor: float) -> Face:
         """Return the same face in the pixels of a photo resized by `factor`."""
-        return Face(
-            self.x_px * factor,
-            self.y_px * factor,
-            self.width_px * factor,
-            self.height_px * factor,
-            self.confidence,
-            tuple((x * factor, y * factor) for x, y in self.landmarks_px),
-        )
+        left, top = self.x_px * factor, self.y_px * factor
+        marks = tuple((x * factor, y * factor) for x, y in self.landmarks_px)
+        return Face(left, top, self.width_px * factor, self.height_px * factor, self.confidence, marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +104,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class LabelledFace:
-    """A reference face.
-
-    Attributes:
-        face_id: hash of source and reference, independent of the label.
-        age_years: the label.
-        source: name of the data set it came from.
-        reference: name inside that data set, not a path.
-    """
+    """A reference face: a hash of its source and reference, its label, its data set and its name there."""
 
     face_id: str
     age_years: float
@@ -137,8 +121,6 @@ class Neighbour:
     """A reference face near the query.
 
     Attributes:
-        face_id: which face.
-        age_years: its label.
         distance: angular, sqrt(2 (1 - cosine)), 0..2, as Annoy gives it.
         estimated_age_years: the model's estimate of the face, corrected without the face itself; None in
             older records and builds.
@@ -173,12 +155,7 @@ class FoundFace(Neighbour):
 
 @dataclass(frozen=True, slots=True)
 class SupportScale:
-    """Distances of the gallery's faces to their k-th neighbour.
-
-    Attributes:
-        k: which neighbour's distance.
-        percentiles: the 0th to the 100th of those angular distances, ascending.
-    """
+    """Percentiles 0 to 100, ascending, of the gallery's angular distances to the k-th neighbour."""
 
     k: int
     percentiles: tuple[float, ...]
@@ -196,14 +173,7 @@ class SupportScale:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Recall of an index.
-
-    Attributes:
-        k: nearest faces asked for.
-        queries: number of queries of each kind.
-        of_rows: share for faces of the index itself, 0..1.
-        of_others: share for vectors near them, like new photos, 0..1.
-    """
+    """Recall at k, 0..1, by as many queries with faces of the index as with new vectors near them."""
 
     k: int
     queries: int

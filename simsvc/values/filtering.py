@@ -9,12 +9,7 @@ from simsvc.values.faces import LabelledFace
 
 @dataclass(frozen=True, slots=True)
 class FaceFilter:
-    """Limits of a search; None means no limit.
-
-    Attributes:
-        sources: names of data sets.
-        ages_years: lowest and highest label, inclusive.
-    """
+    """Data sets, and lowest and highest label (inclusive), that a search is limited to; None: no limit."""
 
     sources: frozenset[str] | None = None
     ages_years: tuple[float, float] | None = None

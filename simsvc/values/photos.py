@@ -36,15 +36,7 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A decoded picture.
-
-    Attributes:
-        picture: upright, in RGB.
-        part: its scale; 1: all.
-        original_width_px: width of the upload after turning upright.
-        original_height_px: height of the upload after turning upright.
-        format: the upload's format as Pillow names it.
-    """
+    """An upright RGB picture, its scale (1: all), and the upload's upright size and Pillow's format name."""
 
     picture: Image.Image
     part: int
@@ -55,12 +47,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedLevels:
-    """Pixels that are decoded as finely as they are asked for, as JPEG allows at halves of its size.
+    """Pixels that are decoded on demand, as finely as they are asked for; the size is the whole picture's.
 
-    Attributes:
-        width_px: of the whole picture.
-        height_px: of the whole picture.
-        load: decodes at a scale of 0..1 or finer, and returns the actual scale. Raises `PhotoError`.
+    JPEG allows halves of its size. `load` decodes at a scale of 0..1 or finer, and returns the actual scale.
+    Raises `PhotoError`.
     """
 
     width_px: int
@@ -76,11 +66,9 @@ class Photo:
     on demand.
 
     Attributes:
-        pixels: as decoded: a Pillow RGB image, an array like `rgb`, or levels that are decoded once on
-            demand.
-        original_width_px: width of the upload after turning upright.
-        original_height_px: height of the upload after turning upright.
-        format: the upload's format as Pillow names it, such as "JPEG".
+        pixels: as decoded: a Pillow RGB image, an array like `rgb`, or levels decoded once on demand.
+        original_width_px: width of the upload after turning upright; likewise its height.
+        format: as Pillow names it, such as "JPEG".
         corners_px: corners of the upload, clockwise, in a photo not rotated by quarter turns; None if they
             are the photo's own.
     """
@@ -143,12 +131,7 @@ class Photo:
         return self.corners_px or ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
     def at_least(self, scale: float) -> tuple[Photo, float]:
-        """Return the coarsest copy with at least this scale.
-
-        Returns:
-            The copy and its scale, `scale`..1, for converting coordinates. A photo without levels returns
-            itself and 1.
-        """
+        """Return the coarsest copy with at least this scale, and its own: without levels, the photo and 1."""
         if not isinstance(self.pixels, DecodedLevels) or scale > 1.0:
             return self, 1.0
         fine_enough = [copy for copy in self._coarse if copy[1] >= scale]

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """An idempotency key and its request.
-
-    Attributes:
-        token: public id of the token.
-        key: chosen by the client.
-        request_sha256: of the request content, independent of its form.
-    """
+    """An idempotency key of a token, and the digest of the request content, independent of its form."""
 
     token: str
     key: str

@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Method = Literal["none", "curve", "local", "curve+local"]
-METHODS: tuple[Method, ...] = ("none", "curve", "local", "curve+local")
+METHODS: tuple[Method, ...] = get_args(Method)
 """Simplest first."""
 Reason = Literal[
     "composites", "few_faces", "one_person", "few_persons", "one_age", "training", "no_gain", "age_prior"
 ]
 """Why there is no correction; "age_prior" applies to single estimates only."""
-REASONS: tuple[Reason, ...] = (
-    *("composites", "few_faces", "one_person", "few_persons"),
-    *("one_age", "training", "no_gain", "age_prior"),
-)
+REASONS: tuple[Reason, ...] = get_args(Reason)
 Floats = NDArray[np.float64]
 
 COVERAGE = 0.9
@@ -29,12 +26,7 @@ COVERAGE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A piecewise-linear correction of the estimate, zero beyond its ends.
-
-    Attributes:
-        knots_years: of the estimate, ascending, at least three.
-        offsets_years: added there; the first and the last are 0.
-    """
+    """Offsets added to estimates, linear between ascending knots, three or more; 0 at and beyond the ends."""
 
     knots_years: tuple[float, ...]
     offsets_years: tuple[float, ...]
@@ -64,7 +56,6 @@ class Score:
     """Errors of estimates of reference faces, each made without the same person.
 
     Attributes:
-        faces: how many.
         mae_years: mean absolute error.
         bias_years: mean of estimate less known age.
         coverage: share of known ages within the range, or None without a range.
@@ -98,18 +89,11 @@ class SiteCalibration:
     """The site calibration of one build and model.
 
     Attributes:
-        method: applied correction.
-        reason: why there is no correction, or None.
-        model_sha256: of the model's weights.
-        faces: number of real reference faces.
-        persons: number of people in them.
         bias_years: mean error of the model on them; positive is too old; 0 without faces.
         coverage: intended share of known ages within the range.
         curve: correction in the estimate, also if only its cover is used; None for method "none".
         low: added to the corrected estimate for the lower end, in units of `scale`, or None.
         high: likewise for the upper end.
-        folds: number of cross-validation folds; 0 without.
-        seed: of the folds.
         ages_years: least and greatest known age, or None without faces.
         candidates: cross-validation scores, simplest first.
         decades: the chosen method by decade of known age.

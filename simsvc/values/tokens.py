@@ -14,17 +14,13 @@ TokenState = Literal["active", "expired", "revoked"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A stored token, without its secret.
+    """A stored token, without its secret; times are UTC.
 
     Attributes:
         id: public, 12 hex digits, part of the token text.
-        name: purpose, as entered.
         scopes: what it may do, in the order of `SCOPES`.
-        created_at: UTC.
         created_by: public id of the account, or None on the command line.
-        expires_at: UTC.
-        revoked_at: when it was revoked, UTC, or None.
-        last_used_at: UTC, within an hour or so, or None.
+        last_used_at: within an hour or so, or None.
     """
 
     id: str
@@ -55,13 +51,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
-    """A checked draft of a token.
-
-    Attributes:
-        name: what it is for.
-        scopes: what it may do, at least one, in the order of `SCOPES`.
-        days: days until it expires.
-    """
+    """A checked draft of a token: at least one scope, in the order of `SCOPES`, and days until it expires."""
 
     name: str
     scopes: tuple[Scope, ...]
@@ -70,12 +60,7 @@ class TokenDraft:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A new token, shown once; only the hash of its secret is stored.
-
-    Attributes:
-        token: the stored token.
-        text: the token text.
-    """
+    """A new token and its text, shown once; only the hash of its secret is stored."""
 
     token: Token
     text: str

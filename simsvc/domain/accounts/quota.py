@@ -10,12 +10,7 @@ from simsvc.values import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Limits on the waiting photos of one account.
-
-    Attributes:
-        photos: of all its batches together.
-        bytes: of these photos.
-    """
+    """Limits on the number and bytes of the waiting photos of one account, in all its batches together."""
 
     photos: int
     bytes: int

@@ -28,7 +28,6 @@ FORGOTTEN_AN_HOUR = 1.0
 SHARED_MOST = 60.0
 """Failures allowed to all unknown clients of an account together; see above."""
 SHARED_AN_HOUR = 20.0
-"""Shared failures forgotten per hour."""
 SHARED_OPEN = 20.0
 """Shared failures up to which a network that failed before may try again after its wait."""
 KNOWN_FOR = timedelta(days=90)
@@ -79,13 +78,7 @@ class Tally:
 
 
 def may_try(client: Tally, shared: Tally, now: datetime) -> bool:
-    """Return whether a client's password may be checked.
-
-    Args:
-        client: its tally for this account.
-        shared: tally of all unknown clients of this account.
-        now: the time, aware.
-    """
+    """Return whether a client's password may be checked, by its tally and that of all unknown clients."""
     until = client.waits_until()
     if until is not None and now < until:
         return False

@@ -19,8 +19,8 @@ MOST_DAYS = 366
 """One year. OWASP API Security Top 10 (2023), API2, requires that tokens expire."""
 USUAL_DAYS = 90
 TEXT = re.compile(r"simsvc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
-"""Recognisable by people and secret scanners. Source: GitHub, "Behind GitHub's new
-authentication token formats", 2021."""
+"""Recognisable by people and secret scanners. Source: GitHub, "Behind GitHub's new authentication token
+formats", 2021."""
 
 
 def token_text(token_id: str, secret: str) -> str:
@@ -51,8 +51,7 @@ def checked_draft(name: str, scopes: Collection[str], days: str) -> TokenDraft:
     Raises:
         TokenDraftRefused: a field is not valid.
     """
-    trimmed = checked_name(name)
-    return TokenDraft(trimmed, checked_scopes(scopes), checked_days(days))
+    return TokenDraft(checked_name(name), checked_scopes(scopes), checked_days(days))
 
 
 def checked_name(name: str) -> str:

@@ -39,8 +39,8 @@ def content_sha256(salt: bytes, content: str) -> str:
     """Return the hex digest of salt and canonical content.
 
     Salt and content are erased together, so the remaining digest reveals nothing about the content. Source:
-    EDPB Guidelines 02/2025 on processing of personal data
-    through blockchain technologies: a keyed or salted hash whose key is erased with the data.
+    EDPB Guidelines 02/2025 on processing of personal data through blockchain technologies: a keyed or salted
+    hash whose key is erased with the data.
     """
     return hashlib.sha256(salt + content.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -57,14 +57,7 @@ def event_sha256(event: Event) -> str:
 
 
 def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) -> Event:
-    """Return the event that follows the last one, or the first event.
-
-    Args:
-        new: what happened.
-        now: when, aware.
-        digest: of its content.
-        last: the last event of the chain, or None where there is none.
-    """
+    """Return the event after the last one, or the first, at an aware time, with its content's digest."""
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     at = now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     unsealed = Event(seq, at, str(new.kind), new.actor, new.subject, digest, previous, sha256="")
@@ -72,12 +65,7 @@ def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) ->
 
 
 def chain_fault(event: Event, last: Event | None) -> str | None:
-    """Return a sentence on why an event does not follow the previous one, or None if it does.
-
-    Args:
-        event: as it is stored.
-        last: the previous stored event, or None at the beginning.
-    """
+    """Return a sentence on why an event does not follow the previous one, if any, or None if it does."""
     seq, previous = (last.seq + 1, last.sha256) if last else (1, BEGINNING)
     if event.seq != seq:
         return f"Event {seq} is missing: event {event.seq} comes in its place."
@@ -100,8 +88,5 @@ def content_fault(event: Event, salt: bytes, content: str) -> str | None:
 
 
 def differing(logged: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the fields of a record that differ from when it was logged.
-
-    Fields added by a later version of simsvc do not count.
-    """
+    """Return the fields of a record that differ from when it was logged, without those added later."""
     return tuple(name for name, value in logged.items() if name not in now or now[name] != value)

@@ -30,31 +30,20 @@ JSON_SAFE_TYPES = (str, int, float, type(None))
 
 
 def estimate_content(recorded: RecordedEstimate, crop_sha256: str | None) -> dict[str, Any]:
-    """Return the log content of an estimate, ready for JSON.
-
-    Args:
-        recorded: the estimate; its own crop, embedding and photo are left out.
-        crop_sha256: of the crop's PNG, or None if the photo was refused.
-    """
-    return record_content(
-        recorded.number, recorded.created_at, crop_sha256, estimate_facts(recorded.estimate)
-    )
+    """Return the log content of an estimate, ready for JSON, with the SHA-256 of its crop's PNG, if any."""
+    facts = estimate_facts(recorded.estimate)
+    return record_content(recorded.number, recorded.created_at, crop_sha256, facts)
 
 
 def record_content(
     number: int, created_at: datetime, crop_sha256: str | None, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the log content of an estimate with known facts."""
-    return {
-        "number": number,
-        "created_at": created_at.isoformat(),
-        "crop_sha256": crop_sha256,
-        **facts,
-    }
+    return {"number": number, "created_at": created_at.isoformat(), "crop_sha256": crop_sha256, **facts}
 
 
 def estimate_facts(estimate: Estimate) -> dict[str, Any]:
-    """Return the part of it that is known before the estimate is on record."""
+    """Return the part of an estimate that is known before it is recorded."""
     return {**_facts(estimate, but=OMITTED_FIELDS), "embedding": None}
 
 
@@ -71,7 +60,6 @@ def _facts(value: Any, but: frozenset[str] = frozenset()) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a fact as JSON holds it: times and messages as text, tuples as lists, values as tables."""
     if isinstance(value, JSON_SAFE_TYPES):
         return value
     if isinstance(value, date):  # of which a datetime is one

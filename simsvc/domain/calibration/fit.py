@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,7 @@ LEAST_FACES = 30
 LEAST_GAIN = 2.0
 """Standard errors by which a candidate must be better. Of 120 draws each of 100 and of 300 faces of UTKFace's
 test part, the worst lost 0.13 years by the calibration at 1.25 standard errors and 0.05 at 2; what it gives
-fgnet, bundestag and uk_parliament falls by 0.0, 0.0 and 0.2 years.
-"""
+fgnet, bundestag and uk_parliament falls by 0.0, 0.0 and 0.2 years."""
 LEAST_PERSONS = 10
 """As many as there are folds: with fewer, a standard error over persons is unreliable."""
 LEAST_SPAN_YEARS = 10.0
@@ -57,7 +57,6 @@ EDGE_SHARE = 0.03
 FACES_A_KNOT = 25
 MOST_KNOTS = 5
 LEAST_GAP_YEARS = 0.1
-"""Minimum distance between knots."""
 CURVE_SHRINK = 4.0
 """Ridge penalty: faces without error added to each knot, which pull the curve towards zero."""
 LEAST_SLOPE = 0.2
@@ -95,34 +94,20 @@ class ReferenceFaces:
 
     def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> ReferenceFaces:
         """Return a subset of the faces."""
-        return ReferenceFaces(
-            self.ages_years[chosen],
-            self.estimates_years[chosen],
-            self.persons[chosen],
-            self.embeddings[chosen],
-        )
+        ages, estimates = self.ages_years[chosen], self.estimates_years[chosen]
+        return ReferenceFaces(ages, estimates, self.persons[chosen], self.embeddings[chosen])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A calibration and its estimates of the faces it was fitted on.
-
-    Attributes:
-        calibration: see `SiteCalibration`.
-        left_out_years: float64 (N,): estimate of each face, corrected without faces of the same person.
-    """
+    """A calibration, and each face's estimate, float64 (N,), corrected without faces of the same person."""
 
     calibration: SiteCalibration
     left_out_years: Floats
 
 
 def fit(faces: ReferenceFaces, model_sha256: str) -> Fitted:
-    """Fit every candidate, choose one by cross-validation, and calibrate its range.
-
-    Args:
-        faces: real faces that the model was not trained on.
-        model_sha256: of the model that made the estimates.
-    """
+    """Fit candidates to real faces unknown to the model, choose by cross-validation, calibrate the range."""
     reason = _unfit(faces)
     if reason is not None:
         return Fitted(_none(faces, reason, model_sha256), faces.estimates_years.copy())
@@ -186,11 +171,14 @@ def _none(
 
 
 def _bias(faces: ReferenceFaces) -> float:
-    return round(float(np.mean(faces.estimates_years - faces.ages_years)), DECIMALS)
+    return _mean(faces.estimates_years - faces.ages_years)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return round(float(np.mean(values)), DECIMALS)
 
 
 def _unfit(faces: ReferenceFaces) -> Reason | None:
-    """Return why the faces allow no calibration, or None if they do."""
     if len(faces) < LEAST_FACES:
         return "few_faces"
     persons = len(np.unique(faces.persons))
@@ -214,7 +202,6 @@ def folds_of(persons: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED) -
 
 
 def _left_out(faces: ReferenceFaces, fold: NDArray[np.int64]) -> dict[Method, Floats]:
-    """Return each method's estimate of every face, fitted without the person's fold."""
     made = {method: faces.estimates_years.copy() for method in METHODS}
     for number in range(FOLDS):
         apart = fold == number
@@ -305,13 +292,9 @@ def _monotone(knots: Floats, offsets: Floats, weights: Floats) -> Floats:
 
 
 def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curve: Curve) -> Floats:
-    """Return the estimates of faces, float64 (N,), corrected by faces of other persons.
+    """Return the estimates of N judged faces, float64 (N,), corrected by the rest, faces of other persons.
 
-    Args:
-        method: how.
-        judged: N faces whose estimates are corrected; their ages are not used.
-        rest: faces that correct them, without faces of the same person.
-        curve: fitted to `rest`.
+    The curve is fitted to the rest; the ages of the judged faces are not used.
     """
     made = judged.estimates_years.copy()
     residuals = rest.ages_years - rest.estimates_years
@@ -326,7 +309,6 @@ def corrected(method: Method, judged: ReferenceFaces, rest: ReferenceFaces, curv
 
 
 def _near(judged: ReferenceFaces, rest: ReferenceFaces, residuals: Floats) -> Iterator[tuple[Floats, Near]]:
-    """Yield estimates and the nearest faces of other persons in chunks of rows."""
     count = min(NEIGHBOURS, len(rest))
     for start in range(0, len(judged), _ROWS_A_BLOCK):
         rows = slice(start, start + _ROWS_A_BLOCK)
@@ -364,12 +346,7 @@ def _held(left_out_years: Floats, ages_years: Floats, fold: NDArray[np.int64]) -
 
 def _score(made_years: Floats, ages_years: Floats, held: NDArray[np.bool_] | None = None) -> Score:
     errors = made_years - ages_years
-    return Score(
-        len(errors),
-        round(float(np.mean(np.abs(errors))), DECIMALS),
-        round(float(np.mean(errors)), DECIMALS),
-        None if held is None else round(float(np.mean(held)), DECIMALS),
-    )
+    return Score(len(errors), _mean(np.abs(errors)), _mean(errors), None if held is None else _mean(held))
 
 
 def _decades(
@@ -379,8 +356,5 @@ def _decades(
     for decade in np.unique(decades).tolist():
         there = decades == decade
         ages = faces.ages_years[there]
-        yield Decade(
-            decade,
-            _score(faces.estimates_years[there], ages),
-            _score(corrected_years[there], ages, None if held is None else held[there]),
-        )
+        corrected = _score(corrected_years[there], ages, None if held is None else held[there])
+        yield Decade(decade, _score(faces.estimates_years[there], ages), corrected)

@@ -22,7 +22,6 @@ class SeenFaces:
     Attributes:
         faces: all of them; without an estimate its value is NaN.
         fitted: bool (N,): which faces are part of the calibration.
-        unfit: why the other faces with an estimate are not.
     """
 
     faces: ReferenceFaces
@@ -35,7 +34,6 @@ class FittedBuild:
     """A build's calibration, and its faces' estimates.
 
     Attributes:
-        calibration: see `SiteCalibration`.
         estimates_years: float64 (N, 2): the model's own, and corrected without the same person, for faces in
             the calibration; NaN elsewhere.
     """
@@ -52,11 +50,8 @@ def seen_faces(
 ) -> SeenFaces | None:
     """Return the faces of a build, or None if no face has an estimate.
 
-    Args:
-        seen: facts of each of N faces, or None where the model's estimate is unknown.
-        ages_years: known ages.
-        embeddings: float32 (N, D), unit length.
-        photos: item numbers grouped by photo.
+    `seen` has None where the model's estimate is unknown; embeddings are float32 (N, D), unit length;
+    `photos` has the item numbers of each photo.
     """
     if not any(seen):
         return None
@@ -80,7 +75,6 @@ def fit_build(seen: SeenFaces, model_sha256: str) -> FittedBuild:
 
 
 def _persons(seen: Sequence[SeenFace | None], photos: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Return a number per person: faces of one name or one photo share it."""
     persons = np.empty(len(seen), dtype=np.int64)
     for number, items in enumerate(joined(len(seen), _pairs(seen, photos))):
         persons[items] = number

@@ -15,7 +15,6 @@ from simsvc.domain.gallery.nearest import spread
 WIDTH_PX, HEIGHT_PX = 640.0, 440.0
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56.0, 16.0, 14.0, 48.0
 MOST_POINTS = 600
-"""Maximum number of faces drawn, evenly spread."""
 TICK_YEARS = 10
 LEAST_TOP_YEARS = 40
 
@@ -55,10 +54,8 @@ def calibration_plot(
 ) -> CalibrationPlot | None:
     """Lay out the plot, or return None if no face has an estimate.
 
-    Args:
-        ages_years: (N,), known.
-        estimates_years: (N, 2): the model's and the corrected ones; NaN where missing.
-        corrected: whether to draw the correction, for faces in the calibration only.
+    There are N known ages and, as (N, 2), the model's and the corrected estimates, NaN where missing. With
+    `corrected`, only faces in the calibration are drawn.
     """
     ages = np.asarray(ages_years, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(estimates_years[:, 1 if corrected else 0]))

@@ -62,13 +62,7 @@ def local_shift(estimates_years: Floats, near: Near) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """One corrected estimate.
-
-    Attributes:
-        age_years: corrected; never below 0.
-        cover: how well the reference faces cover it, 0..1; 0 without correction.
-        interval_years: the site's range, or None without correction.
-    """
+    """One corrected estimate, its cover, 0..1 (0 without correction), and the site's range, if corrected."""
 
     age_years: float
     cover: float
@@ -85,13 +79,7 @@ class NearFace:
 
 
 def correct(age_years: float, near: Sequence[NearFace], calibration: SiteCalibration) -> Corrected:
-    """Correct one estimate.
-
-    Args:
-        age_years: the model's own.
-        near: real reference faces from other photos, most similar first.
-        calibration: of the same model.
-    """
+    """Correct one estimate by real reference faces from other photos, most similar first."""
     curve = calibration.curve
     if curve is None or calibration.low is None or calibration.high is None:
         return Corrected(age_years, 0.0, None)

@@ -20,7 +20,6 @@ FILE = "file"
 DECLARING = ("case", "birth_date", "photo_date")
 COLUMNS = (FILE, *DECLARING)
 MOST_REASONS = 10
-"""Maximum number of bad rows reported at once."""
 NAME_CHARACTERS = 80
 
 NO_FILE = N_("Line %(line)s of the CSV lacks its file.")
@@ -56,13 +55,7 @@ _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})" + _MIDNIGH
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One row of a batch's table.
-
-    Attributes:
-        line: of the file.
-        path: path of the photo, in canonical form.
-        declared: of that photo.
-    """
+    """One line of a batch's table: a photo's path in canonical form, and its declared data."""
 
     line: int
     path: str
@@ -71,20 +64,13 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseTable:
-    """A batch's table.
-
-    Attributes:
-        rows: in file order; no path twice.
-        unread: names of ignored columns.
-    """
+    """A batch's table: rows in file order, no path twice, and the names of ignored columns."""
 
     rows: tuple[CaseRow, ...] = ()
     unread: tuple[str, ...] = ()
 
 
 class _RowRefused(Exception):
-    """Why a row cannot be used."""
-
     def __init__(self, template: str, **params: Param) -> None:
         super().__init__(template)
         self.message = Message(template, params)
@@ -93,9 +79,7 @@ class _RowRefused(Exception):
 def read_cases(data: bytes, today: date) -> CaseTable:
     """Read a table with the column `file` and at least one of `case`, `birth_date` and `photo_date`.
 
-    Args:
-        data: CSV as spreadsheets write it; see `domain.files.csv_table`.
-        today: no date may be later.
+    It is CSV as spreadsheets write it, see `domain.files.csv_table`; no date may be after `today`.
 
     Raises:
         CasesUnreadable: the table is not valid; up to `MOST_REASONS` bad rows are named.
@@ -129,23 +113,16 @@ def begins_like_cases(head: bytes) -> bool:
 
 
 def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Declaration]:
-    """Match table rows with photos; photos without a row have no declared data.
+    """Return declared data by position in canonical `paths`; photos without a row have none.
 
     A row names a photo by its path or a unique end of it. If the photos have fewer folders than the row, the
     end of the row's path is used.
 
-    Args:
-        rows: of the table.
-        paths: paths of the photos, in canonical form.
-
-    Returns:
-        Declared data by position in `paths`.
-
     Raises:
         CasesUnreadable: a row matches no photo, or several.
     """
-    places = _by_end(paths)
-    whole = _by_path(paths)
+    places = _positions(_ends(path) for path in paths)
+    whole = _positions([path] for path in paths)
     found: dict[int, Declaration] = {}
     problems: list[_RowRefused] = []
     for row in rows:
@@ -154,11 +131,8 @@ def declared_of(rows: Iterable[CaseRow], paths: Sequence[str]) -> dict[int, Decl
             problems.append(_RowRefused(UNKNOWN_FILE, line=row.line, file=_quoted(row.path)))
         elif len(matches) > 1:
             names = ", ".join(_quoted(paths[place]) for place in matches[:3])
-            problems.append(
-                _RowRefused(
-                    SEVERAL_FILES, line=row.line, file=_quoted(row.path), photos=len(matches), names=names
-                )
-            )
+            found_as: dict[str, Param] = {"file": _quoted(row.path), "photos": len(matches), "names": names}
+            problems.append(_RowRefused(SEVERAL_FILES, line=row.line, **found_as))
         elif matches[0] in found:
             problems.append(_RowRefused(TWICE, line=row.line, file=_quoted(paths[matches[0]])))
         else:
@@ -233,7 +207,6 @@ def _case_row(row: Row, places: Mapping[str, int], today: date) -> CaseRow:
 
 
 def _case(text: str, line: int) -> str | None:
-    """Return a case reference in the same form as from the upload page."""
     try:
         return checked_case(text)
     except CaseRefused:
@@ -256,28 +229,21 @@ def _dates_of(cells: Mapping[str, str], line: int, today: date) -> tuple[date | 
         raise _RowRefused(UNFIT_DATES, line=line, why=refused.message) from None
 
 
-def _by_path(paths: Sequence[str]) -> Mapping[str, list[int]]:
+def _positions(names: Iterable[Iterable[str]]) -> Mapping[str, list[int]]:
+    """Return the positions of photos by each of their names."""
     places = defaultdict(list)
-    for place, path in enumerate(paths):
-        places[path].append(place)
-    return places
-
-
-def _by_end(paths: Sequence[str]) -> Mapping[str, list[int]]:
-    """Return the positions of paths by each of their ends, "1.jpg" and "anna/1.jpg"."""
-    places = defaultdict(list)
-    for place, path in enumerate(paths):
-        for end in _ends(path):
-            places[end].append(place)
+    for place, known in enumerate(names):
+        for name in known:
+            places[name].append(place)
     return places
 
 
 def _by_longer(path: str, whole: Mapping[str, list[int]]) -> list[int]:
-    """Return the photos that match the longest end of a path."""
     return next((whole[end] for end in _ends(path) if end in whole), [])
 
 
 def _ends(path: str) -> list[str]:
+    """Return the ends of a path, such as "anna/1.jpg" and "1.jpg"."""
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]
 

@@ -16,7 +16,6 @@ LEFT_OUT: dict[str, str] = {
 }
 """Text for each reason to skip a file."""
 HEAD_BYTES = 4096
-"""Bytes of a file's beginning that identify it."""
 PICTURES = "jpg jpeg jpe jfif jfi jif mpo png apng webp heic heics heif heifs hif avif tif tiff bmp dib gif"
 RARER = "jp2 j2k jpf jpx jpm ppm pgm pbm pnm jxl pdf psd svg"
 RAW = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw x3f 3fr iiq"
@@ -24,46 +23,23 @@ ENDINGS = frozenset(f"{PICTURES} {RARER} {RAW}".split())
 """Extensions of pictures and PDF: such files get a row with the reason of refusal. Source: IANA, media types
 image/*; ExifTool, "Supported File Types"."""
 SIGNATURES = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-    b"II+\x00",
-    b"MM\x00+",
-    b"IIRO",
-    b"IIRS",
-    b"IIU\x00",
-    b"FUJIFILMCCD-RAW",
-    b"FOVb",
-    b"\x00\x00\x00\x0cjP  ",
-    b"\xff\x4f\xff\x51",
-    b"\x00\x00\x00\x0cJXL ",
-    b"\xff\x0a",
-    b"8BPS",
-    b"%PDF-",
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM"),
+    *(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    *(b"IIRO", b"IIRS", b"IIU\x00", b"FUJIFILMCCD-RAW", b"FOVb"),
+    *(b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"),
+    *(b"8BPS", b"%PDF-"),
 )
-"""Signatures of pictures, including refused formats, and of PDF. Source: ExifTool and the formats'
-standards."""
+"""Signatures of pictures, also refused formats, and of PDF. Source: ExifTool and the formats' standards."""
 BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
-"""Brands of pictures in ISO base media files. Source: MP4 registration authority, brands; ISO/IEC
-23008-12."""
+"""Brands of pictures in ISO media files. Source: MP4 registration authority, brands; ISO/IEC 23008-12."""
 OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/", b"_rels/.rels", b"docProps/")
-"""Name of the first file in an Office document, which is a ZIP. Source: ECMA-376 part 2; OpenDocument
-1.3, part 2, "Packages"."""
+"""First file name in an Office document. Source: ECMA-376 part 2; OpenDocument 1.3, part 2, "Packages"."""
 ZIP_NAME_PLACE = 30
 """Offset of the first name in a ZIP. Source: APPNOTE.TXT, 4.3.7."""
 
 
 def sort_of(path: str, head: bytes) -> Sort:
-    """Return what kind of file it is.
-
-    Args:
-        path: path sent by the client.
-        head: its first `HEAD_BYTES`.
-    """
+    """Return what kind of file it is, by the client's path and its first `HEAD_BYTES`."""
     why = unwanted(path)
     if why is not None:
         return why

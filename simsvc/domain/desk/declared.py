@@ -75,10 +75,7 @@ def checked_case(text: str) -> str | None:
 
 
 def latest_today(now: datetime) -> date:
-    """Return today's date in the time zone that is furthest ahead, so no valid "today" is later.
-
-    Args:
-        now: aware.
+    """Return the date of an aware time in the zone that is furthest ahead, so no valid "today" is later.
 
     Source: IANA time zone database, Pacific/Kiritimati: UTC+14.
     """
@@ -88,10 +85,7 @@ def latest_today(now: datetime) -> date:
 def checked_dates(birth: str, photo: str, today: date) -> tuple[date | None, date | None]:
     """Return birth date and photo date from ISO text, each None if empty.
 
-    Args:
-        birth: as it was declared.
-        photo: likewise.
-        today: from `latest_today`, because the applicant's time zone is unknown.
+    `today` is from `latest_today`, because the applicant's time zone is unknown.
 
     Raises:
         DatesRefused: a text is not a date, or the dates are not possible.

@@ -15,12 +15,7 @@ _YEARS = np.arange(AGES, dtype=np.float64)
 
 
 def point_years(shares: Shares, point: str) -> float:
-    """Return the estimate of a distribution, in years.
-
-    Args:
-        shares: the distribution.
-        point: "mean" or "median", as `arch.point` of model.json says.
-    """
+    """Return the "mean" or "median", as `arch.point` of model.json says, of a distribution, in years."""
     return expected_years(shares) if point == "mean" else max(0.0, quantile_years(shares, 0.5))
 
 

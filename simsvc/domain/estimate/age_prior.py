@@ -34,18 +34,12 @@ _AROUND_SIGN = re.compile(r"\s*([:=])\s*")
 
 @dataclass(frozen=True, slots=True)
 class AgePrior:
-    """Weights of the ages of 0 to 100 years.
-
-    Attributes:
-        text: short form, "18-75" or "18:3,19:4.5", which parses to the same weights.
-        weights: one per age, at least 0, not all 0.
-    """
+    """Weights of the ages 0 to 100, at least 0, not all 0, and text that parses to them, such as "18-75"."""
 
     text: str
     weights: tuple[float, ...]
 
     def __str__(self) -> str:
-        """Return the text."""
         return self.text
 
     @property
@@ -87,11 +81,7 @@ def short_prior(text: str) -> str:
 def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
     """Parse a span "18-75" with equal weights, or pairs "18:3, 19:4.5" of age and weight in any order.
 
-    Pairs may also be on separate lines; other ages have no weight.
-
-    Args:
-        text: the prior.
-        named: name of the prior in error messages.
+    Pairs may also be on separate lines; other ages have no weight. Error messages call the prior `named`.
 
     Raises:
         SettingsError: it is not valid, an age is outside 0 to 100 years or repeated, or the weights sum to
@@ -104,19 +94,13 @@ def parse_age_prior(text: str, named: str = "SIMSVC_AGE_PRIOR") -> AgePrior:
             raise SettingsError(
                 "prior_span", setting=named, youngest=youngest, oldest=oldest, oldest_years=OLDEST_YEARS
             )
-        return AgePrior(
-            f"{youngest}-{oldest}", tuple(float(youngest <= age <= oldest) for age in range(AGES))
-        )
+        weights = tuple(float(youngest <= age <= oldest) for age in range(AGES))
+        return AgePrior(f"{youngest}-{oldest}", weights)
     return _of_pairs(_pairs(text, named), named)
 
 
 def reweighted(shares: FloatVector, prior: AgePrior) -> Shares:
-    """Return the distribution of one face with a prior: float64 (AGES,), summing to 1.
-
-    Args:
-        shares: the model's, float32 (AGES,).
-        prior: of the applicants.
-    """
+    """Return the model's distribution of a face, float32 (AGES,), with a prior: float64, summing to 1."""
     likely: NDArray[np.float64] = np.maximum(shares.astype(np.float64), LEAST_SHARE)
     weights = np.asarray(prior.weights) / max(prior.weights)
     found: Shares = likely * weights

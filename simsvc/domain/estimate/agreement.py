@@ -20,12 +20,7 @@ by the triangle inequality. On one machine with the same libraries nothing diffe
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """Tolerance for the figures of an estimate.
-
-    Attributes:
-        age_years: of the age and both ends of its range.
-        distance: of each reference face.
-    """
+    """Tolerance for the age and both ends of its range, and for the distance of each reference face."""
 
     age_years: float
     distance: float
@@ -42,12 +37,9 @@ EARLIER_ENGINE = "onnxruntime"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference between the replay and the record.
+    """A difference between the recorded value, ready for JSON, and the replayed one.
 
-    Attributes:
-        what: "engine", "status", "code", "age_years", "interval_years", "neighbours", "label" or "distance".
-        recorded: recorded value, ready for JSON.
-        replayed: value of the replay.
+    `what` is "engine", "status", "code", "age_years", "interval_years", "neighbours", "label" or "distance".
     """
 
     what: str
@@ -122,14 +114,9 @@ def _of_neighbours(before: Sequence[Neighbour], now: Sequence[Neighbour], allowe
 
 
 def _beyond_the_end(
-    side: Mapping[str, Neighbour],
-    other: Mapping[str, Neighbour],
-    listed: Sequence[Neighbour],
-    allowed: float,
+    side: Mapping[str, Neighbour], other: Mapping[str, Neighbour], listed: Sequence[Neighbour], allowed: float
 ) -> list[str]:
-    """Return the faces of one side that the other should have."""
-    end = listed[-1].distance if listed else 0.0
-    near_the_end = end - allowed
+    near_the_end = (listed[-1].distance if listed else 0.0) - allowed
     return [
         face_id
         for face_id, near in side.items()

@@ -11,7 +11,6 @@ from statistics import median
 from simsvc.values import RecordedEstimate
 
 DAYS_A_YEAR = 365.2425
-"""Mean length of a Gregorian year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,6 @@ class Combined:
         interval_years: medians of the low and of the high ends, or None where a photo has no range.
         coverage: minimum share of people within a range like this; None without a range.
         day: date of the latest photo, to which the others are adjusted.
-        photos: number of different photos.
     """
 
     age_years: float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from simsvc.domain.calibration.fit import LEAST_FACES, LEAST_PERSONS
 from simsvc.domain.calibration.site_calibration import NearFace, blended, correct
@@ -42,24 +41,18 @@ def calibrated(
 ) -> Estimate:
     """Return an estimate corrected by a site calibration, with the site's range.
 
-    Estimates with an age prior are not corrected, because the reference faces were estimated without it.
-
-    Args:
-        seen: with the model's own estimate.
-        found: faces that may be compared, nearest first.
-        site: of the index build, or None.
-        model: calibration of the model's own ranges, or None.
+    Estimates with an age prior are not corrected, because the reference faces were estimated without it. The
+    faces found may be compared, nearest first; `model` calibrates the model's own ranges.
     """
     raw_years = seen.age_years
     if site is None or raw_years is None:
         return seen
     if seen.age_prior is not None and site.reason is None:
-        site = replace(site, **_NO_CORRECTION)
+        site = replace(site, method="none", reason="age_prior", curve=None, low=None, high=None)
     made = correct(raw_years, _correcting(found), site)
     shift_years = made.age_years - raw_years
     applied = AppliedCalibration(
-        *(site.method, site.reason, site.faces, site.persons),
-        *(site.bias_years, shift_years, made.cover),
+        *(site.method, site.reason, site.faces, site.persons), *(site.bias_years, shift_years, made.cover)
     )
     corrected = replace(seen, age_years=made.age_years, raw_age_years=raw_years, calibration=applied)
     if made.interval_years is None:
@@ -85,39 +78,18 @@ def build_sentence(site: SiteCalibration) -> Message:
     if site.reason is not None:
         return no_calibration_sentence(site.reason, site.faces, site.persons)
     bias_years = site.bias_years
-    template = BUILD_OLD if bias_years > 0 else BUILD_YOUNG
+    template = BUILD_LEVEL if abs(bias_years) < LEVEL_YEARS else BUILD_OLD if bias_years > 0 else BUILD_YOUNG
     scores = {candidate.method: candidate.score for candidate in site.candidates}
-    return Message(
-        BUILD_LEVEL if abs(bias_years) < LEVEL_YEARS else template,
-        {
-            "faces": f"{site.faces:,}",
-            "bias": abs(bias_years),
-            "before": scores["none"].mae_years,
-            "after": scores[site.method].mae_years,
-        },
-    )
+    errors = {"before": scores["none"].mae_years, "after": scores[site.method].mae_years}
+    return Message(template, {"faces": f"{site.faces:,}", "bias": abs(bias_years), **errors})
 
 
 def no_calibration_sentence(reason: str, faces: int, persons: int) -> Message:
     """Say why there is no site calibration; `reason` as `domain.calibration.site_calibration` has it."""
-    return Message(
-        REASONS[reason],
-        {
-            "faces": f"{faces:,}",
-            "persons": persons,
-            "least_faces": LEAST_FACES,
-            "least_persons": LEAST_PERSONS,
-        },
-    )
+    least = {"least_faces": LEAST_FACES, "least_persons": LEAST_PERSONS}
+    return Message(REASONS[reason], {"faces": f"{faces:,}", "persons": persons, **least})
 
 
-_NO_CORRECTION: dict[str, Any] = {
-    "method": "none",
-    "reason": "age_prior",
-    "curve": None,
-    "low": None,
-    "high": None,
-}
 REASONS = {
     "composites": N_("No site calibration: the reference faces are composites."),
     "few_faces": N_(
@@ -140,7 +112,6 @@ REASONS = {
 
 
 def _correcting(found: Sequence[Neighbour]) -> list[NearFace]:
-    """Return the real faces with a known estimate of the model."""
     return [
         NearFace(near.distance, near.raw_estimate_years, near.age_years)
         for near in found

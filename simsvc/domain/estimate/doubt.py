@@ -24,21 +24,11 @@ VIEW_YEARS = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The model's output for one face.
-
-    Attributes:
-        age_years: its estimate.
-        shares: its distribution.
-        view_ages_years: the estimate from each view.
-    """
+    """The model's output for one face: its estimate, its distribution, and the estimate from each view."""
 
     age_years: float
     shares: Shares
     view_ages_years: tuple[float, ...]
-
-
-def _log_spread(answer: Answer) -> float:
-    return math.log(deviation_years(answer.shares) + 1.0)
 
 
 def _log_width(answer: Answer) -> float:
@@ -50,20 +40,12 @@ def _log_views(answer: Answer) -> float:
     return math.log(max(answer.view_ages_years) - min(answer.view_ages_years) + VIEW_YEARS)
 
 
-def _age(answer: Answer) -> float:
-    return answer.age_years / 10.0
-
-
-def _age_squared(answer: Answer) -> float:
-    return (answer.age_years / 50.0) ** 2
-
-
 MEASURES: Mapping[str, Callable[[Answer], float]] = {
-    "log_spread": _log_spread,
+    "log_spread": lambda answer: math.log(deviation_years(answer.shares) + 1.0),
     "log_width": _log_width,
     "log_views": _log_views,
-    "age": _age,
-    "age_squared": _age_squared,
+    "age": lambda answer: answer.age_years / 10.0,
+    "age_squared": lambda answer: (answer.age_years / 50.0) ** 2,
 }
 """Measures by name in model.json: ln(standard deviation + 1), ln(width of the middle 90% + 1), ln(range of
 the views' estimates + `VIEW_YEARS`), the estimate in decades, and its square in units of 50 years.
@@ -76,14 +58,7 @@ grey and small crops did not improve it, and the first two would tie it to a gal
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A fitted score.
-
-    Attributes:
-        weights: by name of `MEASURES`.
-        constant: added to the weighted sum.
-        threshold: score above which an estimate needs review.
-        model_sha256: of the model.onnx it was fitted on.
-    """
+    """A fitted score, linear in `MEASURES`, and the threshold above which an estimate needs review."""
 
     weights: Mapping[str, float]
     constant: float
@@ -104,19 +79,12 @@ def answer_of(prediction: Prediction, row: int = 0) -> Answer | None:
     """Return the output for one face of a prediction, or None for a model without a distribution."""
     if prediction.age_shares is None or prediction.view_ages_years is None:
         return None
-    return Answer(
-        float(prediction.ages_years[row]),
-        prediction.age_shares[row].astype(np.float64),
-        tuple(float(age) for age in prediction.view_ages_years[row]),
-    )
+    views = tuple(float(age) for age in prediction.view_ages_years[row])
+    return Answer(float(prediction.ages_years[row]), prediction.age_shares[row].astype(np.float64), views)
 
 
 def parse_doubt(raw: object, model_sha256: str) -> Doubt:
-    """Read the `doubt` entry of model.json.
-
-    Args:
-        raw: the entry, as JSON gave it.
-        model_sha256: of the bundle's model.onnx.
+    """Read the `doubt` entry of model.json for the bundle's model.onnx.
 
     Raises:
         BundleDamaged: it is not valid, or was fitted on another model.
@@ -133,12 +101,8 @@ def parse_doubt(raw: object, model_sha256: str) -> Doubt:
 def _doubt(raw: object) -> Doubt:
     if not isinstance(raw, dict) or raw["format"] != FORMAT or not set(raw["weights"]) <= set(MEASURES):
         raise ValueError("another format")
-    return Doubt(
-        {name: _number(weight) for name, weight in raw["weights"].items()},
-        _number(raw["constant"]),
-        _number(raw["threshold"]),
-        str(raw["model_sha256"]),
-    )
+    weights = {name: _number(weight) for name, weight in raw["weights"].items()}
+    return Doubt(weights, _number(raw["constant"]), _number(raw["threshold"]), str(raw["model_sha256"]))
 
 
 def _number(value: object) -> float:

@@ -80,15 +80,7 @@ SOME_TORN = N_(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Agreement of the nearest reference faces with the estimate.
-
-    Attributes:
-        neighbours_age_years: mean age, weighted by similarity.
-        close: number within `CLOSE_YEARS` of the estimate.
-        count: number of neighbours.
-        youngest_years: lowest label.
-        oldest_years: highest label.
-    """
+    """The nearest faces: mean age, weighted by similarity, number within `CLOSE_YEARS`, and age span."""
 
     neighbours_age_years: float
     close: int
@@ -171,13 +163,8 @@ def explained(
 ) -> Estimate:
     """Return an estimate with range, evidence, support, flags and referral added.
 
-    Args:
-        seen: age, neighbours, quality, flags so far and, with a site calibration, the range.
-        found: all comparable faces, nearest first; `seen` has those shown.
-        scale: of the index.
-        rules: of the model.
-        left_out: faces that must not be compared.
-        prior: age prior of `seen.age_years`, if any; it limits the range.
+    `found` has all comparable faces, nearest first, and `seen` those shown; the age prior of `seen`, if any,
+    limits the range.
     """
     age_years = seen.age_years
     assert age_years is not None  # noqa: S101 - for mypy; only estimates with an age get here
@@ -229,7 +216,6 @@ def _evidence_flags(left_out: LeftOut, *, few: bool) -> tuple[str, ...]:
 
 
 def _labels(faces: Sequence[Neighbour]) -> str:
-    """Format the labels of faces: "71" or "60-71"."""
     ages = [near.age_years for near in faces]
     youngest, oldest = f"{min(ages):.0f}", f"{max(ages):.0f}"
     return youngest if youngest == oldest else f"{youngest}-{oldest}"

@@ -22,7 +22,6 @@ class Band:
         from_years: lowest estimate of the band, inclusive; it ends where the next band starts.
         below_years: added to the estimate for the lower end; usually negative.
         above_years: added to the estimate for the upper end; usually positive.
-        faces: number of calibration faces in the band.
     """
 
     from_years: float
@@ -48,12 +47,8 @@ class Calibration:
     (Mondrian conformal predictors).
 
     Attributes:
-        method: name of the procedure.
         coverage: intended share of faces within the range, such as 0.9.
         model_sha256: of the model.onnx it was measured on.
-        source: data set of the calibration faces.
-        split: split of the data set.
-        faces: number of faces.
         bands: ascending, the first from 0 years.
     """
 
@@ -83,16 +78,11 @@ class Calibration:
 def interval(age_years: float, calibration: Calibration) -> tuple[float, float]:
     """Return the range (low, high) of an estimate in years."""
     band = calibration.band(age_years)
-    high = max(0.0, age_years + band.above_years)
-    return max(0.0, age_years + band.below_years), high
+    return max(0.0, age_years + band.below_years), max(0.0, age_years + band.above_years)
 
 
 def parse_calibration(raw: object, model_sha256: str) -> Calibration:
-    """Read the `calibration` entry of model.json.
-
-    Args:
-        raw: the entry, as JSON gave it.
-        model_sha256: of the bundle's model.onnx.
+    """Read the `calibration` entry of model.json for the bundle's model.onnx.
 
     Raises:
         BundleDamaged: it is not valid, or was measured on another model.
@@ -121,12 +111,8 @@ def _calibration(raw: Any) -> Calibration:
 
 
 def _band(entry: dict[str, Any]) -> Band:
-    return Band(
-        _number(entry["from_years"]),
-        _number(entry["below_years"]),
-        _number(entry["above_years"]),
-        _count(entry["faces"]),
-    )
+    start, below, above = (_number(entry[name]) for name in ("from_years", "below_years", "above_years"))
+    return Band(start, below, above, _count(entry["faces"]))
 
 
 def _text(value: object) -> str:

@@ -20,12 +20,7 @@ MISSES = 2
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Faces left out of the comparison.
-
-    Attributes:
-        own: faces of the same photo, nearest first.
-        contradictory: faces of photos with conflicting labels, by photo.
-    """
+    """Faces of the photo itself, nearest first, and, by photo, faces of photos with conflicting labels."""
 
     own: tuple[Neighbour, ...] = ()
     contradictory: tuple[tuple[Neighbour, ...], ...] = ()
@@ -36,12 +31,7 @@ NOTHING = LeftOut()
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Neighbours with one face per photo.
-
-    Attributes:
-        neighbours: one face of each photo, nearest first.
-        left_out: faces left out.
-    """
+    """Neighbours, one face of each photo, nearest first, and the faces left out."""
 
     neighbours: tuple[Neighbour, ...]
     left_out: LeftOut = NOTHING
@@ -68,11 +58,8 @@ def compare(found: Sequence[Neighbour], is_own: Callable[[Neighbour], bool]) -> 
     """Return one face per photo, without the estimated photo itself.
 
     A photo with several faces is represented by the face with the (lower) median label; photos with
-    conflicting labels are left out.
-
-    Args:
-        found: by the index.
-        is_own: whether a face is from the same photo; asked nearest first, until `MISSES` are not.
+    conflicting labels are left out. `is_own` is asked nearest first, until `MISSES` faces are not from the
+    same photo.
     """
     own: list[Neighbour] = []
     votes: list[Neighbour] = []
@@ -94,7 +81,6 @@ def compare(found: Sequence[Neighbour], is_own: Callable[[Neighbour], bool]) -> 
 
 
 def _once(found: Sequence[Neighbour]) -> list[Neighbour]:
-    """Return each face once, nearest first."""
     faces: dict[str, Neighbour] = {}
     for near in _by_distance(found):
         faces.setdefault(near.face_id, near)
@@ -106,13 +92,11 @@ def _by_distance(found: Sequence[Neighbour]) -> list[Neighbour]:
 
 
 def _median(photo: Sequence[Neighbour]) -> Neighbour:
-    """Return the face with the median label, the nearest of those that have it."""
     ages = sorted(near.age_years for near in photo)
     return next(near for near in photo if near.age_years == ages[(len(ages) - 1) // 2])
 
 
 def _photos(found: Sequence[Neighbour]) -> list[tuple[Neighbour, ...]]:
-    """Group faces, nearest first, by photo."""
     pairs = (*_pairs_of_build(found), *_near_pairs(found))
     if not pairs:
         return [(near,) for near in found]
@@ -128,10 +112,7 @@ def _pairs_of_build(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
 
 
 def _near_pairs(found: Sequence[Neighbour]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of faces with near-identical embeddings.
-
-    Without embeddings, equal distances to the query are used instead.
-    """
+    """Yield pairs of faces with near-identical embeddings, or, without, at equal distances to the query."""
     vectors = [near.vector for near in found if isinstance(near, FoundFace)]
     if found and len(vectors) == len(found):
         rows = np.asarray(vectors, dtype=np.float32)

@@ -21,7 +21,6 @@ GALLERY_FACES = "gallery_faces"
 QUALITY_SIDE = "side_px"
 """Name of the crop size for the bounds of sharpness and exposure."""
 _ABOUT = ("source", "model_sha256", GALLERY_FACES, QUALITY_SIDE)
-"""Metadata of a table of bounds."""
 LEAST_SIDE_PX, MOST_SIDE_PX = 32, 1024
 """Crop sizes for measuring quality; smaller faces have no measurable sharpness."""
 
@@ -31,14 +30,12 @@ class Rules:
     """Rules for a model's estimates; all empty for a model that was never measured.
 
     Attributes:
-        calibration: of its intervals, or None.
         thresholds: name of `domain.photo.quality.LIMITS` to value beyond which a flag is raised.
         withhold: flags that always need review.
         withhold_beyond: name of `domain.photo.quality.LIMITS`, or `SUPPORT_AT_LEAST`, to value beyond which
             the flag is raised and the estimate needs review.
         gallery_faces: number of reference faces the minimum support was measured with.
         quality_px: crop size for measuring quality, as for the bounds.
-        doubt: doubt score, or None.
     """
 
     calibration: Calibration | None = None
@@ -73,12 +70,7 @@ class Rules:
         return (UNLIKE_THE_GALLERY, *raised) if far else raised
 
     def refer_reason(self, flags: Sequence[str], severe: Collection[str] = ()) -> Message | None:
-        """Return why a person should judge a face instead, or None where the estimate may stand.
-
-        Args:
-            flags: all raised flags.
-            severe: flags from `severe_flags`.
-        """
+        """Return why a person should judge a face, by its flags and those of `severe_flags`, or None."""
         reasons = [flag_sentence(flag) for flag in flags if flag in self.withhold or flag in severe]
         return joined(*reasons) if reasons else None
 
@@ -87,10 +79,6 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     """Read `calibration`, `quality`, `withhold` and `doubt` of model.json, all optional.
 
     `withhold` is a list of flags, or a table of bounds as `quality` is.
-
-    Args:
-        raw: all of model.json.
-        model_sha256: of the bundle's model.onnx.
 
     Raises:
         BundleDamaged: one is not valid, or was measured on another model.

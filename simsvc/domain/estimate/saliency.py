@@ -16,7 +16,6 @@ POSITIONS = 9
 PATCH_SHARE = 0.2
 """Patch size as a share of the crop: about an eye or a mouth corner."""
 GREY = 127
-"""Grey level of the patch."""
 LEAST_YEARS = 0.5
 """Minimum change for full colour, so that tiny changes are not exaggerated."""
 STRONGEST = 0.75

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict
 
 from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.messages import Message
@@ -13,11 +13,8 @@ from simsvc.values import (
     Estimate,
     Evidence,
     Neighbour,
-    Quality,
     RecordedEstimate,
 )
-
-_MEASURES = tuple(field.name for field in fields(Quality))
 
 
 def describe(recorded: RecordedEstimate) -> dict[str, object]:
@@ -45,9 +42,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "sentence": _text(estimate.sentence),
         "age_years": None if estimate.age_years is None else round(estimate.age_years, 2),
         "raw_age_years": None if estimate.raw_age_years is None else round(estimate.raw_age_years, 2),
-        "interval_years": [round(end, 2) for end in estimate.interval_years]
-        if estimate.interval_years
-        else None,
+        "interval_years": [round(end, 2) for end in estimate.interval_years or ()] or None,
         "coverage": estimate.coverage,
         "calibration": _calibration(estimate.calibration) if estimate.calibration else None,
         "refer": estimate.refer,
@@ -56,7 +51,7 @@ def describe_unrecorded(estimate: Estimate) -> dict[str, object]:
         "support": None if estimate.support is None else round(estimate.support, 4),
         "neighbours": [_neighbour(near) for near in estimate.neighbours],
         "flags": list(estimate.flags),
-        "quality": _quality(estimate.quality) if estimate.quality else None,
+        "quality": asdict(estimate.quality) if estimate.quality else None,
         "model": estimate.model,
         "model_sha256": estimate.model_sha256,
         "index": estimate.index,
@@ -71,10 +66,7 @@ def describe_decision(made: Decision) -> dict[str, object]:
     """Return a recorded decision as an object ready for JSON."""
     return {
         "number": made.number,
-        "kind": made.draft.kind,
-        "age_years": made.draft.age_years,
-        "reason": made.draft.reason,
-        "note": made.draft.note,
+        **asdict(made.draft),
         "decided_by": made.decided_by,
         "created_at": made.created_at.isoformat(timespec="milliseconds"),
     }
@@ -85,36 +77,21 @@ def _text(message: Message | None) -> str | None:
 
 
 def _age_prior(used: AgePriorUse) -> dict[str, object]:
-    return {
-        "ages": used.ages,
-        "sha256": used.sha256,
-        "model_age_years": round(used.model_age_years, 2),
-    }
+    return {**asdict(used), "model_age_years": round(used.model_age_years, 2)}
 
 
 def _evidence(evidence: Evidence) -> dict[str, object]:
-    return {
-        "neighbours_age_years": round(evidence.neighbours_age_years, 2),
-        "close": evidence.close,
-        "count": evidence.count,
-    }
+    return {**asdict(evidence), "neighbours_age_years": round(evidence.neighbours_age_years, 2)}
 
 
 def _calibration(applied: AppliedCalibration) -> dict[str, object]:
     return {
-        "method": applied.method,
-        "reason": applied.reason,
-        "faces": applied.faces,
-        "persons": applied.persons,
+        **asdict(applied),
         "bias_years": round(applied.bias_years, 2),
         "shift_years": round(applied.shift_years, 2),
         "cover": round(applied.cover, 4),
         "sentence": str(calibration_sentence(applied)),
     }
-
-
-def _quality(quality: Quality) -> dict[str, object]:
-    return {name: getattr(quality, name) for name in _MEASURES}
 
 
 def estimated_age(near: Neighbour) -> float | None:

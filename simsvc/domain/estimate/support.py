@@ -28,10 +28,7 @@ ROWS_A_BLOCK = 256
 
 
 def measure(embeddings: FloatVector, k: int = K) -> SupportScale | None:
-    """Measure a gallery of unit vectors, float32 (N, D), or return None with too few faces.
-
-    The search is exact and in float64, so results are the same on every machine.
-    """
+    """Measure unit vectors, float32 (N, D), by exact search in float64, or return None with too few faces."""
     if len(embeddings) <= k:
         return None
     percentiles = np.percentile(kth_distances(embeddings, k), np.arange(101))
@@ -52,14 +49,9 @@ def kth_distances(embeddings: FloatVector, k: int) -> NDArray[np.float64]:
 
 
 def support(found: Sequence[Neighbour], scale: SupportScale | None) -> float | None:
-    """Return the share of the gallery's faces at least as far from their k-th neighbour.
+    """Return the share of the gallery's faces at least as far from their k-th neighbour, 0..1.
 
-    Args:
-        found: search results with duplicates, nearest first.
-        scale: of the index; percentiles are interpolated.
-
-    Returns:
-        0..1, or None without a scale or with fewer than k results.
+    The results have duplicates and are nearest first; None without a scale or with fewer than k of them.
     """
     if scale is None or len(found) < scale.k:
         return None

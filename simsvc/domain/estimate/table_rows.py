@@ -35,13 +35,7 @@ COLUMNS: Mapping[str, Kind] = {
 
 
 def result_row(photo: str, estimate: Estimate, record: str | None) -> Row:
-    """Return the row of one photo, rounded like the estimate object.
-
-    Args:
-        photo: displayed path.
-        estimate: the estimate.
-        record: public ID of its record, or None.
-    """
+    """Return the row of a photo, by its displayed path, with its record's public ID; rounded like the API."""
     low, high = estimate.interval_years or (None, None)
     evidence = estimate.evidence
     return {

@@ -28,13 +28,7 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that is not blank.
-
-    Attributes:
-        line: number of its first line in the file, from 1.
-        cells: one per column, trimmed; "" if the row is too short.
-        surplus: non-blank cells without a column.
-    """
+    """A row that is not blank: its first line, from 1, a trimmed cell per column, and cells without one."""
 
     line: int
     cells: tuple[str, ...]
@@ -64,12 +58,10 @@ class Table:
 
 
 def read_table(data: bytes, known: Collection[str]) -> Table:
-    """Read a table from bytes.
+    """Read a table from bytes: UTF-8 with or without a byte order mark, or UTF-16 with one.
 
-    Args:
-        data: UTF-8 with or without a byte order mark, or UTF-16 with one; separated by comma, semicolon or
-            tab, or as named by a first line such as "sep=;".
-        known: column names in lower case, used to detect the delimiter.
+    Comma, semicolon or tab separate cells, or what a first line such as "sep=;" names; else the known column
+    names, in lower case, decide.
 
     Raises:
         TableUnreadable: it is not text in these encodings.
@@ -118,7 +110,6 @@ def _not_text(line: int, encoding: str) -> TableUnreadable:
 
 
 def _lines(text: str) -> int:
-    """Return the number of line ends in a text."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
@@ -137,7 +128,6 @@ def _delimiter(body: str, known: Collection[str]) -> str:
 
 
 def _records(body: str, delimiter: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield every record that is not blank, with its first line."""
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     line = first_line
     try:

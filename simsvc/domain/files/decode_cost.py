@@ -21,14 +21,10 @@ CHEAP_PROFILE_BYTES = 8_192
 CHEAP_METADATA_BYTES = 1_000_000
 """That EXIF may unfold to: cameras' have less than 64 KB, which the format itself sets as the limit."""
 MOST_CHUNKS = 4_000
-"""Of a PNG."""
 
 
 def is_cheap(data: bytes) -> bool:
-    """Return whether decoding a photo is certain to need little time and memory.
-
-    It takes 30 us for a JPEG of one scan.
-    """
+    """Return whether decoding is certain to need little time and memory; 30 us for a JPEG of one scan."""
     if data.startswith(SIGNATURE):
         return _cheap_png(data)
     header = jpeg_header(data)

@@ -17,56 +17,25 @@ UNWANTED: dict[Unwanted, str] = {
     "deleted": N_("in a recycle bin or snapshot"),
     "sidecar": N_("settings of a photo program"),
 }
-"""Text for each reason."""
 
 _FOLDERS: dict[str, Unwanted] = {
-    "__macosx": "metadata",
-    ".appledouble": "metadata",
-    ".spotlight-v100": "metadata",
-    ".fseventsd": "metadata",
-    ".documentrevisions-v100": "metadata",
-    ".temporaryitems": "metadata",
-    "system volume information": "metadata",
-    "lost+found": "metadata",
-    ".synologyworkingdirectory": "metadata",
-    "@tmp": "metadata",
-    ".@__comments": "metadata",
-    ".@__qini": "metadata",
-    ".stfolder": "metadata",
-    "@eadir": "thumbnail",
-    ".@__thumb": "thumbnail",
-    ".thumbnails": "thumbnail",
-    ".thumbs": "thumbnail",
-    ".dtrash": "deleted",
-    "#recycle": "deleted",
-    "@recycle": "deleted",
-    "@recently-snapshot": "deleted",
-    "#snapshot": "deleted",
-    ".snapshot": "deleted",
-    ".snapshots": "deleted",
-    "$recycle.bin": "deleted",
-    "recycler": "deleted",
-    ".trash": "deleted",
-    ".trashes": "deleted",
-    ".stversions": "deleted",
+    **dict.fromkeys(("__macosx", ".appledouble", ".spotlight-v100", ".fseventsd"), "metadata"),
+    **dict.fromkeys((".documentrevisions-v100", ".temporaryitems"), "metadata"),
+    **dict.fromkeys(("system volume information", "lost+found", ".synologyworkingdirectory"), "metadata"),
+    **dict.fromkeys(("@tmp", ".@__comments", ".@__qini", ".stfolder"), "metadata"),
+    **dict.fromkeys(("@eadir", ".@__thumb", ".thumbnails", ".thumbs"), "thumbnail"),
+    **dict.fromkeys((".dtrash", "#recycle", "@recycle", "@recently-snapshot", "#snapshot"), "deleted"),
+    **dict.fromkeys((".snapshot", ".snapshots", "$recycle.bin", "recycler", ".trash"), "deleted"),
+    **dict.fromkeys((".trashes", ".stversions"), "deleted"),
 }
 """In lower case. Source: immich's documentation, "External Libraries", exclusion patterns; github/gitignore,
 Global/macOS, Global/Windows and Global/Linux; freedesktop.org, Thumbnail and Trash specifications."""
 _FILES: dict[str, Unwanted] = {
-    ".ds_store": "metadata",
-    ".localized": "metadata",
-    ".volumeicon.icns": "metadata",
-    "icon\r": "metadata",
-    "desktop.ini": "metadata",
-    ".directory": "metadata",
-    ".nomedia": "metadata",
-    "thumbs.db": "thumbnail",
-    "thumbs.db:encryptable": "thumbnail",
-    "ehthumbs.db": "thumbnail",
-    "ehthumbs_vista.db": "thumbnail",
-    "zbthumbnail.info": "thumbnail",
-    ".picasa.ini": "sidecar",
-    "picasa.ini": "sidecar",
+    **dict.fromkeys((".ds_store", ".localized", ".volumeicon.icns", "icon\r", "desktop.ini"), "metadata"),
+    **dict.fromkeys((".directory", ".nomedia"), "metadata"),
+    **dict.fromkeys(("thumbs.db", "thumbs.db:encryptable", "ehthumbs.db"), "thumbnail"),
+    **dict.fromkeys(("ehthumbs_vista.db", "zbthumbnail.info"), "thumbnail"),
+    **dict.fromkeys((".picasa.ini", "picasa.ini"), "sidecar"),
 }
 """In lower case. Source: as `_FOLDERS`; ExifTool's documentation, "Sidecar files" and "Picasa INI"."""
 _BEGINNINGS: dict[str, Unwanted] = {
@@ -84,8 +53,7 @@ _ENDINGS: dict[str, Unwanted] = {
     ".dop": "sidecar",
     ".thm": "thumbnail",
 }
-"""Source: Adobe, XMP specification, part 3; ExifTool, "Sidecar files" (.aae, .pp3, .dop); JEITA CP-3461
-(.thm)."""
+"""Source: Adobe, XMP specification, part 3; ExifTool, "Sidecar files"; JEITA CP-3461 (.thm)."""
 
 
 def canonical_name(text: str) -> str:
@@ -108,18 +76,9 @@ def last_part(path: str) -> str:
 
 
 def unwanted(path: str) -> Unwanted | None:
-    """Return why a file is never a photo by its path, or None if it may be one.
-
-    Args:
-        path: relative to the named folder or archive.
-    """
+    """Return why a file is never a photo by its path in a folder or archive, or None if it may be one."""
     *folders, name = canonical_name(path).replace("\\", "/").lower().split("/")
     return next(filter(None, (*map(_of_folder, folders), _of_file(name))), None)
-
-
-def is_sidecar(path: str) -> bool:
-    """Return whether a file name is that of a photo program's settings."""
-    return unwanted(path) == "sidecar"
 
 
 def _of_folder(name: str) -> Unwanted | None:

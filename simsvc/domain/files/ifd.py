@@ -20,12 +20,7 @@ _CODE_OF = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Byte order and size of a file's numbers.
-
-    Attributes:
-        order: byte order for `struct`.
-        big: whether it is a BigTIFF, with offsets of 8 bytes.
-    """
+    """Byte order for `struct`, and whether the file is a BigTIFF, with offsets of 8 bytes."""
 
     order: str
     big: bool
@@ -38,14 +33,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tag of a directory.
-
-    Attributes:
-        tag: its number.
-        kind: type of the values.
-        count: number of neighbours.
-        at: position of the values.
-    """
+    """One tag of a directory: its number, and the type, number and position of its values."""
 
     tag: int
     kind: int
@@ -75,10 +63,7 @@ def first_directory(data: bytes, layout: Layout) -> int:
 
 
 def directory(data: bytes, at: int, layout: Layout) -> tuple[list[Entry], int] | None:
-    """Return the tags of the directory at a position, and the position of the next one or 0.
-
-    Returns None if there is no directory or it has more than `MOST_ENTRIES` tags.
-    """
+    """Return the tags of a directory and the position of the next (or 0); None if missing or too long."""
     count_code, step, inline = ("Q", 20, 8) if layout.big else ("H", 12, 4)
     count_bytes = struct.calcsize(count_code)
     if not 0 < at <= len(data) - count_bytes:

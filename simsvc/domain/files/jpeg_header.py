@@ -31,12 +31,8 @@ class JpegHeader:
     Attributes:
         frame: marker of the coding: 0xC0 to 0xCF.
         bits: of a sample.
-        width_px: as stored.
-        height_px: as stored.
-        components: of a pixel.
         in_first_scan: components in the first scan.
         scans_at: position of the first scan.
-        icc_bytes: of the colour profile.
         metadata_bytes: bytes of EXIF and the list of further pictures.
     """
 

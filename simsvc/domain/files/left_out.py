@@ -11,12 +11,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A tally of skipped files.
-
-    Attributes:
-        counts: reason to number of files.
-        examples: reason to first names.
-    """
+    """A tally of skipped files: their number and first names by reason."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)

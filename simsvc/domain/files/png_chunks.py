@@ -17,13 +17,7 @@ MOST_CHUNKS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk of a PNG.
-
-    Attributes:
-        name: of four letters.
-        at: position, including its length field.
-        size: of its data.
-    """
+    """A chunk of a PNG: its name of four letters, position of its length field, and size of its data."""
 
     name: bytes
     at: int
@@ -52,10 +46,7 @@ def chunks_of_png(png: bytes) -> Iterator[Chunk]:
 
 
 def without_long_texts(png: bytes) -> bytes:
-    """Return a PNG without oversized text, EXIF and profiles.
-
-    The pixels are unchanged. Returns the same bytes if there is nothing to remove.
-    """
+    """Return a PNG without oversized text, EXIF and profiles; the same bytes if it has none."""
     if not png.startswith(SIGNATURE):
         return png
     dropped: list[Chunk] = []
@@ -94,7 +85,6 @@ def _unpacked_bytes(chunk: Chunk, png: bytes, most: int) -> int | None:
 
 
 def _packed(chunk: Chunk, png: bytes) -> bytes | None:
-    """Return the packed part of a chunk's data, or None."""
     if chunk.name not in {b"zTXt", b"iTXt", b"iCCP"}:
         return None
     _, _, rest = chunk.body(png).partition(b"\x00")

@@ -39,15 +39,9 @@ class Page:
 
     Attributes:
         at: position of the directory.
-        width_px: of the picture.
-        height_px: of the picture.
         bits: of a pixel, all samples together.
         tile_px: width and height of a tile or strip.
         strips: number of tiles or strips.
-        reduced: whether it is marked as a smaller copy.
-        mask: whether it is marked as a mask.
-        photometric: meaning of the values.
-        compression: how the values are packed.
         value_bytes: of all its tags.
     """
 
@@ -81,22 +75,14 @@ class Page:
     @property
     def unpacked_bytes(self) -> int:
         """Bytes of all tiles or strips."""
-        across, down = (-(-side // tile) for side, tile in zip(self._size, self.tile_px, strict=True))
+        sides = (self.width_px, self.height_px)
+        across, down = (-(-side // tile) for side, tile in zip(sides, self.tile_px, strict=True))
         return across * down * self.tile_bytes
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.width_px, self.height_px
 
 
 @dataclass(frozen=True, slots=True)
 class TiffPhoto:
-    """The photo in a TIFF.
-
-    Attributes:
-        data: the file with the photo's directory first.
-        copies_at: positions of directories of possible smaller copies, to be confirmed by their pixels.
-    """
+    """A TIFF, its photo first, and positions of possible smaller copies, to be confirmed by their pixels."""
 
     data: bytes
     copies_at: tuple[int, ...]
@@ -105,9 +91,7 @@ class TiffPhoto:
 def tiff_photo(data: bytes, most_pixels: int) -> TiffPhoto | None:
     """Return the photo in a TIFF, checked before decoding, or None for anything else.
 
-    Args:
-        data: the file.
-        most_pixels: larger photos are refused by the caller.
+    The caller refuses photos with more than `most_pixels`.
 
     Raises:
         UnsupportedFormat: a raw file, or too many pieces.
@@ -175,7 +159,6 @@ def _text(data: bytes, entry: Entry | None) -> str:
 
 
 def _page(data: bytes, at: int, entries: list[Entry], layout: Layout) -> Page:
-    """Return the picture of a directory; of repeated tags, the larger value counts."""
     said: dict[int, tuple[int, ...]] = {}
     for entry in entries:
         values = numbers(data, entry, layout)
@@ -232,7 +215,6 @@ def _photo_of(pages: list[Page], below: list[Page]) -> tuple[Page, tuple[int, ..
 
 
 def _may_be_copy(page: Page, photo: Page) -> bool:
-    """Return whether a picture is smaller with the same proportions."""
     expected_px = page.width_px * photo.height_px / max(1, photo.width_px)
     return 0 < page.width_px <= SMALLER * photo.width_px and abs(page.height_px - expected_px) <= 1.0
 
@@ -245,10 +227,7 @@ def _check_cost(page: Page, file_bytes: int) -> None:
     needed = page.pixels * 4 + page.tile_bytes
     if needed > MOST_BYTES or page.unpacked_bytes > MOST_UNPACKED_BYTES:
         width, height = page.tile_px
+        needed_mb = max(needed, page.unpacked_bytes) / 1e6
         raise PhotoTooCostly(
-            "tiff_pieces",
-            width_px=width,
-            height_px=height,
-            bits=page.bits,
-            needed_mb=max(needed, page.unpacked_bytes) / 1e6,
+            "tiff_pieces", width_px=width, height_px=height, bits=page.bits, needed_mb=needed_mb
         )

@@ -89,7 +89,6 @@ def _east_asian(
 
 
 def _latin(text: str) -> float:
-    """Score letters of words that are mostly ASCII."""
     weights = {**dict.fromkeys(_LATIN, 1.0), **dict.fromkeys(_LATIN_RARER, SELDOM_LETTER)}
     words = [word for word in _words(text) if 3 * sum(letter.isascii() for letter in word) >= len(word)]
     return sum(weights.get(letter, 0.0) for word in words for letter in word)
@@ -124,11 +123,9 @@ First levels: GB 2312, rows 16 to 55; Big5, A4 to C6; JIS X 0208, rows 16 to 47;
 
 
 def decoded(raws: Sequence[bytes], known: Collection[str] = ()) -> tuple[str, list[str]]:
-    """Return the most likely encoding and the decoded names.
+    """Return the most likely encoding of a ZIP's raw names, and the decoded names.
 
-    Args:
-        raws: raw names of one ZIP.
-        known: names from a table; the encoding that gives most of them wins.
+    Of several, the encoding that gives most of the `known` names, from a table, wins.
     """
     if all(raw.isascii() for raw in raws):
         return UTF8, [raw.decode("ascii") for raw in raws]
@@ -169,7 +166,6 @@ def _all_decoded(raws: Sequence[bytes], codec: str) -> list[str] | None:
 
 
 def _share(texts: Sequence[str], weigh: Callable[[str], float]) -> float:
-    """Return the mean score of characters beyond ASCII."""
     return sum(map(weigh, texts)) / sum(not c.isascii() for text in texts for c in text)
 
 

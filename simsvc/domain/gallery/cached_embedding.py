@@ -23,7 +23,6 @@ class Embedded:
         embedding: float32 (D,), unit length.
         thumbnail: crop for people, as JPEG.
         whole_picture: whether an aligned photo was used whole because no face was detected.
-        estimate_years: the model's estimate, float32.
     """
 
     embedding: FloatVector

@@ -51,10 +51,8 @@ class ChangeSet:
     """A set of changes, applied together.
 
     Attributes:
-        added: new faces.
         ages_years: face id to new label.
         removed: IDs of faces left out of new estimates.
-        erased: IDs of erased faces.
         calibrations: "name/build" to the site calibration after this set.
     """
 
@@ -79,7 +77,6 @@ class FaceChanges:
     """The state after a number of sets.
 
     Attributes:
-        number: number of sets.
         live: added faces that are not erased, by ID, with their latest labels.
         ages_years: face ID to latest label, for relabelled faces.
         removed: IDs of removed faces, including erased ones.
@@ -128,9 +125,8 @@ def changes_of(sets: Sequence[ChangeSet], number: int | None = None) -> FaceChan
         removed |= one.removed
         calibrations |= one.calibrations
     for face_id in live.keys() & ages_years.keys():
-        live[face_id] = replace(
-            live[face_id], face=replace(live[face_id].face, age_years=ages_years[face_id])
-        )
+        face = replace(live[face_id].face, age_years=ages_years[face_id])
+        live[face_id] = replace(live[face_id], face=face)
     kept = {face_id: one for face_id, one in live.items() if face_id not in erased}
     return FaceChanges(number, kept, ages_years, removed, erased, calibrations)
 
@@ -144,14 +140,13 @@ def to_line(changes: ChangeSet) -> str:
         "erase": sorted(changes.erased),
         "calibrate": {label: calibration_document(site) for label, site in changes.calibrations.items()},
     }
-    text = json.dumps(
-        {name: part for name, part in document.items() if part}, sort_keys=True, separators=(",", ":")
-    )
+    filled = {name: part for name, part in document.items() if part}
+    text = json.dumps(filled, sort_keys=True, separators=(",", ":"))
     return f"{line_sha256(text)} {text}\n"
 
 
 def line_sha256(text: str) -> str:
-    """Return the start of a line: the SHA-256 of its JSON."""
+    """Return the SHA-256 of a line's JSON, which the line starts with."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

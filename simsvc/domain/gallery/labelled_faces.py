@@ -16,14 +16,7 @@ from simsvc.values import Face, LabelledFace, Photo
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo with a label.
-
-    Attributes:
-        path: path on this machine; never stored.
-        reference: name inside the source.
-        age_years: the label.
-        person: name shared by photos of one person, or None.
-    """
+    """A photo with a label; its path is never stored, and `person` is the same for photos of one person."""
 
     path: Path
     reference: str
@@ -93,11 +86,8 @@ def known_ids(source: str, photo: LabelledPhoto) -> frozenset[str]:
 def box_of(photo: Photo, faces: tuple[Face, ...], *, aligned: bool, margin: float) -> Face | None:
     """Return the box of the labelled face, or None without a usable face.
 
-    Args:
-        photo: that was searched.
-        faces: every detection in it.
-        aligned: use the whole photo (confidence 0) if nothing was detected.
-        margin: crop side divided by box side; the crop of a whole photo is its central square.
+    If nothing is detected, an aligned photo is used whole (confidence 0): its crop is the central square.
+    `margin` is crop side divided by box side.
     """
     face = pick_labelled(faces, photo.width_px, photo.height_px)
     if face is not None or not aligned:

@@ -25,27 +25,16 @@ MAX_TEXT_CHARS = 255
 """Longest file name, as in most file systems, and longest name of a person."""
 
 COLUMNS = ("file", "age", "age_years", "person", "gender", "group", "ethnicity")
-"""Known columns of a label table."""
 
 _UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}(?:\.[A-Za-z0-9]{1,5}){0,3}")
 _AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
 _GENDER_WORDS: Mapping[str, Gender] = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _GROUP_WORDS: Mapping[str, Group] = {
-    "white": "white",
-    "caucasian": "white",
-    "black": "black",
-    "african": "black",
-    "asian": "asian",
-    "east_asian": "asian",
-    "southeast_asian": "asian",
-    "indian": "indian",
-    "south_asian": "indian",
-    "other": "other",
-    "mixed": "other",
-    "hispanic": "other",
-    "latino": "other",
-    "latino_hispanic": "other",
-    "middle_eastern": "other",
+    **dict.fromkeys(("white", "caucasian"), "white"),
+    **dict.fromkeys(("black", "african"), "black"),
+    **dict.fromkeys(("asian", "east_asian", "southeast_asian"), "asian"),
+    **dict.fromkeys(("indian", "south_asian"), "indian"),
+    **dict.fromkeys(("other", "mixed", "hispanic", "latino", "latino_hispanic", "middle_eastern"), "other"),
     "west_asian": "other",
 }
 """Words of other data sets (FairFace, Face Research Lab London) in UTKFace's terms."""
@@ -53,13 +42,7 @@ _GROUP_WORDS: Mapping[str, Group] = {
 
 @dataclass(frozen=True, slots=True)
 class UtkfaceLabel:
-    """Labels in a UTKFace file name.
-
-    Attributes:
-        age_years: 0..130, completed years.
-        gender: as guessed by its authors.
-        group: as guessed by its authors.
-    """
+    """Labels in a UTKFace file name: completed years, 0..130, and its authors' guesses."""
 
     age_years: int
     gender: Gender
@@ -74,7 +57,6 @@ class LabelRow:
         file: relative posix path inside the folder, in canonical form; never absolute, never with "..".
         age_years: 0..130.
         person: name shared by photos of one person, or None.
-        gender: or None if not given.
         group: in UTKFace's terms, or None if not given or unknown.
     """
 
@@ -87,13 +69,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A label table: valid rows in file order, and rejected ones.
-
-    Attributes:
-        rows: valid rows; no file twice.
-        problems: (file or "row 7", made printable; reason for rejection).
-        unknown_columns: names of ignored columns, made printable.
-    """
+    """A label table: valid rows in file order, (row, reason) of others, and ignored columns, printable."""
 
     rows: tuple[LabelRow, ...]
     problems: tuple[tuple[str, str], ...]
@@ -103,9 +79,8 @@ class LabelTable:
 def parse_utkface_name(name: str) -> UtkfaceLabel | None:
     """Parse a name such as 25_1_2_20170116174525125.jpg.chip.jpg, or return None if it is malformed.
 
-    The extension does not matter.
-
-    Source: https://susanqq.github.io/UTKFace/, "Labels": [age]_[gender]_[race]_[date&time].jpg.
+    The extension does not matter. Source: https://susanqq.github.io/UTKFace/, "Labels":
+    [age]_[gender]_[race]_[date&time].jpg.
     """
     match = _UTKFACE_NAME.fullmatch(name)
     if match is None or int(match[1]) > MAX_AGE_YEARS:
@@ -170,7 +145,6 @@ def safe_relative_path(text: str) -> str:
 
 
 def _positions(table: Table) -> dict[str, int]:
-    """Return the position of each known column; the first one of a name counts."""
     found = {
         "file": table.position("file"),
         "age": table.position("age_years", "age"),
@@ -186,7 +160,6 @@ def _positions(table: Table) -> dict[str, int]:
 
 
 def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
-    """Return the row, or raise ValueError with the reason why it is not valid."""
     file = safe_relative_path(canonical_name(cells["file"]).replace("\\", "/"))
     if surplus:
         raise ValueError(
@@ -199,13 +172,8 @@ def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
     person = cells.get("person", "")
     if len(person) > MAX_TEXT_CHARS or not person.isprintable():
         raise ValueError("the person's name is too long or holds characters that do not print")
-    return LabelRow(
-        file,
-        float(age),
-        person or None,
-        _GENDER_WORDS.get(cells.get("gender", "").lower()),
-        _group(cells.get("group", "")),
-    )
+    gender = _GENDER_WORDS.get(cells.get("gender", "").lower())
+    return LabelRow(file, float(age), person or None, gender, _group(cells.get("group", "")))
 
 
 def _group(text: str) -> Group | None:

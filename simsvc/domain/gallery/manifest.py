@@ -42,13 +42,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """One source's share in the build.
-
-    Attributes:
-        name: of the reader, such as "utkface".
-        faces: number of faces.
-        whole_picture: number of aligned photos used whole because no face was detected.
-    """
+    """The faces of one source, and how many aligned photos were used whole because none was detected."""
 
     name: str
     faces: int
@@ -57,14 +51,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """The model whose embeddings were indexed.
-
-    Attributes:
-        version: short name of the bundle.
-        sha256: its identity.
-        engine: what ran it, "onnx" (ONNX Runtime), "openvino" or "torch".
-        crop_margin: crop side divided by the longer side of the detector's box.
-    """
+    """The model whose embeddings were indexed; its engine is "onnx" (ONNX Runtime), "openvino" or "torch"."""
 
     version: str
     sha256: str
@@ -74,13 +61,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class BuildFacts:
-    """Facts from reading the sources.
-
-    Attributes:
-        model: that embedded the faces.
-        sources: in order of name.
-        skipped: in order of reference.
-    """
+    """Facts from reading the sources: the model, sources by name, and skipped photos by reference."""
 
     model: ModelSummary
     sources: tuple[SourceSummary, ...]
@@ -92,15 +73,10 @@ class Manifest:
     """manifest.json: everything that defines a build, without dates and paths.
 
     Attributes:
-        name: of the index.
         build: id; "" until it is sealed.
         support: distances between its faces; None if not measured or too few.
         dims: D, length of an embedding.
-        trees: of the Annoy forest.
         search_k: candidates per search.
-        seed: of the forest's splits.
-        count: N, number of faces.
-        facts: model, sources and skipped photos.
         labels_sha256: SHA-256 of all face IDs and ages, in item order.
         libraries: versions of libraries that affect the bytes.
         files: fingerprints of all other files, by name.

@@ -19,13 +19,7 @@ ALONE = -1
 
 @dataclass(frozen=True, slots=True)
 class LabelledCopy:
-    """One of several faces of one photo.
-
-    Attributes:
-        source: data set it came from.
-        reference: name inside that data set.
-        age_years: its label.
-    """
+    """One of several faces of one photo: its data set, its name there, and its label."""
 
     source: str
     reference: str
@@ -34,13 +28,7 @@ class LabelledCopy:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """Near-duplicates in a build.
-
-    Attributes:
-        photos: number of photos with more than one face.
-        faces: number of their faces beyond one each.
-        contradictory: faces of photos with conflicting labels, in item order.
-    """
+    """Photos with several faces, their faces beyond one each, and photos with conflicting labels."""
 
     photos: int
     faces: int

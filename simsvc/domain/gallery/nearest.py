@@ -16,10 +16,7 @@ ROWS_A_BLOCK = 16_384
 def nearest_cosines(embeddings: FloatVector, vectors: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     """Return the cosines of each vector's k nearest rows, descending: float64 (Q, k).
 
-    Args:
-        embeddings: rows, float32 (N, D), N >= k.
-        vectors: float64 (Q, D), unit length.
-        k: how many.
+    The rows are float32 (N, D), N >= k, and the vectors float64 (Q, D), unit length.
     """
     best = np.empty((len(vectors), 0))
     for start in range(0, len(embeddings), ROWS_A_BLOCK):

@@ -24,7 +24,6 @@ QUERIES = 400
 TIE = 1e-6
 """Tolerance for cosines of float32 rows."""
 SEED = 20_170_112
-"""Seed of the directions."""
 Search = Callable[[FloatVector, int], Sequence[float]]
 """Takes a unit vector (D,) and k; returns the cosines of at most k found faces."""
 
@@ -34,7 +33,6 @@ class Questions:
     """Queries, and the cosine of the k-th true neighbour of each.
 
     Attributes:
-        k: number of nearest faces per query.
         vectors: float64 (Q, D), unit length.
         least: float64 (Q,), cosine of the k-th nearest row.
     """
@@ -61,12 +59,8 @@ def recall(asked: tuple[Questions, Questions], search: Search) -> Recall:
 def questions(embeddings: FloatVector, count: int = QUERIES, k: int = K) -> tuple[Questions, Questions]:
     """Return both kinds of queries for rows of unit length, float32 (N, D), N >= 1.
 
-    The true neighbours come from an exact search in float64, the same on every machine.
-
-    Args:
-        embeddings: of every face of the build.
-        count: number of queries of each kind, from evenly spread rows.
-        k: number of nearest faces per query, at most all.
+    The true neighbours come from an exact search in float64, the same on every machine. There are `count`
+    queries of each kind, from evenly spread rows, for k neighbours, at most all.
     """
     rows, k = unit(embeddings[spread(len(embeddings), count)]), min(k, len(embeddings))
     near = nearest_cosines(embeddings, rows, min(max(k, 2), len(embeddings)))

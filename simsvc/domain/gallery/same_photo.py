@@ -96,7 +96,6 @@ class Look:
 
     @cached_property
     def _fine(self) -> FloatVector:
-        """The gradients at every shift and scale."""
         rows = _windows()  # (scales, shifts x cells, side)
         wide = rows @ self._picture.astype(np.float32) @ rows.transpose(0, 2, 1)
         parts = wide.reshape(len(_SCALES), len(_SHIFTS_PX), _CELLS, len(_SHIFTS_PX), _CELLS)

@@ -16,8 +16,7 @@ from simsvc.domain.gallery.recall import K, Questions, Search, recall
 from simsvc.values import Recall
 
 TARGET = 0.98
-"""Target for recall@10. A missed face is replaced by one just behind it, so the tenth distance changes
-little."""
+"""Target for recall@10. A missed face is replaced by one just behind it, at nearly the same distance."""
 MARGIN = 0.005
 """Safety margin, because recall is measured on a sample."""
 TREES = (10, 20, 40)
@@ -29,13 +28,7 @@ Searches = Callable[[int], Search]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Parameters of a search and its recall.
-
-    Attributes:
-        trees: of the forest.
-        search_k: candidates inspected for the `K` nearest.
-        measured: recall.
-    """
+    """Trees of a forest, candidates inspected for the `K` nearest, and the measured recall."""
 
     trees: int
     search_k: int
@@ -45,10 +38,8 @@ class Effort:
 def least_effort(asked: tuple[Questions, Questions], grown: Callable[[int], Searches]) -> Effort:
     """Return the least effort that reaches the target for both kinds of queries, or the largest.
 
-    Args:
-        asked: queries with faces of the build, and with vectors near them.
-        grown: grows a forest with a number of trees; called with more only if fewer do not reach the target.
-            The last forest belongs to the returned effort.
+    `grown` grows a forest with a number of trees, more only if fewer do not reach the target; the last forest
+    belongs to the returned effort.
     """
     for trees in TREES:
         effort = _least_candidates(asked, trees, grown(trees))

@@ -20,7 +20,6 @@ SPELLED = {
     "fairface": "FairFace",
     "utkface": "UTKFace",
 }
-"""Replacements for words in keys."""
 UNITS = {"years", "px", "seconds", "deg", "ms"}
 """Units at the end of keys, shown after a comma."""
 
@@ -65,19 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """Content of the model page.
-
-    Attributes:
-        version: short name of the bundle.
-        sha256: of model.onnx.
-        has_card: whether there is a model card.
-        parts: of the page.
-        plots: name to caption.
-        sources: data sets the model was trained on.
-        states_terms: whether the parts include the data terms.
-        engine: what runs the model.
-        age_prior: age prior used in estimates; empty for none.
-    """
+    """Content of the model page: plots by name have captions; parts may state the terms of the data."""
 
     version: str
     sha256: str
@@ -168,8 +155,7 @@ def _blocks(value: Any) -> list[Words | Bullets | Pairs | Grid]:
 def _grid(rows: Sequence[Mapping[str, Any]]) -> Grid:
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in UNSHOWN]
     return Grid(
-        tuple(title(key) for key in keys),
-        tuple(tuple(_nested(row.get(key)) for key in keys) for row in rows),
+        tuple(title(key) for key in keys), tuple(tuple(_nested(row.get(key)) for key in keys) for row in rows)
     )
 
 

@@ -26,13 +26,7 @@ SEED = 20_170_112
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Shares of one bin or outcome in both periods, 0..1.
-
-    Attributes:
-        name: outcome, or bin in years.
-        reference: share of the first period.
-        current: share of the second period.
-    """
+    """Shares of an outcome, or of a bin in years, in both periods, 0..1."""
 
     name: str
     reference: float
@@ -46,7 +40,6 @@ class Stability:
     Attributes:
         psi: sum of (current - reference) ln(current / reference) over the bins.
         critical: value exceeded in 5 of 100 cases without any change.
-        shares: of each bin.
     """
 
     psi: float
@@ -56,12 +49,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Distance between two sets of embeddings.
-
-    Attributes:
-        energy: squared energy distance; 0 for equal distributions.
-        p_value: how often sets with equal distributions are at least as far apart.
-    """
+    """Squared energy distance of two sets, and how often equal distributions are at least as far apart."""
 
     energy: float
     p_value: float

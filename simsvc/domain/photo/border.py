@@ -66,7 +66,6 @@ def _gap(point: Point, edge: tuple[Point, Point]) -> float:
 
 
 def _clipped(area: Polygon, edge: tuple[Point, Point]) -> Polygon:
-    """Return the part of a convex area on the inner side of an edge."""
     gaps = [_gap(corner, edge) for corner in area]
     if min(gaps) >= 0.0:
         return area
@@ -81,5 +80,4 @@ def _clipped(area: Polygon, edge: tuple[Point, Point]) -> Polygon:
 
 
 def _area(polygon: Polygon) -> float:
-    """Return the area by the shoelace formula."""
     return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in _edges(polygon))) / 2.0

@@ -16,12 +16,8 @@ def to_rgb(image: Image.Image, max_side_px: int, profile: bytes | None = None) -
     """Return the picture in RGB with at most `max_side_px` on its longer side; transparency becomes white.
 
     16-bit grey is scaled by its format's range. For 32-bit and float grey, the range is guessed from the
-    brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up.
-
-    Args:
-        image: of any mode.
-        max_side_px: see above.
-        profile: colour profile, applied to the shrunk picture; None: no conversion.
+    brightest pixel: 0..1 (float only), 0..255, or 0..65535 and up. A profile is applied to the shrunk
+    picture.
     """
     return in_srgb(_flat(image, max_side_px), profile)
 
@@ -78,6 +74,5 @@ def shrunk_px(width_px: int, height_px: int, max_side_px: int) -> tuple[int, int
     longer_px = max(width_px, height_px)
     if longer_px <= max_side_px:
         return width_px, height_px
-    return max(1, round(width_px * max_side_px / longer_px)), max(
-        1, round(height_px * max_side_px / longer_px)
-    )
+    width, height = (max(1, round(side * max_side_px / longer_px)) for side in (width_px, height_px))
+    return width, height

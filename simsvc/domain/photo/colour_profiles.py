@@ -42,10 +42,7 @@ GAMMA_OF_SRGB = 0.45455
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture in sRGB by its profile; without a usable one, pixels are unchanged.
-
-    A damaged, mismatched or oversized profile is ignored.
-    """
+    """Return a picture in sRGB by its profile; a missing, damaged, mismatched or oversized one is ignored."""
     transform = _transform(profile, image.mode) if profile and len(profile) <= MOST_BYTES else None
     if transform is None:
         return image if image.mode == "RGB" else image.convert("RGB")
@@ -60,19 +57,12 @@ def converts(profile: bytes | None, mode: str) -> bool:
 
 @lru_cache(maxsize=KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
-    """Return the transform of that mode to sRGB, or None if unnecessary or impossible."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if MODES.get(opened.profile.xcolor_space) != mode:
             return None
-        transform = ImageCms.buildTransform(
-            opened,
-            _SRGB,
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        transform = ImageCms.buildTransform(opened, _SRGB, mode, "RGB", intent, flags)
         return None if _changes_nothing(transform, mode) else transform
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
@@ -94,12 +84,7 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def profile_of(image: Image.Image, data: bytes) -> bytes | None:
-    """Return the profile of a photo, embedded or made from other metadata.
-
-    Args:
-        image: as it was opened.
-        data: the file.
-    """
+    """Return the profile of an opened photo, embedded or made from other metadata of its file."""
     info = image.info
     said = _coded(image, data)
     if said is not None and image.format == "PNG":
@@ -115,7 +100,6 @@ def profile_of(image: Image.Image, data: bytes) -> bytes | None:
 
 
 def _coded(image: Image.Image, data: bytes) -> tuple[int, int] | None:
-    """Return the code points of primaries and transfer of a photo, or None."""
     if image.format == "HEIF":
         said = image.info.get("nclx_profile") or {}
         return said.get("color_primaries", 2), said.get("transfer_characteristics", 2)
@@ -155,10 +139,7 @@ def _png_profile(info: dict[str | tuple[int, int], Any]) -> bytes | None:
 def matrix_profile(places: Chromaticities, gamma: float | None) -> bytes | None:
     """Return a profile of primaries, white and curve, or None if they are not valid.
 
-    Args:
-        places: x and y of white, red, green and blue.
-        gamma: exponent of the curve to linear light; None: sRGB's curve.
-
+    `places` are x and y of white, red, green and blue; `gamma` is the exponent to linear light, None: sRGB's.
     Source: ICC.1:2022, sections 7.2 (header), 9.2 (tags), 10.6 and 10.18 (curves); annex E (Bradford).
     """
     try:

@@ -23,18 +23,9 @@ def square_px(face: Face, margin: float = CROP_MARGIN) -> tuple[float, float, fl
 
 
 def crop(rgb: RgbImage, face: Face, size_px: int, margin: float = CROP_MARGIN) -> Crop:
-    """Crop the widened square box and resize it with an anti-aliasing filter.
+    """Crop the widened square box to uint8 (S, S, 3), S = `size_px`, with an anti-aliasing filter.
 
-    Outside the photo, border pixels are replicated.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        face: box in pixels of `rgb`.
-        size_px: S, side of the result.
-        margin: side of the square divided by the longer side of the box.
-
-    Returns:
-        uint8 (S, S, 3).
+    Outside the photo, uint8 (H, W, 3), border pixels are replicated.
     """
     left, top, side = square_px(face, margin)
     return Crop(cut(rgb, left, top, side, size_px))
@@ -48,10 +39,7 @@ def crop_of(photo: Photo, face: Face, size_px: int, margin: float = CROP_MARGIN)
 def crops_of(
     photo: Photo, face: Face, sizes_px: Sequence[int], margin: float = CROP_MARGIN
 ) -> tuple[Crop, ...]:
-    """Return crops in several sizes, cut once.
-
-    A photo with levels is cut at a level with at least as many pixels as the largest size.
-    """
+    """Return crops in several sizes, cut once, at a level with enough pixels for the largest."""
     side = square_px(face, margin)[2]
     shown, scale = photo.at_least(max(sizes_px) / side)
     square = square_px(face.scaled(scale) if scale < 1.0 else face, margin)
@@ -63,13 +51,7 @@ def crops_of(
 
 
 def middle(crop: Crop, margin: float, inner_margin: float) -> Crop:
-    """Return the middle of a crop, equal to a crop with a smaller margin.
-
-    Args:
-        crop: uint8 (S, S, 3).
-        margin: of the crop.
-        inner_margin: of the result, at most `margin`; its side is S * inner_margin / margin, rounded.
-    """
+    """Return the middle of a crop, as cropped with a smaller margin; its side is in proportion, rounded."""
     size_px = crop.rgb.shape[0]
     inner_px = round(size_px * inner_margin / margin)
     edge = (size_px - inner_px) // 2
@@ -107,7 +89,6 @@ def _region(rgb: RgbImage, edges: Edges) -> RgbImage:
 def _resized(
     picture: Image.Image, edges: Edges, square: tuple[float, float, float], size_px: int
 ) -> RgbImage:
-    """Resize the square within a picture of the pixels it touches."""
     (x0, y0, x1, y1), (left, top, side) = edges, square
     box = (left - x0, top - y0, min(left - x0 + side, x1 - x0), min(top - y0 + side, y1 - y0))
     return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box))

@@ -49,10 +49,7 @@ MB as a baseline JPEG, 0.6 s and 302 MB as a progressive one with whole colours,
 MAX_PIXELS_FULL_DECODE = 25_000_000
 """Largest photo in a format that cannot be downscaled while decoding: PNG takes 0.44 s and 137 MB, AVIF 0.38
 s and 233 MB, TIFF (LZW) 0.38 s and 146 MB."""
-MAX_PIXELS_OF = {
-    "JPEG": MAX_PIXELS,
-    "MPO": MAX_PIXELS,
-    "HEIF": MAX_PIXELS,
+MAX_PIXELS_OF = dict.fromkeys(("JPEG", "MPO", "HEIF"), MAX_PIXELS) | {
     "WEBP": 16_000_000,
     "JPEG2000": 12_000_000,
 }
@@ -101,16 +98,10 @@ def decode(
 ) -> Photo:
     """Decode an upload into an upright RGB photo of at most `MAX_SIDE_PX`.
 
-    With `first_px`, a JPEG is first decoded at half or a quarter of its size, if that leaves enough pixels.
-    The whole file is read, so damage is found. More pixels are decoded on demand.
-
-    Args:
-        data: the file's bytes, of any origin.
-        max_bytes: limit on their number.
-        first_px: minimum pixels of the longer side at first; None: all of `MAX_SIDE_PX`.
-        within: context manager for decoding the photo again.
-        reading: `AS_STORED` or `IN_SRGB`.
-        decoder: decodes the bytes; None: `decode_picture` in this process, with limits from the header only.
+    With `first_px`, a JPEG is first decoded at half or a quarter of its size, if that leaves the longer side
+    so many pixels. The whole file is read, so damage is found. More pixels are decoded on demand, `within` a
+    context. `reading` is `AS_STORED` or `IN_SRGB`. Without a decoder, `decode_picture` decodes in this
+    process, with limits from the header only.
 
     Raises:
         EmptyPhoto, PhotoTooManyBytes, NotAnImage, UnsupportedFormat, AnimatedPhoto, PhotoTooManyPixels,
@@ -157,7 +148,6 @@ def decode_picture(data: bytes, request: DecodeRequest) -> Decoded:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """Open a file as an image, with a limit on the number of reads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is checked below
         source = _CountedBytes(data)
@@ -197,8 +187,6 @@ class _Loader:
 
 
 class _CountedBytes(io.BytesIO):
-    """Bytes with a limit on the number of reads."""
-
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self.reads = 0
@@ -251,10 +239,9 @@ def _check_jpeg(data: bytes, header: JpegHeader) -> None:
     most = min(MAX_SCANS, MAX_SCANNED_PIXELS // pixels)
     if count_scans(data, header.scans_at, most + 1) > most:
         raise PhotoTooCostly("scans", width_px=header.width_px, height_px=header.height_px, most=most)
-    if pixels * header.components * 2 > MAX_COEFFICIENT_BYTES:
-        raise PhotoTooCostly(
-            "passes", colours=header.components, needed_mb=pixels * header.components * 2 / 1e6
-        )
+    needed = pixels * header.components * 2
+    if needed > MAX_COEFFICIENT_BYTES:
+        raise PhotoTooCostly("passes", colours=header.components, needed_mb=needed / 1e6)
 
 
 def _check_copies(tiff: TiffPhoto, picture: Image.Image) -> None:
@@ -333,13 +320,7 @@ def _check_pixels(image: Image.Image, least_px: int = MIN_SIDE_PX) -> None:
 
 
 def _loaded(image: Image.Image, part: int, profile: bytes | None) -> tuple[Image.Image, bool]:
-    """Return the picture upright and in RGB, and whether it was rotated by a quarter turn.
-
-    Args:
-        image: as it was opened.
-        part: of `PARTS`, or 1 for at most `MAX_SIDE_PX` on the longer side.
-        profile: colour profile, if any.
-    """
+    """Return the picture upright and in RGB, and whether it was rotated by a quarter turn."""
     width_px, height_px = image.size
     try:
         image.draft("RGB", (width_px // part, height_px // part) if part > 1 else target_px(*image.size))

@@ -46,15 +46,11 @@ def cells(height_px: int, width_px: int) -> int:
 
 
 def faces_of(maps: Maps, height_px: int, width_px: int) -> list[Face]:
-    """Return the detected faces, best first, in pixels of the picture.
+    """Return the detected faces, best first, in pixels of the padded picture, whose size is given.
 
-    Boxes, landmarks and hundredths of confidence are truncated to whole numbers, like in the library, because
-    models, indexes and records depend on the exact boxes.
-
-    Args:
-        maps: float32 (16, N); the cells of each stride row by row, strides ascending.
-        height_px: of the padded picture.
-        width_px: of the padded picture.
+    `maps` are float32 (16, N), the cells of each stride row by row, strides ascending. Boxes, landmarks and
+    hundredths of confidence are truncated to whole numbers, like in the library, because models, indexes and
+    records depend on the exact boxes.
     """
     scores = np.sqrt(_sigmoid(maps[CLASS]) * _sigmoid(maps[OBJECT]))
     chosen = np.flatnonzero(scores >= LEAST_SCORE)
@@ -90,11 +86,7 @@ def _corners(boxes: Maps, places: Maps, strides: Maps) -> Maps:
 
 
 def distinct(corners: Maps) -> list[int]:
-    """Return the boxes to keep after non-maximum suppression, best first.
-
-    Args:
-        corners: float32 (4, C) left, top, right and bottom, best first.
-    """
+    """Return which of C boxes, float32 (4, C), best first, to keep after non-maximum suppression."""
     left, top, right, bottom = corners
     areas = (right - left) * (bottom - top)
     rest, kept = np.arange(corners.shape[1]), []

@@ -40,18 +40,10 @@ def pick(faces: Sequence[Face]) -> PickedFace:
 
 
 def pick_labelled(faces: Sequence[Face], width_px: int, height_px: int) -> Face | None:
-    """Return the labelled face of a data set photo that is cropped to one face.
+    """Return the labelled face of a data set photo that is cropped to one face, or None without detections.
 
     Takes the detection nearest the middle among those with at least half the largest side, whatever its
     confidence.
-
-    Args:
-        faces: every detection.
-        width_px: of the photo.
-        height_px: of the photo.
-
-    Returns:
-        The face, or None without detections.
     """
     if not faces:
         return None

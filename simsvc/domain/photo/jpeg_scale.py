@@ -31,9 +31,7 @@ def first_part(width_px: int, height_px: int, least_px: int) -> int:
 def jpeg_scale(scale: float, whole_scale: float) -> int:
     """Return the largest of `PARTS` that shows at least so many pixels, or 1 where only the whole does.
 
-    Args:
-        scale: wanted scale relative to the whole photo.
-        whole_scale: scale of the whole photo relative to the upload.
+    `scale` is relative to the whole photo, whose own scale is relative to the upload.
     """
     wanted = scale * whole_scale * (1.0 - ROUNDING)
     part = next((part for part in PARTS if 1.0 / part >= wanted), 1)

@@ -40,14 +40,9 @@ def detect_multiscale(
 ) -> tuple[Face, ...]:
     """Return all faces, largest first, in pixels of `photo.rgb`.
 
-    With a first look, a large face is detected again in a close-up for its exact box, and small faces in the
-    background may be missed. If the close-up does not confirm the face, the whole photo is searched.
-
-    Args:
-        photo: the photo.
-        look: detects faces of one picture.
-        working_side_px: longer side for the whole photo.
-        first_look_px: smaller longer side for the first look, or None.
+    With a first look at a smaller longer side, a large face is detected again in a close-up for its exact
+    box, and small faces in the background may be missed. If the close-up does not confirm the face, the whole
+    photo is searched.
     """
     seen, longer_px = _Seen(photo, look), max(photo.width_px, photo.height_px)
     if first_look_px is None or first_look_px >= min(working_side_px, longer_px):
@@ -62,8 +57,6 @@ def detect_multiscale(
 
 
 class _Seen:
-    """A photo and the faces in its copies."""
-
     def __init__(self, photo: Photo, look: Look) -> None:
         self._photo, self._look = photo, look
 

@@ -33,14 +33,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A threshold in model.json.
-
-    Attributes:
-        attribute: of `Quality`.
-        flag: flag raised beyond the threshold.
-        at_least: whether the threshold is a minimum instead of a maximum.
-        either_side: whether the absolute value counts.
-    """
+    """A minimum or maximum in model.json for an attribute of `Quality`, and the flag raised beyond it."""
 
     attribute: str
     flag: str
@@ -77,15 +70,7 @@ def measure(photo: Photo, face: Face, margin: float = CROP_MARGIN, side_px: int 
 
 
 def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: float) -> tuple[Crop, Crop]:
-    """Return the crop for the model and the crop for `measured`, cut once if possible.
-
-    Args:
-        photo: photo of the face.
-        face: in pixels of the photo.
-        input_px: side of the model's crop.
-        side_px: side of the measured crop.
-        margin: of the model's crop.
-    """
+    """Return the model's crop, with its margin, and the crop for `measured`, cut once if possible."""
     if margin <= CROP_MARGIN:
         judged, sized = crops_of(photo, face, (input_px, side_px), margin)
         return judged, sized
@@ -98,15 +83,7 @@ def crops_for(photo: Photo, face: Face, input_px: int, side_px: int, margin: flo
 def measured(
     crop: Crop, photo: Photo, face: Face, margin: float = CROP_MARGIN, turned_deg: int = 0
 ) -> Quality:
-    """Return the quality of an existing crop; see `measure`.
-
-    Args:
-        crop: of the face.
-        photo: source of the crop.
-        face: in pixels of the photo.
-        margin: crop side divided by the longer side of the face's box.
-        turned_deg: rotation applied to make the photo upright.
-    """
+    """Return the quality of an existing crop, like `measure`, of a photo turned upright by `turned_deg`."""
     grey = luminance(crop.rgb)
     yaw, roll_deg, pitch = pose(face.landmarks_px)
     gap, cut_off = border_gap(photo, face), crop_outside(photo, face, margin)
@@ -148,9 +125,8 @@ def pose(landmarks_px: Points) -> tuple[float | None, float | None, float | None
     """Return (yaw, roll in degrees, pitch) as in `Quality`, or None without usable landmarks.
 
     These are ratios in the picture plane, not angles in space. Points are complex numbers, so one
-    multiplication rotates the face upright.
-    Source: Gee and Cipolla, "Determining the Gaze of Faces in Images", Image and Vision Computing 12(10),
-    1994.
+    multiplication rotates the face upright. Source: Gee and Cipolla, "Determining the Gaze of Faces in
+    Images", Image and Vision Computing 12(10), 1994.
     """
     if len(landmarks_px) != 5:
         return None, None, None

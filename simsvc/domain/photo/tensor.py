@@ -15,9 +15,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def to_tensor(
-    crops: Sequence[Crop],
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    crops: Sequence[Crop], mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
 ) -> NDArray[np.float32]:
     """Return float32 (N, 3, S, S): channels first, scaled to 0..1, less the mean, over the deviation."""
     scale = (1.0 / (255.0 * np.asarray(std, dtype=np.float64))).astype(np.float32)

@@ -18,7 +18,6 @@ from simsvc.values import DecodedLevels, Face, Photo
 Detect = Callable[[Photo], tuple[Face, ...]]
 
 TURNED_UPRIGHT = "turned_upright"
-"""Flag of a rotated photo."""
 
 SURE_CONFIDENCE = 0.92
 """Minimum confidence to accept the photo as upright without trying rotations. Of upright photos 2% lie below
@@ -43,23 +42,12 @@ FACE_PX = 240.0
 LOOK_FACE_PX = 80.0
 """And in the copies that are only looked at: see `looks.FIRST_LOOK_FACE_PX`."""
 GREY = (127, 127, 127)
-"""Fill colour for the corners of detection copies."""
-_QUARTERS = {
-    90: Image.Transpose.ROTATE_90,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_270,
-}
+_QUARTERS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upright:
-    """An upright photo.
-
-    Attributes:
-        photo: the photo, rotated if necessary.
-        faces: found in it, largest first.
-        turned_deg: counter-clockwise rotation, 0..359.
-    """
+    """A photo, rotated counter-clockwise by 0..359 degrees if necessary, and its faces, largest first."""
 
     photo: Photo
     faces: tuple[Face, ...]
@@ -97,8 +85,6 @@ def upright(photo: Photo, detect: Detect) -> Upright:
 
 
 class _Looks:
-    """Rotated copies of a photo, with cached detections."""
-
     def __init__(self, photo: Photo, faces: Sequence[Face], detect: Detect) -> None:
         self._small = _small(photo, _look_px(photo, faces))
         self._scale = self._small.width_px / photo.width_px
@@ -160,7 +146,6 @@ def _is_sure(faces: Sequence[Face]) -> bool:
 
 
 def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
-    """Return the longer side of the copies, where a face has `LOOK_FACE_PX` if there is one."""
     face = main_face(faces)
     if face is None:
         return WORKING_SIDE_PX
@@ -169,7 +154,6 @@ def _look_px(photo: Photo, faces: Sequence[Face]) -> int:
 
 
 def _small(photo: Photo, side_px: int) -> Photo:
-    """Return a copy of at most this longer side."""
     scale = side_px / max(photo.width_px, photo.height_px)
     if scale >= 1.0:
         return photo
@@ -178,7 +162,6 @@ def _small(photo: Photo, side_px: int) -> Photo:
 
 
 def _look_turned(photo: Photo, deg: int) -> Photo:
-    """Return a rotated copy for detection, with grey corners."""
     if deg % QUARTER_DEG == 0:
         return turned(photo, deg)
     picture = photo.picture.rotate(deg, Image.Resampling.BILINEAR, expand=True, fillcolor=GREY)
@@ -186,15 +169,10 @@ def _look_turned(photo: Photo, deg: int) -> Photo:
 
 
 def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
-    """Return the photo rotated counter-clockwise, with its border replicated into the corners.
+    """Return the photo rotated counter-clockwise by whole degrees, its border replicated into the corners.
 
-    Quarter turns keep every pixel and undecoded levels. Other rotations use a copy in which the face keeps up
-    to `FACE_PX` pixels, enough for the crop.
-
-    Args:
-        photo: the photo.
-        deg: whole degrees.
-        face_px: longer side of the face in it.
+    Quarter turns keep every pixel and undecoded levels. Other rotations use a copy in which the face, whose
+    longer side is `face_px`, keeps up to `FACE_PX` pixels, enough for the crop.
     """
     deg %= 360
     if deg == 0:
@@ -210,7 +188,6 @@ def turned(photo: Photo, deg: int, face_px: float = FACE_PX) -> Photo:
 
 
 def _reduced(photo: Photo, scale: float) -> Image.Image:
-    """Return the photo's picture at a scale."""
     shown, at = photo.at_least(scale)
     if scale >= at:
         return shown.picture

@@ -8,7 +8,6 @@ from simsvc.domain.files.file_names import (
     UNWANTED,
     canonical_name,
     canonical_path,
-    is_sidecar,
     last_part,
     unwanted,
 )
@@ -72,7 +71,6 @@ def test_last_part() -> None:
 def test_names_that_are_never_photos(path: str, why: str) -> None:
     """What systems and photo programs put beside photos is told by name, with the reason."""
     assert unwanted(path) == why
-    assert is_sidecar(path) == (why == "sidecar")
     assert why in UNWANTED
 
 

@@ -31,9 +31,7 @@ def verify_command() -> None:
 
 @audit_group.command("checkpoint")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write instead of printing.",
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of printing."
 )
 def checkpoint_command(out: Path | None) -> None:
     """Verify the log and write a checkpoint of it. Keep it where nobody who can write the log can write."""

@@ -31,10 +31,7 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
     if not files:
         raise click.ClickException(
             "\n".join(
-                [
-                    "No photos found. Name photos, or folders that contain photos.",
-                    *listing.left_out.lines(),
-                ]
+                ["No photos found. Name photos, or folders that contain photos.", *listing.left_out.lines()]
             )
         )
     if not recorded:

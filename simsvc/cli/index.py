@@ -50,12 +50,7 @@ index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
 )
 @click.option("--use", is_flag=True, help="Put the build into service, even if another one is in service.")
 def build_command(
-    source: str,
-    path: Path | None,
-    name: str | None,
-    engine: EngineName | None,
-    if_needed: bool,
-    use: bool,
+    source: str, path: Path | None, name: str | None, engine: EngineName | None, if_needed: bool, use: bool
 ) -> None:
     """Build an index of reference faces and print a report.
 

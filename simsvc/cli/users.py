@@ -18,8 +18,7 @@ from simsvc.wiring.services import Services
 user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts, and change their roles.")
 
 _url = click.option(
-    "--url",
-    help="Public address of the service; defaults to SIMSVC_PUBLIC_URL or the running server.",
+    "--url", help="Public address of the service; defaults to SIMSVC_PUBLIC_URL or the running server."
 )
 
 

@@ -43,11 +43,7 @@ def live_faces_in_service(services: Services) -> LiveFaces:
 
 
 def _live_faces(
-    services: IndexServices | Services,
-    switcher: Switcher,
-    book: FaceStore,
-    detector: Detector,
-    model: Model,
+    services: IndexServices | Services, switcher: Switcher, book: FaceStore, detector: Detector, model: Model
 ) -> LiveFaces:
     shelf = services.shelf
 

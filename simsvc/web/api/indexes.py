@@ -23,10 +23,7 @@ from simsvc.web.api.schemas_inventory import Build, Builds
 from simsvc.web.http.current import services
 
 resource = Resource("indexes", __name__, "The inventory of index builds.")
-LABEL_IN_PATH = [
-    in_path("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"),
-    in_path("build_id", "^b-[0-9a-f]{12}$"),
-]
+LABEL_IN_PATH = [in_path("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"), in_path("build_id", "^b-[0-9a-f]{12}$")]
 
 
 @resource.get("/indexes")
@@ -128,11 +125,7 @@ def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
 
 
 def _copies(found: NearDuplicates) -> dict[str, int]:
-    return {
-        "photos": found.photos,
-        "faces": found.faces,
-        "contradictory": len(found.contradictory),
-    }
+    return {"photos": found.photos, "faces": found.faces, "contradictory": len(found.contradictory)}
 
 
 def _shares(measured: Recall) -> dict[str, Any]:

@@ -248,8 +248,7 @@ class EstimateFilter(Strict):
     since = Instant(metadata={"description": "Recorded at or after this time."})
     before = Instant(metadata={"description": "Recorded before this time."})
     status = fields.String(
-        validate=validate.OneOf(STATUSES),
-        metadata={"description": "`withheld`: estimated, but unreliable."},
+        validate=validate.OneOf(STATUSES), metadata={"description": "`withheld`: estimated, but unreliable."}
     )
     flag = fields.String(validate=validate.OneOf(tuple(FLAGS)))
     model = Text(validate=[validate.Length(1, 128), validate.Regexp(NO_CONTROL)])

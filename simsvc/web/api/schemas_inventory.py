@@ -140,9 +140,7 @@ class Fairness(Strict):
     measured_on = needed(fields.String, "Faces it was measured on.")
     groups = needed(fields.List, "All faces first.", cls_or_instance=fields.Nested(Group))
     compared = needed(
-        fields.List,
-        "Differences between groups, also adjusted for age.",
-        cls_or_instance=fields.Dict(),
+        fields.List, "Differences between groups, also adjusted for age.", cls_or_instance=fields.Dict()
     )
 
 

@@ -119,11 +119,7 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
     age_years, years = answer.age_years or 0.0, declared_years if isinstance(declared_years, int) else None
     return {
         "plot": age_plot(
-            age_years,
-            answer.neighbours,
-            answer.interval_years,
-            answer.coverage,
-            few=answer.evidence is None,
+            age_years, answer.neighbours, answer.interval_years, answer.coverage, few=answer.evidence is None
         ),
         "scale": age_scale(age_years, answer.interval_years, years),
         "range_words": range_words(answer.interval_years, answer.coverage),

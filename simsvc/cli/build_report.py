@@ -24,13 +24,7 @@ class InService:
 
 
 def build_report(manifest: Manifest, faces: Sequence[LabelledFace], in_service: InService) -> list[str]:
-    """Return lines about a build: faces, skipped photos, near-duplicates, recall and how to use it.
-
-    Args:
-        manifest: of the build.
-        faces: of the build.
-        in_service: the build in service, which may be this one.
-    """
+    """Return lines about a build: faces, skipped photos, near-duplicates, recall and how to use it."""
     return [
         *_service_lines(manifest, in_service),
         *_face_lines(manifest, faces),

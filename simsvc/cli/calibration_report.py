@@ -12,13 +12,7 @@ WIDTHS = (12, 7, 8, 10, 8, 10, 10)
 
 
 def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:
-    """Return lines about the site calibration of a build.
-
-    Args:
-        label: of the build.
-        site: its calibration; None for a build made before there was one.
-        changed: whether it was refitted because faces changed after the build.
-    """
+    """Return lines about the site calibration of a build."""
     if site is None:
         return [f"{label} was built before site calibration existed. Rebuild the index: `flask index build`."]
     lines = [f"{label}: {build_sentence(site)}"]

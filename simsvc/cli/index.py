@@ -198,11 +198,8 @@ def _photos(source: str, path: Path | None) -> LabelledSource:
 
 
 def _built(indexing: IndexServices, request: BuildRequest) -> Manifest:
-    model, detector, shelf = (
-        indexing.model(request.engine, request.workers),
-        indexing.detector,
-        indexing.shelf,
-    )
+    model = indexing.model(request.engine, request.workers)
+    detector, shelf = indexing.detector, indexing.shelf
     total = sum(len(source.photos) for source in request.sources)
     with progress("face", f"index {request.name}", total) as advance:
         return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance, use=False)

@@ -49,28 +49,14 @@ from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
 
-BLUEPRINTS = (
-    health.blueprint,
-    access_log.blueprint,
-    sign_in.blueprint,
-    account.blueprint,
-    users.blueprint,
-    tokens.blueprint,
-    api_reference.blueprint,
-    display.blueprint,
-    page_estimates.blueprint,
-    batches.blueprint,
-    gallery.blueprint,
-    indexes.blueprint,
-    model.blueprint,
-    pictures.blueprint,
-    decisions.blueprint,
-    cases.blueprint,
-    history.blueprint,
-    erasing.blueprint,
-    opening.blueprint,
+_ACCOUNTS = (sign_in, account, users, tokens)
+_RECORDS = (page_estimates, batches, gallery, indexes, model, pictures, decisions, cases, history, erasing)
+BLUEPRINTS = tuple(
+    part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
 )
 """Every one of their routes stands in the table of `web.security.access`."""
+_FIRST = (access_log, errors, headers, sessions, access)
+"""What runs first before each request, in this order."""
 
 
 class ShortInteger(IntegerConverter):
@@ -82,11 +68,7 @@ class ShortInteger(IntegerConverter):
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
 
-    From here on this process makes files that only its own account can read.
-
-    Args:
-        settings: the environment's when None.
-        now: the clock, aware and in UTC.
+    From here on this process makes files that only its own account can read. `now` is aware and in UTC.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -110,20 +92,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (
-        access_log,
-        errors,
-        headers,
-        sessions,
-        access,
-        batches,
-        upload,
-        body_size,
-        csrf,
-        once,
-        language,
-        etags,
-    ):  # in this order before each request
+    for module in (*_FIRST, batches, upload, body_size, csrf, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

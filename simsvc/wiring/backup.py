@@ -23,13 +23,7 @@ from simsvc.wiring.services import Services, open_database, private_places
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result of a restore.
-
-    Attributes:
-        made_at: when the backup was made, UTC.
-        events: number of events in its log.
-        aside: new paths of the previous data.
-    """
+    """A restore: when the backup was made (UTC), events in its log, new paths of the previous data."""
 
     made_at: str
     events: int
@@ -53,12 +47,7 @@ def create(services: Services, out: Path) -> int:
 
 
 def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
-    """Verify and restore a backup, upgrade its tables, and log the restore.
-
-    Args:
-        services: of the process; its database is not used again.
-        folder: made by `create`.
-        replace: whether to move existing data aside.
+    """Verify and restore a backup, upgrade its tables, and log it; the services' database is closed.
 
     Raises:
         BackupRefused: it is damaged, from a newer version, or there is data without `replace`.

@@ -26,11 +26,6 @@ PART, TRYING = ".part", ".trying"
 def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk]:
     """Yield the estimator of many photos, and write the table at the end; interrupted runs resume.
 
-    Args:
-        services: of the process.
-        out: the table to write.
-        recorded: whether to record the results.
-
     Raises:
         ResultsRefused: the table exists, cannot be written, or belongs to a different run.
         BundleError: the model cannot be used.

@@ -21,6 +21,7 @@ from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
+"""Called with (events done, total)."""
 MOST_NAMED = 5
 """Maximum files named in a finding."""
 
@@ -38,12 +39,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
-
-    Args:
-        services: of the process.
-        progress: called with (events done, total).
-    """
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
     settings = services.settings
     return look_over(
         (

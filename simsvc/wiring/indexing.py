@@ -22,18 +22,7 @@ from simsvc.wiring.services import helpers_of_command, make_switcher, open_datab
 
 @dataclass(frozen=True, slots=True)
 class IndexServices:
-    """Services for the index commands.
-
-    Attributes:
-        settings: of the process.
-        bundle: the verified model bundle.
-        detector: face detector.
-        shelf: the index folder.
-        on_built: records a finished build and its faces.
-        switcher: puts a build into service.
-        switches: recorded switches.
-        decoder: decodes photos.
-    """
+    """Services for the index commands."""
 
     settings: Settings
     bundle: Bundle
@@ -56,11 +45,7 @@ class IndexServices:
         return "onnx" if self.settings.engine == "onnxruntime" else self.settings.engine
 
     def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
-        """Return the model, run by an engine.
-
-        Args:
-            engine: None for the one in the settings.
-            callers: number of calling threads.
+        """Return the model for so many calling threads, run by an engine; None is the settings' engine.
 
         Raises:
             BundleDamaged: it cannot be loaded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from marshmallow import fields, validate
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.audit_log import EventLog
 from simsvc.store.history import HistoryRow
-from simsvc.values.events import EventKind
+from simsvc.values.events import Event, EventKind
 from simsvc.web.api.audit import described
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.estimates import summary, wanted
@@ -22,18 +23,7 @@ from simsvc.web.http.current import note_export, services
 from simsvc.web.rendering.history_csv import MARK, csv_lines
 
 resource = Resource("exports", __name__, "Export all records as JSON Lines or CSV.")
-EVENT_COLUMNS = (
-    "seq",
-    "at",
-    "kind",
-    "actor",
-    "subject",
-    "content_sha256",
-    "previous_sha256",
-    "sha256",
-    "salt",
-    "content",
-)
+EVENT_COLUMNS = (*(field.name for field in dataclasses.fields(Event)), "salt", "content")
 JSON_LINES, CSV = "application/jsonl", "text/csv"
 TEXT: dict[str, Any] = {"type": "string"}
 

@@ -92,19 +92,9 @@ def _stated(manifest: Manifest | None, row: BuildRow | None) -> dict[str, Any]:
 def _made_of(label: str) -> dict[str, Any]:
     manifest = _manifest(label)
     if manifest is None:
-        names = (
-            "dims",
-            "trees",
-            "search_k",
-            "labels_sha256",
-            "faces_by_source",
-            "skipped",
-            "files",
-            "near_duplicates",
-            "calibration",
-            "recall",
-        )
-        return dict.fromkeys(names)
+        names = """dims trees search_k labels_sha256 faces_by_source skipped files near_duplicates calibration
+            recall"""
+        return dict.fromkeys(names.split())
     measured = services().recall(label)
     return {
         "dims": manifest.dims,

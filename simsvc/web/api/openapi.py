@@ -29,19 +29,8 @@ from simsvc.web.http.problems import MEDIA_TYPE
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
-RESOURCES = (
-    estimates.resource,
-    decisions.resource,
-    models.resource,
-    indexes.resource,
-    fairness.resource,
-    monitoring.resource,
-    exports.resource,
-    audit.resource,
-    replays.resource,
-    faces.resource,
-    erasures.resource,
-)
+_READ = (estimates, decisions, models, indexes, fairness, monitoring, exports, audit)
+RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
 """Resources in the order of the document."""
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without

@@ -80,11 +80,7 @@ def form_of(schema: type[Strict], *, bare: bool = False) -> dict[str, object]:
 
 
 def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
-    """Return the photos of the request, in order.
-
-    Args:
-        most: maximum number of photos.
-        bare: whether the body may also be the photo itself.
+    """Return the photos of the request, in order; with `bare`, the body may be the photo itself.
 
     Raises:
         NotMultipart: the request is not a form with files.

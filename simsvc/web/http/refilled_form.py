@@ -22,13 +22,9 @@ def refills_form(status: int) -> bool:
 
 
 def typed_page(status: int = 400, **problem: object) -> ResponseReturnValue:
-    """Show what was typed into the form at hand, to be sent again.
+    """Show what was typed into the form at hand, to be sent again, with what an error page shows.
 
     Nothing of any record is on the page: whoever reads it may not be signed in.
-
-    Args:
-        status: of the answer.
-        problem: what an error page shows; nothing where the session of the form has ended.
     """
     shown = {
         "typed": _typed(),

@@ -88,10 +88,7 @@ class PhotoRequest(Request):
 
 
 def uploaded_photo(*, bare: bool = False) -> Upload:
-    """Return the photo that came with the form at hand.
-
-    Args:
-        bare: whether the body may be the photo itself, too.
+    """Return the photo that came with the form at hand; with `bare`, the body may be the photo itself.
 
     Raises:
         NotMultipart: the request is no form with files.

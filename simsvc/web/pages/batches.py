@@ -35,18 +35,7 @@ MOST_CASES_BYTES = 1_000_000
 MOST_NAMED = 100
 """Skipped files of a batch listed by name; others are counted."""
 FIELD = "photos"
-HEADING = (
-    "position",
-    "file",
-    "case",
-    "status",
-    "age_years",
-    "code",
-    "sentence",
-    "record",
-    "birth_date",
-    "photo_date",
-)
+COLUMNS = "position,file,case,status,age_years,code,sentence,record,birth_date,photo_date"
 
 
 def register(app: Flask) -> None:
@@ -112,7 +101,7 @@ def results(batch_id: str) -> ResponseReturnValue:
     batch = services().batch_book.find(batch_id)
     note_export(f"batch:{batch.id}", format="csv")
     photos = (_cells(photo) for photo in services().batch_book.photos(batch_id))
-    table = to_csv(HEADING, (*photos, *_left_out_cells(batch.notes)))
+    table = to_csv(COLUMNS.split(","), (*photos, *_left_out_cells(batch.notes)))
     response = Response(table, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")
     return response
@@ -228,7 +217,7 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
 
 def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
     """Yield a row for every listed skipped file, and one for the rest."""
-    rest = len(HEADING) - 7
+    rest = len(COLUMNS.split(",")) - 7
     for left in notes.left_out:
         yield "", left.name, "", "left_out", "", left.why, f"Left out: {LEFT_OUT[left.why]}.", *[""] * rest
     if more := notes.left_out_count - len(notes.left_out):

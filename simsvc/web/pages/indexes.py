@@ -33,15 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListedBuild:
-    """A build in the list.
-
-    Attributes:
-        label: "name/build".
-        manifest: its manifest, or None if unreadable.
-        made_at: when it was recorded, UTC, or None.
-        in_service: whether it is the one in service.
-        fits: whether it was built with the model in service.
-    """
+    """A build in the list; its manifest is None if unreadable, and `made_at` is when it was recorded, UTC."""
 
     label: str
     manifest: Manifest | None

@@ -54,13 +54,7 @@ def result_page(
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """A neighbour on pages.
-
-    Attributes:
-        near: as recorded.
-        face: from the gallery, or the record if its build is gone; None if erased.
-        pictured: whether there is a thumbnail.
-    """
+    """A neighbour on pages; its face is from the gallery, or from the record if its build is gone."""
 
     near: Neighbour
     face: LabelledFace | None

@@ -124,8 +124,12 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    bundle_dir: Folder = Field(PACKAGE_DIR / "bundle" / "model", description="folder of the model bundle")
-    gallery_dir: Folder = Field(PACKAGE_DIR / "bundle" / "gallery", description="folder of the demo gallery")
+    bundle_dir: Folder = Field(
+        default=PACKAGE_DIR / "bundle" / "model", description="folder of the model bundle"
+    )
+    gallery_dir: Folder = Field(
+        default=PACKAGE_DIR / "bundle" / "gallery", description="folder of the demo gallery"
+    )
     index_root: Folder = Field(
         default_factory=lambda: _home() / "indexes",
         description="folder that `flask index build` writes to and the service reads from",
@@ -138,30 +142,32 @@ class Settings(BaseSettings):
     )
     templates_dir: Path = Field(default_factory=_templates_dir, validation_alias="templates_dir")
     database_pool: Whole = Field(
-        5,
+        default=5,
         ge=1,
         le=100,
         description="connections that one process keeps open to PostgreSQL; as many again when all are busy",
     )
     statement_timeout_ms: Whole = Field(
-        15_000, ge=100, le=3_600_000, description="after which PostgreSQL ends a statement"
+        default=15_000, ge=100, le=3_600_000, description="after which PostgreSQL ends a statement"
     )
     max_upload_bytes: Whole = Field(
-        MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted"
+        default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted"
     )
-    neighbours: Whole = Field(12, ge=1, le=100, description="how many labelled faces explain an estimate")
-    threads: Whole = Field(1, ge=1, le=64, description="threads of the model in one worker")
+    neighbours: Whole = Field(
+        default=12, ge=1, le=100, description="how many labelled faces explain an estimate"
+    )
+    threads: Whole = Field(default=1, ge=1, le=64, description="threads of the model in one worker")
     workers: Whole = Field(default_factory=cores, ge=1, le=256, description="worker processes of the server")
     bind: Annotated[str, AfterValidator(_bind)] = Field(
-        "127.0.0.1:8000", description="address and port of the server (`make run` sets the port)"
+        default="127.0.0.1:8000", description="address and port of the server (`make run` sets the port)"
     )
     script_name: Annotated[str, AfterValidator(_script_name)] = Field(
-        "",
+        default="",
         validation_alias="SCRIPT_NAME",
         description="path below which people reach the service, such as `/age`; all links begin with it",
     )
     secret_key: Annotated[str, AfterValidator(_secret_key)] = Field(
-        "",
+        default="",
         repr=False,
         validation_alias="SECRET_KEY",
         description="signs sessions; the same for all machines behind one address",
@@ -170,35 +176,42 @@ class Settings(BaseSettings):
         default_factory=lambda: _home() / "var" / "secret-key", validation_alias="secret_key_file"
     )
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
-        "", description="where people reach the service, such as `https://age.example`; begins one-time links"
+        default="",
+        description="where people reach the service, such as `https://age.example`; begins one-time links",
     )
     tls: Flag = Field(
-        False,
+        default=False,
         description="`1` where people reach it by HTTPS only: cookies become Secure, and browsers are told "
         "so",
     )
     proxies: Whole = Field(
-        0, ge=0, le=10, description="reverse proxies in front whose `X-Forwarded-` headers are believed"
+        default=0,
+        ge=0,
+        le=10,
+        description="reverse proxies in front whose `X-Forwarded-` headers are believed",
     )
     idle_minutes: Whole = Field(
-        30, ge=1, le=720, description="a session unused for so long ends; any session ends after 12 hours"
+        default=30,
+        ge=1,
+        le=720,
+        description="a session unused for so long ends; any session ends after 12 hours",
     )
     # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
     sign_in_rate: Rate = Field(
-        "20 per minute", description="sign-in attempts of one address, as Flask-Limiter writes it"
+        default="20 per minute", description="sign-in attempts of one address, as Flask-Limiter writes it"
     )
     # more than two cores judge: it stops floods, not work
     upload_rate: Rate = Field(
-        "600 per minute", description="photos of one account, token or address, likewise"
+        default="600 per minute", description="photos of one account, token or address, likewise"
     )
     # 50 a second, which no honest program of an office needs for long
     api_rate: Rate = Field(
-        "3000 per minute",
+        default="3000 per minute",
         description="requests of one token, likewise; an export, a verification, or another walk through any "
         "number of records counts as 25, of an account too",
     )
     rate_storage: str = Field(
-        "memory://",
+        default="memory://",
         description="where the rates are counted; `memory://` by each worker, or such as `redis://`",
     )
     batch_dir: Folder = Field(
@@ -207,28 +220,29 @@ class Settings(BaseSettings):
     )
     # several hundred photos as telephones make them, and a disk that a few such uploads do not fill
     max_batch_bytes: Whole = Field(
-        1_000_000_000,
+        default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
         description="largest upload of a batch, and of its photos unpacked",
     )
     # an hour's work for one process that judges five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
-        5_000, ge=1, le=10_000_000, description="photos of one account that may wait in batches"
+        default=5_000, ge=1, le=10_000_000, description="photos of one account that may wait in batches"
     )
     # 5,000 photos of 1 MB each, or five uploads of the largest kind
     max_waiting_bytes: Whole = Field(
-        5_000_000_000, ge=1_000, le=100_000_000_000_000, description="bytes of these photos"
+        default=5_000_000_000, ge=1_000, le=100_000_000_000_000, description="bytes of these photos"
     )
     # some ten thousand records of 30 to 50 KB, and the database's write-ahead log
     disk_reserve_bytes: Whole = Field(
-        500_000_000,
+        default=500_000_000,
         ge=0,
         le=100_000_000_000_000,
         description="room on the disk of `batch_dir` that batches leave free for everything else",
     )
     batch_worker: Flag = Field(
-        True, description="`0` where `flask batch work` runs by itself instead of being started by the server"
+        default=True,
+        description="`0` where `flask batch work` runs by itself instead of being started by the server",
     )
     model_root: Folder = Field(
         default_factory=lambda: _home() / "var" / "models",
@@ -236,23 +250,25 @@ class Settings(BaseSettings):
         "replayed",
     )
     photo_days: Whole = Field(
-        0, ge=0, le=3_650, description="for how many days photos are kept, encrypted; `0` keeps none"
+        default=0, ge=0, le=3_650, description="for how many days photos are kept, encrypted; `0` keeps none"
     )
     photo_keys: Annotated[tuple[str, ...], NoDecode, PlainValidator(_photo_keys)] = Field(
-        (), repr=False, description="Fernet keys, commas between; the first encrypts, all decrypt"
+        default=(), repr=False, description="Fernet keys, commas between; the first encrypts, all decrypt"
     )
     engine: Literal["onnxruntime", "openvino", "torch"] = Field(
-        "onnxruntime",
+        default="onnxruntime",
         description="what runs the model, `onnxruntime`, or `openvino` with `pip install "
         "'simsvc[openvino]'`, which is faster on Intel processors with VNNI or AMX, or `torch` with `pip "
         "install 'simsvc[train]'`; all answer alike within a replay's tolerance",
     )
     age_prior: Annotated[AgePrior | None, NoDecode, PlainValidator(_age_prior)] = Field(
-        None,
+        default=None,
         description="how common each age is among the applicants, which estimates then take into account: a "
         "span such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
     )
-    log: Literal["json", "text"] = Field("json", description="how log lines are written, `json` or `text`")
+    log: Literal["json", "text"] = Field(
+        default="json", description="how log lines are written, `json` or `text`"
+    )
 
     @model_validator(mode="after")
     def _has_photo_keys(self) -> Settings:

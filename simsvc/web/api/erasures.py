@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
-from marshmallow import fields, validate
+from marshmallow import validate
+from marshmallow.fields import Boolean, Dict, Integer, List, String
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.values.erasure import Receipt as MadeReceipt
@@ -35,17 +36,15 @@ class ErasedCase(Strict):
 class Erasure(Strict):
     """The result of an erasure."""
 
-    event = needed(fields.Integer, "Sequence number of the receipt in the log.")
-    counts = needed(
-        fields.Dict, "Number of erased items by kind.", keys=fields.String(), values=fields.Integer()
-    )
+    event = needed(Integer, "Sequence number of the receipt in the log.")
+    counts = needed(Dict, "Number of erased items by kind.", keys=String(), values=Integer())
     builds = needed(
-        fields.List,
+        List,
         "Index builds whose files contain an erased face until they are retired.",
-        cls_or_instance=fields.String(),
+        cls_or_instance=String(),
     )
     finished = needed(
-        fields.Boolean,
+        Boolean,
         "Whether the database files are free of copies of erased rows. If not, the service overwrites them "
         "automatically and logs when it is done.",
     )

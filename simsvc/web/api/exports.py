@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
-from marshmallow import fields, validate
+from marshmallow import validate
+from marshmallow.fields import String
 
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.audit_log import EventLog
@@ -31,14 +32,14 @@ TEXT: dict[str, Any] = {"type": "string"}
 class EstimateExport(EstimateFilter):
     """Filters and format of an export of estimates."""
 
-    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+    format = String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
 
 
 class EventExport(Strict):
     """Filter and format of an export of the log."""
 
-    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
-    kind = fields.String(validate=validate.OneOf(tuple(EventKind)))
+    format = String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+    kind = String(validate=validate.OneOf(tuple(EventKind)))
 
 
 @resource.get("/exports/estimates")

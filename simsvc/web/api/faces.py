@@ -9,7 +9,8 @@ from typing import Any
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_smorest.fields import Upload as UploadField
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, validate
+from marshmallow.fields import Float, String
 
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
@@ -33,8 +34,8 @@ resource = Resource(
 class Labelled(Strict):
     """Known age and origin of a new face."""
 
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
-    source = fields.String(
+    age_years = Float(required=True, validate=AGE, metadata={"description": "Known age."})
+    source = String(
         required=True,
         validate=validate.Regexp(f"^{NAME_PATTERN.pattern}$"),
         metadata={"description": "Name of the data set."},
@@ -50,16 +51,16 @@ class FaceForm(Labelled):
 class Relabelled(Strict):
     """A new age."""
 
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
+    age_years = Float(required=True, validate=AGE, metadata={"description": "Known age."})
 
 
 class Face(Strict):
     """A reference face."""
 
-    face_id = needed(fields.String, "ID of the reference face.")
-    age_years = needed(fields.Float, "Known age.")
-    source = needed(fields.String, "Data set.")
-    reference = needed(fields.String, "Name in that data set.")
+    face_id = needed(String, "ID of the reference face.")
+    age_years = needed(Float, "Known age.")
+    source = needed(String, "Data set.")
+    reference = needed(String, "Name in that data set.")
 
 
 @resource.post("/faces")

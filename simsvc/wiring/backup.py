@@ -66,7 +66,6 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
 
 
 def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> None:
-    """Log the restore in the restored log."""
     content = {
         "backup": folder.name,
         "made_at": about.get("made_at", ""),
@@ -88,11 +87,7 @@ def _places(settings: Settings) -> Places:
 
 
 def _events(folder: Path) -> int:
-    """Verify the log in a copy of a SQLite backup; PostgreSQL checks its dump when restoring.
-
-    Raises:
-        BackupRefused: the log does not verify.
-    """
+    """Verify the log in a copy of a SQLite backup; PostgreSQL checks its dump when restoring."""
     if not (folder / backup.SQLITE).is_file():
         return 0
     with tempfile.TemporaryDirectory() as beside:

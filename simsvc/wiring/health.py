@@ -28,14 +28,13 @@ MOST_NAMED = 5
 
 def readiness(services: Services) -> tuple[Finding, ...]:
     """Return the readiness of a worker, quickly enough for frequent probes."""
-    return look_over(
-        (
-            ("model", lambda: _open_model(services)),
-            ("index", lambda: _open_index(services)),
-            ("database", lambda: _reachable(services)),
-            ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
-        )
+    parts = (
+        ("model", lambda: _open_model(services)),
+        ("index", lambda: _open_index(services)),
+        ("database", lambda: _reachable(services)),
+        ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
     )
+    return look_over(parts)
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:

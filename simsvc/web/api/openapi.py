@@ -178,7 +178,6 @@ def _problem_schema() -> dict[str, Any]:
 
 
 def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
-    """Return a mapping of path and method to endpoint."""
     return {
         (str(rule.rule).replace("<", "{").replace(">", "}"), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()

@@ -91,7 +91,6 @@ def create(public_id: str) -> ResponseReturnValue:
 
 
 def _sent_photo() -> bytes | None:
-    """Return the photo of the request, or None if it has no body or an empty form."""
     if request.form:
         unknown = dict.fromkeys(sorted(map(str, request.form)), "Unknown field.")
         raise InputRefused("photo", fields=unknown)

@@ -154,7 +154,6 @@ def _http(error: Exception) -> ResponseReturnValue:
 
 
 def _kept_headers(error: HTTPException) -> dict[str, str]:
-    """Return what such an answer has to say in its headers, such as the methods that are allowed."""
     kept = ("Allow", "Retry-After")
     return {name: value for name, value in error.get_headers() if name in kept}
 

@@ -183,7 +183,6 @@ class _Form:
         self._table = read_cases(data, latest_today(services().now()))
 
     def _known(self) -> Collection[str]:
-        """Return the photo names in the table."""
         return {last_part(row.path) for row in self.cases()}
 
 

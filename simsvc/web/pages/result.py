@@ -125,7 +125,6 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
 
 
 def _is_of_this_model(recorded: RecordedEstimate) -> bool:
-    """Return whether the model in service made the estimate, so it can be explained."""
     try:
         return services().model_document().sha256 == recorded.estimate.model_sha256
     except BundleError:

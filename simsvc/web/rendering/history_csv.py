@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+
+from flask import Response
 
 from simsvc.domain.desk.declared import declared_age
 from simsvc.domain.files.spreadsheet import csv_line
@@ -15,6 +18,18 @@ COLUMNS = (
 )
 MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
+
+
+def begun(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+    """Read the first row, so that an unusable database is noticed before the answer begins."""
+    return itertools.chain(list(itertools.islice(rows, 1)), rows)
+
+
+def download(lines: Iterator[str], media_type: str, name: str) -> Response:
+    """Return a download that streams lines."""
+    response = Response(lines, content_type=f"{media_type}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:

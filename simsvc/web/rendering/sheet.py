@@ -71,7 +71,6 @@ def _is_corrected(answer: Estimate) -> bool:
 
 
 def _neighbour(near: Neighbour) -> str:
-    """Format a neighbour: known age, model's estimate if known, and similarity."""
     known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
     if near.estimated_age_years is None:
         return f"{known} ({similarity})"

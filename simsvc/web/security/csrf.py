@@ -48,11 +48,6 @@ def comes_from_here() -> bool:
 
 
 def _check_origin() -> None:
-    """Refuse a form that another site sends.
-
-    Raises:
-        FormFromElsewhere: the browser says so.
-    """
     if request.method == "POST" and request.endpoint not in SCOPES_OF and not comes_from_here():
         raise FormFromElsewhere()
 

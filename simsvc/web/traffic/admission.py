@@ -149,7 +149,6 @@ class AdmissionQueue:
                 raise Busy("queue")
 
     def _end_the_longest(self) -> None:
-        """Let others in for turns that last too long."""
         with self._lock:
             for held in [each for each in self._held if time.monotonic() - each.since_s > self._longest_s]:
                 self._held.remove(held)

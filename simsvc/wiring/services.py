@@ -92,13 +92,9 @@ class Services:
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        room, most_bytes = self.waiting_room, settings.max_batch_bytes
         self.batches = Batches(
-            self.batch_book,
-            self.waiting_room,
-            lambda batch_id: self.queue().put(batch_id),
-            now,
-            settings.max_batch_bytes,
-            quota,
+            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
         )
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)

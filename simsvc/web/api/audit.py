@@ -8,16 +8,16 @@ from typing import Any
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
-from marshmallow import validate
 from marshmallow.fields import Boolean, Dict, Integer, List, Nested, String
+from marshmallow.validate import OneOf, Range
 
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, EventKind, LoggedEvent, Verdict
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.fields import NO_CONTROL, Text, Whole
-from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed
+from simsvc.web.api.fields import Whole
+from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed, one_line
 from simsvc.web.http.current import services
 
 resource = Resource("audit", __name__, "The audit log: append-only, chained by hashes and verifiable.")
@@ -28,7 +28,7 @@ class Event(Strict):
 
     seq = needed(Integer, "Sequence number, from 1 without gaps.")
     at = moment("When it was logged, UTC.")
-    kind = needed(String, "What happened.", validate=validate.OneOf(tuple(EventKind)))
+    kind = needed(String, "What happened.", validate=OneOf(tuple(EventKind)))
     actor = needed(String, 'Who did it: "user:<id>", "token:<id>" or, for example, "command".')
     subject = needed(String, 'What it is about, for example "estimate:<id>".')
     content_sha256 = needed(String, "SHA-256 of salt and content.", validate=SHA256)
@@ -48,17 +48,14 @@ class EventPage(Strict):
 class EventQuery(Strict):
     """Page of the log."""
 
-    limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
-    cursor = Text(
-        metadata={"description": "`next` of the previous page."},
-        validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
-    )
+    limit = Whole(load_default=USUAL_ROWS, validate=Range(1, MOST_ROWS))
+    cursor = one_line(400, "`next` of the previous page.")
 
 
 class CheckpointQuery(Strict):
     """A checkpoint that the log must still contain; send both fields or neither."""
 
-    seq = Whole(validate=validate.Range(1, 10**8), metadata={"description": "Sequence number of the event."})
+    seq = Whole(validate=Range(1, 10**8), metadata={"description": "Sequence number of the event."})
     sha256 = String(validate=SHA256, metadata={"description": "SHA-256 of the event."})
 
 
@@ -116,11 +113,8 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
 def described(logged: LoggedEvent) -> dict[str, Any]:
     """Return an event with its content, ready for JSON."""
     erased = logged.content is None
-    return {
-        **asdict(logged.event),
-        "salt": None if erased else logged.salt.hex(),
-        "content": _said(logged.content),
-    }
+    salt = None if erased else logged.salt.hex()
+    return {**asdict(logged.event), "salt": salt, "content": _said(logged.content)}
 
 
 def _said(content: str | None) -> dict[str, Any] | None:
@@ -136,10 +130,5 @@ def _said(content: str | None) -> dict[str, Any] | None:
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     last = verdict.last
-    return {
-        "fits": verdict.broken is None,
-        "events": verdict.events,
-        "erased": verdict.erased,
-        "last": {"seq": last.seq, "sha256": last.sha256, "at": last.at} if last else None,
-        "broken": asdict(verdict.broken) if verdict.broken else None,
-    }
+    link = {"seq": last.seq, "sha256": last.sha256, "at": last.at} if last else None
+    return {"fits": verdict.broken is None, **asdict(verdict), "last": link}

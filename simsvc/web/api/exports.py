@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
-from marshmallow import validate
 from marshmallow.fields import String
+from marshmallow.validate import OneOf
 
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.audit_log import EventLog
@@ -30,14 +30,14 @@ TEXT: dict[str, Any] = {"type": "string"}
 class EstimateExport(EstimateFilter):
     """Filters and format of an export of estimates."""
 
-    format = String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+    format = String(load_default="jsonl", validate=OneOf(["jsonl", "csv"]))
 
 
 class EventExport(Strict):
     """Filter and format of an export of the log."""
 
-    format = String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
-    kind = String(validate=validate.OneOf(tuple(EventKind)))
+    format = String(load_default="jsonl", validate=OneOf(["jsonl", "csv"]))
+    kind = String(validate=OneOf(tuple(EventKind)))
 
 
 @resource.get("/exports/estimates")

@@ -15,7 +15,6 @@ from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
-from simsvc.values import Recall
 from simsvc.values.site_calibration import SiteCalibration
 from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.models import used
@@ -106,7 +105,7 @@ def _made_of(label: str) -> dict[str, Any]:
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
         "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
         "calibration": _calibration(services().shelf.calibration(label)),
-        "recall": _shares(measured) if measured else None,
+        "recall": measured and {"k": measured.k, "queries": measured.queries, "share": measured.share},
     }
 
 
@@ -116,10 +115,6 @@ def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
 
 def _copies(found: NearDuplicates) -> dict[str, int]:
     return {"photos": found.photos, "faces": found.faces, "contradictory": len(found.contradictory)}
-
-
-def _shares(measured: Recall) -> dict[str, Any]:
-    return {"k": measured.k, "queries": measured.queries, "share": measured.share}
 
 
 def _time(time: Service) -> dict[str, str | None]:

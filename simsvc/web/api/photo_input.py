@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from flask import request
 from flask_smorest.fields import Upload as UploadField
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
+from marshmallow.fields import List, String
+from marshmallow.validate import Length, Regexp
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
@@ -31,15 +33,12 @@ DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 class Declared(Strict):
     """Declared data of the applicant; all fields are optional."""
 
-    case = fields.String(
-        validate=validate.Length(1, CASE_CHARACTERS), metadata={"description": "Case reference."}
+    case = String(validate=Length(1, CASE_CHARACTERS), metadata={"description": "Case reference."})
+    birth_date = String(
+        validate=Regexp(DATE), metadata={"format": "date", "description": "Declared birth date."}
     )
-    birth_date = fields.String(
-        validate=validate.Regexp(DATE), metadata={"format": "date", "description": "Declared birth date."}
-    )
-    photo_date = fields.String(
-        validate=validate.Regexp(DATE),
-        metadata={"format": "date", "description": "Declared date of the photo."},
+    photo_date = String(
+        validate=Regexp(DATE), metadata={"format": "date", "description": "Declared date of the photo."}
     )
 
 
@@ -56,10 +55,10 @@ class PhotoForm(Declared):
 class PhotosForm(Declared):
     """Several photos."""
 
-    photo = fields.List(
+    photo = List(
         UploadField(),
         required=True,
-        validate=validate.Length(1, MOST_PHOTOS),
+        validate=Length(1, MOST_PHOTOS),
         metadata={"description": "One file per photo."},
     )
 

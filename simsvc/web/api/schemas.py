@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, validate
+from marshmallow import RAISE, Schema
 from marshmallow.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS
 from simsvc.domain.desk.declared import CASE_CHARACTERS, OLDEST_YEARS
@@ -17,8 +18,9 @@ from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text,
 
 MOST_ROWS = 100
 USUAL_ROWS = 25
-ID = validate.Regexp(r"^[0-9a-f]{32}$")
-SHA256 = validate.Regexp(r"^[0-9a-f]{64}$")
+ID = Regexp(r"^[0-9a-f]{32}$")
+SHA256 = Regexp(r"^[0-9a-f]{64}$")
+PARAGRAPHS = [Length(max=TEXT_CHARACTERS), Regexp(NO_NUL)]
 
 
 def needed(kind: type[Field[Any]], description: str, **more: Any) -> Any:
@@ -35,6 +37,12 @@ def maybe(kind: type[Field[Any]], description: str, **more: Any) -> Any:
 def moment(description: str, *, null: bool = False) -> Any:
     """Return a required date-time field, as text."""
     return needed(String, description, allow_none=null, metadata={"format": "date-time"})
+
+
+def one_line(most: int, description: str, *, required: bool = False) -> Text:
+    """Return a field of one line with up to so many characters."""
+    checks = [Length(1, most), Regexp(NO_CONTROL)]
+    return Text(required=required, validate=checks, metadata={"description": description})
 
 
 class Strict(Schema):
@@ -90,8 +98,8 @@ class ShownNeighbour(Strict):
 class SiteCalibration(Strict):
     """How the site calibration of the index build changed the estimate."""
 
-    method = needed(String, "Method of correction.", validate=validate.OneOf(METHODS))
-    reason = maybe(String, "Why there is no calibration.", validate=validate.OneOf(REASONS))
+    method = needed(String, "Method of correction.", validate=OneOf(METHODS))
+    reason = maybe(String, "Why there is no calibration.", validate=OneOf(REASONS))
     faces = needed(Integer, "Number of reference faces of real people used.")
     persons = needed(Integer, "Number of people in them.")
     bias_years = needed(Float, "Mean error of the model on them; positive is too old.")
@@ -122,15 +130,13 @@ class EstimateRecord(Strict):
     photo_date = maybe(String, "Declared date of the photo.", metadata={"format": "date"})
     photo = needed(String, "File name sent by the client.")
     photo_sha256 = needed(String, "SHA-256 of the uploaded file.", validate=SHA256)
-    status = needed(
-        String, "Whether the age was estimated.", validate=validate.OneOf(["estimated", "refused"])
-    )
+    status = needed(String, "Whether the age was estimated.", validate=OneOf(["estimated", "refused"]))
     code = maybe(String, "Stable code, if refused.")
     sentence = maybe(String, "Explanation for people.")
     age_years = maybe(Float, "The estimate, corrected by the site calibration if there is one.")
     raw_age_years = maybe(Float, "The estimate before site calibration; null if the index build has none.")
     interval_years = maybe(
-        List, "Lower and upper end of the range.", cls_or_instance=Float(), validate=validate.Length(equal=2)
+        List, "Lower and upper end of the range.", cls_or_instance=Float(), validate=Length(equal=2)
     )
     coverage = maybe(Float, "Share of faces whose age is within a range like this.")
     calibration = maybe(
@@ -173,7 +179,7 @@ class Decision(Strict):
     kind = needed(
         String,
         "accept: plausible; override: not plausible; refer: need more.",
-        validate=validate.OneOf(DECISION_KINDS),
+        validate=OneOf(DECISION_KINDS),
     )
     age_years = maybe(Integer, "For an override: the assessed age.")
     reason = needed(String, "For an override: the reason.")
@@ -226,53 +232,43 @@ class Neighbours(Strict):
 class EstimateFilter(Strict):
     """Filters for estimates; all are optional."""
 
-    case = Text(
-        metadata={"description": "Part of the case reference."},
-        validate=[validate.Length(1, CASE_CHARACTERS), validate.Regexp(NO_CONTROL)],
-    )
+    case = one_line(CASE_CHARACTERS, "Part of the case reference.")
     since = Instant(metadata={"description": "Recorded at or after this time."})
     before = Instant(metadata={"description": "Recorded before this time."})
     status = String(
-        validate=validate.OneOf(STATUSES), metadata={"description": "`withheld`: estimated, but unreliable."}
+        validate=OneOf(STATUSES), metadata={"description": "`withheld`: estimated, but unreliable."}
     )
-    flag = String(validate=validate.OneOf(tuple(FLAGS)))
-    model = Text(validate=[validate.Length(1, 128), validate.Regexp(NO_CONTROL)])
-    index = Text(validate=[validate.Length(1, 130), validate.Regexp(NO_CONTROL)])
-    decision = String(validate=validate.OneOf(DECIDED), metadata={"description": "The current decision."})
+    flag = String(validate=OneOf(tuple(FLAGS)))
+    model = Text(validate=[Length(1, 128), Regexp(NO_CONTROL)])
+    index = Text(validate=[Length(1, 130), Regexp(NO_CONTROL)])
+    decision = String(validate=OneOf(DECIDED), metadata={"description": "The current decision."})
 
 
 class EstimateQuery(EstimateFilter):
     """Filters and page of a search."""
 
-    limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
-    cursor = Text(
-        metadata={"description": "`next` of the previous page; keep the other fields unchanged."},
-        validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
-    )
+    limit = Whole(load_default=USUAL_ROWS, validate=Range(1, MOST_ROWS))
+    cursor = one_line(400, "`next` of the previous page; keep the other fields unchanged.")
 
 
 class NewDecision(Strict):
     """A decision to record."""
 
-    kind = String(required=True, validate=validate.OneOf(DECISION_KINDS))
+    kind = String(required=True, validate=OneOf(DECISION_KINDS))
     age_years = Integer(
         strict=True,
         load_default=None,
         allow_none=True,
-        validate=validate.Range(0, OLDEST_YEARS),
+        validate=Range(0, OLDEST_YEARS),
         metadata={"description": "Required for an override: the assessed age."},
     )
     reason = Paragraphs(
-        load_default="",
-        validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)],
-        metadata={"description": "Required for an override."},
+        load_default="", validate=PARAGRAPHS, metadata={"description": "Required for an override."}
     )
-    note = Paragraphs(
-        load_default="", validate=[validate.Length(max=TEXT_CHARACTERS), validate.Regexp(NO_NUL)]
-    )
+    note = Paragraphs(load_default="", validate=PARAGRAPHS)
     after = Integer(
         strict=True,
         load_default=0,
-        validate=validate.Range(0, 10**8),
+        validate=Range(0, 10**8),
         metadata={"description": "Number of the latest decision you have seen; 0 for none."},
     )

@@ -81,13 +81,8 @@ def _neighbour(near: Neighbour) -> str:
 def _prior(used: AgePriorUse | None) -> str:
     if used is None:
         return ""
-    return str(
-        gettext(
-            "%(ages)s; the estimate without it is %(years)s",
-            ages=short_prior(used.ages),
-            years=round(used.model_age_years),
-        )
-    )
+    ages, years = short_prior(used.ages), round(used.model_age_years)
+    return str(gettext("%(ages)s; the estimate without it is %(years)s", ages=ages, years=years))
 
 
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:

@@ -34,7 +34,9 @@ def list_command() -> None:
     """List every account: name, role, state, last sign-in."""
     with sentences():
         for user in services().users.all():
-            click.echo(f"{user.name}  {user.role}  {_state(user)}  {_last(user)}")
+            at = user.last_sign_in_at
+            last = f"{at:%Y-%m-%d %H:%M} UTC" if at else "never signed in"
+            click.echo(f"{user.name}  {user.role}  {_state(user)}  {last}")
 
 
 @user_group.command("disable")
@@ -105,7 +107,3 @@ def _state(user: User) -> str:
     if user.disabled:
         return "disabled"
     return "active" if user.has_password else "invited"
-
-
-def _last(user: User) -> str:
-    return f"{user.last_sign_in_at:%Y-%m-%d %H:%M} UTC" if user.last_sign_in_at else "never signed in"

@@ -149,13 +149,12 @@ class Received(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type
                 self.refuse(self.body.dropped)
             if self.refusal and self.body.seen_bytes > DRAIN_BYTES:
                 self.completed = True
-            if self.chunked and self._is_endless():
+            if (
+                self.chunked
+                and max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MOST_CONTROL_BYTES
+            ):
                 self.error, self.completed = BadRequest("Chunk line or trailer too long"), True
         return consumed
-
-    def _is_endless(self) -> bool:
-        lines = self.body_rcv.control_line, self.body_rcv.trailer
-        return any(len(line) > MOST_CONTROL_BYTES for line in lines)
 
     def refuse(self, why: Refusal) -> None:
         """Have the request answered without its body; what still comes of it is thrown away."""

@@ -10,12 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
-from simsvc.domain.gallery.near_duplicates import NearDuplicates
 from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
-from simsvc.values.site_calibration import SiteCalibration
 from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.models import used
 from simsvc.web.api.schemas_inventory import Build, Builds
@@ -94,7 +92,7 @@ def _made_of(label: str) -> dict[str, Any]:
         names = """dims trees search_k labels_sha256 faces_by_source skipped files near_duplicates calibration
             recall"""
         return dict.fromkeys(names.split())
-    measured = services().recall(label)
+    measured, site, copies = services().recall(label), services().shelf.calibration(label), manifest.copies
     return {
         "dims": manifest.dims,
         "trees": manifest.trees,
@@ -103,18 +101,11 @@ def _made_of(label: str) -> dict[str, Any]:
         "faces_by_source": {source.name: source.faces for source in manifest.sources},
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
-        "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
-        "calibration": _calibration(services().shelf.calibration(label)),
+        "near_duplicates": copies
+        and {"photos": copies.photos, "faces": copies.faces, "contradictory": len(copies.contradictory)},
+        "calibration": site and {**document(site), "sentence": str(build_sentence(site))},
         "recall": measured and {"k": measured.k, "queries": measured.queries, "share": measured.share},
     }
-
-
-def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
-    return None if site is None else {**document(site), "sentence": str(build_sentence(site))}
-
-
-def _copies(found: NearDuplicates) -> dict[str, int]:
-    return {"photos": found.photos, "faces": found.faces, "contradictory": len(found.contradictory)}
 
 
 def _time(time: Service) -> dict[str, str | None]:

@@ -131,26 +131,18 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
         if endpoint.startswith("api_exports."):
             answer["content"][CSV] = {"schema": {"type": "string"}}
         if endpoint in LINKS:
-            answer["links"] = _links(*LINKS[endpoint])
+            name, value, others = LINKS[endpoint]
+            answer["links"] = {o: {"operationId": o, "parameters": {name: value}} for o in others}
     if method == "get":
         kept["304"] = {"description": "Not modified since `If-None-Match`."}
     problems = {**COMMON, **(OF_POST if method == "post" else {})}
-    problems |= (
-        {"410": "The result for this idempotency key was erased."} if _is_repeatable(operation) else {}
-    )
+    is_repeatable = any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
+    problems |= {"410": "The result for this idempotency key was erased."} if is_repeatable else {}
     problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
     problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
     failed = {status: _problem(words) for status, words in sorted(problems.items())}
     operation["responses"] = {**kept, **failed}
-
-
-def _is_repeatable(operation: dict[str, Any]) -> bool:
-    return any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
-
-
-def _links(name: str, value: str, operations: tuple[str, ...]) -> dict[str, Any]:
-    return {each: {"operationId": each, "parameters": {name: value}} for each in operations}
 
 
 def _problem(words: str) -> dict[str, Any]:

@@ -150,12 +150,8 @@ def _http(error: Exception) -> ResponseReturnValue:
         return error.get_response()  # a redirect
     name = error.name.lower().replace(" ", "_")
     sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
-    return _problem(name, Message(sentence), status, _kept_headers(error))
-
-
-def _kept_headers(error: HTTPException) -> dict[str, str]:
-    kept = ("Allow", "Retry-After")
-    return {name: value for name, value in error.get_headers() if name in kept}
+    headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    return _problem(name, Message(sentence), status, headers)
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
@@ -160,7 +160,7 @@ class _Form:
 
     def _packed(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
         archive = PhotoZip(part.stream, services().settings.max_upload_bytes)
-        for file in archive.files(self._known):
+        for file in archive.files(lambda: {last_part(row.path) for row in self.cases()}):
             yield from self._sorted(file.path, file.sort, file.data)
         if archive.guessed:
             self._guessed[archive.guessed] = None
@@ -181,9 +181,6 @@ class _Form:
         if self._table is not None:
             raise CasesUnreadable("several")
         self._table = read_cases(data, latest_today(services().now()))
-
-    def _known(self) -> Collection[str]:
-        return {last_part(row.path) for row in self.cases()}
 
 
 def _shown_path(part: FileStorage) -> str:
@@ -224,8 +221,7 @@ def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
 
 
 def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
-    form = _Form(parts, cases)
-    batches = services().batches
+    form, batches = _Form(parts, cases), services().batches
     return Made(batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes))
 
 

@@ -14,7 +14,7 @@ from simsvc.web.http.current import visitor
 from simsvc.web.http.errors import is_for_program
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security import sessions
-from simsvc.web.security.scopes import SCOPES_OF, check_token
+from simsvc.web.security.scopes import SCOPES_OF, require
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
@@ -64,7 +64,8 @@ def check() -> ResponseReturnValue | None:
     endpoint = request.endpoint
     allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
     if endpoint in SCOPES_OF:
-        check_token(endpoint)
+        if (scopes := SCOPES_OF[endpoint]) is not None:
+            require(scopes)
         return None
     if allowed == "file" or (endpoint is None and is_for_program(request.path)):
         return None
@@ -78,14 +79,11 @@ def check() -> ResponseReturnValue | None:
 
 def _to_sign_in() -> ResponseReturnValue:
     """Lead to the sign-in page, which leads back; a form that was sent leads back to where it stood."""
-    words: dict[str, Any] = {"next": _page()} if _page() != _start() else {}
+    page = _page()
+    words: dict[str, Any] = {} if page == request.script_root + "/" else {"next": page}
     if g.get("session_ended"):
         words["ended"] = "1"
     return redirect(url_for("sign_in.form", **words), 303)
-
-
-def _start() -> str:
-    return request.script_root + "/"
 
 
 def _page() -> str:
@@ -94,4 +92,4 @@ def _page() -> str:
     adapter = request_ctx.url_adapter
     if adapter and adapter.test(request.path, "GET"):
         return request.script_root + request.path
-    return _start()
+    return request.script_root + "/"

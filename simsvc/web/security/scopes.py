@@ -28,21 +28,8 @@ SCOPES_OF = {name: scopes for scopes, names in _ENDPOINTS.items() for name in na
 """Endpoint to the scopes any of which opens it; None for what anyone may read without a token."""
 
 
-def check_token(endpoint: str) -> None:
-    """Find the token that a request brings and hold it against the table; it stands in `g.token` then.
-
-    Raises:
-        TokenRefused: there is none in force.
-        ScopeMissing: it has no scope that allows this.
-        StoreError: the database cannot be used.
-    """
-    allowed = SCOPES_OF[endpoint]
-    if allowed is not None:
-        require(allowed)
-
-
 def require(allowed: frozenset[Scope]) -> None:
-    """Find the token that a request brings and see that it has one of these scopes.
+    """Find the token that a request brings, for `g.token`, and see that it has one of these scopes.
 
     Raises:
         TokenRefused: there is none in force.
@@ -57,7 +44,7 @@ def require(allowed: frozenset[Scope]) -> None:
 def program() -> Token:
     """Return the token of the request at hand, for a view that the table opens to tokens only."""
     token = g.get("token")
-    assert isinstance(token, Token)  # noqa: S101 - told to mypy; check_token lets nobody else through
+    assert isinstance(token, Token)  # noqa: S101 - told to mypy; `access.check` lets nobody else through
     return token
 
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, g, make_response, request
@@ -47,11 +48,11 @@ JUDGING = of_work("judging")
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Held:
     """A turn that somebody has."""
 
-    def __init__(self, now_s: float) -> None:
-        self.since_s = now_s
+    since_s: float
 
 
 class AdmissionQueue:

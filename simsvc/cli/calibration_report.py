@@ -50,12 +50,8 @@ def _table(site: SiteCalibration) -> Iterator[str]:
 
 def _cells(raw: Score, corrected: Score) -> tuple[str, ...]:
     held = "" if corrected.coverage is None else f"{corrected.coverage:.1%}"
-    return (
-        f"{raw.faces:,}",
-        *(f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}"),
-        *(f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}"),
-        held,
-    )
+    errors = (f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}")
+    return f"{raw.faces:,}", *errors, f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}", held
 
 
 def _row(cells: tuple[str, ...]) -> str:

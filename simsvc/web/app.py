@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask.json.provider import DefaultJSONProvider
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -87,7 +86,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         MAX_FORM_PARTS=32,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    app.json = _in_given_order(app)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider, as Flask documents
     app.url_map.converters["int"] = ShortInteger
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
@@ -110,20 +109,16 @@ def _behind_proxies(app: Flask, proxies: int) -> None:
         wrapped = ProxyFix(
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_port=0, x_prefix=proxies
         )
-        wrapped = CheckedPrefix(wrapped, _first_parts(app))
+        wrapped = CheckedPrefix(wrapped, lambda prefix: _is_ours(app, prefix))
     if script_name:
         wrapped = SetPrefix(wrapped, script_name)
     app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
 
 
-def _first_parts(app: Flask) -> Callable[[str], bool]:
-    """Return what says whether a path of ours begins as this prefix does: then a proxy must take it off."""
-
-    def begins(prefix: str) -> bool:
-        first = prefix.split("/")[1]
-        return any(str(rule.rule).split("/")[1] == first for rule in app.url_map.iter_rules())
-
-    return begins
+def _is_ours(app: Flask, prefix: str) -> bool:
+    """Say whether a path of ours begins as this prefix does: then a proxy must take it off."""
+    first = prefix.split("/")[1]
+    return any(str(rule.rule).split("/")[1] == first for rule in app.url_map.iter_rules())
 
 
 def _fill_templates(app: Flask) -> None:
@@ -146,10 +141,3 @@ def in_years(age_years: float) -> str:
 def zip_names(values: Iterable[str], names: Mapping[str, str]) -> list[tuple[str, str]]:
     """Pair values with what they are called; one without a name is called as it is."""
     return [(value, names.get(value, value)) for value in values]
-
-
-def _in_given_order(app: Flask) -> DefaultJSONProvider:
-    """Return a JSON provider that leaves keys as they come: id first, times by step in order."""
-    provider = DefaultJSONProvider(app)
-    provider.sort_keys = False
-    return provider

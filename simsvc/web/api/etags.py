@@ -20,7 +20,7 @@ ASK_AGAIN = "private, no-cache"
 
 
 def register(app: Flask) -> None:
-    """Add an ETag to every API response that is not streamed; personal data, which may be erased, is not cached."""
+    """Add an ETag to unstreamed API responses. Personal data is not cached, because it may be erased."""
     app.after_request(_tagged)
 
 

@@ -80,15 +80,12 @@ class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 def register(app: Flask) -> None:
-    """Give the application the routes of the API, and its document.
-
-    The API takes no cookie, so it asks for no CSRF token.
-    """
+    """Give the application the routes of the API, and its document."""
     app.config.update(API_TITLE="simsvc", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     api = QuietApi(app, spec_kwargs={"info": {"description": ABOUT}})
     for each in RESOURCES:
         api.register_blueprint(each)
-        app.extensions["csrf"].exempt(each)
+        app.extensions["csrf"].exempt(each)  # the API takes no cookie
     app.register_blueprint(resource)
     app.extensions["simsvc-document"] = completed(api.spec.to_dict(), _endpoints(app))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import request
 from flask_smorest.fields import Upload as UploadField
@@ -144,12 +144,12 @@ def _judged(
     return idempotent(key, make, services().estimates.find, place)
 
 
+@dataclass(frozen=True, slots=True)
 class RecorderInTransaction:
     """Recorder port that puts something else on record in the same transaction."""
 
-    def __init__(self, estimates: EstimateStore, in_transaction: InTransaction | None) -> None:
-        self._estimates = estimates
-        self._in_transaction = in_transaction
+    estimates: EstimateStore
+    in_transaction: InTransaction | None
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate.
@@ -157,4 +157,4 @@ class RecorderInTransaction:
         Raises:
             StoreError: the database cannot be written.
         """
-        return self._estimates.record(estimate, self._in_transaction)
+        return self.estimates.record(estimate, self.in_transaction)

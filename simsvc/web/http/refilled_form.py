@@ -22,10 +22,7 @@ def refills_form(status: int) -> bool:
 
 
 def typed_page(status: int = 400, **problem: object) -> ResponseReturnValue:
-    """Show what was typed into the form at hand, to be sent again, with what an error page shows.
-
-    Nothing of any record is on the page: whoever reads it may not be signed in.
-    """
+    """Show what was typed, to be sent again, and nothing of any record: its reader may not be signed in."""
     shown = {
         "typed": _typed(),
         "uploading": request.endpoint == UPLOAD,

@@ -66,19 +66,12 @@ def register(app: Flask) -> None:
 
 
 def _cost(most: int) -> int:
-    """Return what a request costs of a rate of so many photos.
-
-    A batch may have more of them than the rate allows in all: it costs at most half of that, so that it
-    passes beside other work. How many of its photos may wait is another bound.
-    """
+    """Return what a request costs of a rate of so many photos: a batch at most half, so that it can pass."""
     return min(photos_sent(), max(1, most // 2) if request.endpoint == BATCH else most)
 
 
 def photos_sent() -> int:
-    """Count the photos of a request: many cost as much as they would one by one, packed or not.
-
-    A heat map counts for the photos that it costs as much as.
-    """
+    """Count the photos of a request, packed or not; a heat map counts for those it costs as much as."""
     if request.endpoint == "pictures.saliency":
         return HEAT_MAP_PHOTOS
     if request.endpoint != BATCH:

@@ -19,7 +19,6 @@ from simsvc.settings import cores
 from simsvc.wiring.services import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
-"""Suffixes of the journal and the in-flight file."""
 
 
 @contextmanager

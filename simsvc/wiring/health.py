@@ -23,7 +23,6 @@ from simsvc.wiring.services import Services, private_places
 Progress = Callable[[int, int], None]
 """Called with (events done, total)."""
 MOST_NAMED = 5
-"""Maximum files named in a finding."""
 
 
 def readiness(services: Services) -> tuple[Finding, ...]:

@@ -31,7 +31,6 @@ from simsvc.web.security.scopes import SCOPES_OF
 VERSION = "1.0.0"
 _READ = (estimates, decisions, models, indexes, fairness, monitoring, exports, audit)
 RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
-"""Resources in the order of the document."""
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
 one, the service generates it. Responses to GET have an `ETag`; send it in `If-None-Match` to get 304 if
@@ -67,7 +66,6 @@ LINKS = {
 }
 """Operations that take a value from the response of another."""
 NAMED_IN_BODY = frozenset({"api_erasures.case"})
-"""Endpoints that name the record in the body."""
 
 resource = Resource("document", __name__, "This document.")
 

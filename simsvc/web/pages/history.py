@@ -21,7 +21,6 @@ blueprint = Blueprint("history", __name__, url_prefix="/history")
 ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
 """Fields of the search form; other query parameters are dropped."""
 CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort": tuple(SORTS)}
-"""Fields with fixed choices, in form order."""
 
 
 @blueprint.get("")

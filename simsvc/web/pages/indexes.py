@@ -25,7 +25,6 @@ blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 
 SWITCHES_SHOWN = 20
 CONTRADICTORY_SHOWN = 50
-"""Photos with conflicting labels listed per build."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)

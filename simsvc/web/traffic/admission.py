@@ -37,13 +37,10 @@ QUEUES: dict[Work, tuple[int, int]] = {
 """How many requests of such work run at once, and how many wait. One of two that walk may have a client that
 reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
 LIGHT = 8
-"""Threads for all other requests, which wait for no turn."""
 THREADS = sum(sum(places) for places in QUEUES.values()) + LIGHT
 """Of a worker: who waits holds one."""
 LOOK_EVERY_S = 0.5
 """How often who waits looks whether a turn has lasted too long."""
-JUDGING = of_work("judging")
-"""Endpoints that decode photos or run the model."""
 
 _log = logging.getLogger(__name__)
 

@@ -22,9 +22,7 @@ from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
 UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endpoint != "pictures.saliency")
-"""Endpoints that take photos."""
 BATCH, BATCH_FIELD = "batches.create", "photos"
-"""Endpoint of batches, and the files of its form."""
 
 
 def register(app: Flask) -> None:

@@ -207,18 +207,16 @@ class Settings(BaseSettings):
         le=720,
         description="a session unused for so long ends; any session ends after 12 hours",
     )
+    # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
     sign_in_rate: Rate = Field(
-        # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
-        default="20 per minute",
-        description="sign-in attempts of one address, as Flask-Limiter writes it",
+        default="20 per minute", description="sign-in attempts of one address, as Flask-Limiter writes it"
     )
+    # more than two cores judge: it stops floods, not work
     upload_rate: Rate = Field(
-        # more than two cores judge: it stops floods, not work
-        default="600 per minute",
-        description="photos of one account, token or address, likewise",
+        default="600 per minute", description="photos of one account, token or address, likewise"
     )
+    # 50 a second, which no honest program of an office needs for long
     api_rate: Rate = Field(
-        # 50 a second, which no honest program of an office needs for long
         default="3000 per minute",
         description="requests of one token, likewise; an export, a verification, or another walk through any "
         "number of records counts as 25, of an account too",
@@ -231,29 +229,23 @@ class Settings(BaseSettings):
         default_factory=lambda: _home() / "var" / "batches",
         description="where the photos of batches wait and their queue lies; on the service's own machine",
     )
+    # several hundred photos as telephones make them, and a disk that a few such uploads do not fill
     max_batch_bytes: Whole = Field(
-        # several hundred photos as telephones make them, and a disk that a few such uploads do not fill
         default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
         description="largest upload of a batch, and of its photos unpacked",
     )
+    # an hour's work for one process that judges five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
-        # an hour's work for one process that judges five photos in four seconds on a busy core
-        default=5_000,
-        ge=1,
-        le=10_000_000,
-        description="photos of one account that may wait in batches",
+        default=5_000, ge=1, le=10_000_000, description="photos of one account that may wait in batches"
     )
+    # 5,000 photos of 1 MB each, or five uploads of the largest kind
     max_waiting_bytes: Whole = Field(
-        # 5,000 photos of 1 MB each, or five uploads of the largest kind
-        default=5_000_000_000,
-        ge=1_000,
-        le=100_000_000_000_000,
-        description="bytes of these photos",
+        default=5_000_000_000, ge=1_000, le=100_000_000_000_000, description="bytes of these photos"
     )
+    # some ten thousand records of 30 to 50 KB, and the database's write-ahead log
     disk_reserve_bytes: Whole = Field(
-        # some ten thousand records of 30 to 50 KB, and the database's write-ahead log
         default=500_000_000,
         ge=0,
         le=100_000_000_000_000,
@@ -311,10 +303,7 @@ class _Given(Settings):
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment; what is not set has a default that works.
-
-    Args:
-        environment: names to values; the process's own when None.
+    """Read the settings from the environment, the process's own when None; what is not set has a default.
 
     Raises:
         SettingsError: a value cannot be used.

@@ -17,23 +17,10 @@ from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
 
-COMMANDS = (
-    index_group,
-    face_group,
-    model_group,
-    database_group,
-    check_command,
-    settings_command,
-    backup_group,
-    estimate_command,
-    replay_command,
-    retention_group,
-    erase_group,
-    user_group,
-    token_group,
-    batch_group,
-    audit_group,
-)
+_RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)
+_ACCESS = (token_group, user_group)
+_INSTALLATION = (backup_group, check_command, database_group, settings_command)
+COMMANDS = (*_RECORDS, *_ACCESS, *_INSTALLATION, estimate_command, replay_command)
 
 
 def register(app: Flask) -> None:

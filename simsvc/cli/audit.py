@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
-from tqdm import tqdm
 
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
+from simsvc.cli.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
-from simsvc.errors import AuditError, CheckpointRefused, SimsvcError
+from simsvc.errors import AuditError, CheckpointRefused
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, Verdict
-from simsvc.wiring.services import Services
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
@@ -25,19 +21,17 @@ audit_group = AppGroup("audit", help="Verify the audit log.")
 @audit_group.command("verify")
 def verify_command() -> None:
     """Verify the log and its records; if something is wrong, name it and exit with status 1."""
-    with _sentences():
+    with sentences():
         click.echo(_summary(_verified(None)))
 
 
 @audit_group.command("checkpoint")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write instead of printing.",
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of printing."
 )
 def checkpoint_command(out: Path | None) -> None:
     """Verify the log and write a checkpoint of it. Keep it where nobody who can write the log can write."""
-    with _sentences():
+    with sentences():
         last = _verified(None).last
         if last is None:
             raise AuditError("empty")
@@ -48,7 +42,7 @@ def checkpoint_command(out: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def prove_command(file: Path) -> None:
     """Verify the log and prove that it is unchanged up to the checkpoint in FILE."""
-    with _sentences():
+    with sentences():
         checkpoint = parse_checkpoint(_read(file))
         verdict = _verified(checkpoint)
         click.echo(
@@ -58,33 +52,17 @@ def prove_command(file: Path) -> None:
 
 
 def _verified(checkpoint: Checkpoint | None) -> Verdict:
-    """Return the verdict on an intact log.
-
-    Raises:
-        AuditError: the log is broken.
-    """
-    services: Services = current_app.extensions["simsvc"]
-    with services.log.snapshot() as snapshot, _bar() as bar:
-
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with services().log.snapshot() as snapshot, progress("event", "log") as advance:
         verdict = verify(snapshot, advance, checkpoint)
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
     return verdict
 
 
-def _bar() -> tqdm[NoReturn]:
-    return tqdm(unit="event", desc="log", disable=None, file=sys.stderr)  # None: on a terminal only
-
-
 def _summary(verdict: Verdict) -> str:
     erased = f" ({verdict.erased} erased)" if verdict.erased else ""
-    last = (
-        f" Last event: {verdict.last.seq} of {verdict.last.at}, {verdict.last.sha256}" if verdict.last else ""
-    )
+    end = verdict.last
+    last = f" Last event: {end.seq} of {end.at}, {end.sha256}" if end else ""
     return f"The log is intact: {verdict.events} events{erased}, and their records.{last}"
 
 
@@ -104,11 +82,3 @@ def _read(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeError):
         raise CheckpointRefused("unreadable", file=str(file)) from None
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    try:
-        yield
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.wiring.backup import create, restore
-from simsvc.wiring.services import Services
 
 backup_group = AppGroup("backup", help="Back up and restore.")
 
@@ -23,7 +22,7 @@ def create_command(folder: Path) -> None:
     The backup includes personal data and the session key. Keep it where only operators can read it.
     """
     with sentences():
-        size_bytes = create(_services(), folder.absolute())
+        size_bytes = create(services(), folder.absolute())
     click.echo(f"Backed up into {folder}: {size_bytes / 1e6:.1f} MB, with the SHA-256 of every file.")
 
 
@@ -33,12 +32,7 @@ def create_command(folder: Path) -> None:
 def restore_command(folder: Path, *, replace: bool) -> None:
     """Check every file and the log in FOLDER, then restore everything. Stop the service first."""
     with sentences():
-        restored = restore(_services(), folder.absolute(), replace=replace)
+        restored = restore(services(), folder.absolute(), replace=replace)
     for path in restored.aside:
         click.echo(f"The previous data is now in {path}.")
     click.echo(f"Restored to {restored.made_at}. The log is intact: {restored.events} events.")
-
-
-def _services() -> Services:
-    services: Services = current_app.extensions["simsvc"]
-    return services

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
 from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
-from simsvc.errors import SimsvcError
-from simsvc.wiring.services import Services
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
 
 batch_group = AppGroup("batch", help="Process batches of photos.")
 
@@ -18,11 +17,8 @@ batch_group = AppGroup("batch", help="Process batches of photos.")
 @click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 def work_command(with_parent: bool) -> None:
     """Process waiting photos one by one until stopped. `make run` starts this automatically."""
-    services: Services = current_app.extensions["simsvc"]
-    configure(services.settings.log)
+    configure(services().settings.log)
     if with_parent:
         end_with_parent()
-    try:
-        services.work_batches()
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
+    with sentences():
+        services().work_batches()

@@ -24,18 +24,13 @@ class InService:
 
 
 def build_report(manifest: Manifest, faces: Sequence[LabelledFace], in_service: InService) -> list[str]:
-    """Return lines about a build: faces, skipped photos, near-duplicates, recall and how to use it.
-
-    Args:
-        manifest: of the build.
-        faces: of the build.
-        in_service: the build in service, which may be this one.
-    """
+    """Return lines about a build: faces, skipped photos, near-duplicates, recall and how to use it."""
+    found = manifest.recall
     return [
         *_service_lines(manifest, in_service),
         *_face_lines(manifest, faces),
         *(_copy_lines(manifest.copies) if manifest.copies else ()),
-        *_recall_lines(manifest),
+        *([] if found is None else [f"Recall: a search finds {found:.1%} of the most similar faces."]),
         *([str(build_sentence(manifest.calibration))] if manifest.calibration else ()),
         f"manifest.json sha256 {manifest_sha256(manifest)}",
     ]
@@ -92,8 +87,3 @@ def _copy_lines(copies: NearDuplicates) -> Iterator[str]:
 def contradiction(photo: Sequence[LabelledCopy]) -> str:
     """Write the faces of one photo with their labels: "a.jpg (60), b.jpg (71)"."""
     return ", ".join(f"{copy.reference} ({copy.age_years:g})" for copy in photo)
-
-
-def _recall_lines(manifest: Manifest) -> Iterator[str]:
-    if manifest.recall is not None:
-        yield f"Recall: a search finds {manifest.recall:.1%} of the most similar faces."

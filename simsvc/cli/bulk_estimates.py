@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import click
-from flask import current_app
 from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import Listing, list_photos
-from simsvc.errors import SimsvcError
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
 from simsvc.wiring.bulk import bulk_into
 
 NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."
@@ -29,33 +26,24 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
     listing = list_photos(paths)
     files = listing.files
     if not files:
-        raise click.ClickException(
-            "\n".join(
-                [
-                    "No photos found. Name photos, or folders that contain photos.",
-                    *listing.left_out.lines(),
-                ]
-            )
-        )
+        problem = "No photos found. Name photos, or folders that contain photos."
+        raise click.ClickException("\n".join([problem, *listing.left_out.lines()]))
     if not recorded:
         click.echo(NOT_RECORDED, err=True)
     started = time.monotonic()
-    try:
-        with bulk_into(current_app.extensions["simsvc"], out, recorded=recorded) as bulk:
-            waiting = bulk.waiting(files)
-            done = len(files) - len(waiting)
-            with tqdm(total=len(files), initial=done, unit="photo", disable=None, file=sys.stderr) as bar:
-                bulk.judge(waiting, partial(_advance, bar))
-            counts = Counter(bulk.journal.done().values())
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
+    with sentences(), bulk_into(services(), out, recorded=recorded) as bulk:
+        waiting = bulk.waiting(files)
+        done = len(files) - len(waiting)
+        with tqdm(total=len(files), initial=done, unit="photo", disable=None) as bar:
+
+            def advance() -> None:
+                bar.update()
+
+            bulk.judge(waiting, advance)
+        counts = Counter(bulk.journal.done().values())
     click.echo(_summary(out, counts, len(waiting), time.monotonic() - started))
     for line in _said_of(listing):
         click.echo(line)
-
-
-def _advance(bar: tqdm[NoReturn]) -> None:
-    bar.update()
 
 
 def _said_of(listing: Listing) -> list[str]:

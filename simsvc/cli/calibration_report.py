@@ -12,13 +12,7 @@ WIDTHS = (12, 7, 8, 10, 8, 10, 10)
 
 
 def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:
-    """Return lines about the site calibration of a build.
-
-    Args:
-        label: of the build.
-        site: its calibration; None for a build made before there was one.
-        changed: whether it was refitted because faces changed after the build.
-    """
+    """Return lines about the site calibration of a build."""
     if site is None:
         return [f"{label} was built before site calibration existed. Rebuild the index: `flask index build`."]
     lines = [f"{label}: {build_sentence(site)}"]
@@ -56,12 +50,8 @@ def _table(site: SiteCalibration) -> Iterator[str]:
 
 def _cells(raw: Score, corrected: Score) -> tuple[str, ...]:
     held = "" if corrected.coverage is None else f"{corrected.coverage:.1%}"
-    return (
-        f"{raw.faces:,}",
-        *(f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}"),
-        *(f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}"),
-        held,
-    )
+    errors = (f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}")
+    return f"{raw.faces:,}", *errors, f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}", held
 
 
 def _row(cells: tuple[str, ...]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.flows.erase import Eraser
-from simsvc.values.erasure import Erasable, Receipt
+from simsvc.values.erasure import Erasable
 from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import eraser, finish_erasures
 
@@ -24,7 +24,7 @@ def estimate_command(record_id: str, yes: bool) -> None:
     """Erase estimate ID with its crop, photo, reference faces and decisions."""
     with sentences():
         _confirm(_eraser().records.of_estimate(record_id), yes)
-        _print(_eraser().estimate(record_id, COMMAND))
+        _done(_eraser().estimate(record_id, COMMAND).event)
 
 
 @erase_group.command("case")
@@ -34,7 +34,7 @@ def case_command(reference: str, yes: bool) -> None:
     """Erase every estimate of CASE, its photos waiting in batches, and the reference itself."""
     with sentences():
         _confirm(_eraser().records.of_case(reference), yes)
-        _print(_eraser().case(reference, COMMAND))
+        _done(_eraser().case(reference, COMMAND).event)
 
 
 @erase_group.command("face")
@@ -62,7 +62,7 @@ def finish_command() -> None:
     Only this command rewrites large PostgreSQL tables. They are locked meanwhile.
     """
     with sentences():
-        left = finish_erasures(current_app.extensions["simsvc"])
+        left = finish_erasures(services())
     if left:
         raise click.ClickException(LEFT)
     click.echo("The database files hold no copies of erased data.")
@@ -76,17 +76,13 @@ LEFT = (
 
 
 def _eraser() -> Eraser:
-    return eraser(current_app.extensions["simsvc"])
+    return eraser(services())
 
 
 def _confirm(found: Erasable, yes: bool) -> None:
     click.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items()))
     if not yes:
         click.confirm("This cannot be undone. Erase them?", abort=True)
-
-
-def _print(receipt: Receipt) -> None:
-    _done(receipt.event)
 
 
 def _done(event: int) -> None:

@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import read_photo, shown_name
 from simsvc.cli.bulk_estimates import estimate_all
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
+from simsvc.cli.progress import PROGRESS_FROM
 from simsvc.domain.estimate.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
 from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.values import Estimate
-
-PROGRESS_FROM = 10
-"""From this many photos on, a progress bar is worth its line."""
 
 Row = dict[str, object]
 
@@ -51,22 +50,18 @@ def estimate_command(photos: tuple[Path, ...], as_json: bool, out: Path | None, 
 
 def _estimate_each(photos: Sequence[Path], as_json: bool) -> None:
     read = 0
-    try:
-        corridor = current_app.extensions["simsvc"].corridor()
-        for row in _rows(photos, corridor):
+    with sentences():
+        for row in _rows(photos, services().corridor()):
             read += "id" in row
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else readable_line(row))
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
     if not read:
         sys.exit(1)
 
 
 def _rows(photos: Sequence[Path], corridor: EstimatePipeline) -> Iterator[Row]:
     hidden = None if len(photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
-    with tqdm(photos, unit="photo", disable=hidden, file=sys.stderr) as progress:
-        for photo in progress:
-            yield _row(photo, corridor)
+    for photo in tqdm(photos, unit="photo", disable=hidden):
+        yield _row(photo, corridor)
 
 
 def _row(photo: Path, corridor: EstimatePipeline) -> Row:

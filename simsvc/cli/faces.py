@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import NoReturn
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
-from tqdm import tqdm
 
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
+from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
+from simsvc.cli.progress import PROGRESS_FROM, progress
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.flows.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces
-
-PROGRESS_FROM = 10
-"""From this many photos on, a progress bar is worth its line."""
 
 face_group = AppGroup("face", help="Add, relabel and remove reference faces without rebuilding the index.")
 
@@ -35,9 +30,9 @@ def add_command(path: Path, age: float | None, source: str) -> None:
     with sentences():
         photos = _photos(path, age, source)
         faces = _live_faces()
-        hidden = None if len(photos.photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
-        with tqdm(total=len(photos.photos), unit="face", disable=hidden, file=sys.stderr) as bar:
-            added = faces.add(photos, COMMAND, lambda done, _total: _advance(bar, done))
+        total = len(photos.photos)
+        with progress("face", total=total, hidden=total < PROGRESS_FROM) as advance:
+            added = faces.add(photos, COMMAND, advance)
         click.echo("\n".join([_summary(added), *photos.notes]))
 
 
@@ -61,11 +56,7 @@ def remove_command(face_id: str) -> None:
 
 
 def _live_faces() -> LiveFaces:
-    return live_faces(index_services(current_app.extensions["simsvc"].settings))
-
-
-def _advance(bar: tqdm[NoReturn], done: int) -> None:
-    bar.update(done - bar.n)
+    return live_faces(index_services(services().settings))
 
 
 def _photos(path: Path, age: float | None, source: str) -> LabelledSource:

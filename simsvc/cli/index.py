@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
-from tqdm import tqdm
 
 from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import IndexStore
@@ -18,18 +13,20 @@ from simsvc.adapters.index.calibration_picture import write_picture
 from simsvc.adapters.photos.sources import SOURCES, read_source
 from simsvc.cli.build_report import InService, build_report
 from simsvc.cli.calibration_report import calibration_report
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
+from simsvc.cli.progress import progress
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
-from simsvc.errors import IndexMissing, IndexUnusable, SimsvcError
+from simsvc.errors import IndexMissing, IndexUnusable
 from simsvc.flows.build_index import BuildRequest, build
 from simsvc.flows.measure_recall import TimedRecall
-from simsvc.settings import Settings, cores
+from simsvc.settings import cores
 from simsvc.values.events import COMMAND
-from simsvc.wiring.indexing import IndexServices, index_services, open_shelf
+from simsvc.wiring.indexing import IndexServices, index_services
 from simsvc.wiring.retirement import retire_build
-from simsvc.wiring.services import Services
 
 index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
 
@@ -50,56 +47,46 @@ index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
 )
 @click.option("--use", is_flag=True, help="Put the build into service, even if another one is in service.")
 def build_command(
-    source: str,
-    path: Path | None,
-    name: str | None,
-    engine: EngineName | None,
-    if_needed: bool,
-    use: bool,
+    source: str, path: Path | None, name: str | None, engine: EngineName | None, if_needed: bool, use: bool
 ) -> None:
     """Build an index of reference faces and print a report.
 
     The build goes into service if no other usable build is in service, or with --use.
     """
-    with _sentences():
-        services = index_services(_settings())
-        label = _in_service(services) if if_needed else None
+    with sentences():
+        indexing = index_services(services().settings)
+        label = _in_service(indexing) if if_needed else None
         if label is not None:
             click.echo(f"The index {label} is in service, intact, and fits the model.")
             return
         photos = _photos(source, path)
         check_engine()
-        manifest = _built(
-            services,
-            BuildRequest(
-                name or source,
-                (photos,),
-                engine or services.engine,
-                cores(),
-                services.decoder,
-                services.trained_on,
-            ),
-        )
-        in_service = _in_service(services)
+        engine = engine or indexing.engine
+        decoder, trained_on = indexing.decoder, indexing.trained_on
+        request = BuildRequest(name or source, (photos,), engine, cores(), decoder, trained_on)
+        manifest = _built(indexing, request)
+        in_service = _in_service(indexing)
         if use or in_service is None:
-            in_service = services.switcher.use(manifest.label).label
-        faces = services.shelf.gallery(manifest.label).faces
-        report = build_report(manifest, faces, _count(services, in_service))
+            in_service = indexing.switcher.use(manifest.label).label
+        faces = indexing.shelf.gallery(manifest.label).faces
+        count = indexing.shelf.manifest(in_service).count
+        report = build_report(manifest, faces, InService(in_service, count))
         click.echo("\n".join([*report, *photos.notes]))
 
 
 @index_group.command("list")
 def list_command() -> None:
     """List every build; a star marks the one in service."""
-    with _sentences():
-        shelf = open_shelf(_settings())
+    with sentences():
+        shelf = services().shelf
         labels, current = shelf.labels(), shelf.current()
         if not labels:
             raise IndexMissing()
         for label in labels:
             try:
                 manifest = shelf.manifest(label)
-                row = f"{label}  {manifest.count} faces  {_origin(manifest)}  model {manifest.model.version}"
+                origin = ", ".join(source.name for source in manifest.sources)
+                row = f"{label}  {manifest.count} faces  {origin}  model {manifest.model.version}"
             except IndexUnusable as error:
                 row = f"{label}  {error.code}"
             click.echo(("* " if label == current else "  ") + row)
@@ -109,12 +96,10 @@ def list_command() -> None:
 @click.argument("build_id", metavar="[BUILD]", required=False)
 def verify_command(build_id: str | None) -> None:
     """Check every file of BUILD (default: the build in service) against its manifest and the model."""
-    with _sentences():
-        services = index_services(_settings())
-        label = services.shelf.find(build_id) if build_id else services.shelf.current()
-        if label is None:
-            raise IndexMissing()
-        manifest = services.switcher.fitting(label)
+    with sentences():
+        indexing = index_services(services().settings)
+        label = _wanted(indexing.shelf, build_id)
+        manifest = indexing.switcher.fitting(label)
         click.echo(f"{label}: {manifest.count} faces. All files are intact and fit the model in service.")
 
 
@@ -132,13 +117,10 @@ def verify_command(build_id: str | None) -> None:
 )
 def recall_command(build_id: str | None, queries: int, k: int) -> None:
     """Measure recall and speed of BUILD (default: the build in service)."""
-    with _sentences():
-        services: Services = current_app.extensions["simsvc"]
-        label = services.shelf.find(build_id) if build_id else services.shelf.current()
-        if label is None:
-            raise IndexMissing()
-        found = services.timed_recall(label, queries, k)
-        click.echo("\n".join(_recall_lines(label, services.shelf.manifest(label), found)))
+    with sentences():
+        label = _wanted(services().shelf, build_id)
+        found = services().timed_recall(label, queries, k)
+        click.echo("\n".join(_recall_lines(label, services().shelf.manifest(label), found)))
 
 
 @index_group.command("calibration")
@@ -146,11 +128,9 @@ def recall_command(build_id: str | None, queries: int, k: int) -> None:
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Save a plot as PNG.")
 def calibration_command(build_id: str | None, plot: Path | None) -> None:
     """Print the site calibration of BUILD (default: the build in service) and its errors."""
-    with _sentences():
-        shelf = open_shelf(_settings())
-        label = shelf.find(build_id) if build_id else shelf.current()
-        if label is None:
-            raise IndexMissing()
+    with sentences():
+        shelf = services().shelf
+        label = _wanted(shelf, build_id)
         site = shelf.calibration(label)
         changed = site != shelf.manifest(label).calibration
         click.echo("\n".join(calibration_report(label, site, changed=changed)))
@@ -162,10 +142,10 @@ def calibration_command(build_id: str | None, plot: Path | None) -> None:
 @click.argument("build_id", metavar="BUILD")
 def use_command(build_id: str) -> None:
     """Check BUILD and put it into service; running services switch within two seconds."""
-    with _sentences():
-        services = index_services(_settings())
-        label = services.shelf.find(build_id)
-        manifest = services.switcher.use(label)
+    with sentences():
+        indexing = index_services(services().settings)
+        label = indexing.shelf.find(build_id)
+        manifest = indexing.switcher.use(label)
         click.echo(f"{label} with {manifest.count} faces is in service.")
 
 
@@ -176,9 +156,16 @@ def use_command(build_id: str) -> None:
 )
 def retire_command(build_id: str, force: bool) -> None:
     """Permanently delete BUILD, which must not be in service."""
-    with _sentences():
-        label = retire_build(current_app.extensions["simsvc"], build_id, COMMAND, force=force)
+    with sentences():
+        label = retire_build(services(), build_id, COMMAND, force=force)
         click.echo(f"Index build {label} retired.")
+
+
+def _wanted(shelf: IndexStore, build_id: str | None) -> str:
+    label = shelf.find(build_id) if build_id else shelf.current()
+    if label is None:
+        raise IndexMissing()
+    return label
 
 
 def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[str]:
@@ -204,56 +191,24 @@ def _draw(shelf: IndexStore, label: str, path: Path) -> None:
     click.echo(f"Plot saved to {path}")
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["simsvc"].settings
-    return settings
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    try:
-        yield
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
-
-
 def _photos(source: str, path: Path | None) -> LabelledSource:
     if path is None and source != "demo":
         raise click.UsageError(f"Give the folder with the photos of {source}: --path DIR.")
-    return read_source(source, path or _settings().gallery_dir)
+    return read_source(source, path or services().settings.gallery_dir)
 
 
-def _built(services: IndexServices, request: BuildRequest) -> Manifest:
-    model = services.model(request.engine, request.workers)
+def _built(indexing: IndexServices, request: BuildRequest) -> Manifest:
+    model = indexing.model(request.engine, request.workers)
+    detector, shelf = indexing.detector, indexing.shelf
     total = sum(len(source.photos) for source in request.sources)
-    with tqdm(total=total, unit="face", desc=f"index {request.name}", disable=None) as bar:
-        return build(
-            request,
-            services.detector,
-            model,
-            services.shelf,
-            on_built=services.on_built,
-            progress=lambda done, _total: _advance(bar, done),
-            use=False,
-        )
+    with progress("face", f"index {request.name}", total) as advance:
+        return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance, use=False)
 
 
-def _advance(bar: tqdm[NoReturn], done: int) -> None:
-    bar.update(done - bar.n)
-
-
-def _in_service(services: IndexServices) -> str | None:
+def _in_service(indexing: IndexServices) -> str | None:
     """Return the label of the index in service if it is intact and fits the model, else None."""
     try:
-        label = services.shelf.current()
-        return label and services.switcher.fitting(label).label
+        label = indexing.shelf.current()
+        return label and indexing.switcher.fitting(label).label
     except IndexUnusable:
         return None
-
-
-def _origin(manifest: Manifest) -> str:
-    return ", ".join(source.name for source in manifest.sources)
-
-
-def _count(services: IndexServices, label: str) -> InService:
-    return InService(label, services.shelf.manifest(label).count)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
-from flask import current_app
 from flask.cli import AppGroup, with_appcontext
-from tqdm import tqdm
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
+from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
+from simsvc.cli.progress import progress
 from simsvc.errors import PhotoMissing
 from simsvc.flows.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import retention
 from simsvc.wiring.replay import replayer
 from simsvc.wiring.retirement import retire_model
-from simsvc.wiring.services import Services
 
 model_group = AppGroup("model", help="List and retire models kept for replays.")
 retention_group = AppGroup("retention", help="Delete expired photos and manage their encryption keys.")
@@ -37,7 +35,7 @@ def replay_command(record_id: str, photo: Path | None, as_json: bool) -> None:
     """Repeat estimate ID with its original model and index build; exit with status 1 if results differ."""
     with sentences():
         data = None if photo is None else _read(photo)
-        replay = replayer(_services()).replay(record_id, COMMAND, data)
+        replay = replayer(services()).replay(record_id, COMMAND, data)
     click.echo(json.dumps(describe_replay(replay), indent=1) if as_json else _said(replay))
     if not replay.agrees:
         sys.exit(1)
@@ -46,7 +44,7 @@ def replay_command(record_id: str, photo: Path | None, as_json: bool) -> None:
 @model_group.command("list")
 def model_list_command() -> None:
     """List every kept model: version and SHA-256 of its model.json."""
-    for bundle in _services().models.kept():
+    for bundle in services().models.kept():
         click.echo(f"{bundle.version}  {bundle.folder.name}")
 
 
@@ -58,23 +56,22 @@ def model_list_command() -> None:
 def model_retire_command(model: str, force: bool) -> None:
     """Delete the kept copy of a model."""
     with sentences():
-        click.echo(f"Model {retire_model(_services(), model, COMMAND, force=force)} retired.")
+        click.echo(f"Model {retire_model(services(), model, COMMAND, force=force)} retired.")
 
 
 @retention_group.command("run")
 def retention_run_command() -> None:
     """Delete expired photos, or all photos if SIMSVC_PHOTO_DAYS is 0. Run this from cron."""
     with sentences():
-        services = _services()
-        count = retention(services).run(COMMAND)
-        click.echo(f"{count} kept photos deleted, {retention(services).count()} left.")
+        count = retention(services()).run(COMMAND)
+        click.echo(f"{count} kept photos deleted, {retention(services()).count()} left.")
 
 
 @retention_group.command("rotate-key")
 def rotate_key_command() -> None:
     """Re-encrypt kept photos with the first key in SIMSVC_PHOTO_KEYS; remove older keys afterwards."""
-    with sentences(), tqdm(unit="photo", disable=None, file=sys.stderr) as bar:
-        done, locked = retention(_services()).rotate(COMMAND, lambda done, total: _advance(bar, done, total))
+    with sentences(), progress("photo") as advance:
+        done, locked = retention(services()).rotate(COMMAND, advance)
     click.echo(f"{done} kept photos encrypted with the first key.")
     if locked:
         raise click.ClickException(
@@ -89,11 +86,6 @@ def new_key_command() -> None:
     click.echo(new_key())
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions["simsvc"]
-    return services
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -105,14 +97,7 @@ def _said(replay: Replay) -> str:
     if replay.agrees:
         return f"Record {replay.recorded.number} agrees: age, range and reference faces match the record."
     lines = [f"Record {replay.recorded.number} does not agree:"]
-    lines += [
-        f"{entry.what}: recorded {entry.recorded}, now {entry.replayed}" for entry in replay.differences
-    ]
+    lines += [f"{each.what}: recorded {each.recorded}, now {each.replayed}" for each in replay.differences]
     if replay.erased:
         lines.append(f"{len(replay.erased)} of its reference faces have been erased since.")
     return "\n".join(lines)
-
-
-def _advance(bar: tqdm[NoReturn], done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
 from simsvc.domain.accounts.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
-from simsvc.errors import SimsvcError
 from simsvc.values.tokens import SCOPES, Token
-from simsvc.wiring.services import Services
 
 token_group = AppGroup("token", help="Create, list and revoke API tokens.")
 
@@ -36,8 +32,8 @@ token_group = AppGroup("token", help="Create, list and revoke API tokens.")
 )
 def create_command(name: str, scopes: tuple[str, ...], days: int) -> None:
     """Create a token called NAME and print its text; only the text goes to standard output."""
-    with _sentences():
-        made = _services().tokens.create(checked_draft(name, scopes, str(days)))
+    with sentences():
+        made = services().tokens.create(checked_draft(name, scopes, str(days)))
         until = f"{made.token.expires_at:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{made.token.name} ({' '.join(made.token.scopes)}) until {until}. Shown once:", err=True)
         click.echo(made.text)
@@ -46,8 +42,8 @@ def create_command(name: str, scopes: tuple[str, ...], days: int) -> None:
 @token_group.command("list")
 def list_command() -> None:
     """List every token: ID, name, scopes, state, expiry and last use."""
-    with _sentences():
-        for token in _services().token_book.all():
+    with sentences():
+        for token in services().token_book.all():
             click.echo("  ".join(_cells(token)))
 
 
@@ -55,25 +51,12 @@ def list_command() -> None:
 @click.argument("token_id", metavar="ID")
 def revoke_command(token_id: str) -> None:
     """Revoke token ID, for example simsvc_0123456789ab."""
-    with _sentences():
-        token = _services().tokens.revoke(token_id.removeprefix("simsvc_"))
+    with sentences():
+        token = services().tokens.revoke(token_id.removeprefix("simsvc_"))
         click.echo(f"{token.name} revoked.")
 
 
 def _cells(token: Token) -> list[str]:
     last = f"last used {token.last_used_at:%Y-%m-%d %H:%M} UTC" if token.last_used_at else "never used"
     until = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC"
-    return [token.beginning, token.name, " ".join(token.scopes), token.state(_services().now()), until, last]
-
-
-def _services() -> Services:
-    services: Services = current_app.extensions["simsvc"]
-    return services
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    try:
-        yield
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
+    return [token.beginning, token.name, " ".join(token.scopes), token.state(services().now()), until, last]

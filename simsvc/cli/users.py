@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
 from simsvc.adapters.ops.address import address_for_links
-from simsvc.errors import SimsvcError
+from simsvc.cli.current import services
+from simsvc.cli.errors import sentences
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
-from simsvc.wiring.services import Services
 
 user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts, and change their roles.")
 
 _url = click.option(
-    "--url",
-    help="Public address of the service; defaults to SIMSVC_PUBLIC_URL or the running server.",
+    "--url", help="Public address of the service; defaults to SIMSVC_PUBLIC_URL or the running server."
 )
 
 
@@ -29,7 +24,7 @@ _url = click.option(
 @_url
 def add_command(name: str, role: str, url: str | None) -> None:
     """Add account NAME and print a one-time link to set its password."""
-    with _sentences():
+    with sentences():
         wanted = next(known for known in ROLES if known == role)
         _print(_accounts().add(name, wanted), url)
 
@@ -37,16 +32,18 @@ def add_command(name: str, role: str, url: str | None) -> None:
 @user_group.command("list")
 def list_command() -> None:
     """List every account: name, role, state, last sign-in."""
-    with _sentences():
-        for user in _services().users.all():
-            click.echo(f"{user.name}  {user.role}  {_state(user)}  {_last(user)}")
+    with sentences():
+        for user in services().users.all():
+            at = user.last_sign_in_at
+            last = f"{at:%Y-%m-%d %H:%M} UTC" if at else "never signed in"
+            click.echo(f"{user.name}  {user.role}  {_state(user)}  {last}")
 
 
 @user_group.command("disable")
 @click.argument("name")
 def disable_command(name: str) -> None:
     """Disable account NAME, end its sessions and revoke its API tokens. Its past actions stay on record."""
-    with _sentences():
+    with sentences():
         user = _accounts().disable(_accounts().named(name).id)
         click.echo(f"{user.name} can no longer sign in.")
 
@@ -55,7 +52,7 @@ def disable_command(name: str) -> None:
 @click.argument("name")
 def enable_command(name: str) -> None:
     """Enable account NAME. Its API tokens stay revoked; create new ones if needed."""
-    with _sentences():
+    with sentences():
         user = _accounts().enable(_accounts().named(name).id)
         click.echo(f"{user.name} can sign in again{'' if user.has_password else ' once a password is set'}.")
 
@@ -65,7 +62,7 @@ def enable_command(name: str) -> None:
 @click.argument("role", type=click.Choice(ROLES))
 def role_command(name: str, role: str) -> None:
     """Change the role of account NAME, end its sessions and, unless ROLE is admin, revoke its API tokens."""
-    with _sentences():
+    with sentences():
         wanted = next(known for known in ROLES if known == role)
         user = _accounts().change_role(_accounts().named(name).id, wanted)
         click.echo(f"{user.name} now has the role {user.role} and must sign in again.")
@@ -76,7 +73,7 @@ def role_command(name: str, role: str) -> None:
 @_url
 def reset_command(name: str, url: str | None) -> None:
     """Print a new one-time link for NAME. Its password, sessions and older links stop working."""
-    with _sentences():
+    with sentences():
         _print(_accounts().reset(_accounts().named(name).id), url)
 
 
@@ -84,27 +81,14 @@ def reset_command(name: str, url: str | None) -> None:
 @_url
 def first_link_command(url: str | None) -> None:
     """Print a one-time link for an admin, unless an admin already has a password."""
-    with _sentences():
+    with sentences():
         invitation = _accounts().first_link()
         if invitation is not None:
             _print(invitation, url)
 
 
-def _services() -> Services:
-    services: Services = current_app.extensions["simsvc"]
-    return services
-
-
 def _accounts() -> Accounts:
-    return _services().accounts
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    try:
-        yield
-    except SimsvcError as error:
-        raise click.ClickException(error.sentence) from None
+    return services().accounts
 
 
 def _print(invitation: Invitation, url: str | None) -> None:
@@ -115,8 +99,7 @@ def _print(invitation: Invitation, url: str | None) -> None:
 
 
 def _public_url() -> str:
-    """Return the public address of the service."""
-    settings = _services().settings
+    settings = services().settings
     return address_for_links(settings.public_url, settings.script_name, settings.bind, settings.batch_dir)
 
 
@@ -124,7 +107,3 @@ def _state(user: User) -> str:
     if user.disabled:
         return "disabled"
     return "active" if user.has_password else "invited"
-
-
-def _last(user: User) -> str:
-    return f"{user.last_sign_in_at:%Y-%m-%d %H:%M} UTC" if user.last_sign_in_at else "never signed in"

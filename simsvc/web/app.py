@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask.json.provider import DefaultJSONProvider
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -49,28 +48,14 @@ from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
 
-BLUEPRINTS = (
-    health.blueprint,
-    access_log.blueprint,
-    sign_in.blueprint,
-    account.blueprint,
-    users.blueprint,
-    tokens.blueprint,
-    api_reference.blueprint,
-    display.blueprint,
-    page_estimates.blueprint,
-    batches.blueprint,
-    gallery.blueprint,
-    indexes.blueprint,
-    model.blueprint,
-    pictures.blueprint,
-    decisions.blueprint,
-    cases.blueprint,
-    history.blueprint,
-    erasing.blueprint,
-    opening.blueprint,
+_ACCOUNTS = (sign_in, account, users, tokens)
+_RECORDS = (page_estimates, batches, gallery, indexes, model, pictures, decisions, cases, history, erasing)
+BLUEPRINTS = tuple(
+    part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
 )
 """Every one of their routes stands in the table of `web.security.access`."""
+_FIRST = (access_log, errors, headers, sessions, access)
+"""What runs first before each request, in this order."""
 
 
 class ShortInteger(IntegerConverter):
@@ -82,11 +67,7 @@ class ShortInteger(IntegerConverter):
 def create_app(settings: Settings | None = None, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the application. Engines are constructed on first use, thus after a server's workers fork.
 
-    From here on this process makes files that only its own account can read.
-
-    Args:
-        settings: the environment's when None.
-        now: the clock, aware and in UTC.
+    From here on this process makes files that only its own account can read. `now` is aware and in UTC.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -105,25 +86,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
         MAX_FORM_PARTS=32,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    app.json = _in_given_order(app)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider, as Flask documents
     app.url_map.converters["int"] = ShortInteger
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (
-        access_log,
-        errors,
-        headers,
-        sessions,
-        access,
-        batches,
-        upload,
-        body_size,
-        csrf,
-        once,
-        language,
-        etags,
-    ):  # in this order before each request
+    for module in (*_FIRST, batches, upload, body_size, csrf, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -141,20 +109,16 @@ def _behind_proxies(app: Flask, proxies: int) -> None:
         wrapped = ProxyFix(
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_port=0, x_prefix=proxies
         )
-        wrapped = CheckedPrefix(wrapped, _first_parts(app))
+        wrapped = CheckedPrefix(wrapped, lambda prefix: _is_ours(app, prefix))
     if script_name:
         wrapped = SetPrefix(wrapped, script_name)
     app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
 
 
-def _first_parts(app: Flask) -> Callable[[str], bool]:
-    """Return what says whether a path of ours begins as this prefix does: then a proxy must take it off."""
-
-    def begins(prefix: str) -> bool:
-        first = prefix.split("/")[1]
-        return any(str(rule.rule).split("/")[1] == first for rule in app.url_map.iter_rules())
-
-    return begins
+def _is_ours(app: Flask, prefix: str) -> bool:
+    """Say whether a path of ours begins as this prefix does: then a proxy must take it off."""
+    first = prefix.split("/")[1]
+    return any(str(rule.rule).split("/")[1] == first for rule in app.url_map.iter_rules())
 
 
 def _fill_templates(app: Flask) -> None:
@@ -177,10 +141,3 @@ def in_years(age_years: float) -> str:
 def zip_names(values: Iterable[str], names: Mapping[str, str]) -> list[tuple[str, str]]:
     """Pair values with what they are called; one without a name is called as it is."""
     return [(value, names.get(value, value)) for value in values]
-
-
-def _in_given_order(app: Flask) -> DefaultJSONProvider:
-    """Return a JSON provider that leaves keys as they come: id first, times by step in order."""
-    provider = DefaultJSONProvider(app)
-    provider.sort_keys = False
-    return provider

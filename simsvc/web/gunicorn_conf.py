@@ -126,10 +126,7 @@ _batch_worker = BatchWorker()
 
 
 def on_starting(server: Any) -> None:
-    """Close files to others, and make the folder in which the workers count, before there are any workers.
-
-    Without that folder each counts for itself.
-    """
+    """Close files to others; make the folder for the workers' counts, or else each counts for itself."""
     private_places(_settings).close()
     try:
         os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-", dir=MEMORY_DIR)

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gunicorn.errors import ConfigError
@@ -149,13 +150,12 @@ class Received(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type
                 self.refuse(self.body.dropped)
             if self.refusal and self.body.seen_bytes > DRAIN_BYTES:
                 self.completed = True
-            if self.chunked and self._is_endless():
+            if (
+                self.chunked
+                and max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MOST_CONTROL_BYTES
+            ):
                 self.error, self.completed = BadRequest("Chunk line or trailer too long"), True
         return consumed
-
-    def _is_endless(self) -> bool:
-        lines = self.body_rcv.control_line, self.body_rcv.trailer
-        return any(len(line) > MOST_CONTROL_BYTES for line in lines)
 
     def refuse(self, why: Refusal) -> None:
         """Have the request answered without its body; what still comes of it is thrown away."""
@@ -186,25 +186,25 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
         return environ
 
 
+@dataclass(frozen=True)
 class Question:
     """Asks the application, in a thread, whether it would take a large body from this client."""
 
-    def __init__(self, connection: Connection, request: Received) -> None:
-        self._connection = connection
-        self._request = request
+    connection: Connection
+    request: Received
 
     def service(self) -> None:
         """Ask, and let the loop go on with the connection."""
-        connection, admitted = self._connection, False
+        admitted = False
         try:
-            environ = Answer(connection, self._request).get_environment()
-            admitted = connection.adj.door.admits(environ)
+            environ = Answer(self.connection, self.request).get_environment()
+            admitted = self.connection.adj.door.admits(environ)
         finally:
-            connection.go_on(self._request, admitted)
+            self.connection.go_on(self.request, admitted)
 
     def cancel(self) -> None:
         """End the connection with the worker."""
-        self._connection.cancel()
+        self.connection.cancel()
 
 
 class Threads:

@@ -23,13 +23,7 @@ from simsvc.wiring.services import Services, open_database, private_places
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result of a restore.
-
-    Attributes:
-        made_at: when the backup was made, UTC.
-        events: number of events in its log.
-        aside: new paths of the previous data.
-    """
+    """A restore: when the backup was made (UTC), events in its log, new paths of the previous data."""
 
     made_at: str
     events: int
@@ -53,12 +47,7 @@ def create(services: Services, out: Path) -> int:
 
 
 def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
-    """Verify and restore a backup, upgrade its tables, and log the restore.
-
-    Args:
-        services: of the process; its database is not used again.
-        folder: made by `create`.
-        replace: whether to move existing data aside.
+    """Verify and restore a backup, upgrade its tables, and log it; the services' database is closed.
 
     Raises:
         BackupRefused: it is damaged, from a newer version, or there is data without `replace`.
@@ -77,7 +66,6 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
 
 
 def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> None:
-    """Log the restore in the restored log."""
     content = {
         "backup": folder.name,
         "made_at": about.get("made_at", ""),
@@ -99,11 +87,7 @@ def _places(settings: Settings) -> Places:
 
 
 def _events(folder: Path) -> int:
-    """Verify the log in a copy of a SQLite backup; PostgreSQL checks its dump when restoring.
-
-    Raises:
-        BackupRefused: the log does not verify.
-    """
+    """Verify the log in a copy of a SQLite backup; PostgreSQL checks its dump when restoring."""
     if not (folder / backup.SQLITE).is_file():
         return 0
     with tempfile.TemporaryDirectory() as beside:

@@ -19,17 +19,11 @@ from simsvc.settings import cores
 from simsvc.wiring.services import Services, helpers_of_command
 
 PART, TRYING = ".part", ".trying"
-"""Suffixes of the journal and the in-flight file."""
 
 
 @contextmanager
 def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk]:
     """Yield the estimator of many photos, and write the table at the end; interrupted runs resume.
-
-    Args:
-        services: of the process.
-        out: the table to write.
-        recorded: whether to record the results.
 
     Raises:
         ResultsRefused: the table exists, cannot be written, or belongs to a different run.
@@ -54,11 +48,7 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
 
 
 def _facts(corridor: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
-    """Return what a run that goes on must have in common with the one that was cut off.
-
-    Engines other than ONNX Runtime and priors are only included if set, so that runs of earlier versions can
-    be resumed.
-    """
+    """Return what a resumed run must share with the first; defaults are left out, as in earlier versions."""
     facts: dict[str, object] = {"model_sha256": corridor.model.sha256, "recorded": recorded}
     if not corridor.model.engine.startswith("onnxruntime"):
         facts["engine"] = corridor.model.engine

@@ -11,6 +11,8 @@ from simsvc.store.photos import PhotoStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services
 
+FINISH_PATIENCE_S = 60.0
+
 
 def retention(services: Services) -> Retention:
     """Return the retention service."""
@@ -50,7 +52,3 @@ def _holding(services: Services, face_id: str) -> tuple[str, ...] | None:
         return None
     labels = tuple(label for label in services.shelf.labels() if services.shelf.gallery(label).has(face_id))
     return labels if labels or face_id in changes.live else None
-
-
-FINISH_PATIENCE_S = 60.0
-"""How long `flask erase finish` waits for readers."""

@@ -21,29 +21,23 @@ from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
+"""Called with (events done, total)."""
 MOST_NAMED = 5
-"""Maximum files named in a finding."""
 
 
 def readiness(services: Services) -> tuple[Finding, ...]:
     """Return the readiness of a worker, quickly enough for frequent probes."""
-    return look_over(
-        (
-            ("model", lambda: _open_model(services)),
-            ("index", lambda: _open_index(services)),
-            ("database", lambda: _reachable(services)),
-            ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
-        )
+    parts = (
+        ("model", lambda: _open_model(services)),
+        ("index", lambda: _open_index(services)),
+        ("database", lambda: _reachable(services)),
+        ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
     )
+    return look_over(parts)
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
-
-    Args:
-        services: of the process.
-        progress: called with (events done, total).
-    """
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
     settings = services.settings
     return look_over(
         (

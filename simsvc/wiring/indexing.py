@@ -14,26 +14,14 @@ from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.flows.accounts import utc_now
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
-from simsvc.settings import Settings, load_settings
-from simsvc.store.switches import SwitchStore
+from simsvc.settings import Settings
 from simsvc.values import LabelledFace
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
 @dataclass(frozen=True, slots=True)
 class IndexServices:
-    """Services for the index commands.
-
-    Attributes:
-        settings: of the process.
-        bundle: the verified model bundle.
-        detector: face detector.
-        shelf: the index folder.
-        on_built: records a finished build and its faces.
-        switcher: puts a build into service.
-        switches: recorded switches.
-        decoder: decodes photos.
-    """
+    """Services for the index commands."""
 
     settings: Settings
     bundle: Bundle
@@ -41,7 +29,6 @@ class IndexServices:
     shelf: IndexStore
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
-    switches: SwitchStore
     decoder: PhotoDecoder
 
     @property
@@ -56,11 +43,7 @@ class IndexServices:
         return "onnx" if self.settings.engine == "onnxruntime" else self.settings.engine
 
     def model(self, engine: EngineName | None = None, callers: int = 1) -> Model:
-        """Return the model, run by an engine.
-
-        Args:
-            engine: None for the one in the settings.
-            callers: number of calling threads.
+        """Return the model for so many calling threads, run by an engine; None is the settings' engine.
 
         Raises:
             BundleDamaged: it cannot be loaded.
@@ -69,28 +52,20 @@ class IndexServices:
         return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
 
 
-def index_services(settings: Settings | None = None) -> IndexServices:
+def index_services(settings: Settings) -> IndexServices:
     """Return the services for the index commands.
 
     Raises:
-        SettingsError: a setting is not valid.
         BundleError: the model cannot be used.
         StoreError: the database URL cannot be used.
     """
-    settings = settings or load_settings()
     bundle = load_bundle(settings.bundle_dir)
     database, shelf = open_database(settings), open_shelf(settings)
-    detector = detector_of(bundle)
-    switcher = make_switcher(bundle, shelf, database, utc_now)
-    switches = SwitchStore(database)
+    switcher, detector = make_switcher(bundle, shelf, database, utc_now), detector_of(bundle)
     decoder = PhotoDecoder(helpers_of_command())
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, switches, decoder)
+    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, decoder)
 
 
-def open_shelf(settings: Settings | None = None) -> IndexStore:
-    """Return the index builds alone, for what needs no model.
-
-    Raises:
-        SettingsError: a setting is not valid.
-    """
-    return IndexStore((settings or load_settings()).index_root)
+def open_shelf(settings: Settings) -> IndexStore:
+    """Return the index builds alone, for what needs no model."""
+    return IndexStore(settings.index_root)

@@ -27,9 +27,8 @@ def live_faces(services: IndexServices) -> LiveFaces:
     Raises:
         BundleError: the model cannot be used.
     """
-    database, model = open_database(services.settings), services.model()
-    book = FaceStore(database)
-    return _live_faces(services, services.switcher, book, services.detector, model)
+    book = FaceStore(open_database(services.settings))
+    return _live_faces(services, services.switcher, book, services.detector, services.model())
 
 
 def live_faces_in_service(services: Services) -> LiveFaces:
@@ -43,11 +42,7 @@ def live_faces_in_service(services: Services) -> LiveFaces:
 
 
 def _live_faces(
-    services: IndexServices | Services,
-    switcher: Switcher,
-    book: FaceStore,
-    detector: Detector,
-    model: Model,
+    services: IndexServices | Services, switcher: Switcher, book: FaceStore, detector: Detector, model: Model
 ) -> LiveFaces:
     shelf = services.shelf
 
@@ -67,10 +62,7 @@ def _live_faces(
 
 
 def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mapping[str, SiteCalibration]:
-    """Return the site calibration of the build in service as it is with one more change of faces.
-
-    Empty without a calibrated build in service that fits the model.
-    """
+    """Return the site calibration in service after one more change of faces; empty where there is none."""
     try:
         current = shelf.current()
         if current is None or shelf.manifest(current).calibration is None:

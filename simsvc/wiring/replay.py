@@ -7,17 +7,13 @@ from pathlib import Path
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.live_index import LiveIndex
-from simsvc.adapters.inference.bundle import Bundle, load_document
+from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.chosen_model import Engine, served_model
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import manifest_sha256
-from simsvc.errors import (
-    BuildGone,
-    BuildNotFound,
-    IndexDamaged,
-)
+from simsvc.errors import BuildGone, BuildNotFound, IndexDamaged
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline
 from simsvc.flows.replay import Replayer
 from simsvc.ports import Model
@@ -52,16 +48,16 @@ def recorded_corridor(
         BuildGone: the index build no longer exists.
         IndexDamaged: a file of the build has changed.
     """
-    answer = recorded.estimate
+    answer, settings = recorded.estimate, services.settings
     bundle = services.models.find(answer.bundle_sha256, answer.model_sha256)
     index = _recorded_index(services, keeping, answer)
     return EstimatePipeline(
         detector=detector_of(bundle),
-        model=_opened(bundle, services.settings.engine, services.settings.threads),
+        model=_kept_open(bundle.folder, bundle.document_sha256, settings.engine, settings.threads),
         index=lambda: index,
         recorder=services.estimates,
-        neighbours=len(answer.neighbours) or services.settings.neighbours,
-        max_bytes=services.settings.max_upload_bytes,
+        neighbours=len(answer.neighbours) or settings.neighbours,
+        max_bytes=settings.max_upload_bytes,
         rules=parse_rules(bundle.raw, bundle.sha256),
         bundle_sha256=bundle.document_sha256,
         decoder=services.decoder,
@@ -82,11 +78,6 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
         raise IndexDamaged("manifest_replaced", label=label)
     base = AnnoyIndex(services.shelf.folder(label), answer.model_sha256 or "")
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
-
-
-def _opened(bundle: Bundle, engine: Engine, threads: int) -> Model:
-    """Return a verified model; the latest ones are cached."""
-    return _kept_open(bundle.folder, bundle.document_sha256, engine, threads)
 
 
 @lru_cache(maxsize=2)

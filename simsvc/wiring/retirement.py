@@ -31,13 +31,7 @@ def retire_build(services: Services, text: str, actor: str, *, force: bool) -> s
 
 
 def retire_model(services: Services, text: str, actor: str, *, force: bool) -> str:
-    """Retire a kept model and return its version.
-
-    Args:
-        services: of the process.
-        text: its version, or the start of the SHA-256 of its model.json.
-        actor: for the log.
-        force: even if records refer to it.
+    """Retire the kept model with this version or start of its model.json's SHA-256; return its version.
 
     Raises:
         ModelGone: no model or several match.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
-from simsvc.settings import Settings, cores, load_settings
+from simsvc.settings import Settings, cores
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
@@ -93,13 +92,9 @@ class Services:
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        room, most_bytes = self.waiting_room, settings.max_batch_bytes
         self.batches = Batches(
-            self.batch_book,
-            self.waiting_room,
-            lambda batch_id: self.queue().put(batch_id),
-            now,
-            settings.max_batch_bytes,
-            quota,
+            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
         )
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
@@ -172,7 +167,11 @@ class Services:
         """
         with self._lock:
             if self._queue is None:
-                self._queue = _open_queue(self.settings.batch_dir / "queue.sqlite3")
+                file = self.settings.batch_dir / "queue.sqlite3"
+                try:
+                    self._queue = BatchQueue(file)
+                except (OSError, sqlite3.OperationalError) as error:
+                    raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
             return self._queue
 
     def work_batches(self) -> None:
@@ -332,13 +331,6 @@ class Services:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
 
 
-def _open_queue(file: Path) -> BatchQueue:
-    try:
-        return BatchQueue(file)
-    except (OSError, sqlite3.OperationalError) as error:
-        raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
-
-
 def private_places(settings: Settings) -> PrivatePlaces:
     """Return the private files and folders of the service."""
     file = sqlite_file(settings.database_url)
@@ -350,10 +342,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
 
 
 def helpers_of_command() -> int:
-    """Return the number of decoding helpers for a command that uses all cores.
-
-    On two cores that is one, which keeps commands below 1 GB.
-    """
+    """Return how many decode for a command that uses all cores: one on two cores keeps it below 1 GB."""
     return max(1, cores() // 2)
 
 
@@ -365,14 +354,12 @@ def shown(settings: Settings) -> dict[str, str]:
     return {**plain, **{name: without_password(plain[name]) for name in ("database_url", "rate_storage")}}
 
 
-def open_database(settings: Settings | None = None) -> Database:
+def open_database(settings: Settings) -> Database:
     """Return the database without constructing engines.
 
     Raises:
-        SettingsError: a setting is not valid.
         StoreError: the database URL cannot be used.
     """
-    settings = settings or load_settings()
     return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)
 
 

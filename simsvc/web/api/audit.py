@@ -8,15 +8,16 @@ from typing import Any
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
-from marshmallow import fields, validate
+from marshmallow.fields import Boolean, Dict, Integer, List, Nested, String
+from marshmallow.validate import OneOf, Range
 
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, EventKind, LoggedEvent, Verdict
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.fields import NO_CONTROL, Text, Whole
-from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed
+from simsvc.web.api.fields import Whole
+from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed, one_line
 from simsvc.web.http.current import services
 
 resource = Resource("audit", __name__, "The audit log: append-only, chained by hashes and verifiable.")
@@ -25,69 +26,64 @@ resource = Resource("audit", __name__, "The audit log: append-only, chained by h
 class Event(Strict):
     """An event in the log."""
 
-    seq = needed(fields.Integer, "Sequence number, from 1 without gaps.")
+    seq = needed(Integer, "Sequence number, from 1 without gaps.")
     at = moment("When it was logged, UTC.")
-    kind = needed(fields.String, "What happened.", validate=validate.OneOf(tuple(EventKind)))
-    actor = needed(fields.String, 'Who did it: "user:<id>", "token:<id>" or, for example, "command".')
-    subject = needed(fields.String, 'What it is about, for example "estimate:<id>".')
-    content_sha256 = needed(fields.String, "SHA-256 of salt and content.", validate=SHA256)
-    previous_sha256 = needed(fields.String, "`sha256` of the previous event.", validate=SHA256)
-    sha256 = needed(
-        fields.String, "SHA-256 of all fields above in canonical JSON (RFC 8785).", validate=SHA256
-    )
-    salt = maybe(fields.String, "Salt of the content, in hex; null if erased.")
-    content = maybe(fields.Dict, "Details of the event; null if erased.")
+    kind = needed(String, "What happened.", validate=OneOf(tuple(EventKind)))
+    actor = needed(String, 'Who did it: "user:<id>", "token:<id>" or, for example, "command".')
+    subject = needed(String, 'What it is about, for example "estimate:<id>".')
+    content_sha256 = needed(String, "SHA-256 of salt and content.", validate=SHA256)
+    previous_sha256 = needed(String, "`sha256` of the previous event.", validate=SHA256)
+    sha256 = needed(String, "SHA-256 of all fields above in canonical JSON (RFC 8785).", validate=SHA256)
+    salt = maybe(String, "Salt of the content, in hex; null if erased.")
+    content = maybe(Dict, "Details of the event; null if erased.")
 
 
 class EventPage(Strict):
     """A page of the log, oldest first."""
 
-    items = needed(fields.List, "Oldest first.", cls_or_instance=fields.Nested(Event))
-    next = maybe(fields.String, "Cursor of the next page; null on the last page.")
+    items = needed(List, "Oldest first.", cls_or_instance=Nested(Event))
+    next = maybe(String, "Cursor of the next page; null on the last page.")
 
 
 class EventQuery(Strict):
     """Page of the log."""
 
-    limit = Whole(load_default=USUAL_ROWS, validate=validate.Range(1, MOST_ROWS))
-    cursor = Text(
-        metadata={"description": "`next` of the previous page."},
-        validate=[validate.Length(1, 400), validate.Regexp(NO_CONTROL)],
-    )
+    limit = Whole(load_default=USUAL_ROWS, validate=Range(1, MOST_ROWS))
+    cursor = one_line(400, "`next` of the previous page.")
 
 
 class CheckpointQuery(Strict):
     """A checkpoint that the log must still contain; send both fields or neither."""
 
-    seq = Whole(validate=validate.Range(1, 10**8), metadata={"description": "Sequence number of the event."})
-    sha256 = fields.String(validate=SHA256, metadata={"description": "SHA-256 of the event."})
+    seq = Whole(validate=Range(1, 10**8), metadata={"description": "Sequence number of the event."})
+    sha256 = String(validate=SHA256, metadata={"description": "SHA-256 of the event."})
 
 
 class Link(Strict):
     """A checkpoint: an event with its hash."""
 
-    seq = needed(fields.Integer, "Sequence number.")
-    sha256 = needed(fields.String, "SHA-256.")
+    seq = needed(Integer, "Sequence number.")
+    sha256 = needed(String, "SHA-256.")
     at = moment("When it was logged, UTC.")
 
 
 class FirstBreak(Strict):
     """The first problem found."""
 
-    seq = maybe(fields.Integer, "Sequence number of the event; null if a record has no event.")
-    subject = needed(fields.String, "The event or record.")
-    code = needed(fields.String, "Stable code.")
-    sentence = needed(fields.String, "What is wrong.")
+    seq = maybe(Integer, "Sequence number of the event; null if a record has no event.")
+    subject = needed(String, "The event or record.")
+    code = needed(String, "Stable code.")
+    sentence = needed(String, "What is wrong.")
 
 
 class Verification(Strict):
     """Result of a verification. Keep `last` where nobody who can write the log can write."""
 
-    fits = needed(fields.Boolean, "Whether the log and its records are intact.")
-    events = needed(fields.Integer, "Number of events.")
-    erased = needed(fields.Integer, "Number of events with erased content.")
-    last = maybe(fields.Nested, "The last event.", nested=Link)
-    broken = maybe(fields.Nested, "The first problem, if any.", nested=FirstBreak)
+    fits = needed(Boolean, "Whether the log and its records are intact.")
+    events = needed(Integer, "Number of events.")
+    erased = needed(Integer, "Number of events with erased content.")
+    last = maybe(Nested, "The last event.", nested=Link)
+    broken = maybe(Nested, "The first problem, if any.", nested=FirstBreak)
 
 
 @resource.get("/audit/events")
@@ -117,11 +113,8 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
 def described(logged: LoggedEvent) -> dict[str, Any]:
     """Return an event with its content, ready for JSON."""
     erased = logged.content is None
-    return {
-        **asdict(logged.event),
-        "salt": None if erased else logged.salt.hex(),
-        "content": _said(logged.content),
-    }
+    salt = None if erased else logged.salt.hex()
+    return {**asdict(logged.event), "salt": salt, "content": _said(logged.content)}
 
 
 def _said(content: str | None) -> dict[str, Any] | None:
@@ -137,10 +130,5 @@ def _said(content: str | None) -> dict[str, Any] | None:
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     last = verdict.last
-    return {
-        "fits": verdict.broken is None,
-        "events": verdict.events,
-        "erased": verdict.erased,
-        "last": {"seq": last.seq, "sha256": last.sha256, "at": last.at} if last else None,
-        "broken": asdict(verdict.broken) if verdict.broken else None,
-    }
+    link = {"seq": last.seq, "sha256": last.sha256, "at": last.at} if last else None
+    return {"fits": verdict.broken is None, **asdict(verdict), "last": link}

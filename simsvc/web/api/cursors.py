@@ -15,12 +15,7 @@ SALT = "simsvc cursor 1"
 
 
 class Cursors:
-    """Writes and reads cursors.
-
-    Args:
-        secret_key: signs the cursors.
-        searched: the search; a cursor is valid for the same search only.
-    """
+    """Writes and reads signed cursors, each valid for the same search only."""
 
     def __init__(self, secret_key: str, searched: Mapping[str, object]) -> None:
         self._serializer = URLSafeSerializer(secret_key, salt=SALT)

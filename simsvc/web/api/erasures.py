@@ -7,14 +7,13 @@ from typing import Any
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue
-from marshmallow import fields, validate
+from marshmallow.fields import Boolean, Dict, Integer, List, String
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.values.erasure import Receipt as MadeReceipt
 from simsvc.web.api.blueprint import IN_PATH, Resource
 from simsvc.web.api.faces import FACE_IN_PATH
-from simsvc.web.api.fields import NO_CONTROL, Text
-from simsvc.web.api.schemas import Strict, needed
+from simsvc.web.api.schemas import Strict, needed, one_line
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.erasure import eraser
@@ -25,27 +24,21 @@ resource = Resource("erasures", __name__, "Erase permanently. The log keeps a re
 class ErasedCase(Strict):
     """The case to erase; in the body, so that it does not appear in access logs."""
 
-    case = Text(
-        required=True,
-        validate=[validate.Length(1, CASE_CHARACTERS), validate.Regexp(NO_CONTROL)],
-        metadata={"description": "The complete case reference."},
-    )
+    case = one_line(CASE_CHARACTERS, "The complete case reference.", required=True)
 
 
 class Erasure(Strict):
     """The result of an erasure."""
 
-    event = needed(fields.Integer, "Sequence number of the receipt in the log.")
-    counts = needed(
-        fields.Dict, "Number of erased items by kind.", keys=fields.String(), values=fields.Integer()
-    )
+    event = needed(Integer, "Sequence number of the receipt in the log.")
+    counts = needed(Dict, "Number of erased items by kind.", keys=String(), values=Integer())
     builds = needed(
-        fields.List,
+        List,
         "Index builds whose files contain an erased face until they are retired.",
-        cls_or_instance=fields.String(),
+        cls_or_instance=String(),
     )
     finished = needed(
-        fields.Boolean,
+        Boolean,
         "Whether the database files are free of copies of erased rows. If not, the service overwrites them "
         "automatically and logs when it is done.",
     )

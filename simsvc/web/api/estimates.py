@@ -40,11 +40,8 @@ def create() -> ResponseReturnValue:
     Sending the photo itself as the body is faster than a form, but leaves no room for declared data.
     """
     recorded = judged(sent_photos(1, bare=True), declaration())[0]
-    return (
-        jsonify(describe(recorded)),
-        201,
-        {"Location": url_for("api_estimates.show", public_id=recorded.id)},
-    )
+    location = url_for("api_estimates.show", public_id=recorded.id)
+    return jsonify(describe(recorded)), 201, {"Location": location}
 
 
 @resource.post("/estimate-batches")

@@ -20,11 +20,7 @@ ASK_AGAIN = "private, no-cache"
 
 
 def register(app: Flask) -> None:
-    """Add an ETag to every API response that is not streamed.
-
-    Responses with personal data are never cached, because the data may be erased; a program that stores one
-    can revalidate it by its ETag.
-    """
+    """Add an ETag to unstreamed API responses. Personal data is not cached, because it may be erased."""
     app.after_request(_tagged)
 
 

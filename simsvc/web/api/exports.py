@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
-from marshmallow import fields, validate
+from marshmallow.fields import String
+from marshmallow.validate import OneOf
 
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.audit_log import EventLog
-from simsvc.store.history import HistoryRow
-from simsvc.values.events import EventKind
+from simsvc.values.events import Event, EventKind
 from simsvc.web.api.audit import described
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.estimates import summary, wanted
 from simsvc.web.api.schemas import EstimateFilter, Strict
 from simsvc.web.http.current import note_export, services
-from simsvc.web.rendering.history_csv import MARK, csv_lines
+from simsvc.web.rendering.history_csv import MARK, begun, csv_lines, download
 
 resource = Resource("exports", __name__, "Export all records as JSON Lines or CSV.")
-EVENT_COLUMNS = (
-    "seq",
-    "at",
-    "kind",
-    "actor",
-    "subject",
-    "content_sha256",
-    "previous_sha256",
-    "sha256",
-    "salt",
-    "content",
-)
+EVENT_COLUMNS = (*(field.name for field in dataclasses.fields(Event)), "salt", "content")
 JSON_LINES, CSV = "application/jsonl", "text/csv"
 TEXT: dict[str, Any] = {"type": "string"}
 
@@ -41,14 +30,14 @@ TEXT: dict[str, Any] = {"type": "string"}
 class EstimateExport(EstimateFilter):
     """Filters and format of an export of estimates."""
 
-    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
+    format = String(load_default="jsonl", validate=OneOf(["jsonl", "csv"]))
 
 
 class EventExport(Strict):
     """Filter and format of an export of the log."""
 
-    format = fields.String(load_default="jsonl", validate=validate.OneOf(["jsonl", "csv"]))
-    kind = fields.String(validate=validate.OneOf(tuple(EventKind)))
+    format = String(load_default="jsonl", validate=OneOf(["jsonl", "csv"]))
+    kind = String(validate=OneOf(tuple(EventKind)))
 
 
 @resource.get("/exports/estimates")
@@ -59,12 +48,11 @@ def estimates(query: dict[str, Any]) -> Response:
     form = query.pop("format")
     searched = {name: str(value) for name, value in query.items() if name != "case"}
     note_export("history", format=form, filters=searched, by_case="case" in query)
-    rows = services().history.every(wanted(query))
-    first = list(itertools.islice(rows, 1))  # an unusable database is noticed before the answer begins
-    every = itertools.chain(first, rows)
+    every = begun(services().history.every(wanted(query)))
     if form == "csv":
-        return streamed(csv_lines(every, services().all_names()), CSV, "estimates.csv")
-    return streamed(_json_lines(every), JSON_LINES, "estimates.jsonl")
+        return download(csv_lines(every, services().all_names()), CSV, "estimates.csv")
+    lines = (json.dumps(summary(row), ensure_ascii=False) + "\n" for row in every)
+    return download(lines, JSON_LINES, "estimates.jsonl")
 
 
 @resource.get("/exports/events")
@@ -76,20 +64,8 @@ def events(query: dict[str, Any]) -> Response:
     note_export("events", format=form, filters={"kind": kind} if kind else {})
     found = _events(services().log, kind)
     if form == "csv":
-        return streamed(_event_table(found), CSV, "events.csv")
-    return streamed((json.dumps(event) + "\n" for event in found), JSON_LINES, "events.jsonl")
-
-
-def streamed(lines: Iterator[str], media_type: str, name: str) -> Response:
-    """Return a download that streams lines."""
-    response = Response(lines, content_type=f"{media_type}; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _json_lines(rows: Iterator[HistoryRow]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(summary(row), ensure_ascii=False) + "\n"
+        return download(_event_table(found), CSV, "events.csv")
+    return download((json.dumps(event) + "\n" for event in found), JSON_LINES, "events.jsonl")
 
 
 def _events(log: EventLog, kind: str | None) -> Iterator[dict[str, Any]]:

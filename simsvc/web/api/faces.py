@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_smorest.fields import Upload as UploadField
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
+from marshmallow.fields import Float, String
+from marshmallow.validate import Range, Regexp
 
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import NAME_PATTERN
-from simsvc.values import LabelledFace
 from simsvc.web.api.blueprint import Resource, in_path, refused
 from simsvc.web.api.photo_input import form_of, sent_photos
 from simsvc.web.api.schemas import Strict, needed
@@ -23,20 +25,25 @@ from simsvc.web.security.scopes import program
 from simsvc.wiring.labelled_faces import live_faces_in_service
 
 FACE_IN_PATH = in_path("face_id", "^f[0-9a-f]{16}$")
-AGE = validate.Range(0, MAX_AGE_YEARS)
+AGE = Range(0, MAX_AGE_YEARS)
 
 resource = Resource(
     "faces", __name__, "Add, relabel and remove reference faces without rebuilding the index."
 )
 
 
-class Labelled(Strict):
+class Relabelled(Strict):
+    """A new age."""
+
+    age_years = Float(required=True, validate=AGE, metadata={"description": "Known age."})
+
+
+class Labelled(Relabelled):
     """Known age and origin of a new face."""
 
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
-    source = fields.String(
+    source = String(
         required=True,
-        validate=validate.Regexp(f"^{NAME_PATTERN.pattern}$"),
+        validate=Regexp(f"^{NAME_PATTERN.pattern}$"),
         metadata={"description": "Name of the data set."},
     )
 
@@ -47,19 +54,13 @@ class FaceForm(Labelled):
     photo = UploadField(required=True, metadata={"description": "A photo of one face."})
 
 
-class Relabelled(Strict):
-    """A new age."""
-
-    age_years = fields.Float(required=True, validate=AGE, metadata={"description": "Known age."})
-
-
 class Face(Strict):
     """A reference face."""
 
-    face_id = needed(fields.String, "ID of the reference face.")
-    age_years = needed(fields.Float, "Known age.")
-    source = needed(fields.String, "Data set.")
-    reference = needed(fields.String, "Name in that data set.")
+    face_id = needed(String, "ID of the reference face.")
+    age_years = needed(Float, "Known age.")
+    source = needed(String, "Data set.")
+    reference = needed(String, "Name in that data set.")
 
 
 @resource.post("/faces")
@@ -74,7 +75,7 @@ def add() -> ResponseReturnValue:
         photo = LabelledPhoto(path, upload.name, known["age_years"])
         source = LabelledSource(known["source"], aligned=False, photos=(photo,))
         added = live_faces_in_service(services()).add(source, program().actor, lambda _done, _total: None)
-    return jsonify(_described(added.faces[0])), 201
+    return jsonify(asdict(added.faces[0])), 201
 
 
 @resource.post("/faces/<face_id>/label", parameters=[FACE_IN_PATH])
@@ -83,14 +84,14 @@ def add() -> ResponseReturnValue:
 def relabel(sent: dict[str, Any], face_id: str) -> ResponseReturnValue:
     """Change the age of a reference face in every build; return the face as it was before."""
     faces = live_faces_in_service(services())
-    return jsonify(_described(faces.relabel(face_id, sent["age_years"], program().actor)))
+    return jsonify(asdict(faces.relabel(face_id, sent["age_years"], program().actor)))
 
 
 @resource.post("/faces/<face_id>/removal", parameters=[FACE_IN_PATH])
 @resource.response(200, Face)
 def remove(face_id: str) -> ResponseReturnValue:
     """Remove a reference face from new estimates and later builds."""
-    return jsonify(_described(live_faces_in_service(services()).remove(face_id, program().actor)))
+    return jsonify(asdict(live_faces_in_service(services()).remove(face_id, program().actor)))
 
 
 def _labelled() -> dict[str, Any]:
@@ -99,12 +100,3 @@ def _labelled() -> dict[str, Any]:
     except ValidationError as error:
         raise refused(error) from None
     return known
-
-
-def _described(face: LabelledFace) -> dict[str, object]:
-    return {
-        "face_id": face.face_id,
-        "age_years": face.age_years,
-        "source": face.source,
-        "reference": face.reference,
-    }

@@ -34,10 +34,7 @@ Made = TypeVar("Made")
 
 
 def request_key(asked: Callable[[], object]) -> RequestKey | None:
-    """Return the key of the request, bound to its content, or None if it has no key.
-
-    Args:
-        asked: returns the content as JSON-compatible values; only called if there is a key.
+    """Return the key of the request, bound to what `asked` returns (called with a key only), or None.
 
     Raises:
         InputRefused: the key is not valid.
@@ -59,11 +56,8 @@ def idempotent(
 ) -> Made:
     """Create a record, or return the one that the same request created before.
 
-    Args:
-        key: of the request, if any.
-        make: creates the record and calls its argument with the record's ID in the same transaction.
-        again: returns a record by its ID.
-        position: of the record within the request.
+    `make` calls its argument with the record's ID in the transaction that creates the record; `again` returns
+    a record by its ID.
 
     Raises:
         KeyReused: the key was used for a different request.

@@ -10,23 +10,17 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
-from simsvc.domain.gallery.near_duplicates import NearDuplicates
 from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.inventory import Service
 from simsvc.store.tables import BuildRow
-from simsvc.values import Recall
-from simsvc.values.site_calibration import SiteCalibration
 from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.models import used
 from simsvc.web.api.schemas_inventory import Build, Builds
 from simsvc.web.http.current import services
 
 resource = Resource("indexes", __name__, "The inventory of index builds.")
-LABEL_IN_PATH = [
-    in_path("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"),
-    in_path("build_id", "^b-[0-9a-f]{12}$"),
-]
+LABEL_IN_PATH = [in_path("index_name", "^[a-z0-9][a-z0-9_-]{0,39}$"), in_path("build_id", "^b-[0-9a-f]{12}$")]
 
 
 @resource.get("/indexes")
@@ -95,20 +89,10 @@ def _stated(manifest: Manifest | None, row: BuildRow | None) -> dict[str, Any]:
 def _made_of(label: str) -> dict[str, Any]:
     manifest = _manifest(label)
     if manifest is None:
-        names = (
-            "dims",
-            "trees",
-            "search_k",
-            "labels_sha256",
-            "faces_by_source",
-            "skipped",
-            "files",
-            "near_duplicates",
-            "calibration",
-            "recall",
-        )
-        return dict.fromkeys(names)
-    measured = services().recall(label)
+        names = """dims trees search_k labels_sha256 faces_by_source skipped files near_duplicates calibration
+            recall"""
+        return dict.fromkeys(names.split())
+    measured, site, copies = services().recall(label), services().shelf.calibration(label), manifest.copies
     return {
         "dims": manifest.dims,
         "trees": manifest.trees,
@@ -117,26 +101,11 @@ def _made_of(label: str) -> dict[str, Any]:
         "faces_by_source": {source.name: source.faces for source in manifest.sources},
         "skipped": len(manifest.facts.skipped),
         "files": {name: asdict(fingerprint) for name, fingerprint in manifest.files.items()},
-        "near_duplicates": _copies(manifest.copies) if manifest.copies else None,
-        "calibration": _calibration(services().shelf.calibration(label)),
-        "recall": _shares(measured) if measured else None,
+        "near_duplicates": copies
+        and {"photos": copies.photos, "faces": copies.faces, "contradictory": len(copies.contradictory)},
+        "calibration": site and {**document(site), "sentence": str(build_sentence(site))},
+        "recall": measured and {"k": measured.k, "queries": measured.queries, "share": measured.share},
     }
-
-
-def _calibration(site: SiteCalibration | None) -> dict[str, Any] | None:
-    return None if site is None else {**document(site), "sentence": str(build_sentence(site))}
-
-
-def _copies(found: NearDuplicates) -> dict[str, int]:
-    return {
-        "photos": found.photos,
-        "faces": found.faces,
-        "contradictory": len(found.contradictory),
-    }
-
-
-def _shares(measured: Recall) -> dict[str, Any]:
-    return {"k": measured.k, "queries": measured.queries, "share": measured.share}
 
 
 def _time(time: Service) -> dict[str, str | None]:

@@ -39,7 +39,6 @@ def read_json(data: bytes) -> Any:
 
 
 def _check(read: Any) -> None:
-    """Check depth and text of parsed JSON, without recursion."""
     level, depth = [read], 0
     while level:
         depth += 1

@@ -29,20 +29,8 @@ from simsvc.web.http.problems import MEDIA_TYPE
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
-RESOURCES = (
-    estimates.resource,
-    decisions.resource,
-    models.resource,
-    indexes.resource,
-    fairness.resource,
-    monitoring.resource,
-    exports.resource,
-    audit.resource,
-    replays.resource,
-    faces.resource,
-    erasures.resource,
-)
-"""Resources in the order of the document."""
+_READ = (estimates, decisions, models, indexes, fairness, monitoring, exports, audit)
+RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
 one, the service generates it. Responses to GET have an `ETag`; send it in `If-None-Match` to get 304 if
@@ -78,7 +66,6 @@ LINKS = {
 }
 """Operations that take a value from the response of another."""
 NAMED_IN_BODY = frozenset({"api_erasures.case"})
-"""Endpoints that name the record in the body."""
 
 resource = Resource("document", __name__, "This document.")
 
@@ -91,15 +78,12 @@ class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 def register(app: Flask) -> None:
-    """Give the application the routes of the API, and its document.
-
-    The API takes no cookie, so it asks for no CSRF token.
-    """
+    """Give the application the routes of the API, and its document."""
     app.config.update(API_TITLE="simsvc", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     api = QuietApi(app, spec_kwargs={"info": {"description": ABOUT}})
     for each in RESOURCES:
         api.register_blueprint(each)
-        app.extensions["csrf"].exempt(each)
+        app.extensions["csrf"].exempt(each)  # the API takes no cookie
     app.register_blueprint(resource)
     app.extensions["simsvc-document"] = completed(api.spec.to_dict(), _endpoints(app))
 
@@ -142,26 +126,18 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
         if endpoint.startswith("api_exports."):
             answer["content"][CSV] = {"schema": {"type": "string"}}
         if endpoint in LINKS:
-            answer["links"] = _links(*LINKS[endpoint])
+            name, value, others = LINKS[endpoint]
+            answer["links"] = {o: {"operationId": o, "parameters": {name: value}} for o in others}
     if method == "get":
         kept["304"] = {"description": "Not modified since `If-None-Match`."}
     problems = {**COMMON, **(OF_POST if method == "post" else {})}
-    problems |= (
-        {"410": "The result for this idempotency key was erased."} if _is_repeatable(operation) else {}
-    )
+    is_repeatable = any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
+    problems |= {"410": "The result for this idempotency key was erased."} if is_repeatable else {}
     problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
     problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
     failed = {status: _problem(words) for status, words in sorted(problems.items())}
     operation["responses"] = {**kept, **failed}
-
-
-def _is_repeatable(operation: dict[str, Any]) -> bool:
-    return any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
-
-
-def _links(name: str, value: str, operations: tuple[str, ...]) -> dict[str, Any]:
-    return {each: {"operationId": each, "parameters": {name: value}} for each in operations}
 
 
 def _problem(words: str) -> dict[str, Any]:
@@ -189,7 +165,6 @@ def _problem_schema() -> dict[str, Any]:
 
 
 def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
-    """Return a mapping of path and method to endpoint."""
     return {
         (str(rule.rule).replace("<", "{").replace(">", "}"), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()

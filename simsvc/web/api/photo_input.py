@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import request
 from flask_smorest.fields import Upload as UploadField
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
+from marshmallow.fields import List, String
+from marshmallow.validate import Length, Regexp
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
@@ -31,15 +33,12 @@ DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 class Declared(Strict):
     """Declared data of the applicant; all fields are optional."""
 
-    case = fields.String(
-        validate=validate.Length(1, CASE_CHARACTERS), metadata={"description": "Case reference."}
+    case = String(validate=Length(1, CASE_CHARACTERS), metadata={"description": "Case reference."})
+    birth_date = String(
+        validate=Regexp(DATE), metadata={"format": "date", "description": "Declared birth date."}
     )
-    birth_date = fields.String(
-        validate=validate.Regexp(DATE), metadata={"format": "date", "description": "Declared birth date."}
-    )
-    photo_date = fields.String(
-        validate=validate.Regexp(DATE),
-        metadata={"format": "date", "description": "Declared date of the photo."},
+    photo_date = String(
+        validate=Regexp(DATE), metadata={"format": "date", "description": "Declared date of the photo."}
     )
 
 
@@ -56,10 +55,10 @@ class PhotoForm(Declared):
 class PhotosForm(Declared):
     """Several photos."""
 
-    photo = fields.List(
+    photo = List(
         UploadField(),
         required=True,
-        validate=validate.Length(1, MOST_PHOTOS),
+        validate=Length(1, MOST_PHOTOS),
         metadata={"description": "One file per photo."},
     )
 
@@ -80,11 +79,7 @@ def form_of(schema: type[Strict], *, bare: bool = False) -> dict[str, object]:
 
 
 def sent_photos(most: int, *, bare: bool = False) -> list[Upload]:
-    """Return the photos of the request, in order.
-
-    Args:
-        most: maximum number of photos.
-        bare: whether the body may also be the photo itself.
+    """Return the photos of the request, in order; with `bare`, the body may be the photo itself.
 
     Raises:
         NotMultipart: the request is not a form with files.
@@ -149,12 +144,12 @@ def _judged(
     return idempotent(key, make, services().estimates.find, place)
 
 
+@dataclass(frozen=True, slots=True)
 class RecorderInTransaction:
     """Recorder port that puts something else on record in the same transaction."""
 
-    def __init__(self, estimates: EstimateStore, in_transaction: InTransaction | None) -> None:
-        self._estimates = estimates
-        self._in_transaction = in_transaction
+    estimates: EstimateStore
+    in_transaction: InTransaction | None
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate.
@@ -162,4 +157,4 @@ class RecorderInTransaction:
         Raises:
             StoreError: the database cannot be written.
         """
-        return self._estimates.record(estimate, self._in_transaction)
+        return self.estimates.record(estimate, self.in_transaction)

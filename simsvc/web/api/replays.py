@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_smorest.fields import Upload as UploadField
-from marshmallow import fields as of
+from marshmallow.fields import Boolean, Float, Integer, List, Nested, Raw, String
 
 from simsvc.errors import InputRefused
 from simsvc.flows.replay import describe_replay
@@ -28,61 +28,57 @@ class ReplayForm(Strict):
 class Difference(Strict):
     """A difference between the replay and the record."""
 
-    what = needed(
-        of.String, "engine, status, code, age_years, interval_years, neighbours, label or distance."
-    )
-    recorded = maybe(of.Raw, "Recorded value.")
-    replayed = maybe(of.Raw, "Value of the replay.")
+    what = needed(String, "engine, status, code, age_years, interval_years, neighbours, label or distance.")
+    recorded = maybe(Raw, "Recorded value.")
+    replayed = maybe(Raw, "Value of the replay.")
 
 
 class Tolerance(Strict):
     """Largest difference at which two figures still agree."""
 
-    age_years = needed(of.Float, "For the age and both ends of its range.")
-    distance = needed(of.Float, "For the distance of each reference face.")
+    age_years = needed(Float, "For the age and both ends of its range.")
+    distance = needed(Float, "For the distance of each reference face.")
 
 
 class NearFace(Strict):
     """A reference face similar to the face in the photo, unrounded."""
 
-    face_id = needed(of.String, "ID of the reference face.")
-    age_years = needed(of.Float, "Known age.")
-    distance = needed(of.Float, "Angular distance, 0 to 2.")
+    face_id = needed(String, "ID of the reference face.")
+    age_years = needed(Float, "Known age.")
+    distance = needed(Float, "Angular distance, 0 to 2.")
 
 
 class Figures(Strict):
     """The compared figures, unrounded."""
 
-    status = needed(of.String, "estimated or refused.")
-    code = maybe(of.String, "Stable code, if refused.")
-    age_years = maybe(of.Float, "The estimate.")
-    interval_years = maybe(of.List, "Range of the estimate.", cls_or_instance=of.Float())
-    neighbours = needed(of.List, "Most similar first.", cls_or_instance=of.Nested(NearFace))
+    status = needed(String, "estimated or refused.")
+    code = maybe(String, "Stable code, if refused.")
+    age_years = maybe(Float, "The estimate.")
+    interval_years = maybe(List, "Range of the estimate.", cls_or_instance=Float())
+    neighbours = needed(List, "Most similar first.", cls_or_instance=Nested(NearFace))
 
 
 class Replay(Strict):
     """The result of a replay."""
 
-    id = needed(of.String, "ID of the estimate.", validate=ID)
-    agrees = needed(of.Boolean, "Whether age, range and reference faces agree within the tolerance.")
-    differences = needed(of.List, "Differences, if any.", cls_or_instance=of.Nested(Difference))
-    tolerance = needed(of.Nested, "Tolerance of the comparison.", nested=Tolerance)
-    photo = needed(of.String, "Photo used: kept or sent.")
-    model = maybe(of.String, "Version of the model used.")
-    model_sha256 = maybe(of.String, "SHA-256 of its weights.", validate=SHA256)
-    index = maybe(of.String, "Index build that was searched, name/build.")
-    face_changes = needed(of.Integer, "Number of sets of face changes applied to it.")
-    engine = maybe(
-        of.String, "Inference engine of the replay; with a different engine the tolerance is wider."
-    )
+    id = needed(String, "ID of the estimate.", validate=ID)
+    agrees = needed(Boolean, "Whether age, range and reference faces agree within the tolerance.")
+    differences = needed(List, "Differences, if any.", cls_or_instance=Nested(Difference))
+    tolerance = needed(Nested, "Tolerance of the comparison.", nested=Tolerance)
+    photo = needed(String, "Photo used: kept or sent.")
+    model = maybe(String, "Version of the model used.")
+    model_sha256 = maybe(String, "SHA-256 of its weights.", validate=SHA256)
+    index = maybe(String, "Index build that was searched, name/build.")
+    face_changes = needed(Integer, "Number of sets of face changes applied to it.")
+    engine = maybe(String, "Inference engine of the replay; with a different engine the tolerance is wider.")
     recorded_engine = maybe(
-        of.String, "Inference engine of the record; null in older records, which used ONNX Runtime."
+        String, "Inference engine of the record; null in older records, which used ONNX Runtime."
     )
     erased_faces = needed(
-        of.List, "Reference faces of the record that have been erased since.", cls_or_instance=of.String()
+        List, "Reference faces of the record that have been erased since.", cls_or_instance=String()
     )
-    recorded = needed(of.Nested, "Recorded figures.", nested=Figures)
-    replayed = needed(of.Nested, "Figures of the replay.", nested=Figures)
+    recorded = needed(Nested, "Recorded figures.", nested=Figures)
+    replayed = needed(Nested, "Figures of the replay.", nested=Figures)
 
 
 @resource.post("/estimates/<public_id>/replay", parameters=[IN_PATH])
@@ -95,7 +91,6 @@ def create(public_id: str) -> ResponseReturnValue:
 
 
 def _sent_photo() -> bytes | None:
-    """Return the photo of the request, or None if it has no body or an empty form."""
     if request.form:
         unknown = dict.fromkeys(sorted(map(str, request.form)), "Unknown field.")
         raise InputRefused("photo", fields=unknown)

@@ -17,7 +17,6 @@ HTTP_CODES = {
     "too_many_requests": 429,
     "internal_error": 500,
 }
-"""Codes of what HTTP itself refuses."""
 
 
 def document() -> dict[str, Any]:

@@ -20,67 +20,30 @@ from simsvc.web.http.refilled_form import refills_form, typed_page
 from simsvc.web.http.upload import ONE_PHOTO, REFUSAL, SEVERAL, drain
 
 STATUS: dict[type[SimsvcError], int] = {
-    errors.PhotoTooManyBytes: 413,
-    errors.PhotoError: 422,
-    errors.FaceError: 422,
-    errors.NotMultipart: 415,
-    errors.FaceNotFound: 404,
-    errors.FacesRefused: 422,
-    errors.BuildNotFound: 404,
-    errors.EstimateErased: 410,
-    errors.EstimateNotFound: 404,
-    errors.PlotNotFound: 404,
-    errors.ModelChanged: 409,
-    errors.NotPermitted: 403,
-    errors.TokenRefused: 401,
-    errors.ScopeMissing: 403,
-    errors.TokenNotFound: 404,
-    errors.ModelNotFound: 404,
-    errors.InputRefused: 422,
-    errors.NotJson: 415,
-    errors.CursorRefused: 422,
-    errors.PeriodRefused: 422,
-    errors.KeyReused: 422,
-    errors.KeyTaken: 409,
-    errors.NothingJudged: 409,
-    errors.SignInRefused: 403,
-    errors.UserNotFound: 404,
-    errors.NameTaken: 409,
-    errors.LastAdmin: 409,
-    errors.LinkSpent: 410,
-    errors.AccountError: 422,
-    errors.BatchNotFound: 404,
-    errors.BatchTooLarge: 413,
-    errors.BatchQuota: 429,
-    errors.BatchUnwritable: 503,
-    errors.BatchError: 422,
-    errors.TableUnreadable: 422,
-    errors.CaseNotFound: 404,
-    errors.CaseRefused: 422,
-    errors.DatesRefused: 422,
-    errors.PhotosRefused: 422,
-    errors.DecisionRefused: 422,
-    errors.DecisionSuperseded: 409,
-    errors.FilterRefused: 422,
-    errors.PhotoNotKept: 409,
-    errors.PhotoLocked: 503,
-    errors.ModelGone: 410,
-    errors.BuildGone: 410,
-    errors.RetireRefused: 409,
-    errors.KeepError: 422,
-    errors.BodyTooSlow: 408,
     errors.RequestError: 400,
-    errors.BundleError: 503,
-    errors.Busy: 503,
-    errors.DecoderMissing: 503,
-    errors.IndexUnusable: 503,
-    errors.StoreError: 503,
-    errors.SourceError: 500,
-    errors.SettingsError: 500,
+    errors.TokenRefused: 401,
+    **dict.fromkeys((errors.NotPermitted, errors.ScopeMissing, errors.SignInRefused), 403),
+    **dict.fromkeys((errors.FaceNotFound, errors.BuildNotFound, errors.EstimateNotFound), 404),
+    **dict.fromkeys((errors.PlotNotFound, errors.TokenNotFound, errors.ModelNotFound), 404),
+    **dict.fromkeys((errors.UserNotFound, errors.BatchNotFound, errors.CaseNotFound), 404),
+    errors.BodyTooSlow: 408,
+    **dict.fromkeys((errors.ModelChanged, errors.KeyTaken, errors.NothingJudged, errors.NameTaken), 409),
+    **dict.fromkeys((errors.LastAdmin, errors.DecisionSuperseded, errors.PhotoNotKept), 409),
+    errors.RetireRefused: 409,
+    **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
+    **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
+    **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),
+    **dict.fromkeys((errors.PhotoError, errors.FaceError, errors.FacesRefused, errors.InputRefused), 422),
+    **dict.fromkeys((errors.CursorRefused, errors.PeriodRefused, errors.KeyReused), 422),
+    **dict.fromkeys((errors.AccountError, errors.BatchError, errors.TableUnreadable), 422),
+    **dict.fromkeys((errors.CaseRefused, errors.DatesRefused, errors.PhotosRefused), 422),
+    **dict.fromkeys((errors.DecisionRefused, errors.FilterRefused, errors.KeepError), 422),
+    errors.BatchQuota: 429,
+    **dict.fromkeys((errors.SourceError, errors.SettingsError, errors.BackupRefused), 500),
+    **dict.fromkeys((errors.ResultsRefused, errors.SimsvcError), 500),
+    **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
+    **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     errors.DiskUnfit: 503,
-    errors.BackupRefused: 500,
-    errors.ResultsRefused: 500,
-    errors.SimsvcError: 500,
 }
 """The nearest class in an error's ancestry decides."""
 
@@ -187,13 +150,8 @@ def _http(error: Exception) -> ResponseReturnValue:
         return error.get_response()  # a redirect
     name = error.name.lower().replace(" ", "_")
     sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
-    return _problem(name, Message(sentence), status, _kept_headers(error))
-
-
-def _kept_headers(error: HTTPException) -> dict[str, str]:
-    """Return what such an answer has to say in its headers, such as the methods that are allowed."""
-    kept = ("Allow", "Retry-After")
-    return {name: value for name, value in error.get_headers() if name in kept}
+    headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    return _problem(name, Message(sentence), status, headers)
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:

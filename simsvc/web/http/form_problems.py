@@ -13,12 +13,7 @@ from simsvc.web.http.errors import status_of
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong with a form.
-
-    Attributes:
-        sentence: what, and what to do.
-        fields: ids of the fields that it is about; the first gets the focus. Empty where it is about none.
-    """
+    """Something wrong with a form, and the ids of the fields it is about; the first gets the focus."""
 
     sentence: Message
     fields: tuple[str, ...] = ()

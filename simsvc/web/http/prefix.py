@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import request, url_for
 
 from simsvc.adapters.ops.address import address_for_links
+from simsvc.settings import SCRIPT_NAME
 from simsvc.web.http.current import services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-"""What a prefix may be: anything else could lead away from here. Source: RFC 3986, unreserved characters."""
 
 
 class SetPrefix:
@@ -37,7 +34,7 @@ class SetPrefix:
 
 
 class CheckedPrefix:
-    """Leaves out an X-Forwarded-Prefix that cannot be one, and takes it off a path that still has it."""
+    """Leaves out an X-Forwarded-Prefix that could lead away, and takes it off a path that still has it."""
 
     HEADER = "HTTP_X_FORWARDED_PREFIX"
 
@@ -48,7 +45,7 @@ class CheckedPrefix:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request."""
         given = [part.strip().rstrip("/") for part in environ.get(self.HEADER, "").split(",")]
-        if not all(not part or PREFIX.fullmatch(part) for part in given):
+        if not all(not part or SCRIPT_NAME.fullmatch(part) for part in given):
             environ.pop(self.HEADER)
         elif self.HEADER in environ:
             environ[self.HEADER] = ",".join(given)

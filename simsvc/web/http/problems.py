@@ -10,14 +10,7 @@ REFERENCE = "/api-reference"
 
 
 def problem(code: str, sentence: str, status: int, **more: object) -> Response:
-    """Return a problem document.
-
-    Args:
-        code: stable; what a program looks at.
-        sentence: what happened and what to do.
-        status: of HTTP.
-        more: members beside those of RFC 9457.
-    """
+    """Return a problem document."""
     response = jsonify(
         type=f"{request.script_root}{REFERENCE}#{code}",
         title=title(code),

@@ -22,14 +22,7 @@ def refills_form(status: int) -> bool:
 
 
 def typed_page(status: int = 400, **problem: object) -> ResponseReturnValue:
-    """Show what was typed into the form at hand, to be sent again.
-
-    Nothing of any record is on the page: whoever reads it may not be signed in.
-
-    Args:
-        status: of the answer.
-        problem: what an error page shows; nothing where the session of the form has ended.
-    """
+    """Show what was typed, to be sent again, and nothing of any record: its reader may not be signed in."""
     shown = {
         "typed": _typed(),
         "uploading": request.endpoint == UPLOAD,

@@ -17,11 +17,8 @@ FIELD = "photo"
 FORM = "multipart/form-data"
 LONGEST_NAME = 120
 ONE_PHOTO = ("pages.preview", "api_estimates.create", "api_replays.create", "api_faces.add")
-"""Endpoints that take one photo."""
 SEVERAL = ("pages.create", "api_estimates.create_batch")
-"""Endpoints that take several photos at once."""
 MOST_PARTS = 48
-"""Photos and fields of such a form."""
 MOST_PHOTOS = 8
 """Photos of one upload: they are judged one after another while the browser waits."""
 DRAIN_BYTES = 100_000_000
@@ -88,10 +85,7 @@ class PhotoRequest(Request):
 
 
 def uploaded_photo(*, bare: bool = False) -> Upload:
-    """Return the photo that came with the form at hand.
-
-    Args:
-        bare: whether the body may be the photo itself, too.
+    """Return the photo that came with the form at hand; with `bare`, the body may be the photo itself.
 
     Raises:
         NotMultipart: the request is no form with files.

@@ -58,7 +58,6 @@ def _objects() -> dict[str, Any]:
 
 
 def _groups(described: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Return the operations by their tag, in the order of the document."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, operations in described["paths"].items():
         for method in ("get", "post"):

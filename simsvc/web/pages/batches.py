@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
@@ -35,18 +35,7 @@ MOST_CASES_BYTES = 1_000_000
 MOST_NAMED = 100
 """Skipped files of a batch listed by name; others are counted."""
 FIELD = "photos"
-HEADING = (
-    "position",
-    "file",
-    "case",
-    "status",
-    "age_years",
-    "code",
-    "sentence",
-    "record",
-    "birth_date",
-    "photo_date",
-)
+COLUMNS = "position,file,case,status,age_years,code,sentence,record,birth_date,photo_date"
 
 
 def register(app: Flask) -> None:
@@ -112,7 +101,7 @@ def results(batch_id: str) -> ResponseReturnValue:
     batch = services().batch_book.find(batch_id)
     note_export(f"batch:{batch.id}", format="csv")
     photos = (_cells(photo) for photo in services().batch_book.photos(batch_id))
-    table = to_csv(HEADING, (*photos, *_left_out_cells(batch.notes)))
+    table = to_csv(COLUMNS.split(","), (*photos, *_left_out_cells(batch.notes)))
     response = Response(table, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")
     return response
@@ -171,7 +160,7 @@ class _Form:
 
     def _packed(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
         archive = PhotoZip(part.stream, services().settings.max_upload_bytes)
-        for file in archive.files(self._known):
+        for file in archive.files(lambda: {last_part(row.path) for row in self.cases()}):
             yield from self._sorted(file.path, file.sort, file.data)
         if archive.guessed:
             self._guessed[archive.guessed] = None
@@ -192,10 +181,6 @@ class _Form:
         if self._table is not None:
             raise CasesUnreadable("several")
         self._table = read_cases(data, latest_today(services().now()))
-
-    def _known(self) -> Collection[str]:
-        """Return the photo names in the table."""
-        return {last_part(row.path) for row in self.cases()}
 
 
 def _shown_path(part: FileStorage) -> str:
@@ -228,7 +213,7 @@ def _cells(photo: BatchPhoto) -> tuple[str, ...]:
 
 def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
     """Yield a row for every listed skipped file, and one for the rest."""
-    rest = len(HEADING) - 7
+    rest = len(COLUMNS.split(",")) - 7
     for left in notes.left_out:
         yield "", left.name, "", "left_out", "", left.why, f"Left out: {LEFT_OUT[left.why]}.", *[""] * rest
     if more := notes.left_out_count - len(notes.left_out):
@@ -236,8 +221,7 @@ def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
 
 
 def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
-    form = _Form(parts, cases)
-    batches = services().batches
+    form, batches = _Form(parts, cases), services().batches
     return Made(batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes))
 
 

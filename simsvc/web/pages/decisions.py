@@ -57,7 +57,6 @@ def sheet(public_id: str) -> ResponseReturnValue:
 
 
 def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
-    """Return all problems of a decision, in form order."""
     problems = Problems()
     with problems.noting(DecisionRefused):
         checked_kind(typed["kind"], recorded.estimate)

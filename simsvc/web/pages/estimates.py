@@ -73,7 +73,6 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
 
 
 def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
-    """Estimate the photos one by one and return the first record."""
     corridor, asked_by = services().corridor(), person().id
     records: list[RecordedEstimate] = []
     for upload in uploads:

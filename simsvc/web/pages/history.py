@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import asdict
 from datetime import date
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, declared_age
@@ -15,14 +14,13 @@ from simsvc.errors import FilterRefused
 from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.web.http.current import note_export, page_number, services
 from simsvc.web.http.form_problems import Problems
-from simsvc.web.rendering.history_csv import csv_lines
+from simsvc.web.rendering.history_csv import begun, csv_lines, download
 
 blueprint = Blueprint("history", __name__, url_prefix="/history")
 
 ASKED = ("case", "since", "until", "person", "status", "flag", "model", "index", "decision", "sort")
 """Fields of the search form; other query parameters are dropped."""
 CHOICES = {"status": STATUSES, "decision": DECIDED, "flag": tuple(FLAGS), "sort": tuple(SORTS)}
-"""Fields with fixed choices, in form order."""
 
 
 @blueprint.get("")
@@ -55,20 +53,14 @@ def show() -> ResponseReturnValue:
 @blueprint.get("/export.csv")
 def export() -> ResponseReturnValue:
     """Stream matching records as CSV; database errors are raised before it begins."""
-    names = services().all_names()
-    wanted = _wanted()
+    names, wanted = services().all_names(), _wanted()
     filters = {name: str(value) for name, value in asdict(wanted).items() if value and name != "case"}
     note_export("history", format="csv", filters=filters, by_case=bool(wanted.case))
-    rows = services().history.every(wanted)
-    first = list(itertools.islice(rows, 1))
-    lines = csv_lines(itertools.chain(first, rows), names)
-    response = Response(lines, mimetype="text/csv", content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="history.csv"'
-    return response
+    rows = begun(services().history.every(wanted))
+    return download(csv_lines(rows, names), "text/csv", "history.csv")
 
 
 def _problems() -> Problems:
-    """Return all problems of a search, in form order."""
     problems = Problems()
     for name in ("since", "until"):
         with problems.noting(FilterRefused, name):

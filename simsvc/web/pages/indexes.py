@@ -25,7 +25,6 @@ blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 
 SWITCHES_SHOWN = 20
 CONTRADICTORY_SHOWN = 50
-"""Photos with conflicting labels listed per build."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -33,15 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListedBuild:
-    """A build in the list.
-
-    Attributes:
-        label: "name/build".
-        manifest: its manifest, or None if unreadable.
-        made_at: when it was recorded, UTC, or None.
-        in_service: whether it is the one in service.
-        fits: whether it was built with the model in service.
-    """
+    """A build in the list; its manifest is None if unreadable, and `made_at` is when it was recorded, UTC."""
 
     label: str
     manifest: Manifest | None

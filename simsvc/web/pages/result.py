@@ -54,13 +54,7 @@ def result_page(
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """A neighbour on pages.
-
-    Attributes:
-        near: as recorded.
-        face: from the gallery, or the record if its build is gone; None if erased.
-        pictured: whether there is a thumbnail.
-    """
+    """A neighbour on pages; its face is from the gallery, or from the record if its build is gone."""
 
     near: Neighbour
     face: LabelledFace | None
@@ -119,11 +113,7 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
     age_years, years = answer.age_years or 0.0, declared_years if isinstance(declared_years, int) else None
     return {
         "plot": age_plot(
-            age_years,
-            answer.neighbours,
-            answer.interval_years,
-            answer.coverage,
-            few=answer.evidence is None,
+            age_years, answer.neighbours, answer.interval_years, answer.coverage, few=answer.evidence is None
         ),
         "scale": age_scale(age_years, answer.interval_years, years),
         "range_words": range_words(answer.interval_years, answer.coverage),
@@ -135,7 +125,6 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
 
 
 def _is_of_this_model(recorded: RecordedEstimate) -> bool:
-    """Return whether the model in service made the estimate, so it can be explained."""
     try:
         return services().model_document().sha256 == recorded.estimate.model_sha256
     except BundleError:

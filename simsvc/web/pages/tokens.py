@@ -66,7 +66,6 @@ def _create(draft: TokenDraft) -> Made:
 
 
 def _made() -> dict[str, object]:
-    """Return the new token and, once, its text."""
     reference = request.args.get("made", "")
     token_id = made_by(reference)
     found = services().token_book.find(token_id) if token_id else None

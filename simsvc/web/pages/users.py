@@ -90,7 +90,6 @@ def _to_link(answered: Answered) -> ResponseReturnValue:
 
 
 def _link() -> dict[str, object]:
-    """Return the new link, once, and its account."""
     reference = request.args.get("link", "")
     user_id = made_by(reference)
     user = services().users.find(user_id) if user_id else None

@@ -88,15 +88,7 @@ def age_plot(
     *,
     few: bool = False,
 ) -> AgePlot:
-    """Lay out the plot: known age to the right, similarity upwards, estimate and mean as lines.
-
-    Args:
-        age_years: the estimate.
-        neighbours: as recorded.
-        interval_years: shaded range (low, high), or None.
-        coverage: of that interval.
-        few: whether there are too few neighbours to draw their mean.
-    """
+    """Lay out the plot: known age to the right, similarity upwards, estimate and mean as lines."""
     explanation = None if few else explain(age_years, neighbours)
     mean_years = explanation.neighbours_age_years if explanation else None
     ages = age_axis([age_years, *(interval_years or ()), *(near.age_years for near in neighbours)])

@@ -15,6 +15,7 @@ DECADE_YEARS = 10
 LEAST_DECADES = 9
 GAP_PX = 3.0
 MOST_TICKS = 5
+STEPS = tuple(digit * int(10.0**power) for power in range(9) for digit in (1, 2, 5))
 MOST_SHADES = 4
 """Shades for sources; further sources share the last one, and the table lists all."""
 
@@ -65,12 +66,12 @@ def histogram(faces: Sequence[LabelledFace]) -> Histogram:
         (name, count, min(place, MOST_SHADES - 1))
         for place, (name, count) in enumerate(Counter(face.source for face in faces).most_common())
     )
-    counts = Counter((_decade(face), face.source) for face in faces)
+    counts = Counter((DECADE_YEARS * int(face.age_years // DECADE_YEARS), face.source) for face in faces)
     last = max((decade for decade, _ in counts), default=0) // DECADE_YEARS
     decades = [DECADE_YEARS * number for number in range(max(LEAST_DECADES, last + 1))]
     table = tuple((decade, tuple(counts[decade, name] for name, _, _ in sources)) for decade in decades)
     most = max((sum(row) for _, row in table), default=0)
-    step = _step(most)
+    step = next(step for step in STEPS if most / step <= MOST_TICKS)
     top = max(step, step * math.ceil(most / step))
     width = (WIDTH_PX - RIGHT_PX - LEFT_PX) / len(decades)
     return Histogram(
@@ -81,18 +82,6 @@ def histogram(faces: Sequence[LabelledFace]) -> Histogram:
         table,
         len(faces),
     )
-
-
-def _decade(face: LabelledFace) -> int:
-    return DECADE_YEARS * int(face.age_years // DECADE_YEARS)
-
-
-STEPS = tuple(digit * int(10.0**power) for power in range(9) for digit in (1, 2, 5))
-
-
-def _step(most: int) -> int:
-    """Return the smallest of 1, 2, 5, 10, 20, 50 ... with few ticks."""
-    return next(step for step in STEPS if most / step <= MOST_TICKS)
 
 
 def _y(count: float, top: int) -> float:

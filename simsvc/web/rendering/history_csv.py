@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+
+from flask import Response
 
 from simsvc.domain.desk.declared import declared_age
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.store.history import HistoryRow
 
 COLUMNS = (
-    "number",
-    "id",
-    "recorded_utc",
-    "case",
-    "birth_date",
-    "photo_date",
-    "declared_age_years",
-    "photo",
-    "status",
-    "withheld",
-    "age_years",
-    "low_years",
-    "high_years",
-    "coverage",
-    "flags",
-    "model",
-    "index",
-    "asked_by",
-    "decision",
-    "decided_age_years",
-    "reason",
-    "note",
-    "decided_by",
-    "decided_utc",
+    "number,id,recorded_utc,case,birth_date,photo_date,declared_age_years,photo,status,withheld,age_years,"
+    "low_years,high_years,coverage,flags,model,index,asked_by,decision,decided_age_years,reason,note,"
+    "decided_by,decided_utc"
 )
-
-
 MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
 
 
+def begun(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+    """Read the first row, so that an unusable database is noticed before the answer begins."""
+    return itertools.chain(list(itertools.islice(rows, 1)), rows)
+
+
+def download(lines: Iterator[str], media_type: str, name: str) -> Response:
+    """Return a download that streams lines."""
+    response = Response(lines, content_type=f"{media_type}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[str]:
     """Yield the header and the lines of all records."""
-    yield MARK + csv_line(COLUMNS)
+    yield MARK + csv_line(COLUMNS.split(","))
     for row in rows:
         yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
 

@@ -29,15 +29,7 @@ HEADING = ParagraphStyle("heading", parent=STYLE, fontSize=14, leading=19, wordW
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Content of the PDF, in the reader's language.
-
-    Attributes:
-        title: heading.
-        lead: most important sentence.
-        rows: label and text.
-        crop_png: the face crop, or None.
-        missing: note about characters without a font.
-    """
+    """Content of the PDF, in the reader's language."""
 
     title: str
     lead: str

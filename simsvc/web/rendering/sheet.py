@@ -9,7 +9,7 @@ from flask_babel import gettext
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.domain.estimate.flags import flag_sentence
-from simsvc.values import AgePriorUse, Decision, Estimate, Neighbour, RecordedEstimate
+from simsvc.values import AgePriorUse, Decision, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
 from simsvc.web.i18n.language import at_utc, translated
 from simsvc.web.rendering.age_plot import range_words
@@ -50,7 +50,8 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     comparison, years, dates = declared["comparison"], declared["declared_years"], answer.declared
     ages = ", ".join(map(_neighbour, answer.neighbours))
     applied = answer.calibration
-    own = "" if answer.raw_age_years is None or not _is_corrected(answer) else f"{answer.raw_age_years:.0f}"
+    corrected = applied is not None and applied.method != "none"
+    own = f"{answer.raw_age_years:.0f}" if corrected and answer.raw_age_years is not None else ""
     return [
         (gettext("Estimated age"), age),
         (gettext("Estimate before calibration"), own),
@@ -66,12 +67,7 @@ def _answer_rows(recorded: RecordedEstimate) -> list[tuple[str, str]]:
     ]
 
 
-def _is_corrected(answer: Estimate) -> bool:
-    return answer.calibration is not None and answer.calibration.method != "none"
-
-
 def _neighbour(near: Neighbour) -> str:
-    """Format a neighbour: known age, model's estimate if known, and similarity."""
     known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
     if near.estimated_age_years is None:
         return f"{known} ({similarity})"
@@ -82,13 +78,8 @@ def _neighbour(near: Neighbour) -> str:
 def _prior(used: AgePriorUse | None) -> str:
     if used is None:
         return ""
-    return str(
-        gettext(
-            "%(ages)s; the estimate without it is %(years)s",
-            ages=short_prior(used.ages),
-            years=round(used.model_age_years),
-        )
-    )
+    ages, years = short_prior(used.ages), round(used.model_age_years)
+    return str(gettext("%(ages)s; the estimate without it is %(years)s", ages=ages, years=years))
 
 
 def _decision_rows(decisions: tuple[Decision, ...], people: dict[str, str]) -> list[tuple[str, str]]:

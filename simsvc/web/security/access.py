@@ -14,7 +14,7 @@ from simsvc.web.http.current import visitor
 from simsvc.web.http.errors import is_for_program
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security import sessions
-from simsvc.web.security.scopes import SCOPES_OF, check_token
+from simsvc.web.security.scopes import SCOPES_OF, require
 
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
@@ -23,58 +23,18 @@ KEEP = frozenset[Role]({"admin"})
 Access = frozenset[Role] | Literal["file", "anyone"]
 """The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not."""
 
-ACCESS: dict[str, Access] = {
-    "static": "file",
-    "bootstrap.static": "file",
-    "health.healthz": "file",
-    "health.readyz": "file",
-    "metrics.show": "file",  # asks for a token itself
-    "display.choose": "anyone",
-    "opening.lead": "anyone",  # only leads on, to pages with their own row
-    "api_reference.show": "anyone",
-    "api_reference.objects": "anyone",
-    "sign_in.form": "anyone",
-    "sign_in.enter": "anyone",
-    "sign_in.welcome": "anyone",
-    "sign_in.accept": "anyone",
-    "sign_in.leave": READ,
-    "account.show": READ,
-    "account.change": READ,
-    "pages.start": READ,
-    "pages.create": ASK,
-    "pages.preview": ASK,
-    "pages.show": READ,
-    "pages.compare": READ,
-    "decisions.create": ASK,
-    "decisions.sheet": READ,
-    "cases.show": READ,
-    "history.show": READ,
-    "history.export": READ,
-    "pictures.crop": READ,
-    "pictures.saliency": READ,
-    "pictures.plot": READ,
-    "pictures.face": READ,
-    "gallery.show": READ,
-    "model.show": READ,
-    "batches.list_all": READ,
-    "batches.create": ASK,
-    "batches.show": READ,
-    "batches.results": READ,
-    "indexes.show": READ,
-    "indexes.use": KEEP,
-    "erasing.estimate": KEEP,
-    "erasing.erase_estimate": KEEP,
-    "erasing.case": KEEP,
-    "erasing.erase_case": KEEP,
-    "users.show": KEEP,
-    "users.add": KEEP,
-    "users.disable": KEEP,
-    "users.enable": KEEP,
-    "users.invite": KEEP,
-    "tokens.show": KEEP,
-    "tokens.add": KEEP,
-    "tokens.revoke": KEEP,
+_ENDPOINTS: dict[Access, str] = {
+    "file": "static bootstrap.static health.healthz health.readyz metrics.show",  # the last asks for a token
+    "anyone": """display.choose opening.lead api_reference.show api_reference.objects sign_in.form
+        sign_in.enter sign_in.welcome sign_in.accept""",  # `opening` only leads on to pages in this table
+    READ: """sign_in.leave account.show account.change pages.start pages.show pages.compare decisions.sheet
+        cases.show history.show history.export pictures.crop pictures.saliency pictures.plot pictures.face
+        gallery.show model.show batches.list_all batches.show batches.results indexes.show""",
+    ASK: "pages.create pages.preview decisions.create batches.create",
+    KEEP: """indexes.use erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
+        users.show users.add users.disable users.enable users.invite tokens.show tokens.add tokens.revoke""",
 }
+ACCESS: dict[str, Access] = {name: who for who, names in _ENDPOINTS.items() for name in names.split()}
 """Endpoint to who may call it. What programs call stands in `web.security.scopes`: no session opens it."""
 
 
@@ -104,7 +64,8 @@ def check() -> ResponseReturnValue | None:
     endpoint = request.endpoint
     allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
     if endpoint in SCOPES_OF:
-        check_token(endpoint)
+        if (scopes := SCOPES_OF[endpoint]) is not None:
+            require(scopes)
         return None
     if allowed == "file" or (endpoint is None and is_for_program(request.path)):
         return None
@@ -118,14 +79,11 @@ def check() -> ResponseReturnValue | None:
 
 def _to_sign_in() -> ResponseReturnValue:
     """Lead to the sign-in page, which leads back; a form that was sent leads back to where it stood."""
-    words: dict[str, Any] = {"next": _page()} if _page() != _start() else {}
+    page = _page()
+    words: dict[str, Any] = {} if page == request.script_root + "/" else {"next": page}
     if g.get("session_ended"):
         words["ended"] = "1"
     return redirect(url_for("sign_in.form", **words), 303)
-
-
-def _start() -> str:
-    return request.script_root + "/"
 
 
 def _page() -> str:
@@ -134,4 +92,4 @@ def _page() -> str:
     adapter = request_ctx.url_adapter
     if adapter and adapter.test(request.path, "GET"):
         return request.script_root + request.path
-    return _start()
+    return request.script_root + "/"

@@ -23,7 +23,6 @@ from simsvc.web.http.current import services
 COOKIE_BYTES = 32
 """256 bits. Source: OWASP Session Management Cheat Sheet asks for 64 at least."""
 PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
-"""A cookie as `secrets.token_urlsafe` writes it."""
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that name a network, of which a machine may take any address. Source: RFC 4291."""
 

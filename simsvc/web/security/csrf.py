@@ -48,11 +48,6 @@ def comes_from_here() -> bool:
 
 
 def _check_origin() -> None:
-    """Refuse a form that another site sends.
-
-    Raises:
-        FormFromElsewhere: the browser says so.
-    """
     if request.method == "POST" and request.endpoint not in SCOPES_OF and not comes_from_here():
         raise FormFromElsewhere()
 
@@ -63,13 +58,8 @@ def local_path(text: str | None) -> str:
     Source: OWASP Unvalidated Redirects and Forwards Cheat Sheet. Browsers read a backslash as a slash, and
     leave out control characters.
     """
-    if (
-        not text
-        or not text.startswith("/")
-        or text.startswith("//")
-        or "\\" in text
-        or not text.isprintable()
-    ):
+    text = text or ""
+    if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable():
         return "/"
     parts = urlsplit(text)
     return "/" if parts.scheme or parts.netloc else text
@@ -100,6 +90,4 @@ def _expired(error: Exception) -> ResponseReturnValue:
     del error
     if request.endpoint in FIELDS:
         return typed_page()
-    if has_cookie():
-        return answer(FormExpired())
-    return answer(CookieMissing())
+    return answer(FormExpired() if has_cookie() else CookieMissing())

@@ -13,52 +13,23 @@ READ = frozenset[Scope]({"estimate", "audit", "admin"})
 AUDIT = frozenset[Scope]({"audit", "admin"})
 CHANGE = frozenset[Scope]({"admin"})
 
-SCOPES_OF: dict[str, frozenset[Scope] | None] = {
-    "api_document.show": None,
-    "api_estimates.create": ASK,
-    "api_estimates.create_batch": ASK,
-    "api_estimates.show": READ,
-    "api_estimates.list_all": READ,
-    "api_estimates.neighbours": READ,
-    "api_estimates.crop": READ,
-    "api_decisions.create": ASK,
-    "api_decisions.list_all": READ,
-    "api_models.list_all": READ,
-    "api_models.show": READ,
-    "api_indexes.list_all": READ,
-    "api_indexes.show": READ,
-    "api_fairness.show": READ,
-    "api_monitoring.drift": AUDIT,
-    "api_exports.estimates": AUDIT,
-    "api_exports.events": AUDIT,
-    "api_audit.events": AUDIT,
-    "api_audit.verification": AUDIT,
-    "api_replays.create": AUDIT,
-    "api_faces.add": CHANGE,
-    "api_faces.relabel": CHANGE,
-    "api_faces.remove": CHANGE,
-    "api_erasures.estimate": CHANGE,
-    "api_erasures.case": CHANGE,
-    "api_erasures.face": CHANGE,
+_ENDPOINTS: dict[frozenset[Scope] | None, str] = {
+    None: "api_document.show",
+    ASK: "api_estimates.create api_estimates.create_batch api_decisions.create",
+    READ: """api_estimates.show api_estimates.list_all api_estimates.neighbours api_estimates.crop
+        api_decisions.list_all api_models.list_all api_models.show api_indexes.list_all api_indexes.show
+        api_fairness.show""",
+    AUDIT: """api_monitoring.drift api_exports.estimates api_exports.events api_audit.events
+        api_audit.verification api_replays.create""",
+    CHANGE: """api_faces.add api_faces.relabel api_faces.remove api_erasures.estimate api_erasures.case
+        api_erasures.face""",
 }
+SCOPES_OF = {name: scopes for scopes, names in _ENDPOINTS.items() for name in names.split()}
 """Endpoint to the scopes any of which opens it; None for what anyone may read without a token."""
 
 
-def check_token(endpoint: str) -> None:
-    """Find the token that a request brings and hold it against the table; it stands in `g.token` then.
-
-    Raises:
-        TokenRefused: there is none in force.
-        ScopeMissing: it has no scope that allows this.
-        StoreError: the database cannot be used.
-    """
-    allowed = SCOPES_OF[endpoint]
-    if allowed is not None:
-        require(allowed)
-
-
 def require(allowed: frozenset[Scope]) -> None:
-    """Find the token that a request brings and see that it has one of these scopes.
+    """Find the token that a request brings, for `g.token`, and see that it has one of these scopes.
 
     Raises:
         TokenRefused: there is none in force.
@@ -73,7 +44,7 @@ def require(allowed: frozenset[Scope]) -> None:
 def program() -> Token:
     """Return the token of the request at hand, for a view that the table opens to tokens only."""
     token = g.get("token")
-    assert isinstance(token, Token)  # noqa: S101 - told to mypy; check_token lets nobody else through
+    assert isinstance(token, Token)  # noqa: S101 - told to mypy; `access.check` lets nobody else through
     return token
 
 

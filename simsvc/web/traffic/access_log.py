@@ -60,19 +60,10 @@ def _begin() -> None:
 
 
 def _note(response: Response) -> Response:
-    rule, method = request.url_rule, request.method
-    route = rule.rule if rule else UNKNOWN
+    route = request.url_rule.rule if request.url_rule else UNKNOWN
     seconds = time.perf_counter() - g.get("began", time.perf_counter())
-    method = method if method in METHODS else "other"
+    method = request.method if request.method in METHODS else "other"
     note_request(method, route, response.status_code, seconds)
-    _log.info(
-        "answered",
-        extra={
-            "request": g.get("request_id"),
-            "method": method,
-            "route": route,
-            "status": response.status_code,
-            "ms": round(seconds * 1000, 1),
-        },
-    )
+    answered = {"method": method, "route": route, "status": response.status_code}
+    _log.info("answered", extra={"request": g.get("request_id"), **answered, "ms": round(seconds * 1000, 1)})
     return response

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, g, make_response, request
@@ -36,22 +37,19 @@ QUEUES: dict[Work, tuple[int, int]] = {
 """How many requests of such work run at once, and how many wait. One of two that walk may have a client that
 reads slowly; a password is hashed in some 50 ms and 64 MiB, so that 12 wait for less than a second."""
 LIGHT = 8
-"""Threads for all other requests, which wait for no turn."""
 THREADS = sum(sum(places) for places in QUEUES.values()) + LIGHT
 """Of a worker: who waits holds one."""
 LOOK_EVERY_S = 0.5
 """How often who waits looks whether a turn has lasted too long."""
-JUDGING = of_work("judging")
-"""Endpoints that decode photos or run the model."""
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Held:
     """A turn that somebody has."""
 
-    def __init__(self, now_s: float) -> None:
-        self.since_s = now_s
+    since_s: float
 
 
 class AdmissionQueue:
@@ -149,7 +147,6 @@ class AdmissionQueue:
                 raise Busy("queue")
 
     def _end_the_longest(self) -> None:
-        """Let others in for turns that last too long."""
         with self._lock:
             for held in [each for each in self._held if time.monotonic() - each.since_s > self._longest_s]:
                 self._held.remove(held)

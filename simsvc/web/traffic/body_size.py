@@ -73,13 +73,6 @@ def _bound() -> None:
 
 
 def _refuse() -> None:
-    """Answer what the server did not receive.
-
-    Raises:
-        RequestEntityTooLarge: it is too large.
-        BodyTooSlow: it came too slowly.
-        Busy: too many large ones are on their way.
-    """
     why = request.environ.get(REFUSAL)
     if why == "too_large":
         raise RequestEntityTooLarge

@@ -22,9 +22,7 @@ from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
 GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
 """Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
 UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endpoint != "pictures.saliency")
-"""Endpoints that take photos."""
 BATCH, BATCH_FIELD = "batches.create", "photos"
-"""Endpoint of batches, and the files of its form."""
 
 
 def register(app: Flask) -> None:
@@ -66,19 +64,12 @@ def register(app: Flask) -> None:
 
 
 def _cost(most: int) -> int:
-    """Return what a request costs of a rate of so many photos.
-
-    A batch may have more of them than the rate allows in all: it costs at most half of that, so that it
-    passes beside other work. How many of its photos may wait is another bound.
-    """
+    """Return what a request costs of a rate of so many photos: a batch at most half, so that it can pass."""
     return min(photos_sent(), max(1, most // 2) if request.endpoint == BATCH else most)
 
 
 def photos_sent() -> int:
-    """Count the photos of a request: many cost as much as they would one by one, packed or not.
-
-    A heat map counts for the photos that it costs as much as.
-    """
+    """Count the photos of a request, packed or not; a heat map counts for those it costs as much as."""
     if request.endpoint == "pictures.saliency":
         return HEAT_MAP_PHOTOS
     if request.endpoint != BATCH:

@@ -8,90 +8,28 @@ Work = Literal["judging", "walking", "taking_in", "hashing", "light"]
 """judging: decodes photos or runs the model. walking: goes through any number of records, or draws a PDF.
 taking_in: unpacks a batch. hashing: hashes a password, with 64 MiB each. light: all others."""
 
-WORK: dict[str, Work] = {
-    "pages.create": "judging",
-    "pages.preview": "judging",
-    "pictures.saliency": "judging",
-    "api_estimates.create": "judging",
-    "api_estimates.create_batch": "judging",
-    "api_replays.create": "judging",
-    "api_faces.add": "judging",
-    "batches.create": "taking_in",
-    "sign_in.enter": "hashing",
-    "sign_in.accept": "hashing",
-    "account.change": "hashing",
-    "api_audit.verification": "walking",
-    "api_exports.estimates": "walking",
-    "api_exports.events": "walking",
-    "api_fairness.show": "walking",
-    "api_monitoring.drift": "walking",
-    "batches.results": "walking",
-    "cases.show": "walking",
-    "decisions.sheet": "walking",
-    "erasing.case": "walking",
-    "erasing.erase_case": "walking",
-    "api_erasures.case": "walking",
-    "history.export": "walking",
-    **dict.fromkeys(
-        (
-            "account.show",
-            "api_audit.events",
-            "api_decisions.create",
-            "api_decisions.list_all",
-            "api_document.show",
-            "api_erasures.estimate",
-            "api_erasures.face",
-            "api_estimates.crop",
-            "api_estimates.list_all",
-            "api_estimates.neighbours",
-            "api_estimates.show",
-            "api_faces.relabel",
-            "api_faces.remove",
-            "api_indexes.list_all",
-            "api_indexes.show",
-            "api_models.list_all",
-            "api_models.show",
-            "api_reference.objects",
-            "api_reference.show",
-            "batches.list_all",
-            "batches.show",
-            "bootstrap.static",
-            "decisions.create",
-            "display.choose",
-            "erasing.erase_estimate",
-            "erasing.estimate",
-            "gallery.show",
-            "health.healthz",
-            "health.readyz",
-            "history.show",
-            "indexes.show",
-            "indexes.use",
-            "metrics.show",
-            "model.show",
-            "opening.lead",
-            "pages.compare",
-            "pages.show",
-            "pages.start",
-            "pictures.crop",
-            "pictures.face",
-            "pictures.plot",
-            "sign_in.form",
-            "sign_in.leave",
-            "sign_in.welcome",
-            "static",
-            "tokens.add",
-            "tokens.revoke",
-            "tokens.show",
-            "users.add",
-            "users.disable",
-            "users.enable",
-            "users.invite",
-            "users.show",
-        ),
-        "light",
-    ),
+ENDPOINTS: dict[Work, str] = {
+    "judging": """pages.create pages.preview pictures.saliency api_estimates.create api_estimates.create_batch
+        api_replays.create api_faces.add""",
+    "taking_in": "batches.create",
+    "hashing": "sign_in.enter sign_in.accept account.change",
+    "walking": """api_audit.verification api_exports.estimates api_exports.events api_fairness.show
+        api_monitoring.drift batches.results cases.show decisions.sheet erasing.case erasing.erase_case
+        api_erasures.case history.export""",
+    "light": """account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
+        api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
+        api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
+        api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
+        batches.list_all batches.show bootstrap.static decisions.create display.choose erasing.erase_estimate
+        erasing.estimate gallery.show health.healthz health.readyz history.show indexes.show indexes.use
+        metrics.show model.show opening.lead pages.compare pages.show pages.start pictures.crop pictures.face
+        pictures.plot sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
+        users.add users.disable users.enable users.invite users.show""",
 }
-"""Source: `python -m tests.bench.routes`, which measures the processor time and the memory of each."""
+"""The endpoints of each kind of work.
+
+Source: `python -m tests.bench.routes`, which measures the processor time and the memory of each."""
+WORK: dict[str, Work] = {name: work for work, names in ENDPOINTS.items() for name in names.split()}
 HEAT_MAP_PHOTOS = 25
 """How many photos a heat map counts for. Source: `flows.saliency.saliency_png` with the shipped model takes
 462 ms of processor time, a photo of 640 px 18 ms (`make bench`)."""

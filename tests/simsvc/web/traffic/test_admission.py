@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from simsvc.errors import Busy
-from simsvc.web.traffic.admission import JUDGING, AdmissionQueue, register
+from simsvc.web.traffic.admission import AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import UPLOADS
 from simsvc.web.traffic.work import of_work
 from tests.helpers import wait_until
@@ -90,7 +90,7 @@ def test_turns_come_in_order_and_nobody_slips_in() -> None:
 
 def test_every_upload_that_is_judged_takes_turns() -> None:
     """Of the uploads only batches, which are judged elsewhere, wait in a queue of their own."""
-    assert set(UPLOADS) - set(JUDGING) == {"batches.create"}
+    assert set(UPLOADS) - set(of_work("judging")) == {"batches.create"}
     assert set(UPLOADS) <= set(of_work("judging", "taking_in"))
 
 

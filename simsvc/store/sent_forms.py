@@ -75,7 +75,7 @@ class SentFormStore:
                     session.flush()
                 except IntegrityError:
                     raise KeyTaken(
-                        "The same form is being answered just now. Wait a moment and send it again."
+                        "This form is already being processed. Wait a moment and submit it again."
                     ) from None
                 return None
             if row.made is None and row.created_at < now - ABANDONED:

@@ -97,7 +97,7 @@ class CasesUnreadable(BatchError):
             "The first line of the CSV must name the columns: file, and case, birth_date or photo_date, each "
             "once. Add it and upload the CSV again."
         ),
-        "rows": N_("%(problems)s Correct the table and send it again."),
+        "rows": N_("%(problems)s Correct the CSV and upload it again."),
         "table": N_("%(problem)s"),
         "size": N_("The CSV is too large for a table of case references. Upload the right file."),
         "several": N_(

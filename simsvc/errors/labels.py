@@ -29,14 +29,16 @@ class SourceEmpty(SourceError):
     code = "source_empty"
     templates: ClassVar = {
         "no_photo": (
-            "There is no photo at %(path)r. Name a photo, or a folder that holds photos.%(left_out)s"
+            "No photo found at %(path)r. Name a photo, or a folder that contains photos.%(left_out)s"
         ),
         "no_name": (
-            "The folder %(path)r holds no photo named as UTKFace names them, age_gender_race_datetime.jpg."
-            "%(named)s Check that --source and --path belong together.%(left_out)s"
+            "The folder %(path)r contains no photos named like UTKFace "
+            "(age_gender_race_datetime.jpg).%(named)s Check that --source and --path match.%(left_out)s"
         ),
         "no_row": "%(problem)s",
-        "no_folder": "The folder %(path)r of source %(name)r does not exist. Choose an existing folder with --path.",
+        "no_folder": (
+            "The folder %(path)r of source %(name)r does not exist. Choose an existing folder with --path."
+        ),
         "no_labels": "The folder %(path)r has no labels.csv. %(cure)s",
         "unusable": (
             "None of the %(photos)s photos could be used, so no index was built. Choose a folder of photos "

@@ -78,7 +78,9 @@ class ResultsRefused(SimsvcError):
     templates: ClassVar = {
         "picture_name": N_("The plot is saved as PNG. Use a file name that ends in .png for --plot."),
         "picture": N_("The plot cannot be saved (%(problem)s). Choose a writable folder."),
-        "name": "Results are saved as CSV or Parquet. Use a file name that ends in .csv or .parquet for --out.",
+        "name": (
+            "Results are saved as CSV or Parquet. Use a file name that ends in .csv or .parquet for --out."
+        ),
         "rerun": (
             "Cannot write results (%(problem)s). Free some space, then run the same command again; finished "
             "photos are not repeated."
@@ -94,7 +96,9 @@ class ResultsRefused(SimsvcError):
         "resume": (
             "Cannot write results (%(problem)s). Free some space, then run the same command again to resume."
         ),
-        "running": "Another run is writing %(name)s. Wait until it has finished, or choose another file with --out.",
+        "running": (
+            "Another run is writing %(name)s. Wait until it has finished, or choose another file with --out."
+        ),
         "other_run": (
             "%(name)s belongs to a run with a different model or recording option. Delete it to start again, "
             "or choose another file with --out."
@@ -138,8 +142,8 @@ class SettingsError(SimsvcError):
             "%(oldest_years)s years. Correct it and restart."
         ),
         "number": (
-            "%(setting)s is %(text)r, but must be a whole number from %(least)s to %(most)s. Correct it in "
-            "the environment and start again."
+            "%(setting)s is %(text)r, but must be a whole number from %(least)s to %(most)s. Correct it and "
+            "restart."
         ),
         "short_key": (
             "SECRET_KEY has fewer than %(least)s characters, so sessions could be forged. Set a long random "
@@ -153,31 +157,23 @@ class SettingsError(SimsvcError):
             "SIMSVC_PHOTO_DAYS is set, but SIMSVC_PHOTO_KEYS has no key to encrypt photos with. Create one "
             "with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
         ),
-        "choice": (
-            "%(setting)s is %(text)r, but must be %(choices)s. Correct it in the environment and start again."
-        ),
+        "choice": ("%(setting)s is %(text)r, but must be %(choices)s. Correct it and restart."),
         "public_url": (
-            "%(setting)s is %(text)r, but must begin with http:// or https://. "
-            "Correct it in the environment and start again."
+            "%(setting)s is %(text)r, but must begin with http:// or https://. Correct it and restart."
         ),
         "bind": (
-            "%(setting)s is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. "
-            "Correct it in the environment and start again."
+            "%(setting)s is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. Correct it "
+            "and restart."
         ),
         "script_name": (
             "%(setting)s is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
-            "Correct it in the environment and start again."
+            "Correct it and restart."
         ),
-        "switch": (
-            "%(setting)s is %(text)r, but must be 0 or 1. Correct it in the environment and start again."
-        ),
-        "rate": (
-            "%(setting)s is %(text)r, but must read like '20 per minute'. "
-            "Correct it in the environment and start again."
-        ),
+        "switch": ("%(setting)s is %(text)r, but must be 0 or 1. Correct it and restart."),
+        "rate": ("%(setting)s is %(text)r, but must read like '20 per minute'. Correct it and restart."),
         "age_prior": (
             "SIMSVC_AGE_PRIOR is %(text)r, which is neither a span of ages such as 18-75, nor pairs of age "
-            "and weight, nor a file that can be read. Correct it and start again."
+            "and weight, nor a file that can be read. Correct it and restart."
         ),
         "rate_storage": N_(
             "The storage in SIMSVC_RATE_STORAGE is not available. Set it to memory://, or to a server such "

@@ -105,12 +105,12 @@ class PhotoTooManyPixels(PhotoError):
     code = "photo_too_many_pixels"
     templates: ClassVar = {
         "size": N_(
-            "The photo has %(width_px)s x %(height_px)s pixels; at most %(most_mpx).0f megapixels are "
-            "accepted. Save a smaller copy, or crop it to the face, and try again."
+            "The photo has %(width_px)s x %(height_px)s pixels; the limit is %(most_mpx).0f megapixels. Save "
+            "a smaller copy, or crop it to the face, and try again."
         ),
         "uncounted": N_(
-            "The photo has too many pixels; at most %(most_mpx).0f megapixels are accepted. Save a smaller "
-            "copy, or crop it to the face, and try again."
+            "The photo has too many pixels; the limit is %(most_mpx).0f megapixels. Save a smaller copy, or "
+            "crop it to the face, and try again."
         ),
     }
 

@@ -148,7 +148,9 @@ class InputRefused(RequestError):
     templates: ClassVar = {
         "checkpoint": "A checkpoint needs both seq and sha256. Send both or neither.",
         "fields": "Some fields are not valid: %(names)s. Correct them and send the request again.",
-        "key": "An Idempotency-Key must have 1 to 128 visible ASCII characters and no spaces. Send another key.",
+        "key": (
+            "An Idempotency-Key must have 1 to 128 visible ASCII characters and no spaces. Send another key."
+        ),
         "encoding": "The body is not UTF-8. Encode the JSON as UTF-8 and send it again.",
         "json": "The body is not JSON: line %(line)s, column %(column)s. Correct it and send it again.",
         "surrogate": ("The JSON has a lone surrogate. Correct the text and send it again."),
@@ -175,11 +177,15 @@ class JsonRefused(RequestError):
 
     code = "json_refused"
     templates: ClassVar = {
-        "not_a_number": "The JSON has %(text)s, which is not a number. Send null instead, or leave the field out.",
+        "not_a_number": (
+            "The JSON has %(text)s, which is not a number. Send null instead, or leave the field out."
+        ),
         "depth": "The JSON has objects or lists more than %(most)s deep. Correct it and send it again.",
         "digits": "The JSON has a number of more than %(most)s digits. Correct it and send it again.",
         "large": "The JSON has a number that is too large. Correct it and send it again.",
-        "name_twice": "The JSON has an object with a duplicate name. Remove one of the two and send it again.",
+        "name_twice": (
+            "The JSON has an object with a duplicate name. Remove one of the two and send it again."
+        ),
     }
 
 

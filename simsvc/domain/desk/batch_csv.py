@@ -35,7 +35,7 @@ NO_CASE = N_(
 )
 NO_DATE = N_("The %(column)s in line %(line)s of the CSV is not a date: %(text)s.")
 AMBIGUOUS = N_("The %(column)s in line %(line)s of the CSV is ambiguous: %(text)s.")
-UNFIT_DATES = N_("The dates in line %(line)s of the CSV cannot be right. %(why)s")
+UNFIT_DATES = N_("The dates in line %(line)s of the CSV are not possible. %(why)s")
 UNKNOWN_FILE = N_("Line %(line)s of the CSV names %(file)s, which is not one of the photos.")
 SEVERAL_FILES = N_(
     "Line %(line)s of the CSV names %(file)s, but %(photos)s photos have that name: %(names)s."

@@ -46,12 +46,10 @@ NONE_CLOSE = N_(
     "Of the %(count)s most similar reference faces, none are within %(years).0f years of the estimate."
 )
 ONE_CLOSE = N_(
-    "Of the %(count)s labelled faces that look most alike, %(close)s is within %(years).0f years of the "
-    "estimate."
+    "Of the %(count)s most similar reference faces, %(close)s is within %(years).0f years of the estimate."
 )
 SOME_CLOSE = N_(
-    "Of the %(count)s labelled faces that look most alike, %(close)s are within %(years).0f years of the "
-    "estimate."
+    "Of the %(count)s most similar reference faces, %(close)s are within %(years).0f years of the estimate."
 )
 AGES = N_(
     "Their ages run from %(youngest).0f to %(oldest).0f; the mean, weighted by similarity, is %(mean).0f."

@@ -43,8 +43,8 @@ FLAGS: Mapping[str, str] = {
     DOUBTFUL: N_("The model is unsure about this face. Needs review."),
     OUTSIDE_THE_PRIOR: N_("The model's own estimate is outside the ages expected here. Needs review."),
     "blurred": N_("The face is blurred. Use a sharper photo."),
-    "too_dark": N_("The face is too dark. Use a photo taken in better light."),
-    "too_bright": N_("The face is overexposed. Use a photo taken in softer light."),
+    "too_dark": N_("The face is too dark. Use a photo with better light."),
+    "too_bright": N_("The face is overexposed. Use a photo with softer light."),
     "turned_aside": N_("The face is turned to one side. Use a photo taken from the front."),
     "tilted": N_("The head is tilted. Use a photo with the head held upright."),
 }

@@ -161,13 +161,13 @@ def test_pages_paper_and_interface_say_it(app: Flask) -> None:
     answer, near = recorded.estimate, recorded.estimate.neighbours[0]
     client = signed_in(app)
     page = client.get(f"/estimates/{recorded.id}").get_data(as_text=True)
-    assert f"On your {FACES} reference faces the model reads 8 years too old; corrected by -" in page
+    assert f"On your {FACES} reference faces, the model estimates 8 years too old; corrected by -" in page
     assert f"Known age {near.age_years:.0f}" in page
     assert f"Model's estimate {near.estimated_age_years:.0f}" in page
     beside = client.get(f"/estimates/{recorded.id}/faces/1").get_data(as_text=True)
     assert f"model's estimate {near.estimated_age_years:.0f}" in beside
     indexes = client.get("/indexes").get_data(as_text=True)
-    assert "corrected, its mean error falls from " in indexes
+    assert "Calibration reduces the mean error from " in indexes
     assert indexes.count('<circle class="corrected"') > FACES
     assert client.get(f"/estimates/{recorded.id}/record.pdf").data.startswith(b"%PDF")
     told = program(app).get(f"/api/v1/estimates/{recorded.id}").get_json()
@@ -189,7 +189,7 @@ def test_the_command_prints_and_draws_it(app: Flask, tmp_path: Path) -> None:
     assert plot.read_bytes().startswith(b"\x89PNG")
     wrong = runner.invoke(args=["index", "calibration", "--plot", str(tmp_path / "plot.gif")])
     assert wrong.exit_code == 1
-    assert "End the name of --plot with .png." in wrong.output
+    assert "Use a file name that ends in .png for --plot." in wrong.output
 
 
 def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:

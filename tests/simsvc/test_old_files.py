@@ -101,13 +101,13 @@ def today(sentence: str | None) -> str:
 
 
 def without_calibration_words(said: Any) -> Any:
-    """Return an answer without the sentence of a site calibration, which is not recorded but worded anew."""
+    """Return an answer without the sentence of a site calibration, which records do not hold."""
     if isinstance(said, list):
         return [without_calibration_words(one) for one in said]
     if not isinstance(said, dict):
         return said
     kept = {name: without_calibration_words(value) for name, value in said.items()}
-    if isinstance(calibration := kept.get("site_calibration"), dict):
+    if isinstance(calibration := kept.get("calibration"), dict):
         calibration.pop("sentence", None)
     return kept
 

@@ -24,18 +24,21 @@ class Message:
         params: what fills each gap; a template without gaps has none and is used as it is.
         code: of the error that it states, or None.
         reason: which of that error's templates it is, or None where there is only one.
+        recorded: the English sentence that a record has, where it is worded differently today, or None.
     """
 
     template: str
     params: Mapping[str, Param] = field(default_factory=dict)
     code: str | None = None
     reason: str | None = None
+    recorded: str | None = None
 
     def __str__(self) -> str:
-        return self.render(lambda text: text)
+        """Return the English sentence; of a record, in the words that are on record."""
+        return self.render(lambda text: text) if self.recorded is None else self.recorded
 
     def render(self, gettext: Callable[[str], str]) -> str:
-        """Return it in the language to which `gettext` translates."""
+        """Return it in today's words, in the language to which `gettext` translates."""
         template = gettext(self.template)
         if not self.params:
             return template

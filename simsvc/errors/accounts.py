@@ -9,48 +9,45 @@ from simsvc.messages import N_
 
 
 class AccountError(SimsvcError):
-    """An account cannot be used as asked."""
+    """The account operation is not possible."""
 
     code = "account_error"
 
 
 class SignInRefused(AccountError):
-    """Name and password do not open an account, for whatever reason."""
+    """Name and password do not match, or the account cannot sign in."""
 
     code = "sign_in_refused"
     template = N_(
-        "This name and password do not match an account. Check both and try again. After several failed "
-        "attempts you have to wait, for up to an hour, before you can try again from the same place; if you "
-        "cannot wait, ask an administrator for a new link."
+        "The name or password is wrong. Check both and try again. After several failed attempts, you must "
+        "wait up to an hour before trying again from the same place. If you cannot wait, ask an "
+        "administrator for a new link."
     )
 
 
 class PasswordRefused(AccountError):
-    """The password is too easy to guess, or was not typed twice alike."""
+    """The password is too easy to guess, or the two passwords do not match."""
 
     code = "password_refused"
     templates: ClassVar = {
         "short": N_(
-            "The password has fewer than %(least)s characters. Choose a longer one; several words in a row "
-            "are easy to remember."
+            "The password has fewer than %(least)s characters. Choose a longer one; a few random words are "
+            "easy to remember."
         ),
         "long": N_("The password has more than %(most)s characters. Choose a shorter one."),
         "common": N_(
-            "This password is among the first that would be guessed. Choose one without your name, rows of "
-            "keys or well-known passwords."
+            "This password is too easy to guess. Avoid your name, keyboard rows and common passwords."
         ),
-        "differ": N_("The two passwords differ. Type the new password twice."),
+        "differ": N_("The passwords do not match. Enter the new password twice."),
     }
 
 
 class NameRefused(AccountError):
-    """No account can have that name."""
+    """The account name is not valid."""
 
     code = "name_refused"
     templates: ClassVar = {
-        "length": N_(
-            "A name has 1 to %(most)s characters that can be seen. Choose such a name and try again."
-        ),
+        "length": N_("Names must have 1 to %(most)s visible characters. Choose another name and try again."),
         "role": N_("Choose one of the roles in the list and try again."),
     }
 
@@ -63,63 +60,60 @@ class NameTaken(AccountError):
 
 
 class LinkSpent(AccountError):
-    """The one-time link was used, replaced or has expired, or never was one."""
+    """The one-time link is not valid, or was used, replaced or has expired."""
 
     code = "link_spent"
     template = N_(
-        "This link was used already, was replaced, or has expired. Ask an administrator for a new one; "
-        "whoever runs the service gets one with `flask user reset NAME`."
+        "This link has already been used, has been replaced or has expired. Ask an administrator for a new "
+        "one. If you run the service, create one with `flask user reset NAME`."
     )
 
 
 class LastAdmin(AccountError):
-    """Nobody could keep the accounts any more."""
+    """At least one administrator must be able to sign in."""
 
     code = "last_admin"
     template = N_(
-        "This is the only administrator who can sign in. Add another one, let that one set a password, and "
-        "try again."
+        "This is the only administrator who can sign in. Add another administrator, have them set a "
+        "password, and try again."
     )
 
 
 class UserNotFound(AccountError):
-    """No account has that name or id."""
+    """The account does not exist."""
 
     code = "user_not_found"
-    template = N_("There is no such account. Look at the list of accounts and try again.")
+    template = N_("This account does not exist. Check the list of accounts and try again.")
 
 
 class TokenRefused(AccountError):
-    """What a program sent is no token in force."""
+    """The token is missing, expired or revoked."""
 
     code = "token_refused"
     templates: ClassVar = {
         "unknown": (
-            "The token is not known here. Send one that `flask token create` or the page API tokens made."
+            "The token is not valid. Create one with `flask token create` or on the page API tokens."
         ),
         "ended": "The token is %(state)s. Ask an administrator for a new one.",
-        "missing": (
-            "No token came with the request. Send it in the header Authorization, after the word Bearer."
-        ),
+        "missing": ("The request has no token. Send it in the header `Authorization: Bearer ...`."),
     }
 
 
 class TokenDraftRefused(AccountError):
-    """No token can be made so."""
+    """The token cannot be created with these values."""
 
     code = "token_draft_refused"
     templates: ClassVar = {
         "name": N_(
-            "A token needs a name of 1 to %(most)s characters that says what it is for. Correct it and try "
-            "again."
+            "Give the token a name of 1 to %(most)s characters that says what it is for, and try again."
         ),
-        "scopes": N_("Choose at least one of the scopes estimate, audit and admin, and try again."),
-        "days": N_("A token counts for a whole number of days from 1 to %(most)s. Correct it and try again."),
+        "scopes": N_("Choose at least one scope (estimate, audit or admin) and try again."),
+        "days": N_("Tokens are valid for 1 to %(most)s whole days. Correct the number and try again."),
     }
 
 
 class TokenNotFound(AccountError):
-    """No token has that id."""
+    """The token does not exist."""
 
     code = "token_not_found"
-    template = N_("There is no token of this id. Look at the list of tokens and try again.")
+    template = N_("There is no token with this ID. Check the list of tokens and try again.")

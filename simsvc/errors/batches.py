@@ -9,39 +9,35 @@ from simsvc.messages import N_
 
 
 class BatchError(SimsvcError):
-    """Photos cannot be taken in as a batch."""
+    """The photos cannot be processed as a batch."""
 
     code = "batch_error"
 
 
 class BatchEmpty(BatchError):
-    """No photo came."""
+    """No photo was received."""
 
     code = "batch_empty"
     templates: ClassVar = {
         "no_photo": N_(
-            "No file that came with the request is a photo: %(names)s. Choose photos, or a ZIP of photos, "
-            "and send them again."
+            "None of the files is a photo: %(names)s. Choose photos, or a ZIP of photos, and upload them "
+            "again."
         ),
-        "nothing": N_(
-            "No photo came with the request. Choose photos, or a ZIP of photos, and send them again."
-        ),
+        "nothing": N_("No photos were received. Choose photos, or a ZIP of photos, and upload them again."),
     }
 
 
 class BatchTooLarge(BatchError):
-    """More photos, or more bytes, than one batch may have."""
+    """The batch has too many photos or is too large."""
 
     code = "batch_too_large"
     templates: ClassVar = {
-        "files": N_("The ZIP holds far too many files. Send the photos as several batches."),
-        "photos": N_("There are more than %(most)s photos. Send them as several batches."),
-        "bytes": N_(
-            "The photos are too large for one batch once they are unpacked. Send them as several batches."
-        ),
+        "files": N_("The ZIP contains too many files. Upload the photos in several batches."),
+        "photos": N_("There are more than %(most)s photos. Upload them in several batches."),
+        "bytes": N_("The unpacked photos are too large for one batch. Upload them in several batches."),
         "upload": N_(
-            "The upload is too large: at most %(most_mb).0f MB are accepted at once. Send the photos as "
-            "several batches."
+            "The upload is too large. The limit is %(most_mb).0f MB at once. Upload the photos in several "
+            "batches."
         ),
     }
 
@@ -51,111 +47,109 @@ class ArchiveDamaged(BatchError):
 
     code = "archive_damaged"
     templates: ClassVar = {
-        "damaged": N_("The ZIP is damaged or incomplete. Pack the photos again and send the new ZIP."),
-        "packing": N_(
-            "The ZIP is packed in a way that is not accepted. Pack it as a plain ZIP and send it again."
-        ),
+        "damaged": N_("The ZIP is damaged or incomplete. Zip the photos again and upload the new ZIP."),
+        "packing": N_("The ZIP uses an unsupported format. Save it as a standard ZIP and upload it again."),
     }
 
 
 class ArchiveEncrypted(BatchError):
-    """A file in the ZIP needs a password."""
+    """The ZIP is password-protected."""
 
     code = "archive_encrypted"
-    template = N_("The ZIP is protected by a password. Pack the photos without one and send it again.")
+    template = N_("The ZIP is password-protected. Zip the photos without a password and upload it again.")
 
 
 class ArchiveNested(BatchError):
-    """The ZIP holds another archive."""
+    """The ZIP contains another archive."""
 
     code = "archive_nested"
     template = N_(
-        "The ZIP holds another archive. Unpack that one, put the photos themselves into the ZIP and send it "
-        "again."
+        "The ZIP contains another archive. Unpack it, zip the photos themselves and upload the new ZIP."
     )
 
 
 class ArchiveUnsafe(BatchError):
-    """A name in the ZIP leads out of it, or is a link."""
+    """A name in the ZIP points outside it, or is a link."""
 
     code = "archive_unsafe"
     template = N_(
-        "A name in the ZIP leads to a place outside of it, so nothing was taken from it. Pack the photos "
-        "again from their folder and send the new ZIP."
+        "A name in the ZIP points outside it, so nothing was extracted. Zip the photos again from their "
+        "folder and upload the new ZIP."
     )
 
 
 class ArchiveBomb(BatchError):
-    """Files in the ZIP share bytes, so that far more would be unpacked than came."""
+    """Files in the ZIP overlap, so it would expand far beyond its size."""
 
     code = "archive_bomb"
     template = N_(
-        "Files in the ZIP share the same bytes, as in one that is made to fill a disk, so nothing was taken "
-        "from it. Pack the photos again and send the new ZIP."
+        "Files in the ZIP overlap, as in a ZIP made to fill a disk, so nothing was extracted. Zip the photos "
+        "again and upload the new ZIP."
     )
 
 
 class CasesUnreadable(BatchError):
-    """The table of case references cannot be understood, or does not fit the photos."""
+    """The table of cases is not valid or does not match the photos."""
 
     code = "cases_unreadable"
     templates: ClassVar = {
         "columns": N_(
             "The first line of the CSV must name the columns: file, and case, birth_date or photo_date, each "
-            "once. Add it and send it again."
+            "once. Add it and upload the CSV again."
         ),
-        "rows": N_("%(problems)s Correct the table and send it again."),
+        "rows": N_("%(problems)s Correct the CSV and upload it again."),
         "table": N_("%(problem)s"),
-        "size": N_("The CSV is far larger than a table of case references. Send the right file."),
+        "size": N_("The CSV is too large for a table of case references. Upload the right file."),
         "several": N_(
-            "There is more than one CSV. Put all cases and dates into one table and send it again."
+            "There is more than one CSV. Put all cases and dates into one file and upload it again."
         ),
     }
 
 
 class BatchQuota(BatchError):
-    """More of an account's photos would wait than may."""
+    """Too many photos of the account are waiting."""
 
     code = "batch_quota"
     templates: ClassVar = {
         "photos": N_(
-            "%(waiting)s photos of your account wait already, and at most %(most)s may, so nothing was taken "
-            "in. Wait until more of them are judged, or send fewer photos."
+            "Your account already has %(waiting)s photos waiting, and the limit is %(most)s, so nothing was "
+            "uploaded. Wait until more are processed, or upload fewer photos."
         ),
         "bytes": N_(
-            "Photos of your account with %(waiting_mb).0f MB wait already, and at most %(most_mb).0f MB may, "
-            "so nothing was taken in. Wait until more of them are judged, or send fewer photos."
+            "Your account already has %(waiting_mb).0f MB of photos waiting, and the limit is %(most_mb).0f "
+            "MB, so nothing was uploaded. Wait until more are processed, or upload fewer photos."
         ),
     }
 
 
 class BatchUnwritable(BatchError):
-    """The waiting photos cannot be kept."""
+    """The waiting photos cannot be stored."""
 
     code = "batch_unwritable"
     templates: ClassVar = {
         "failed": N_(
-            "The photos cannot be kept until they are judged (%(problem)s). Nothing was taken in. Try again "
-            "later; if it persists, tell the operator."
+            "The photos could not be stored for processing (%(problem)s). Nothing was uploaded. Try again "
+            "later. If the problem persists, tell the operator."
         ),
         "permission": N_(
-            "The service's account may not read the waiting photos. Make that account the owner of the "
-            "batches' folder and of all in it (`chown -R`)."
+            "The service account cannot read the waiting photos. Make it the owner of the batches folder and "
+            "everything in it (`chown -R`)."
         ),
         "queue": (
-            "The queue of batches, %(folder)s/%(file)s, cannot be opened. Make the service's account the "
-            "owner of its folder and of all in it (`chown -R`), and try again."
+            "The batch queue %(folder)s/%(file)s cannot be opened. Make the service account the owner of its "
+            "folder and everything in it (`chown -R`), then try again."
         ),
     }
 
 
 class DiskReserve(BatchUnwritable):
-    """Keeping the photos would take room that is kept free for the service's records."""
+    """The photos do not fit on the disk without using space reserved for records."""
 
     code = "disk_reserve"
     template = N_(
-        "The service's disk has %(free_mb).0f MB free, and %(reserve_mb).0f MB are kept for its records, so "
-        "nothing was taken in. Try again once waiting photos are judged; if it persists, tell the operator."
+        "The server has %(free_mb).0f MB of disk space left and must keep %(reserve_mb).0f MB for records, "
+        "so nothing was uploaded. Try again once waiting photos are processed. If the problem persists, tell "
+        "the operator."
     )
 
 
@@ -163,7 +157,7 @@ class PhotoLost(BatchError):
     """A waiting photo is gone."""
 
     code = "photo_lost"
-    template = N_("The photo was lost before it was judged. Send it again.")
+    template = N_("The photo was lost before its age was estimated. Upload it again.")
 
 
 class NotJudged(BatchError):
@@ -171,39 +165,40 @@ class NotJudged(BatchError):
 
     code = "not_judged"
     template = N_(
-        "The photo could not be judged, for a reason on our side. Send it by itself, and tell the operator."
+        "We could not process this photo because of a problem on our side. Upload it on its own, and tell "
+        "the operator."
     )
 
 
 class AlreadyJudged(BatchError):
-    """Another process was faster with a photo: nothing of this one's work is put on record."""
+    """Another process has already recorded this photo."""
 
     code = "already_judged"
-    template = N_("The photo was judged already. Look at its batch.")
+    template = N_("The age in this photo has already been estimated. Check its batch.")
 
 
 class BatchNotFound(BatchError):
-    """No batch has that id."""
+    """The batch does not exist."""
 
     code = "batch_not_found"
-    template = N_("There is no batch with this id. Look at the list of batches and try again.")
+    template = N_("There is no batch with this ID. Check the list of batches and try again.")
 
 
 class TableUnreadable(SimsvcError):
-    """What should be a CSV table is none, or is damaged."""
+    """The file is not a CSV, or is damaged."""
 
     code = "table_unreadable"
     templates: ClassVar = {
         "encoding": N_(
-            "Line %(line)s of the table is not text in %(encoding)s. Save it as CSV UTF-8 and try again."
+            "Line %(line)s of the CSV is not %(encoding)s text. Save it as CSV UTF-8 and try again."
         ),
-        "workbook": N_("The table is a spreadsheet's own file, not CSV. Save it as CSV UTF-8 and try again."),
+        "workbook": N_("The file is a spreadsheet, not a CSV. Save it as CSV UTF-8 and try again."),
         "quotes": N_(
-            "The quotation marks in line %(line)s of the table do not belong together, as CSV needs it. "
-            "Correct them, or save the table as CSV again, and try again."
+            "The quotation marks in line %(line)s of the CSV do not match. Correct them, or save the table "
+            "as CSV again, and try again."
         ),
         "cell": N_(
-            "Line %(line)s of the table, as CSV, holds a cell that is too long: a quotation mark may be "
-            "missing. Correct it and try again."
+            "Line %(line)s of the CSV has a cell that is too long. A quotation mark may be missing. Correct "
+            "it and try again."
         ),
     }

@@ -22,112 +22,110 @@ class IndexMissing(IndexUnusable):
 
 
 class IndexDamaged(IndexUnusable):
-    """The build's files and its manifest disagree."""
+    """The files of the index build do not match its manifest."""
 
     code = "index_damaged"
     templates: ClassVar = {
         "forest": N_(
-            "The index %(label)s cannot be opened: faces.annoy does not hold what its manifest states. Build "
-            "the index again: `flask index build`."
+            "The index %(label)s cannot be opened: faces.annoy does not match its manifest. Rebuild the "
+            "index: `flask index build`."
         ),
         "estimates": N_(
-            "The estimates of the index build %(label)s cannot be read. Build the index again: `flask index "
-            "build`."
+            "The estimates of index build %(label)s cannot be read. Rebuild the index: `flask index build`."
         ),
         "current": N_(
-            "current.json in the index folder cannot be understood. Choose a build with `flask index use "
-            "BUILD`; `flask index list` shows them."
+            "current.json in the index folder is not readable. Choose a build with `flask index use BUILD`; "
+            "run `flask index list` to see all builds."
         ),
         "changes_unreadable": N_(
             "face-changes.txt in the index folder cannot be read. Correct its permissions, then try again."
         ),
         "faces": N_(
-            "The faces of the index build %(label)s cannot be read. Build the index again: `flask index "
-            "build`."
+            "The faces of index build %(label)s cannot be read. Rebuild the index: `flask index build`."
         ),
         "moved": N_(
-            "The folder %(parent)s/%(folder)s holds the index build %(label)s. Move it to %(label)s, or "
-            "build the index again: `flask index build`."
+            "The folder %(parent)s/%(folder)s contains index build %(label)s. Move it to %(label)s, or "
+            "rebuild the index: `flask index build`."
         ),
         "damaged": N_(
-            "The index build %(label)s is damaged: %(problem)s. Choose another build with `flask index use "
-            "BUILD`, or build the index again: `flask index build`."
+            "Index build %(label)s is damaged: %(problem)s. Choose another build with `flask index use "
+            "BUILD`, or rebuild the index: `flask index build`."
         ),
         "no_manifest": N_(
-            "The index build %(label)s has no readable manifest.json. Build the index again: `flask index "
-            "build`."
+            "Index build %(label)s has no readable manifest.json. Rebuild the index: `flask index build`."
         ),
         "changes": N_(
-            "Line %(line)s of face-changes.txt in the index folder is damaged. Put the file back from a "
-            "back-up."
+            "Line %(line)s of face-changes.txt in the index folder is damaged. Restore the file from a "
+            "backup."
         ),
         "manifest_changed": N_(
-            "The index build's manifest.json was changed after the build. Build the index again: `flask "
-            "index build`."
-        ),
-        "manifest": N_(
-            "The index build's manifest.json cannot be understood. Build the index again: `flask index "
+            "The index build's manifest.json was changed after the build. Rebuild the index: `flask index "
             "build`."
         ),
+        "manifest": N_(
+            "The index build's manifest.json is not valid. Rebuild the index: `flask index build`."
+        ),
         "manifest_replaced": (
-            "The index build %(label)s is damaged: its manifest.json is not the one on record. Put the build "
-            "back from a back-up."
+            "Index build %(label)s is damaged: its manifest.json differs from the record. Restore the build "
+            "from a backup."
         ),
     }
 
 
 class IndexUnreadable(IndexUnusable):
-    """The account of this process may not read a file of the index."""
+    """The service account cannot read a file of the index."""
 
     code = "index_unreadable"
     template = N_(
-        "The service's account may not read %(file)s of the index. Make that account the owner of the index "
-        "folder and of all in it (`chown -R`), and try again."
+        "The service account cannot read %(file)s of the index. Make it the owner of the index folder and "
+        "everything in it (`chown -R`), then try again."
     )
 
 
 class IndexModelMismatch(IndexUnusable):
-    """The index was built with another model than the one in service."""
+    """The index was built with a different model from the one in service."""
 
     code = "index_model_mismatch"
     templates: ClassVar = {
         "distances": N_(
-            "The index %(label)s was built with another model (%(model)s) than the one in service, so its "
-            "distances would mean nothing. Build it again with the model in service: `flask index build`."
+            "The index %(label)s was built with a different model (%(model)s) from the one in service, so "
+            "its distances are meaningless. Rebuild it with the model in service: `flask index build`."
         ),
         "live_calibration": N_(
-            "The site calibration of the index %(label)s was fitted to another model. Build the index again: "
+            "The site calibration of index %(label)s was fitted to a different model. Rebuild the index: "
             "`flask index build`."
         ),
         "calibration": N_(
-            "The index build's site calibration was fitted to another model than its faces were. Build the "
-            "index again: `flask index build`."
+            "The index build's site calibration and faces come from different models. Rebuild the index: "
+            "`flask index build`."
         ),
         "switch": N_(
-            "The index %(label)s was built with another model (%(model)s) than the one in service "
-            "(%(in_service)s). Build it again: `flask index build`."
+            "The index %(label)s was built with a different model (%(model)s) from the one in service "
+            "(%(in_service)s). Rebuild it: `flask index build`."
         ),
     }
 
 
 class BuildNotFound(IndexUnusable):
-    """No build of that name lies in the index folder."""
+    """The index build does not exist."""
 
     code = "build_not_found"
     templates: ClassVar = {
-        "named": N_("%(problem)s. Name one as `flask index list` shows it."),
-        "name": N_("%(name)r cannot name an index. Use 1 to 40 lower-case letters, digits, '-' and '_'."),
-        "unknown": N_("There is no such index build. `flask index list` shows those that exist."),
-        "not_listed": "There is no such index build. Read the list of indexes.",
+        "named": N_("%(problem)s. Use a name from `flask index list`."),
+        "name": N_(
+            "%(name)r is not a valid index name. Use 1 to 40 lower-case letters, digits, '-' and '_'."
+        ),
+        "unknown": N_("There is no such index build. Run `flask index list` to see all builds."),
+        "not_listed": "The index build does not exist. See the list of indexes.",
     }
 
 
 class BuildRunning(IndexUnusable):
-    """Another index build is at work in the same folder."""
+    """Another index build is running in the same folder."""
 
     code = "build_running"
     template = N_(
-        "Another index build is at work in this folder. Wait until it has finished, then start again."
+        "Another index build is running in this folder. Wait until it has finished, then try again."
     )
 
 
@@ -136,24 +134,24 @@ class IndexUnwritable(IndexUnusable):
 
     code = "index_unwritable"
     template = N_(
-        "The index folder cannot be written to (%(problem)s). Free some space, or correct its permissions, "
-        "then start again."
+        "The index folder is not writable (%(problem)s). Free some space or correct its permissions, then "
+        "try again."
     )
 
 
 class IndexTooLarge(IndexUnusable):
-    """The process may not map the build's files, or has no memory to make them."""
+    """There is not enough memory for the index build."""
 
     code = "index_too_large"
     templates: ClassVar = {
         "memory": N_(
-            "There is too little memory to build an index of so many faces. End other programs, or build it "
-            "on a larger machine."
+            "There is not enough memory to build an index of so many faces. Close other programs, or use a "
+            "larger machine."
         ),
         "address_space": N_(
-            "The index build %(label)s has %(size_mb).0f MB, more than this process may map. Raise its limit "
-            "of address space (`ulimit -v`, or that of its container), or choose a smaller build with `flask "
-            "index use BUILD`."
+            "Index build %(label)s is %(size_mb).0f MB, more than this process can map. Raise its address "
+            "space limit (`ulimit -v`, or the container's), or choose a smaller build with `flask index use "
+            "BUILD`."
         ),
     }
 
@@ -163,6 +161,6 @@ class IndexEngineUnfit(IndexUnusable):
 
     code = "index_engine_unfit"
     template = N_(
-        "The index library Annoy does not run on this processor: it was compiled for another one. Compile it "
-        "here: `pip install --force-reinstall --no-cache-dir --no-binary annoy annoy`."
+        "The Annoy index library was compiled for a different processor and does not run on this one. "
+        "Compile it here: `pip install --force-reinstall --no-cache-dir --no-binary annoy annoy`."
     )

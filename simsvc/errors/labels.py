@@ -1,4 +1,4 @@
-"""Labelled photos cannot be read."""
+"""Reference photos cannot be read."""
 
 from __future__ import annotations
 
@@ -8,45 +8,47 @@ from simsvc.errors.base import SimsvcError
 
 
 class SourceError(SimsvcError):
-    """Labelled photos cannot be read."""
+    """Reference photos cannot be read."""
 
     code = "source_error"
 
 
 class SourceUnknown(SourceError):
-    """No reader of that name."""
+    """The source is unknown."""
 
     code = "source_unknown"
     templates: ClassVar = {
-        "reader": "There is no source %(reader)r. Choose one of: %(readers)s.",
-        "name": "%(name)r cannot name a data set. Use 1 to 40 lower-case letters, digits, '-' and '_'.",
+        "reader": "Unknown source %(reader)r. Choose one of: %(readers)s.",
+        "name": "%(name)r is not a valid data set name. Use 1 to 40 lower-case letters, digits, '-' and '_'.",
     }
 
 
 class SourceEmpty(SourceError):
-    """The folder holds no labelled photo."""
+    """The folder has no usable photo."""
 
     code = "source_empty"
     templates: ClassVar = {
         "no_photo": (
-            "There is no photo at %(path)r. Name a photo, or a folder that holds photos.%(left_out)s"
+            "No photo found at %(path)r. Name a photo, or a folder that contains photos.%(left_out)s"
         ),
         "no_name": (
-            "The folder %(path)r holds no photo named as UTKFace names them, age_gender_race_datetime.jpg."
-            "%(named)s Check that --source and --path belong together.%(left_out)s"
+            "The folder %(path)r contains no photos named like UTKFace "
+            "(age_gender_race_datetime.jpg).%(named)s Check that --source and --path match.%(left_out)s"
         ),
         "no_row": "%(problem)s",
-        "no_folder": "The source %(name)r has no folder %(path)r. Name an existing one with --path.",
+        "no_folder": (
+            "The folder %(path)r of source %(name)r does not exist. Choose an existing folder with --path."
+        ),
         "no_labels": "The folder %(path)r has no labels.csv. %(cure)s",
         "unusable": (
-            "None of the %(photos)s photos could be used, so there is no index to build. Choose a folder of "
-            "photos that each show one labelled face."
+            "None of the %(photos)s photos could be used, so no index was built. Choose a folder of photos "
+            "that each show one face."
         ),
     }
 
 
 class LabelsUnreadable(SourceError):
-    """The file that holds the labels is missing, damaged or lacks a column."""
+    """The label file is missing, damaged or has no such column."""
 
     code = "labels_unreadable"
     templates: ClassVar = {
@@ -56,7 +58,7 @@ class LabelsUnreadable(SourceError):
             "again."
         ),
         "columns": (
-            "The label table has no column %(missing)s. Its first line must name the columns, at least: "
-            "file,age. It names: %(named)s."
+            "The label table has no column %(missing)s. The first line must name at least the columns file "
+            "and age. It names: %(named)s."
         ),
     }

@@ -9,98 +9,103 @@ from simsvc.messages import N_
 
 
 class AuditError(SimsvcError):
-    """The log cannot be audited as asked."""
+    """The audit log did not verify, or cannot be read."""
 
     code = "audit_error"
     templates: ClassVar = {
         "broken": "%(problem)s",
-        "empty": "The log is empty: there is nothing to keep. Run `flask db upgrade` first.",
-        "unwritable": "The file %(file)s cannot be written. Name another one.",
+        "empty": "The log is empty. Run `flask db upgrade` first.",
+        "unwritable": "Cannot write %(file)s. Choose another file.",
     }
 
 
 class CheckpointRefused(AuditError):
-    """What should be a checkpoint of the log is none."""
+    """The file is not a log checkpoint."""
 
     code = "checkpoint_refused"
     templates: ClassVar = {
-        "unreadable": "The file %(file)s cannot be read. Name another one.",
+        "unreadable": "Cannot read %(file)s. Choose another file.",
         "no_checkpoint": N_(
-            "The file is no checkpoint of a log. Name a file that `flask audit checkpoint` wrote."
+            "The file is not a log checkpoint. Choose a file written by `flask audit checkpoint`."
         ),
     }
 
 
 class DiskUnfit(SimsvcError):
-    """There is too little room, or no right to write."""
+    """There is too little disk space, or the service cannot write."""
 
     code = "disk_unfit"
     templates: ClassVar = {
-        "disk": N_("The disk cannot be looked at. See whether it is mounted and readable."),
+        "disk": N_("The disk cannot be checked. Make sure it is mounted and readable."),
         "room": N_(
-            "Only %(free_mb).0f MB are free where the service writes, fewer than the %(wanted_mb).0f MB of "
-            "one upload. Make room, or move var and indexes to a larger disk."
+            "Only %(free_mb).0f MB are free where the service writes, less than the %(wanted_mb).0f MB limit "
+            "of one upload. Free some space, or move var and indexes to a larger disk."
         ),
-        "permission": N_("The service may not write to %(names)s. Give its account the right to."),
+        "permission": N_("The service cannot write to %(names)s. Give its account write permission."),
     }
 
 
 class BackupRefused(SimsvcError):
-    """A back-up cannot be made, or not be put back."""
+    """A backup cannot be created or restored."""
 
     code = "backup_refused"
     templates: ClassVar = {
-        "name_taken": N_("There is something of that name already. Name a folder that is not there yet."),
-        "damaged": N_("The back-up is damaged: %(problem)s. Take another one; nothing was changed."),
-        "of_sqlite": N_("This back-up is of SQLite. Set DATABASE_URL to a file of SQLite."),
-        "not_made": N_("The back-up could not be made: %(problem)s Nothing was left behind."),
-        "newer": N_("The back-up was made by a newer version. Install that one, then restore."),
-        "no_backup": N_("That folder is no back-up of simsvc. Name one that `flask backup create` made."),
-        "not_restored": N_("The back-up could not be put back: %(problem)s%(left)s"),
-        "of_postgresql": N_("This back-up is of PostgreSQL. Set DATABASE_URL to a PostgreSQL database."),
+        "name_taken": N_("That name is already taken. Choose a folder that does not exist yet."),
+        "damaged": N_("The backup is damaged: %(problem)s. Use another one; nothing was changed."),
+        "of_sqlite": N_("This backup is of a SQLite database. Set DATABASE_URL to a SQLite file."),
+        "not_made": N_("The backup could not be created: %(problem)s No files were left behind."),
+        "newer": N_("The backup was made by a newer version. Install that version, then restore."),
+        "no_backup": N_("That folder is not a simsvc backup. Choose one made by `flask backup create`."),
+        "not_restored": N_("The backup could not be restored: %(problem)s%(left)s"),
+        "of_postgresql": N_(
+            "This backup is of a PostgreSQL database. Set DATABASE_URL to a PostgreSQL database."
+        ),
         "newer_simsvc": N_(
-            "The back-up was made by a newer version of simsvc. Install that one, then restore."
+            "The backup was made by a newer version of simsvc. Install that version, then restore."
         ),
         "in_the_way": N_(
-            "There is something where the back-up would go. Stop the service, then add --replace: what is "
-            "there is moved aside."
+            "There is already data where the backup would be restored. Stop the service and add --replace; "
+            "the existing data is moved aside."
         ),
-        "log": N_("The log in the back-up does not fit: %(problem)s"),
+        "log": N_("The log in the backup does not verify: %(problem)s"),
     }
 
 
 class ResultsRefused(SimsvcError):
-    """The table of many photos' results cannot be written."""
+    """The results cannot be written."""
 
     code = "results_refused"
     templates: ClassVar = {
-        "picture_name": N_("The picture is written as PNG. End the name of --plot with .png."),
-        "picture": N_("The picture cannot be written (%(problem)s). Name a folder that can be written to."),
-        "name": "Results are written as .csv or .parquet. End the name of --out with one of them.",
+        "picture_name": N_("The plot is saved as PNG. Use a file name that ends in .png for --plot."),
+        "picture": N_("The plot cannot be saved (%(problem)s). Choose a writable folder."),
+        "name": (
+            "Results are saved as CSV or Parquet. Use a file name that ends in .csv or .parquet for --out."
+        ),
         "rerun": (
-            "The results cannot be written (%(problem)s). Free some space, then run the same command again: "
-            "nothing is judged twice."
+            "Cannot write results (%(problem)s). Free some space, then run the same command again; finished "
+            "photos are not repeated."
         ),
         "parquet": (
-            "Parquet needs PyArrow, which is not installed here. Install it with `pip install "
-            "'simsvc[parquet]'`, or end the name of --out with .csv."
+            "Parquet needs PyArrow, which is not installed. Install it with `pip install 'simsvc[parquet]'`, "
+            "or use a .csv file for --out."
         ),
         "folder": (
-            "The results cannot be written to %(folder)s (%(problem)s). Name another folder with --out, or "
-            "correct its permissions."
+            "Cannot write results to %(folder)s (%(problem)s). Choose another folder with --out, or correct "
+            "its permissions."
         ),
         "resume": (
-            "The results cannot be written (%(problem)s). Free some space, then run the same command again: "
-            "it goes on."
+            "Cannot write results (%(problem)s). Free some space, then run the same command again to resume."
         ),
-        "running": "Another run is at work on %(name)s. Wait for it, or name another file with --out.",
+        "running": (
+            "Another run is writing %(name)s. Wait until it has finished, or choose another file with --out."
+        ),
         "other_run": (
-            "%(name)s is of a run with another model, or recorded otherwise, so that going on with it would "
-            "mix the two. Delete it to begin anew, or name another file with --out."
+            "%(name)s belongs to a run with a different model or recording option. Delete it to start again, "
+            "or choose another file with --out."
         ),
         "finished": (
-            "%(name)s is there already, and nothing of it is left to do. Move it away to judge the photos "
-            "once more, or name another file with --out."
+            "%(name)s already exists and is complete. Move it away to estimate the photos again, or choose "
+            "another file with --out."
         ),
     }
 
@@ -110,80 +115,73 @@ class SettingsError(SimsvcError):
 
     code = "settings_invalid"
     templates: ClassVar = {
-        "key_damaged": "The file of the session key is damaged. Delete it and start again.",
+        "key_damaged": "The session key file is damaged. Delete it and restart.",
         "key_permission": (
-            "The service's account may not read or write the file of the session key, %(folder)s/%(name)s. "
-            "Make that account its owner and that of its folder (`chown`), or set SECRET_KEY."
+            "The service account cannot read or write the session key file %(folder)s/%(name)s. Make it the "
+            "owner of the file and its folder (`chown`), or set SECRET_KEY."
         ),
         "key_unusable": (
-            "The file of the session key cannot be read or written. Let the service write to the folder var, "
-            "or set SECRET_KEY."
+            "The session key file cannot be read or written. Give the service write permission for the "
+            "folder var, or set SECRET_KEY."
         ),
         "prior": (
-            "%(setting)s cannot be understood at '%(wrong)s': it must be a span of ages such as 18-75, or "
-            "pairs of age and weight such as 18:3, 19:4.5. Correct it and start again."
+            "%(setting)s is not valid at '%(wrong)s'. Use a span of ages such as 18-75, or pairs of age and "
+            "weight such as 18:3, 19:4.5, and restart."
         ),
         "prior_outside": (
-            "%(setting)s names the age %(age_years)s, but ages lie from 0 to %(oldest_years)s years. Correct "
-            "it and start again."
+            "%(setting)s has the age %(age_years)s, but ages must be from 0 to %(oldest_years)s years. "
+            "Correct it and restart."
         ),
-        "prior_twice": "%(setting)s names the age %(age_years)s twice. Correct it and start again.",
+        "prior_twice": "%(setting)s has the age %(age_years)s twice. Correct it and restart.",
         "prior_sum": (
-            "%(setting)s sums to %(total)s: at least one age must have a weight. Correct it and start again."
+            "The weights of %(setting)s sum to %(total)s. At least one age must have a positive weight. "
+            "Correct it and restart."
         ),
         "prior_span": (
-            "%(setting)s is '%(youngest)s-%(oldest)s', but must run from a younger to an older age within 0 "
-            "to %(oldest_years)s years. Correct it and start again."
+            "%(setting)s is '%(youngest)s-%(oldest)s', but must go from a lower to a higher age within 0 to "
+            "%(oldest_years)s years. Correct it and restart."
         ),
         "number": (
-            "%(setting)s is %(text)r, but must be a whole number from %(least)s to %(most)s. Correct it in "
-            "the environment and start again."
+            "%(setting)s is %(text)r, but must be a whole number from %(least)s to %(most)s. Correct it and "
+            "restart."
         ),
         "short_key": (
             "SECRET_KEY has fewer than %(least)s characters, so sessions could be forged. Set a long random "
-            "one, or leave it out: one is made then."
+            "key, or unset it to have one created."
         ),
         "photo_keys": (
-            "SIMSVC_PHOTO_KEYS holds something that is no key. Print one with `flask retention new-key`; put "
-            "commas between several."
+            "SIMSVC_PHOTO_KEYS has a value that is not a key. Create keys with `flask retention new-key` and "
+            "separate several with commas."
         ),
         "photo_days": (
-            "SIMSVC_PHOTO_DAYS asks for photos to be kept, but SIMSVC_PHOTO_KEYS has no key to encrypt them "
-            "with. Print one with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
+            "SIMSVC_PHOTO_DAYS is set, but SIMSVC_PHOTO_KEYS has no key to encrypt photos with. Create one "
+            "with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
         ),
-        "choice": (
-            "%(setting)s is %(text)r, but must be %(choices)s. Correct it in the environment and start again."
-        ),
+        "choice": ("%(setting)s is %(text)r, but must be %(choices)s. Correct it and restart."),
         "public_url": (
-            "SIMSVC_PUBLIC_URL is %(text)r, but must begin with http:// or https://. "
-            "Correct it in the environment and start again."
+            "%(setting)s is %(text)r, but must begin with http:// or https://. Correct it and restart."
         ),
         "bind": (
-            "SIMSVC_BIND is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. "
-            "Correct it in the environment and start again."
+            "%(setting)s is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. Correct it "
+            "and restart."
         ),
         "script_name": (
-            "SCRIPT_NAME is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
-            "Correct it in the environment and start again."
+            "%(setting)s is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
+            "Correct it and restart."
         ),
-        "switch": (
-            "%(setting)s is %(text)r, but must be 0 or 1. Correct it in the environment and start again."
-        ),
-        "rate": (
-            "%(setting)s is %(text)r, but must read like '20 per minute'. "
-            "Correct it in the environment and start again."
-        ),
+        "switch": ("%(setting)s is %(text)r, but must be 0 or 1. Correct it and restart."),
+        "rate": ("%(setting)s is %(text)r, but must read like '20 per minute'. Correct it and restart."),
         "age_prior": (
             "SIMSVC_AGE_PRIOR is %(text)r, which is neither a span of ages such as 18-75, nor pairs of age "
-            "and weight, nor a file that can be read. Correct it and start again."
+            "and weight, nor a file that can be read. Correct it and restart."
         ),
         "rate_storage": N_(
-            "SIMSVC_RATE_STORAGE names no storage that can be used here. Set it to memory://, or to such as "
-            "redis://host with its client installed, and start again."
+            "The storage in SIMSVC_RATE_STORAGE is not available. Set it to memory://, or to a server such "
+            "as redis://host with its client installed, then restart."
         ),
         "open_files": N_(
-            "Other accounts of this machine have access to %(names)s%(others)s. Run `flask db upgrade`, "
-            "which closes them; for those of another owner, run `chmod go= PATH` as that one."
+            "Other accounts on this machine can access %(names)s%(others)s. Run `flask db upgrade` to "
+            "restrict access. For files of another owner, run `chmod go= PATH` as that owner."
         ),
-        "open_key": N_("Others can read the file of the session key. Run `chmod 600 var/secret-key`."),
+        "open_key": N_("Other accounts can read the session key file. Run `chmod 600 var/secret-key`."),
     }

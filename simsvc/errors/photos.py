@@ -15,150 +15,145 @@ class PhotoError(SimsvcError):
 
 
 class EmptyPhoto(PhotoError):
-    """Zero bytes were uploaded."""
+    """The photo file is empty."""
 
     code = "empty_photo"
     template = N_("The file is empty (0 bytes). Choose the photo again.")
 
 
 class NotAnImage(PhotoError):
-    """The bytes are of no image format known here."""
+    """The file is not a known image format."""
 
     code = "not_an_image"
     template = N_("This file is not a photo. Choose a JPEG, PNG, HEIC, AVIF, WebP or TIFF file.")
 
 
 class UnsupportedFormat(PhotoError):
-    """An image or document, but of a format that is not accepted."""
+    """The image or document format is not supported."""
 
     code = "unsupported_format"
     templates: ClassVar = {
         "raw": N_(
-            "This file is %(kind)s: what the camera's sensor saw, not a photo yet. Export it as JPEG, or "
-            "send the JPEG that the camera saved with it."
+            "This file is %(kind)s: raw sensor data, not a photo. Export it as JPEG, or use the JPEG that "
+            "the camera saved with it."
         ),
-        "pieces": N_(
-            "This file is built of too many small pieces for a photo. Save it as JPEG or PNG and try again."
-        ),
+        "pieces": N_("This file has too many parts for a photo. Save it as JPEG or PNG and try again."),
         "not_yet": N_(
-            "This file is %(kind)s, which is not accepted yet. Save it as JPEG or PNG and try again."
+            "This file is %(kind)s, which is not supported yet. Save it as JPEG or PNG and try again."
         ),
         "bits": N_(
-            "This JPEG is stored in a rare form, with %(bits)s bits for a colour. Save it as JPEG or PNG and "
-            "try again."
+            "This JPEG uses a rare format with %(bits)s bits per colour. Save it as a standard JPEG or PNG "
+            "and try again."
         ),
-        "other": N_("This file is %(kind)s, which is not accepted. Save it as JPEG or PNG and try again."),
+        "other": N_("This file is %(kind)s, which is not supported. Save it as JPEG or PNG and try again."),
         "rare_form": N_(
-            "This file is stored in a rare form of %(format)s, accepted up to %(most_mb).0f MB only. Save it "
-            "as JPEG or PNG and try again."
+            "This file uses a rare form of %(format)s, which is supported only up to %(most_mb).0f MB. Save "
+            "it as JPEG or PNG and try again."
         ),
     }
 
 
 class TruncatedPhoto(PhotoError):
-    """An image whose pixels cannot all be read."""
+    """The image is damaged or incomplete."""
 
     code = "truncated_photo"
     templates: ClassVar = {
         "beginning": N_(
-            "The photo's beginning is damaged, so it cannot be read. Save it as JPEG or PNG and try again."
+            "The start of the photo file is damaged, so it cannot be read. Save it as JPEG or PNG and try "
+            "again."
         ),
         "begun": N_(
-            "This file begins as a %(format)s photo, but is damaged or of a rare form, so it cannot be read. "
-            "Save it as JPEG or PNG and try again."
+            "This file starts like a %(format)s photo, but it is damaged or in a rare format, so it cannot "
+            "be read. Save it as JPEG or PNG and try again."
         ),
         "damaged": N_(
-            "The photo is damaged, so it cannot be read to its end. Save it as JPEG or PNG and try again."
+            "The photo is damaged and cannot be read completely. Save it as JPEG or PNG and try again."
         ),
         "incomplete": N_(
-            "The photo is damaged or incomplete, so it cannot be read to its end. Save it as JPEG or PNG and "
+            "The photo is damaged or incomplete and cannot be read completely. Save it as JPEG or PNG and "
             "try again."
         ),
     }
 
 
 class PhotoTooManyBytes(PhotoError):
-    """More bytes than the limit."""
+    """The photo file is too large."""
 
     code = "photo_too_many_bytes"
     templates: ClassVar = {
         "file": (
-            "The file has more than %(most_mb).0f MB. Save a smaller copy, or crop it to the face, and try "
+            "The file is larger than %(most_mb).0f MB. Save a smaller copy, or crop it to the face, and try "
             "again."
         ),
         "upload": N_(
-            "The upload is too large: at most %(most_mb).0f MB are accepted. Save a smaller copy of the "
-            "photo, or crop it to the face, and try again."
+            "The upload is too large. The limit is %(most_mb).0f MB. Save a smaller copy of the photo, or "
+            "crop it to the face, and try again."
         ),
         "in_batch": N_(
-            "The photo has more bytes than are accepted. Save a smaller copy, or crop it to the face, and "
-            "send it again."
+            "The photo file is too large. Save a smaller copy, or crop it to the face, and upload it again."
         ),
         "size": N_(
-            "The file has %(size_mb).1f MB; at most %(most_mb).0f MB are accepted. Save a smaller copy, or "
-            "crop it to the face, and try again."
+            "The file is %(size_mb).1f MB; the limit is %(most_mb).0f MB. Save a smaller copy, or crop it to "
+            "the face, and try again."
         ),
     }
 
 
 class PhotoTooManyPixels(PhotoError):
-    """More pixels than the limit, whatever the file's size."""
+    """The photo has too many pixels."""
 
     code = "photo_too_many_pixels"
     templates: ClassVar = {
         "size": N_(
-            "The photo has %(width_px)s x %(height_px)s pixels; at most %(most_mpx).0f megapixels are "
-            "accepted. Save a smaller copy, or crop it to the face, and try again."
+            "The photo has %(width_px)s x %(height_px)s pixels; the limit is %(most_mpx).0f megapixels. Save "
+            "a smaller copy, or crop it to the face, and try again."
         ),
         "uncounted": N_(
-            "The photo has too many pixels; at most %(most_mpx).0f megapixels are accepted. Save a smaller "
-            "copy, or crop it to the face, and try again."
+            "The photo has too many pixels; the limit is %(most_mpx).0f megapixels. Save a smaller copy, or "
+            "crop it to the face, and try again."
         ),
     }
 
 
 class PhotoTooCostly(PhotoError):
-    """Decoding would take more time or memory than the limit, whatever the number of pixels."""
+    """Decoding the photo would take too much time or memory."""
 
     code = "photo_too_costly"
     templates: ClassVar = {
         "tiff_pieces": N_(
-            "This TIFF is stored in pieces of %(width_px)s x %(height_px)s pixels of %(bits)s bits: decoding "
-            "it would take %(needed_mb).0f MB of memory. Save it as JPEG or PNG and try again."
+            "This TIFF is stored in tiles of %(width_px)s x %(height_px)s pixels with %(bits)s bits each, "
+            "which would take %(needed_mb).0f MB of memory to decode. Save it as JPEG or PNG and try again."
         ),
         "limits": N_(
-            "Decoding this photo takes more time or memory than is allowed for one. Save it as an ordinary "
-            "JPEG, or save a smaller copy, and try again."
+            "Decoding this photo takes too much time or memory. Save it as a standard JPEG, or save a "
+            "smaller copy, and try again."
         ),
         "scans": N_(
-            "This JPEG goes over its %(width_px)s x %(height_px)s pixels more than %(most)s times, which "
-            "would take too long to decode. Save it as JPEG or PNG and try again."
+            "This JPEG stores its %(width_px)s x %(height_px)s pixels in more than %(most)s scans, which "
+            "would take too long to decode. Save it as a standard JPEG or PNG and try again."
         ),
         "passes": N_(
             "This JPEG is stored in several passes over %(colours)s colours, which would take "
-            "%(needed_mb).0f MB of memory to decode. Save it as JPEG or PNG and try again."
+            "%(needed_mb).0f MB of memory to decode. Save it as a standard JPEG or PNG and try again."
         ),
     }
 
 
 class PhotoTooSmall(PhotoError):
-    """Fewer pixels than any face needs."""
+    """The photo has too few pixels."""
 
     code = "photo_too_small"
     template = N_(
-        "The photo has only %(width_px)s x %(height_px)s pixels, too few to judge a face. Choose the "
+        "The photo has only %(width_px)s x %(height_px)s pixels, too few to estimate an age. Choose the "
         "original photo, not a thumbnail."
     )
 
 
 class AnimatedPhoto(PhotoError):
-    """Several frames: no one can tell which is meant."""
+    """The file has several frames."""
 
     code = "animated_photo"
-    template = N_(
-        "The file holds several pictures, so it is not clear which one is meant. Save the one picture as "
-        "JPEG or PNG and try again."
-    )
+    template = N_("The file contains several pictures. Save the one you need as JPEG or PNG and try again.")
 
 
 class FaceError(SimsvcError):
@@ -173,12 +168,12 @@ class NoFace(FaceError):
     code = "no_face"
     template = N_(
         "No face was found. Use a photo that shows the applicant's face from the front, well lit and "
-        "upright. If the face is small in the photo, crop the photo to it."
+        "upright. If the face is small in the photo, crop the photo to the face."
     )
 
 
 class SeveralFaces(FaceError):
-    """Two or more faces of comparable size."""
+    """Two or more faces have a similar size."""
 
     code = "several_faces"
     template = N_(
@@ -188,7 +183,7 @@ class SeveralFaces(FaceError):
 
 
 class FaceTooSmall(FaceError):
-    """The face has too few pixels to be judged."""
+    """The face is too small."""
 
     code = "face_too_small"
     template = N_(
@@ -198,10 +193,9 @@ class FaceTooSmall(FaceError):
 
 
 class DecoderMissing(SimsvcError):
-    """No process can be started that decodes photos within limits."""
+    """The photo decoder cannot be started."""
 
     code = "decoder_missing"
     template = N_(
-        "The process that decodes photos could not be started. Free memory and processes on the server, and "
-        "try again."
+        "The photo decoder could not be started. Free memory and processes on the server, then try again."
     )

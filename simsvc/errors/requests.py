@@ -10,136 +10,135 @@ from simsvc.messages import N_, Param
 
 
 class RequestError(SimsvcError):
-    """The request lacks something."""
+    """The request is incomplete."""
 
     code = "bad_request"
 
 
 class BodyTooSlow(RequestError):
-    """The request came too slowly to be waited for."""
+    """The request took too long to arrive."""
 
     code = "too_slow"
     template = N_(
-        "The request came too slowly and was not waited for. Nothing was recorded. Try again, with a better "
-        "connection or a smaller photo."
+        "The request took too long to arrive. Nothing was recorded. Try again with a better connection or a "
+        "smaller photo."
     )
 
 
 class FormFromElsewhere(RequestError):
-    """A form was sent from another site."""
+    """The form was sent from another site."""
 
     code = "form_from_elsewhere"
     template = N_(
-        "The form was sent from another address than that of this service, so it was not taken. Open the "
-        "service itself and send the form there."
+        "The form was sent from another site, so it was not accepted. Open this service and submit the form "
+        "there."
     )
 
 
 class CookieMissing(RequestError):
-    """A form was sent without the cookie of its session."""
+    """The form was sent without a session cookie."""
 
     code = "no_cookie"
     template = N_(
-        "The browser sent no cookie of this service with the form, so nothing was changed. Allow cookies for "
-        "this address, go back, reload the page and send the form again."
+        "Your browser did not send this service's cookie, so nothing was changed. Allow cookies for this "
+        "site, go back, reload the page and submit the form again."
     )
 
 
 class PhotoMissing(RequestError):
-    """The form came without a photo."""
+    """The form has no photo."""
 
     code = "photo_missing"
     templates: ClassVar = {
-        "folder": "This is a folder. Judge the photos in it with `flask estimate --out TABLE`.",
-        "file": "There is no such file. Check the path and try again.",
+        "folder": "This is a folder. Use `flask estimate --out TABLE` to estimate the photos in it.",
+        "file": "The file does not exist. Check the path and try again.",
         "unreadable": "The file cannot be read. Check its permissions and try again.",
         "path": "The photo cannot be read. Check its path and try again.",
-        "upload": N_("No photo came with the request. Choose a photo and send it again."),
+        "upload": N_("No photo was received. Choose a photo and upload it again."),
     }
 
 
 class NotMultipart(RequestError):
-    """The request's body is no form with files."""
+    """The body is not a form with files."""
 
     code = "not_multipart"
     templates: ClassVar = {
-        "photo": N_("Send the photo as the file `photo` of a multipart/form-data request."),
+        "photo": N_("Send the photo as the file `photo` in a multipart/form-data request."),
         "photo_or_body": N_(
-            "Send the photo as the file `photo` of a multipart/form-data request, or as the whole body with "
-            "its own type, such as image/jpeg."
+            "Send the photo as the file `photo` in a multipart/form-data request, or as the whole body with "
+            "its own content type, such as image/jpeg."
         ),
-        "photos": N_("Send the photos as the files `photos` of a multipart/form-data request."),
+        "photos": N_("Send the photos as the files `photos` in a multipart/form-data request."),
     }
 
 
 class FaceNotFound(RequestError):
-    """No labelled face has that id in that build."""
+    """The reference face does not exist in this build."""
 
     code = "face_not_found"
     templates: ClassVar = {
-        "build": N_("This index build holds no face of that id. Take an id from an estimate's list."),
-        "erased": N_("This labelled face was erased. Nothing of it is kept."),
-        "unknown": "There is no labelled face of that id. Take an id from an estimate's list of faces.",
-        "rank": N_("This estimate has no labelled face of that rank. Go back to its list."),
+        "build": N_("This index build has no face with that ID. Use an ID from an estimate's list."),
+        "erased": N_("This reference face has been erased."),
+        "unknown": "There is no reference face with that ID. Use an ID from an estimate's list of faces.",
+        "rank": N_("This estimate has no reference face at that position. Go back to the list."),
     }
 
 
 class FacesRefused(RequestError):
-    """Labelled faces that cannot be added, or a label that no face can have."""
+    """Reference faces cannot be added, or the age is not valid."""
 
     code = "faces_refused"
     templates: ClassVar = {
-        "age": "An age lies between 0 and %(most_years).0f years. Correct it and try again.",
-        "count": "At most %(most)s faces are added at once. Build an index of them: `flask index build`.",
+        "age": "Ages must be from 0 to %(most_years).0f years. Correct the age and try again.",
+        "count": "You can add at most %(most)s faces at once. For more, build an index: `flask index build`.",
         "unusable": (
-            "None of the photos could be added (%(reasons)s). Choose photos that each show one face which "
-            "the index does not hold yet."
+            "None of the photos could be added (%(reasons)s). Choose photos that each show one face that is "
+            "not in the index yet."
         ),
     }
 
 
 class PlotNotFound(RequestError):
-    """The model came without a plot of that name."""
+    """The model has no plot with this name."""
 
     code = "plot_not_found"
-    template = N_("This model came without a plot of that name. Look at the model page for those it has.")
+    template = N_("This model has no plot with that name. The model page lists the plots it has.")
 
 
 class ModelChanged(RequestError):
-    """What is asked needs the model that made the estimate, and another one is in service."""
+    """A different model from the one that made the estimate is in service."""
 
     code = "model_changed"
     template = N_(
-        "This estimate was made with another model than the one now in service, so where it came from can no "
-        "longer be shown. Upload the photo again to see it for the present model."
+        "This estimate was made with a different model, so we can no longer show which parts of the face "
+        "mattered. Upload the photo again to see them for the current model."
     )
 
 
 class NotPermitted(RequestError):
-    """The role of the account does not allow what is asked."""
+    """The role does not allow this."""
 
     code = "not_permitted"
     templates: ClassVar = {
         "role": N_("Your role does not allow this. Ask an administrator if you need it."),
         "page": N_(
-            "Your role does not allow this. Ask an administrator if you need it, or go back to the first "
-            "page."
+            "Your role does not allow this. Ask an administrator if you need it, or go to the home page."
         ),
     }
 
 
 class ScopeMissing(RequestError):
-    """The token has no scope that allows this."""
+    """The token does not have the required scope."""
 
     code = "scope_missing"
     template = (
-        "The token lacks the scope that this needs: %(allowed)s. Ask an administrator for a token that has "
+        "The token does not have the required scope: %(allowed)s. Ask an administrator for a token that has "
         "it."
     )
 
 
 class InputRefused(RequestError):
-    """Fields of the request cannot be used.
+    """Fields of the request are not valid.
 
     Attributes:
         fields: name of each such field to what is wrong with it.
@@ -148,16 +147,15 @@ class InputRefused(RequestError):
     code = "input_refused"
     templates: ClassVar = {
         "checkpoint": "A checkpoint needs both seq and sha256. Send both or neither.",
-        "fields": "Some fields cannot be used: %(names)s. Correct them and send the request again.",
-        "key": "An Idempotency-Key has 1 to 128 visible ASCII characters and no blank. Send another one.",
-        "encoding": "The body is not UTF-8. Write the JSON in UTF-8 and send it again.",
-        "json": "The body is not JSON: line %(line)s, column %(column)s. Correct it and send it again.",
-        "surrogate": (
-            "The JSON has half of a character: a surrogate without its other half. Correct the text and send "
-            "it again."
+        "fields": "Some fields are not valid: %(names)s. Correct them and send the request again.",
+        "key": (
+            "An Idempotency-Key must have 1 to 128 visible ASCII characters and no spaces. Send another key."
         ),
+        "encoding": "The body is not UTF-8. Encode the JSON as UTF-8 and send it again.",
+        "json": "The body is not JSON: line %(line)s, column %(column)s. Correct it and send it again.",
+        "surrogate": ("The JSON has a lone surrogate. Correct the text and send it again."),
         "files": (
-            "Photos are sent as the file %(field)s. Leave the other files out and send the request again."
+            "Photos must be sent as the file %(field)s. Remove the other files and send the request again."
         ),
         "photo": "Send the file `photo` and nothing else, or no body at all.",
     }
@@ -168,144 +166,149 @@ class InputRefused(RequestError):
 
 
 class NotJson(RequestError):
-    """The body should be JSON and is something else."""
+    """The body is not JSON."""
 
     code = "not_json"
     template = "Send the body as JSON, with the header Content-Type: application/json."
 
 
 class JsonRefused(RequestError):
-    """The body is not JSON, or such as no field could mean."""
+    """The body is not JSON, or has values that no field accepts."""
 
     code = "json_refused"
     templates: ClassVar = {
-        "not_a_number": "The JSON has %(text)s, which is no number. Send null in its place, or leave it out.",
+        "not_a_number": (
+            "The JSON has %(text)s, which is not a number. Send null instead, or leave the field out."
+        ),
         "depth": "The JSON has objects or lists more than %(most)s deep. Correct it and send it again.",
         "digits": "The JSON has a number of more than %(most)s digits. Correct it and send it again.",
         "large": "The JSON has a number that is too large. Correct it and send it again.",
-        "name_twice": "The JSON has an object with a name twice. Keep one of the two and send it again.",
+        "name_twice": (
+            "The JSON has an object with a duplicate name. Remove one of the two and send it again."
+        ),
     }
 
 
 class CursorRefused(RequestError):
-    """The cursor is not one that was given for this list."""
+    """The cursor is not valid for this list."""
 
     code = "cursor_refused"
     template = (
-        "The cursor is not one of this list. Take `next` of the page before, and leave the other fields as "
-        "they were."
+        "The cursor is not valid for this list. Use `next` of the previous page, and keep the other fields "
+        "unchanged."
     )
 
 
 class PeriodRefused(RequestError):
-    """The periods cannot be compared."""
+    """The periods are not valid."""
 
     code = "period_refused"
-    template = "A period begins before it ends. Correct `since` and `before` and ask again."
+    template = "A period must start before it ends. Correct `since` and `before` and try again."
 
 
 class NothingJudged(RequestError):
-    """The photo was refused, and there is no crop of it."""
+    """The photo was refused, so it has no crop."""
 
     code = "nothing_judged"
-    template = "The photo was refused, so that nothing was judged and there is no crop of it."
+    template = "The photo was refused, so it has no face crop."
 
 
 class KeyReused(RequestError):
-    """An idempotency key came with another request before."""
+    """The idempotency key was used for a different request."""
 
     code = "key_reused"
     template = (
-        "This Idempotency-Key came with another request before. Send each request with a key of its own, and "
-        "the same one only to repeat it."
+        "This Idempotency-Key was used for a different request. Use a new key for each request, and the same "
+        "key only to repeat one."
     )
 
 
 class KeyTaken(RequestError):
-    """The same request with the same idempotency key is being answered."""
+    """The same request is already being processed."""
 
     code = "key_taken"
     templates: ClassVar = {
-        "request": "The same request is being answered just now. Send it again.",
-        "form": N_("The same form is being answered just now. Wait a moment and send it again."),
+        "request": "The same request is already being processed. Try again in a moment.",
+        "form": N_("This form is already being processed. Wait a moment and submit it again."),
     }
 
 
 class ModelNotFound(RequestError):
-    """No model of that hash is in service or on record."""
+    """No model with this SHA-256 is in service or on record."""
 
     code = "model_not_found"
-    template = "No model of this sha256 is in service or on record. Read the list of models."
+    template = "No model with this SHA-256 is in service or on record. See the list of models."
 
 
 class FormExpired(RequestError):
-    """A form came without the token of the session at hand."""
+    """The form does not belong to the current session."""
 
     code = "form_expired"
     template = N_(
-        "The form was open for too long, or belongs to a session that has ended. Nothing was changed, and "
-        "nothing on record was lost. Go back, reload the page and send the form again."
+        "The form was open for too long, or your session has ended. Nothing was changed and no records were "
+        "lost. Go back, reload the page and submit the form again."
     )
 
 
 class CaseRefused(RequestError):
-    """No case can have that reference."""
+    """The case reference is not valid."""
 
     code = "case_refused"
     templates: ClassVar = {
         "length": N_(
-            "A case reference has at most %(most)s characters that can be seen. Shorten it and try again."
+            "Case references can have at most %(most)s visible characters. Shorten it and try again."
         ),
         "path": N_(
-            "A case reference holds no backslash, and its slashes have letters or digits on both sides. "
+            "Case references cannot contain backslashes, and slashes must be between letters or digits. "
             "Correct it and try again."
         ),
     }
 
 
 class DatesRefused(RequestError):
-    """Declared dates that are no dates, or cannot both be right."""
+    """The declared dates are not valid or contradict each other."""
 
     code = "dates_refused"
     templates: ClassVar = {
         "no_date": "This is no date.",
         "ambiguous": "This date can be read in two ways.",
-        "future": N_("A declared date lies in the future. Correct it and try again."),
-        "order": N_("The photo's date lies before the birth date. Correct one of them and try again."),
-        "age": N_("The birth date lies more than %(most_years)s years back. Correct it and try again."),
-        "form": N_("Write dates as year-month-day, such as 1990-02-28, and try again."),
+        "future": N_("A declared date is in the future. Correct it and try again."),
+        "order": N_("The photo date is before the birth date. Correct one of them and try again."),
+        "age": N_("The birth date is more than %(most_years)s years ago. Correct it and try again."),
+        "form": N_("Enter dates as year-month-day, for example 1990-02-28, and try again."),
     }
 
 
 class PhotosRefused(RequestError):
-    """More photos than one upload may hold, or several without a case."""
+    """Too many photos in one upload, or several photos without a case."""
 
     code = "photos_refused"
     templates: ClassVar = {
-        "request": "At most %(most)s photos are taken in this request. Send the others in another one.",
-        "upload": N_("At most %(most)s photos are taken at once. Send them in several parts."),
+        "request": "At most %(most)s photos are accepted per request. Send the others in another request.",
+        "upload": N_("You can upload at most %(most)s photos at once. Upload them in several parts."),
         "no_case": N_(
-            "Several photos at once belong to one case. Write its reference, or choose a single photo."
+            "Photos uploaded together belong to one case. Enter its reference, or choose a single photo."
         ),
     }
 
 
 class DecisionRefused(RequestError):
-    """A decision lacks something, or does not fit its estimate."""
+    """The decision is incomplete or does not fit its estimate."""
 
     code = "decision_refused"
     templates: ClassVar = {
-        "note": N_("A note has at most %(most)s characters. Shorten it and send it again."),
-        "reason": N_("An override needs a reason. Write why the age is another one, and send again."),
-        "kind": N_("Choose accept, override or refer, and send the form again."),
+        "note": N_("Notes can have at most %(most)s characters. Shorten the note and submit it again."),
+        "reason": N_("“Not plausible” needs a reason. Enter it and submit again."),
+        "kind": N_("Choose Plausible, Not plausible or Need more, and submit again."),
         "unreliable": N_(
-            "There is no estimate here that could be relied on. Override with an age and a reason, or refer "
-            "the case to a person."
+            "There is no reliable estimate to accept. Choose Not plausible with your age assessment and a "
+            "reason, or Need more."
         ),
         "age": N_(
-            "An override needs an age in whole years from 0 to %(most_years)s. Write it and send again."
+            "“Not plausible” needs your age assessment in whole years from 0 to %(most_years)s. Enter it and "
+            "submit again."
         ),
-        "gone": "The decision that this request made is gone. Read the list of decisions.",
+        "gone": "The decision created by this request no longer exists. See the list of decisions.",
     }
 
 
@@ -314,38 +317,33 @@ class DecisionSuperseded(RequestError):
 
     code = "decision_superseded"
     template = N_(
-        "Someone decided on this record while your form was open. Nothing of yours was recorded. Read that "
-        "decision, and send yours again if it should take its place."
+        "Someone else recorded a decision while your form was open, so yours was not recorded. Read that "
+        "decision, and submit yours again if it should replace it."
     )
 
 
 class FilterRefused(RequestError):
-    """The history cannot be searched for that."""
+    """The history filter is not valid."""
 
     code = "filter_refused"
     templates: ClassVar = {
-        "choice": N_("The history cannot be searched for that. Choose from the lists of its page."),
-        "dates": N_("Write dates as year-month-day, such as 2026-02-28, and search again."),
+        "choice": N_("The history cannot be searched for that. Choose from the lists on the page."),
+        "dates": N_("Enter dates as year-month-day, for example 2026-02-28, and search again."),
     }
 
 
 class CaseNotFound(RequestError):
-    """No estimate belongs to that case."""
+    """The case has no estimates."""
 
     code = "case_not_found"
-    template = N_("No estimate has this case reference. Search the history for a part of it.")
+    template = N_("No estimate has this case reference. Search the history for part of it.")
 
 
 class Busy(SimsvcError):
-    """More photos wait than are judged in reasonable time."""
+    """Too many photos are waiting."""
 
     code = "busy"
     templates: ClassVar = {
-        "queue": N_(
-            "Too many requests wait for their turn just now. Try again in a few seconds; nothing was "
-            "recorded."
-        ),
-        "uploads": N_(
-            "Too many large uploads are on their way just now. Nothing was recorded. Try again in a minute."
-        ),
+        "queue": N_("The service is busy. Nothing was recorded. Try again in a few seconds."),
+        "uploads": N_("Too many large uploads are in progress. Nothing was recorded. Try again in a minute."),
     }

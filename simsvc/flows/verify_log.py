@@ -80,9 +80,7 @@ class _Walk:
             expected = self.last.seq + 1 if self.last else 1
             return Break(min(event.seq, expected), event.subject, "chain", fault)
         if self.checkpoint and event.seq == self.checkpoint.seq and event.sha256 != self.checkpoint.sha256:
-            sentence = (
-                f"Event {event.seq} is not the one that the checkpoint names: the log was written anew."
-            )
+            sentence = f"Event {event.seq} does not match the checkpoint: the log was rewritten."
             return Break(event.seq, event.subject, "checkpoint", sentence)
         return None
 
@@ -128,9 +126,7 @@ class _Walk:
         subject = snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0))
         if subject is None:
             return None
-        sentence = (
-            f"The record {subject}, or a decision on it, has no event: it did not come about by simsvc."
-        )
+        sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
         return Break(None, subject, "not_logged", sentence)
 
 
@@ -147,12 +143,12 @@ def _key(logged: LoggedEvent) -> RecordKey | None:
 
 
 def _missing_content(seq: int, subject: str) -> Break:
-    sentence = f"The content of event {seq} is gone, and no receipt of an erasure names it."
+    sentence = f"The content of event {seq} is missing, but no receipt says that it was erased."
     return Break(seq, subject, "content_missing", sentence)
 
 
 def _missing_record(event: Event) -> Break:
-    sentence = f"The record of event {event.seq} ({event.subject}) is gone, but was not erased by simsvc."
+    sentence = f"The record of event {event.seq} ({event.subject}) is missing, but was not erased by simsvc."
     return Break(event.seq, event.subject, "record_missing", sentence)
 
 

@@ -92,14 +92,14 @@ def _up_to_date(services: Services) -> str:
     found, wanted = migrate.revision(services.database.engine), migrate.heads()
     if [found] != wanted:
         raise StoreNotMigrated("revision", found=found, wanted=wanted[0])
-    return f"It answers, at revision {found}."
+    return f"Available, at revision {found}."
 
 
 def _room(settings: Settings, wanted_bytes: int) -> str:
     free = least_free_bytes(folders(settings))
     if free < wanted_bytes:
         raise DiskUnfit("room", free_mb=free / 1e6, wanted_mb=wanted_bytes / 1e6)
-    return f"{free / 1e9:.1f} GB are free."
+    return f"{free / 1e9:.1f} GB free."
 
 
 def _folders(settings: Settings) -> str:
@@ -107,7 +107,7 @@ def _folders(settings: Settings) -> str:
     if closed:
         names = ", ".join(str(folder) for folder in closed)
         raise DiskUnfit("permission", names=names)
-    return "All of them can be written to."
+    return "All folders are writable."
 
 
 def _private(settings: Settings) -> str:
@@ -116,14 +116,14 @@ def _private(settings: Settings) -> str:
         names = ", ".join(str(path) for path in found[:MOST_NAMED])
         others = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
         raise SettingsError("open_files", names=names, others=others)
-    return "Database, indexes, models, photos that wait and keys are closed to other accounts."
+    return "Database, indexes, models, waiting photos and keys are private to the service account."
 
 
 def _secret_key(services: Services) -> str:
     services.secret_key()
     if not services.settings.secret_key and open_to_others(services.settings.secret_key_file):
         raise SettingsError("open_key")
-    return "It is there, and nobody else can read it."
+    return "Present, and private to the service account."
 
 
 def _log(services: Services, progress: Progress) -> str:
@@ -131,21 +131,21 @@ def _log(services: Services, progress: Progress) -> str:
         verdict = verify(snapshot, progress)
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
-    return f"All {verdict.events} events fit."
+    return f"The log is intact: {verdict.events} events."
 
 
 def _erasures(services: Services) -> str:
     left = Scrubber(services.database).unfinished()
     if left:
         raise StoreError("erased", receipts=left)
-    return "Nothing of what was erased is left in the files of the database."
+    return "The database files hold no copies of erased data."
 
 
 def _kept_models(services: Services) -> str:
     kept = services.models.kept()
     for bundle in kept:
         load_bundle(bundle.folder)
-    return f"{len(kept)} kept for replays, all whole."
+    return f"{len(kept)} kept for replays, all intact."
 
 
 def _whole_index(services: Services) -> str:
@@ -153,7 +153,7 @@ def _whole_index(services: Services) -> str:
     label = services.shelf.current()
     if label is None:
         raise IndexMissing()
-    return f"{services.switcher().fitting(label).label} is whole and fits the model."
+    return f"{services.switcher().fitting(label).label} is intact and fits the model."
 
 
 def _photo_keys(settings: Settings) -> str:

@@ -80,6 +80,38 @@ def restored(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Installat
     return site
 
 
+TODAY = {
+    "too few to judge a face": "too few to estimate an age",
+    "incomplete, so it cannot be read to its end": "incomplete and cannot be read completely",
+    "which is not accepted": "which is not supported",
+    "crop the photo to it.": "crop the photo to the face.",
+    "a photo taken in better light": "a photo with better light",
+    "The reference faces that look most alike": "The most similar reference faces",
+    "their ages lie outside": "their ages are outside",
+    "Compare the faces and their labels.": "Compare the faces and their known ages.",
+}
+"""How today's pages word what the earlier commit recorded."""
+
+
+def today(sentence: str | None) -> str:
+    """Return a recorded sentence as pages word it today."""
+    for earlier, now in TODAY.items():
+        sentence = (sentence or "").replace(earlier, now)
+    return sentence or ""
+
+
+def without_calibration_words(said: Any) -> Any:
+    """Return an answer without the sentence of a site calibration, which records do not hold."""
+    if isinstance(said, list):
+        return [without_calibration_words(one) for one in said]
+    if not isinstance(said, dict):
+        return said
+    kept = {name: without_calibration_words(value) for name, value in said.items()}
+    if isinstance(calibration := kept.get("calibration"), dict):
+        calibration.pop("sentence", None)
+    return kept
+
+
 def verdict(site: Installation) -> dict[str, Any]:
     """Return what the API says of the log."""
     said: dict[str, Any] = read(site.program(SAID["tokens"]["all"]), "/api/v1/audit/verify")
@@ -134,7 +166,7 @@ def test_the_log_reads_the_same(program: FlaskClient) -> None:
 @pytest.mark.parametrize("path", SAID["answers"])
 def test_the_api_answers_the_same(program: FlaskClient, path: str) -> None:
     """Records, lists, decisions, models, builds and monitoring answer as the old commit did."""
-    assert same(SAID["answers"][path], read(program, path))
+    assert same(without_calibration_words(SAID["answers"][path]), read(program, path))
 
 
 @pytest.mark.parametrize("record", SAID["crops"])
@@ -160,7 +192,7 @@ def words(client: FlaskClient, path: str, language: str = "en") -> str:
 def facts(record: dict[str, Any]) -> list[str]:
     """Return what a page about a record has to say."""
     if record["age_years"] is None:
-        return [record["sentence"]]
+        return [today(record["sentence"])]
     low, high = record["interval_years"] or (None, None)
     return [f"{record['age_years']:.0f} years"] + (
         [f"between {low:.0f} and {high:.0f}"] if low is not None else []
@@ -172,7 +204,7 @@ def test_a_record_page_shows_the_recorded_answer(auditor: FlaskClient, number: i
     """The page of an old record says its age and range, or its stored refusal, and why it is unreliable."""
     record = RECORDS[number]
     page = words(auditor, f"/estimates/{record['id']}")
-    for fact in (*facts(record), record["refer_reason"] or "", record["case"] or "", record["photo"]):
+    for fact in (*facts(record), today(record["refer_reason"]), record["case"] or "", record["photo"]):
         assert fact in page
 
 
@@ -185,6 +217,7 @@ def test_stored_sentences_are_translated(auditor: FlaskClient, number: int) -> N
     page = words(auditor, f"/estimates/{record['id']}", "zh-Hans")
     for sentence in filter(None, (record["sentence"], record["refer_reason"])):
         assert sentence not in page
+        assert today(sentence) not in page
 
 
 @pytest.mark.parametrize("number", [n for n, record in RECORDS.items() if record["age_years"] is not None])
@@ -274,7 +307,8 @@ def test_a_restored_log_fits(files: Path, restored: Installation) -> None:
 def test_a_restored_record_is_the_same(restored: Installation, number: int) -> None:
     """A record of the restored back-up answers as before."""
     path = f"/api/v1/estimates/{RECORDS[number]['id']}"
-    assert same(SAID["answers"][path], read(restored.program(SAID["tokens"]["all"]), path))
+    before = without_calibration_words(SAID["answers"][path])
+    assert same(before, read(restored.program(SAID["tokens"]["all"]), path))
 
 
 def test_an_old_record_is_erased(files: Path, tmp_path: Path) -> None:

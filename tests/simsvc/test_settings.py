@@ -115,7 +115,7 @@ def test_a_prior_may_stand_in_a_file(tmp_path: Path) -> None:
     book.write_text("\ufeff18: 2\n19: 3.5\n", encoding="utf-8")
     assert str(load_settings({"SIMSVC_AGE_PRIOR": str(book)}).age_prior) == "18:2.0,19:3.5"
     book.write_text("18: 0\n")
-    with pytest.raises(SettingsError, match=r"SIMSVC_AGE_PRIOR \(book\.txt\) sums to nothing"):
+    with pytest.raises(SettingsError, match=r"The weights of SIMSVC_AGE_PRIOR \(book\.txt\) sum to nothing"):
         load_settings({"SIMSVC_AGE_PRIOR": str(book)})
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WRONG = {
     "SIMSVC_THREADS": ("abc", "SIMSVC_THREADS is 'abc'"),
     "SIMSVC_BIND": ("here", "SIMSVC_BIND is 'here'"),
-    "SIMSVC_RATE_STORAGE": ("foo://x", "SIMSVC_RATE_STORAGE names no storage"),
+    "SIMSVC_RATE_STORAGE": ("foo://x", "The storage in SIMSVC_RATE_STORAGE is not available"),
     "DATABASE_URL": ("postgresql://host:port/name", "Check DATABASE_URL"),
 }
 """One that each part of the start refuses: the settings, the limits of rates, the database."""
@@ -34,8 +34,7 @@ def test_any_command_says_one_sentence(words: list[str]) -> None:
     done = started([*FLASK, *words], "SIMSVC_THREADS", "abc")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "Error: SIMSVC_THREADS is 'abc', but must be a whole number from 1 to 64. "
-        "Correct it in the environment and start again."
+        "Error: SIMSVC_THREADS is 'abc', but must be a whole number from 1 to 64. Correct it and restart."
     ]
 
 

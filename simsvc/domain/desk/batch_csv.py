@@ -22,27 +22,26 @@ COLUMNS = (FILE, *DECLARING)
 MOST_REASONS = 10
 NAME_CHARACTERS = 80
 
-NO_FILE = N_("Line %(line)s of the CSV lacks its file.")
-NOTHING_DECLARED = N_("Line %(line)s of the CSV lacks its case, or a date.")
+NO_FILE = N_("Line %(line)s of the CSV has no file name.")
+NOTHING_DECLARED = N_("Line %(line)s of the CSV has neither a case nor a date.")
 TOO_MANY_CELLS = N_(
-    "Line %(line)s of the CSV has more cells than the first line names columns: put %(text)s in quotation "
-    "marks."
+    "Line %(line)s of the CSV has more cells than there are columns. Put %(text)s in quotation marks."
 )
-TWICE = N_("Line %(line)s of the CSV names a file a second time: %(file)s.")
+TWICE = N_("Line %(line)s of the CSV repeats the file %(file)s.")
 NO_CASE = N_(
-    "The case in line %(line)s of the CSV is no case reference: it has at most %(most)s characters that can "
-    "be seen, no backslash, and slashes with letters or digits on both sides."
+    "The case in line %(line)s of the CSV is not a valid case reference. Use up to %(most)s visible "
+    "characters, no backslash, and slashes only between letters or digits."
 )
-NO_DATE = N_("The %(column)s in line %(line)s of the CSV is no date: %(text)s.")
-AMBIGUOUS = N_("The %(column)s in line %(line)s of the CSV can be read in two ways: %(text)s.")
-UNFIT_DATES = N_("The dates in line %(line)s of the CSV cannot be right. %(why)s")
-UNKNOWN_FILE = N_("Line %(line)s of the CSV names %(file)s, which is not among the photos.")
+NO_DATE = N_("The %(column)s in line %(line)s of the CSV is not a date: %(text)s.")
+AMBIGUOUS = N_("The %(column)s in line %(line)s of the CSV is ambiguous: %(text)s.")
+UNFIT_DATES = N_("The dates in line %(line)s of the CSV are not possible. %(why)s")
+UNKNOWN_FILE = N_("Line %(line)s of the CSV names %(file)s, which is not one of the photos.")
 SEVERAL_FILES = N_(
     "Line %(line)s of the CSV names %(file)s, but %(photos)s photos have that name: %(names)s."
 )
-HOW_TO_DATE = N_("Write dates as year-month-day, such as 1990-02-28.")
-HOW_TO_NAME = N_("Name a photo with its folders, such as anna/1.jpg.")
-MORE = N_("%(count)s more lines of the CSV cannot be used.")
+HOW_TO_DATE = N_("Enter dates as year-month-day, for example 1990-02-28.")
+HOW_TO_NAME = N_("Include the folder in the photo's name, for example anna/1.jpg.")
+MORE = N_("%(count)s more lines of the CSV have errors.")
 DATES = {"birth_date": N_("birth date"), "photo_date": N_("photo date")}
 _ADVICE = {NO_DATE: HOW_TO_DATE, AMBIGUOUS: HOW_TO_DATE, SEVERAL_FILES: HOW_TO_NAME}
 

@@ -13,24 +13,26 @@ from simsvc.values import AppliedCalibration, Estimate, FoundFace, Neighbour
 from simsvc.values.site_calibration import SiteCalibration
 
 OLD = N_(
-    "On your %(faces)s reference faces the model reads %(bias).0f years too old; corrected by %(shift)+.1f."
+    "On your %(faces)s reference faces, the model estimates %(bias).0f years too old; corrected by "
+    "%(shift)+.1f."
 )
 YOUNG = N_(
-    "On your %(faces)s reference faces the model reads %(bias).0f years too young; corrected by %(shift)+.1f."
+    "On your %(faces)s reference faces, the model estimates %(bias).0f years too young; corrected by "
+    "%(shift)+.1f."
 )
-LEVEL = N_("On your %(faces)s reference faces the model is right on average; corrected by %(shift)+.1f.")
+LEVEL = N_("On your %(faces)s reference faces, the model is right on average; corrected by %(shift)+.1f.")
 OUTSIDE = N_("Not corrected: this estimate is outside the ages of your %(faces)s reference faces.")
 BUILD_OLD = N_(
-    "On your %(faces)s reference faces the model reads %(bias).0f years too old; "
-    "corrected, its mean error falls from %(before).1f to %(after).1f years."
+    "On your %(faces)s reference faces, the model estimates %(bias).0f years too old. Calibration reduces "
+    "the mean error from %(before).1f to %(after).1f years."
 )
 BUILD_YOUNG = N_(
-    "On your %(faces)s reference faces the model reads %(bias).0f years too young; "
-    "corrected, its mean error falls from %(before).1f to %(after).1f years."
+    "On your %(faces)s reference faces, the model estimates %(bias).0f years too young. Calibration reduces "
+    "the mean error from %(before).1f to %(after).1f years."
 )
 BUILD_LEVEL = N_(
-    "On your %(faces)s reference faces the model is right on average; "
-    "corrected, its mean error falls from %(before).1f to %(after).1f years."
+    "On your %(faces)s reference faces, the model is right on average. Calibration reduces the mean error "
+    "from %(before).1f to %(after).1f years."
 )
 LEVEL_YEARS = 0.5
 """Smaller biases round to zero."""
@@ -93,19 +95,19 @@ def no_calibration_sentence(reason: str, faces: int, persons: int) -> Message:
 REASONS = {
     "composites": N_("No site calibration: the reference faces are composites."),
     "few_faces": N_(
-        "No site calibration: only %(faces)s of the %(least_faces)s reference faces of real people that it "
-        "needs."
+        "No site calibration: only %(faces)s reference faces of real people; at least %(least_faces)s are "
+        "needed."
     ),
-    "one_person": N_("No site calibration: all reference faces show one person."),
+    "one_person": N_("No site calibration: all reference faces show the same person."),
     "few_persons": N_(
-        "No site calibration: the reference faces show %(persons)s people; it needs at least "
-        "%(least_persons)s."
+        "No site calibration: the reference faces show only %(persons)s people; at least %(least_persons)s "
+        "are needed."
     ),
-    "one_age": N_("No site calibration: the reference faces are all of about the same age."),
+    "one_age": N_("No site calibration: the reference faces are all about the same age."),
     "training": N_("No site calibration: the model was trained on these reference faces."),
     "no_gain": N_(
-        "No site calibration: on your %(faces)s reference faces no correction was reliably better than the "
-        "model."
+        "No site calibration: no correction was reliably better than the model on your %(faces)s reference "
+        "faces."
     ),
     "age_prior": N_("No site calibration: an age prior is in use."),
 }

@@ -41,40 +41,38 @@ the whole training part and the demo gallery 0.1 percent of validation and test 
 YEARS_A_DISTANCE = 45.0
 """Years outside the range explained by each unit of distance beyond `NEAR_ENOUGH`; same source."""
 
-ONE_FACE = N_("The labelled face that looks most alike is labelled %(label).0f.")
+ONE_FACE = N_("The most similar reference face has the known age %(label).0f.")
 NONE_CLOSE = N_(
-    "Of the %(count)s labelled faces that look most alike, none are within %(years).0f years of the estimate."
+    "Of the %(count)s most similar reference faces, none are within %(years).0f years of the estimate."
 )
 ONE_CLOSE = N_(
-    "Of the %(count)s labelled faces that look most alike, %(close)s is within %(years).0f years of the "
-    "estimate."
+    "Of the %(count)s most similar reference faces, %(close)s is within %(years).0f years of the estimate."
 )
 SOME_CLOSE = N_(
-    "Of the %(count)s labelled faces that look most alike, %(close)s are within %(years).0f years of the "
-    "estimate."
+    "Of the %(count)s most similar reference faces, %(close)s are within %(years).0f years of the estimate."
 )
 AGES = N_(
-    "Their ages run from %(youngest).0f to %(oldest).0f; their mean, weighted by nearness, is %(mean).0f."
+    "Their ages run from %(youngest).0f to %(oldest).0f; the mean, weighted by similarity, is %(mean).0f."
 )
 NO_FACE = N_("There is no reference face to compare this face with.")
 ONLY_ONE = N_(
-    "There is only one reference face to compare this face with, labelled %(labels)s: too little to support "
+    "There is only one reference face to compare this face with (known age %(labels)s), too few to support "
     "the estimate."
 )
 ONLY_FEW = N_(
-    "There are only %(count)s reference faces to compare this face with, labelled %(labels)s: too few to "
+    "There are only %(count)s reference faces to compare this face with (known ages %(labels)s), too few to "
     "support the estimate."
 )
 OWN_PHOTO = N_(
-    "This photo is itself among the reference faces (labelled %(labels)s); it was left out of the comparison."
+    "This photo is itself a reference face (known age %(labels)s), so it was left out of the comparison."
 )
 ONE_TORN = N_(
-    "One photo that is several times among the reference faces has labels that contradict each other "
-    "(%(labels)s); it was left out of the comparison."
+    "One photo appears several times among the reference faces with conflicting ages (%(labels)s), so it was "
+    "left out of the comparison."
 )
 SOME_TORN = N_(
-    "%(photos)s photos that are several times among the reference faces have labels that contradict each "
-    "other; they were left out of the comparison."
+    "%(photos)s photos appear several times among the reference faces with conflicting ages, so they were "
+    "left out of the comparison."
 )
 
 

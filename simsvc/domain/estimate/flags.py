@@ -16,37 +16,36 @@ DOUBTFUL = "doubtful"
 OUTSIDE_THE_PRIOR = "outside_the_prior"
 
 FLAGS: Mapping[str, str] = {
-    OTHER_FACES: N_("Smaller faces stand behind this one. Check that the face shown is the applicant's."),
+    OTHER_FACES: N_(
+        "There are smaller faces in the background. Check that the face shown is the applicant's."
+    ),
     UNLIKE_THE_GALLERY: N_(
-        "This face is unlike the labelled faces: fewer than one in a hundred of them is as far from its own "
-        "neighbours. The faces shown may say little about it."
+        "We have few reference faces like this one (less than 1%). Treat the comparison with care."
     ),
     TURNED_UPRIGHT: N_(
-        "The photo was turned upright before it was judged. Check that the face is shown the right way up."
+        "The photo was rotated before the age was estimated. Check that the face is the right way up."
     ),
-    "cut_off": N_("Part of the face lies outside the photo. Use a photo that shows the whole face."),
+    "cut_off": N_("Part of the face is outside the photo. Use a photo that shows the whole face."),
     "unclear_face": N_(
-        "The face was found with little certainty. "
-        "Use a photo that shows it clearly, upright and from the front."
+        "The face could not be detected clearly. Use a photo that shows it clearly, upright and from the "
+        "front."
     ),
     PHOTO_IN_GALLERY: N_(
-        "This photo, or a copy of it, is itself among the reference faces. It was left out of the comparison."
+        "This photo, or a copy of it, is one of the reference faces. It was left out of the comparison."
     ),
     FEW_REFERENCE_FACES: N_(
         "Fewer than five reference faces could be compared with this face: too few to support the estimate."
     ),
     NEIGHBOURS_DISAGREE: N_(
-        "The reference faces that look most alike contradict the estimate: their ages lie outside its range. "
-        "Compare the faces and their labels."
+        "The most similar reference faces contradict the estimate: their ages are outside its range. Compare "
+        "the faces and their known ages."
     ),
-    DOUBTFUL: N_("The model is unsure about this face; a person should decide."),
-    OUTSIDE_THE_PRIOR: N_(
-        "The model's own estimate lies outside the ages that are expected here; a person should decide."
-    ),
+    DOUBTFUL: N_("The model is unsure about this face. Needs review."),
+    OUTSIDE_THE_PRIOR: N_("The model's own estimate is outside the ages expected here. Needs review."),
     "blurred": N_("The face is blurred. Use a sharper photo."),
-    "too_dark": N_("The face is too dark. Use a photo taken in better light."),
-    "too_bright": N_("The face is overexposed. Use a photo taken in softer light."),
-    "turned_aside": N_("The face is turned aside. Use a photo taken from the front."),
+    "too_dark": N_("The face is too dark. Use a photo with better light."),
+    "too_bright": N_("The face is overexposed. Use a photo with softer light."),
+    "turned_aside": N_("The face is turned to one side. Use a photo taken from the front."),
     "tilted": N_("The head is tilted. Use a photo with the head held upright."),
 }
 """Sentences by flag; every flag of simsvc is listed."""

@@ -13,9 +13,9 @@ snapshot, or settings of a photo program."""
 
 UNWANTED: dict[Unwanted, str] = {
     "metadata": N_("system file"),
-    "thumbnail": N_("thumbnail kept by a NAS or a photo program"),
-    "deleted": N_("in a recycle bin or snapshot"),
-    "sidecar": N_("settings of a photo program"),
+    "thumbnail": N_("thumbnail made by a NAS or photo program"),
+    "deleted": N_("in a recycle bin or snapshot folder"),
+    "sidecar": N_("settings file of a photo program"),
 }
 
 _FOLDERS: dict[str, Unwanted] = {

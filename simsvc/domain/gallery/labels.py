@@ -138,7 +138,7 @@ def safe_relative_path(text: str) -> str:
     if not text or path == PurePosixPath():
         raise ValueError("the file name is empty")
     if len(text) > MAX_TEXT_CHARS or not text.isprintable():
-        raise ValueError("the file name is too long or holds characters that do not print")
+        raise ValueError("the file name is too long or has characters that cannot be printed")
     if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text:
         raise ValueError("the file must be named relative to the folder, without '..', ':' or backslashes")
     return path.as_posix()
@@ -171,7 +171,7 @@ def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
         raise ValueError(f"the age must be a number from 0 to {MAX_AGE_YEARS:.0f}, such as 42, 42.5 or 42,5")
     person = cells.get("person", "")
     if len(person) > MAX_TEXT_CHARS or not person.isprintable():
-        raise ValueError("the person's name is too long or holds characters that do not print")
+        raise ValueError("the person's name is too long or has characters that cannot be printed")
     gender = _GENDER_WORDS.get(cells.get("gender", "").lower())
     return LabelRow(file, float(age), person or None, gender, _group(cells.get("group", "")))
 

@@ -25,7 +25,7 @@ class Whole(fields.Integer):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not WHOLE.fullmatch(str(value)):
-            raise ValidationError("Write a whole number.")
+            raise ValidationError("Must be a whole number.")
         return int(value)
 
 
@@ -35,7 +35,7 @@ class Instant(fields.AwareDateTime):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
         match = INSTANT.fullmatch(str(value))
         if not match:
-            raise ValidationError("Write an instant with its offset, such as 2026-02-28T09:00:00Z.")
+            raise ValidationError("Must be a date and time with offset, such as 2026-02-28T09:00:00Z.")
         try:
             return min(max(datetime.fromisoformat(str(value).upper()), FIRST), LAST).astimezone(UTC)
         except OverflowError:
@@ -43,7 +43,7 @@ class Instant(fields.AwareDateTime):
         except ValueError:
             if str(value).startswith("0000"):
                 return FIRST
-            raise ValidationError("There is no such day or time.") from None
+            raise ValidationError("This date or time does not exist.") from None
 
 
 class Text(fields.String):
@@ -52,7 +52,7 @@ class Text(fields.String):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))
         if not text.isprintable() and re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
-            raise ValidationError("Write one line without control characters.")
+            raise ValidationError("Must be one line without control characters.")
         return text
 
 
@@ -62,5 +62,5 @@ class Paragraphs(fields.String):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, *args, **kwargs))
         if re.search(r"[\x00\ud800-\udfff]", text):
-            raise ValidationError("Write text without NUL and without halves of characters.")
+            raise ValidationError("Must be text without NUL and lone surrogates.")
         return text

@@ -48,14 +48,14 @@ STATUS: dict[type[SimsvcError], int] = {
 """The nearest class in an error's ancestry decides."""
 
 SENTENCES = {
-    400: N_("The request cannot be understood. Go back and try again."),
-    404: N_("There is nothing at this address. Check it, or start again from the first page."),
-    413: N_("The request holds more text or more parts than are accepted here. Send less and try again."),
-    405: N_("This address does not answer that kind of request. Start again from the first page."),
-    429: N_("Too many requests came in a short time. Wait a minute and try again; nothing was lost."),
-    415: N_("The body of the request is of a kind that is not accepted."),
+    400: N_("We could not understand the request. Go back and try again."),
+    404: N_("This page does not exist. Check the address, or go to the home page."),
+    413: N_("The request is too large. Send less text or fewer files and try again."),
+    405: N_("This page does not support this kind of request. Go to the home page."),
+    429: N_("Too many requests. Wait a minute and try again; nothing was lost."),
+    415: N_("The content type of the request is not supported."),
     500: N_(
-        "Something went wrong on our side. Try again; if it persists, tell the operator the request number."
+        "Something went wrong. Try again. If the problem persists, tell the operator the request number."
     ),
 }
 BUSY_RETRY_AFTER_S = 2

@@ -20,7 +20,7 @@ from simsvc.web.security.csrf import typed_twice
 
 blueprint = Blueprint("account", __name__)
 
-WRONG_OLD = Message(N_("The old password is wrong, or you have to wait after several wrong ones."))
+WRONG_OLD = Message(N_("The current password is wrong, or you must wait after several failed attempts."))
 
 _log = logging.getLogger(__name__)
 

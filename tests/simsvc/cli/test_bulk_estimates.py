@@ -330,14 +330,14 @@ def test_content_decides_what_is_a_photo(site: Settings, folder: Path, tmp_path:
     }
     assert rows.keys() - {name for name, code in rows.items() if not code} == {"bad.png", "g.cr3", "h"}
     for line in (
-        "3 left out: thumbnail kept by a NAS or a photo program "
+        "3 left out: thumbnail made by a NAS or photo program "
         "(@eaDir/a.jfif/SYNOPHOTO_THUMB_M.jpg, Thumbs.db, more/@eaDir/1.jpg)",
         "2 left out: hidden (.git/, more/.hidden.jpg)",
         "2 left out: no photo by its first bytes (film.mp4, notes.txt)",
         "2 left out: system file (._d, __MACOSX/._a.jfif)",
-        "1 left out: in a recycle bin or snapshot (#recycle/)",
+        "1 left out: in a recycle bin or snapshot folder (#recycle/)",
         "1 left out: link to a folder (link/)",
-        "1 left out: settings of a photo program (d.xmp)",
+        "1 left out: settings file of a photo program (d.xmp)",
     ):
         assert line in result.output.splitlines()
 
@@ -395,7 +395,7 @@ def test_cases_of_endings(site: Settings, tmp_path: Path) -> None:
 def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path: Path) -> None:
     """While a run is at work on a table, another one is told to wait."""
     with bulk_into(Services(site), tmp_path / "results.csv", recorded=True):
-        assert "Another run is at work" in run(site, folder, "--out", tmp_path / "results.csv").output
+        assert "Another run is writing" in run(site, folder, "--out", tmp_path / "results.csv").output
 
 
 _ENDS = """

@@ -91,7 +91,7 @@ def test_an_engine_that_is_not_there_is_said(site: Settings, monkeypatch: pytest
 def test_a_prior_that_the_model_cannot_take_is_said(site: Settings) -> None:
     """A prior for a model without a distribution over ages fails the check."""
     said = checked(site.model_copy(update={"age_prior": parse_age_prior("18-75")}), 1)
-    assert "gives no distribution over ages" in said["model"]
+    assert "gives no age distribution" in said["model"]
 
 
 def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

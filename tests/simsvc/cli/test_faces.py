@@ -77,7 +77,7 @@ def test_a_removed_face_stays_away(worker: Services, run: Run, added: tuple[str,
     assert worker.corridor().index().count == 15
     assert nearest(worker, drawn_photo(2000))[0] != face_id
     assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1)
-    assert "no labelled face" in run("face", "remove", face_id, exit_code=1)
+    assert "no reference face" in run("face", "remove", face_id, exit_code=1)
 
 
 def test_a_removed_face_of_the_source_does_not_come_back(worker: Services, run: Run) -> None:
@@ -114,7 +114,7 @@ def test_content_decides_what_is_added(site: Settings, run: Run) -> None:
     assert "3 faces added" in said
     assert "1 left out: no photo by its first bytes (notes.txt)" in said
     assert "1 left out: system file (._d.jpg)" in said
-    assert "1 left out: thumbnail kept by a NAS or a photo program (@eaDir)" in said
+    assert "1 left out: thumbnail made by a NAS or photo program (@eaDir)" in said
     (folder / "@eaDir").rmdir()
     for path in (folder / "a.jfif", folder / "b.JPE", folder / "c"):
         path.unlink()
@@ -148,10 +148,10 @@ def test_a_build_tells_what_it_left_out(site: Settings, run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("face", "add", "nowhere", "--age", "30", "--source", "x"), "There is no photo"),
+        (("face", "add", "nowhere", "--age", "30", "--source", "x"), "No photo found at"),
         (("face", "add", "nowhere", "--age", "131", "--source", "x"), "between 0 and 130"),
-        (("face", "add", "nowhere", "--source", "A/B"), "cannot name a data set"),
-        (("face", "relabel", "f0", "--age", "30"), "no labelled face"),
+        (("face", "add", "nowhere", "--source", "A/B"), "is not a valid data set name"),
+        (("face", "relabel", "f0", "--age", "30"), "no reference face"),
         (("face", "relabel", "f0", "--age", "nan"), "between 0 and 130"),
     ],
 )

@@ -33,4 +33,4 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     """An unknown scope and an unknown token are refused in words."""
     app = command_app(make_small_site(tmp_path, faces=12))
     assert "'root' is not one of" in run(app, "create", "x", "--scope", "root").output
-    assert "There is no token of this id" in run(app, "revoke", "0" * 12).output
+    assert "There is no token with this ID" in run(app, "revoke", "0" * 12).output

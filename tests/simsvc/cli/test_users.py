@@ -82,7 +82,7 @@ def test_the_first_link_is_printed_until_it_was_used(user: Run, accounts: Accoun
     [
         (["disable", "nobody"], "no such account"),
         (["reset", "nobody"], "no such account"),
-        (["add", "", "--role", "admin"], "A name has 1 to 64 characters"),
+        (["add", "", "--role", "admin"], "Names must have 1 to 64 visible characters"),
     ],
 )
 def test_bad_input_is_a_sentence(user: Run, words: list[str], says: str) -> None:

@@ -141,7 +141,7 @@ def test_one_photo_with_twelve_labels_has_no_vote(desk: Desk) -> None:
     assert {copy.age_years for copy in found.contradictory[0]} == {float(age) for age in range(60, 72)}
     answer = desk.judge((OWN / "5.jpg").read_bytes(), index)
     assert max(near.age_years for near in answer.neighbours) <= 30
-    assert "contradict each other (60-71)" in str(answer.sentence)
+    assert "conflicting ages (60-71)" in str(answer.sentence)
 
 
 def test_copies_that_agree_have_one_vote(desk: Desk, tmp_path: Path) -> None:

@@ -35,3 +35,14 @@ def test_a_refusal_comes_back_with_code_and_parameters() -> None:
 def test_the_recorded_sentence_counts(held: dict[str, Any] | None) -> None:
     """Whatever else a row holds, the sentence that the log has hashed is the one that is shown."""
     assert restored(str(ERROR), held) == Message(str(ERROR))
+
+
+def test_a_sentence_in_earlier_words_is_kept_and_shown_in_todays() -> None:
+    """The record keeps its words, and pages word and translate it as today."""
+    earlier = (
+        "The photo has only 20 x 31 pixels, too few to judge a face. "
+        "Choose the original photo, not a thumbnail."
+    )
+    found = restored(earlier, HELD)
+    assert found is not None
+    assert (str(found), found.render(str)) == (earlier, str(ERROR))

@@ -82,7 +82,7 @@ def test_an_account_has_a_quota_of_photos(own: Settings) -> None:
     before = waiting_files(desk)
     response = send(client, [(drawn_photo(3), "c.jpg"), (drawn_photo(4), "d.jpg")])
     assert response.status_code == 429
-    assert "2 photos of your account wait already, and at most 3 may" in response.text
+    assert "already has 2 photos waiting, and the limit is 3" in response.text
     assert waiting_files(desk) == before
     judge_all(desk, sent(other, [(drawn_photo(3), "c.jpg"), (drawn_photo(4), "d.jpg")]))
     judge_all(desk, first)
@@ -97,7 +97,7 @@ def test_an_account_has_a_quota_of_bytes(own: Settings) -> None:
     first = sent(client, [(archive, "a.zip")])
     response = send(client, [(archive, "a.zip")])
     assert response.status_code == 429
-    assert "with 1 MB wait already, and at most 1 MB may" in response.text
+    assert "already has 1 MB of photos waiting, and the limit is 1 MB" in response.text
     judge_all(app.extensions["simsvc"], first)
     judge_all(app.extensions["simsvc"], sent(client, [(archive, "a.zip")]))
 
@@ -107,7 +107,7 @@ def test_the_disk_keeps_a_reserve(own: Settings) -> None:
     app = create_app(own.model_copy(update={"disk_reserve_bytes": 10**15}))
     response = send(signed_in(app), [(drawn_photo(1), "a.jpg")])
     assert response.status_code == 503
-    assert "are kept for its records" in response.text
+    assert "MB for records" in response.text
     assert 'name="photos"' in response.text
     assert everything_on_disk(app) == []
 

@@ -137,8 +137,8 @@ def test_all_bad_rows_are_told(client: FlaskClient) -> None:
     rows = b"file,case,birth_date\na.jpg,,02/03/1980\nb.jpg,L-1,1980-13-01\n"
     response = send(client, [(b"1", "a.jpg"), (b"2", "b.jpg")], rows)
     assert response.status_code == 422
-    assert "line 2 of the CSV can be read in two ways" in response.text
-    assert "line 3 of the CSV is no date" in response.text
+    assert "line 2 of the CSV is ambiguous" in response.text
+    assert "line 3 of the CSV is not a date" in response.text
     assert "not among the photos" not in response.text
 
 

@@ -116,7 +116,7 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
             [(zipped({"notes.txt": b"x"}), "a.zip")],
             None,
             422,
-            "No file that came with the request is a photo",
+            "None of the files is a photo",
         ),
         ([(b"see the file", "trip/notes.txt")], None, 422, "“trip/notes.txt”"),
         ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "spreadsheet&#39;s own file"),

@@ -59,7 +59,7 @@ def test_evidence_comes_before_the_decision(client: FlaskClient) -> None:
         (0, {"case": "typed/1"}, "Choose a photo"),
         (1, {"case": "typed/1", "born": "2999-01-01"}, "lies in the future"),
         (2, {"born": "1990-01-01"}, "belong to one case"),
-        (9, {"case": "typed/1"}, "At most 8 photos"),
+        (9, {"case": "typed/1"}, "at most 8 photos"),
     ],
 )
 def test_an_error_keeps_what_was_typed(
@@ -355,10 +355,10 @@ def test_a_locked_database_loses_nothing(site: Settings, monkeypatch: pytest.Mon
     client = signed_in(create_app(site))
     path, form = upload(client, drawn_photo()), {"kind": "refer", "note": "an hour's note", "after": "0"}
     with locked(site):
-        assert_kept(sent_typed(client), 503, "What is on record is kept; try again in a moment")
+        assert_kept(sent_typed(client), 503, "Existing records are safe. Try again in a moment")
         response = client.post(path + "/decisions", data=form)
         assert (response.status_code, "an hour&#39;s note</textarea>" in response.text) == (503, True)
-        assert "What is on record is kept" in response.text
+        assert "Existing records are safe" in response.text
         assert client.get(path).status_code == 200
     assert client.post(path + "/decisions", data=form).status_code == 303
     assert sent_typed(client).status_code == 303
@@ -375,8 +375,8 @@ def test_a_full_disk_loses_nothing(site: Settings, tmp_path: Path) -> None:
     engine.dispose()
     event.listen(engine, "connect", lambda made, _record: made.execute("PRAGMA max_page_count=1"))
     answers = [sent_typed(client) for _ in range(20)]
-    assert_kept(answers[-1], 503, "The disk of the database is full")
-    assert "What is on record is kept" in answers[-1].text
+    assert_kept(answers[-1], 503, "The database disk is full")
+    assert "Existing records are safe" in answers[-1].text
     assert client.get(path).status_code == 200
     assert 'href="/estimates/' in client.get("/history").text
 
@@ -388,7 +388,7 @@ def test_a_database_that_cannot_be_written_says_so(site: Settings) -> None:
     path = upload(client, drawn_photo())
     engine.dispose()
     event.listen(engine, "connect", lambda made, _record: made.execute("PRAGMA query_only=ON"))
-    assert_kept(sent_typed(client), 503, "The file of the database, or its folder, cannot be read or written")
+    assert_kept(sent_typed(client), 503, "The database file or its folder cannot be read or written")
     assert client.get(path).status_code == 200
     engine.dispose()
 

@@ -109,7 +109,7 @@ def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path)
     assert "for another model" in html
     assert "Put into service" not in html
     response = admin.post(f"/indexes/{label(desk, 'demo')}/use")
-    assert "was built with another model" in response.text
+    assert "was built with a different model" in response.text
 
 
 def test_a_switch_that_fails_is_not_on_record(app: Flask, desk: Services) -> None:

@@ -180,7 +180,7 @@ def test_the_result_page_says_it(app: Flask) -> None:
     recorded = judged(app)
     near, client = recorded.estimate.neighbours[0], signed_in(app)
     page = client.get(f"/estimates/{recorded.id}").text
-    assert f"On your {FACES} reference faces the model reads 8 years too old; corrected by -" in page
+    assert f"On your {FACES} reference faces, the model estimates 8 years too old; corrected by -" in page
     assert f"Known age {near.age_years:.0f}" in page
     assert f"Model's estimate {near.estimated_age_years:.0f}" in page
     beside = client.get(f"/estimates/{recorded.id}/faces/1").text
@@ -190,7 +190,7 @@ def test_the_result_page_says_it(app: Flask) -> None:
 def test_the_index_page_says_it(app: Flask) -> None:
     """The build's page has the errors before and after, and draws every face corrected."""
     indexes = signed_in(app).get("/indexes").text
-    assert "corrected, its mean error falls from " in indexes
+    assert "Calibration reduces the mean error from " in indexes
     assert indexes.count('<circle class="corrected"') > FACES
 
 
@@ -217,7 +217,7 @@ def test_the_command_prints_and_draws_it(app: Flask, tmp_path: Path) -> None:
     assert plot.read_bytes().startswith(b"\x89PNG")
     wrong = runner.invoke(args=["index", "calibration", "--plot", str(tmp_path / "plot.gif")])
     assert wrong.exit_code == 1
-    assert "End the name of --plot with .png." in wrong.output
+    assert "Use a file name that ends in .png for --plot." in wrong.output
 
 
 def test_composites_correct_nothing(settings: Settings, tmp_path: Path) -> None:

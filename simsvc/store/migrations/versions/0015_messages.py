@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-from simsvc.domain.estimate import explain
-from simsvc.domain.estimate.flags import FLAGS
-from simsvc.errors import SimsvcError, every_error, to_json
+from simsvc.errors import to_json
 from simsvc.messages import Message, Param, joined
+from simsvc.store.earlier_words import ERRORS, EVIDENCE, in_earlier_words
 
 revision = "0015"
 down_revision = "0014"
@@ -21,14 +21,10 @@ depends_on = None
 
 COLUMNS = {"estimates": "messages", "batch_photos": "message", "batches": "problem_message"}
 ROWS_AT_ONCE = 1_000
-EVIDENCE = (
-    *(explain.ONE_FACE, explain.NONE_CLOSE, explain.ONE_CLOSE, explain.SOME_CLOSE, explain.AGES),
-    *(explain.NO_FACE, explain.ONLY_ONE, explain.ONLY_FEW),
-    *(explain.OWN_PHOTO, explain.ONE_TORN, explain.SOME_TORN),
-)
 GAP = re.compile(r"%\((\w+)\)(?:\.\d)?([sfr])|%%")
 
-_Known = tuple[Message, re.Pattern[str]]
+_Known = tuple[Message, str, re.Pattern[str]]
+"""A message without parameters, its earlier template and the form of its earlier sentences."""
 
 
 def upgrade() -> None:
@@ -46,7 +42,7 @@ def downgrade() -> None:
 
 def _fill_estimates() -> None:
     table = _table("estimates", "sequence", "code", "sentence", "refer_reason", "messages")
-    evidence = _known(Message(template) for template in (*EVIDENCE, *FLAGS.values()))
+    evidence = [(Message(template), earlier, _form(earlier)) for template, earlier in EVIDENCE.items()]
     of_errors = _errors_by_code()
     change = table.update().where(table.c.sequence == sa.bindparam("at"))
     query = sa.select(table).order_by(table.c.sequence).limit(ROWS_AT_ONCE)
@@ -88,19 +84,15 @@ def _table(name: str, *columns: str) -> sa.TableClause:
 
 
 def _errors_by_code() -> dict[str, list[_Known]]:
-    return {kind.code: _known(_messages_of(kind)) for kind in every_error()}
-
-
-def _messages_of(kind: type[SimsvcError]) -> Iterator[Message]:
-    if kind.template:
-        yield Message(kind.template, {}, kind.code)
-    for reason, template in kind.templates.items():
-        yield Message(template, {}, kind.code, reason)
-
-
-def _known(messages: Iterable[Message]) -> list[_Known]:
-    """Return messages with the form of their sentences; those that are nothing but a gap tell nothing."""
-    return [(one, _form(one.template)) for one in messages if GAP.sub("", one.template).strip()]
+    """Return the messages of errors; templates that are nothing but a gap tell nothing."""
+    return {
+        code: [
+            (Message("", {}, code, reason or None), earlier, _form(earlier))
+            for reason, earlier in templates.items()
+            if GAP.sub("", earlier).strip()
+        ]
+        for code, templates in ERRORS.items()
+    }
 
 
 def _form(template: str) -> re.Pattern[str]:
@@ -122,16 +114,16 @@ def _parsed(text: str | None, known: list[_Known]) -> Message | None:
     """Return one or more sentences as a message that gives exactly them; None where one is not known."""
     said = list(_sentences(text or "", known))
     message = joined(*said) if said else None
-    return message if message is not None and str(message) == text else None
+    return message if message is not None and str(in_earlier_words(message)) == text else None
 
 
 def _sentences(text: str, known: list[_Known]) -> Iterator[Message]:
     while text:
-        found = ((one, match) for one, form in known if (match := form.match(text)))
-        one, match = max(found, key=lambda pair: pair[1].end(), default=(None, None))
-        if one is None or match is None:
+        found = [(match, earlier, one) for one, earlier, form in known if (match := form.match(text))]
+        if not found:
             return
-        yield Message(one.template, _params(match.groupdict(), one.template), one.code, one.reason)
+        match, earlier, one = max(found, key=lambda each: each[0].end())
+        yield replace(one, params=_params(match.groupdict(), earlier))
         text = text[match.end() :].removeprefix(" ")
 
 

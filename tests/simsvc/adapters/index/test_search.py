@@ -119,7 +119,7 @@ def test_refuses_a_build_under_another_name(tmp_path: Path) -> None:
     """A folder that was renamed or copied elsewhere is not what records mean by its label."""
     folder = shelve(tmp_path, clustered(20, 8, seed=5))
     folder.rename(folder.with_name("b-000000000000"))
-    with pytest.raises(IndexDamaged, match="holds the index build demo/b-"):
+    with pytest.raises(IndexDamaged, match="contains index build demo/b-"):
         AnnoyIndex(folder.with_name("b-000000000000"), MODEL)
 
 

@@ -167,7 +167,7 @@ def test_a_database_that_may_not_be_read(site: Settings) -> None:
             database.close()
         with (
             shut(folder / "shut"),
-            pytest.raises(StoreError, match="The folder of the database, var, cannot be made"),
+            pytest.raises(StoreError, match="The database folder var cannot be created"),
         ):
             Database(f"sqlite:///{folder / 'shut' / 'var' / 'simsvc.sqlite3'}")
 

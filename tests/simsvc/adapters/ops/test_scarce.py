@@ -45,7 +45,7 @@ def test_a_build_beyond_the_address_space_is_told_from_a_damaged_one(tmp_path: P
     said = subprocess.run(
         [sys.executable, "-c", BEYOND, str(tmp_path)], capture_output=True, text=True, check=True
     ).stdout
-    assert "has 4295 MB, more than this process may map" in said
+    assert "is 4295 MB, more than this process can map" in said
 
 
 def test_too_little_memory_to_build_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_the_reserve_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
     room = BatchSpool(tmp_path, reserve_bytes=500_000)
     room.put(ID, 0, bytes(400_000))
-    with pytest.raises(DiskReserve, match="MB are kept for its records"):
+    with pytest.raises(DiskReserve, match="MB for records"):
         room.put(ID, 1, bytes(400_000))
     assert room.get(ID, 1) is None
 

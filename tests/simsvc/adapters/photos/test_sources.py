@@ -139,8 +139,8 @@ def test_unknown_columns_and_unlabelled_photos_are_told(tmp_path: Path) -> None:
         "1 left out: system file (._a.jpg)",
         "1 left out: hidden (.x.jpg)",
         "1 left out: empty file (notes.txt)",
-        "2 left out: thumbnail kept by a NAS or a photo program (@eaDir, Thumbs.db)",
-        "1 left out: settings of a photo program (a.xmp)",
+        "2 left out: thumbnail made by a NAS or photo program (@eaDir, Thumbs.db)",
+        "1 left out: settings file of a photo program (a.xmp)",
     ):
         assert words in notes
 

@@ -66,7 +66,7 @@ def test_the_reserve_is_looked_at_while_writing(tmp_path: Path, monkeypatch: pyt
     for _ in range(40):
         assert part.write(bytes(1_000_000)) == 1_000_000
     assert isinstance(spool.problem, DiskReserve)
-    assert "90 MB free, and 100 MB are kept" in spool.problem.sentence
+    assert "90 MB of disk space left and must keep 100 MB" in spool.problem.sentence
     assert open_files() == before
 
 

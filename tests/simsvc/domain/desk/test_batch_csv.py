@@ -66,25 +66,25 @@ def test_other_columns_are_told() -> None:
         (b"name,case\na,b\n", "must name the columns"),
         (b"file\na\n", "must name the columns"),
         (b"file,file,case\na,b,c\n", "must name the columns"),
-        (b"file,case\na.jpg\n", "Line 2 of the CSV lacks its case"),
-        (b"file,case\n,L-1\n", "Line 2 of the CSV lacks its file"),
-        (b"file,case\na.jpg,L-1\na.jpg,L-2\n", "Line 3 of the CSV names a file a second time"),
-        ("file,case\nMüller.jpg,1\nMu\u0308ller.jpg,2\n".encode(), "a second time"),
-        (b"file,case\na.jpg," + b"x" * 65 + b"\n", "at most 64 characters"),
-        (b"file,case\na.jpg,L\x07\n", "can be seen"),
-        (b"file,case\na.jpg,../L\n", "slashes with letters"),
+        (b"file,case\na.jpg\n", "Line 2 of the CSV has neither a case"),
+        (b"file,case\n,L-1\n", "Line 2 of the CSV has no file name"),
+        (b"file,case\na.jpg,L-1\na.jpg,L-2\n", "Line 3 of the CSV repeats the file"),
+        ("file,case\nMüller.jpg,1\nMu\u0308ller.jpg,2\n".encode(), "repeats the file"),
+        (b"file,case\na.jpg," + b"x" * 65 + b"\n", "up to 64 visible characters"),
+        (b"file,case\na.jpg,L\x07\n", "visible characters"),
+        (b"file,case\na.jpg,../L\n", "slashes only between letters"),
         (b"file,case\na.jpg,L-1,more\n", "more cells"),
         (b'file,case\n"a.jpg,L-1\n', "quotation mark"),
-        ("file,case\nZo\u00eb.jpg,L-1\n".encode("latin-1"), "not text in UTF-8"),
-        (b"file,case\na.jpg,L\x00\n", "not text in UTF-8"),
-        (b"PK\x03\x04\x14\x00", "spreadsheet's own file"),
-        (b"file,birth_date\na.jpg,02/03/1980\n", "birth date in line 2 of the CSV can be read in two ways"),
-        (b"file,photo_date\na.jpg,spring\n", "photo date in line 2 of the CSV is no date"),
-        (b"file,birth_date\na.jpg,1980-02-30\n", "is no date"),
-        (b"file,birth_date\na.jpg,28.02.80\n", "is no date"),
-        (b"file,birth_date\na.jpg,29280\n", "is no date"),
-        (b"file,birth_date\na.jpg,2100-01-01\n", "dates in line 2 of the CSV cannot be right"),
-        (b"file,birth_date\na.jpg,1800-01-01\n", "dates in line 2 of the CSV cannot be right"),
+        ("file,case\nZo\u00eb.jpg,L-1\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"file,case\na.jpg,L\x00\n", "is not UTF-8 text"),
+        (b"PK\x03\x04\x14\x00", "file is a spreadsheet"),
+        (b"file,birth_date\na.jpg,02/03/1980\n", "birth date in line 2 of the CSV is ambiguous"),
+        (b"file,photo_date\na.jpg,spring\n", "photo date in line 2 of the CSV is not a date"),
+        (b"file,birth_date\na.jpg,1980-02-30\n", "is not a date"),
+        (b"file,birth_date\na.jpg,28.02.80\n", "is not a date"),
+        (b"file,birth_date\na.jpg,29280\n", "is not a date"),
+        (b"file,birth_date\na.jpg,2100-01-01\n", "dates in line 2 of the CSV are not possible"),
+        (b"file,birth_date\na.jpg,1800-01-01\n", "dates in line 2 of the CSV are not possible"),
         (b"file,birth_date,photo_date\na.jpg,1980-01-01,1979-01-01\n", "before the birth date"),
     ],
 )
@@ -166,7 +166,7 @@ def test_dates_as_spreadsheets_write_them(text: str, day: date | None) -> None:
     ],
 )
 def test_other_dates_are_refused(text: str) -> None:
-    """Whatever can be read in two ways, or in none."""
+    """Whatever is ambiguous, or in none."""
     with pytest.raises(DatesRefused):
         date_of(text)
 
@@ -190,11 +190,11 @@ def test_a_row_names_a_photo_by_path_or_by_an_end_of_it(cell: str, paths: list[s
 @pytest.mark.parametrize(
     ("cells", "paths", "words"),
     [
-        (["c.jpg"], ["a.jpg"], "Line 2 of the CSV names “c.jpg”, which is not among the photos"),
-        (["old/a.jpg"], ["new/a.jpg"], "not among the photos"),
+        (["c.jpg"], ["a.jpg"], "Line 2 of the CSV names “c.jpg”, which is not one of the photos"),
+        (["old/a.jpg"], ["new/a.jpg"], "not one of the photos"),
         (["1.jpg"], ["anna/1.jpg", "bert/1.jpg"], "2 photos have that name: “anna/1.jpg”, “bert/1.jpg”"),
         (["a.jpg"], ["a.jpg", "a.jpg"], "2 photos have that name"),
-        (["a.jpg", "x/a.jpg"], ["x/a.jpg"], "Line 3 of the CSV names a file a second time"),
+        (["a.jpg", "x/a.jpg"], ["x/a.jpg"], "Line 3 of the CSV repeats the file"),
     ],
 )
 def test_a_table_must_fit_its_photos(cells: list[str], paths: list[str], words: str) -> None:

@@ -48,14 +48,14 @@ def test_its_text_gives_it_again(pairs: dict[int, float]) -> None:
     [
         ("20:0, 30:0", "sums to nothing"),
         ("18-101", "within 0 to 100 years"),
-        ("75-18", "from a younger to an older age"),
-        ("20:1, 101:2", "names the age 101"),
-        ("20:1, 20:2", "names the age 20 twice"),
-        ("20:-1", "cannot be understood at '20:-1'"),
-        ("young", "cannot be understood at 'young'"),
-        ("20", "cannot be understood at '20'"),
+        ("75-18", "from a lower to a higher age"),
+        ("20:1, 101:2", "has the age 101"),
+        ("20:1, 20:2", "has the age 20 twice"),
+        ("20:-1", "is not valid at '20:-1'"),
+        ("young", "is not valid at 'young'"),
+        ("20", "is not valid at '20'"),
         ("20:1e400", "sums to no number"),
-        (" , ", "cannot be understood at 'empty'"),
+        (" , ", "is not valid at 'empty'"),
     ],
 )
 def test_what_is_no_prior_is_one_sentence(text: str, sentence: str) -> None:

@@ -82,14 +82,14 @@ def test_only_real_faces_correct() -> None:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ({}, "On your 312 reference faces the model reads 3 years too old; corrected by -2.6."),
+        ({}, "On your 312 reference faces, the model estimates 3 years too old; corrected by -2.6."),
         (
             {"bias_years": -5.6, "shift_years": 4.0, "faces": 1_312},
-            "On your 1,312 reference faces the model reads 6 years too young; corrected by +4.0.",
+            "On your 1,312 reference faces, the model estimates 6 years too young; corrected by +4.0.",
         ),
         (
             {"bias_years": 0.4},
-            "On your 312 reference faces the model is right on average; corrected by -2.6.",
+            "On your 312 reference faces, the model is right on average; corrected by -2.6.",
         ),
         ({"cover": 0.0}, "Not corrected: this estimate is outside the ages of your 312 reference faces."),
         (
@@ -98,11 +98,11 @@ def test_only_real_faces_correct() -> None:
         ),
         (
             {"method": "none", "reason": "few_faces", "faces": 12},
-            "No site calibration: only 12 of the 30 reference faces of real people that it needs.",
+            "No site calibration: only 12 reference faces of real people; at least 30 are needed.",
         ),
         (
             {"method": "none", "reason": "few_persons", "persons": 4},
-            "No site calibration: the reference faces show 4 people; it needs at least 10.",
+            "No site calibration: the reference faces show only 4 people; at least 10 are needed.",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_every_reason_has_its_sentence() -> None:
 def test_a_build_says_what_it_gains() -> None:
     """Its sentence has the bias and both mean errors."""
     assert str(build_sentence(SITE)) == (
-        "On your 1,312 reference faces the model reads 3 years too old; "
+        "On your 1,312 reference faces, the model estimates 3 years too old; "
         "corrected, its mean error falls from 5.2 to 3.7 years."
     )
 

@@ -182,14 +182,14 @@ def test_what_was_left_out_is_said() -> None:
     torn = (Neighbour("t", 20.0, 0.2), Neighbour("u", 40.0, 0.2))
     answer = explained(SEEN, NEAR, None, Rules(), LeftOut(own, (torn,)))
     sentence = str(answer.sentence)
-    assert "This photo is itself among the reference faces (labelled 60-71); it was left out" in sentence
-    assert "contradict each other (20-40); it was left out" in sentence
+    assert "This photo is itself a reference face (known age 60-71), so it was left out" in sentence
+    assert "conflicting ages (20-40), so it was left out" in sentence
     assert "photo_in_gallery" in answer.flags
     twice = str(explained(SEEN, NEAR, None, Rules(), LeftOut((), (torn, torn))).sentence)
-    assert "2 photos that are several times among" in twice
+    assert "2 photos appear several times among" in twice
 
 
 def test_one_neighbour_that_was_asked_for_is_told_in_the_singular() -> None:
     """Where the operator wants one face shown, the sentence has one."""
     answer = explained(replace(SEEN, neighbours=NEAR[:1]), NEAR, None, Rules())
-    assert str(answer.sentence) == "The labelled face that looks most alike is labelled 40."
+    assert str(answer.sentence) == "The most similar reference face has the known age 40."

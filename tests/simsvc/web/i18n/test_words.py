@@ -104,8 +104,7 @@ def messages() -> Iterator[tuple[str, str]]:
             " ".join([text] if isinstance(text, str) else text) for text in (message.id, message.string)
         )
         yield english, chinese
-        if message.locations:  # sentences of errors are held to it where they are written
-            yield english, english
+        yield english, english
 
 
 def commands() -> Iterator[tuple[str, str]]:

@@ -64,7 +64,7 @@ def test_a_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tm
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"sha256": "0" * 64}, "written anew"), ({"seq": 9}, "ends with event 4")]
+    ("change", "words"), [({"sha256": "0" * 64}, "the log was rewritten"), ({"seq": 9}, "ends with event 4")]
 )
 def test_a_log_that_lacks_its_checkpoint_fails(
     audit: Run, tmp_path: Path, change: dict[str, object], words: str
@@ -79,5 +79,5 @@ def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) ->
     """A missing file, one that is no checkpoint, and a place that cannot be written."""
     (tmp_path / "other.json").write_text("{}")
     assert "cannot be read" in audit("prove", str(tmp_path / "none"), exit_code=1)
-    assert "no checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
+    assert "The file is not a log checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
     assert "cannot be written" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)

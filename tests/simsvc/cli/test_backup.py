@@ -163,5 +163,5 @@ def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     """A second back-up of the same name is refused, and the first one stays."""
     _, run = installation(make_small_site(tmp_path / "site"))
     run("create", str(tmp_path / "kept"))
-    assert "not there yet" in run("create", str(tmp_path / "kept"), exit_code=1)
+    assert "That name is already taken" in run("create", str(tmp_path / "kept"), exit_code=1)
     assert (tmp_path / "kept" / "manifest.json").is_file()

@@ -137,7 +137,7 @@ def test_a_finished_table_is_not_made_again(site: Settings, folder: Path, tmp_pa
     before, data = on_record(site), out.read_bytes()
     result = run(site, folder, "--out", out)
     assert (result.exit_code, on_record(site), out.read_bytes()) == (1, before, data)
-    assert "there already" in result.output
+    assert "already exists and is complete" in result.output
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_an_unfinished_run_does_not_mix(
     _begin_only(monkeypatch, site, folder, out)
     result = run(site, folder, "--out", out, "--no-record")
     assert result.exit_code == 1
-    assert "would mix the two" in result.output
+    assert "or choose another file with --out" in result.output
 
 
 def test_a_defect_costs_one_row(

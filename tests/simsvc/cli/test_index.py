@@ -79,7 +79,7 @@ def test_build_takes_the_demo_gallery_by_default(index: Index, settings: Setting
 def test_build_of_a_folder_tells_what_was_skipped(index: Index, labelled_folder: LabelledFolder) -> None:
     """The summary counts the photos that were left out, by reason."""
     folder = labelled_folder(count=3)
-    (folder / "001.png").write_text("no image")
+    (folder / "001.png").write_text("The file is not a known image format")
     output = index("build", "--source", "folder", "--path", str(folder), "--name", "mine")
     assert "mine/b-" in output
     assert "2 faces in service." in output
@@ -112,8 +112,8 @@ def test_build_without_a_path_is_a_usage_error(index: Index) -> None:
 def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Settings) -> None:
     """A missing folder, an odd name and a missing model each end in one sentence and exit status 1."""
     absent = str(tmp_path / "absent")
-    assert "has no folder" in index("build", "--source", "folder", "--path", absent, exit_code=1)
-    assert "cannot name an index" in index("build", "--name", "A b", exit_code=1)
+    assert "no folder" in index("build", "--source", "folder", "--path", absent, exit_code=1)
+    assert "is not a valid index name" in index("build", "--name", "A b", exit_code=1)
     (settings.bundle_dir / "model.json").unlink()
     assert "There is no model" in index("build", exit_code=1)
 

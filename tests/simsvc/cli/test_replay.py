@@ -148,7 +148,7 @@ def test_another_photo_is_refused(site: Settings, tmp_path: Path) -> None:
     assert "not the photo of the record" in run(
         "replay", record.id, "--photo", str(tmp_path / "other.jpg"), exit_code=1
     )
-    assert "is not kept" in run("replay", record.id, exit_code=1)
+    assert "The photo of this record was not kept" in run("replay", record.id, exit_code=1)
     with pytest.raises(PhotoDiffers):
         replayer(Services(site)).replay(record.id, "command", b"")
 
@@ -197,7 +197,7 @@ def test_builds_and_models_in_use_are_not_retired(site: Settings, photo: str, tm
     run("index", "retire", label, "--force")
     assert kinds(site)[-1] == "retirement"
     assert label not in run("index", "list")
-    assert "is no longer there" in run("replay", record.id, "--photo", photo, exit_code=1)
+    assert "no longer exists" in run("replay", record.id, "--photo", photo, exit_code=1)
     assert list(site.index_root.glob("demo/*")) == []
 
 
@@ -268,7 +268,7 @@ def test_photos_are_deleted_when_their_time_is_over(site: Settings) -> None:
         assert first is not None
         first.kept_at = datetime.now(UTC) - timedelta(days=8)
     assert "1 kept photos deleted, 1 left" in restarted(settings)("retention", "run")
-    assert "is not kept" in restarted(settings)("replay", older.id, exit_code=1)
+    assert "The photo of this record was not kept" in restarted(settings)("replay", older.id, exit_code=1)
     assert "agrees" in restarted(settings)("replay", newer.id)
     assert "1 kept photos deleted, 0 left" in restarted(settings.model_copy(update={"photo_days": 0}))(
         "retention", "run"
@@ -280,7 +280,7 @@ def test_photos_are_deleted_when_their_time_is_over(site: Settings) -> None:
     ("environment", "sentence"),
     [
         ({"SIMSVC_PHOTO_DAYS": "30"}, "has no key"),
-        ({"SIMSVC_PHOTO_KEYS": "short"}, "is no key"),
+        ({"SIMSVC_PHOTO_KEYS": "short"}, "SIMSVC_PHOTO_KEYS is empty"),
         ({"SIMSVC_PHOTO_DAYS": "-1"}, "whole number"),
     ],
 )

@@ -80,8 +80,8 @@ def test_the_first_link_is_printed_until_it_was_used(user: Run, accounts: Accoun
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["disable", "nobody"], "no such account"),
-        (["reset", "nobody"], "no such account"),
+        (["disable", "nobody"], "This account does not exist"),
+        (["reset", "nobody"], "This account does not exist"),
         (["add", "", "--role", "admin"], "Names must have 1 to 64 visible characters"),
     ],
 )

@@ -355,7 +355,7 @@ def test_the_first_link_finds_a_free_name(accounts: Accounts) -> None:
 @pytest.mark.parametrize("method", ["find", "named", "reset", "disable", "enable"])
 def test_an_unknown_account_is_a_sentence(accounts: Accounts, method: str) -> None:
     """Nothing is done to an account that is not there."""
-    with pytest.raises(UserNotFound, match="no such account"):
+    with pytest.raises(UserNotFound, match="This account does not exist"):
         getattr(accounts, method)("0" * 32)
 
 

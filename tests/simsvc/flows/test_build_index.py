@@ -155,7 +155,7 @@ def test_photos_that_cannot_be_used_are_listed(builder: Builder, labelled_folder
     """No face, no image, no file, no bytes: each is named in the manifest with its reason, none is fatal."""
     folder = labelled_folder(count=3)
     Image.new("RGB", (200, 200), "grey").save(folder / "plain.png")
-    (folder / "text.png").write_text("no image")
+    (folder / "text.png").write_text("The file is not a known image format")
     (folder / "empty.png").touch()
     rows = "".join(f"{name}.png,30\n" for name in ("plain", "text", "empty", "absent"))
     with (folder / "labels.csv").open("a") as table:
@@ -182,7 +182,7 @@ def test_aligned_photos_without_a_detection_are_taken_whole(builder: Builder, tm
 
 def test_a_folder_without_a_usable_face_is_a_sentence(builder: Builder, tmp_path: Path) -> None:
     """Where nothing is left, there is no build, and the sentence says what to choose."""
-    (tmp_path / "x.png").write_text("no image")
+    (tmp_path / "x.png").write_text("The file is not a known image format")
     (tmp_path / "labels.csv").write_text("file,age\nx.png,3\n")
     with pytest.raises(SourceEmpty, match="None of the 1 photos"):
         builder(tmp_path)
@@ -193,7 +193,7 @@ def test_a_folder_without_a_usable_face_is_a_sentence(builder: Builder, tmp_path
 def test_progress_counts_every_photo_once(builder: Builder, labelled_folder: LabelledFolder) -> None:
     """Progress is told after each photo, skipped ones too, and ends at the total."""
     folder = labelled_folder(count=3)
-    (folder / "001.png").write_text("no image")
+    (folder / "001.png").write_text("The file is not a known image format")
     builder(folder)
     assert builder.progress == [(1, 3), (2, 3), (3, 3)]
 

@@ -106,7 +106,7 @@ class BrokenModel(MeanBrightness):
 class FullDisk(Memory):
     def record(self, estimate: Estimate) -> RecordedEstimate:
         del estimate
-        raise StoreError("The database cannot be used just now.")
+        raise StoreError("The database is not available right now")
 
 
 NEIGHBOURS = tuple(Neighbour(f"f{n}", 30.0 + n, 0.1 + 0.01 * n) for n in range(30))
@@ -370,7 +370,7 @@ def test_a_face_outside_the_prior_is_referred() -> None:
 
 def test_a_prior_needs_a_distribution() -> None:
     """With a model that gives none the answer is an error, not an estimate without the prior."""
-    with pytest.raises(PriorUnfit, match="gives no distribution"):
+    with pytest.raises(PriorUnfit, match="but the model gives no age distribution"):
         answered(photo(), "a.png", corridor(age_prior=parse_age_prior("18-75")))
 
 

@@ -71,7 +71,7 @@ def test_an_admin_invites_and_the_guest_gets_in(desk: Flask, admin: FlaskClient,
     ("form", "says"),
     [
         ({"password": "short", "again": "short"}, "fewer than 12 characters"),
-        ({"password": NEW, "again": NEW + "x"}, "The two passwords differ"),
+        ({"password": NEW, "again": NEW + "x"}, "Enter the new password twice"),
         ({}, "fewer than 12 characters"),
     ],
 )
@@ -94,7 +94,7 @@ def test_the_account_page_changes_the_password(desk: Flask) -> None:
     user = account(desk, "auditor", "Changing")
     here, elsewhere = client_of(desk, user), client_of(desk, user)
     wrong = here.post("/account", data={"old": "wrong old password", "password": NEW, "again": NEW})
-    assert (wrong.status_code, "old password is wrong" in wrong.text) == (403, True)
+    assert (wrong.status_code, "The current password is wrong" in wrong.text) == (403, True)
     right = here.post("/account", data={"old": PASSWORD, "password": NEW, "again": NEW})
     assert right.status_code == 303
     assert "Your password has been changed" in here.get("/account").text

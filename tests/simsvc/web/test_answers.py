@@ -140,7 +140,7 @@ def test_an_estimate_of_another_model_has_no_saliency(client: FlaskClient, site:
     for path in (f"{url}/saliency.png", f"{url}?saliency=1"):
         response = client.get(path)
         assert response.status_code == 409
-        assert "another model" in response.text
+        assert "different model" in response.text
     assert client.get(url).status_code == 200
 
 

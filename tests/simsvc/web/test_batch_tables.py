@@ -139,7 +139,7 @@ def test_all_bad_rows_are_told(client: FlaskClient) -> None:
     assert response.status_code == 422
     assert "line 2 of the CSV is ambiguous" in response.text
     assert "line 3 of the CSV is not a date" in response.text
-    assert "not among the photos" not in response.text
+    assert "which is not one of the photos" not in response.text
 
 
 def test_what_is_left_out_is_counted_and_named(client: FlaskClient) -> None:

@@ -106,12 +106,12 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
 @pytest.mark.parametrize(
     ("photos", "cases", "status", "words"),
     [
-        ([], None, 422, "No photo came"),
-        ([(zipped({}), "a.zip")], None, 422, "No photo came"),
-        ([(zipped({"x/": b""}), "a.zip")], None, 422, "No photo came"),
+        ([], None, 422, "No photos were received"),
+        ([(zipped({}), "a.zip")], None, 422, "No photos were received"),
+        ([(zipped({"x/": b""}), "a.zip")], None, 422, "No photos were received"),
         ([(b"PK\x03\x04 cut", "a.zip")], None, 422, "damaged"),
-        ([(zipped({"../a.jpg": b"1"}), "a.zip")], None, 422, "outside of it"),
-        ([(named_nine_times(drawn_photo(1)), "a.zip")], None, 422, "share the same bytes"),
+        ([(zipped({"../a.jpg": b"1"}), "a.zip")], None, 422, "A name in the ZIP points outside it"),
+        ([(named_nine_times(drawn_photo(1)), "a.zip")], None, 422, "so nothing was extracted"),
         (
             [(zipped({"notes.txt": b"x"}), "a.zip")],
             None,
@@ -122,14 +122,14 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
         ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "spreadsheet&#39;s own file"),
         ([(zipped({"a.jpg": zipped({"b": b"1"})}), "a.zip")], None, 422, "another archive"),
         ([(b"1", "a.jpg")], b"nonsense", 422, "must name the columns"),
-        ([(b"1", "a.jpg")], b"file,case\nz.jpg,L-1\n", 422, "not among the photos"),
+        ([(b"1", "a.jpg")], b"file,case\nz.jpg,L-1\n", 422, "which is not one of the photos"),
         (
             [(zipped({"a.jpg": b"1", "b.csv": b"file,case\n"}), "a.zip")],
             b"file,case\n",
             422,
             "more than one CSV",
         ),
-        ([(b"1", "a.jpg")], b"x" * 1_000_001, 422, "far larger"),
+        ([(b"1", "a.jpg")], b"x" * 1_000_001, 422, "The CSV is too large for a table of case references"),
     ],
 )
 def test_what_cannot_be_a_batch_is_told_and_leaves_nothing(
@@ -169,7 +169,7 @@ def test_an_upload_beyond_the_bound_is_told(site: Settings, tmp_path: Path) -> N
     client = signed_in(create_app(settings))
     sent(client, [(b"1" * 300_000, "a.jpg")])
     response = send(client, [(b"1" * 500_000, "a.jpg")])
-    assert (response.status_code, "as several batches" in response.text) == (413, True)
+    assert (response.status_code, "Upload the photos in several batches" in response.text) == (413, True)
 
 
 def test_a_photo_with_too_many_bytes_is_refused_by_itself(site: Settings, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_evidence_comes_before_the_decision(client: FlaskClient) -> None:
     ("photos", "fields", "words"),
     [
         (0, {"case": "typed/1"}, "Choose a photo"),
-        (1, {"case": "typed/1", "born": "2999-01-01"}, "lies in the future"),
+        (1, {"case": "typed/1", "born": "2999-01-01"}, "A declared date is in the future"),
         (2, {"born": "1990-01-01"}, "belong to one case"),
         (9, {"case": "typed/1"}, "at most 8 photos"),
     ],

@@ -90,7 +90,7 @@ def test_a_calibration_of_another_model_is_refused(app: Flask) -> None:
     shelf = app.extensions["simsvc"].shelf
     manifest = shelf.manifest(shelf.current())
     foreign = replace(manifest, calibration=replace(manifest.calibration, model_sha256="0" * 64))
-    with pytest.raises(IndexModelMismatch, match="fitted to another model"):
+    with pytest.raises(IndexModelMismatch, match="was fitted to a different model"):
         from_json(to_json(foreign))
 
 

@@ -161,7 +161,7 @@ def test_a_running_service_follows_a_switch(shelf: IndexStore, place: PlaceBuild
     )
 
 
-@pytest.mark.parametrize("harm", ["damaged", "other model", "garbled", "gone"])
+@pytest.mark.parametrize("harm", ["damaged", "different model", "garbled", "gone"])
 def test_the_last_good_index_stays_in_service(
     shelf: IndexStore, place: PlaceBuild, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -170,7 +170,7 @@ def test_the_last_good_index_stays_in_service(
     shelf.switch(good)
     current = CurrentIndex(shelf.root, MODEL)
     assert current.get().label == good
-    bad = place(4, model="00" * 32 if harm == "other model" else MODEL)
+    bad = place(4, model="00" * 32 if harm == "different model" else MODEL)
     if harm == "damaged":
         (shelf.root / bad / "faces.json").write_text("{}")
     if harm == "garbled":

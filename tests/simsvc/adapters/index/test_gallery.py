@@ -37,7 +37,7 @@ def test_reads_back_faces_and_thumbnails_in_order(folder: Path) -> None:
 
 def test_an_unknown_face_is_a_typed_error(folder: Path) -> None:
     """An id that is not in the build is answered with a sentence."""
-    with pytest.raises(FaceNotFound, match="no face of that id"):
+    with pytest.raises(FaceNotFound, match="This index build has no face with that ID"):
         Gallery(folder).thumbnail("f4")
 
 

@@ -180,7 +180,7 @@ def test_a_damaged_detector_says_what_to_do(tmp_path: Path, how: str) -> None:
     """Missing or changed files are a typed error with one sentence, before anything is looked at."""
     folder = Path(shutil.copytree(DETECTOR_DIR, tmp_path / "detector"))
     _harm(folder, how)
-    with pytest.raises(DetectorDamaged, match="Install simsvc again"):
+    with pytest.raises(DetectorDamaged, match="Reinstall simsvc"):
         OnnxDetector(folder=folder)
 
 

@@ -93,5 +93,5 @@ def test_refuses_a_graph_that_cannot_be_used(tmp_path: Path, harm: str) -> None:
     document = json.loads((folder / "model.json").read_text())
     document["files"]["model.onnx"] = fingerprint(graph)
     (folder / "model.json").write_text(json.dumps(document))
-    with pytest.raises(BundleDamaged, match="Export the bundle anew"):
+    with pytest.raises(BundleDamaged, match="Export the bundle again"):
         OpenVinoModel(load_bundle(folder))

@@ -86,7 +86,7 @@ def test_commands_say_so_too(site: Settings, what: str, words: tuple[str, ...]) 
     if words[1] == "list" and what == "manifest.json":
         assert "index_unreadable" in result.output
     else:
-        assert (result.exit_code, "may not read" in result.output) == (1, True), result.output
+        assert (result.exit_code, "service account cannot read" in result.output) == (1, True), result.output
     assert "Traceback" not in result.output
 
 
@@ -162,7 +162,7 @@ def test_a_database_that_may_not_be_read(site: Settings) -> None:
         shutil.copyfile(site.database_url.removeprefix("sqlite:///"), file)
         for path in (file, file.parent):
             database = Database(f"sqlite:///{file}")
-            with shut(path), pytest.raises(StoreError, match="service's account may not"):
+            with shut(path), pytest.raises(StoreError, match="service account cannot read"):
                 database.check()
             database.close()
         with (
@@ -177,7 +177,10 @@ def test_batches_that_may_not_be_read() -> None:
     with open_folder() as folder:
         room = BatchSpool(folder)
         room.put("0" * 32, 0, b"photo")
-        with shut(folder / ("0" * 32) / "000000"), pytest.raises(BatchUnwritable, match="may not read"):
+        with (
+            shut(folder / ("0" * 32) / "000000"),
+            pytest.raises(BatchUnwritable, match="service account cannot read"),
+        ):
             room.get("0" * 32, 0)
 
 

@@ -55,7 +55,7 @@ def test_too_little_memory_to_build_is_said(tmp_path: Path, monkeypatch: pytest.
         raise MemoryError
 
     monkeypatch.setattr(shelf.annoy_forest, "grow", exhausted)
-    with pytest.raises(IndexTooLarge, match="too little memory"):
+    with pytest.raises(IndexTooLarge, match="or use a larger machine"):
         shelve(tmp_path, clustered(20, 8, seed=5))
     assert list((tmp_path / "demo").iterdir()) == []
 

@@ -50,9 +50,9 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     """A file where the folder should be is told, not thrown."""
     (tmp_path / "waiting").write_bytes(b"")
     room = BatchSpool(tmp_path / "waiting")
-    with pytest.raises(BatchUnwritable, match="Nothing was taken in"):
+    with pytest.raises(BatchUnwritable, match="Nothing was uploaded"):
         room.put(ID, 0, b"one")
-    with pytest.raises(BatchUnwritable, match="Nothing was taken in"), room.filling(ID):
+    with pytest.raises(BatchUnwritable, match="Nothing was uploaded"), room.filling(ID):
         pass
 
 

@@ -76,4 +76,4 @@ def test_a_folder_that_cannot_be_written_is_kept_as_a_sentence(tmp_path: Path) -
     spool = UploadSpool(tmp_path / "incoming")
     assert spool.part().write(b"one") == 3
     assert isinstance(spool.problem, BatchUnwritable)
-    assert "Nothing was taken in" in spool.problem.sentence
+    assert "Nothing was uploaded" in spool.problem.sentence

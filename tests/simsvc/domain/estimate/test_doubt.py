@@ -82,5 +82,5 @@ def test_nonsense_is_a_damaged_bundle(raw: object) -> None:
 
 def test_of_another_model() -> None:
     """A score that was fitted on another model is refused."""
-    with pytest.raises(BundleDamaged, match="fitted on another model"):
+    with pytest.raises(BundleDamaged, match="fitted on a different model"):
         parse_doubt(RAW, "cd" * 32)

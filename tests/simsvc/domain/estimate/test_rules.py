@@ -59,7 +59,7 @@ def test_nonsense_is_a_damaged_bundle(raw: dict[str, object]) -> None:
 
 def test_a_calibration_of_another_model_stops_the_service() -> None:
     """The rules of a bundle never hold another model's intervals."""
-    with pytest.raises(BundleDamaged, match="another model"):
+    with pytest.raises(BundleDamaged, match="different model"):
         parse_rules({"calibration": RAW}, "00" * 32)
 
 

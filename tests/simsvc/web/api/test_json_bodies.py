@@ -25,13 +25,13 @@ REFUSED = {
     "exponent of 5,000 digits": b'{"age": 1e' + b"9" * 5_000 + b"}",
     "NaN": b'{"age": NaN}',
     "Infinity": b'{"age": -Infinity}',
-    "a name twice": b'{"kind": "accept", "kind": "refer"}',
+    "Remove one of the two and send it again": b'{"kind": "accept", "kind": "refer"}',
     "a name twice, within": b'{"kind": {"a": 1, "a": 2}}',
 }
 NO_JSON = {
     "invalid UTF-8": b'{"note": "\xff"}',
     "UTF-16": '{"note": "a"}'.encode("utf-16"),
-    "half of a character": b'{"note": "\\ud800"}',
+    "The JSON has a lone surrogate": b'{"note": "\\ud800"}',
     "half of a character as a name": b'{"\\udfff": 1}',
     "no JSON": b"kind=accept",
     "nothing": b"",

@@ -51,7 +51,7 @@ def test_a_form_behind_tls_is_taken_unless_it_comes_from_elsewhere(
     form = {"csrf_token": token_in(client.get("/sign-in", base_url=BASE).text), "name": "a", "password": "b"}
     answer = client.post("/sign-in", base_url=BASE, data=form, headers=headers)
     assert answer.status_code == status
-    assert ("from another address" in answer.text) == (status == REFUSED)
+    assert ("The form was sent from another site" in answer.text) == (status == REFUSED)
     assert "open for too long" not in answer.text
 
 

@@ -103,9 +103,7 @@ def test_the_judged_photo_is_no_evidence_for_itself(
 ) -> None:
     """It is set aside with its label, and takes no part in neighbours or their mean age."""
     answer = desk.judge(data(), own)
-    assert "This photo is itself among the reference faces (labelled 71); it was left" in (
-        str(answer.sentence)
-    )
+    assert "This photo is itself a reference face (known age 71), so it was left out" in str(answer.sentence)
     assert "photo_in_gallery" in answer.flags
     assert max(near.age_years for near in answer.neighbours) == 38
     assert answer.evidence is not None
@@ -182,7 +180,7 @@ def test_a_photo_that_was_added_is_no_evidence_for_itself(desk: Desk, own: Annoy
     ).add(photos_of_one_age("clinic", OWN / "0.jpg", 55.0), "command", lambda _done, _total: None)
     assert len(added.faces) == 1
     answer = desk.judge(data, own)
-    assert "(labelled 55-71)" in str(answer.sentence)
+    assert "(known age 55-71)" in str(answer.sentence)
 
 
 class _Book:

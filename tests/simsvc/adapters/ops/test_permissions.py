@@ -64,7 +64,7 @@ def test_an_index_that_may_not_be_read(site: Settings, what: str) -> None:
     path = OF_INDEX[what](site)
     services = Services(site)
     corridor = services.corridor()
-    with shut(path), pytest.raises(IndexUnreadable, match=r"may not read .*chown") as caught:
+    with shut(path), pytest.raises(IndexUnreadable, match=r"cannot read .*chown") as caught:
         corridor.index()
     if path.is_file():
         assert path.name in caught.value.sentence
@@ -104,7 +104,7 @@ def test_face_changes_that_may_not_be_read(site: Settings) -> None:
 def test_a_model_that_may_not_be_read(site: Settings, name: str) -> None:
     """Whichever file of the model is shut, it is told by name, and not as damaged."""
     services = Services(site)
-    with shut(site.bundle_dir / name), pytest.raises(BundleUnreadable, match=r"may not read .*chown"):
+    with shut(site.bundle_dir / name), pytest.raises(BundleUnreadable, match=r"cannot read .*chown"):
         services.corridor()
 
 
@@ -162,7 +162,7 @@ def test_a_database_that_may_not_be_read(site: Settings) -> None:
         shutil.copyfile(site.database_url.removeprefix("sqlite:///"), file)
         for path in (file, file.parent):
             database = Database(f"sqlite:///{file}")
-            with shut(path), pytest.raises(StoreError, match="service account cannot read"):
+            with shut(path), pytest.raises(StoreError, match="service account has no permission"):
                 database.check()
             database.close()
         with (

@@ -106,21 +106,21 @@ def test_a_face_is_added(client: FlaskClient) -> None:
     answer = add(client)
     face = answer.get_json()
     assert (answer.status_code, face["age_years"], face["reference"]) == (201, 61, "me.jpg")
-    assert "(labelled 61)" in sentence(client)
+    assert "(known age 61)" in sentence(client)
 
 
 def test_a_face_is_relabelled(client: FlaskClient) -> None:
     """The answer is the face as it was; the next estimate has the new age."""
     face_id = add(client).get_json()["face_id"]
     assert client.post(f"{V1}/faces/{face_id}/label", json={"age_years": 62}).get_json()["age_years"] == 61
-    assert "(labelled 62)" in sentence(client)
+    assert "(known age 62)" in sentence(client)
 
 
 def test_a_face_is_removed_for_good(client: FlaskClient) -> None:
     """It is in no further estimate, and can be neither removed nor added again."""
     url = f"{V1}/faces/{add(client).get_json()['face_id']}/removal"
     assert client.post(url).status_code == 200
-    assert "(labelled 61)" not in sentence(client)
+    assert "(known age 61)" not in sentence(client)
     assert client.post(url).get_json()["code"] == "face_not_found"
     again = add(client)
     assert (again.status_code, again.get_json()["code"]) == (422, "faces_refused")

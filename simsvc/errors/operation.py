@@ -159,14 +159,14 @@ class SettingsError(SimsvcError):
         ),
         "choice": ("%(setting)s is %(text)r, but must be %(choices)s. Correct it and restart."),
         "public_url": (
-            "%(setting)s is %(text)r, but must begin with http:// or https://. Correct it and restart."
+            "SIMSVC_PUBLIC_URL is %(text)r, but must begin with http:// or https://. Correct it and restart."
         ),
         "bind": (
-            "%(setting)s is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. Correct it "
+            "SIMSVC_BIND is %(text)r, but must be an address and a port, such as 127.0.0.1:8000. Correct it "
             "and restart."
         ),
         "script_name": (
-            "%(setting)s is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
+            "SCRIPT_NAME is %(text)r, but must be a path such as /age, of letters, digits and . _ ~ - only. "
             "Correct it and restart."
         ),
         "switch": ("%(setting)s is %(text)r, but must be 0 or 1. Correct it and restart."),

@@ -78,6 +78,6 @@ def test_a_log_that_lacks_its_checkpoint_fails(
 def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) -> None:
     """A missing file, one that is no checkpoint, and a place that cannot be written."""
     (tmp_path / "other.json").write_text("{}")
-    assert "cannot be read" in audit("prove", str(tmp_path / "none"), exit_code=1)
+    assert "Cannot read" in audit("prove", str(tmp_path / "none"), exit_code=1)
     assert "The file is not a log checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
-    assert "cannot be written" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)
+    assert "Cannot write" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)

@@ -154,7 +154,7 @@ def test_a_backup_that_is_not_whole_changes_nothing(tmp_path: Path, harm: str) -
         shutil.rmtree(kept)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.json")}
     output = run("restore", str(kept), "--replace", exit_code=1)
-    assert "back-up" in output
+    assert "backup" in output
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.json")} == before
     desk.database.close()
 

@@ -242,7 +242,7 @@ def test_a_defect_costs_one_row(
     ("words", "code", "says"),
     [
         (["--out", "results.xlsx"], 1, ".csv or .parquet"),
-        (["--out", "no/such/folder/results.csv"], 1, "cannot be written"),
+        (["--out", "no/such/folder/results.csv"], 1, "Cannot write results"),
         (["--out", "results.csv", "--json"], 2, "--json or --out"),
         (["--no-record"], 2, "only works with --out"),
     ],

@@ -60,7 +60,7 @@ def test_without_json_a_person_reads_a_line(site: Settings, photos: Path) -> Non
     """A line for a person has the age and the evidence, or the refusal."""
     result = run(site, str(photos / "me.jpg"), str(photos / "letter.txt"))
     estimated, refused = result.stdout.splitlines()
-    assert " years. Of the 12 labelled faces" in estimated
+    assert " years. Of the 12 most similar reference faces" in estimated
     assert "no result (not_an_image)" in refused
 
 

@@ -149,10 +149,10 @@ def test_a_build_tells_what_it_left_out(site: Settings, run: Run) -> None:
     ("words", "sentence"),
     [
         (("face", "add", "nowhere", "--age", "30", "--source", "x"), "No photo found at"),
-        (("face", "add", "nowhere", "--age", "131", "--source", "x"), "between 0 and 130"),
+        (("face", "add", "nowhere", "--age", "131", "--source", "x"), "from 0 to 130"),
         (("face", "add", "nowhere", "--source", "A/B"), "is not a valid data set name"),
         (("face", "relabel", "f0", "--age", "30"), "no reference face"),
-        (("face", "relabel", "f0", "--age", "nan"), "between 0 and 130"),
+        (("face", "relabel", "f0", "--age", "nan"), "from 0 to 130"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:

@@ -112,7 +112,7 @@ def test_build_without_a_path_is_a_usage_error(index: Index) -> None:
 def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Settings) -> None:
     """A missing folder, an odd name and a missing model each end in one sentence and exit status 1."""
     absent = str(tmp_path / "absent")
-    assert "no folder" in index("build", "--source", "folder", "--path", absent, exit_code=1)
+    assert "does not exist" in index("build", "--source", "folder", "--path", absent, exit_code=1)
     assert "is not a valid index name" in index("build", "--name", "A b", exit_code=1)
     (settings.bundle_dir / "model.json").unlink()
     assert "There is no model" in index("build", exit_code=1)
@@ -198,7 +198,7 @@ def test_verify_refuses_an_index_of_another_model(index: Index, settings: Settin
     index("build")
     make_tiny_bundle(settings.bundle_dir, seed=7)
     output = index("verify", exit_code=1)
-    assert "another model (tiny-0)" in output
+    assert "different model (tiny-0)" in output
     assert "flask index build" in output
 
 

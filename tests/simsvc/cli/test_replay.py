@@ -280,7 +280,7 @@ def test_photos_are_deleted_when_their_time_is_over(site: Settings) -> None:
     ("environment", "sentence"),
     [
         ({"SIMSVC_PHOTO_DAYS": "30"}, "has no key"),
-        ({"SIMSVC_PHOTO_KEYS": "short"}, "SIMSVC_PHOTO_KEYS is empty"),
+        ({"SIMSVC_PHOTO_KEYS": "short"}, "not a key"),
         ({"SIMSVC_PHOTO_DAYS": "-1"}, "whole number"),
     ],
 )

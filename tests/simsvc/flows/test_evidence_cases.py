@@ -90,7 +90,7 @@ def photo(change: Callable[[Image.Image], Image.Image], kind: str = "JPEG", qual
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param((OWN / "0.jpg").read_bytes, id="so nothing was extracted"),
+        pytest.param((OWN / "0.jpg").read_bytes, id="the same bytes"),
         pytest.param(lambda: photo(lambda image: image, "PNG"), id="the same pixels"),
         pytest.param(lambda: photo(lambda image: image, quality=40), id="re-encoded"),
         pytest.param(lambda: photo(lambda image: image.resize((240, 240)), "WEBP"), id="resized"),

@@ -119,7 +119,7 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
             "None of the files is a photo",
         ),
         ([(b"see the file", "trip/notes.txt")], None, 422, "“trip/notes.txt”"),
-        ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "spreadsheet&#39;s own file"),
+        ([(b"1", "a.jpg")], zipped({"[Content_Types].xml": b"x"}), 422, "The file is a spreadsheet"),
         ([(zipped({"a.jpg": zipped({"b": b"1"})}), "a.zip")], None, 422, "another archive"),
         ([(b"1", "a.jpg")], b"nonsense", 422, "must name the columns"),
         ([(b"1", "a.jpg")], b"file,case\nz.jpg,L-1\n", 422, "which is not one of the photos"),

@@ -46,7 +46,7 @@ def test_its_text_gives_it_again(pairs: dict[int, float]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("20:0, 30:0", "sums to nothing"),
+        ("20:0, 30:0", "sum to nothing"),
         ("18-101", "within 0 to 100 years"),
         ("75-18", "from a lower to a higher age"),
         ("20:1, 101:2", "has the age 101"),
@@ -54,7 +54,7 @@ def test_its_text_gives_it_again(pairs: dict[int, float]) -> None:
         ("20:-1", "is not valid at '20:-1'"),
         ("young", "is not valid at 'young'"),
         ("20", "is not valid at '20'"),
-        ("20:1e400", "sums to no number"),
+        ("20:1e400", "sum to no number"),
         (" , ", "is not valid at 'empty'"),
     ],
 )

@@ -121,8 +121,8 @@ def test_every_reason_has_its_sentence() -> None:
 def test_a_build_says_what_it_gains() -> None:
     """Its sentence has the bias and both mean errors."""
     assert str(build_sentence(SITE)) == (
-        "On your 1,312 reference faces, the model estimates 3 years too old; "
-        "corrected, its mean error falls from 5.2 to 3.7 years."
+        "On your 1,312 reference faces, the model estimates 3 years too old. "
+        "Calibration reduces the mean error from 5.2 to 3.7 years."
     )
 
 

@@ -48,7 +48,7 @@ def test_the_sentence_counts_the_close_ones() -> None:
     """The sentence says how many of how many lie within five years, with the range."""
     found = explain(40, [Neighbour("a", 45, 0.5), Neighbour("b", 45.1, 0.5), Neighbour("c", 38, 0.5)])
     assert found is not None
-    assert "Of the 3 labelled faces" in str(found.sentence)
+    assert "Of the 3 most similar reference faces" in str(found.sentence)
     assert "2 are within 5 years" in str(found.sentence)
     assert "from 38 to 45" in str(found.sentence)
 
@@ -152,11 +152,11 @@ def test_neighbours_that_contradict_the_estimate_refer(distance: float, label: f
     ("ages", "said"),
     [
         ((), "There is no reference face to compare this face with."),
-        ((30,), "There is only one reference face to compare this face with, labelled 30: too little"),
-        ((30, 30), "There are only 2 reference faces to compare this face with, labelled 30: too few"),
+        ((30,), "There is only one reference face to compare this face with (known age 30), too few"),
+        ((30, 30), "There are only 2 reference faces to compare this face with (known ages 30), too few"),
         (
             (30, 90, 50, 60),
-            "There are only 4 reference faces to compare this face with, labelled 30-90: too few",
+            "There are only 4 reference faces to compare this face with (known ages 30-90), too few",
         ),
     ],
 )

@@ -46,7 +46,7 @@ def test_no_interval_goes_below_birth() -> None:
 
 def test_a_calibration_of_another_model_is_refused() -> None:
     """Intervals measured on another model say so and name the command."""
-    with pytest.raises(BundleDamaged, match=r"another model.*trainer calibrate"):
+    with pytest.raises(BundleDamaged, match=r"different model.*trainer calibrate"):
         parse_calibration(RAW, "cd" * 32)
 
 

@@ -82,7 +82,7 @@ def test_columns_are_found_and_unknown_ones_named() -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ("file,age\na,1\nMüller,2\n".encode("cp1252"), r"Line 3 .* UTF-8\. Save it as CSV UTF-8"),
+        ("file,age\na,1\nMüller,2\n".encode("cp1252"), r"Line 3 .* UTF-8 text\. Save it as CSV UTF-8"),
         ("file,age\r\n张,1\r\n".encode("gbk"), "Line 2 "),
         ("file,age\n".encode("utf-16-le"), "Line 1 "),
         (codecs.BOM_UTF16_LE + "file,age\na,1\n".encode("utf-16-le")[:-1], "Line 2 .* UTF-16"),

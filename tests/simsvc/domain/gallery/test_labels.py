@@ -195,7 +195,7 @@ def test_short_rows_are_rejected() -> None:
 @pytest.mark.parametrize("text", ["", "name,age\na,1\n", "file,years\na,1\n", "\0", "file"])
 def test_table_without_required_columns(text: str) -> None:
     """A table without the columns file and age is refused with a sentence that names them."""
-    with pytest.raises(LabelsUnreadable, match="file,age"):
+    with pytest.raises(LabelsUnreadable, match="columns file and age"):
         parse_label_table(text)
 
 

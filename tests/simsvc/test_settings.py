@@ -124,7 +124,7 @@ def test_a_prior_may_stand_in_a_file(tmp_path: Path) -> None:
     [
         ("SIMSVC_ENGINE", "tensorflow", "must be onnxruntime or openvino or torch"),
         ("SIMSVC_AGE_PRIOR", "gone.txt", "nor a file that can be read"),
-        ("SIMSVC_AGE_PRIOR", "20:0", "sums to nothing"),
+        ("SIMSVC_AGE_PRIOR", "20:0", "sum to nothing"),
     ],
 )
 def test_an_engine_or_a_prior_that_is_none(name: str, value: str, sentence: str) -> None:

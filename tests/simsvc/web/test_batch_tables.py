@@ -151,7 +151,7 @@ def test_what_is_left_out_is_counted_and_named(client: FlaskClient) -> None:
     for words in (
         "__MACOSX/._a.jpg: system file",
         "notes&lt;i&gt;.txt: not a photo",
-        "trip/a.xmp: ",
+        "trip/a.xmp: settings file",
     ):
         assert words in html
     checked(html)

@@ -90,7 +90,7 @@ def test_a_calibration_of_another_model_is_refused(app: Flask) -> None:
     shelf = app.extensions["simsvc"].shelf
     manifest = shelf.manifest(shelf.current())
     foreign = replace(manifest, calibration=replace(manifest.calibration, model_sha256="0" * 64))
-    with pytest.raises(IndexModelMismatch, match="was fitted to a different model"):
+    with pytest.raises(IndexModelMismatch, match="come from different models"):
         from_json(to_json(foreign))
 
 
@@ -212,7 +212,7 @@ def test_the_command_prints_and_draws_it(app: Flask, tmp_path: Path) -> None:
     runner = app.test_cli_runner()
     said = runner.invoke(args=["index", "calibration", "--plot", str(plot)])
     assert said.exit_code == 0, said.output
-    assert "the model reads 8 years too old" in said.output
+    assert "the model estimates 8 years too old" in said.output
     assert "By decade of known age" in said.output
     assert plot.read_bytes().startswith(b"\x89PNG")
     wrong = runner.invoke(args=["index", "calibration", "--plot", str(tmp_path / "plot.gif")])

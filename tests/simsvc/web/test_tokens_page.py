@@ -52,7 +52,7 @@ def test_a_form_that_cannot_be_is_shown_again(client: FlaskClient) -> None:
     """What was typed stays, with the sentence above it."""
     response = client.post("/tokens", data={**FORM, "days": "4000"})
     assert response.status_code == 422
-    assert "from 1 to 366" in response.text
+    assert "valid for 1 to 366 whole days" in response.text
     assert 'value="audit tool"' in response.text
     assert re.search(r'value="audit" checked', response.text)
 

@@ -105,7 +105,7 @@ def test_a_copy_is_made_once() -> None:
 
 
 def test_the_whole_photo_is_decoded_where_it_must_be() -> None:
-    """More than a half needs all of it, decoded once more."""
+    """More than a half needs all of it, decoded again."""
     within = Within()
     photo = decode(jpeg(1600, 1200), first_px=FIRST_PX, within=within)
     photo.at_least(0.5)

@@ -22,7 +22,7 @@ from simsvc.store.switches import SwitchStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown
-from tests.simsvc.store.test_estimates import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, object]]

@@ -22,8 +22,8 @@ from simsvc.web.i18n.command import every_message, read_catalogue
 from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR, translated
 from simsvc.web.rendering.age_plot import age_plot
 from tests.simsvc.web.api.test_estimates import STEPS
+from tests.simsvc.web.helpers import upload
 from tests.simsvc.web.signed_in import client_of, signed_in
-from tests.simsvc.web.test_pages import upload
 from tests.small_site import drawn_photo
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

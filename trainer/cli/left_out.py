@@ -96,7 +96,7 @@ def _left_out(
     suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
     for name in (*recipe.joined, recipe.name):
-        if (args.out / (name + suffix) / "result.json").is_file():
+        if name in recipes.PUBLISHED or (args.out / (name + suffix) / "result.json").is_file():
             continue
         corpus = corpus or open_corpus({key: path for key, path in sources.items() if key not in group})
         given = argparse.Namespace(**{**vars(args), "recipe": name, "name": name + suffix})

@@ -13,18 +13,15 @@ from tqdm import tqdm
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import SettingsError
-from trainer.datasets.pack import CONTEXT
-from trainer.models import backbones, faceres
+from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training import augment
 from trainer.training.ensemble import Ensemble
-from trainer.training.recipe import PUBLISHED, Recipe
+from trainer.training.recipe import Recipe
 from trainer.training.runs import load_any
 
 _BATCH = 128
-_PUBLISHED_PX = 192
-"""Input size of a published network: it was trained at 224, and 192 takes three quarters of the time."""
 KEPT = Path("work/taught")
 """Where the estimates of a mixture's teachers are kept, relative to the working directory."""
 
@@ -76,36 +73,17 @@ def estimates(
 
     Raises:
         SettingsError: there is no such run.
-        BundleMissing, BundleDamaged: see `trainer.models.faceres.published`.
+        BundleMissing, BundleDamaged: see `trainer.models.published`.
     """
     path = kept / f"{name}.json"
     told: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     missing = np.array([at for at in positions.tolist() if faces[at] not in told], dtype=np.int64)
     if len(missing):
-        if name in PUBLISHED:
-            found = _published(squares, missing)
-        else:
-            found = shares_of(runs / name, squares, missing) @ np.arange(AGE_BINS, dtype=np.float64)
+        found = shares_of(runs / name, squares, missing) @ np.arange(AGE_BINS, dtype=np.float64)
         told |= {faces[at]: round(float(age), 3) for at, age in zip(missing.tolist(), found, strict=True)}
         kept.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(told) + "\n")
     return np.array([told[faces[at]] for at in positions.tolist()])
-
-
-def _published(squares: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Run faceres-deep on views as wide as the pack has them.
-
-    Wider views suit it: of sides from 0.8 to 1.25 of the crop the widest is best on four of five sources.
-    """
-    net = faceres.published().to(memory_format=torch.channels_last)
-    ages, found = np.arange(faceres.AGES, dtype=np.float64), []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for start in tqdm(range(0, len(positions), _BATCH), desc="taught by faceres", unit="batch"):
-            some = squares[positions[start : start + _BATCH]]
-            crops = augment.batch(some, _PUBLISHED_PX, faceres.MEAN, faceres.STD, view=CONTEXT)
-            shares = net(with_mirror(crops)).float().softmax(dim=1)
-            found.append(shares.reshape(2, -1, faceres.AGES).mean(dim=0).double().numpy() @ ages)
-    return np.concatenate(found)
 
 
 def shares_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
 from trainer.training.recipe import Recipe
 
-STEP = 0.1  # Weights of two members are tried in such steps
+STEP = 0.1  # Weights of members are tried in such steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,21 +117,21 @@ class Ensemble(nn.Module):
         return median(shares) if self.architecture.point == "median" else shares @ self.bins
 
 
-def best_weight(
+def best_weights(
     shares: NDArray[np.float32], ages_years: NDArray[np.float32], sources: NDArray[np.str_]
-) -> tuple[float, list[float]]:
-    """Return the first of two members' weight: equal ones, unless others are better beyond chance.
+) -> tuple[tuple[float, ...], dict[tuple[float, ...], float]]:
+    """Return the members' weights: equal ones, unless others are better beyond chance.
 
     What is compared is the mean, over sources, of the mean absolute errors. Of all weights within one
-    standard error of the best, the one nearest to a half is taken. Source: Smith and Wallis, "A Simple
+    standard error of the best, those nearest to equal ones are taken. Source: Smith and Wallis, "A Simple
     Explanation of the Forecast Combination Puzzle", Oxford Bulletin of Economics and Statistics 71, 2009
     (weights that are estimated on few errors do worse than equal ones); Breiman et al., "Classification and
     Regression Trees", 1984, section 3.4.3, for the rule of one standard error.
-    `shares` is float32 (2, N, AGE_BINS), ages and sources are (N,). Returned beside the weight is that mean,
-    in years, of each weight from 0 to 1 in steps of `STEP`.
+    `shares` is float32 (M, N, AGE_BINS), ages and sources are (N,). Returned beside the weights is that mean,
+    in years, of all weights in steps of `STEP` that sum to one.
     """
-    weights = np.round(np.arange(0, 1 + STEP / 2, STEP), 6)
-    mixed = [torch.from_numpy(weight * shares[0] + (1 - weight) * shares[1]).float() for weight in weights]
+    tried = simplex(len(shares))
+    mixed = [torch.from_numpy(np.tensordot(np.array(weights), shares, axes=1)).float() for weights in tried]
     off = np.stack([np.abs(median(one).numpy() - ages_years) for one in mixed]).astype(np.float64)
     parts = [off[:, sources == name] for name in sorted(set(sources.tolist()))]
     found = np.mean([part.mean(axis=1) for part in parts], axis=0)
@@ -138,4 +139,13 @@ def best_weight(
     spread = [(part - part[best]).var(axis=1) / part.shape[1] for part in parts]
     error = np.sqrt(np.sum(spread, axis=0)) / len(parts)
     alike = np.flatnonzero(found - found[best] <= error)
-    return float(weights[alike[np.argmin(np.abs(weights[alike] - 0.5))]]), found.tolist()
+    unequal = np.abs(np.array(tried)[alike] - 1 / len(shares)).sum(axis=1)
+    chosen = tried[alike[int(np.argmin(unequal))]]
+    return chosen, dict(zip(tried, found.tolist(), strict=True))
+
+
+def simplex(members: int) -> list[tuple[float, ...]]:
+    """Return all weights of so many members that are multiples of `STEP` and sum to one."""
+    steps = round(1 / STEP)
+    counts = [c for c in product(range(steps + 1), repeat=members) if sum(c) == steps]
+    return [tuple(round(count * STEP, 6) for count in some) for some in counts]

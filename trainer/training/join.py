@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from trainer.datasets.corpus import Corpus
 from trainer.training import ensemble, mixed
 from trainer.training.distillation import shares_of
-from trainer.training.recipe import Recipe
-from trainer.training.runs import BEST, HISTORY
+from trainer.training.recipe import PUBLISHED, Recipe
+from trainer.training.runs import BEST, HISTORY, load_run
 
 
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
@@ -28,21 +28,37 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     sources = np.array([row.source for row in corpus.data.rows])
     valid = mixed.few(corpus.positions("valid"), sources, recipe.seed)
     told = np.stack([shares_of(runs / name, corpus.pack.crops, valid, mirrored=False) for name in parts])
-    weight, errors = ensemble.best_weight(told, corpus.ages_years[valid], sources[valid])
+    weights, errors = ensemble.best_weights(told, corpus.ages_years[valid], sources[valid])
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {"weights": torch.tensor([weight, 1 - weight])}
+    kept = {"weights": torch.tensor(weights)}
     for number, name in enumerate(parts):
-        kept |= {f"{number}.{key}": value for key, value in load_file(runs / name / BEST).items()}
+        _, model = load_run(runs / name)
+        kept |= {f"{number}.{key}": value.contiguous() for key, value in model.state_dict().items()}
     save_file(kept, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]
     texts = [path.read_text(encoding="utf-8") for path in histories]
     longest = max(texts, key=lambda text: len(json.loads(text)), default="[]")
     (folder / HISTORY).write_text(longest, encoding="utf-8")
-    print(
-        f"{recipe.name}: {parts[0]} with weight {weight:.1f}; validation MAE, mean over sources, by weight:"
-    )
-    print("  " + " ".join(f"{step * ensemble.STEP:.1f}:{error:.2f}" for step, error in enumerate(errors)))
-    written = [(runs / name / "result.json").read_text(encoding="utf-8") for name in parts]
-    seconds = round(sum(json.loads(text)["seconds"] for text in written), 1)
-    return {"parts": list(parts), "weight": weight, "valid_mae": min(errors), "seconds": seconds}
+    print(report(recipe.name, parts, weights, errors))
+    written = [runs / name / "result.json" for name in parts if name not in PUBLISHED]
+    seconds = round(sum(json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in written), 1)
+    return {
+        "parts": list(parts),
+        "weights": list(weights),
+        "valid_mae": errors[weights],
+        "seconds": seconds,
+    }
+
+
+def report(
+    name: str, parts: tuple[str, ...], chosen: tuple[float, ...], errors: dict[tuple[float, ...], float]
+) -> str:
+    """Return a table: the validation error with the chosen weights, the best ones, and each part alone."""
+    alone = [weights for weights in errors if max(weights) == 1]
+    rows = {"chosen": chosen, "best": min(errors, key=lambda weights: errors[weights])}
+    lines = [f"{name}: validation MAE, mean over sources, by weights of {', '.join(parts)}"]
+    for label, weights in (*rows.items(), *(("alone", weights) for weights in sorted(alone, reverse=True))):
+        cells = " ".join(f"{weight:.1f}" for weight in weights)
+        lines.append(f"  {label:8}{cells}  {errors[weights]:.2f}")
+    return "\n".join(lines)

@@ -14,7 +14,7 @@ from trainer.models.age_model import HEADS, POINTS, Architecture
 from trainer.models.backbones import BODIES
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-PUBLISHED = ("faceres",)  # Published networks that may teach in a mixture
+PUBLISHED = ("faceres",)  # Recipes of published networks: they teach and are joined as they are
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")
 BALANCES = ("none", "age", "age_group")
@@ -109,7 +109,7 @@ class Recipe:
     mix: str = ""  # shares of kinds of source, "utkface:0.5,windows:0.5"; "" draws every face once an epoch
     epoch_faces: int = 0  # how many faces are drawn an epoch where `mix` is given
     view: float = 1.0  # side of what the model sees over that of the service's crop, up to `pack.CONTEXT`
-    parts: str = ""  # two recipes joined to an ensemble, which has this one's crop and point, see `ensemble`
+    parts: str = ""  # recipes joined to an ensemble, which has this one's crop and point, see `ensemble`
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -156,8 +156,8 @@ class Recipe:
         if bool(self.mix) != (self.epoch_faces > 0):
             raise SettingsError("mix and epoch_faces go together.")
         parse_mix(self.mix)
-        if self.parts and (self.head != "distribution" or len(self.joined) != 2):
-            raise SettingsError('parts names two recipes, all with head = "distribution".')
+        if self.parts and (self.head != "distribution" or len(self.joined) < 2):
+            raise SettingsError('parts names two or more recipes, all with head = "distribution".')
         if self.parts and self.flip_average:
             raise SettingsError("flip_average is for single models, not for parts joined.")
 
@@ -169,9 +169,9 @@ class Recipe:
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the recipes whose runs must be there before this one."""
-        mixed = [name for name in self.mixed if name not in PUBLISHED]
         before = [self.goes_on] if self.goes_on else []
-        return tuple(dict.fromkeys((*self.taught_by, *mixed, *before, *self.joined)))
+        names = dict.fromkeys((*self.taught_by, *self.mixed, *before, *self.joined))
+        return tuple(name for name in names if name not in PUBLISHED)
 
     @property
     def joined(self) -> tuple[str, ...]:

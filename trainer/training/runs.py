@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
+from trainer.models.published import faceres_model
 from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble, Member
 
@@ -20,11 +21,13 @@ RUNS = Path("work/runs")  # Where `python -m trainer fit` leaves them, each in a
 
 
 def load_recipe(folder: Path) -> recipes.Recipe:
-    """Return the recipe of a finished run.
+    """Return the recipe of a finished run, or of a published network, which needs no folder.
 
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
     """
+    if folder.name in recipes.PUBLISHED:
+        return recipes.load(folder.name)
     if not all((folder / name).is_file() for name in ("recipe.toml", BEST, "result.json")):
         raise SettingsError(
             f"{folder} holds no finished run; train one with `python -m trainer fit --recipe NAME`, or "
@@ -34,12 +37,15 @@ def load_recipe(folder: Path) -> recipes.Recipe:
 
 
 def load_run(folder: Path) -> tuple[recipes.Recipe, AgeModel]:
-    """Return the recipe and the best weights of a finished run of one model, in evaluation mode.
+    """Return the recipe and the weights of a published network or a run of one model, in evaluation mode.
 
     Raises:
         SettingsError: the folder holds no run, or one that is not finished.
+        BundleMissing, BundleDamaged: see `trainer.models.published`.
     """
     recipe = load_recipe(folder)
+    if folder.name in recipes.PUBLISHED:
+        return recipe, faceres_model()
     if recipe.parts:
         raise SettingsError(f"{folder.name} is an ensemble; name one of its parts: {recipe.parts}.")
     model = AgeModel(recipe.architecture)

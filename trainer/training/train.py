@@ -42,7 +42,13 @@ def with_teachers(
 
 
 def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, beside: Path) -> None:
-    """Train one recipe, and write `result.json` and its row in the table."""
+    """Train one recipe, and write `result.json` and its row in the table.
+
+    Raises:
+        SettingsError: it is a published network's, or see `training_data`.
+    """
+    if recipe.name in recipes.PUBLISHED:
+        raise SettingsError(f"{recipe.name} is published as it is; train a recipe that goes on from it.")
     folder = args.out / ((args.name if recipe.name == Path(args.recipe).stem else None) or recipe.name)
     if recipe.parts:
         _join(recipe, corpus, args, folder)
@@ -69,7 +75,7 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
 def _join(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, folder: Path) -> None:
     """Join the runs of the recipe's parts: those with the same suffix if the run has a custom name."""
     suffix = folder.name.removeprefix(recipe.name)
-    parts = tuple(name + suffix for name in recipe.joined)
+    parts = tuple(name if name in recipes.PUBLISHED else name + suffix for name in recipe.joined)
     joined = join.join(recipe, corpus, args.out, folder, parts)
     path = _write(folder, {"recipe": recipe.as_dict(), **joined, **_about(corpus, args.threads)})
     print(f"validation MAE {joined['valid_mae']:.3f} years; {path}")

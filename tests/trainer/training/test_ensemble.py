@@ -9,7 +9,7 @@ from trainer.datasets.pack import PACK_PX
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel, median
 from trainer.training import augment
-from trainer.training.ensemble import Ensemble, Member, best_weight, resizing
+from trainer.training.ensemble import Ensemble, Member, best_weights, resizing, simplex
 
 TOLD = {"head": "distribution", "loss": "distribution"}
 
@@ -57,9 +57,9 @@ def test_the_weight_suits_all_sources_alike() -> None:
     shares[0, :100, 30] = shares[1, :100, 31] = 1
     shares[0, 100:, 30] = shares[1, 100:, 60] = 1
     ages = np.array([30.0] * 100 + [60.0] * 10, np.float32)
-    weight, errors = best_weight(shares, ages, np.array(["large"] * 100 + ["small"] * 10))
-    assert weight < 0.5
-    assert errors[round(weight * 10)] == min(errors)
+    weights, errors = best_weights(shares, ages, np.array(["large"] * 100 + ["small"] * 10))
+    assert weights[0] < 0.5
+    assert errors[weights] == min(errors.values())
 
 
 def test_weights_are_equal_where_chance_decides() -> None:
@@ -69,5 +69,23 @@ def test_weights_are_equal_where_chance_decides() -> None:
     shares = np.zeros((2, 40, 101), np.float32)
     for member in range(2):
         shares[member, np.arange(40), ages + random.integers(-8, 9, 40)] = 1
-    weight, _ = best_weight(shares, ages.astype(np.float32), np.array(["one"] * 20 + ["two"] * 20))
-    assert weight == 0.5
+    weights, _ = best_weights(shares, ages.astype(np.float32), np.array(["one"] * 20 + ["two"] * 20))
+    assert weights == (0.5, 0.5)
+
+
+def test_a_member_that_never_helps_has_no_weight() -> None:
+    """Of three members, one is always 40 years off; the two others err in opposite directions."""
+    random = np.random.default_rng(0)
+    ages = random.integers(20, 60, 200)
+    shares = np.zeros((3, 200, 101), np.float32)
+    for member, off in enumerate((-1, 1, 40)):
+        shares[member, np.arange(200), ages + off] = 1
+    weights, _ = best_weights(shares, ages.astype(np.float32), np.array(["one"] * 100 + ["two"] * 100))
+    assert weights[2] == 0
+
+
+def test_all_weights_of_three_members_sum_to_one() -> None:
+    """66 of them, in steps of a tenth, each once."""
+    tried = simplex(3)
+    assert len(set(tried)) == len(tried) == 66
+    assert np.array(tried).sum(axis=1) == pytest.approx(np.ones(66))

@@ -14,12 +14,13 @@ import torch
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.evaluation.metrics import breakdown, decade
-from trainer.export import age_prior, bundle
+from trainer.export import bundle
 from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, scores, traits
 from trainer.models.age_model import AgeModel
 from trainer.models.denormals import flushing
 from trainer.options import BUNDLE, run_folder
+from trainer.training import age_prior
 from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble
 from trainer.training.runs import BEST, RUN_SHA256, load_any
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def correct(model: AgeModel | Ensemble, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
-    """Give the model the offsets of `trainer.export.age_prior`; return what model.json says of them."""
+    """Give the model the offsets of `trainer.training.age_prior`; return what model.json says of them."""
     positions = corpus.positions("valid")
     sources = np.array([corpus.data.rows[position].source for position in positions])
     weights = age_prior.source_weights(sources)

@@ -72,7 +72,7 @@ class AgeModel(nn.Module):
 
     Input float32 (N, 3, S, S), normalised with the body's own mean and deviation. Output: raw scores (N, 1)
     or (N, 101); `ages` turns them into years, after adding `offsets`, float32 (101,)
-    (see `trainer.export.age_prior`): zeros until a run is exported, and no weight of the run.
+    (see `trainer.training.age_prior`): zeros until a run is exported, and no weight of the run.
     """
 
     def __init__(self, architecture: Architecture) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.export import age_prior
-from trainer.export.age_prior import Told, estimates, offsets, source_weights
 from trainer.models.age_model import AGE_BINS
+from trainer.training import age_prior
+from trainer.training.age_prior import Told, estimates, offsets, source_weights
 
 BINS = np.arange(AGE_BINS)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
@@ -20,6 +21,7 @@ from trainer.export.bundle import ServedGraph
 from trainer.export.projection import Projection
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training.ensemble import Ensemble, Member
+from trainer.training.likeness import Likeness
 from trainer.training.recipe import Recipe, Stage
 
 JOINED_BIAS = "_bias"
@@ -65,9 +67,13 @@ def _ensemble(document: dict[str, Any], weights: dict[str, Tensor]) -> Ensemble:
         seen_px = len(weights[f"model.seen.{number}.resize"])
         recipe = _recipe(body, seen_px, hidden=len(weights[f"model.members.{number}.head.linear_1.bias"]))
         members.append(Member(recipe, AgeModel(recipe.architecture)))
-    shape = (len(members), 1, 1)  # as `Ensemble` multiplies by them, which the exporter names as it likes
+    if "model.weights" in weights:
+        features = weights["model.like.weight"].shape[1] if "model.like.weight" in weights else 0
+        like = Likeness(np.zeros(features, np.float32), 0.0) if features else None
+        return Ensemble(members, whole, weights["model.weights"].tolist(), like)
+    shape = (len(members), 1, 1)  # in older graphs, where the exporter named them as it liked
     (shares,) = (tensor.flatten().tolist() for tensor in weights.values() if tensor.shape == shape)
-    return Ensemble(members, whole, shares)
+    return Ensemble(members, whole, [shares])
 
 
 def _recipe(body: str, seen_px: int, **values: Any) -> Recipe:

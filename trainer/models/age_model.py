@@ -88,12 +88,17 @@ class AgeModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return raw scores (N, 1) or (N, 101), and behind them the traits' scores while they are taught."""
-        features = self.body(x)
-        scores: Tensor = self.head(features)
-        if self.traits is None:
-            return scores
-        pooled = self.head[1](self.head[0](features))
-        return torch.cat([scores, self.traits(pooled)], dim=1)
+        scores, pooled = self.scores_and_pooled(x)
+        return scores if self.traits is None else torch.cat([scores, self.traits(pooled)], dim=1)
+
+    def scores_and_pooled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return raw scores, and the body's pooled features (N, 2 C)."""
+        pool, flatten, *layers = self.head
+        pooled: Tensor = flatten(pool(self.body(x)))
+        scores = pooled
+        for layer in layers:
+            scores = layer(scores)
+        return scores, pooled
 
     @property
     def outputs(self) -> int:

@@ -56,11 +56,12 @@ def source_weights(sources: NDArray[np.str_]) -> NDArray[np.float32]:
     return balanced
 
 
-def offsets(told: Told, point: str) -> NDArray[np.float32]:
+def offsets(told: Told, point: str, penalty: float = PENALTY, ridge: float = 0.0) -> NDArray[np.float32]:
     """Return float32 (AGE_BINS,), to be added to the scores: their mean over the faces' ages is zero.
 
     They have the least mean absolute error with every decade's bias within `ROOM` of its bound, as far as
-    that can be had.
+    that can be had. `ridge` is the price, in years, of the knots' mean square: it keeps offsets of ages
+    without faces near the others' mean.
 
     Raises:
         ValueError: `point` is none of `POINTS`.
@@ -76,9 +77,10 @@ def offsets(told: Told, point: str) -> NDArray[np.float32]:
         adam.zero_grad()
         errors = estimates(scores, _joined(knots), point) - ages
         loss = (weights * errors.abs()).mean() + SMOOTH * knots.diff().diff().square().sum()
+        loss = loss + ridge * knots.square().mean()
         for faces, aim in parts:
             bias = (weights[faces] * errors[faces]).sum() / weights[faces].sum()
-            loss = loss + PENALTY * (bias.abs() - aim).clamp_min(0) ** 2
+            loss = loss + penalty * (bias.abs() - aim).clamp_min(0) ** 2
         torch.autograd.backward(loss)
         adam.step()
     found = _joined(knots.detach())

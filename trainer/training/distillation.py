@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from simsvc.adapters.ops.atomic_files import replace_text
@@ -21,7 +22,7 @@ from trainer.training.ensemble import Ensemble
 from trainer.training.recipe import Recipe
 from trainer.training.runs import load_any
 
-_BATCH = 128
+_BATCH = 16  # faces: activations of 128 leave the cache, and a network takes three times as long
 KEPT = Path("work/taught")
 """Where the estimates of a mixture's teachers are kept, relative to the working directory."""
 
@@ -112,14 +113,39 @@ def shares_of_model(
 
     An ensemble computes in float32: the product that resizes its crops needs that. It mirrors by itself.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device).to(memory_format=torch.channels_last)
-    spec, found = backbones.BODIES[recipe.body], []
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=isinstance(model, AgeModel)):
-        for start in tqdm(range(0, len(positions), _BATCH), desc=f"judged by {recipe.name}", unit="batch"):
-            some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
-            crops = augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)
-            views = with_mirror(crops) if mirrored else crops
-            scores = model(views)[:, :AGE_BINS].float().softmax(dim=1)
-            found.append(scores.reshape(-1, len(crops), AGE_BINS).mean(dim=0).cpu().numpy())
+    found = []
+    with torch.no_grad():
+        for crops in _batches(recipe, model, squares, positions, f"judged by {recipe.name}"):
+            scores = model(with_mirror(crops) if mirrored else crops)
+            shares = model.shares(scores)
+            found.append(shares.reshape(-1, len(crops), AGE_BINS).mean(dim=0).float().cpu().numpy())
     return np.concatenate(found)
+
+
+def pooled_of_model(
+    recipe: Recipe, model: AgeModel, squares: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return a model's pooled features, float32 (len(positions), F), without mirrors."""
+    found = []
+    with torch.no_grad():
+        for crops in _batches(recipe, model, squares, positions, f"features of {recipe.name}"):
+            _, pooled = model.scores_and_pooled(crops)
+            found.append(pooled.float().cpu().numpy())
+    return np.concatenate(found)
+
+
+def _batches(
+    recipe: Recipe,
+    model: AgeModel | Ensemble,
+    squares: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    what: str,
+) -> Iterator[Tensor]:
+    """Yield packed faces as the model sees them, where and how it computes fastest."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device).to(memory_format=torch.channels_last)
+    spec = backbones.BODIES[recipe.body]
+    with torch.autocast(device.type, torch.bfloat16, enabled=isinstance(model, AgeModel)):
+        for start in tqdm(range(0, len(positions), _BATCH), desc=what, unit="batch"):
+            some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
+            yield augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)

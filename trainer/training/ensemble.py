@@ -19,6 +19,7 @@ from torch.nn import functional
 from trainer.datasets.pack import CROP_PX
 from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel, Architecture, median
+from trainer.training.likeness import Likeness
 from trainer.training.recipe import Recipe
 
 STEP = 0.1  # Weights of members are tried in such steps
@@ -68,11 +69,22 @@ class Ensemble(nn.Module):
     """Crops to logarithms of the members' mean distribution, then of each member's: (N, (1 + M) AGE_BINS).
 
     It has the face of `AgeModel`: `ages`, `shares`, `offsets`, `architecture`. A member's layers are named
-    after its place, as in "members.0.head.flatten". All members have distribution heads; their weights sum to
-    one. `whole` is the ensemble's own recipe: its crops and its point.
+    after its place, as in "members.0.head.flatten". All members have distribution heads. `whole` is the
+    ensemble's own recipe: its crops and its point.
+
+    `weights` has a row of M weights that sum to one, or two rows with a `likeness`: then the second is of
+    photos like those of one source, the first of all others, and a photo in between gets a mean of both.
+    Source: Jacobs, Jordan, Nowlan and Hinton, "Adaptive Mixtures of Local Experts", Neural Computation 3,
+    1991, for weights that depend on what is seen.
     """
 
-    def __init__(self, members: Sequence[Member], whole: Recipe, weights: Sequence[float]) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        whole: Recipe,
+        weights: Sequence[Sequence[float]],
+        likeness: Likeness | None = None,
+    ) -> None:
         super().__init__()
         self.seen = nn.ModuleList(Seen(member.recipe, whole) for member in members)
         self.members = nn.ModuleList(member.model for member in members)
@@ -84,18 +96,30 @@ class Ensemble(nn.Module):
         self.register_buffer("offsets", torch.zeros(AGE_BINS), persistent=False)
         self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=True)
+        self.like = None if likeness is None else likeness.layer()
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return the logarithms."""
-        told = torch.stack([self._told(number, crops) for number in range(len(self.members))])
-        mixed = (self.weights.view(-1, 1, 1) * told).sum(dim=0)
-        return torch.cat([mixed, *told], dim=1).clamp_min(1e-12).log()
+        found = [self._told(number, crops) for number in range(len(self.members))]
+        told = torch.stack([shares for shares, _ in found], dim=1)
+        weights = self._weights(found[0][1])
+        mixed = (weights.unsqueeze(2) * told).sum(dim=1)
+        return torch.cat([mixed, told.flatten(1)], dim=1).clamp_min(1e-12).log()
 
-    def _told(self, number: int, crops: Tensor) -> Tensor:
-        """Return a member's distribution, (N, AGE_BINS)."""
-        member, seen = self.members[number], self.seen[number](crops)
-        shares: Tensor = member(seen).float()[:, :AGE_BINS].softmax(dim=1)
-        return shares
+    def _told(self, number: int, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a member's distribution, (N, AGE_BINS), and its pooled features, (N, F)."""
+        scores, pooled = self.members[number].scores_and_pooled(self.seen[number](crops))
+        return scores.float()[:, :AGE_BINS].softmax(dim=1), pooled
+
+    def _weights(self, pooled: Tensor) -> Tensor:
+        """Return the members' weights of each photo, (N, M), by the first member's pooled features."""
+        if self.like is None:
+            rows = torch.ones_like(pooled[:, :1])
+        else:
+            like = self.like(pooled.float()).sigmoid()
+            rows = torch.cat([1 - like, like], dim=1)
+        weights: Tensor = rows @ self.weights
+        return weights
 
     def shares(self, scores: Tensor) -> Tensor:
         """Return the distribution over ages, float32 (N, AGE_BINS), of what `forward` gives."""

@@ -8,29 +8,51 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
+from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
-from trainer.training import ensemble, mixed
-from trainer.training.distillation import shares_of
+from trainer.training import ensemble, likeness, mixed
+from trainer.training.distillation import pooled_of_model, shares_of
 from trainer.training.recipe import PUBLISHED, Recipe
-from trainer.training.runs import BEST, HISTORY, load_run
+from trainer.training.runs import BEST, HISTORY, LIKE_BIAS, LIKE_WEIGHT, load_run
+
+LIKE_FACES = 1000  # Training faces of a source, at most, that tell what its photos look like
 
 
 def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[str, ...]) -> dict[str, Any]:
     """Choose the weights, leave what a run leaves in the folder, and return what was measured.
 
     Its `history.json` is that of the part with the most epochs. `parts` are runs, in the recipe's order.
+    Where the recipe has `own_weights`, the first row of weights is chosen without that source, the second on
+    it alone, and `valid_mae` is the mean of both errors.
 
     Raises:
-        SettingsError: a part was not trained.
+        SettingsError: a part was not trained, or there is no source of `own_weights`.
     """
     sources = np.array([row.source for row in corpus.data.rows])
-    valid = mixed.few(corpus.positions("valid"), sources, recipe.seed)
-    told = np.stack([shares_of(runs / name, corpus.pack.crops, valid, mirrored=False) for name in parts])
-    weights, errors = ensemble.best_weights(told, corpus.ages_years[valid], sources[valid])
+    own = np.array([recipe.own_weights == name.partition(":")[0] for name in sources.tolist()])
+    valid = corpus.positions("valid")
+    if recipe.own_weights and not own[valid].any():
+        raise SettingsError(f"own_weights names {recipe.own_weights}, but there is no such source.")
+    parted = [mixed.few(valid[~own[valid]], sources, recipe.seed)]
+    if recipe.own_weights:
+        parted.append(valid[own[valid]])
+    rows, valid_mae = [], []
+    for positions in parted:
+        told = [shares_of(runs / name, corpus.pack.crops, positions, mirrored=False) for name in parts]
+        weights, errors = ensemble.best_weights(
+            np.stack(told), corpus.ages_years[positions], sources[positions]
+        )
+        print(report(recipe.name, parts, weights, errors))
+        rows.append(weights)
+        valid_mae.append(errors[weights])
+    kept = {"weights": torch.tensor(rows)}
+    if recipe.own_weights:
+        layer = likeness.fitted(*_looks(recipe, corpus, runs / parts[0], sources)).layer()
+        kept |= {LIKE_WEIGHT: layer.weight.detach(), LIKE_BIAS: layer.bias.detach()}
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {"weights": torch.tensor(weights)}
     for number, name in enumerate(parts):
         _, model = load_run(runs / name)
         kept |= {f"{number}.{key}": value.contiguous() for key, value in model.state_dict().items()}
@@ -40,15 +62,32 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     texts = [path.read_text(encoding="utf-8") for path in histories]
     longest = max(texts, key=lambda text: len(json.loads(text)), default="[]")
     (folder / HISTORY).write_text(longest, encoding="utf-8")
-    print(report(recipe.name, parts, weights, errors))
     written = [runs / name / "result.json" for name in parts if name not in PUBLISHED]
     seconds = round(sum(json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in written), 1)
     return {
         "parts": list(parts),
-        "weights": list(weights),
-        "valid_mae": errors[weights],
+        "weights": [list(weights) for weights in rows],
+        "valid_mae": float(np.mean(valid_mae)),
         "seconds": seconds,
     }
+
+
+def _looks(
+    recipe: Recipe, corpus: Corpus, part: Path, sources: NDArray[np.str_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return a part's pooled features, float32 (N, F), of training faces, and which are of `own_weights`."""
+    part_recipe, model = load_run(part)
+    found: list[NDArray[np.float32]] = []
+    mine: list[NDArray[np.bool_]] = []
+    packs = [(corpus.pack, corpus.positions("train"), sources)]
+    if corpus.unlabelled:
+        names = np.array([row.source for row in corpus.unlabelled.rows])
+        packs.append((corpus.unlabelled, np.flatnonzero(corpus.unlabelled.readable), names))
+    for pack, positions, names in packs:
+        some = mixed.few(positions, names, recipe.seed, LIKE_FACES)
+        found.append(pooled_of_model(part_recipe, model, pack.crops, some))
+        mine.append(np.array([name.partition(":")[0] == recipe.own_weights for name in names[some].tolist()]))
+    return np.concatenate(found), np.concatenate(mine)
 
 
 def report(

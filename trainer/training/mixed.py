@@ -73,10 +73,12 @@ def draws(sources: NDArray[np.str_], shares: dict[str, float]) -> NDArray[np.flo
     return total
 
 
-def few(valid: NDArray[np.int64], sources: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
-    """Return at most `VALID_FACES` of the positions of each source, in order."""
-    random, theirs = np.random.default_rng(seed), sources[valid]
-    kept = [random.permutation(valid[theirs == name])[:VALID_FACES] for name in np.unique(theirs)]
+def few(
+    positions: NDArray[np.int64], sources: NDArray[np.str_], seed: int, most: int = VALID_FACES
+) -> NDArray[np.int64]:
+    """Return at most so many of the positions of each source, in order."""
+    random, theirs = np.random.default_rng(seed), sources[positions]
+    kept = [random.permutation(positions[theirs == name])[:most] for name in np.unique(theirs)]
     return np.sort(np.concatenate(kept))
 
 

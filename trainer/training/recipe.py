@@ -110,6 +110,8 @@ class Recipe:
     epoch_faces: int = 0  # how many faces are drawn an epoch where `mix` is given
     view: float = 1.0  # side of what the model sees over that of the service's crop, up to `pack.CONTEXT`
     parts: str = ""  # recipes joined to an ensemble, which has this one's crop and point, see `ensemble`
+    own_weights: str = ""  # kind of source whose photos an ensemble weighs by themselves, see `likeness`
+    corrects: str = ""  # one of `PUBLISHED` that only has its scores of ages offset, see `correct`
     backdrop: float = 0.0
     gamma: float = 0.0
     grey: float = 0.0
@@ -153,11 +155,15 @@ class Recipe:
             raise SettingsError('teachers and distil > 0 go together, and with head = "distribution".')
         if self.doubt and not self.teachers:
             raise SettingsError("doubt needs teachers, whose word is believed instead; leave it out.")
-        if bool(self.mix) != (self.epoch_faces > 0):
-            raise SettingsError("mix and epoch_faces go together.")
+        if bool(self.mix) != (self.epoch_faces > 0 or bool(self.corrects)):
+            raise SettingsError("mix and epoch_faces, or mix and corrects, go together.")
+        if self.corrects and self.corrects not in PUBLISHED:
+            raise SettingsError(f"corrects names a published network: {', '.join(PUBLISHED)}.")
         parse_mix(self.mix)
         if self.parts and (self.head != "distribution" or len(self.joined) < 2):
             raise SettingsError('parts names two or more recipes, all with head = "distribution".')
+        if self.own_weights and not self.parts:
+            raise SettingsError("own_weights is for parts joined; leave it out.")
         if self.parts and self.flip_average:
             raise SettingsError("flip_average is for single models, not for parts joined.")
 

@@ -12,9 +12,11 @@ from trainer.models.age_model import AgeModel
 from trainer.models.published import faceres_model
 from trainer.training import recipe as recipes
 from trainer.training.ensemble import Ensemble, Member
+from trainer.training.likeness import Likeness
 
 BEST = "best.safetensors"
 HISTORY = "history.json"  # Name of the file of its figures, one entry an epoch
+LIKE_WEIGHT, LIKE_BIAS = "like.weight", "like.bias"  # Names of an ensemble's likeness among its weights
 RUN_SHA256 = "run_sha256"
 """Entry of model.json: the SHA-256 of the best weights of the run that a bundle was exported from."""
 RUNS = Path("work/runs")  # Where `python -m trainer fit` leaves them, each in a folder of its recipe's name
@@ -63,7 +65,11 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     if not recipe.parts:
         return load_run(folder)
     members = [Member(*load_run(folder.parent / name)) for name in part_runs(folder)]
-    return recipe, Ensemble(members, recipe, load_file(folder / BEST)["weights"].tolist()).eval()
+    kept = load_file(folder / BEST)
+    likeness = None
+    if LIKE_WEIGHT in kept:
+        likeness = Likeness(kept[LIKE_WEIGHT][0].numpy(), float(kept[LIKE_BIAS]))
+    return recipe, Ensemble(members, recipe, kept["weights"].tolist(), likeness).eval()
 
 
 def part_runs(folder: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
-from trainer.training import distillation, fit, join, mixed, results, selection
+from trainer.training import correct, distillation, fit, join, mixed, results, selection
 from trainer.training import recipe as recipes
 from trainer.training.loader import TrainingData
 from trainer.training.runs import RUNS, load_recipe
@@ -52,6 +52,10 @@ def train(recipe: recipes.Recipe, corpus: Corpus, args: argparse.Namespace, besi
     folder = args.out / ((args.name if recipe.name == Path(args.recipe).stem else None) or recipe.name)
     if recipe.parts:
         _join(recipe, corpus, args, folder)
+        return
+    if recipe.corrects:
+        corrected = correct.correct(recipe, corpus, args.out, folder)
+        _write(folder, {"recipe": recipe.as_dict(), **corrected, **_about(corpus, args.threads)})
         return
     data = training_data(corpus, recipe, args.out)
     print(f"{recipe.name}: {len(data.train)} faces to learn from, {len(data.valid)} to choose by")

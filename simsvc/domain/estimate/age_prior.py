@@ -1,7 +1,7 @@
 """The age prior: how common each age is among applicants, and its effect on estimates.
 
 The model's distribution is the likelihood of each age up to a factor, because its head is exported with
-offsets that remove the training faces' age distribution (`trainer.export.age_prior`). So it is simply
+offsets that remove the training faces' age distribution (`trainer.training.age_prior`). So it is simply
 multiplied by the prior. Source: Bayes' rule; Saerens, Latinne and Decaestecker, "Adjusting the outputs of a
 classifier to new a priori probabilities", Neural Computation 14(1), 2002, equation 2.4.
 """

@@ -14,7 +14,7 @@ import torch
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.evaluation.metrics import breakdown, decade
-from trainer.export import age_prior, bundle
+from trainer.export import age_prior, bundle, half_precision
 from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, scores, traits
 from trainer.models.age_model import AgeModel
@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     folder = run_folder(args.run)
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so
+    half_precision.round_weights(model)  # before anything is measured
     corpus = open_corpus(parse_sources(args.source))
     corrected = args.age_prior == "valid" and recipe.head == "distribution"
     prior = correct(model, recipe, corpus) if corrected else None

@@ -18,6 +18,7 @@ from simsvc.adapters.inference.bundle import load_document
 from simsvc.errors import BundleDamaged, SettingsError
 from trainer.export import batch_norms
 from trainer.export.bundle import ServedGraph
+from trainer.export.half_precision import with_float_weights
 from trainer.export.projection import Projection
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training.ensemble import Ensemble, Member
@@ -37,7 +38,7 @@ def served_graph(onnx_path: Path) -> ServedGraph:
         BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
     """
     document = load_document(onnx_path.parent).raw
-    initializers = onnx.load(onnx_path).graph.initializer
+    initializers = with_float_weights(onnx.load(onnx_path)).graph.initializer
     weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in initializers}
     try:
         graph = _empty(document, weights)

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     folder = run_folder(args.run)
     recipe, model = load_any(folder)
     model = model.to(memory_format=torch.channels_last)  # depthwise convolutions are far faster so
+    half_precision.round_weights(model)  # before anything is measured
     corpus = open_corpus(parse_sources(args.source))
     corrected = args.age_prior == "valid" and recipe.head == "distribution"
     prior = correct(model, recipe, corpus) if corrected else None

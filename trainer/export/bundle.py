@@ -23,6 +23,7 @@ from simsvc.domain.photo.tensor import to_tensor
 from simsvc.errors import BundleDamaged
 from simsvc.values import Crop
 from trainer.datasets.pack import CROP_PX
+from trainer.export.half_precision import with_half_weights
 from trainer.export.projection import Projection
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel
@@ -123,7 +124,10 @@ def write_bundle(
 
 
 def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
-    """Write the graph as ONNX, without notes of the machine that exported it."""
+    """Write the graph as ONNX, without notes of the machine that exported it.
+
+    The weights of a model that `half_precision.round_weights` rounded are stored in half precision.
+    """
     torch.onnx.export(
         graph,
         (torch.zeros(2, 3, size_px, size_px),),
@@ -141,7 +145,7 @@ def write_graph(graph: ServedGraph, size_px: int, path: Path) -> None:
     for node in loaded.graph.node:
         del node.metadata_props[:]  # the exporter's notes name files of this machine
         node.doc_string = ""
-    onnx.save(loaded, path)
+    onnx.save(with_half_weights(loaded), path)
 
 
 def _document(graph: ServedGraph, size_px: int, about: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from simsvc.domain.gallery.nearest import spread
 from simsvc.domain.photo.tensor import to_tensor
 from simsvc.values import Crop, FloatVector
+from trainer.export.half_precision import with_float_weights
 
 CONVOLUTIONS = "Conv"
 """What is quantised: it is nearly all of the work, and what follows the pooling (scores of ages, projection)
@@ -49,8 +50,9 @@ def write_int8(
     of pixels in 0..1. `ends` is how many convolutions at either end of the graph stay fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
+        plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
+        onnx.save(with_float_weights(onnx.load(graph)), plain)
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         name_nodes(prepared)
         quantization.quantize_static(
             str(prepared),

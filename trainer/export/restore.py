@@ -13,11 +13,13 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.errors import BundleDamaged, SettingsError
+from trainer.export import batch_norms
 from trainer.export.bundle import ServedGraph
+from trainer.export.half_precision import with_float_weights
 from trainer.export.projection import Projection
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training.ensemble import Ensemble, Member
@@ -38,7 +40,7 @@ def served_graph(onnx_path: Path) -> ServedGraph:
         BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
     """
     document = load_document(onnx_path.parent).raw
-    initializers = onnx.load(onnx_path).graph.initializer
+    initializers = with_float_weights(onnx.load(onnx_path)).graph.initializer
     weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in initializers}
     try:
         graph = _empty(document, weights)
@@ -83,27 +85,21 @@ def _recipe(body: str, seen_px: int, **values: Any) -> Recipe:
 
 @torch.no_grad()
 def _fill(graph: ServedGraph, weights: dict[str, Tensor]) -> None:
-    joined = _joined(graph, weights)
+    joined = _join(graph, weights)
     for name, target in {**dict(graph.named_parameters()), **dict(graph.named_buffers())}.items():
         module, _, last = name.rpartition(".")
         if name in weights:
             target.copy_(weights[name])
-        elif module in joined:
-            if last == "bias":
-                target.copy_(joined[module])
-        elif last not in NO_WEIGHTS and name != "model.weights":
+        elif module not in joined and last not in NO_WEIGHTS and name != "model.weights":
             raise KeyError(name)
 
 
-def _joined(graph: ServedGraph, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the bias of each batch norm that was multiplied into the convolution before it."""
-    found: dict[str, Tensor] = {}
-    before = ""
-    for name, module in graph.named_modules():
-        if isinstance(module, nn.Conv2d):
-            before = f"{name}.weight{JOINED_BIAS}"
-        elif isinstance(module, nn.BatchNorm2d) and before in weights:
-            found[name] = weights[before]
-            assert module.running_var is not None  # noqa: S101 - BatchNorm2d tracks statistics by default
-            module.running_var.fill_(1 - module.eps)
-    return found
+def _join(graph: ServedGraph, weights: dict[str, Tensor]) -> set[str]:
+    """Let each batch norm that was multiplied into a convolution add its bias; return their names."""
+    joined = set()
+    for pair in batch_norms.pairs(graph):
+        bias = weights.get(f"{pair.convolution_name}.weight{JOINED_BIAS}")
+        if bias is not None:
+            batch_norms.only_add(pair.norm, bias)
+            joined.add(pair.norm_name)
+    return joined

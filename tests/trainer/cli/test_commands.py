@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -275,6 +276,14 @@ def test_export_writes_what_the_service_loads(trained: Trained) -> None:
     assert everything["mae"]["value"] == pytest.approx(
         result["valid_mae"], abs=0.5
     )  # bf16 there, float32 here
+
+
+@pytest.mark.slow
+def test_export_stores_weights_in_half_precision(trained: Trained) -> None:
+    """All but small weights and those of the embedding take two bytes a number."""
+    initializers = onnx.load(trained.bundle.graph_path).graph.initializer
+    in_half = [tensor for tensor in initializers if tensor.data_type == onnx.TensorProto.FLOAT16]
+    assert sum(len(tensor.raw_data) for tensor in in_half) > 0.9 * trained.bundle.graph_path.stat().st_size
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from simsvc.errors import BundleDamaged
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import Crop
 from tests.drawn_faces import draw_face
+from trainer.export.half_precision import with_float_weights
 from trainer.export.restore import served_graph
 from trainer.export.torch_model import TorchModel
 from trainer.training.activations import passed
@@ -70,9 +71,8 @@ def test_the_weights_load_into_the_modules(bundle: Bundle) -> None:
     for weight in graph.parameters():
         torch.nn.init.zeros_(weight)
     graph.load_state_dict(weights)
-    stored = {
-        one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(bundle.graph_path).graph.initializer
-    }
+    initializers = with_float_weights(onnx.load(bundle.graph_path)).graph.initializer
+    stored = {one.name: onnx.numpy_helper.to_array(one) for one in initializers}
     name = "model.members.1.head.linear_2.weight"
     assert graph.state_dict()[name].numpy().tolist() == stored[name].tolist()
 

@@ -14,7 +14,7 @@ import torch
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.evaluation.metrics import breakdown, decade
-from trainer.export import bundle
+from trainer.export import bundle, half_precision
 from trainer.export.projection import METHODS, MOST_DIMS, find
 from trainer.export.served import layer_sizes, measured, packed_crops, scores, traits
 from trainer.models.age_model import AgeModel

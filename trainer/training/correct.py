@@ -53,7 +53,7 @@ def correct(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path) -> dict[st
     last = model.head[-1]
     assert isinstance(last, nn.Linear)  # noqa: S101 - told to mypy
     with torch.no_grad():
-        last.bias += added
+        last.bias.add_(added)
     folder.mkdir(parents=True, exist_ok=True)
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / BEST)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")

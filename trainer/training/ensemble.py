@@ -96,7 +96,7 @@ class Ensemble(nn.Module):
         self.register_buffer("offsets", torch.zeros(AGE_BINS), persistent=False)
         self.register_buffer("bins", torch.arange(AGE_BINS, dtype=torch.float32), persistent=False)
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=True)
-        self.like = None if likeness is None else likeness.layer()
+        self.like: nn.Linear | None = None if likeness is None else likeness.layer()
 
     def forward(self, crops: Tensor) -> Tensor:
         """Return the logarithms."""
@@ -108,7 +108,9 @@ class Ensemble(nn.Module):
 
     def _told(self, number: int, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Return a member's distribution, (N, AGE_BINS), and its pooled features, (N, F)."""
-        scores, pooled = self.members[number].scores_and_pooled(self.seen[number](crops))
+        member = self.members[number]
+        assert isinstance(member, AgeModel)  # noqa: S101 - told to mypy
+        scores, pooled = member.scores_and_pooled(self.seen[number](crops))
         return scores.float()[:, :AGE_BINS].softmax(dim=1), pooled
 
     def _weights(self, pooled: Tensor) -> Tensor:

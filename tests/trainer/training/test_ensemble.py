@@ -10,6 +10,7 @@ from trainer.models import backbones
 from trainer.models.age_model import AgeModel, median
 from trainer.training import augment
 from trainer.training.ensemble import Ensemble, Member, best_weights, resizing, simplex
+from trainer.training.likeness import Likeness
 
 TOLD = {"head": "distribution", "loss": "distribution"}
 
@@ -32,7 +33,7 @@ def test_members_see_what_they_were_taught_to_see() -> None:
         return member.model(crops).softmax(1)
 
     with torch.no_grad():
-        model = Ensemble([near, wide], whole, [0.25, 0.75]).eval()
+        model = Ensemble([near, wide], whole, [[0.25, 0.75]]).eval()
         crops = augment.batch(squares, 200, spec.mean, spec.std, view=1.25)
         scores = model(crops)
         wanted = 0.25 * alone(near) + 0.75 * alone(wide)
@@ -40,6 +41,22 @@ def test_members_see_what_they_were_taught_to_see() -> None:
         assert model.ages(scores).numpy() == pytest.approx(median(wanted).numpy(), abs=0.05)
         members = torch.stack([median(alone(near)), median(alone(wide))], dim=1)
         assert model.view_ages(scores).numpy() == pytest.approx(members.numpy(), abs=0.05)
+
+
+def test_photos_like_those_of_one_source_have_their_own_weights() -> None:
+    """The likeness, by the first member's pooled features, decides how much of each row of weights counts."""
+    near, wide = _member(0, schedule="64x1"), _member(1, schedule="64x1")
+    whole = recipe(**TOLD, schedule="200x1", view=1.25, point="median")
+    crops = torch.randn(2, 3, 200, 200)
+    pooled = 2 * backbones.BODIES["resnet18"].channels
+    mixed = []
+    with torch.no_grad():
+        for bias in (-50.0, 0.0, 50.0):
+            likeness = Likeness(np.zeros(pooled, np.float32), bias)
+            mixed.append(Ensemble([near, wide], whole, [[1, 0], [0, 1]], likeness).eval()(crops).exp())
+    first, second = mixed[0][:, 101:202], mixed[0][:, 202:]
+    for found, wanted in zip(mixed, (first, (first + second) / 2, second), strict=True):
+        assert found[:, :101].numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
 
 
 def test_cutting_and_resizing_is_one_matrix() -> None:
@@ -71,17 +88,6 @@ def test_weights_are_equal_where_chance_decides() -> None:
         shares[member, np.arange(40), ages + random.integers(-8, 9, 40)] = 1
     weights, _ = best_weights(shares, ages.astype(np.float32), np.array(["one"] * 20 + ["two"] * 20))
     assert weights == (0.5, 0.5)
-
-
-def test_a_member_that_never_helps_has_no_weight() -> None:
-    """Of three members, one is always 40 years off; the two others err in opposite directions."""
-    random = np.random.default_rng(0)
-    ages = random.integers(20, 60, 200)
-    shares = np.zeros((3, 200, 101), np.float32)
-    for member, off in enumerate((-1, 1, 40)):
-        shares[member, np.arange(200), ages + off] = 1
-    weights, _ = best_weights(shares, ages.astype(np.float32), np.array(["one"] * 100 + ["two"] * 100))
-    assert weights[2] == 0
 
 
 def test_all_weights_of_three_members_sum_to_one() -> None:

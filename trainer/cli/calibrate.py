@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.adapters.inference.bundle import load_bundle
-from simsvc.adapters.inference.onnx_detector import detector_of
-from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.ops.atomic_files import replace_text
-from simsvc.domain.estimate.interval import FORMAT, Calibration, interval, parse_calibration
+from simsvc.domain.estimate.doubt import Doubt
+from simsvc.domain.estimate.interval import FORMAT, SCALED_FORMAT, Calibration, parse_calibration
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
@@ -24,6 +24,7 @@ from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
 from trainer.evaluation import conformal
 from trainer.evaluation.metrics import decade
+from trainer.evaluation.ranges import doubt_of, ranges
 from trainer.evaluation.scoring import Scored, score
 from trainer.options import BUNDLE, add_to_model, check_writable, write_json
 
@@ -63,11 +64,10 @@ def run(args: argparse.Namespace) -> int:
     data = merged(sources)
     reported = bool(args.report or args.json)
     rows, test_rows = _some(data.of(SPLIT), SPLIT), _some(data.of("test"), "test") if reported else ()
-    model = OnnxModel(bundle, args.threads)
-    scored = score(rows, model, detector_of(bundle), args.threads)
+    scored = score(rows, bundle, args.threads)
     document = calibrated(scored, bundle.sha256, "+".join(sorted(sources)), args.decade_coverage)
     if args.left_out:
-        document |= _over_sources(scored, args.left_out)
+        document |= _over_sources(scored, args.left_out, doubt_of(bundle))
     calibration = parse_calibration(document, bundle.sha256)
     add_to_model(bundle, {"calibration": document})
     print(f"{bundle.version}: {calibration.faces} faces of the {SPLIT} part, {len(calibration.bands)} bands")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         ends = f"{band.below_years:+7.2f} {band.above_years:+7.2f}"
         print(f"  from {band.from_years:3.0f}  {ends}  {band.faces:5}")
     if reported:
-        figures = report(score(test_rows, model, detector_of(bundle), args.threads), calibration)
+        figures = report(score(test_rows, bundle, args.threads), calibration)
         print(as_text(figures))
         content = {"model": bundle.version, "model_sha256": bundle.sha256, "split": "test", "parts": figures}
         write_json(args.json, content)
@@ -88,24 +88,25 @@ def _some(rows: tuple[Row, ...], split: str) -> tuple[Row, ...]:
     return rows
 
 
-def _over_sources(scored: Scored, path: Path) -> dict[str, Any]:
+def _over_sources(scored: Scored, path: Path, doubt: Doubt | None) -> dict[str, Any]:
     """Return what the left-out sources change in the `calibration` entry, and complete their file."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        faces = Faces.of(scored, told["sources"])
+        faces = Faces.of(scored, told["sources"], doubt)
     except (OSError, ValueError, KeyError, TypeError):
         raise SettingsError(f"{path} is not what `python -m trainer left-out --json` writes.") from None
-    bands = conformal.bands_over_sources(faces.estimates_years, faces.labels_years, faces.sources)
     for entry in told["sources"]:
         value = held(faces, entry["source"])
         entry["coverage"] = {"value": value}
         print(f"{entry['source']:16} {value:.1%} inside the ranges that are calibrated without it")
     replace_text(path, json.dumps(told, indent=1) + "\n")
+    found = faces.calibration()
     return {
-        "method": conformal.OVER_SOURCES,
+        "method": found.method,
         "source": "+".join(sorted(set(faces.sources.tolist()))),
-        "faces": len(faces.labels_years),
-        "bands": [dataclasses.asdict(band) for band in bands],
+        "faces": found.faces,
+        "bands": [dataclasses.asdict(band) for band in found.bands],
+        **({"format": SCALED_FORMAT, "doubt_power": found.doubt_power} if found.doubt_power else {}),
     }
 
 
@@ -116,27 +117,56 @@ class Faces:
     estimates_years: NDArray[np.float64]
     labels_years: NDArray[np.float64]
     sources: NDArray[np.str_]
+    doubts: NDArray[np.float64]  # scores, NaN where the bundle has none
 
     @classmethod
-    def of(cls, scored: Scored, left_out: list[dict[str, Any]]) -> Faces:
+    def of(cls, scored: Scored, left_out: list[dict[str, Any]], doubt: Doubt | None) -> Faces:
         """Put the validation part and the left-out sources together."""
         estimates, labels = scored.estimates_years.tolist(), [row.age_years for row in scored.rows]
-        names = [row.source for row in scored.rows]
+        names, doubts = [row.source for row in scored.rows], scored.doubts.tolist()
         for part in left_out:
             estimates += part["estimates_years"]
             labels += part["ages_years"]
             names += [part["source"]] * len(part["ages_years"])
-        return cls(np.array(estimates, np.float64), np.array(labels, np.float64), np.array(names))
+            doubts += _doubts(part, doubt)
+        estimated, labelled, doubted = (
+            np.array(values, np.float64) for values in (estimates, labels, doubts)
+        )
+        return cls(estimated, labelled, np.array(names), doubted)
+
+    def calibration(self) -> Calibration:
+        """Return a calibration on these faces, scaled by the expected error where the bundle predicts it."""
+        count, power = len(self.labels_years), 0.0
+        method, given = conformal.OVER_SOURCES, (self.estimates_years, self.labels_years, self.sources)
+        if np.isnan(self.doubts).any():
+            bands = conformal.bands_over_sources(*given)
+        else:
+            method, power = conformal.SCALED_OVER_SOURCES, conformal.DOUBT_POWER
+            scales = np.exp(power * np.maximum(0.0, self.doubts))
+            bands = (conformal.scaled_over_sources(*given, scales),)
+        return Calibration(method, conformal.COVERAGE, "", "", "", count, bands, power)
+
+    def taken(self, at: NDArray[np.bool_]) -> Faces:
+        """Return the faces where a mask, bool (N,), says so."""
+        return Faces(self.estimates_years[at], self.labels_years[at], self.sources[at], self.doubts[at])
+
+
+def _doubts(part: dict[str, Any], doubt: Doubt | None) -> list[float]:
+    count = len(part["ages_years"])
+    if doubt is None:
+        return [math.nan] * count
+    weighed = [weight * np.array(part["measures"][name]) for name, weight in doubt.weights.items()]
+    found: list[float] = (doubt.constant + np.sum(weighed, axis=0)).tolist()
+    return found
 
 
 def held(faces: Faces, source: str) -> float:
     """Return the share of a source's labels inside ranges that are calibrated on all other faces."""
     mine = faces.sources == source
-    others = (faces.estimates_years[~mine], faces.labels_years[~mine], faces.sources[~mine])
-    bands = conformal.bands_over_sources(*others)
-    calibration = Calibration(conformal.OVER_SOURCES, conformal.COVERAGE, "", "", "", len(others[0]), bands)
-    ends = np.array([interval(float(age), calibration) for age in faces.estimates_years[mine]])
-    return round(float(conformal.covered(ends, faces.labels_years[mine]).mean()), 4)
+    left, calibration = faces.taken(mine), faces.taken(~mine).calibration()
+    ends = ranges(left.estimates_years, left.doubts, calibration)
+    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
+    return round(float(conformal.covered(ends, left.labels_years).mean()), 4)
 
 
 def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: float) -> dict[str, Any]:
@@ -164,7 +194,8 @@ def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: 
 
 def report(scored: Scored, calibration: Calibration) -> list[dict[str, Any]]:
     """Return coverage and widths of all faces, then of each true decade, group and gender."""
-    ends = np.array([interval(float(age), calibration) for age in scored.estimates_years])
+    ends = ranges(scored.estimates_years, scored.doubts, calibration)
+    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
     labels = np.array([row.age_years for row in scored.rows])
     inside = conformal.covered(ends, labels)
     widths = ends[:, 1] - ends[:, 0]

@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
-from simsvc.adapters.inference.onnx_detector import detector_of
-from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import Calibration, interval
+from simsvc.domain.estimate.interval import Calibration
 from simsvc.errors import SourceEmpty
 from trainer.datasets.corpus import DEFAULT_SOURCES
 from trainer.datasets.merge import merged
 from trainer.datasets.rows import Row
 from trainer.evaluation import conformal, fairness, fairness_before
 from trainer.evaluation.metrics import ErrorTable, as_text, breakdown, decade, old
-from trainer.evaluation.scoring import Scored, calibration_of, score
+from trainer.evaluation.ranges import calibration_of, ranges
+from trainer.evaluation.scoring import Scored, score
 from trainer.options import add_bundle_arguments, check_writable
 
 
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise SourceEmpty(f"The {split} part of {args.source} is empty.")
     bundle = load_bundle(args.bundle)
     earlier = _earlier(args.before, rows, (args.source, split), args.threads)
-    scored = score(rows, OnnxModel(bundle, args.threads), detector_of(bundle), args.threads)
+    scored = score(rows, bundle, args.threads)
     document = measured(bundle, (args.source, split), scored)
     faces = len(scored.rows)
     print(f"{bundle.version} on {args.source}, {split} part, {faces} faces; 95% bootstrap intervals")
@@ -72,14 +71,13 @@ def _earlier(
     if path is None or not path.is_dir():
         return fairness_before.read(path, *part) if path else None
     bundle = load_bundle(path)
-    return measured(bundle, part, score(rows, OnnxModel(bundle, threads), detector_of(bundle), threads))
+    return measured(bundle, part, score(rows, bundle, threads))
 
 
 def tabled(scored: Scored, calibration: Calibration | None = None) -> list[ErrorTable]:
     """Return the tables of all faces, by decade, from 80 up, by group and gender."""
     labels, inside = _labels(scored), None
-    if calibration is not None:
-        ends = np.array([interval(float(age), calibration) for age in scored.estimates_years])
+    if (ends := ranges(scored.estimates_years, scored.doubts, calibration)) is not None:
         inside = conformal.covered(ends, labels)
     ages: list[list[str | None]] = [[decade(age) for age in labels], [old(age) for age in labels]]
     return breakdown(scored.estimates_years - labels, [*ages, *_kinds(scored).values()], inside=inside)

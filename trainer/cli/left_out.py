@@ -17,19 +17,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from simsvc.domain.estimate.doubt import MEASURES
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus, add_source_argument, cores, open_corpus, parse_sources
 from trainer.datasets.held_out import short
 from trainer.evaluation.by_source import Judged, averaged, judged, source_document
-from trainer.models.age_model import median
 from trainer.models.denormals import flushing
 from trainer.options import check_writable, write_json
 from trainer.training import recipe as recipes
-from trainer.training.distillation import shares_of_model
+from trainer.training.distillation import answers_of_model
 from trainer.training.runs import RUNS, load_any
 from trainer.training.train import train
 
 WITHOUT = "-without-"
+LeftOut = tuple[str, Judged, dict[str, list[float]]]
+"""A source, its faces and estimates, and what the doubt score is made of, by `doubt.MEASURES`."""
 _SHOWN = ("mae", "constant", "ratio", "bias", "worst_1pc", "slope")
 
 
@@ -61,14 +63,16 @@ def run(args: argparse.Namespace) -> int:
             corpus = open_corpus(parse_sources(args.never))
             names = sorted({row.source for row in corpus.data.rows})
             found += _judged(args.out / recipe.name, corpus, names)
-    told = [source_document(short(name), "all", faces) for name, faces in found]
+    told = [source_document(short(name), "all", faces) for name, faces, _ in found]
     listed = ("ages_years", "estimates_years")
     document = {
         "recipe": recipe.name,
         "left_out_together": [[short(name) for name in group] for group in groups],
         "sources": [
-            part | {name: [round(float(years), 3) for years in getattr(faces, name)] for name in listed}
-            for (part, _), (_, faces) in zip(told, found, strict=True)
+            part
+            | {name: [round(float(years), 3) for years in getattr(faces, name)] for name in listed}
+            | {"measures": measures}
+            for (part, _), (_, faces, measures) in zip(told, found, strict=True)
         ],
         "mean": averaged([resamples for _, resamples in told]),
     }
@@ -92,7 +96,7 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 def _left_out(
     recipe: recipes.Recipe, group: tuple[str, ...], sources: dict[str, Path], args: argparse.Namespace
-) -> list[tuple[str, Judged]]:
+) -> list[LeftOut]:
     suffix = WITHOUT + "+".join(short(name) for name in group)
     corpus = None
     for name in (*recipe.joined, recipe.name):
@@ -105,12 +109,15 @@ def _left_out(
     return _judged(args.out / (recipe.name + suffix), left, list(group))
 
 
-def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[tuple[str, Judged]]:
+def _judged(folder: Path, corpus: Corpus, names: list[str]) -> list[LeftOut]:
     recipe, model = load_any(folder)
     sources, found = np.array([row.source for row in corpus.data.rows]), []
     for name in names:
         at: NDArray[np.int64] = np.flatnonzero((sources == name) & corpus.pack.readable)
-        shares = shares_of_model(recipe, model, corpus.pack.crops, at, mirrored=recipe.flip_average)
-        ages = median(torch.from_numpy(shares)).numpy().astype(np.float64)
-        found.append((name, judged([corpus.data.rows[i] for i in at.tolist()], ages)))
+        answers = answers_of_model(recipe, model, corpus.pack.crops, at)
+        ages = np.array([answer.age_years for answer in answers])
+        measures = {
+            key: [round(measure(answer), 4) for answer in answers] for key, measure in MEASURES.items()
+        }
+        found.append((name, judged([corpus.data.rows[i] for i in at.tolist()], ages), measures))
     return found

@@ -8,24 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.calibration.fit import ReferenceFaces
-from simsvc.domain.estimate.interval import Calibration
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import SettingsError, SourceEmpty
-from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer.datasets.corpus import add_source_argument, parse_sources
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import labelled_face
 from trainer.datasets.rows import Row
-from trainer.evaluation.scoring import calibration_of
+from trainer.evaluation.ranges import calibration_of, doubt_of, doubts, ranges
 from trainer.evaluation.site_calibration import Draw, draw, half, some, summary
 from trainer.options import add_bundle_arguments, check_writable, learnt_from, write_json
 
@@ -57,14 +56,13 @@ def run(args: argparse.Namespace) -> int:
     if args.draws < 1 or min(args.faces or [1]) < 1:
         raise SettingsError("Give --draws and --faces numbers from 1 up.")
     bundle = load_bundle(args.bundle)
-    model, detector = OnnxModel(bundle, args.threads), detector_of(bundle)
-    own, table = calibration_of(bundle), []
+    table = []
     print(f"{bundle.version}: without and with a site calibration; error and bias in years")
     print(f"{'source':18}{'gallery':>8}{'judged':>8}{'MAE':>14}{'bias':>14}{'in range':>16}  worst  chosen")
     for source, path in parse_sources(args.source).items():
         data = merged({source: path})
         wanted = _wanted(data, source, args.split, learnt=source in learnt_from(bundle))
-        faces = predicted(data, wanted, model, detector, args.threads)
+        faces, own = predicted(data, wanted, bundle, args.threads)
         for size, draws in _draws(faces, args.faces, args.draws, own, bundle.sha256):
             table.append({"source": source, "gallery": size or "half", **summary(draws)})
             print(as_text(table[-1]), flush=True)
@@ -83,9 +81,11 @@ def _wanted(data: MergedData, source: str, split: str | None, *, learnt: bool) -
 
 
 def predicted(
-    data: MergedData, wanted: Sequence[int], model: OnnxModel, detector: Detector, threads: int
-) -> ReferenceFaces:
-    """Return faces of a set as a build of the service would see them."""
+    data: MergedData, wanted: Sequence[int], bundle: Bundle, threads: int
+) -> tuple[ReferenceFaces, NDArray[np.float64] | None]:
+    """Return faces of a set as a build of the service would see them, and the model's own ranges of them."""
+    model, detector = OnnxModel(bundle, threads), detector_of(bundle)
+    measure, own = doubt_of(bundle), calibration_of(bundle)
 
     def prepare(row: Row) -> Crop:
         photo = decode(row.path.read_bytes(), first_px=model.first_decode_px, reading=model.reading)
@@ -94,18 +94,24 @@ def predicted(
         return crop_of(right.photo, face, model.input_px, model.crop_margin)
 
     rows = [data.rows[at] for at in wanted]
-    estimates, embeddings = [], []
+    estimates, embeddings, scores = [], [], []
     with ThreadPoolExecutor(threads) as pool:
         for start in tqdm(range(0, len(rows), BATCH), desc=rows[0].source, unit="batch"):
             said = model.predict(list(pool.map(prepare, rows[start : start + BATCH])))
             estimates.append(said.ages_years.astype(np.float64))
             embeddings.append(said.embeddings)
+            scores.append(doubts(said, measure))
     ages, persons = np.array([row.age_years for row in rows]), data.groups[list(wanted)]
-    return ReferenceFaces(ages, np.concatenate(estimates), persons, np.concatenate(embeddings))
+    faces = ReferenceFaces(ages, np.concatenate(estimates), persons, np.concatenate(embeddings))
+    return faces, ranges(faces.estimates_years, np.concatenate(scores), own)
 
 
 def _draws(
-    faces: ReferenceFaces, sizes: Sequence[int] | None, draws: int, own: Calibration | None, sha256: str
+    faces: ReferenceFaces,
+    sizes: Sequence[int] | None,
+    draws: int,
+    own: NDArray[np.float64] | None,
+    sha256: str,
 ) -> Iterator[tuple[int | None, list[Draw]]]:
     """Yield the size of the galleries, None for a half, and what came of each division."""
     wanted: Sequence[int | None] = sizes or ([None] if len(faces) <= SMALL else SIZES)

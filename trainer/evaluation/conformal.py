@@ -26,6 +26,13 @@ SOURCE_COVERAGE = 0.87
 share of 100 faces, 3 points, since the source to come is none of these."""
 METHOD = "split-conformal, Mondrian by bands of the estimate, signed errors, balanced over true decades"
 OVER_SOURCES = f"{METHOD} and over sources left out of training"
+SCALED_OVER_SOURCES = (
+    "split-conformal, signed errors scaled by the expected error, balanced over true decades and over "
+    "sources left out of training"
+)
+DOUBT_POWER = 0.7
+"""Power of the expected error by which ranges grow. Source: calibrated on UTKFace held out and on four
+of five sources left out, the fifth was held to 89% at least at powers of 0.5 and 0.7, and to 82% at 1."""
 LEAST_FACES = 100
 """Calibration faces of a band. The coverage that a band of n faces attains is Beta(n + 1 - l, l) distributed,
 l the ranks outside (Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012, section 3):
@@ -145,6 +152,34 @@ def bands_over_sources(
         )
         for band, (low, high), count in zip(own, ends.tolist(), np.bincount(which), strict=True)
     )
+
+
+def scaled_over_sources(
+    estimates_years: NDArray[np.float64],
+    labels_years: NDArray[np.float64],
+    sources: NDArray[np.str_],
+    scales: NDArray[np.float64],
+) -> Band:
+    """Return one band, in multiples of the scales, that holds on sources that the model does not know.
+
+    Weights see to decades and sources as in `bands_over_sources`; instead of bands of the estimate, the error
+    that is expected of each face decides how wide its range is. No end is nearer than the faces of the
+    largest source alone would have it. All are (N,).
+    Source: Lei et al., "Distribution-Free Predictive Inference for Regression", JASA 113, 2018, section 5.2.
+
+    Raises:
+        ValueError: so few errors that no finite interval keeps the promise.
+    """
+    names, which_source = np.unique(sources, return_inverse=True)
+    errors = (labels_years - estimates_years) / scales
+    needs = [
+        _Need(_decades(labels_years, LEAST_FACES), DECADE_COVERAGE),
+        _Need(which_source.reshape(-1).astype(np.int64), SOURCE_COVERAGE),
+    ]
+    ((low, high),) = _balanced(errors, np.zeros(len(errors), np.intp), needs, COVERAGE).tolist()
+    alone = tails(errors[sources == names[np.argmax(np.bincount(which_source))]], COVERAGE)
+    low, high = min(low, alone[0]), max(high, alone[1])
+    return Band(0.0, round_out(low), -round_out(-high), len(errors))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

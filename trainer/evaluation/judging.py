@@ -23,6 +23,7 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
 from trainer.datasets.corpus import Corpus
+from trainer.evaluation.ranges import doubt_of, doubts
 
 ESTIMATED = "estimated"
 BATCH = 64
@@ -37,6 +38,7 @@ class Judged:
     outcomes: tuple[str, ...]  # "estimated" or the refusal's code
     qualities: tuple[Quality | None, ...]  # or None where it was refused
     estimates_years: NDArray[np.float64]  # (N,), NaN where it was refused
+    doubts: NDArray[np.float64]  # (N,), doubt scores, NaN where it was refused or the bundle has none
     embeddings: FloatVector  # float32 (N, D), NaN where it was refused
 
     @property
@@ -55,6 +57,7 @@ class Judged:
             tuple(self.outcomes[at] for at in positions),
             tuple(self.qualities[at] for at in positions),
             self.estimates_years[list(positions)],
+            self.doubts[list(positions)],
             self.embeddings[list(positions)],
         )
 
@@ -65,6 +68,7 @@ def joined(parts: Sequence[Judged]) -> Judged:
         tuple(outcome for part in parts for outcome in part.outcomes),
         tuple(found for part in parts for found in part.qualities),
         np.concatenate([part.estimates_years for part in parts]),
+        np.concatenate([part.doubts for part in parts]),
         np.concatenate([part.embeddings for part in parts]),
     )
 
@@ -73,7 +77,7 @@ class Judge:
     """The service's steps before a search, with the engines of one bundle."""
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
-        self._model = OnnxModel(bundle, threads)
+        self._model, self._doubt = OnnxModel(bundle, threads), doubt_of(bundle)
         self._detector = detector_of(bundle)
         self._threads = threads
 
@@ -85,7 +89,7 @@ class Judge:
         There is at least one item, and `photos` gives as many files of every one.
         """
         rows: list[list[_Prepared | str]] = []
-        estimated: list[tuple[NDArray[np.float64], FloatVector]] = []
+        estimated: list[_Estimated] = []
         with ThreadPoolExecutor(self._threads) as pool:
             for start in tqdm(range(0, len(items), BLOCK), desc=what, unit="block"):
                 block = list(
@@ -115,7 +119,7 @@ class Judge:
             for start in tqdm(range(0, len(positions), BLOCK), desc="gallery", unit="block"):
                 block = positions[start : start + BLOCK].tolist()
                 found += self._predicted(list(pool.map(lambda at: self._packed(corpus, at), block)))
-        return np.concatenate([embeddings for _, embeddings in found])
+        return np.concatenate([each.embeddings for each in found])
 
     def _prepared(self, data: bytes) -> _Prepared | str:
         try:
@@ -136,10 +140,22 @@ class Judge:
         photo = decode(corpus.data.rows[position].path.read_bytes())
         return Crop(cut(photo.rgb, left - edge, top - edge, wider, self._model.input_px))
 
-    def _predicted(self, crops: Sequence[Crop]) -> list[tuple[NDArray[np.float64], FloatVector]]:
+    def _predicted(self, crops: Sequence[Crop]) -> list[_Estimated]:
         batches = (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
         predictions = (self._model.predict(batch) for batch in batches)
-        return [(found.ages_years.astype(np.float64), found.embeddings) for found in predictions]
+        return [
+            _Estimated(found.ages_years.astype(np.float64), doubts(found, self._doubt), found.embeddings)
+            for found in predictions
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Estimated:
+    """What the model makes of a batch of crops."""
+
+    ages_years: NDArray[np.float64]
+    doubts: NDArray[np.float64]
+    embeddings: FloatVector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,21 +174,24 @@ def _without_crop(made: _Prepared | str) -> _Prepared | str:
 
 def _by_view(
     rows: Sequence[Sequence[_Prepared | str]],
-    estimated: Sequence[tuple[NDArray[np.float64], FloatVector]],
+    estimated: Sequence[_Estimated],
     dims: int,
 ) -> list[Judged]:
     """Put the estimates, which come item by item, back in their places, and part the views."""
     shape = (len(rows), len(rows[0]))
     accepted = np.array([[isinstance(made, _Prepared) for made in row] for row in rows]).reshape(shape)
-    ages_years, embeddings = np.full(shape, np.nan), np.full((*shape, dims), np.nan, dtype=np.float32)
+    ages_years, scores = np.full(shape, np.nan), np.full(shape, np.nan)
+    embeddings = np.full((*shape, dims), np.nan, dtype=np.float32)
     if estimated:
-        ages_years[accepted] = np.concatenate([ages for ages, _ in estimated])
-        embeddings[accepted] = np.concatenate([vectors for _, vectors in estimated])
+        ages_years[accepted] = np.concatenate([each.ages_years for each in estimated])
+        scores[accepted] = np.concatenate([each.doubts for each in estimated])
+        embeddings[accepted] = np.concatenate([each.embeddings for each in estimated])
     return [
         Judged(
             tuple(made if isinstance(made, str) else ESTIMATED for made in view),
             tuple(None if isinstance(made, str) else made.quality for made in view),
             ages_years[:, at],
+            scores[:, at],
             embeddings[:, at],
         )
         for at, view in enumerate(zip(*rows, strict=True))

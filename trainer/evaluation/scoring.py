@@ -14,15 +14,13 @@ from tqdm import tqdm
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceError, PhotoError
-from simsvc.ports import Detector
 from simsvc.values import Crop
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Judged, judged
-from trainer.evaluation.site_calibration import own_ranges
+from trainer.evaluation.ranges import calibration_of, doubt_of, doubts, ranges
 from trainer.evaluation.source_faces import labelled_crop, looked_at_row
 
 _BATCH = 64
@@ -34,11 +32,13 @@ class Scored:
 
     rows: tuple[Row, ...]  # N rows that can be read
     estimates_years: NDArray[np.float64]  # (N,)
+    doubts: NDArray[np.float64]  # (N,), doubt scores, NaN where the bundle has none
     outcomes: Counter[str]  # of the service's own choice of face: "estimated" or the refusal's code
 
 
-def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: int) -> Scored:
+def score(rows: Sequence[Row], bundle: Bundle, threads: int) -> Scored:
     """Detect, crop and estimate every row: the labelled face, even if the service would refuse."""
+    model, detector, doubt = OnnxModel(bundle, threads), detector_of(bundle), doubt_of(bundle)
 
     def prepare(row: Row) -> tuple[Crop | None, str]:
         try:
@@ -55,29 +55,19 @@ def score(rows: Sequence[Row], model: OnnxModel, detector: Detector, threads: in
     with ThreadPoolExecutor(threads) as pool:
         prepared = list(tqdm(pool.map(prepare, rows), total=len(rows), desc="crop", unit="face"))
     crops = [made for made, _ in prepared if made is not None]
-    estimates = [
-        model.predict(crops[start : start + _BATCH]).ages_years
+    predictions = [
+        model.predict(crops[start : start + _BATCH])
         for start in tqdm(range(0, len(crops), _BATCH), desc="estimate", unit="batch")
     ]
+    estimates = np.concatenate([found.ages_years for found in predictions]).astype(np.float64)
     kept = tuple(row for row, (made, _) in zip(rows, prepared, strict=True) if made is not None)
     outcomes = Counter(outcome for _, outcome in prepared)
-    return Scored(kept, np.concatenate(estimates).astype(np.float64), outcomes)
-
-
-def calibration_of(bundle: Bundle) -> Calibration | None:
-    """Return the calibration in a bundle's model.json, or None where it has none.
-
-    Raises:
-        BundleDamaged: it cannot be understood, or was measured on another model.
-    """
-    raw = bundle.raw.get("calibration")
-    return None if raw is None else parse_calibration(raw, bundle.sha256)
+    return Scored(kept, estimates, np.concatenate([doubts(found, doubt) for found in predictions]), outcomes)
 
 
 def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tuple[Scored, Judged]]:
     """Estimate every face of every part; photos that cannot be read are in neither."""
-    model, detector = OnnxModel(bundle, threads), detector_of(bundle)
-    scored = [score(part.rows, model, detector, threads) for part in taken]
-    ranges = [own_ranges(one.estimates_years, calibration_of(bundle)) for one in scored]
-    pairs = zip(scored, ranges, strict=True)
+    scored = [score(part.rows, bundle, threads) for part in taken]
+    own = calibration_of(bundle)
+    pairs = [(one, ranges(one.estimates_years, one.doubts, own)) for one in scored]
     return [(one, judged(one.rows, one.estimates_years, ends)) for one, ends in pairs]

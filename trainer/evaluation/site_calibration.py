@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from simsvc.domain.calibration.fit import ReferenceFaces, corrected, fit
 from simsvc.domain.calibration.site_calibration import blended, scale
-from simsvc.domain.estimate.interval import Calibration, interval
 from simsvc.values.site_calibration import Floats, Method, SiteCalibration
 from trainer.evaluation.conformal import covered
 
@@ -56,12 +55,15 @@ def some(count: int, wanted: int, seed: int) -> Bools:
     return chosen
 
 
-def draw(faces: ReferenceFaces, fitted: Bools, own: Calibration | None, model_sha256: str) -> Draw:
-    """Fit a calibration to the `fitted` faces, bool (N,), and test it on all faces of other persons."""
+def draw(faces: ReferenceFaces, fitted: Bools, own: Floats | None, model_sha256: str) -> Draw:
+    """Fit a calibration to the `fitted` faces, bool (N,), and test it on all faces of other persons.
+
+    `own` has the model's own ranges, float64 (N, 2), if it has any.
+    """
     judged = ~np.isin(faces.persons, faces.persons[fitted])
     rest, asked = faces.of(fitted), faces.of(judged)
     site = fit(rest, model_sha256).calibration
-    before = own_ranges(asked.estimates_years, own)
+    before = None if own is None else own[judged]
     made, after = _calibrated(site, asked, rest, before)
     without = _errors(asked.estimates_years, asked.ages_years, before)
     return Draw(len(rest), len(asked), site.method, without, _errors(made, asked.ages_years, after))
@@ -79,13 +81,6 @@ def _calibrated(
     models = [None] * len(made) if own is None else [(low, high) for low, high in own.tolist()]
     pairs = zip(ends.tolist(), models, cover, strict=True)
     return made, np.array([blended((low, high), model, share) for (low, high), model, share in pairs])
-
-
-def own_ranges(estimates_years: Floats, own: Calibration | None) -> Floats | None:
-    """Return float64 (N, 2), the ends of the model's own 90% ranges, or None without a calibration."""
-    if own is None:
-        return None
-    return np.array([interval(estimate, own) for estimate in estimates_years.tolist()])
 
 
 def _errors(made_years: Floats, ages_years: Floats, ends: Floats | None) -> Errors:

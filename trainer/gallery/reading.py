@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.domain.estimate.interval import interval
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, SettingsError
-from trainer.evaluation.scoring import calibration_of
+from trainer.evaluation.ranges import calibration_of, doubt_of, doubts, ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Reader:
                 f"The model in {folder} has no calibrated ranges to check composites by. "
                 "Calibrate it first with `python -m trainer calibrate`."
             )
-        self.sha256, self.version, self._calibration = bundle.sha256, bundle.version, calibration
+        self.sha256, self.version = bundle.sha256, bundle.version
+        self._calibration, self._doubt = calibration, doubt_of(bundle)
         self._model, self._detector = OnnxModel(bundle), detector_of(bundle)
 
     def read(self, content: bytes) -> Reading | None:
@@ -55,5 +57,8 @@ class Reader:
         except FaceError:
             return None
         crop = crop_of(right.photo, face, model.input_px, model.crop_margin)
-        age_years = float(model.predict([crop]).ages_years[0])
-        return Reading(age_years, *interval(age_years, self._calibration))
+        prediction = model.predict([crop])
+        ages = prediction.ages_years.astype(np.float64)
+        ends = ranges(ages, doubts(prediction, self._doubt), self._calibration)
+        assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
+        return Reading(float(ages[0]), *ends[0].tolist())

@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from simsvc.adapters.ops.atomic_files import replace_text
+from simsvc.domain.estimate.doubt import Answer
 from simsvc.errors import SettingsError
 from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
@@ -120,6 +121,23 @@ def shares_of_model(
             shares = model.shares(scores)
             found.append(shares.reshape(-1, len(crops), AGE_BINS).mean(dim=0).float().cpu().numpy())
     return np.concatenate(found)
+
+
+def answers_of_model(
+    recipe: Recipe, model: AgeModel | Ensemble, squares: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> list[Answer]:
+    """Return a model's answer for each face, as its exported graph gives it."""
+    found = []
+    with torch.no_grad():
+        for crops in _batches(recipe, model, squares, positions, f"judged by {recipe.name}"):
+            mirrored = recipe.flip_average
+            scores = model(with_mirror(crops) if mirrored else crops)
+            ages = model.ages(scores).reshape(2 if mirrored else 1, -1).float().cpu()
+            views = model.view_ages(scores).float().cpu() if isinstance(model, Ensemble) else ages.T
+            shares = model.shares(scores).reshape(len(ages), -1, AGE_BINS).mean(dim=0).float().cpu().numpy()
+            rows = zip(ages.mean(dim=0).tolist(), shares, views.tolist(), strict=True)
+            found += [Answer(age, row, tuple(seen)) for age, row, seen in rows]
+    return found
 
 
 def pooled_of_model(

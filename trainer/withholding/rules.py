@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.domain.estimate.interval import Calibration, interval
+from simsvc.domain.estimate.interval import Calibration
 from simsvc.domain.estimate.rules import GALLERY_FACES, QUALITY_SIDE, SUPPORT_AT_LEAST
 from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX
@@ -24,6 +24,7 @@ from trainer.evaluation import judging as withhold_faces
 from trainer.evaluation.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
 from trainer.evaluation.judging import Judged
 from trainer.evaluation.metrics import bootstrapped
+from trainer.evaluation.ranges import ranges
 
 CLEAN = "clean"
 BIN_FACES = LEAST_FACES  # Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`
@@ -128,9 +129,11 @@ def measured(
     calibration: Calibration,
 ) -> Measured:
     """Return what is known of judged photos with labels, float64 (N,)."""
-    estimates = np.nan_to_num(judged.estimates_years)
-    ends = np.array([interval(age, calibration) for age in estimates.tolist()]).reshape(-1, 2)
-    inside = (ends[:, 0] <= labels_years) & (labels_years <= ends[:, 1]) & judged.estimated
+    known = judged.estimated
+    inside = np.zeros(len(known), dtype=np.bool_)
+    ends = ranges(judged.estimates_years[known], judged.doubts[known], calibration)
+    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
+    inside[known] = (ends[:, 0] <= labels_years[known]) & (labels_years[known] <= ends[:, 1])
     return Measured(kind, judged, support, judged.estimates_years - labels_years, inside)
 
 

@@ -59,7 +59,7 @@ def calibrated(
     corrected = replace(seen, age_years=made.age_years, raw_age_years=raw_years, calibration=applied)
     if made.interval_years is None:
         return corrected
-    own = interval(raw_years, model) if model else None
+    own = interval(raw_years, model, seen.doubt) if model else None
     ends = blended(made.interval_years, own, made.cover)
     return replace(corrected, interval_years=ends, coverage=site.coverage)
 

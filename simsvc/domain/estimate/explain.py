@@ -169,7 +169,7 @@ def explained(
     calibration = rules.calibration
     range_years, coverage = seen.interval_years, seen.coverage
     if range_years is None and calibration:
-        range_years, coverage = interval(age_years, calibration), calibration.coverage
+        range_years, coverage = interval(age_years, calibration, seen.doubt), calibration.coverage
     if range_years and prior:
         range_years = prior.within(range_years)
     few = len(found) < FEW

@@ -10,8 +10,8 @@ from typing import Any
 
 from simsvc.errors import BundleDamaged
 
-FORMAT = 1
-"""Format version of the calibration in model.json; others are refused."""
+FORMAT, SCALED_FORMAT = 1, 2
+"""Format versions of the calibration in model.json: without and with a `doubt_power`. Others are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Band:
 
     Attributes:
         from_years: lowest estimate of the band, inclusive; it ends where the next band starts.
-        below_years: added to the estimate for the lower end; usually negative.
+        below_years: added to the estimate for the lower end; usually negative. Both are multiplied by the
+            calibration's scale, if it has one.
         above_years: added to the estimate for the upper end; usually positive.
     """
 
@@ -44,12 +45,14 @@ class Calibration:
     """A split-conformal calibration of one model, by bands of the estimate.
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 4.5
-    (Mondrian conformal predictors).
+    (Mondrian conformal predictors). Lei et al., "Distribution-Free Predictive Inference for Regression",
+    JASA 113, 2018, section 5.2, for ranges that are wider where a larger error is expected.
 
     Attributes:
         coverage: intended share of faces within the range, such as 0.9.
         model_sha256: of the model.onnx it was measured on.
         bands: ascending, the first from 0 years.
+        doubt_power: ranges are multiplied by 1 + the expected error in years, to this power.
     """
 
     method: str
@@ -59,8 +62,13 @@ class Calibration:
     split: str
     faces: int
     bands: tuple[Band, ...]
+    doubt_power: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.doubt_power <= 2:
+            raise ValueError(
+                f"ranges grow with the expected error to a power of 0 to 2, not {self.doubt_power}"
+            )
         starts = [band.from_years for band in self.bands]
         if not starts or starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
             raise ValueError(f"bands start at 0 and ascend, unlike {starts}")
@@ -75,10 +83,18 @@ class Calibration:
         return self.bands[max(0, bisect_right(starts, age_years) - 1)]
 
 
-def interval(age_years: float, calibration: Calibration) -> tuple[float, float]:
-    """Return the range (low, high) of an estimate in years."""
-    band = calibration.band(age_years)
-    return max(0.0, age_years + band.below_years), max(0.0, age_years + band.above_years)
+def interval(age_years: float, calibration: Calibration, doubt: float | None = None) -> tuple[float, float]:
+    """Return the range (low, high) of an estimate in years; `doubt` is its score (`domain.estimate.doubt`).
+
+    Raises:
+        ValueError: the calibration needs a doubt score, and there is none.
+    """
+    band, scale = calibration.band(age_years), 1.0
+    if calibration.doubt_power:
+        if doubt is None:
+            raise ValueError("this calibration needs a doubt score")
+        scale = math.exp(calibration.doubt_power * max(0.0, doubt))
+    return max(0.0, age_years + scale * band.below_years), max(0.0, age_years + scale * band.above_years)
 
 
 def parse_calibration(raw: object, model_sha256: str) -> Calibration:
@@ -97,7 +113,7 @@ def parse_calibration(raw: object, model_sha256: str) -> Calibration:
 
 
 def _calibration(raw: Any) -> Calibration:
-    if not isinstance(raw, dict) or raw["format"] != FORMAT:
+    if not isinstance(raw, dict) or raw["format"] not in (FORMAT, SCALED_FORMAT):
         raise ValueError("another format")
     return Calibration(
         method=_text(raw["method"]),
@@ -107,6 +123,7 @@ def _calibration(raw: Any) -> Calibration:
         split=_text(raw["split"]),
         faces=_count(raw["faces"]),
         bands=tuple(_band(entry) for entry in raw["bands"]),
+        doubt_power=_number(raw["doubt_power"]) if raw["format"] == SCALED_FORMAT else 0.0,
     )
 
 

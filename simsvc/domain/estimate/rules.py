@@ -87,6 +87,8 @@ def parse_rules(raw: Mapping[str, object], model_sha256: str) -> Rules:
     thresholds = _bounds(raw.get("quality"), LIMITS, model_sha256)
     side_px = _side_px(raw.get("quality"))
     doubt = parse_doubt(raw["doubt"], model_sha256) if "doubt" in raw else None
+    if calibration and calibration.doubt_power and doubt is None:
+        raise BundleDamaged("calibration")
     withhold = raw.get("withhold")
     if isinstance(withhold, dict):
         beyond = _bounds(withhold, (*LIMITS, SUPPORT_AT_LEAST), model_sha256)

@@ -32,9 +32,8 @@ def photo(band: str, low: float, high: float, gender: str = "male") -> BandedPho
 def judged(estimates_years: list[float]) -> Judged:
     outcomes = tuple("no_face" if math.isnan(age) else "estimated" for age in estimates_years)
     count = len(estimates_years)
-    return Judged(
-        outcomes, (None,) * count, np.array(estimates_years), np.zeros((count, 2), dtype=np.float32)
-    )
+    doubts, embeddings = np.full(count, np.nan), np.zeros((count, 2), dtype=np.float32)
+    return Judged(outcomes, (None,) * count, np.array(estimates_years), doubts, embeddings)
 
 
 def test_the_distance_outside_a_band() -> None:

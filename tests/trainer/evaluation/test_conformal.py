@@ -164,3 +164,27 @@ def test_ranges_over_sources_are_never_narrower() -> None:
         w.below_years <= p.below_years and w.above_years >= p.above_years
         for w, p in zip(wide, plain, strict=True)
     )
+
+
+def test_scaled_ranges_are_wide_where_large_errors_are_expected() -> None:
+    """Half of the faces err three times as much as the rest; both halves are covered alike."""
+    random = np.random.default_rng(5)
+    labels = random.uniform(20, 70, 4000)
+    scales = np.where(np.arange(4000) % 2, 3.0, 1.0)
+    estimates = labels + scales * random.normal(0, 2, 4000)
+    band = conformal.scaled_over_sources(estimates, labels, np.array(["home"] * 4000), scales)
+    low, high = estimates + scales * band.below_years, estimates + scales * band.above_years
+    inside = (low <= labels) & (labels <= high)
+    for scale in (1.0, 3.0):
+        assert 0.87 < inside[scales == scale].mean() < 0.95
+
+
+def test_scaled_ranges_hold_on_the_source_that_is_known_least() -> None:
+    """A source with errors that nothing foretells is covered as stated."""
+    estimates, labels = people(3000, 1)
+    far, far_labels = strangers(6.0)
+    sources = np.array(["home"] * 3000 + ["far"] * 200)
+    every, every_labels = np.concatenate([estimates, far]), np.concatenate([labels, far_labels])
+    band = conformal.scaled_over_sources(every, every_labels, sources, np.ones(3200))
+    inside = (far + band.below_years <= far_labels) & (far_labels <= far + band.above_years)
+    assert inside.mean() >= conformal.SOURCE_COVERAGE

@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 
 from simsvc.domain.calibration.fit import ReferenceFaces
-from simsvc.domain.estimate.interval import Band, Calibration
 from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main
 from trainer.evaluation.site_calibration import draw, half, some, summary
 
 MODEL = "ab" * 32
-OWN = Calibration("bands", 0.9, MODEL, "utkface", "valid", 100, (Band(0.0, -5.0, 5.0, 100),))
 
 
 def faces(bias_years: float) -> ReferenceFaces:
@@ -27,20 +25,26 @@ def faces(bias_years: float) -> ReferenceFaces:
     return ReferenceFaces(ages, estimates, np.arange(300) // 3, vectors)
 
 
+def own_ranges(given: ReferenceFaces) -> np.ndarray:
+    """Return a range of five years each way."""
+    return given.estimates_years[:, None] + np.array([-5.0, 5.0])
+
+
 def test_no_person_calibrates_and_is_judged() -> None:
     """Half of the persons calibrate with all their faces; of single faces drawn, their persons stay out."""
     given = faces(6.0)
     fitted = half(given.persons, 0)
     assert np.count_nonzero(fitted) == 150
     assert not set(given.persons[fitted]) & set(given.persons[~fitted])
-    drawn = draw(given, some(300, 60, 0), OWN, MODEL)
+    drawn = draw(given, some(300, 60, 0), own_ranges(given), MODEL)
     assert drawn.fitted == 60
     assert drawn.judged <= 240 - 60
 
 
 def test_a_biased_model_gains_and_a_right_one_loses_nothing() -> None:
     """Error, bias and the share inside the range mend where the model reads 6 years too old."""
-    biased = draw(faces(6.0), half(faces(6.0).persons, 1), OWN, MODEL)
+    given = faces(6.0)
+    biased = draw(given, half(given.persons, 1), own_ranges(given), MODEL)
     assert "curve" in biased.method
     assert biased.gain_years > 3.0
     assert abs(biased.with_it.bias_years) < 1.0 < biased.without.bias_years

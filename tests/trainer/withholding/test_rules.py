@@ -27,7 +27,8 @@ def part(
     count = len(qualities)
     estimates = np.where([found is None for found in qualities], np.nan, 40.0 + errors_years)
     outcomes = tuple("no_face" if found is None else "estimated" for found in qualities)
-    judged = Judged(outcomes, tuple(qualities), estimates, np.zeros((count, 2), dtype=np.float32))
+    doubts, embeddings = np.full(count, np.nan), np.zeros((count, 2), dtype=np.float32)
+    judged = Judged(outcomes, tuple(qualities), estimates, doubts, embeddings)
     shares = np.where(judged.estimated, support, np.nan)
     return measured(kind, judged, shares, np.full(count, 40.0), CALIBRATION)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 from hypothesis import given
@@ -89,3 +90,26 @@ def test_what_is_no_object_is_refused(raw: object) -> None:
     """Another kind of JSON value is no calibration."""
     with pytest.raises(BundleDamaged):
         parse_calibration(raw, SHA)
+
+
+SCALED = {**RAW, "format": 2, "doubt_power": 0.5}
+
+
+def test_ranges_grow_with_the_expected_error() -> None:
+    """Both ends are multiplied by the square root of 1 + the expected error, and never by less than 1."""
+    found = parse_calibration(SCALED, SHA)
+    assert interval(20.0, found, math.log(4)) == pytest.approx((6.0, 37.0))
+    assert interval(20.0, found, 0.0) == interval(20.0, found, -1.0) == (13.0, 28.5)
+
+
+def test_a_scaled_range_needs_the_doubt_score() -> None:
+    """Without it there is no range, rather than a wrong one."""
+    with pytest.raises(ValueError, match="doubt"):
+        interval(20.0, parse_calibration(SCALED, SHA))
+
+
+@pytest.mark.parametrize("power", [-0.1, 2.5, "1", None, True])
+def test_a_power_that_cannot_be(power: object) -> None:
+    """It is refused when the model is loaded."""
+    with pytest.raises(BundleDamaged):
+        parse_calibration({**SCALED, "doubt_power": power}, SHA)

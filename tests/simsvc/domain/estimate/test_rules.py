@@ -57,6 +57,12 @@ def test_nonsense_is_a_damaged_bundle(raw: dict[str, object]) -> None:
         parse_rules(raw, SHA)
 
 
+def test_ranges_that_need_a_doubt_score_stop_a_model_without_one() -> None:
+    """It would have no ranges, so it says so when it is loaded."""
+    with pytest.raises(BundleDamaged, match="calibrat"):
+        parse_rules({"calibration": {**RAW, "format": 2, "doubt_power": 0.7}}, SHA)
+
+
 def test_a_calibration_of_another_model_stops_the_service() -> None:
     """The rules of a bundle never hold another model's intervals."""
     with pytest.raises(BundleDamaged, match="different model"):

@@ -206,6 +206,7 @@ measure: $(TESTING)/.ready
 	fi
 	set -x
 	$(TRAINER) quantize $(UTKFACE)
+	$(TRAINER) doubt $(EVERY_SOURCE) --json "$$out/doubt.json"
 	if [ -f "$$out/left_out.json" ]; then left=(--left-out "$$out/left_out.json"); else left=(); fi
 	$(TRAINER) calibrate $(UTKFACE) "$${left[@]}" --report --json "$$out/coverage.json"
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"

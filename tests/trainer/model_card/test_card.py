@@ -262,3 +262,13 @@ def test_the_page_shows_it(made: tuple[Folders, str], site: Settings) -> None:
     for name in PLOTS:
         assert f"/model/{name}.png" in html
         assert client.get(f"/model/{name}.png").data == (folders[0] / f"{name}.png").read_bytes()
+
+
+def test_initial_weights_of_parts_joined() -> None:
+    """Each part tells what it began from; one that only has its scores offset has no teacher."""
+    words = initial_weights({"parts": "anywhere-near,anywhere-published"})
+    assert any(line.startswith("anywhere-near: ") and "dlib" in line for line in words)
+    assert any(line.startswith("anywhere-near: mixture") and "faceres" in line for line in words)
+    (began, teacher) = (line for line in words if line.startswith("anywhere-published: "))
+    assert "faceres-deep" in began
+    assert teacher.endswith("no teacher")

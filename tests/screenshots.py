@@ -37,9 +37,9 @@ def main() -> None:
     """Serve an installation of its own, and take every picture."""
     with TemporaryDirectory() as folder, serving(Path(folder)) as (app, url), browsing() as browser:
         photo = photo_of(load_settings({}).gallery_dir / APPLICANT)
-        corridor = app.extensions["simsvc"].corridor()
+        pipeline = app.extensions["simsvc"].pipeline()
         declared = Declaration("L-2026/17", date(1988, 2, 29), date(2026, 6, 1))
-        result = f"/estimates/{estimate(photo, 'applicant.jpg', corridor, declared=declared).id}"
+        result = f"/estimates/{estimate(photo, 'applicant.jpg', pipeline, declared=declared).id}"
         for name, size, language in (
             ("result-1280", WIDE, "en-GB"),
             ("result-390", NARROW, "en-GB"),

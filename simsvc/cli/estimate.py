@@ -51,27 +51,27 @@ def estimate_command(photos: tuple[Path, ...], as_json: bool, out: Path | None, 
 def _estimate_each(photos: Sequence[Path], as_json: bool) -> None:
     read = 0
     with sentences():
-        for row in _rows(photos, services().corridor()):
+        for row in _rows(photos, services().pipeline()):
             read += "id" in row
             click.echo(json.dumps(row, ensure_ascii=False) if as_json else readable_line(row))
     if not read:
         sys.exit(1)
 
 
-def _rows(photos: Sequence[Path], corridor: EstimatePipeline) -> Iterator[Row]:
+def _rows(photos: Sequence[Path], pipeline: EstimatePipeline) -> Iterator[Row]:
     hidden = None if len(photos) >= PROGRESS_FROM else True  # None: shown on a terminal only
     for photo in tqdm(photos, unit="photo", disable=hidden):
-        yield _row(photo, corridor)
+        yield _row(photo, pipeline)
 
 
-def _row(photo: Path, corridor: EstimatePipeline) -> Row:
+def _row(photo: Path, pipeline: EstimatePipeline) -> Row:
     shown = shown_name(photo)
     try:
-        data = read_photo(photo, corridor.max_bytes)
+        data = read_photo(photo, pipeline.max_bytes)
     except SimsvcError as error:
         unread = Estimate(shown, "", "refused", error.code, error.message)
         return {**describe_unrecorded(unread), "photo_sha256": None}
-    return {**describe(estimate(data, shown_name(photo.name), corridor)), "photo": shown}
+    return {**describe(estimate(data, shown_name(photo.name), pipeline)), "photo": shown}
 
 
 def readable_line(row: Row) -> str:

@@ -77,7 +77,7 @@ class Batches:
         self._ask(batch_id)
         return batch_id
 
-    def judge_next(self, batch_id: str, corridor: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
+    def judge_next(self, batch_id: str, pipeline: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
         """Judge the next photo of a batch and say whether to go on with the batch at once.
 
         A photo without a usable face is refused. If model, index or database are not available, the photo
@@ -88,7 +88,7 @@ class Batches:
             self.room.clear(batch_id)
             return False
         try:
-            return self._judged(batch_id, photo, corridor() if callable(corridor) else corridor)
+            return self._judged(batch_id, photo, pipeline() if callable(pipeline) else pipeline)
         except AlreadyJudged:
             return True
         except SimsvcError as error:
@@ -96,7 +96,7 @@ class Batches:
             self.book.take_back(batch_id, photo.position, error)
             return False
 
-    def _judged(self, batch_id: str, photo: BatchPhoto, corridor: EstimatePipeline) -> bool:
+    def _judged(self, batch_id: str, photo: BatchPhoto, pipeline: EstimatePipeline) -> bool:
         data = self.room.get(batch_id, photo.position)
         if data is None:
             self.book.give_up(batch_id, photo.position, PhotoLost())
@@ -105,16 +105,16 @@ class Batches:
         else:
             asked_by = self.book.find(batch_id).asked_by
             recorder = self.book.recorder(batch_id, photo.position)
-            self._estimate(batch_id, photo, data, replace(corridor, recorder=recorder), asked_by)
+            self._estimate(batch_id, photo, data, replace(pipeline, recorder=recorder), asked_by)
         self.room.drop(batch_id, photo.position)
         return True
 
     def _estimate(
-        self, batch_id: str, photo: BatchPhoto, data: bytes, corridor: EstimatePipeline, asked_by: str
+        self, batch_id: str, photo: BatchPhoto, data: bytes, pipeline: EstimatePipeline, asked_by: str
     ) -> None:
         try:
             declared = Declaration(photo.case_reference, photo.birth_date, photo.photo_date)
-            estimate(data, photo.name, corridor, asked_by, declared)
+            estimate(data, photo.name, pipeline, asked_by, declared)
         except SimsvcError:
             raise
         except Exception:  # a bug: the other photos must not wait for a fix

@@ -81,13 +81,13 @@ class Bulk:
     """Dependencies for estimating many photos.
 
     Attributes:
-        corridor: estimates each photo; its recorder is not used.
+        pipeline: estimates each photo; its recorder is not used.
         book: records the results, or None to record nothing.
         read: reads a photo with a size limit; raises PhotoMissing, PhotoTooManyBytes.
         watch: tracks photos that crash the process, which are given up eventually.
     """
 
-    corridor: EstimatePipeline
+    pipeline: EstimatePipeline
     journal: RowJournal
     book: BulkBook | None
     read: Callable[[Path, int], bytes]
@@ -122,7 +122,7 @@ class Bulk:
                 self.journal.append([self._row(one, recorder) for one in batch])
             for one in batch:
                 if one.answer and self.book:
-                    self.corridor.recorded(one.estimate)
+                    self.pipeline.recorded(one.estimate)
 
     def _judged(self, file: File) -> _Judged:
         if self.watch.deaths(file.shown) >= MOST_ATTEMPTS:
@@ -131,10 +131,10 @@ class Bulk:
             return self._answered(file)
 
     def _answered(self, file: File) -> _Judged:
-        corridor = self.corridor
+        pipeline = self.pipeline
         try:
-            data = self.read(file.path, corridor.max_bytes)
-            answer = answered(data, PurePath(file.shown).name, corridor)
+            data = self.read(file.path, pipeline.max_bytes)
+            answer = answered(data, PurePath(file.shown).name, pipeline)
         except (PhotoMissing, PhotoTooManyBytes) as error:
             return _refused(file, error)
         except SimsvcError:
@@ -142,7 +142,7 @@ class Bulk:
         except Exception:  # a bug: the other photos must not wait for a fix
             _log.exception("%s could not be judged", file.shown)
             return _refused(file, NotJudged())
-        return _Judged(file, replace(answer, photo=data if corridor.keep_photos else None), answer=True)
+        return _Judged(file, replace(answer, photo=data if pipeline.keep_photos else None), answer=True)
 
     def _row(self, judged: _Judged, recorder: Recorder | None) -> tuple[Key, Row]:
         record = recorder.record(judged.estimate).id if recorder and judged.answer else None

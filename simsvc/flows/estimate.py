@@ -98,7 +98,7 @@ class StepTimes:
 def estimate(
     data: bytes,
     photo_name: str,
-    corridor: EstimatePipeline,
+    pipeline: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> RecordedEstimate:
@@ -110,94 +110,94 @@ def estimate(
     Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if the
     result cannot be recorded.
     """
-    answer = answered(data, photo_name, corridor, asked_by, declared)
-    recorded = corridor.recorder.record(replace(answer, photo=data if corridor.keep_photos else None))
-    corridor.recorded(answer)
+    answer = answered(data, photo_name, pipeline, asked_by, declared)
+    recorded = pipeline.recorder.record(replace(answer, photo=data if pipeline.keep_photos else None))
+    pipeline.recorded(answer)
     return recorded
 
 
 def answered(
     data: bytes,
     photo_name: str,
-    corridor: EstimatePipeline,
+    pipeline: EstimatePipeline,
     asked_by: str | None = None,
     declared: Declaration | None = None,
 ) -> Estimate:
     """Return the estimate without recording it; raises IndexUnusable or BundleError if one is unusable."""
-    index = corridor.index()
+    index = pipeline.index()
     blank = Estimate(
         photo_name=canonical_name(photo_name),
         photo_sha256=hashlib.sha256(data).hexdigest(),
         status="refused",
-        model=corridor.model.version,
-        model_sha256=corridor.model.sha256,
+        model=pipeline.model.version,
+        model_sha256=pipeline.model.sha256,
         index=index.label,
         face_changes=index.face_changes,
-        bundle_sha256=corridor.bundle_sha256,
-        engine=corridor.model.engine,
+        bundle_sha256=pipeline.bundle_sha256,
+        engine=pipeline.model.engine,
         asked_by=asked_by,
         declared=declared or Declaration(),
     )
     times = StepTimes()
     try:
-        answer = _judge(data, blank, index, corridor, times)
+        answer = _judge(data, blank, index, pipeline, times)
     except (PhotoError, FaceError) as refusal:
         answer = replace(blank, code=refusal.code, sentence=refusal.message)
     return replace(answer, ms=times.with_total())
 
 
 def _judge(
-    data: bytes, blank: Estimate, index: Index, corridor: EstimatePipeline, times: StepTimes
+    data: bytes, blank: Estimate, index: Index, pipeline: EstimatePipeline, times: StepTimes
 ) -> Estimate:
-    model = corridor.model
+    model = pipeline.model
     with times.step("decode"):
         again = partial(times.step, "decode")
         photo = decode(
             data,
-            max_bytes=corridor.max_bytes,
+            max_bytes=pipeline.max_bytes,
             first_px=model.first_decode_px,
             within=again,
             reading=model.reading,
-            decoder=corridor.decoder,
+            decoder=pipeline.decoder,
         )
     with times.step("detect"):
-        right = looked_at(photo, corridor.detector.detect, model.reading)
+        right = looked_at(photo, pipeline.detector.detect, model.reading)
     with times.step("pick"):
         photo, picked = right.photo, pick(right.faces)
     with times.step("crop"):
         near = min(model.crop_margin, CROP_MARGIN)
         judged, sized = crops_for(
-            photo, picked.face, model.input_px, corridor.rules.quality_px, model.crop_margin
+            photo, picked.face, model.input_px, pipeline.rules.quality_px, model.crop_margin
         )
     with times.step("quality"):
         quality = measured(sized, photo, picked.face, near, right.turned_deg)
     with times.step("predict"):
         prediction = model.predict([judged])
     with times.step("search"):
-        asked = max(K, corridor.neighbours * OVERFETCH)
+        asked = max(K, pipeline.neighbours * OVERFETCH)
         found = index.search(prediction.embeddings[0], asked)
     with times.step("rank"):
         compared = Compared(found)
-        if corridor.one_vote:
+        if pipeline.one_vote:
             judged_face = JudgedFace(judged if near < model.crop_margin else sized, prediction.embeddings[0])
-            wanted = max(K, corridor.neighbours)
+            wanted = max(K, pipeline.neighbours)
             compared = one_vote_each(found, asked, wanted, judged_face, index)
-        neighbours = rank(compared.neighbours, corridor.neighbours)
+        neighbours = rank(compared.neighbours, pipeline.neighbours)
     with times.step("explain"):
         seen = replace(
             blank,
             status="estimated",
-            **_ages(prediction, corridor),
+            **_ages(prediction, pipeline),
             neighbours=neighbours,
             flags=(*right.flags, *picked.flags),
             quality=quality,
             crop=judged,
             embedding=prediction.embeddings[0],
         )
-        rules = corridor.rules.for_gallery(index.count)
+        rules = pipeline.rules.for_gallery(index.count)
         seen = calibrated(seen, compared.neighbours, index.calibration, rules.calibration)
         return explained(
-            seen, compared.neighbours, index.support_scale, rules, compared.left_out, corridor.age_prior
+            seen, compared.neighbours, index.support_scale, rules, compared.left_out, pipeline.age_prior
         )
 
 
@@ -207,19 +207,19 @@ class _Ages(TypedDict):
     doubt: float | None
 
 
-def _ages(prediction: Prediction, corridor: EstimatePipeline) -> _Ages:
+def _ages(prediction: Prediction, pipeline: EstimatePipeline) -> _Ages:
     """Return the estimate under the prior, where there is one, the use of it, and the doubt.
 
     Raises BundleDamaged if there is a prior, and the model gives no distribution.
     """
     own_years, answer = float(prediction.ages_years[0]), answer_of(prediction)
-    scale, prior = corridor.rules.doubt, corridor.age_prior
+    scale, prior = pipeline.rules.doubt, pipeline.age_prior
     doubt = scale.score(answer) if scale and answer else None
     if prior is None:
         return {"age_years": own_years, "age_prior": None, "doubt": doubt}
     if prediction.age_shares is None:
         raise PriorUnfit()
-    years = estimate_under(prediction.age_shares[0], prior, corridor.model.point)
+    years = estimate_under(prediction.age_shares[0], prior, pipeline.model.point)
     return {"age_years": years, "age_prior": AgePriorUse(prior.text, prior.sha256, own_years), "doubt": doubt}
 
 
@@ -229,19 +229,19 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
         raise PriorUnfit()
 
 
-def preview_png(data: bytes, corridor: EstimatePipeline) -> bytes:
+def preview_png(data: bytes, pipeline: EstimatePipeline) -> bytes:
     """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
 
     Raises PhotoError if the photo cannot be used, FaceError if the photo has no usable face.
     """
-    model = corridor.model
+    model = pipeline.model
     photo = decode(
         data,
-        max_bytes=corridor.max_bytes,
+        max_bytes=pipeline.max_bytes,
         first_px=model.first_decode_px,
         reading=model.reading,
-        decoder=corridor.decoder,
+        decoder=pipeline.decoder,
     )
-    right = looked_at(photo, corridor.detector.detect, model.reading)
+    right = looked_at(photo, pipeline.detector.detect, model.reading)
     face = pick(right.faces).face
     return to_png(crop_of(right.photo, face, model.input_px, model.crop_margin).rgb)

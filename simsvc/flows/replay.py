@@ -35,14 +35,14 @@ class Replayer:
 
     Attributes:
         kept_photo: returns the kept photo of an estimate, or None; raises PhotoLocked.
-        corridor: returns the model and index build of a record, all files verified; raises ModelGone,
+        pipeline: returns the model and index build of a record, all files verified; raises ModelGone,
             BuildGone, BundleDamaged, IndexDamaged.
         log: logs a replay: actor, public ID of the estimate, result.
     """
 
     records: RecordFinder
     kept_photo: Callable[[str], bytes | None]
-    corridor: Callable[[RecordedEstimate], EstimatePipeline]
+    pipeline: Callable[[RecordedEstimate], EstimatePipeline]
     erased: Callable[[], frozenset[str]]
     log: Callable[[str, str, dict[str, object]], None]
 
@@ -59,7 +59,7 @@ class Replayer:
         data = photo if photo is not None else self._kept(public_id)
         if hashlib.sha256(data).hexdigest() != recorded.estimate.photo_sha256:
             raise PhotoDiffers()
-        replayed = answered(data, recorded.estimate.photo_name, self.corridor(recorded))
+        replayed = answered(data, recorded.estimate.photo_name, self.pipeline(recorded))
         gone = self.erased()
         replay = Replay(
             recorded,

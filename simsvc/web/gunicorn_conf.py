@@ -34,8 +34,8 @@ workers = _settings.workers
 worker_class = "simsvc.web.worker.BufferedWorker"
 threads = THREADS  # most of them only wait for their turn; the network is waited for by none
 preload_app = False  # engines are constructed after the fork, once in each worker
-timeout = 60  # a photo takes well under 2 s; a slow network must not kill a worker
-graceful_timeout = 30
+timeout = 60  # longer than any photo may take (40 s); a slow network must not kill a worker
+graceful_timeout = 30  # a request that takes longer is given up
 keepalive = 5
 raw_env = ["OMP_NUM_THREADS=1"]  # the detector's threads would fight over the cores that the workers share
 control_socket_disable = True  # gunicorn 25 and later would put one into the home folder

@@ -33,12 +33,12 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
     part = out.with_name(out.name + PART)
     if out.exists() and not part.exists():
         raise ResultsRefused("finished", name=out.name)
-    corridor = replace(services.bulk_corridor(cores()), decoder=PhotoDecoder(helpers_of_command()))
-    journal = ResultsJournal(part, _facts(corridor, recorded=recorded))
+    pipeline = replace(services.bulk_pipeline(cores()), decoder=PhotoDecoder(helpers_of_command()))
+    journal = ResultsJournal(part, _facts(pipeline, recorded=recorded))
     book = services.estimates if recorded else None
     watch = InFlight(out.with_name(out.name + TRYING))
     try:
-        yield Bulk(corridor, journal, book, read_photo, watch, cores())
+        yield Bulk(pipeline, journal, book, read_photo, watch, cores())
         write_results(out, journal.rows())
         watch.drop()
         journal.drop()
@@ -47,11 +47,11 @@ def bulk_into(services: Services, out: Path, *, recorded: bool) -> Iterator[Bulk
         journal.close()
 
 
-def _facts(corridor: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
+def _facts(pipeline: EstimatePipeline, *, recorded: bool) -> dict[str, object]:
     """Return what a resumed run must share with the first; defaults are left out, as in earlier versions."""
-    facts: dict[str, object] = {"model_sha256": corridor.model.sha256, "recorded": recorded}
-    if not corridor.model.engine.startswith("onnxruntime"):
-        facts["engine"] = corridor.model.engine
-    if corridor.age_prior:
-        facts["age_prior"] = corridor.age_prior.text
+    facts: dict[str, object] = {"model_sha256": pipeline.model.sha256, "recorded": recorded}
+    if not pipeline.model.engine.startswith("onnxruntime"):
+        facts["engine"] = pipeline.model.engine
+    if pipeline.age_prior:
+        facts["age_prior"] = pipeline.age_prior.text
     return facts

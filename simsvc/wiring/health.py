@@ -66,7 +66,7 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def _open_model(services: Services) -> str:
-    model = services.corridor().model
+    model = services.pipeline().model
     return f"{model.version} is open, run by {model.engine}."
 
 
@@ -78,7 +78,7 @@ def _whole_model(settings: Settings) -> str:
 
 
 def _open_index(services: Services) -> str:
-    index = services.corridor().index()
+    index = services.pipeline().index()
     return f"{index.label} is open, {index.count} labelled faces."
 
 

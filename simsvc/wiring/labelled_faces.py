@@ -37,8 +37,8 @@ def live_faces_in_service(services: Services) -> LiveFaces:
     Raises:
         BundleError: the model cannot be used.
     """
-    corridor, book = services.corridor(), FaceStore(services.database)
-    return _live_faces(services, services.switcher(), book, corridor.detector, corridor.model)
+    pipeline, book = services.pipeline(), FaceStore(services.database)
+    return _live_faces(services, services.switcher(), book, pipeline.detector, pipeline.model)
 
 
 def _live_faces(

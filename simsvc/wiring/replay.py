@@ -29,16 +29,16 @@ def replayer(services: Services) -> Replayer:
     return Replayer(
         services.estimates,
         photos.find,
-        lambda recorded: recorded_corridor(services, keeping, recorded),
+        lambda recorded: recorded_pipeline(services, keeping, recorded),
         lambda: services.shelf.face_changes().erased,
         keeping.log_replay,
     )
 
 
-def recorded_corridor(
+def recorded_pipeline(
     services: Services, keeping: KeepingStore, recorded: RecordedEstimate
 ) -> EstimatePipeline:
-    """Return the corridor as it was when an estimate was made; it records nothing.
+    """Return the pipeline as it was when an estimate was made; it records nothing.
 
     It uses the installed detector and the current size limit.
 

@@ -104,7 +104,7 @@ class Services:
         self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
-        self._corridor: EstimatePipeline | None = None
+        self._pipeline: EstimatePipeline | None = None
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
@@ -136,28 +136,28 @@ class Services:
         tokens = {token.actor: token.name for token in self.token_book.all()}
         return {**{user.id: user.name for user in self.users.all()}, **tokens}
 
-    def corridor(self) -> EstimatePipeline:
+    def pipeline(self) -> EstimatePipeline:
         """Return what an estimate needs.
 
         Raises:
             BundleError: the model cannot be used.
         """
         with self._lock:
-            if self._corridor is None:
-                self._corridor = self._open_corridor()
-            return self._corridor
+            if self._pipeline is None:
+                self._pipeline = self._open_pipeline()
+            return self._pipeline
 
-    def bulk_corridor(self, callers: int) -> EstimatePipeline:
+    def bulk_pipeline(self, callers: int) -> EstimatePipeline:
         """Return the same for so many threads that judge at the same time.
 
         Raises:
             BundleError: the model cannot be used.
         """
-        corridor, settings = self.corridor(), self.settings
+        pipeline, settings = self.pipeline(), self.settings
         if settings.engine == "onnxruntime":  # sessions are thread-safe
-            return corridor
+            return pipeline
         bundle = load_bundle(settings.bundle_dir)
-        return replace(corridor, model=served_model(bundle, settings.engine, settings.threads, callers))
+        return replace(pipeline, model=served_model(bundle, settings.engine, settings.threads, callers))
 
     def queue(self) -> BatchQueue:
         """Return the batch queue, opened on first use.
@@ -183,7 +183,7 @@ class Services:
             self.waiting_room.sweep(waiting, self.now())
             return waiting()
 
-        self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.corridor), take_up)
+        self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up)
 
     def switcher(self) -> Switcher:
         """Return the service that switches index builds.
@@ -290,14 +290,14 @@ class Services:
             BundleError: the model cannot be used.
             IndexUnusable: no index can be used.
         """
-        corridor = self.corridor()
-        side = corridor.model.input_px
+        pipeline = self.pipeline()
+        side = pipeline.model.input_px
         grey = np.full((side, side, 3), 127, dtype=np.uint8)
-        corridor.detector.detect(Photo(grey, side, side, "none"))
-        prediction = corridor.model.predict([Crop(grey)])
-        corridor.index().search(prediction.embeddings[0], corridor.neighbours)
+        pipeline.detector.detect(Photo(grey, side, side, "none"))
+        prediction = pipeline.model.predict([Crop(grey)])
+        pipeline.index().search(prediction.embeddings[0], pipeline.neighbours)
 
-    def _open_corridor(self) -> EstimatePipeline:
+    def _open_pipeline(self) -> EstimatePipeline:
         from simsvc.adapters.ops.metrics import note_estimate  # noqa: PLC0415 - after a worker forked, see there
 
         settings = self.settings

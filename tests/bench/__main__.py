@@ -1,4 +1,4 @@
-"""`make bench`: model, corridor, detector and server; prints a table and writes docs/explanation/bench.json.
+"""`make bench`: model, pipeline, detector and server; prints a table and writes docs/explanation/bench.json.
 
 Every figure stands beside a peer or a limit of the same run: ratios compare between machines, milliseconds do
 not. With `--data` it is measured on an index of those faces, else on the demo gallery.
@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from simsvc.settings import Settings, load_settings
 from simsvc.store.migrate import upgrade
 from simsvc.wiring.services import Services
-from tests.bench import bulk, corridor, model, server
+from tests.bench import bulk, model, pipeline, server
 from tests.bench.claims import SMALL, Claim, Parts, claims
 from tests.bench.machine import environment_mb, machine
 from tests.bench.photos import photos
@@ -45,7 +45,7 @@ def main() -> int:
         services = Services(own)
         upgrade(services.database.engine)
         parts = _parts(own, services, args, folder)
-        found: Parts = {"index": {"in service": {"faces": float(services.corridor().index().count)}}}
+        found: Parts = {"index": {"in service": {"faces": float(services.pipeline().index().count)}}}
         facts = machine()
         for part in args.only.split(",") if args.only else parts:
             print(f"measuring {part} ...", file=sys.stderr, flush=True)
@@ -79,8 +79,8 @@ def _parts(settings: Settings, services: Services, args: argparse.Namespace, fol
     small, asked = made[SMALL], QUICK if args.quick else server.Load()
     return {
         "model": partial(model.figures, settings),
-        **{name: partial(corridor.figures, services, data) for name, data in made.items()},
-        "detector": partial(corridor.detector_sizes, services, small),
+        **{name: partial(pipeline.figures, services, data) for name, data in made.items()},
+        "detector": partial(pipeline.detector_sizes, services, small),
         "server": partial(server.figures, settings, services, small, asked, folder),
         "bulk": partial(bulk.figures, settings, services, folder),
     }

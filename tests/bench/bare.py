@@ -27,13 +27,13 @@ SECONDS = 4.0
 Call = Callable[[], object]
 
 
-def bare_calls(corridor: EstimatePipeline, data: bytes) -> tuple[Call, Call]:
-    """Return a call of the detector and one of the model, as the corridor makes them for this photo."""
-    model = corridor.model
+def bare_calls(pipeline: EstimatePipeline, data: bytes) -> tuple[Call, Call]:
+    """Return a call of the detector and one of the model, as the pipeline makes them for this photo."""
+    model = pipeline.model
     seen = decode(data, first_px=model.first_decode_px)
-    face = pick(corridor.detector.detect(seen)).face
+    face = pick(pipeline.detector.detect(seen)).face
     crop = crop_of(seen, face, model.input_px, model.crop_margin)
-    return lambda: looked(corridor.detector, seen), lambda: model.predict([crop])
+    return lambda: looked(pipeline.detector, seen), lambda: model.predict([crop])
 
 
 def looked(detector: Detector, photo: Photo) -> tuple[Face, ...]:
@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     args = parser.parse_args()
-    calls = bare_calls(Services(load_settings()).corridor(), args.photo.read_bytes())
+    calls = bare_calls(Services(load_settings()).pipeline(), args.photo.read_bytes())
     looped(calls, 0.5)
     print("ready", flush=True)
     sys.stdin.readline()

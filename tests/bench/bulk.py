@@ -162,7 +162,7 @@ def _by_openvino(services: Services, source: LabelledSource, folder: Path) -> di
 
 def _built(services: Services, source: LabelledSource, root: Path, model: Model | None = None) -> Row:
     """Build an index of the photos; return rates with and without what follows the last photo."""
-    corridor, last = services.corridor(), [0.0]
+    pipeline, last = services.pipeline(), [0.0]
     engine: EngineName = "openvino" if model else "onnx"
     shelf = IndexStore(root)
 
@@ -171,8 +171,8 @@ def _built(services: Services, source: LabelledSource, root: Path, model: Model 
 
     request = BuildRequest("bench", (source,), engine, workers=cores())
     start = time.perf_counter()
-    by = model or corridor.model
-    manifest = build(request, corridor.detector, by, shelf, on_built=lambda *_: None, progress=progress)
+    by = model or pipeline.model
+    manifest = build(request, pipeline.detector, by, shelf, on_built=lambda *_: None, progress=progress)
     whole_s = time.perf_counter() - start
     return {
         "a_second": round(len(source.photos) / whole_s, 1),

@@ -46,12 +46,12 @@ def claims(parts: Parts, environment_mb: float) -> list[Claim]:
     found = [Claim("the service's environment on disk", environment_mb, 600.0, "MB")]
     return (
         found
-        + (_of_corridor(parts) if SMALL in parts else [])
+        + (_of_pipeline(parts) if SMALL in parts else [])
         + (_of_server(parts) if "server" in parts else [])
     )
 
 
-def _of_corridor(parts: Parts) -> list[Claim]:
+def _of_pipeline(parts: Parts) -> list[Claim]:
     small, large = parts[SMALL], parts.get(LARGE, {})
     over = small["over detector and model"]
     found = [

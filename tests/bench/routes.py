@@ -70,7 +70,7 @@ def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, dict[str,
     """Return an application with records, and what addresses of its routes need."""
     app = create_app(settings)
     services = app.extensions["simsvc"]
-    first = estimate(drawn_photo(73), "b.jpg", services.corridor(), declared=Declaration("F-1"))
+    first = estimate(drawn_photo(73), "b.jpg", services.pipeline(), declared=Declaration("F-1"))
     for _ in range(records):
         services.estimates.record(replace(first.estimate, declared=Declaration("F-1")))
     services.decisions.add(first.id, DecisionDraft("refer", note="see"), NOBODY, 0, services.now())

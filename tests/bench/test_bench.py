@@ -12,7 +12,7 @@ from tests.bench.claims import Claim, Parts, claims
 from tests.bench.client import load
 from tests.bench.page import BEGIN, BENCH, END, PAGE, table, with_table
 
-CORRIDOR = {
+PIPELINE = {
     "answer, recorded": {"p50_ms": 12.0, "cpu_ms": 11.0},
     "detector": {"p50_ms": 5.0, "cpu_ms": 5.0},
     "model": {"p50_ms": 5.0, "cpu_ms": 5.0},
@@ -29,7 +29,7 @@ LOADED = {
     "other_errors": 0,
 }
 PARTS: Parts = {
-    "640 px": CORRIDOR,
+    "640 px": PIPELINE,
     "server": {
         "workers": {"count": 2.0},
         "start to ready": {"s": 1.5},

@@ -18,7 +18,7 @@ def test_builds_and_estimates_are_held_against_the_bare_model(
     monkeypatch.setattr(bulk, "BARE_S", 0.03)
     site = make_small_site(tmp_path, faces=15)
     services = Services(site)
-    label = services.corridor().index().label
+    label = services.pipeline().index().label
     found = bulk.figures(site, services, tmp_path)
     assert found["photos"]["count"] == 20
     for name in ("index build", "estimates, on record", "estimates, not recorded"):
@@ -27,4 +27,4 @@ def test_builds_and_estimates_are_held_against_the_bare_model(
         assert 0.0 < row["of_bare_model_by_cpu"] < 2.0
     assert found["estimates, on record"]["kb_a_record"] > 1
     assert found["index build"]["thumbnail_kb_a_face"] > 1
-    assert services.corridor().index().label == label, "the bench's own index stays in service"
+    assert services.pipeline().index().label == label, "the bench's own index stays in service"

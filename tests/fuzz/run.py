@@ -38,11 +38,11 @@ def furnish(settings: Settings, config: Path) -> str:
     services = app.extensions["simsvc"]
     declared = Declaration("F-1")
     for data in (drawn_photo(71), drawn_photo(72), b"no photo"):
-        made = estimate(data, "a.jpg", services.corridor(), declared=declared)
+        made = estimate(data, "a.jpg", services.pipeline(), declared=declared)
         services.decisions.add(
             made.id, DecisionDraft("refer", note="see the file"), "0" * 32, 0, services.now()
         )
-    shown = estimate(drawn_photo(73), "b.jpg", services.corridor())
+    shown = estimate(drawn_photo(73), "b.jpg", services.pipeline())
     name, _, build = str(shown.estimate.index).partition("/")
     config.write_text(CONFIG.read_text() + OF_RECORD.format(shown.id) + OF_BUILD.format(name, build))
     text = token_text(app)

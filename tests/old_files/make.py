@@ -135,7 +135,7 @@ def fill(folder: Path, photos: dict[str, bytes]) -> dict[str, Any]:
     person, program = third.person("Ursula Writer"), third.program(tokens["all"])
     judged = send_batch(person, photos, "drawn-1001.jpg", "drawn-1005.jpg", "text.jpg", "wall.png")
     services = third.app.extensions["simsvc"]
-    while services.batches.judge_next(judged, services.corridor):
+    while services.batches.judge_next(judged, services.pipeline):
         pass
     ask(third.program(tokens["desk"]), photos, "drawn-1006.jpg", "drawn-1007.jpg")
     decide(person, program)

@@ -323,7 +323,7 @@ def test_a_waiting_batch_is_judged(files: Path, tmp_path: Path) -> None:
     """Photos that were waiting when the old commit stopped are judged."""
     site = migrated(files, tmp_path / "old")
     services = site.app.extensions["simsvc"]
-    while services.batches.judge_next(WAITING, services.corridor):
+    while services.batches.judge_next(WAITING, services.pipeline):
         pass
     table = site.person("Otto Auditor").get(f"/batches/{WAITING}/results.csv").text
     assert re.findall(r'"(waiting|estimated|refused)"', table) == ["estimated", "refused"]

@@ -1,4 +1,4 @@
-"""The helper process for costly decoding: `python -m simsvc.adapters.photos.decode_helper SOCKET`.
+"""The helper process for costly decoding: `python -m simsvc.adapters.photos.decode_helper SOCKET CPU_S`.
 
 It decodes photos one by one, with a limit on processor time per photo and on total memory. It imports neither
 Flask nor ONNX Runtime, to start quickly with little memory.
@@ -27,13 +27,11 @@ MEMORY_BYTES = 420_000_000
 most needed is 374 MB, for a HEIC of 48 megapixels."""
 LEFT_BYTES = 48_000_000
 """Memory growth after which a helper is replaced; an upload of 25 MB is the largest part."""
-CPU_S = 1.9
-"""Processor time per photo, all threads: ticks of Linux take up to 4 ms, transfers 50 ms of the 2 s."""
 STATM = Path("/proc/self/statm")
 
 
-def main(descriptor: int) -> None:
-    """Decode photos until the connection is closed."""
+def main(descriptor: int, cpu_s: float) -> None:
+    """Decode photos until the connection is closed, or one takes more than `cpu_s` of processor time."""
     pillow_heif.options.DECODE_THREADS = 1  # more threads would need more memory
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
@@ -43,7 +41,7 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as connection:
         send(connection, b"{}")
         while (asked := receive(connection)) is not None:
-            signal.setitimer(signal.ITIMER_PROF, CPU_S)  # its signal ends the process
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)  # its signal ends the process
             said, pixels = _answer(*asked)
             said["spent"] = _address_space() > idle_bytes + LEFT_BYTES
             send(connection, json.dumps(said).encode(), pixels)
@@ -78,4 +76,4 @@ def _limit_memory(idle_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float(sys.argv[2]))

@@ -126,19 +126,19 @@ def judged(uploads: list[Upload], declared: Declaration) -> list[RecordedEstimat
         StoreError: a result cannot be recorded.
     """
     key = request_key(lambda: [*([hashlib.sha256(up.data).hexdigest(), up.name] for up in uploads), declared])
-    corridor = services().corridor()
-    return [_judged(upload, declared, corridor, key, place) for place, upload in enumerate(uploads)]
+    pipeline = services().pipeline()
+    return [_judged(upload, declared, pipeline, key, place) for place, upload in enumerate(uploads)]
 
 
 def _judged(
-    upload: Upload, declared: Declaration, corridor: EstimatePipeline, key: RequestKey | None, place: int
+    upload: Upload, declared: Declaration, pipeline: EstimatePipeline, key: RequestKey | None, place: int
 ) -> RecordedEstimate:
     if place:
         give_way()
 
     def make(in_transaction: InTransaction | None) -> RecordedEstimate:
         recorder = RecorderInTransaction(services().estimates, in_transaction)
-        with_key = replace(corridor, recorder=recorder)
+        with_key = replace(pipeline, recorder=recorder)
         return estimate(upload.data, upload.name, with_key, program().actor, declared)
 
     return idempotent(key, make, services().estimates.find, place)

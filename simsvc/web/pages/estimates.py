@@ -43,8 +43,8 @@ def create() -> ResponseReturnValue:
 @blueprint.post("/crop")
 def preview() -> ResponseReturnValue:
     """Return the face crop of a photo, or why there is none, without recording anything."""
-    corridor = services().corridor()
-    return Response(preview_png(uploaded_photo().data, corridor), mimetype="image/png")
+    pipeline = services().pipeline()
+    return Response(preview_png(uploaded_photo().data, pipeline), mimetype="image/png")
 
 
 @blueprint.get("/estimates/<public_id>")
@@ -73,12 +73,12 @@ def compare(public_id: str, rank: int) -> ResponseReturnValue:
 
 
 def _judged(uploads: Sequence[Upload], declared: Declaration) -> Made:
-    corridor, asked_by = services().corridor(), person().id
+    pipeline, asked_by = services().pipeline(), person().id
     records: list[RecordedEstimate] = []
     for upload in uploads:
         if records:
             give_way()
-        records.append(estimate(upload.data, upload.name, corridor, asked_by, declared))
+        records.append(estimate(upload.data, upload.name, pipeline, asked_by, declared))
     return Made(records[0].id)
 
 

@@ -17,7 +17,7 @@ FACES_A_PAGE = 60
 @blueprint.get("/gallery")
 def show() -> ResponseReturnValue:
     """Describe the reference faces in service and list them by age."""
-    index = services().corridor().index()
+    index = services().pipeline().index()
     gallery, page = services().gallery(index.label), page_number()
     shown = gallery.by_age((page - 1) * FACES_A_PAGE, FACES_A_PAGE)
     pages = max(1, -(-shown.count // FACES_A_PAGE))

@@ -26,7 +26,7 @@ def crop(public_id: str) -> Response:
 @blueprint.get("/estimates/<public_id>/saliency.png")
 def saliency(public_id: str) -> Response:
     """Return the occlusion map, computed on demand."""
-    kept, model = services().estimates, services().corridor().model
+    kept, model = services().estimates, services().pipeline().model
     check_same_model(kept.find(public_id), model)
     crop_png = kept.crop_png(public_id)
     return _of_people(saliency_png(crop_png, model), "image/png")

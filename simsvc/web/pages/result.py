@@ -109,7 +109,7 @@ def why_not_pictured(recorded: RecordedEstimate, faces: Sequence[ShownFace]) -> 
 def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, object]:
     answer, wanted = recorded.estimate, "saliency" in request.args
     if wanted:
-        check_same_model(recorded, services().corridor().model)
+        check_same_model(recorded, services().pipeline().model)
     age_years, years = answer.age_years or 0.0, declared_years if isinstance(declared_years, int) else None
     return {
         "plot": age_plot(

@@ -58,7 +58,9 @@
       for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
       first ??= field;
     }
-    (first ?? place.firstElementChild).focus();
+    const target = first ?? place.firstElementChild;
+    target.focus({ preventScroll: true });
+    target.scrollIntoView({ block: "center" }); // with its message, wherever the browser would leave it
     return true;
   };
   const tokenFrom = (form, page) => {

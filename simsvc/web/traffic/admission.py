@@ -26,8 +26,8 @@ WAITING = 32
 QUEUE_TIMEOUT_S = 20.0
 """A request that waits longer is refused: its client, or a proxy, has given up by then."""
 LONGEST_S = 10.0
-"""Of one turn, five times what a photo may take. Whoever holds it longer goes on, but the next one is let in:
-nothing that a photo does to a decoder stops the others."""
+"""Of one turn. Whoever holds it longer goes on, but the next one is let in: nothing that a photo does to a
+decoder stops the others. A photo may take 8 s of processor time, and longer on a busy machine."""
 QUEUES: dict[Work, tuple[int, int]] = {
     "judging": (MAX_CONCURRENT, WAITING),
     "walking": (2, 8),

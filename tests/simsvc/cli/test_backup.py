@@ -36,7 +36,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     desk.secret_key()
     desk.switcher().use(desk.shelf.current())
     for number in range(3):
-        estimate(drawn_photo(number), f"{number}.jpg", desk.corridor())
+        estimate(drawn_photo(number), f"{number}.jpg", desk.pipeline())
     desk.database.close()
     return made
 
@@ -62,7 +62,7 @@ def restored(settings: Settings, tmp_path: Path) -> Iterator[tuple[Services, str
     def write() -> None:
         other = create_app(settings).extensions["simsvc"]
         while not done.is_set():
-            estimate(b"no photo", "x.jpg", other.corridor())
+            estimate(b"no photo", "x.jpg", other.pipeline())
         other.database.close()
 
     writer = threading.Thread(target=write)
@@ -111,16 +111,16 @@ def test_what_is_restored_serves_as_before(restored: tuple[Services, str]) -> No
     """Its key is the old one, and with its index and model it answers."""
     desk, key = restored
     assert desk.secret_key() == key
-    assert estimate(drawn_photo(), "again.jpg", desk.corridor()).estimate.status == "estimated"
+    assert estimate(drawn_photo(), "again.jpg", desk.pipeline()).estimate.status == "estimated"
 
 
 def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> None:
     """Without --replace nothing is touched; with it, what was there lies beside."""
     settings = make_small_site(tmp_path / "site")
     desk, run = installation(settings)
-    estimate(drawn_photo(), "a.jpg", desk.corridor())
+    estimate(drawn_photo(), "a.jpg", desk.pipeline())
     run("create", str(tmp_path / "kept"))
-    estimate(drawn_photo(1), "b.jpg", desk.corridor())
+    estimate(drawn_photo(1), "b.jpg", desk.pipeline())
     assert "--replace" in run("restore", str(tmp_path / "kept"), exit_code=1)
     with desk.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(EstimateRow)) == 2

@@ -38,8 +38,8 @@ def run(site: Settings) -> Run:
 
 def nearest(worker: Services, photo: bytes) -> tuple[str, float]:
     """Ask a worker for an estimate; return the face most alike and its label."""
-    corridor = replace(worker.corridor(), one_vote=False)  # the judged photo itself is among the faces
-    near = estimate(photo, "photo.jpg", corridor).estimate.neighbours[0]
+    pipeline = replace(worker.pipeline(), one_vote=False)  # the judged photo itself is among the faces
+    near = estimate(photo, "photo.jpg", pipeline).estimate.neighbours[0]
     return near.face_id, near.age_years
 
 
@@ -63,7 +63,7 @@ def test_a_relabelled_face_lives_through_a_build(worker: Services, run: Run, add
     run("face", "relabel", added[1], "--age", "44")
     assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
     run("index", "build", "--name", "demo", "--use")
-    manifest = worker.shelf.manifest(worker.corridor().index().label)
+    manifest = worker.shelf.manifest(worker.pipeline().index().label)
     assert [(source.name, source.faces) for source in manifest.sources] == [("clinic", 1), ("demo", 15)]
     assert nearest(worker, drawn_photo(2000)) == (added[1], 44.0)
 
@@ -74,7 +74,7 @@ def test_a_removed_face_stays_away(worker: Services, run: Run, added: tuple[str,
     run("face", "remove", face_id)
     assert nearest(worker, drawn_photo(2000))[0] != face_id
     run("index", "build", "--name", "demo", "--use")
-    assert worker.corridor().index().count == 15
+    assert worker.pipeline().index().count == 15
     assert nearest(worker, drawn_photo(2000))[0] != face_id
     assert "removed" in run("face", "add", path, "--age", "33", "--source", "clinic", exit_code=1)
     assert "no reference face" in run("face", "remove", face_id, exit_code=1)
@@ -99,7 +99,7 @@ def test_a_folder_is_added_with_its_labels(site: Settings, worker: Services, run
     said = run("face", "add", str(folder), "--source", "more")
     assert "2 faces added" in said
     assert "1 skipped: not_an_image" in said
-    ages = {face.age_years for face in worker.corridor().index().faces if face.source == "more"}  # type: ignore[attr-defined]
+    ages = {face.age_years for face in worker.pipeline().index().faces if face.source == "more"}  # type: ignore[attr-defined]
     assert ages == {20.0, 21.0}
 
 

@@ -248,7 +248,7 @@ def test_a_running_service_uses_the_new_build(
 ) -> None:
     """The service that was started before the build answers from the new one at its next request."""
     index("build")
-    served = app.extensions["simsvc"].corridor().index
+    served = app.extensions["simsvc"].pipeline().index
     assert served().count == 5
     index("build", "--source", "folder", "--path", str(labelled_folder(count=3)), "--use")
     assert served().count == 3

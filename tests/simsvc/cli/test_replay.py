@@ -52,7 +52,7 @@ def restarted(settings: Settings) -> Run:
 
 
 def judged(settings: Settings, data: bytes = PHOTO) -> RecordedEstimate:
-    return estimate(data, "photo.jpg", Services(settings).corridor())
+    return estimate(data, "photo.jpg", Services(settings).pipeline())
 
 
 def kinds(settings: Settings) -> list[str]:

@@ -129,7 +129,7 @@ def noisy() -> bytes:
     return buffer.getvalue()
 
 
-def corridor(**changes: object) -> EstimatePipeline:
+def pipeline(**changes: object) -> EstimatePipeline:
     index = changes.pop("index", FixedIndex(NEIGHBOURS))
     parts: dict[str, object] = {
         "detector": OneFace(),
@@ -144,7 +144,7 @@ def corridor(**changes: object) -> EstimatePipeline:
 
 def test_the_face_and_nothing_else_is_judged() -> None:
     """The model sees the box's pixels alone, and its answer is the estimate."""
-    answer = estimate(photo(), "me.png", corridor()).estimate
+    answer = estimate(photo(), "me.png", pipeline()).estimate
     assert answer.status == "estimated"
     assert answer.age_years == pytest.approx(60, abs=0.5)
     assert answer.crop is not None
@@ -154,7 +154,7 @@ def test_the_face_and_nothing_else_is_judged() -> None:
 def test_the_record_says_what_answered() -> None:
     """Photo hash, name, model, index and flags are on record."""
     memory = Memory()
-    estimate(photo(), "me.png", corridor(recorder=memory))
+    estimate(photo(), "me.png", pipeline(recorder=memory))
     (kept,) = memory.kept
     assert kept.photo_sha256 == hashlib.sha256(photo()).hexdigest()
     assert (kept.photo_name, kept.model, kept.model_sha256, kept.index) == (
@@ -168,7 +168,7 @@ def test_the_record_says_what_answered() -> None:
 def test_more_is_asked_of_the_index_than_is_shown() -> None:
     """Twice as many are searched, so that twelve remain after duplicates are dropped."""
     index = FixedIndex((NEIGHBOURS[0], NEIGHBOURS[0], *NEIGHBOURS))
-    answer = estimate(photo(), "me.png", corridor(index=index)).estimate
+    answer = estimate(photo(), "me.png", pipeline(index=index)).estimate
     assert index.asked == [24]
     assert answer.neighbours == NEIGHBOURS[:12]
 
@@ -176,7 +176,7 @@ def test_more_is_asked_of_the_index_than_is_shown() -> None:
 def test_support_needs_ten_neighbours_however_few_are_shown() -> None:
     """With one face shown, ten are still searched for the support."""
     index = FixedIndex(NEIGHBOURS, support_scale=SupportScale(10, tuple(0.001 * n for n in range(101))))
-    answer = estimate(photo(), "me.png", corridor(index=index, neighbours=1)).estimate
+    answer = estimate(photo(), "me.png", pipeline(index=index, neighbours=1)).estimate
     assert index.asked == [10]
     assert (len(answer.neighbours), answer.support) == (1, 0.0)
     assert answer.flags == ("unlike_the_gallery",)
@@ -188,7 +188,7 @@ def test_the_models_rules_are_applied() -> None:
     rules = Rules(
         Calibration("m", 0.9, "aa" * 32, "s", "valid", 18, bands), {"sharpness_at_least": 1e9}, ("blurred",)
     )
-    answer = estimate(photo(), "me.png", corridor(rules=rules)).estimate
+    answer = estimate(photo(), "me.png", pipeline(rules=rules)).estimate
     assert answer.status == "estimated"
     assert answer.interval_years == pytest.approx((30, 80), abs=0.5)
     assert (answer.coverage, answer.flags, answer.refer) == (0.9, ("blurred",), True)
@@ -199,13 +199,13 @@ def test_little_support_refers_where_the_index_is_large_enough(fewer: int, refer
     """With as many faces as were measured against it is withheld; with fewer it is flagged alone."""
     index = FixedIndex(NEIGHBOURS, support_scale=SupportScale(10, tuple(0.001 * n for n in range(101))))
     rules = Rules(withhold_beyond={"support_at_least": 0.01}, gallery_faces=index.count + fewer)
-    answer = estimate(photo(), "me.png", corridor(index=index, rules=rules)).estimate
+    answer = estimate(photo(), "me.png", pipeline(index=index, rules=rules)).estimate
     assert (answer.flags, answer.refer) == (("unlike_the_gallery",), referred)
 
 
 def test_the_photos_quality_is_on_record() -> None:
     """Brightness, size and sharpness are those of the face, not of what surrounds it."""
-    quality = estimate(photo(), "me.png", corridor()).estimate.quality
+    quality = estimate(photo(), "me.png", pipeline()).estimate.quality
     assert quality is not None
     assert (quality.luminance, quality.face_px, quality.yaw) == (pytest.approx(60, abs=0.5), 100.0, None)
 
@@ -214,7 +214,7 @@ def test_quality_is_measured_at_the_size_of_its_bounds() -> None:
     """The crop that is measured has the side that the model's bounds name, whatever the model takes."""
     data, face, found = noisy(), OneFace().faces[0], []
     for side_px in (32, 96):
-        at = corridor(rules=Rules(quality_px=side_px))
+        at = pipeline(rules=Rules(quality_px=side_px))
         found.append(estimate(data, "me.png", at).estimate.quality)
         assert found[-1] == measure(decode(data), face, at.model.crop_margin, side_px)
     assert found[0] != found[1]
@@ -222,7 +222,7 @@ def test_quality_is_measured_at_the_size_of_its_bounds() -> None:
 
 def test_an_empty_index_still_gives_an_estimate() -> None:
     """Without neighbours there is an age, and the sentence says that there is nothing to compare it with."""
-    answer = estimate(photo(), "me.png", corridor(index=FixedIndex(()))).estimate
+    answer = estimate(photo(), "me.png", pipeline(index=FixedIndex(()))).estimate
     assert answer.age_years is not None
     assert str(answer.sentence) == "There is no reference face to compare this face with."
     assert (answer.evidence, answer.flags) == (None, ("few_reference_faces",))
@@ -230,7 +230,7 @@ def test_an_empty_index_still_gives_an_estimate() -> None:
 
 def test_every_step_is_timed_in_order() -> None:
     """The times name each step, and the total comes last."""
-    ms = estimate(photo(), "me.png", corridor()).estimate.ms
+    ms = estimate(photo(), "me.png", pipeline()).estimate.ms
     assert list(ms) == [
         "decode",
         "detect",
@@ -261,7 +261,7 @@ def test_a_refusal_is_recorded_with_its_steps(
 ) -> None:
     """A photo that cannot be judged is on record with code, sentence and the times up to the refusal."""
     memory = Memory()
-    recorded = estimate(data, "x", corridor(recorder=memory, detector=OneFace(faces)))
+    recorded = estimate(data, "x", pipeline(recorder=memory, detector=OneFace(faces)))
     assert memory.kept == [recorded.estimate]
     answer = recorded.estimate
     assert (answer.status, answer.code, answer.age_years, answer.crop) == ("refused", code, None, None)
@@ -269,9 +269,9 @@ def test_a_refusal_is_recorded_with_its_steps(
     assert list(answer.ms)[-2:] == [last_step, "total"]
 
 
-def test_the_limit_on_bytes_is_the_corridors() -> None:
-    """A photo over the corridor's limit is refused as too many bytes."""
-    answer = estimate(photo(), "x", corridor(max_bytes=10)).estimate
+def test_the_limit_on_bytes_is_that_of_the_pipeline() -> None:
+    """A photo over the pipeline's limit is refused as too many bytes."""
+    answer = estimate(photo(), "x", pipeline(max_bytes=10)).estimate
     assert answer.code == "photo_too_many_bytes"
 
 
@@ -287,7 +287,7 @@ def test_what_is_not_the_photos_fault_is_no_answer(changes: dict[str, object], k
     """Trouble of the service propagates instead of being recorded as a refusal."""
     memory = Memory()
     with pytest.raises(kind):
-        estimate(photo(), "x", corridor(**{"recorder": memory, **changes}))
+        estimate(photo(), "x", pipeline(**{"recorder": memory, **changes}))
     assert memory.kept == []
 
 
@@ -340,7 +340,7 @@ class ToldAges(MeanBrightness):
 
 def test_the_engine_is_on_record() -> None:
     """Every answer says what ran the model, a refusal too."""
-    at = corridor()
+    at = pipeline()
     assert answered(photo(), "a.png", at).engine == "by hand"
     assert answered(b"no photo", "a.png", at).engine == "by hand"
 
@@ -348,7 +348,7 @@ def test_the_engine_is_on_record() -> None:
 def test_a_prior_moves_the_estimate_and_is_on_record() -> None:
     """The estimate is that of the re-weighted distribution; prior and the model's own one are recorded."""
     prior = parse_age_prior("30:1, 34:3")
-    answer = answered(photo(), "a.png", corridor(model=ToldAges(), age_prior=prior))
+    answer = answered(photo(), "a.png", pipeline(model=ToldAges(), age_prior=prior))
     near, far = 1.0, 3 * np.exp(-0.5)
     assert answer.age_years == pytest.approx((30 * near + 34 * far) / (near + far), abs=1e-3)
     assert answer.age_prior == AgePriorUse("30:1.0,34:3.0", prior.sha256, 30.0)
@@ -358,7 +358,7 @@ def test_a_prior_moves_the_estimate_and_is_on_record() -> None:
 def test_a_face_outside_the_prior_is_referred() -> None:
     """Where the model's own estimate has no place in the prior, a person decides; the range keeps to it."""
     rules = Rules(Calibration("split", 0.9, "aa" * 32, "s", "valid", 9, (Band(0.0, -8.0, 8.0, 9),)))
-    at = corridor(model=ToldAges(age_years=12.0), age_prior=parse_age_prior("18-75"), rules=rules)
+    at = pipeline(model=ToldAges(age_years=12.0), age_prior=parse_age_prior("18-75"), rules=rules)
     answer = answered(photo(), "a.png", at)
     assert answer.age_years is not None
     assert 18 <= answer.age_years < 21
@@ -371,14 +371,14 @@ def test_a_face_outside_the_prior_is_referred() -> None:
 def test_a_prior_needs_a_distribution() -> None:
     """With a model that gives none the answer is an error, not an estimate without the prior."""
     with pytest.raises(PriorUnfit, match="but the model gives no age distribution"):
-        answered(photo(), "a.png", corridor(age_prior=parse_age_prior("18-75")))
+        answered(photo(), "a.png", pipeline(age_prior=parse_age_prior("18-75")))
 
 
 @pytest.mark.parametrize(("threshold", "doubtful"), [(0.5, True), (5.0, False)])
 def test_doubt_above_the_threshold_is_referred(threshold: float, doubtful: bool) -> None:
     """The score is recorded, and above the threshold a person decides."""
     doubt = Doubt({"log_views": 1.0}, 0.0, threshold, "aa" * 32)
-    answer = answered(photo(), "a.png", corridor(model=ToldAges(), rules=Rules(doubt=doubt)))
+    answer = answered(photo(), "a.png", pipeline(model=ToldAges(), rules=Rules(doubt=doubt)))
     assert answer.doubt == pytest.approx(np.log(2.5))
     assert ("doubtful" in answer.flags) is answer.refer is doubtful
 
@@ -386,6 +386,6 @@ def test_doubt_above_the_threshold_is_referred(threshold: float, doubtful: bool)
 def test_a_model_without_a_distribution_has_no_doubt() -> None:
     """Rules that know the score leave a model alone that cannot be asked for it."""
     doubt = Doubt({"log_views": 1.0}, 9.0, 0.0, "aa" * 32)
-    answer = answered(photo(), "a.png", corridor(rules=Rules(doubt=doubt)))
+    answer = answered(photo(), "a.png", pipeline(rules=Rules(doubt=doubt)))
     assert answer.doubt is None
     assert not answer.refer

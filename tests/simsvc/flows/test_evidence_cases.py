@@ -60,14 +60,14 @@ class Desk:
     def judge(self, photo: bytes, index: AnnoyIndex, **changes: bool) -> Estimate:
         """Answer for a photo, as the service does."""
         live = LiveIndex(index, self.shelf.face_changes())
-        corridor = EstimatePipeline(
+        pipeline = EstimatePipeline(
             detector=self.detector,
             model=self.model,
             index=lambda: live,
             recorder=None,  # type: ignore[arg-type] # nothing is recorded
             rules=parse_rules(self.bundle.raw, self.bundle.sha256),
         )
-        return answered(photo, "photo.jpg", replace(corridor, **changes))
+        return answered(photo, "photo.jpg", replace(pipeline, **changes))
 
 
 @pytest.fixture(scope="module")

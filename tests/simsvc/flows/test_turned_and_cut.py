@@ -51,15 +51,15 @@ class NoRecorder:
 
 
 @pytest.fixture(scope="module")
-def corridor() -> EstimatePipeline:
+def pipeline() -> EstimatePipeline:
     bundle = load_bundle(PACKAGE_DIR / "bundle" / "model")
     rules = parse_rules(bundle.raw, bundle.sha256)
     return EstimatePipeline(detector_of(bundle), OnnxModel(bundle), NoIndex, NoRecorder(), rules=rules)
 
 
 @pytest.fixture(scope="module")
-def judge(corridor: EstimatePipeline) -> Judge:
-    return lambda data: answered(data, "photo", corridor)
+def judge(pipeline: EstimatePipeline) -> Judge:
+    return lambda data: answered(data, "photo", pipeline)
 
 
 def folder(name: str) -> Path:
@@ -139,11 +139,11 @@ def test_no_turned_face_misleads(judge: Judge, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["portraits", "us_congress"])
-def test_no_cut_face_misleads(judge: Judge, corridor: EstimatePipeline, name: str) -> None:
+def test_no_cut_face_misleads(judge: Judge, pipeline: EstimatePipeline, name: str) -> None:
     """Cut off at any side, no face is answered without referral far from its whole age."""
     for path in some(name):
         whole, photo = judge(path.read_bytes()), decode(path.read_bytes())
-        face = pick(corridor.detector.detect(photo)).face
+        face = pick(pipeline.detector.detect(photo)).face
         for side in SIDES:
             for kept in (0.85, 0.7, 0.55):
                 cut = cut_at(photo.rgb, face, side, kept)

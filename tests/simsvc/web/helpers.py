@@ -83,7 +83,7 @@ def sent(client: FlaskClient, photos: Files, cases: bytes | None = None) -> str:
 
 
 def judge_all(desk: Services, batch_id: str) -> None:
-    while desk.batches.judge_next(batch_id, desk.corridor):
+    while desk.batches.judge_next(batch_id, desk.pipeline):
         pass
 
 

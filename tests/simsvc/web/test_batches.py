@@ -97,7 +97,7 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
     """What waits is on the disk, and after the last one nothing is."""
     batch_id = sent(client, [(drawn_photo(1), "a.jpg"), (drawn_photo(2), "b.jpg")])
     assert len(waiting_files(desk)) == 2
-    assert desk.batches.judge_next(batch_id, desk.corridor)
+    assert desk.batches.judge_next(batch_id, desk.pipeline)
     assert len(waiting_files(desk)) == 1
     judge_all(desk, batch_id)
     assert waiting_files(desk) == []
@@ -209,7 +209,7 @@ def test_hostile_names_and_cases_are_harmless(client: FlaskClient, desk: Service
 def test_a_photo_is_judged_exactly_once(client: FlaskClient, desk: Services) -> None:
     """The slower of two workers with the same photo leaves no record."""
     batch_id = sent(client, [(drawn_photo(1), "a.jpg")])
-    slower = replace(desk.corridor(), recorder=desk.batch_book.recorder(batch_id, 0))
+    slower = replace(desk.pipeline(), recorder=desk.batch_book.recorder(batch_id, 0))
     judge_all(desk, batch_id)
     done = desk.batch_book.photos(batch_id)[0]
     assert done.estimate_id is not None
@@ -217,7 +217,7 @@ def test_a_photo_is_judged_exactly_once(client: FlaskClient, desk: Services) -> 
     with pytest.raises(AlreadyJudged):
         estimate(drawn_photo(1), "a.jpg", slower)
     assert desk.batch_book.photos(batch_id)[0] == done
-    assert estimate(drawn_photo(1), "next.jpg", desk.corridor()).number == number + 1
+    assert estimate(drawn_photo(1), "next.jpg", desk.pipeline()).number == number + 1
 
 
 def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
     client, desk = signed_in(broken), broken.extensions["simsvc"]
     batch_id = sent(client, [(drawn_photo(1), "a.jpg")])
     for _ in range(5):
-        assert not desk.batches.judge_next(batch_id, desk.corridor)
+        assert not desk.batches.judge_next(batch_id, desk.pipeline)
     html = client.get(f"/batches/{batch_id}").text
     assert "There is no index yet" in html
     assert "nothing is lost" in html

@@ -67,9 +67,9 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     build, kinds = desk.shelf.current() or "", _records(app, desk)
     photos = [(NAME, drawn_photo(5003)), (f"w-{NAME}", drawn_photo(5004)), ("other.jpg", drawn_photo(5005))]
     batch = desk.batches.take_in(iter(photos), f"{MARK} family", "0" * 32, lambda: {f"w-{NAME}": f"W-{CASE}"})
-    desk.batches.judge_next(batch, desk.corridor)
+    desk.batches.judge_next(batch, desk.pipeline)
     kinds["of a batch"] = desk.batch_book.photos(batch)[0].estimate_id or ""
-    kept = estimate(drawn_photo(5000), "kept.jpg", desk.corridor(), declared=Declaration("KEPT"))
+    kept = estimate(drawn_photo(5000), "kept.jpg", desk.pipeline(), declared=Declaration("KEPT"))
     face = kept.estimate.neighbours[0].face_id
     for kind, record in kinds.items():
         if kind != "in a case":
@@ -85,7 +85,7 @@ def _records(app: Flask, desk: Services) -> dict[str, str]:
     def judged(seed: int, case: str | None = None, photo: bytes | None = None) -> str:
         declared = Declaration(case, date(1980, 2, 29), date(2020, 6, 1))
         data = drawn_photo(seed) if photo is None else photo
-        record = estimate(data, NAME, desk.corridor(), declared=declared)
+        record = estimate(data, NAME, desk.pipeline(), declared=declared)
         desk.decisions.add(record.id, DecisionDraft("refer", note=NOTE), "0" * 32, 0, desk.now())
         return record.id
 

@@ -43,7 +43,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
 
 def judged(desk: Services, seed: int = 5000, case: str = CASE) -> RecordedEstimate:
     declared = Declaration(case, date(1980, 2, 29), date(2020, 6, 1))
-    record = estimate(drawn_photo(seed), NAME, desk.corridor(), declared=declared)
+    record = estimate(drawn_photo(seed), NAME, desk.pipeline(), declared=declared)
     desk.decisions.add(record.id, DecisionDraft("refer", note=NOTE), "0" * 32, 0, desk.now())
     return record
 
@@ -115,7 +115,7 @@ def test_an_erased_case_is_in_no_file(erased: Erased, desk: Services) -> None:
     assert erased.crop not in left
     assert erased.crop[60:160] not in left
     assert list((desk.settings.batch_dir / "waiting").rglob("0*")) == []
-    assert not desk.batches.judge_next(erased.waiting, desk.corridor)
+    assert not desk.batches.judge_next(erased.waiting, desk.pipeline)
 
 
 def test_an_erased_case_is_on_no_page(erased: Erased, desk: Services) -> None:
@@ -228,7 +228,7 @@ def test_a_photo_that_is_being_judged_is_erased_too(desk: Services) -> None:
     recorder = desk.batch_book.recorder(batch, 0)
     eraser(desk).case(CASE, "command")
     with pytest.raises(AlreadyJudged):
-        estimate(drawn_photo(5000), NAME, replace(desk.corridor(), recorder=recorder))
+        estimate(drawn_photo(5000), NAME, replace(desk.pipeline(), recorder=recorder))
     judge_all(desk, batch)
     with desk.database.reading() as session:
         rows = session.execute(select(BatchPhotoRow.photo_name, BatchPhotoRow.status)).all()

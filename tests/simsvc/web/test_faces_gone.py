@@ -165,7 +165,7 @@ def test_the_page_of_faces_shows_those_in_service(site: Settings, tmp_path: Path
             pages = [seen(client, f"/gallery?page={page}") for page in (1, 2)]
             ages = [int(age) for html in pages for age in re.findall(r'face-age">(\d+) year', html)]
             assert ages == sorted(ages)
-            assert len(ages) == app.extensions["simsvc"].corridor().index().count
+            assert len(ages) == app.extensions["simsvc"].pipeline().index().count
             assert [html.count("<img") for html in pages] == [60, len(ages) - 60]
             assert f'<img src="/faces/{label}/' in pages[0]
         assert 'href="?page=2"' in pages[0]

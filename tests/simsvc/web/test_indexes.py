@@ -62,9 +62,9 @@ def test_who_may_not_switch_is_offered_nothing(app: Flask) -> None:
 def test_an_admin_switches(app: Flask, desk: Services) -> None:
     """A switch reaches the estimates, is on record with its person, and the way back is offered."""
     admin, demo, other = signed_in(app, "admin"), label(desk, "demo"), label(desk, "other")
-    assert desk.corridor().index().label == other
+    assert desk.pipeline().index().label == other
     assert admin.post(f"/indexes/{demo}/use").status_code == 303
-    assert desk.corridor().index().label == demo
+    assert desk.pipeline().index().label == demo
     html = admin.get("/indexes").text
     assert "is in service. All workers" in html
     assert f"Roll back to {other}" in html

@@ -29,9 +29,9 @@ def furnished(app: Flask) -> Iterator[Flask]:
     """Give an application with records of every kind."""
     desk = app.extensions["simsvc"]
     declared = Declaration("L/7 ä", date(1980, 2, 29), date(2020, 6, 1))
-    first = estimate(drawn_photo(41), "a.jpg", desk.corridor(), declared=declared)
-    estimate(drawn_photo(42), "b.jpg", desk.corridor(), declared=declared)
-    estimate(b"no photo", "letter.txt", desk.corridor(), declared=declared)
+    first = estimate(drawn_photo(41), "a.jpg", desk.pipeline(), declared=declared)
+    estimate(drawn_photo(42), "b.jpg", desk.pipeline(), declared=declared)
+    estimate(b"no photo", "letter.txt", desk.pipeline(), declared=declared)
     desk.decisions.add(first.id, DecisionDraft("refer", note="seen"), "0" * 32, 0, desk.now())
     return app
 

@@ -37,7 +37,7 @@ def values(app: Flask) -> dict[str, str]:
     desk = app.extensions["simsvc"]
     index_name, _, build_id = desk.shelf.current().partition("/")
     return {
-        "public_id": estimate(drawn_photo(3), "three.jpg", desk.corridor()).id,
+        "public_id": estimate(drawn_photo(3), "three.jpg", desk.pipeline()).id,
         "reference": "none",
         "user_id": account(app, "auditor", "opened").id,
         "token_id": "0" * 12,

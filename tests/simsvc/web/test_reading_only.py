@@ -77,7 +77,7 @@ def test_programs_and_people_read_where_nothing_can_be_written(
     assert callable(how)
     with how(site) as settings:
         limited = create_app(settings)
-        limited.extensions["simsvc"].corridor = app.extensions["simsvc"].corridor  # opened before
+        limited.extensions["simsvc"].pipeline = app.extensions["simsvc"].pipeline  # opened before
         addresses = reads(limited, record)
         assert len(addresses) > 10
         begun = time.monotonic()

@@ -71,7 +71,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 def judged(app: Flask, photo: bytes | None = None) -> RecordedEstimate:
     """Put an estimate of a drawn face on record."""
-    return estimate(photo or drawn_photo(), "a.jpg", app.extensions["simsvc"].corridor())
+    return estimate(photo or drawn_photo(), "a.jpg", app.extensions["simsvc"].pipeline())
 
 
 def test_the_build_carries_its_calibration(app: Flask) -> None:
@@ -153,7 +153,7 @@ def test_added_faces_refit_it(app: Flask, settings: Settings) -> None:
     site = shelf.calibration(shelf.current())
     assert (site.faces, site.persons) == (FACES + 4, FACES - FACES // 4 + 1)
     assert site != shelf.manifest(shelf.current()).calibration
-    assert create_app(settings).extensions["simsvc"].corridor().index().calibration == site
+    assert create_app(settings).extensions["simsvc"].pipeline().index().calibration == site
 
 
 def test_removed_faces_refit_it(app: Flask, added: Callable[[], None]) -> None:

@@ -32,7 +32,7 @@ def build_again(settings: Settings, faces: int) -> str:
 def test_a_build_is_put_on_record_with_its_manifest(site: Settings) -> None:
     """The builds table holds the sha256 of manifest.json as it lies on the disk, and every face is known."""
     services = Services(site)
-    label = services.corridor().index().label
+    label = services.pipeline().index().label
     with services.database.transaction() as session:
         row = session.scalars(select(BuildRow)).one()
         faces = session.scalars(select(FaceRow)).all()
@@ -57,7 +57,7 @@ def test_a_running_service_follows_a_new_build(site: Settings) -> None:
 def test_engines_are_constructed_once_and_late(site: Settings) -> None:
     """Making the services touches no engine; asking twice gives the same ones."""
     services = Services(site)
-    assert services.corridor() is services.corridor()
+    assert services.pipeline() is services.pipeline()
 
 
 def test_a_service_recovers_when_its_parts_appear(site: Settings, tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def test_an_index_that_may_not_be_read(site: Settings, what: str) -> None:
     """Whichever file or folder of the index is shut, estimates are refused with its name and the cure."""
     path = OF_INDEX[what](site)
     services = Services(site)
-    corridor = services.corridor()
+    pipeline = services.pipeline()
     with shut(path), pytest.raises(IndexUnreadable, match=r"cannot read .*chown") as caught:
-        corridor.index()
+        pipeline.index()
     if path.is_file():
         assert path.name in caught.value.sentence
     assert str(site.index_root.parent) not in caught.value.sentence
@@ -105,7 +105,7 @@ def test_a_model_that_may_not_be_read(site: Settings, name: str) -> None:
     """Whichever file of the model is shut, it is told by name, and not as damaged."""
     services = Services(site)
     with shut(site.bundle_dir / name), pytest.raises(BundleUnreadable, match=r"cannot read .*chown"):
-        services.corridor()
+        services.pipeline()
 
 
 def test_a_model_card_that_may_not_be_read(site: Settings) -> None:
@@ -133,7 +133,7 @@ def test_a_detector_that_may_not_be_read() -> None:
 def test_kept_models_that_may_not_be_read(site: Settings) -> None:
     """A kept model that is shut is not gone."""
     shelf = ModelStore(site.model_root)
-    Services(site).corridor()
+    Services(site).pipeline()
     (kept,) = shelf.kept()
     for path in (site.model_root, kept.folder, kept.folder / "model.json", kept.folder / "model.onnx"):
         with shut(path), pytest.raises(BundleUnreadable):

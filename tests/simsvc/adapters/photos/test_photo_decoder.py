@@ -21,9 +21,8 @@ import pytest
 from PIL import Image
 
 import simsvc.adapters.photos.photo_decoder as module
-from simsvc.adapters.photos.decode_helper import CPU_S
 from simsvc.adapters.photos.framed import receive, send
-from simsvc.adapters.photos.photo_decoder import PhotoDecoder
+from simsvc.adapters.photos.photo_decoder import CPU_S, PhotoDecoder
 from simsvc.domain.files import decode_cost
 from simsvc.domain.photo.decode import decode, decode_picture
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
@@ -33,7 +32,9 @@ from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
 from tests.servers import is_alive
 
 MEMORY_BYTES = 500_000_000
-TIME_S = 2.0
+MOST_JPEGS = 100
+"""Most that a phone's photo may cost, in JPEGs of 12 megapixels that this process decodes: half of the limit
+where that was measured, with 0.04 s each."""
 WORKER_BYTES = 1_000_000_000
 WORKER_ALONE_BYTES = 250_000_000
 """The most that `make bench` lets a worker hold; the process of the tests holds what others need."""
@@ -167,10 +168,11 @@ BOMBS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BOMBS)
-def test_no_photo_takes_more_than_its_limits(name: str) -> None:
-    """Read or refused, a photo takes less than 2 s of processor time and 500 MB in a process of its own."""
+def used_by(photo: bytes) -> tuple[str, float, int]:
+    """Return what a process said of a photo, the seconds of processor time used for it, and the peak bytes.
+
+    The time includes the start of a helper.
+    """
     program = (
         "import sys, resource; from simsvc.adapters.photos.photo_decoder import PhotoDecoder;"
         "from simsvc.domain.photo.decode import decode; from simsvc.errors import PhotoError\n"
@@ -184,25 +186,30 @@ def test_no_photo_takes_more_than_its_limits(name: str) -> None:
         "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "print(said, own + used.ru_utime + used.ru_stime, used.ru_maxrss)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=BOMBS[name](), capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], input=photo, capture_output=True, check=True)
     said, used_s, peak_kb = done.stdout.decode().split()
-    assert said
-    assert float(used_s) < TIME_S + START_CPU_S
-    assert int(peak_kb) * 1024 < MEMORY_BYTES
-
-
-START_CPU_S = 1.0
-"""Of a helper that starts, on a busy machine; it takes 0.25 s."""
+    return said, float(used_s), int(peak_kb) * 1024
 
 
 @pytest.mark.slow
-def test_a_photo_that_takes_too_long_is_refused_and_the_next_one_read(decoder: PhotoDecoder) -> None:
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_photo_takes_more_than_its_limits(name: str) -> None:
+    """Read or refused, a photo stays within the limits on processor time and memory of a helper."""
+    _, start_s, _ = used_by(saved(waves(), "WEBP"))
+    said, used_s, peak_bytes_ = used_by(BOMBS[name]())
+    assert said
+    assert used_s < CPU_S + 3 * start_s
+    assert peak_bytes_ < MEMORY_BYTES
+
+
+@pytest.mark.slow
+def test_a_photo_that_takes_too_long_is_refused_and_the_next_one_read(
+    monkeypatch: pytest.MonkeyPatch, decoder: PhotoDecoder
+) -> None:
     """Linux ends the helper at its limit, and nobody waits for it; another one takes its place."""
+    monkeypatch.setattr(module, "CPU_S", 1.0)
     decode(saved(waves(), "WEBP"), decoder=decoder)
-    first, before = pid_of(decoder), cpu_s(pid_of(decoder))
-    assert before < CPU_S
+    first = pid_of(decoder)
     with pytest.raises(PhotoTooCostly, match="Decoding this photo takes too much time or memory"):
         decode(jpeg_2000_of_noise(), decoder=decoder)
     assert first not in children()
@@ -217,10 +224,8 @@ def test_what_stands_still_is_ended_by_the_clock(
     monkeypatch.setattr(module, "DEADLINE_S", 0.3)
     decode(saved(waves(), "WEBP"), decoder=decoder)
     os.kill(pid_of(decoder), signal.SIGSTOP)
-    start = time.monotonic()
     with pytest.raises(PhotoTooCostly):
         decode(saved(waves(2000, 1500), "WEBP"), decoder=decoder)
-    assert time.monotonic() - start < 2.0
     monkeypatch.undo()
     assert decode(saved(waves(), "WEBP"), decoder=decoder).format == "WEBP"
 
@@ -238,11 +243,13 @@ def test_a_helper_that_died_between_photos_is_replaced(decoder: PhotoDecoder) ->
 def test_memory_is_given_back(decoder: PhotoDecoder) -> None:
     """After photos near the limit, read or refused, small ones are still read."""
     big = strips((5000, 5000), 5000, 8, zlib.compress(bytes(100_000_000)), samples=4, planes=2)
+    transparent = saved(Image.new("RGBA", (5000, 4900), (9, 8, 7, 99)), "PNG")
+    small = saved(waves(3000, 3000), "WEBP")
     for _ in range(3):
-        decode(saved(Image.new("RGBA", (5000, 4900), (9, 8, 7, 99)), "PNG"), decoder=decoder)
+        decode(transparent, decoder=decoder)
         with pytest.raises(PhotoError):
             decode(big[:-40_000], decoder=decoder)
-        assert decode(saved(waves(3000, 3000), "WEBP"), decoder=decoder).format == "WEBP"
+        assert decode(small, decoder=decoder).format == "WEBP"
 
 
 def test_a_helper_is_replaced_in_time(monkeypatch: pytest.MonkeyPatch, decoder: PhotoDecoder) -> None:
@@ -342,6 +349,16 @@ def test_messages_are_whole_or_none() -> None:
         assert receive(other) is None
 
 
+def jpeg_s() -> float:
+    """Return the processor time in which this process decodes a JPEG of 12 megapixels whole."""
+    data, request, took_s = saved(waves(4032, 3024), "JPEG"), DecodeRequest(1), []
+    for _ in range(3):
+        start_s = time.process_time()
+        decode_picture(data, request)
+        took_s.append(time.process_time() - start_s)
+    return min(took_s)
+
+
 LARGE = {
     "JPEG of 8160 x 6144": ("JPEG", (8160, 6144), {}),
     "JPEG of 8192 x 6144": ("JPEG", (8192, 6144), {}),
@@ -353,35 +370,36 @@ LARGE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_phones_of_fifty_megapixels_are_read(name: str, decoder: PhotoDecoder) -> None:
-    """Within 500 MB and 2 s, whichever process decodes them."""
+    """Within 500 MB and half of the limit on processor time, whichever process decodes them."""
     kind, size, how = LARGE[name]
     data = saved(waves(*(side // 4 for side in size)).resize(size), kind, quality=90, **how)
     decode(saved(waves(), "WEBP"), decoder=decoder)
     before = cpu_s(pid_of(decoder))
     photo = decode(data, first_px=320, decoder=decoder)
     assert (photo.original_width_px, photo.original_height_px) == size
-    assert cpu_s(pid_of(decoder)) - before < TIME_S
+    assert cpu_s(pid_of(decoder)) - before < MOST_JPEGS * jpeg_s()
     assert peak_bytes(pid_of(decoder)) < MEMORY_BYTES
 
 
 @pytest.fixture(scope="module")
 def heic_of_48_megapixels() -> bytes:
-    """Return tiles of 512 pixels as phones write them; the encoder takes half a minute."""
+    """Return tiles of 512 pixels as phones write them: 4 MB; the encoder takes 7 s."""
     picture = waves(2016, 1512).resize((8064, 6048))
     buffer = io.BytesIO()
-    pillow_heif.from_pillow(picture).save(buffer, quality=60, tile_size=512)
+    how = {"quality": 95, "tile_size": 512, "enc_params": {"preset": "ultrafast"}}
+    pillow_heif.from_pillow(picture).save(buffer, **how)
     return buffer.getvalue()
 
 
 @pytest.mark.slow
 def test_a_heic_of_48_megapixels_is_read(heic_of_48_megapixels: bytes, decoder: PhotoDecoder) -> None:
-    """Within 500 MB and 2 s, again and again."""
+    """Within 500 MB and half of the limit on processor time, again and again."""
     decode(saved(waves(), "WEBP"), decoder=decoder)
     for _ in range(2):
         before = cpu_s(pid_of(decoder))
         photo = decode(heic_of_48_megapixels, decoder=decoder)
         assert (photo.original_width_px, photo.width_px) == (8064, 1600)
-        assert cpu_s(pid_of(decoder)) - before < TIME_S
+        assert cpu_s(pid_of(decoder)) - before < MOST_JPEGS * jpeg_s()
         assert peak_bytes(pid_of(decoder)) < MEMORY_BYTES
 
 

@@ -157,10 +157,10 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def addresses(live: Live) -> dict[str, str]:
     """Return the address of every page by endpoint and what is special about it; its records are there."""
-    desk, corridor = live.services, live.services.corridor()
+    desk, pipeline = live.services, live.services.pipeline()
     declared = Declaration("L-7", date(1980, 2, 29), date(2020, 6, 1))
-    estimated = estimate(drawn_photo(7), "seven.jpg", corridor, declared=declared)
-    estimate(drawn_photo(9), "nine.jpg", corridor, declared=declared)
+    estimated = estimate(drawn_photo(7), "seven.jpg", pipeline, declared=declared)
+    estimate(drawn_photo(9), "nine.jpg", pipeline, declared=declared)
     for after, kind in enumerate(("refer", "accept")):
         draft = DecisionDraft("refer" if kind == "refer" else "accept", note=f"see the file, {kind}")
         desk.decisions.add(estimated.id, draft, "0" * 32, after, desk.now())
@@ -168,9 +168,9 @@ def addresses(live: Live) -> dict[str, str]:
         "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
         "withhold": ["blurred"],
     }
-    doubtful = replace(corridor, rules=parse_rules(rules, corridor.model.sha256))
+    doubtful = replace(pipeline, rules=parse_rules(rules, pipeline.model.sha256))
     withheld = estimate(drawn_photo(10), "ten.jpg", doubtful, declared=declared)
-    refused = estimate(b"no photo", "letter.txt", corridor)
+    refused = estimate(b"no photo", "letter.txt", pipeline)
     batch_id = desk.batches.take_in(
         [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")], "photos.zip", "0" * 32, dict
     )

@@ -12,6 +12,11 @@ from tests.simsvc.web.signed_in import PASSWORD
 from tests.small_site import drawn_photo
 
 LIGHTEST, DARKEST = 200, 60
+HALF_A_LINE_PX = 12
+MIDDLES = """parts => parts.map(part => {
+  const { top, bottom } = part.getBoundingClientRect();
+  return (top + bottom) / 2;
+})"""
 WIDER = """[...document.querySelectorAll("body *")]
   .filter(part => part.getBoundingClientRect().right > innerWidth)
   .map(part => part.outerHTML.slice(0, 150))"""
@@ -140,3 +145,12 @@ def test_a_batch_needs_no_javascript(open_page: Open, photo: Path) -> None:
     page.set_input_files("#photos", photo)
     page.get_by_role("button", name="Estimate ages").click()
     expect(page.get_by_role("status")).to_contain_text("1 of 1 done", timeout=60_000)
+
+
+def test_the_header_is_one_line_on_a_laptop(open_page: Open) -> None:
+    """At 1280 px all of an administrator's menu and a name of 15 letters are in the same line."""
+    page = open_page("admin")
+    page.goto("/history")
+    page.locator(".person").evaluate("person => { person.firstChild.data = 'maria.lindqvist '; }")
+    middles = page.locator(".site-bar li, .site-person > *").evaluate_all(MIDDLES)
+    assert max(middles) - min(middles) < HALF_A_LINE_PX

@@ -26,26 +26,26 @@ ROUNDS = 150
 
 def figures(services: Services, data: bytes) -> Figures:
     """Return milliseconds of the answer, of detector and model alone, their ratios, and every step."""
-    corridor = services.corridor()
-    detector, model = bare_calls(corridor, data)
+    pipeline = services.pipeline()
+    detector, model = bare_calls(pipeline, data)
     for _ in range(SETTLED):
-        estimate(data, "bench.jpg", corridor)
+        estimate(data, "bench.jpg", pipeline)
     taken = in_turns(
         {
-            "answer, recorded": lambda: estimate(data, "bench.jpg", corridor),
-            "answer, in memory": lambda: answered(data, "bench.jpg", corridor),
+            "answer, recorded": lambda: estimate(data, "bench.jpg", pipeline),
+            "answer, in memory": lambda: answered(data, "bench.jpg", pipeline),
             "detector": detector,
             "model": model,
         },
         ROUNDS,
     )
     ratios = {"over detector and model": _ratios(taken)}
-    return {**summarised(taken), **ratios, **_steps(corridor, data)}
+    return {**summarised(taken), **ratios, **_steps(pipeline, data)}
 
 
 def detector_sizes(services: Services, data: bytes) -> Figures:
     """Return milliseconds of the detector in service, at single sizes, and of libfacedetection's own."""
-    serving = services.corridor().detector
+    serving = services.pipeline().detector
     kind = cast("Any", type(serving))  # every detector takes its working size first, then the first look's
     detectors: dict[str, Detector] = {"in service": serving, PEER: SlimDetector(640)}
     for side_px in WORKING_SIDES_PX:
@@ -76,9 +76,9 @@ def _ratios(taken: Times) -> Row:
     }
 
 
-def _steps(corridor: EstimatePipeline, data: bytes, rounds: int = 60) -> Figures:
+def _steps(pipeline: EstimatePipeline, data: bytes, rounds: int = 60) -> Figures:
     """Return the steps as answers tell them, and the share of the whole that they add up to."""
-    told = [answered(data, "bench.jpg", corridor).ms for _ in range(rounds)]
+    told = [answered(data, "bench.jpg", pipeline).ms for _ in range(rounds)]
     medians = {name: float(np.median([ms[name] for ms in told])) for name in told[0]}
     shares = [sum(ms.values()) / ms["total"] - 1.0 for ms in told]
     steps = {f"step {name}": {"p50_ms": round(ms, 2)} for name, ms in medians.items()}

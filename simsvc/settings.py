@@ -159,13 +159,13 @@ class Settings(BaseSettings):
         description="connections that one process keeps open to PostgreSQL; as many again when all are busy",
     )
     statement_timeout_ms: Whole = Field(
-        default=15_000, ge=100, le=3_600_000, description="after which PostgreSQL ends a statement"
+        default=15_000, ge=100, le=3_600_000, description="time after which PostgreSQL cancels a statement"
     )
     max_upload_bytes: Whole = Field(
         default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted"
     )
     neighbours: Whole = Field(
-        default=12, ge=1, le=100, description="how many labelled faces explain an estimate"
+        default=12, ge=1, le=100, description="how many reference faces explain an estimate"
     )
     threads: Whole = Field(default=1, ge=1, le=64, description="threads of the model in one worker")
     workers: Whole = Field(default_factory=cores, ge=1, le=256, description="worker processes of the server")
@@ -181,60 +181,60 @@ class Settings(BaseSettings):
         default="",
         repr=False,
         validation_alias="SECRET_KEY",
-        description="signs sessions; the same for all machines behind one address",
+        description="key that signs sessions; the same for all machines behind one address",
     )
     secret_key_file: Path = Field(
         default_factory=lambda: _home() / "var" / "secret-key", validation_alias="secret_key_file"
     )
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="",
-        description="where people reach the service, such as `https://age.example`; begins one-time links",
+        description="where people reach the service, such as `https://age.example`; used in one-time links",
     )
     tls: Flag = Field(
         default=False,
-        description="`1` where people reach it by HTTPS only: cookies become Secure, and browsers are told "
-        "so",
+        description="`1` if people reach the service by HTTPS only: cookies are Secure, and browsers are "
+        "told to use HTTPS (HSTS)",
     )
     proxies: Whole = Field(
         default=0,
         ge=0,
         le=10,
-        description="reverse proxies in front whose `X-Forwarded-` headers are believed",
+        description="number of reverse proxies whose `X-Forwarded-` headers are trusted",
     )
     idle_minutes: Whole = Field(
         default=30,
         ge=1,
         le=720,
-        description="a session unused for so long ends; any session ends after 12 hours",
+        description="minutes without use after which a session ends; any session ends after 12 hours",
     )
     # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
     sign_in_rate: Rate = Field(
-        default="20 per minute", description="sign-in attempts of one address, as Flask-Limiter writes it"
+        default="20 per minute", description="sign-in attempts from one address, in Flask-Limiter's notation"
     )
     # more than two cores judge: it stops floods, not work
     upload_rate: Rate = Field(
-        default="600 per minute", description="photos of one account, token or address, likewise"
+        default="600 per minute", description="photos from one account, token or address"
     )
     # 50 a second, which no honest program of an office needs for long
     api_rate: Rate = Field(
         default="3000 per minute",
-        description="requests of one token, likewise; an export, a verification, or another walk through any "
-        "number of records counts as 25, of an account too",
+        description="requests with one token; an export, a verification, or another request that reads all "
+        "records counts as 25, for accounts, too",
     )
     rate_storage: str = Field(
         default="memory://",
-        description="where the rates are counted; `memory://` by each worker, or such as `redis://`",
+        description="where the rates are counted: `memory://` in each worker, or for example `redis://`",
     )
     batch_dir: Folder = Field(
         default_factory=lambda: _home() / "var" / "batches",
-        description="where the photos of batches wait and their queue lies; on the service's own machine",
+        description="folder of photos waiting in batches and of their queue; on the service's own machine",
     )
     # several hundred photos as telephones make them, and a disk that a few such uploads do not fill
     max_batch_bytes: Whole = Field(
         default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
-        description="largest upload of a batch, and of its photos unpacked",
+        description="largest upload of a batch, and largest size of its unpacked photos",
     )
     # an hour's work for one process that judges five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
@@ -242,44 +242,44 @@ class Settings(BaseSettings):
     )
     # 5,000 photos of 1 MB each, or five uploads of the largest kind
     max_waiting_bytes: Whole = Field(
-        default=5_000_000_000, ge=1_000, le=100_000_000_000_000, description="bytes of these photos"
+        default=5_000_000_000, ge=1_000, le=100_000_000_000_000, description="size of these photos"
     )
     # some ten thousand records of 30 to 50 KB, and the database's write-ahead log
     disk_reserve_bytes: Whole = Field(
         default=500_000_000,
         ge=0,
         le=100_000_000_000_000,
-        description="room on the disk of `batch_dir` that batches leave free for everything else",
+        description="free space that batches leave on the disk of `SIMSVC_BATCH_DIR`",
     )
     batch_worker: Flag = Field(
         default=True,
-        description="`0` where `flask batch work` runs by itself instead of being started by the server",
+        description="`0` if you start `flask batch work` yourself, instead of the server",
     )
     model_root: Folder = Field(
         default_factory=lambda: _home() / "var" / "models",
-        description="where a copy of every model that was in service is kept, so that its estimates can be "
+        description="folder of the copies of all models that were in service, so that their estimates can be "
         "replayed",
     )
     photo_days: Whole = Field(
-        default=0, ge=0, le=3_650, description="for how many days photos are kept, encrypted; `0` keeps none"
+        default=0, ge=0, le=3_650, description="how many days photos are kept, encrypted; `0` keeps none"
     )
     photo_keys: Annotated[tuple[str, ...], NoDecode, PlainValidator(_photo_keys)] = Field(
-        default=(), repr=False, description="Fernet keys, commas between; the first encrypts, all decrypt"
+        default=(),
+        repr=False,
+        description="Fernet keys, separated by commas; the first encrypts, all decrypt",
     )
     engine: Literal["onnxruntime", "openvino", "torch"] = Field(
         default="onnxruntime",
-        description="what runs the model, `onnxruntime`, or `openvino` with `pip install "
-        "'simsvc[openvino]'`, which is faster on Intel processors with VNNI or AMX, or `torch` with `pip "
-        "install 'simsvc[train]'`; all answer alike within a replay's tolerance",
+        description="what runs the model: `onnxruntime`; `openvino`, with `pip install 'simsvc[openvino]'`, "
+        "which is faster on Intel processors with VNNI or AMX; or `torch`, with `pip install "
+        "'simsvc[train]'`; all agree within the tolerance of a replay",
     )
     age_prior: Annotated[AgePrior | None, NoDecode, PlainValidator(_age_prior)] = Field(
         default=None,
         description="how common each age is among the applicants, which estimates then take into account: a "
-        "span such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
+        "range such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
     )
-    log: Literal["json", "text"] = Field(
-        default="json", description="how log lines are written, `json` or `text`"
-    )
+    log: Literal["json", "text"] = Field(default="json", description="format of log lines, `json` or `text`")
 
     @model_validator(mode="after")
     def _has_photo_keys(self) -> Settings:

@@ -47,13 +47,13 @@ def main() -> None:
         ):
             with opened(browser, app, url + result, size, language) as page:
                 page.screenshot(path=OUT / f"{name}.png")
-        with opened(browser, app, url, {"width": 1280, "height": 860}, "en-GB") as page:
+        with opened(browser, app, url, {"width": 1280, "height": 1140}, "en-GB") as page:
             page.set_input_files(
                 "#photo", {"name": "applicant.jpg", "mimeType": "image/jpeg", "buffer": photo}
             )
             page.wait_for_selector(".crops img")
             page.screenshot(path=OUT / "start-1280.png")
-        with opened(browser, app, f"{url}/indexes", {"width": 1280, "height": 700}, "en-GB") as page:
+        with opened(browser, app, f"{url}/indexes", {"width": 1280, "height": 650}, "en-GB") as page:
             page.screenshot(path=OUT / "indexes-1280.png")
 
 

@@ -9,45 +9,45 @@ import sys
 from simsvc.errors import SimsvcError
 
 COMMANDS = {
-    "data": ("trainer.cli.data", "merge data sets and print their audit; `data fetch NAME` fetches one"),
+    "data": ("trainer.cli.data", "merge data sets and print their audit; `data fetch NAME` downloads one"),
     "fit": ("trainer.cli.fit", "train a model by a recipe"),
     "export": ("trainer.cli.export", "turn a run into a bundle that the service loads"),
-    "evaluate": ("trainer.cli.evaluate", "score a bundle on a data set, through the service's own steps"),
-    "sources": ("trainer.cli.sources", "judge a bundle source by source, with the constant guess"),
+    "evaluate": ("trainer.cli.evaluate", "measure a bundle on a data set, with the code of the service"),
+    "sources": ("trainer.cli.sources", "measure a bundle source by source, next to the constant guess"),
     "peers": ("trainer.cli.peers", "run free packages on the same photos as a bundle"),
     "calibrate": (
         "trainer.cli.calibrate",
         "measure a bundle's intervals and write them into its model.json",
     ),
-    "quantize": ("trainer.cli.quantize", "put an int8 form beside a bundle's graph where it is as good"),
+    "quantize": ("trainer.cli.quantize", "add an int8 graph to a bundle, if it is as good"),
     "bands": (
         "trainer.cli.bands",
-        "score a bundle on photos labelled with bands of ages, as FairFace is",
+        "measure a bundle on photos labelled with age bands, such as FairFace",
     ),
     "withhold": (
         "trainer.cli.withhold",
-        "measure when an estimate should not stand, and write the bounds into the bundle's model.json",
+        "measure when an estimate should be reviewed, and write the bounds into the bundle's model.json",
     ),
     "bounds": ("trainer.cli.bounds", "measure what blur, light, cuts and turns do to estimates"),
-    "engines": ("trainer.cli.engines", "measure every engine that can serve a bundle, in one run"),
+    "engines": ("trainer.cli.engines", "compare the engines that can run a bundle"),
     "doubt": (
         "trainer.cli.doubt",
-        "fit the score of how far off an estimate may be, and write it into the bundle's model.json",
+        "fit the score of how doubtful an estimate is, and write it into the bundle's model.json",
     ),
-    "framing": ("trainer.cli.framing", "measure what it costs when the detector's box is a tenth off"),
+    "framing": ("trainer.cli.framing", "measure the error when the detector's box is a tenth off"),
     "neighbours": ("trainer.cli.neighbours", "compare layers and transforms by the neighbours they find"),
     "site-calibration": (
         "trainer.cli.site_calibration",
-        "measure what a gallery of a set's own faces gives estimates of its other faces",
+        "measure whether reference faces of a data set improve the estimates of its other faces",
     ),
-    "card": ("trainer.cli.card", "write the model card and its plots from what was measured"),
-    "left-out": ("trainer.cli.left_out", "train without some sources and judge just those"),
-    "teachers": ("trainer.cli.teachers", "fetch the published networks that teach"),
-    "results": ("trainer.cli.results", "the table of experiments: add a run, or show it"),
+    "card": ("trainer.cli.card", "write the model card and its plots from the measurements"),
+    "left-out": ("trainer.cli.left_out", "train without some sources and measure on those"),
+    "teachers": ("trainer.cli.teachers", "fetch the published networks that serve as teachers"),
+    "results": ("trainer.cli.results", "show the table of experiments, or add a run to it"),
     "demo-gallery": ("trainer.cli.demo_gallery", "make the composite faces that ship with the service"),
     "detector-export": (
         "trainer.cli.detector_export",
-        "make the face detector that the service ships, of libfacedetection's weights",
+        "make the shipped face detector from libfacedetection's weights",
     ),
     "detector": ("trainer.cli.detector", "measure the detector's threshold on photos without faces"),
 }
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"trainer {args.command}: {error.sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. What is on disk stays; call the command again to go on.", file=sys.stderr)
+        print("Stopped. What is on disk stays; run the command again to continue.", file=sys.stderr)
         return 130
 
 

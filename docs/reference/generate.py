@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -90,16 +91,25 @@ def _operation(
     ]
     if parameters:
         yield _table(("parameter", "in", "type", "meaning"), parameters)
-    for kind, body in operation.get("requestBody", {}).get("content", {}).items():
-        yield f"Body: `{kind}`"
-        if body.get("schema", {}).get("properties"):
-            yield _fields(body["schema"])
-        elif "$ref" in body.get("schema", {}):
-            yield _object_link(body["schema"])
+    yield from _bodies(operation.get("requestBody", {}).get("content", {}))
     yield _table(
         ("status", "meaning"),
         [(status, _answer(answer)) for status, answer in operation["responses"].items()],
     )
+
+
+def _bodies(content: dict[str, Any]) -> Iterator[str]:
+    """Yield the kinds of body: those with described fields one by one, the others in one line."""
+    plain = []
+    for kind, body in content.items():
+        schema = body.get("schema", {})
+        if schema.get("properties"):
+            yield f"Body: `{kind}`"
+            yield _fields(schema)
+        else:
+            plain.append(f"`{kind}`" + (f" ({_object_link(schema)})" if "$ref" in schema else ""))
+    if plain:
+        yield f"Body: {', '.join(plain)}"
 
 
 def _answer(answer: dict[str, Any]) -> str:
@@ -145,7 +155,7 @@ def _who(endpoint: str) -> str:
 def settings(app: Flask) -> str:
     """Return the page of every setting, as `flask settings` prints it."""
     table = app.test_cli_runner().invoke(args=["settings"]).output
-    return f"# Settings\n\n{SETTINGS_NOTE}\n\n{table}"
+    return f"{WIDE}# Settings\n\n{SETTINGS_NOTE}\n\n{table}"
 
 
 def errors(_app: Flask) -> str:
@@ -153,17 +163,17 @@ def errors(_app: Flask) -> str:
     kinds = list(_tree(SimsvcError))
     codes = {kind.code for kind in kinds}
     rows = [
-        (f"`{code}`", f"{status}", "", "Refused by HTTP itself.")
+        (f"`{code}`", f"{status}", f"The HTTP error {HTTPStatus(status).phrase}.", "")
         for code, status in HTTP_CODES.items()
         if code not in codes
     ]
     for kind in kinds:
         family = kind.__mro__[1].__name__
         meaning = (kind.__doc__ or "").partition("\n")[0]
-        rows.append((f"`{kind.code}`", str(status_of(kind)), f"`{kind.__name__}` ({family})", meaning))
+        rows.append((f"`{kind.code}`", str(status_of(kind)), meaning, f"`{kind.__name__}` ({family})"))
     return (
-        f"# Errors\n\n{ERRORS_NOTE}\n\n"
-        + _table(("code", "status", "class", "meaning"), sorted(set(rows)))
+        f"{WIDE}# Errors\n\n{ERRORS_NOTE}\n\n"
+        + _table(("code", "status", "meaning", "class (parent)"), sorted(set(rows)))
         + "\n"
     )
 
@@ -182,14 +192,14 @@ def metrics(_app: Flask) -> str:
         for family in REGISTRY.collect()
         if family.name.startswith("simsvc_")
     ]
-    rows += [(f"`{name}`", "gauge", "Measured when asked for.") for name in GAUGES]
-    return f"# Metrics\n\n{METRICS_NOTE}\n\n" + _table(("metric", "type", "meaning"), rows) + "\n"
+    rows += [(f"`{name}`", "gauge", gauge.meaning) for name, gauge in GAUGES.items()]
+    return f"{WIDE}# Metrics\n\n{METRICS_NOTE}\n\n" + _table(("metric", "type", "meaning"), rows) + "\n"
 
 
 def trainer(_app: Flask) -> str:
     """Return the page of every command of the trainer."""
-    rows = [(f"`python -m trainer {name}`", text) for name, (_, text) in TRAINER_COMMANDS.items()]
-    return f"# Trainer commands\n\n{TRAINER_NOTE}\n\n" + _table(("command", "purpose"), rows) + "\n"
+    rows = [(f"`trainer {name}`", text) for name, (_, text) in TRAINER_COMMANDS.items()]
+    return f"{WIDE}# Trainer commands\n\n{TRAINER_NOTE}\n\n" + _table(("command", "purpose"), rows) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -201,6 +211,8 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
+WIDE = "---\nhide: [toc]\n---\n\n"
+"""Gives a page without sections the width of the table of contents."""
 API_NOTE = (
     "The running service serves this description as a page at `/api-reference` and as an OpenAPI 3.1 "
     "document at `/api/v1/openapi.json`. [Use the API](../how-to/api.md) shows a session with curl."
@@ -210,16 +222,19 @@ SETTINGS_NOTE = (
     "this table, and `flask check` reports values that cannot be used."
 )
 ERRORS_NOTE = (
-    "An error answer is `application/problem+json` (RFC 9457). Programs should look at `code`, which is "
-    "stable, and show `detail` to people. Refusals of a photo appear as `code` of a recorded answer, too."
+    "An error is answered as `application/problem+json` (RFC 9457). Programs should look at `code`, which is "
+    "stable, and show `detail` to people. A photo that cannot be used has one of these codes as the `code` of "
+    "its recorded answer."
 )
 METRICS_NOTE = (
     "`GET /metrics` answers in Prometheus' text format, for all workers together. It needs a token with the "
-    "scope `audit`. No label holds a name, a case or an address."
+    "scope `audit`. No label contains a name, a case or an address. Counters are exported with `_total` at the "
+    "end of their name."
 )
 TRAINER_NOTE = (
-    "The trainer runs from a checkout, in the environment that `make test` installs. "
-    "`python -m trainer COMMAND --help` lists the options of a command."
+    "The trainer runs from a checkout, in the environment that `make test` installs. `trainer` stands for "
+    "`.venv-test/bin/python -m trainer`; `trainer COMMAND --help` lists the options of a command. "
+    "[Train a model](../how-to/train.md) shows the usual order."
 )
 PAGES: dict[str, Callable[[Flask], str]] = {
     "cli": command_line,

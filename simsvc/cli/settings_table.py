@@ -23,7 +23,7 @@ def reference() -> str:
         for name, field in Settings.model_fields.items()
         if field.description
     ]
-    return "\n".join(("| name | default | what |", "| --- | --- | --- |", *rows))
+    return "\n".join(("| name | default | meaning |", "| --- | --- | --- |", *rows))
 
 
 def default(name: str) -> str:

@@ -30,18 +30,24 @@ HEADING = (
     "records a day, GB",
     "SQLite's writer is busy",
 )
-PAGE = """# What it costs
+PAGE = """---
+hide: [toc]
+---
+
+# Cost
 
 Written by `python -m tests.bench.cost` from `bench.json` (`make bench`) and `bench-index.json`
-(`make bench-index`), which lie next to this page.
+(`make bench-index`), which are in the same folder as this page.
 
 {table}
 
-Cores are {busy:.0%} busy with the processor time of requests under 32 clients, over HTTP, recording included.
-Memory is {system_gb:g} GB for the system, a worker for each core, and the index once. A record holds
-SQLite's only writer for {writer_ms:.1f} ms; beyond that, or beyond the cores of one machine, use PostgreSQL.
-Indexes were measured at {sizes} faces; other sizes lie on the line
-(times on the power) through the two largest.
+- *Cores*: enough to be {busy:.0%} busy, with the processor time of a request under 32 clients, over HTTP,
+  recording included.
+- *Memory*: {system_gb:g} GB for the system, a worker for each core, and one copy of the index.
+- *SQLite's writer*: each record needs SQLite's only writer for {writer_ms:.1f} ms. If it is not fast enough,
+  or one machine has too few cores, use PostgreSQL.
+- Indexes were measured at {sizes} faces. Sizes and memory of others are
+  extrapolated linearly from the two largest, times by a power law.
 """
 
 

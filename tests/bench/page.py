@@ -24,7 +24,7 @@ Document = dict[str, Any]
 def table(document: Document) -> str:
     """Return the section's body as Markdown."""
     parts = [_machine(document), _promised(document)]
-    for title, made in (("A photo's way", _steps), ("The model", _model), ("The server", _server)):
+    for title, made in (("The steps for one photo", _steps), ("The model", _model), ("The server", _server)):
         rows = made(document)
         if rows:
             parts.append(f"{title}:\n\n" + "\n".join(rows))
@@ -48,13 +48,14 @@ def _machine(document: Document) -> str:
     facts = document["machine"]
     faces = document.get("index", {}).get("in service", {}).get("faces", 0)
     return (
-        f"{facts['processor']}, {facts['cores']} cores, load {facts['load']:g} before, {faces:,.0f} labelled "
-        f"faces, Python {facts['python']}, ONNX Runtime {facts['onnxruntime']}, {facts['measured_at']}:"
+        f"{facts['processor']}, {facts['cores']} cores, load {facts['load']:g} before, {faces:,.0f} "
+        f"reference faces, Python {facts['python']}, ONNX Runtime {facts['onnxruntime']}, "
+        f"{facts['measured_at']}:"
     )
 
 
 def _promised(document: Document) -> str:
-    rows = ["| what is promised | measured | limit | |", "| --- | --- | --- | --- |"]
+    rows = ["| promise | measured | limit | |", "| --- | --- | --- | --- |"]
     for claim in document["claims"]:
         sign, unit = ("at least" if claim["at_least"] else "at most"), f" {claim['unit']}".rstrip()
         kept = "kept" if claim["holds"] else "**not kept**"
@@ -81,7 +82,7 @@ def _steps(document: Document) -> list[str]:
 def _model(document: Document) -> list[str]:
     found = document.get("model", {})
     rows = [
-        "| | ms a face | of fp32 | of one thread's peak, a large fp32 product |",
+        "| | ms a face | of fp32 | of the peak of one thread |",
         "| --- | --- | --- | --- |",
     ]
     for name, row in found.items():
@@ -90,7 +91,7 @@ def _model(document: Document) -> list[str]:
             rows.append(f"| {name} | {row['ms_a_face']:.2f} | {row.get('of_fp32', 1):.2f} | {peak} |")
     cost = found.get("cost", {})
     done, peak = cost.get("gflop_a_face"), cost.get("peak_gflops")
-    said = f"A face takes {done} GFLOP; one thread reached {peak} a second in that product."
+    said = f"A face takes {done} GFLOP. The peak is {peak} GFLOP a second, in a large fp32 matrix product."
     return [*rows, "", said] if found else []
 
 

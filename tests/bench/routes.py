@@ -40,17 +40,26 @@ BIG_PX = (6_000, 4_000)
 """24 megapixels, as telephones and cameras make them."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "routes.md"
 NOBODY = "0" * 32
-HEADING = """# What one request to each route costs
+HEADING = """---
+hide: [toc]
+---
 
-Written by `python -m tests.bench.routes --write`: in one process, with {records:,} records of one case.
-*Processor* is of an ordinary request. *Memory* is the most that one request took beyond what the process
-had before, with the largest body, query and headers that are accepted, and a photo of 24 megapixels where
-there is one; whatever a photo makes the decoder do, it stays below 500 MB. A body that is received or waits
-for its turn lies in a temporary file but for its first 256 kB. Work: see `simsvc/web/traffic/work.py`.
+# What each route costs
 
-At once, a worker judges two photos, goes through records for two, unpacks one batch and hashes one password:
-its worst is its memory at rest and so many times the largest figures of each, with 256 kB for each of at
-most 1,000 connections.
+Written by `make routes`, in one process, with {records:,} records of one case.
+
+- *Processor* is the processor time of an ordinary request.
+- *Memory* is the most that a request added to the memory of the process, with the largest body, query and
+  headers that are accepted, and with a photo of 24 megapixels where the route takes one. No photo can make
+  the decoder use more than 500 MB.
+- *Work* is the kind of work (`simsvc/web/traffic/work.py`): `judging` decodes photos or runs the model,
+  `taking_in` unpacks a batch, `hashing` hashes a password, `walking` reads any number of records or draws a
+  PDF, and `light` is everything else.
+
+At any time, a worker runs at most two requests of `judging`, two of `walking`, one of `taking_in` and one of
+`hashing`. So it needs at most its memory at rest, these numbers times the largest figure of each kind, and
+256 kB for each of up to 1,000 connections. The rest of a body that is being received, or that waits, is in a
+temporary file.
 
 | route | work | body, at most | processor, ms | memory, MB |
 | --- | --- | --- | --- | --- |

@@ -22,12 +22,16 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 """Buckets, dense around the targets of 30 ms, and 100 ms at worst."""
 
-REQUESTS = Counter("simsvc_requests", "Answered requests.", ("method", "route", "status"))
-REQUEST_SECONDS = Histogram("simsvc_request_seconds", "Time of a request.", ("route",), buckets=BUCKETS_S)
-ESTIMATES = Counter("simsvc_estimates", "Recorded estimates.", ("status",))
-REFUSALS = Counter("simsvc_refusals", "Photos that could not be judged, by code.", ("code",))
+REQUESTS = Counter(
+    "simsvc_requests", "Answered requests, by method, route and status.", ("method", "route", "status")
+)
+REQUEST_SECONDS = Histogram(
+    "simsvc_request_seconds", "Seconds to answer a request, by route.", ("route",), buckets=BUCKETS_S
+)
+ESTIMATES = Counter("simsvc_estimates", "Recorded estimates, by status.", ("status",))
+REFUSALS = Counter("simsvc_refusals", "Photos that could not be estimated, by code.", ("code",))
 STEP_SECONDS = Histogram(
-    "simsvc_step_seconds", "Time of a step of an estimate.", ("step",), buckets=BUCKETS_S
+    "simsvc_step_seconds", "Seconds for one step of an estimate.", ("step",), buckets=BUCKETS_S
 )
 
 
@@ -46,16 +50,25 @@ def note_request(method: str, route: str, status: int, seconds: float) -> None:
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
-def exposition(gauges: Mapping[str, Callable[[], float | None]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A figure that is measured when Prometheus asks; `measure` returns None where it cannot be told."""
+
+    meaning: str
+    measure: Callable[[], float | None]
+
+
+def exposition(gauges: Mapping[str, Gauge]) -> bytes:
     """Return the metrics of all processes in Prometheus' text format; a gauge that is None is omitted."""
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in the library
     else:
         registry.register(REGISTRY)
-    measured = {name: gauge() for name, gauge in gauges.items()}
     found = [
-        GaugeMetricFamily(name, name, value=value) for name, value in measured.items() if value is not None
+        GaugeMetricFamily(name, gauge.meaning, value=value)
+        for name, gauge in gauges.items()
+        if (value := gauge.measure()) is not None
     ]
     registry.register(_Measured(found))
     return generate_latest(registry)

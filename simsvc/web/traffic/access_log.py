@@ -7,7 +7,7 @@ import time
 
 from flask import Blueprint, Flask, Response, g, request
 
-from simsvc.adapters.ops.metrics import CONTENT_TYPE, exposition, note_request
+from simsvc.adapters.ops.metrics import CONTENT_TYPE, Gauge, exposition, note_request
 from simsvc.errors import SimsvcError
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import AUDIT, require
@@ -35,7 +35,7 @@ def show() -> Response:
 
 
 def _index_age_s() -> float | None:
-    """Return the seconds since the build in service was put on record, or None where that cannot be told."""
+    """Return the seconds since the build in service was recorded, or None where that cannot be told."""
     desk = services()
     try:
         made_at = desk.builds.made_at().get(desk.shelf.current() or "")
@@ -51,7 +51,10 @@ def _waiting() -> float | None:
         return None
 
 
-GAUGES = {"simsvc_index_age_seconds": _index_age_s, "simsvc_batch_photos_waiting": _waiting}
+GAUGES = {
+    "simsvc_index_age_seconds": Gauge("Seconds since the build in service was recorded.", _index_age_s),
+    "simsvc_batch_photos_waiting": Gauge("Photos of batches that wait for an estimate.", _waiting),
+}
 """Metrics that are measured when they are asked for, by name."""
 
 

@@ -88,15 +88,15 @@ def of_port(folder: Path, report: Report, size: str) -> None:
 
 
 def of_questions(source: Source, folder: Path) -> Report:
-    """Return recall by kind of question on real rows: of themselves, beside them, and truly held out."""
+    """Return recall by kind of question on real rows: of themselves, near them, and truly held out."""
     effort = grow(folder / "f.annoy", source.rows)
     forest = load_forest(folder / "f.annoy", source.rows.shape[1])
     held = Questions(K, unit(source.questions), source.sample(len(source.rows)).least)
-    own, beside = questions(source.rows, len(source.questions))
+    own, near = questions(source.rows, len(source.questions))
     found = {}
     for candidates in (effort.search_k // 2, effort.search_k, 2 * effort.search_k):
         search = cosines_of(forest, effort.trees, candidates)
-        kinds = {"faces themselves": own, "beside them": beside, "held out": held}
+        kinds = {"faces themselves": own, "near them": near, "held out": held}
         found[str(candidates)] = {name: kind.share(search) for name, kind in kinds.items()}
     return {"trees": effort.trees, "chosen": effort.search_k, "recall_by_candidates": found}
 

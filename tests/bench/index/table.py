@@ -8,11 +8,12 @@ import numpy as np
 
 TARGET = 0.98
 GROWTH = (
-    "Why it grows so: exact search reads every row. A tree of Annoy is descended in the logarithm of "
-    "their number, and more leaves must be looked into for the same share, because neighbours crowd: the "
-    "rule takes more candidates. Building a tree splits every row once a level, so time grows a little "
-    "faster than the number; the file holds each row once and its splits, by tree. Annoy's file and the "
-    "exact rows are mapped, one copy for all workers; hnswlib and faiss read theirs into each."
+    "Exact search reads every row, so its time grows with their number. The depth of an Annoy tree grows "
+    "with the logarithm of that number, but neighbours also get closer to each other, so that finding the "
+    "same share of them takes more candidates. Building a tree splits the rows once for each level, so its "
+    "time grows a little faster than the number. Annoy's file holds each row once, and the splits of each "
+    "tree. Annoy's file and the rows of the exact search are mapped: all workers share one copy. Each "
+    "worker reads its own copy of the files of hnswlib and faiss."
 )
 HEAD = (
     "| vectors | library | recall@10 | ms a search, p50 | build, s | file, MB | a worker's own memory, MB |",
@@ -53,22 +54,25 @@ def document(report: dict[str, Any]) -> str:
     """Return docs/explanation/bench-index.md: what was measured, how, and the pictures."""
     return "\n".join(
         (
-            "# The index beside its peers",
+            "# The index next to other libraries",
             "",
-            f"Written by `make bench-index`: {report['machine']}; embeddings of {report['index']} "
-            f"({report['dims']} numbers), {report['questions_held_out']} of them held out as questions; "
-            "beyond their number, vectors drawn around them (`tests/bench/index/vectors.py` says how). "
-            "Searches on one thread; graphs and lists are built on all cores, Annoy on one.",
+            f"Written by `make bench-index` on {report['machine']}.",
+            "",
+            f"The *real* vectors are embeddings of {report['index']} ({report['dims']} numbers each); "
+            f"{report['questions_held_out']} of them are held out as queries. Larger sizes add vectors "
+            "*drawn* around them (`tests/bench/index/vectors.py` says how). Searches run on one thread. "
+            "Annoy builds on one core, the other libraries on all.",
             "",
             rows(report),
             "",
-            "Annoy as the rule chose (`simsvc/domain/gallery/search_effort.py`, ringed below), the others "
-            "with the least effort that finds 0.98. A worker's own memory is beside what is mapped and "
-            "shared.",
+            "*recall@10* is the share of the ten truly nearest that a search finds. Annoy searches with "
+            "the effort that simsvc chooses (`simsvc/domain/gallery/search_effort.py`; ringed in the "
+            "plot), the others with the least effort that finds 0.98. A worker's own memory does not "
+            "include what is mapped and shared.",
             "",
-            "![Recall against time, by size](bench-index-recall.png)",
+            "![Recall against time, by size](bench-index-recall.png){ .wide }",
             "",
-            "![Growth with the number of vectors](bench-index-growth.png)",
+            "![Growth with the number of vectors](bench-index-growth.png){ .wide }",
             "",
             GROWTH,
             "",
@@ -92,9 +96,10 @@ def _service(report: dict[str, Any]) -> list[str]:
         "24 nearest, ms",
     )
     lines = [
-        "## Through the service",
+        "## In the service",
         "",
-        "From the last embedding to the finished folder, and a worker that opens it.",
+        "*finish* is the time from the last embedding to the finished folder, *open* the time in which a "
+        "worker opens it.",
         "",
         "| vectors | " + " | ".join(head) + " | its own memory, MB | the same labels as objects, MB |",
         "| --- " * (len(head) + 3) + "|",
@@ -107,7 +112,12 @@ def _service(report: dict[str, Any]) -> list[str]:
             f"| {int(size):,} | {chosen} | {build['finish_s']} | {build['build_peak_mb']:.0f} | "
             f"{serve['open_s']} | {times} | {serve['private_mb']} | {objects['labels_as_objects_mb']:.0f} |"
         )
-    lines += ["", "Limited by a filter, recall@10 and ms:", "", "| vectors | filter | pass | recall | ms |"]
+    lines += [
+        "",
+        "Searches limited by a filter, which lets so many faces *pass*:",
+        "",
+        "| vectors | filter | pass | recall@10 | ms |",
+    ]
     lines.append("| --- " * 5 + "|")
     for size, found in sorted(report["service"].items(), key=lambda entry: int(entry[0])):
         for name, part in found["serve"].items():
@@ -124,7 +134,7 @@ def _vectors(report: dict[str, Any]) -> list[str]:
     lines = [
         "## The vectors",
         "",
-        "Median distance to the first and tenth other vector, and intrinsic dimension.",
+        "Median distance to the first and tenth nearest vector, and intrinsic dimension.",
         "",
         "| vectors | first | tenth | dimension |",
         "| --- " * 4 + "|",
@@ -134,7 +144,10 @@ def _vectors(report: dict[str, Any]) -> list[str]:
         lines.append(f"| {size:,} {kind} | {near} | {values['intrinsic_dimension']} |")
     sizes = sorted(size for size, kind, _ in found if kind == "drawn")
     expected = ", ".join(f"{_trend(report['real_shapes'], size):.3f} at {size:,}" for size in sizes)
-    lines += ["", f"The real parts' trend (a power of their number) would lead to a tenth of {expected}."]
+    lines += [
+        "",
+        f"The trend of the real vectors (a power law) would lead to a distance to the tenth of {expected}.",
+    ]
     return [*lines, ""]
 
 
@@ -151,9 +164,11 @@ def _rule(report: dict[str, Any]) -> list[str]:
     kinds = list(next(iter(asked["recall_by_candidates"].values())))
     fewer = ", ".join(f"{dims}: {share}" for dims, share in report["recall_of_fewer_dims"].items())
     lines = [
-        "## What the rule asks",
+        "## How the effort is chosen",
         "",
-        f"Recall@10 of real faces by kind of question, {asked['trees']} trees.",
+        f"recall@10 of real faces by kind of query, with {asked['trees']} trees. A build measures on its "
+        "own faces and on vectors near them; the faces held out show that this predicts searches for new "
+        "faces.",
         "",
         "| candidates | " + " | ".join(kinds) + " |",
         "| --- " * (len(kinds) + 1) + "|",
@@ -163,7 +178,7 @@ def _rule(report: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"An exact search over fewer numbers a vector (principal components) finds {fewer}: with fewer than "
-        f"the model's {report['dims']} no index could find 0.98, so the dimension stays.",
+        "With fewer numbers in each vector (principal components), even an exact search finds only these "
+        f"shares: {fewer}. So no index could find 0.98 with fewer than the model's {report['dims']} numbers.",
         "",
     ]

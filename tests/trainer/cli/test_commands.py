@@ -228,7 +228,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
     monkeypatch.setattr("trainer.cli.evaluate.run", stop)
     assert main(["evaluate"]) == 130
-    assert "go on" in capsys.readouterr().err
+    assert "run the command again" in capsys.readouterr().err
 
 
 class Trained(NamedTuple):

@@ -48,6 +48,12 @@ def test_what_happens_is_counted(app: Flask, client: FlaskClient) -> None:
     assert after["simsvc_index_age_seconds"] > 0
 
 
+def test_a_gauge_says_what_it_measures(app: Flask) -> None:
+    """The help text of a gauge is its meaning, not its name again."""
+    text = app.test_client().get("/metrics", headers=bearer(app, "audit")).text
+    assert "# HELP simsvc_batch_photos_waiting Photos of batches that wait for an estimate." in text
+
+
 def test_an_address_that_there_is_not_makes_no_series(app: Flask, client: FlaskClient) -> None:
     """Whatever is asked for, the routes stay those that there are."""
     client.get("/no/such/place")

@@ -77,10 +77,10 @@ def as_text(document: Mapping[str, Any]) -> str:
     lines.append(_line("mean of sources", document["mean"]))
     for row in document["sources"]:
         if "outside_window" in row:
-            lines.append(
-                f"{row['source']}: outside its window by {bracketed(row['outside_window'], '.2f')} years on "
-                f"average; {bracketed(row['window_overlap'], '.0%')} of the ranges touch it"
-            )
+            outside = f"outside its window by {bracketed(row['outside_window'], '.2f')} years on average"
+            touched = row.get("window_overlap")  # only where the model has ranges
+            overlap = f"; {bracketed(touched, '.0%')} of the ranges touch it" if touched else ""
+            lines.append(f"{row['source']}: {outside}{overlap}")
     for row in document["sources"]:
         lines += ["", f"{row['source']:16}{'faces':>7}{'MAE':>22}{'bias':>24}{'in the range':>20}"]
         lines += [

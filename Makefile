@@ -22,9 +22,9 @@ BEFORE ?=
 TRAINER := $(TESTING)/bin/python -m trainer
 UTKFACE = --source utkface=$(DATA)/utkface
 WINDOWED := fgnet us_congress bundestag uk_parliament
-# every source that is there: faces with exact ages, and those of which a window of ages is known
-EVERY_SOURCE = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) \
-  $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(UTKFACE)
+# sources that are there: those that the model learns from, and the portraits, which it never does
+LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
+EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
 .PHONY: help run test coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
 
@@ -205,7 +205,7 @@ measure: $(TESTING)/.ready
 	  cp "$(BEFORE)" "$$out/before.json"
 	fi
 	set -x
-	$(TRAINER) quantize $(UTKFACE)
+	$(TRAINER) quantize $(LEARNED)
 	$(TRAINER) doubt $(EVERY_SOURCE) --json "$$out/doubt.json"
 	if [ -f "$$out/left_out.json" ]; then left=(--left-out "$$out/left_out.json"); else left=(); fi
 	$(TRAINER) calibrate $(UTKFACE) "$${left[@]}" --report --json "$$out/coverage.json"

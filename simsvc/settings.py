@@ -143,12 +143,12 @@ class Settings(BaseSettings):
     )
     index_root: Folder = Field(
         default_factory=lambda: _home() / "indexes",
-        description="folder that `flask index build` writes to and the service reads from",
+        description="folder of the indexes that `flask index build` writes and the service reads",
     )
     database_url: str = Field(
         default_factory=lambda: f"sqlite:///{_home() / 'var' / 'simsvc.sqlite3'}",
         validation_alias="DATABASE_URL",
-        description="where estimates are recorded; on PostgreSQL `postgresql://user:password@host/database`, "
+        description="database of all records; for PostgreSQL `postgresql://user:password@host/database`, "
         "with `pip install 'simsvc[postgres]'`",
     )
     templates_dir: Path = Field(default_factory=_templates_dir, validation_alias="templates_dir")
@@ -156,18 +156,21 @@ class Settings(BaseSettings):
         default=5,
         ge=1,
         le=100,
-        description="connections that one process keeps open to PostgreSQL; as many again when all are busy",
+        description="connections that each process keeps open to PostgreSQL; as many again under load",
     )
     statement_timeout_ms: Whole = Field(
-        default=15_000, ge=100, le=3_600_000, description="time after which PostgreSQL cancels a statement"
+        default=15_000,
+        ge=100,
+        le=3_600_000,
+        description="milliseconds after which PostgreSQL cancels a statement",
     )
     max_upload_bytes: Whole = Field(
-        default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted"
+        default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted, in bytes"
     )
     neighbours: Whole = Field(
-        default=12, ge=1, le=100, description="how many reference faces explain an estimate"
+        default=12, ge=1, le=100, description="number of most similar reference faces compared with each face"
     )
-    threads: Whole = Field(default=1, ge=1, le=64, description="threads of the model in one worker")
+    threads: Whole = Field(default=1, ge=1, le=64, description="model threads in each worker")
     workers: Whole = Field(default_factory=cores, ge=1, le=256, description="worker processes of the server")
     bind: Annotated[str, AfterValidator(_bind)] = Field(
         default="127.0.0.1:8000", description="address and port of the server (`make run` sets the port)"
@@ -175,25 +178,25 @@ class Settings(BaseSettings):
     script_name: Annotated[str, AfterValidator(_script_name)] = Field(
         default="",
         validation_alias="SCRIPT_NAME",
-        description="path below which people reach the service, such as `/age`; all links begin with it",
+        description="URL path of the service, such as `/age`, if it is not `/`; all links begin with it",
     )
     secret_key: Annotated[str, AfterValidator(_secret_key)] = Field(
         default="",
         repr=False,
         validation_alias="SECRET_KEY",
-        description="key that signs sessions; the same for all machines behind one address",
+        description="key that signs sessions; must be the same on all machines behind one address",
     )
     secret_key_file: Path = Field(
         default_factory=lambda: _home() / "var" / "secret-key", validation_alias="secret_key_file"
     )
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="",
-        description="where people reach the service, such as `https://age.example`; used in one-time links",
+        description="public address of the service, such as `https://age.example`; used in one-time links",
     )
     tls: Flag = Field(
         default=False,
-        description="`1` if people reach the service by HTTPS only: cookies are Secure, and browsers are "
-        "told to use HTTPS (HSTS)",
+        description="`1` if the service is reached by HTTPS only: cookies are Secure, and browsers are told "
+        "to use HTTPS (HSTS)",
     )
     proxies: Whole = Field(
         default=0,
@@ -205,81 +208,85 @@ class Settings(BaseSettings):
         default=30,
         ge=1,
         le=720,
-        description="minutes without use after which a session ends; any session ends after 12 hours",
+        description="minutes of inactivity after which a session ends; every session ends after 12 hours",
     )
     # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
     sign_in_rate: Rate = Field(
-        default="20 per minute", description="sign-in attempts from one address, in Flask-Limiter's notation"
+        default="20 per minute",
+        description="limit on sign-in attempts from one address, in Flask-Limiter's notation",
     )
-    # more than two cores judge: it stops floods, not work
+    # more than two cores can process: it stops floods, not work
     upload_rate: Rate = Field(
-        default="600 per minute", description="photos from one account, token or address"
+        default="600 per minute", description="limit on photos from one account, token or address"
     )
     # 50 a second, which no honest program of an office needs for long
     api_rate: Rate = Field(
         default="3000 per minute",
-        description="requests with one token; an export, a verification, or another request that reads all "
-        "records counts as 25, for accounts, too",
+        description="limit on requests with one token; a request that reads all records, such as an export "
+        "or a verification, counts as 25, and is limited for accounts too",
     )
     rate_storage: str = Field(
         default="memory://",
-        description="where the rates are counted: `memory://` in each worker, or for example `redis://`",
+        description="where requests are counted for these limits: `memory://`, separately in each worker, or "
+        "a server such as `redis://`",
     )
     batch_dir: Folder = Field(
         default_factory=lambda: _home() / "var" / "batches",
-        description="folder of photos waiting in batches and of their queue; on the service's own machine",
+        description="folder of the photos waiting in batches and of their queue; must be on a local disk",
     )
-    # several hundred photos as telephones make them, and a disk that a few such uploads do not fill
+    # several hundred photos from phones; a few such uploads do not fill a disk
     max_batch_bytes: Whole = Field(
         default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
-        description="largest upload of a batch, and largest size of its unpacked photos",
+        description="largest batch upload, and largest total size of its unpacked photos, in bytes",
     )
-    # an hour's work for one process that judges five photos in four seconds on a busy core
+    # an hour's work for one process that estimates five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
-        default=5_000, ge=1, le=10_000_000, description="photos of one account that may wait in batches"
+        default=5_000, ge=1, le=10_000_000, description="most photos of one account that may wait in batches"
     )
     # 5,000 photos of 1 MB each, or five uploads of the largest kind
     max_waiting_bytes: Whole = Field(
-        default=5_000_000_000, ge=1_000, le=100_000_000_000_000, description="size of these photos"
+        default=5_000_000_000,
+        ge=1_000,
+        le=100_000_000_000_000,
+        description="most bytes of one account's photos that may wait in batches",
     )
     # some ten thousand records of 30 to 50 KB, and the database's write-ahead log
     disk_reserve_bytes: Whole = Field(
         default=500_000_000,
         ge=0,
         le=100_000_000_000_000,
-        description="free space that batches leave on the disk of `SIMSVC_BATCH_DIR`",
+        description="bytes that batches leave free on the disk of `SIMSVC_BATCH_DIR`",
     )
     batch_worker: Flag = Field(
         default=True,
-        description="`0` if you start `flask batch work` yourself, instead of the server",
+        description="`0` if you run `flask batch work` yourself; otherwise the server runs it",
     )
     model_root: Folder = Field(
         default_factory=lambda: _home() / "var" / "models",
-        description="folder of the copies of all models that were in service, so that their estimates can be "
-        "replayed",
+        description="folder of copies of all models that were in service, for replays of their estimates",
     )
     photo_days: Whole = Field(
-        default=0, ge=0, le=3_650, description="how many days photos are kept, encrypted; `0` keeps none"
+        default=0, ge=0, le=3_650, description="days for which photos are kept, encrypted; `0` keeps none"
     )
     photo_keys: Annotated[tuple[str, ...], NoDecode, PlainValidator(_photo_keys)] = Field(
         default=(),
         repr=False,
-        description="Fernet keys, separated by commas; the first encrypts, all decrypt",
+        description="Fernet keys, separated by commas; the first encrypts new photos, all decrypt",
     )
     engine: Literal["onnxruntime", "openvino", "torch"] = Field(
         default="onnxruntime",
-        description="what runs the model: `onnxruntime`; `openvino`, with `pip install 'simsvc[openvino]'`, "
-        "which is faster on Intel processors with VNNI or AMX; or `torch`, with `pip install "
-        "'simsvc[train]'`; all agree within the tolerance of a replay",
+        description="engine that runs the model: `onnxruntime`; `openvino`, with `pip install "
+        "'simsvc[openvino]'`, which is faster on Intel processors with VNNI or AMX; or `torch`, with `pip "
+        "install 'simsvc[train]'`; their results agree within the tolerance of a replay",
     )
     age_prior: Annotated[AgePrior | None, NoDecode, PlainValidator(_age_prior)] = Field(
         default=None,
-        description="how common each age is among the applicants, which estimates then take into account: a "
+        description="how common each age is among the applicants, for estimates to take into account: a "
         "range such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
     )
-    log: Literal["json", "text"] = Field(default="json", description="format of log lines, `json` or `text`")
+    log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
 
     @model_validator(mode="after")
     def _has_photo_keys(self) -> Settings:

@@ -108,6 +108,35 @@ def scans(width_px: int, height_px: int, more: int, between: bytes = b"") -> byt
     return whole[:last] + (between + whole[last:-2]) * (more + 1) + whole[-2:]
 
 
+def repeated(heic: bytes, times: int) -> bytes:
+    """Return a tiled HEIC, as pillow-heif writes it, `times` as wide and as high, with its tiles repeated.
+
+    A decoder decodes each of them, while only those of the small picture have to be encoded.
+    Source: ISO/IEC 14496-12 (boxes and their sizes), ISO/IEC 23008-12, 6.6.2.3 (the grid of an image).
+    """
+    meta, locations, references, of_grid, grid, extent = (
+        heic.index(name) - 4 for name in (b"meta", b"iloc", b"iref", b"dimg", b"idat", b"ispe")
+    )
+    rows, columns, width_px, height_px = struct.unpack_from(">2B2H", heic, grid + 10)  # the first two less 1
+    at, count = of_grid + 12, (rows + 1) * (columns + 1)
+    tiles = struct.unpack_from(f">{count}H", heic, at)
+    lines = [tiles[first : first + columns + 1] * times for first in range(0, count, columns + 1)] * times
+    shown = [tile for line in lines for tile in line]
+    grown, size_px = 2 * (len(shown) - count), (width_px * times, height_px * times)
+    made = bytearray(heic)
+    struct.pack_into(">2B2H", made, grid + 10, (rows + 1) * times - 1, (columns + 1) * times - 1, *size_px)
+    struct.pack_into(">2I", made, extent + 12, *size_px)
+    struct.pack_into(">H", made, at - 2, len(shown))
+    for box in (meta, references, of_grid):
+        struct.pack_into(">I", made, box, struct.unpack_from(">I", heic, box)[0] + grown)
+    (items,) = struct.unpack_from(">H", heic, locations + 14)
+    for item in range(locations + 16, locations + 16 + 20 * items, 20):
+        in_box, base = struct.unpack_from(">H2xI", heic, item + 2)
+        struct.pack_into(">I", made, item + 6, base if in_box else base + grown)  # else counted in the file
+    made[at : at + 2 * count] = struct.pack(f">{len(shown)}H", *shown)
+    return bytes(made)
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 

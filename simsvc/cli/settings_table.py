@@ -6,8 +6,8 @@ from simsvc.settings import Settings, load_settings
 
 SPECIAL = {
     "database_url": "`sqlite:///.../var/simsvc.sqlite3`",
-    "secret_key": "made once in `var/secret-key`",
-    "public_url": "as the running server says",
+    "secret_key": "created once in `var/secret-key`",
+    "public_url": "address of the running server",
     "script_name": "none",
     "workers": "number of cores",
     "photo_keys": "none",

@@ -111,7 +111,7 @@ class BuildNotFound(IndexUnusable):
 
     code = "build_not_found"
     templates: ClassVar = {
-        "named": N_("%(problem)s. Use a name from `flask index list`."),
+        "several": N_("Several index builds match that. Use a name from `flask index list`."),
         "name": N_(
             "%(name)r is not a valid index name. Use 1 to 40 lower-case letters, digits, '-' and '_'."
         ),

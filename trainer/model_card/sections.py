@@ -41,7 +41,7 @@ def _details(bundle: Bundle) -> dict[str, Any]:
     return {
         "name": bundle.name,
         "overview": "Estimates the age of one face in a photo, with a range that is meant to hold the true "
-        "age in nine cases of ten, and finds the labelled faces that look most alike, which explain it.",
+        "age in nine cases of ten, and finds the most similar reference faces, which explain it.",
         "documentation": "The README of simsvc; how each figure is measured: `make measure`, "
         "`python -m trainer COMMAND --help`.",
         "owners": [{"name": "the simsvc team"}],
@@ -95,7 +95,7 @@ def initial_weights(recipe: Mapping[str, Any]) -> list[str]:
         told = {name: initial_weights(recipes.load(name).as_dict()) for name in names}
         return [f"{name}: {line}" for name, lines in told.items() for line in lines]
     if recipe.get("corrects"):
-        begun = f"{_published(str(recipe['body']))}; only its scores of ages were offset, by labelled faces"
+        begun = f"{_published(str(recipe['body']))}; only its age scores were offset, fitted on known ages"
         return [f"initial weights: {begun}", "no teacher"]
     weights, body = str(recipe["weights"]), str(recipe["body"])
     if recipe.get("goes_on"):
@@ -233,7 +233,7 @@ def _limits(measured: Measured, without: tuple[str, ...]) -> list[str]:
         "of these was measured on its own.",
         "The training photos were collected from the web, so public figures and posed portraits are common, "
         "and groups are coarse, as guessed by others.",
-        "One face, near frontal, is judged; photos with none or several are refused.",
+        "One face, near frontal, is estimated; photos with none or several are refused.",
     ]
     left = [f"{name} (`python -m trainer {MEASUREMENTS[name].command}`)" for name in without]
     return [*texts, *([f"Not measured for this card: {', '.join(left)}."] if left else [])]

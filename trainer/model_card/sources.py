@@ -13,7 +13,7 @@ Measured = Mapping[str, Document]
 ANYWHERE = "photos_from_anywhere"
 READING = (
     "Every source counts the same. Where the model learnt from a source, only people it never saw are "
-    "judged. The constant guess gives everyone the median age of the judged faces. Brackets hold 95% "
+    "measured. The constant guess gives everyone the median age of the measured faces. Brackets hold 95% "
     "bootstrap intervals over persons. One face in a hundred exceeds the worst 1%. Where only a window of "
     "ages is known, the error is measured from its middle. A slope below 1 means that estimates spread "
     "wider than ages."

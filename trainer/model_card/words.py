@@ -33,8 +33,8 @@ LABELS = (
 )
 
 DOUBTS = (
-    "Range, evidence and reasons to doubt stand beside every estimate; where they are grave it goes to "
-    "a person."
+    "Every estimate is shown with its range, its evidence and reasons for doubt; where doubt is grave, it "
+    "is sent for review."
 )
 PHOTOS = (
     "No photo of the training data is shipped or shown; the terms of the data bind the weights to research "

@@ -177,8 +177,9 @@ class IndexStore:
         found = found or [label for label in labels if text and label.partition("/")[2].startswith(text)]
         if len(found) == 1:
             return found[0]
-        problem = "Several index builds match that" if found else "There is no such index build"
-        raise BuildNotFound("named", problem=problem)
+        if found:
+            raise BuildNotFound("several")
+        raise BuildNotFound("unknown")
 
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build and return its manifest; raises BuildNotFound, IndexDamaged."""

@@ -17,6 +17,7 @@ from simsvc.domain.estimate.age_distribution import AGES
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.decode import AS_STORED
 from simsvc.errors import BundleDamaged, BundleMissing, BundleUnreadable
+from simsvc.messages import N_, Message
 from simsvc.values import FloatVector, Prediction
 
 FORMAT = 1
@@ -125,7 +126,7 @@ def load_document(folder: Path) -> Bundle:
     except PermissionError as error:
         raise BundleUnreadable(file=shown_path(error)) from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
-        raise _damaged("its model.json cannot be understood") from None
+        raise _damaged(Message(N_("its model.json is not valid"))) from None
 
 
 def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
@@ -137,14 +138,20 @@ def checked(bundle: Bundle, found: Mapping[str, FloatVector]) -> Prediction:
     ages_years, embeddings = (found[name] for name in OUTPUTS)
     age_shares, view_ages_years = (found.get(name) for name in LATER_OUTPUTS)
     if embeddings.shape[1:] != (bundle.dims,):
-        raise _damaged(f"its embeddings are not of the {bundle.dims} numbers that model.json states")
+        raise _damaged(
+            Message(
+                N_("its embeddings do not have the %(dims)s numbers of its model.json"), {"dims": bundle.dims}
+            )
+        )
     lengths = np.linalg.norm(embeddings, axis=1)
     if not np.isfinite(ages_years).all() or not np.all(np.abs(lengths - 1) < UNIT_LENGTH_TOLERANCE):
-        raise _damaged("it answers with an age that is no number, or an embedding that is not of unit length")
+        raise _damaged(
+            Message(N_("it returned an age that is not a number, or an embedding without unit length"))
+        )
     if age_shares is not None and not _are_shares(age_shares):
-        raise _damaged("the shares it gives to the ages of 0 to 100 years do not sum to 1")
+        raise _damaged(Message(N_("its shares of the ages 0 to 100 do not sum to 1")))
     if view_ages_years is not None and not np.isfinite(view_ages_years).all():
-        raise _damaged("it answers with an age that is no number")
+        raise _damaged(Message(N_("it returned an age that is not a number")))
     return Prediction(ages_years, embeddings, age_shares, view_ages_years)
 
 
@@ -196,5 +203,5 @@ def _channels(values: list[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _damaged(problem: str) -> BundleDamaged:
+def _damaged(problem: Message) -> BundleDamaged:
     return BundleDamaged("files", problem=problem)

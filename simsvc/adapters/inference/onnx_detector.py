@@ -14,6 +14,7 @@ from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.domain.photo.detector_output import CHANNELS, cells, faces_of, padded
 from simsvc.domain.photo.multiscale import WORKING_SIDE_PX, detect_multiscale
 from simsvc.errors import BundleUnreadable, DetectorDamaged
+from simsvc.messages import N_, Message
 from simsvc.values import Face, Photo, RgbImage
 
 DETECTOR_DIR = Path(__file__).resolve().parents[2] / "bundle" / "detector"
@@ -49,7 +50,7 @@ class OnnxDetector:
         height_px, width_px = picture.shape[:2]
         (maps,) = self._session.run([OUTPUT], {INPUT: picture})
         if maps.shape != (CHANNELS, cells(height_px, width_px)):
-            raise _damaged("it does not answer with the maps of a face detector")
+            raise _damaged(Message(N_("its output is not that of a face detector")))
         return faces_of(maps, height_px, width_px)
 
 
@@ -71,9 +72,10 @@ def whole_graph(folder: Path = DETECTOR_DIR) -> Path:
     except PermissionError as error:
         raise BundleUnreadable(file=shown_path(error)) from None
     except (KeyError, OSError, TypeError, ValueError):
-        raise _damaged(f"its {DOCUMENT} is missing or cannot be understood") from None
+        raise _damaged(Message(N_("%(file)s is missing or not valid"), {"file": DOCUMENT})) from None
     with reading(BundleUnreadable):
-        problem = "it is of another format" if document.get("format") != FORMAT else difference(folder, files)
+        known = document.get("format") == FORMAT
+        problem = difference(folder, files) if known else Message(N_("its format is unknown"))
     if problem:
         raise _damaged(problem)
     return folder / GRAPH
@@ -92,12 +94,13 @@ def _session(graph: Path) -> Any:
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
-        raise _damaged(f"it cannot be loaded ({error})") from None
+        raise _damaged(Message(N_("it cannot be loaded (%(error)s)"), {"error": str(error)})) from None
     ports = [port.name for port in (*session.get_inputs(), *session.get_outputs())]
     if ports != [INPUT, OUTPUT]:
-        raise _damaged(f"its graph must take `{INPUT}` and give `{OUTPUT}`")
+        ends = {"input": INPUT, "output": OUTPUT}
+        raise _damaged(Message(N_("its graph must take `%(input)s` and return `%(output)s`"), ends))
     return session
 
 
-def _damaged(problem: str) -> DetectorDamaged:
+def _damaged(problem: Message) -> DetectorDamaged:
     return DetectorDamaged(problem=problem)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from simsvc.domain.gallery.manifest import Fingerprint
+from simsvc.messages import N_, Message
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -16,17 +17,17 @@ def fingerprint(path: Path) -> Fingerprint:
         return Fingerprint(digest.hexdigest(), file.tell())
 
 
-def difference(folder: Path, files: dict[str, Fingerprint]) -> str | None:
+def difference(folder: Path, files: dict[str, Fingerprint]) -> Message | None:
     """Return the problem of the first file that does not match, or None; sizes are compared first."""
     for name, stated in files.items():
         path = folder / name
         if not path.is_file():
-            return f"{name} is missing"
+            return Message(N_("%(file)s is missing"), {"file": name})
         if path.stat().st_size != stated.bytes:
-            return f"{name} has another length than its manifest states"
+            return Message(N_("the length of %(file)s differs from its manifest"), {"file": name})
     for name, stated in files.items():
         if fingerprint(folder / name) != stated:
-            return f"{name} has another content than its manifest states"
+            return Message(N_("the content of %(file)s differs from its manifest"), {"file": name})
     return None
 
 

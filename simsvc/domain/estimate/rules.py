@@ -11,7 +11,7 @@ from simsvc.domain.estimate.flags import FLAGS, UNLIKE_THE_GALLERY, flag_sentenc
 from simsvc.domain.estimate.interval import Calibration, parse_calibration
 from simsvc.domain.photo.quality import FORMER_SIDE_PX, LIMITS, SIDE_PX, quality_flags
 from simsvc.errors import BundleDamaged
-from simsvc.messages import Message, joined
+from simsvc.messages import N_, Message, Param, joined
 from simsvc.values import Quality
 
 SUPPORT_AT_LEAST = "support_at_least"
@@ -101,7 +101,7 @@ def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str,
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
-        raise _damaged("its quality thresholds do not say what they rest on")
+        raise _damaged(Message(N_("its quality thresholds do not name their source")))
     if raw.get("model_sha256", model_sha256) != model_sha256:
         raise BundleDamaged("quality_model")
     return {name: _bound(name, value, known) for name, value in raw.items() if name not in _ABOUT}
@@ -109,9 +109,13 @@ def _bounds(raw: object, known: Collection[str], model_sha256: str) -> dict[str,
 
 def _bound(name: str, value: object, known: Collection[str]) -> float:
     if name not in known or isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _damaged(f"{name!r} is no quality threshold known here, or no number")
+        raise _damaged(
+            Message(N_("%(name)r is not a known quality threshold, or not a number"), {"name": name})
+        )
     if not math.isfinite(value) or value < 0:
-        raise _damaged(f"the quality threshold {name!r} is no number from 0 on")
+        raise _damaged(
+            Message(N_("the quality threshold %(name)r is not a number of 0 or more"), {"name": name})
+        )
     return float(value)
 
 
@@ -120,13 +124,14 @@ def _side_px(raw: object) -> int:
         return SIDE_PX
     side_px = _whole(QUALITY_SIDE, raw.get(QUALITY_SIDE, FORMER_SIDE_PX))
     if not LEAST_SIDE_PX <= side_px <= MOST_SIDE_PX:
-        raise _damaged(f"{QUALITY_SIDE!r} does not lie from {LEAST_SIDE_PX} to {MOST_SIDE_PX}")
+        bounds: dict[str, Param] = {"name": QUALITY_SIDE, "least": LEAST_SIDE_PX, "most": MOST_SIDE_PX}
+        raise _damaged(Message(N_("%(name)r is not between %(least)s and %(most)s"), bounds))
     return side_px
 
 
 def _whole(name: str, raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
-        raise _damaged(f"{name!r} is no whole number from 0 on")
+        raise _damaged(Message(N_("%(name)r is not a whole number of 0 or more"), {"name": name}))
     return raw
 
 
@@ -134,9 +139,9 @@ def _flags(raw: object) -> tuple[str, ...]:
     if raw is None:
         return ()
     if not isinstance(raw, list) or not all(isinstance(flag, str) and flag in FLAGS for flag in raw):
-        raise _damaged("it withholds estimates on a flag that is not known here")
+        raise _damaged(Message(N_("it withholds estimates for an unknown flag")))
     return tuple(raw)
 
 
-def _damaged(problem: str) -> BundleDamaged:
+def _damaged(problem: Message) -> BundleDamaged:
     return BundleDamaged("rules", problem=problem)

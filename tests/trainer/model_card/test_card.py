@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
+from tests.simsvc.web.i18n.test_words import dead_words
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from tests.trainer.model_card.helpers import Folders, call, written
@@ -47,6 +49,19 @@ def test_sections(card: dict[str, Any]) -> None:
     details = card["model_details"]
     assert details["version"]["name"] == "tiny-0"
     assert any("non-commercial research" in entry["description"] for entry in details["licenses"])
+
+
+def test_the_card_speaks_the_words_of_the_pages(card: dict[str, Any]) -> None:
+    """Its sentences are shown on a page, so no dead word is among them."""
+    assert [(text, dead) for text in texts(card) if (dead := dead_words(text))] == []
+
+
+def texts(value: object) -> Iterator[str]:
+    """Give every text below a value of JSON, keys aside."""
+    if isinstance(value, str):
+        yield value
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts(below)
 
 
 def test_errors_with_their_ranges(figures: dict[str, Any]) -> None:

@@ -99,7 +99,7 @@ def test_the_same_build_again_replaces_a_damaged_one(shelf: IndexStore, place: P
     """Building again is the remedy that the sentence about damage promises."""
     label = place(3)
     (shelf.root / label / "faces.json").write_text("{}")
-    with pytest.raises(IndexDamaged, match=r"faces\.json has another length"):
+    with pytest.raises(IndexDamaged, match=r"the length of faces\.json differs"):
         shelf.verify(label)
     assert place(3) == label
     assert shelf.verify(label).count == 3

@@ -211,5 +211,5 @@ def test_another_graph_is_refused(tmp_path: Path) -> None:
     for graph in (b"no graph", _graph("photo")):
         with pytest.raises(DetectorDamaged, match="The face detector cannot be used: it"):
             OnnxDetector(folder=_vouch_for(tmp_path, graph))
-    with pytest.raises(DetectorDamaged, match="maps of a face detector"):
+    with pytest.raises(DetectorDamaged, match="its output is not that of a face detector"):
         OnnxDetector(folder=_vouch_for(tmp_path, _graph("rgb"))).look(np.zeros((32, 32, 3), dtype=np.uint8))

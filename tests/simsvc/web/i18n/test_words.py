@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from simsvc.settings import Settings
 from simsvc.web.i18n.command import read_catalogue
 
 ROOT = Path(__file__).parents[4]
@@ -115,9 +116,15 @@ def commands() -> Iterator[tuple[str, str]]:
                 yield f"{path.name}:{node.lineno}", node.value
 
 
-@pytest.mark.parametrize("source", [templates, messages, commands])
+def settings() -> Iterator[tuple[str, str]]:
+    """Give the description of every setting, which the reference shows."""
+    for name, field in Settings.model_fields.items():
+        yield name, field.description or ""
+
+
+@pytest.mark.parametrize("source", [templates, messages, commands, settings])
 def test_no_dead_word_is_read_by_a_person(source: type[Iterator[tuple[str, str]]]) -> None:
-    """Pages, their messages in both languages, and commands use the words of today."""
+    """Pages, their messages in both languages, commands and settings use the words of today."""
     assert [(place, {word: INSTEAD[word]}) for place, text in source() for word in dead_words(text)] == []
 
 

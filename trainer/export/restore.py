@@ -6,6 +6,7 @@ convolution before it; such a pair is restored as the product and a batch norm t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def served_graph(onnx_path: Path) -> ServedGraph:
         BundleDamaged: the files do not fit each other, or the model is of a kind that cannot be restored.
     """
     document = load_document(onnx_path.parent).raw
-    initializers = with_float_weights(onnx.load(onnx_path)).graph.initializer
-    weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in initializers}
+    stored = with_float_weights(onnx.load(onnx_path)).graph
+    weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in stored.initializer}
+    weights = {**_shared(stored, weights), **weights}
     try:
         graph = _empty(document, weights)
         _fill(graph, weights)
@@ -50,6 +52,18 @@ def served_graph(onnx_path: Path) -> ServedGraph:
             f"PyTorch cannot run this model: {error}. Use ONNX Runtime instead: `--engine onnx`."
         ) from None
     return graph.eval()
+
+
+def _shared(stored: onnx.GraphProto, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what batch norms are given under other names: the exporter stores equal small tensors once."""
+    found: dict[str, Tensor] = {}
+    for node in stored.node:
+        if node.op_type == "BatchNormalization":
+            given = dict(zip(("weight", "bias", "running_mean", "running_var"), node.input[1:], strict=True))
+            own = [name.removesuffix(f".{last}") for last, name in given.items() if name.endswith(f".{last}")]
+            if own and set(given.values()) <= set(weights):
+                found |= {f"{own[0]}.{last}": weights[name] for last, name in given.items()}
+    return found
 
 
 def _empty(document: dict[str, Any], weights: dict[str, Tensor]) -> ServedGraph:

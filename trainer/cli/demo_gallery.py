@@ -27,6 +27,7 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.domain.photo import quality
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
+from simsvc.errors import SourceEmpty
 from simsvc.values import Photo, RgbImage
 from trainer.datasets.corpus import Corpus, add_source_argument, open_corpus, parse_sources
 from trainer.gallery import align, sets
@@ -57,11 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count", type=int, default=1000, help="composites, shared out over decades of age (default: 1000)"
     )
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help=f"model to check by (default: {BUNDLE})")
+    text = "only check the gallery in --out, and drop composites that the model reads otherwise"
+    parser.add_argument("--check", action="store_true", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the gallery; equal data and model give equal files."""
-    sources, reader = parse_sources(args.source), Reader(args.bundle)
+    """Build the gallery, or check it; equal data and model give equal files."""
+    reader = Reader(args.bundle)
+    if args.check:
+        kept, dropped = check(args.out, reader)
+        names = ", ".join(dropped) or "none"
+        print(f"{kept} composites kept in {args.out}; dropped by {reader.version}: {names}")
+        return 0
+    sources = parse_sources(args.source)
     corpus = open_corpus(sources)
     landmarks, likeness, usable = measured(corpus)
     maker, data = _Maker(corpus, landmarks, reader), corpus.data
@@ -160,6 +169,41 @@ def _write(folder: Path, made: Sequence[tuple[sets.MemberSet, bytes, list[str]]]
     _write_manifest(part, members, reader)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
+
+
+def check(folder: Path, reader: Reader) -> tuple[int, list[str]]:
+    """Drop composites of a gallery whose labels the model's ranges do not hold; the rest keep their names.
+
+    Returned are how many are kept, and the names of the others.
+
+    Raises:
+        SourceEmpty: the folder holds no gallery.
+    """
+    try:
+        with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        members = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["members_sha256_12"]
+    except (OSError, ValueError, KeyError):
+        raise SourceEmpty(f"{folder} holds no demo gallery. Make one without --check.") from None
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    kept: list[dict[str, str]] = []
+    for row in tqdm(rows, desc="check", unit="face"):
+        content = (folder / row["file"]).read_bytes()
+        reading = reader.read(content)
+        if reading is not None and reading.holds(float(row["age"])):
+            (part / row["file"]).write_bytes(content)
+            kept.append(row)
+    with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    names = [row["file"] for row in kept]
+    _write_manifest(part, {name: members[name] for name in names}, reader)
+    shutil.rmtree(folder)
+    part.rename(folder)
+    return len(kept), [row["file"] for row in rows if row["file"] not in names]
 
 
 def _write_manifest(folder: Path, members: dict[str, list[str]], reader: Reader) -> None:

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, cycle, repeat
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
+from simsvc.errors import SourceEmpty
 from simsvc.values import Photo
 from tests.drawn_faces import draw_face
 from tests.trainer.datasets.drawn_photos import drawn
@@ -25,7 +26,7 @@ from trainer.cli import demo_gallery
 from trainer.datasets.corpus import open_corpus
 from trainer.gallery import sets
 from trainer.gallery.align import GALLERY_PX
-from trainer.gallery.reading import Reading
+from trainer.gallery.reading import Reader, Reading
 
 
 class Agreeing:
@@ -225,3 +226,40 @@ def test_sharpness() -> None:
     values = np.zeros(25)
     values[:5] = (-40, 10, 10, 10, 10)
     assert demo_gallery.sharpness(point) == pytest.approx(values.var())
+
+
+def _small_gallery(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_text(name)
+    rows = ("file,age,gender,group,people", "a.jpg,30,male,white,6", "b.jpg,40,male,white,6")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    members = {"members_sha256_12": {"a.jpg": ["0"], "b.jpg": ["1"]}}
+    (folder / "manifest.json").write_text(json.dumps(members))
+
+
+class _Thirty:
+    """Reads everyone as thirty."""
+
+    version, sha256 = "thirty", "ab" * 32
+
+    def read(self, _content: bytes) -> Reading:
+        return Reading(30, 25, 35)
+
+
+def test_a_gallery_is_checked_anew(tmp_path: Path) -> None:
+    """A composite that the model now reads otherwise is dropped; the rest keep names and labels."""
+    folder = tmp_path / "gallery"
+    _small_gallery(folder)
+    assert demo_gallery.check(folder, cast("Reader", _Thirty())) == (1, ["b.jpg"])
+    assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "labels.csv", "manifest.json"]
+    assert (folder / "labels.csv").read_text().splitlines()[1:] == ["a.jpg,30,male,white,6"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["checked_by"]["model"] == "thirty"
+    assert list(manifest["members_sha256_12"]) == ["a.jpg"]
+
+
+def test_a_folder_without_a_gallery(tmp_path: Path) -> None:
+    """It is named, and nothing is made."""
+    with pytest.raises(SourceEmpty, match="no demo gallery"):
+        demo_gallery.check(tmp_path, cast("Reader", _Thirty()))

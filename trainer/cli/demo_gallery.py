@@ -64,13 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the gallery, or check it; equal data and model give equal files."""
-    reader = Reader(args.bundle)
     if args.check:
+        reader = Reader(args.bundle)
         kept, dropped = check(args.out, reader)
         names = ", ".join(dropped) or "none"
         print(f"{kept} composites kept in {args.out}; dropped by {reader.version}: {names}")
         return 0
-    sources = parse_sources(args.source)
+    sources, reader = parse_sources(args.source), Reader(args.bundle)
     corpus = open_corpus(sources)
     landmarks, likeness, usable = measured(corpus)
     maker, data = _Maker(corpus, landmarks, reader), corpus.data

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from simsvc.adapters.inference.bundle import load_bundle
-from simsvc.adapters.inference.onnx_model import OnnxModel
+from simsvc.adapters.inference.bundle import Bundle, load_bundle
 from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
-from simsvc.ports import Detector
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
@@ -26,12 +24,12 @@ from trainer.evaluation.scoring import Scored
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
-def as_scored(rows: Sequence[Row], _model: OnnxModel, _detector: Detector, _threads: int) -> Scored:
+def as_scored(rows: Sequence[Row], _bundle: Bundle, _threads: int) -> Scored:
     """Stand for scoring 400 faces, because drawing so many would take a minute."""
     random = np.random.default_rng(len(rows))
     labels = random.uniform(0, 80, 400)
     made = tuple(Row(Path("x"), float(age), "s", "r", gender="male", group="black") for age in labels)
-    return Scored(made, labels + random.normal(0, 2 + labels / 10), Counter())
+    return Scored(made, labels + random.normal(0, 2 + labels / 10), np.full(400, np.nan), Counter())
 
 
 def one_of_each(_sources: object) -> MergedData:

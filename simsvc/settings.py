@@ -278,7 +278,7 @@ class Settings(BaseSettings):
     engine: Literal["onnxruntime", "openvino", "torch"] = Field(
         default="onnxruntime",
         description="engine that runs the model: `onnxruntime`; `openvino`, with `pip install "
-        "'simsvc[openvino]'`, which is faster on Intel processors with VNNI or AMX; or `torch`, with `pip "
+        "'simsvc[openvino]'`, which computes in float32; or `torch`, with `pip "
         "install 'simsvc[train]'`; their results agree within the tolerance of a replay",
     )
     age_prior: Annotated[AgePrior | None, NoDecode, PlainValidator(_age_prior)] = Field(

@@ -1,4 +1,4 @@
-"""OpenVINO engine, faster on Intel processors with VNNI or AMX.
+"""OpenVINO engine, faster in float32 than ONNX Runtime.
 
 Needs the `openvino` extra. `simsvc.telemetry` disables its telemetry.
 """

@@ -13,6 +13,7 @@ from simsvc.adapters.inference.chosen_model import building_model, served_model
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import BundleDamaged, EngineMissing
+from simsvc.settings import PACKAGE_DIR
 from simsvc.values import Crop, Prediction
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import fingerprint, make_tiny_bundle
@@ -95,3 +96,11 @@ def test_refuses_a_graph_that_cannot_be_used(tmp_path: Path, harm: str) -> None:
     (folder / "model.json").write_text(json.dumps(document))
     with pytest.raises(BundleDamaged, match="Export the bundle again"):
         OpenVinoModel(load_bundle(folder))
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_service_lets_it_compute_in_float32() -> None:
+    """Its int8 answers differ from those of ONNX Runtime, which the bundle's int8 form was measured with."""
+    assert (
+        served_model(load_bundle(PACKAGE_DIR / "bundle" / "model"), "openvino", 1).engine == "openvino fp32"
+    )

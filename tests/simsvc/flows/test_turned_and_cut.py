@@ -151,15 +151,12 @@ def test_no_cut_face_misleads(judge: Judge, pipeline: EstimatePipeline, name: st
                 assert not misleads(judge(as_png(cut)), whole), (path.name, side, kept)
 
 
-@pytest.mark.parametrize("name", ["portraits", "us_congress", "bundestag"])
-def test_whole_upright_photos_pass(judge: Judge, name: str) -> None:
-    """None is refused, flagged or referred, but for two that the model may doubt.
-
-    It doubts 5% of the photos of a source; three or more of twelve would be met by chance in 2% of cases.
-    """
-    answers = [judge(path.read_bytes()) for path in some(name, 12)]
+def test_whole_upright_photos_pass(judge: Judge) -> None:
+    """Of 36, none is refused, flagged or referred, but for three that the model may doubt: it doubts 5%."""
+    names = ("portraits", "us_congress", "bundestag")
+    answers = [judge(path.read_bytes()) for name in names for path in some(name, 12)]
     sure = [answer for answer in answers if DOUBTFUL not in answer.flags]
-    assert len(sure) >= 10
+    assert len(sure) >= 33
     assert {(answer.code, flags(answer), answer.refer_reason) for answer in sure} == {(None, (), None)}
 
 

@@ -211,14 +211,14 @@ measure: $(TESTING)/.ready
 	$(TRAINER) calibrate $(UTKFACE) "$${left[@]}" --report --json "$$out/coverage.json"
 	$(TRAINER) withhold $(UTKFACE) --fairface $(DATA)/fairface --json "$$out/withheld.json"
 	$(TRAINER) sources $(EVERY_SOURCE) --json "$$out/sources.json"
-	$(TRAINER) peers $(EVERY_SOURCE) --json "$$out/peers.json" || rm -f "$$out/peers.json"
+	$(TRAINER) peers $(EVERY_SOURCE) --limit 100 --json "$$out/peers.json" || rm -f "$$out/peers.json"
 	$(TRAINER) site-calibration $(EVERY_SOURCE) --json "$$out/site_calibration.json"
 	if [ -f "$$out/before.json" ]; then before=(--before "$$out/before.json"); else before=(); fi
 	$(TRAINER) evaluate --path $(DATA)/utkface "$${before[@]}" --json "$$out/test.json"
 	$(TRAINER) evaluate --source folder --path $(DATA)/portraits --json "$$out/portraits.json"
 	$(TRAINER) bands --path $(DATA)/fairface --json "$$out/fairface.json"
 	$(TRAINER) framing $(UTKFACE) --json "$$out/framing.json"
-	$(TRAINER) neighbours $(UTKFACE) --run "$(RUN)" --bundle simsvc/bundle/model --split test --json "$$out/neighbours.json"
+	$(TRAINER) neighbours $(UTKFACE) --run "$(RUN)" --bundle simsvc/bundle/model --split test --limit 5000 1000 --json "$$out/neighbours.json"
 	$(TRAINER) data $(EVERY_SOURCE) --bundle simsvc/bundle/model --json "$$out/data_audit.json"
 	without=()
 	for part in before peers left_out; do

@@ -1,4 +1,4 @@
-"""Join finished runs to an ensemble: the weight that suits the validation faces of all sources alike."""
+"""Join finished runs to an ensemble, with weights that suit the validation faces of all sources alike."""
 
 from __future__ import annotations
 
@@ -29,25 +29,10 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     it alone, and `valid_mae` is the mean of both errors.
 
     Raises:
-        SettingsError: a part was not trained, or there is no source of `own_weights`.
+        SettingsError: a part was not trained, or there is no source of `own_weights` or none beside it.
     """
     sources = np.array([row.source for row in corpus.data.rows])
-    own = np.array([recipe.own_weights == name.partition(":")[0] for name in sources.tolist()])
-    valid = corpus.positions("valid")
-    if recipe.own_weights and not own[valid].any():
-        raise SettingsError(f"own_weights names {recipe.own_weights}, but there is no such source.")
-    parted = [mixed.few(valid[~own[valid]], sources, recipe.seed)]
-    if recipe.own_weights:
-        parted.append(valid[own[valid]])
-    rows, valid_mae = [], []
-    for positions in parted:
-        told = [shares_of(runs / name, corpus.pack.crops, positions, mirrored=False) for name in parts]
-        weights, errors = ensemble.best_weights(
-            np.stack(told), corpus.ages_years[positions], sources[positions]
-        )
-        print(report(recipe.name, parts, weights, errors))
-        rows.append(weights)
-        valid_mae.append(errors[weights])
+    rows, errors_years = zip(*_chosen(recipe, corpus, runs, parts, sources), strict=True)
     kept = {"weights": torch.tensor(rows)}
     if recipe.own_weights:
         layer = likeness.fitted(*_looks(recipe, corpus, runs / parts[0], sources)).layer()
@@ -67,9 +52,30 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     return {
         "parts": list(parts),
         "weights": [list(weights) for weights in rows],
-        "valid_mae": float(np.mean(valid_mae)),
+        "valid_mae": float(np.mean(errors_years)),
         "seconds": seconds,
     }
+
+
+def _chosen(
+    recipe: Recipe, corpus: Corpus, runs: Path, parts: tuple[str, ...], sources: NDArray[np.str_]
+) -> list[tuple[tuple[float, ...], float]]:
+    """Return the parts' weights and their validation error in years, of all photos or of each kind."""
+    valid = corpus.positions("valid")
+    own = np.array([name.partition(":")[0] == recipe.own_weights for name in sources[valid].tolist()], bool)
+    if recipe.own_weights and (own.all() or not own.any()):
+        raise SettingsError(
+            f"own_weights names {recipe.own_weights}: there must be such a source, and another one beside it."
+        )
+    kinds = [mixed.few(valid[~own], sources, recipe.seed)] + ([valid[own]] if recipe.own_weights else [])
+    found = []
+    for positions in kinds:
+        told = [shares_of(runs / name, corpus.pack.crops, positions, mirrored=False) for name in parts]
+        ages, names = corpus.ages_years[positions], sources[positions]
+        weights, errors = ensemble.best_weights(np.stack(told), ages, names)
+        print(report(recipe.name, parts, weights, errors))
+        found.append((weights, errors[weights]))
+    return found
 
 
 def _looks(

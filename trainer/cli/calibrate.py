@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.domain.estimate.doubt import Doubt
-from simsvc.domain.estimate.interval import FORMAT, SCALED_FORMAT, Calibration, parse_calibration
+from simsvc.domain.estimate.interval import FORMAT, SCALED_FORMAT, Calibration, parse_calibration, widening
 from simsvc.errors import SettingsError, SourceEmpty
 from trainer.datasets.corpus import add_source_argument, cores, parse_sources
 from trainer.datasets.merge import merged
@@ -142,7 +142,7 @@ class Faces:
             bands = conformal.bands_over_sources(*given)
         else:
             method, power = conformal.SCALED_OVER_SOURCES, conformal.DOUBT_POWER
-            scales = np.exp(power * np.maximum(0.0, self.doubts))
+            scales = np.array([widening(doubt, power) for doubt in self.doubts.tolist()])
             bands = (conformal.scaled_over_sources(*given, scales),)
         return Calibration(method, conformal.COVERAGE, "", "", "", count, bands, power)
 
@@ -152,12 +152,10 @@ class Faces:
 
 
 def _doubts(part: dict[str, Any], doubt: Doubt | None) -> list[float]:
-    count = len(part["ages_years"])
     if doubt is None:
-        return [math.nan] * count
-    weighed = [weight * np.array(part["measures"][name]) for name, weight in doubt.weights.items()]
-    found: list[float] = (doubt.constant + np.sum(weighed, axis=0)).tolist()
-    return found
+        return [math.nan] * len(part["ages_years"])
+    names, columns = part["measures"].keys(), part["measures"].values()
+    return [doubt.of(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def held(faces: Faces, source: str) -> float:
@@ -165,7 +163,6 @@ def held(faces: Faces, source: str) -> float:
     mine = faces.sources == source
     left, calibration = faces.taken(mine), faces.taken(~mine).calibration()
     ends = ranges(left.estimates_years, left.doubts, calibration)
-    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
     return round(float(conformal.covered(ends, left.labels_years).mean()), 4)
 
 
@@ -195,7 +192,6 @@ def calibrated(scored: Scored, model_sha256: str, source: str, decade_coverage: 
 def report(scored: Scored, calibration: Calibration) -> list[dict[str, Any]]:
     """Return coverage and widths of all faces, then of each true decade, group and gender."""
     ends = ranges(scored.estimates_years, scored.doubts, calibration)
-    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
     labels = np.array([row.age_years for row in scored.rows])
     inside = conformal.covered(ends, labels)
     widths = ends[:, 1] - ends[:, 0]

@@ -77,7 +77,8 @@ def _earlier(
 def tabled(scored: Scored, calibration: Calibration | None = None) -> list[ErrorTable]:
     """Return the tables of all faces, by decade, from 80 up, by group and gender."""
     labels, inside = _labels(scored), None
-    if (ends := ranges(scored.estimates_years, scored.doubts, calibration)) is not None:
+    if calibration is not None:
+        ends = ranges(scored.estimates_years, scored.doubts, calibration)
         inside = conformal.covered(ends, labels)
     ages: list[list[str | None]] = [[decade(age) for age in labels], [old(age) for age in labels]]
     return breakdown(scored.estimates_years - labels, [*ages, *_kinds(scored).values()], inside=inside)

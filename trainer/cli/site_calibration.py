@@ -103,7 +103,7 @@ def predicted(
             scores.append(doubts(said, measure))
     ages, persons = np.array([row.age_years for row in rows]), data.groups[list(wanted)]
     faces = ReferenceFaces(ages, np.concatenate(estimates), persons, np.concatenate(embeddings))
-    return faces, ranges(faces.estimates_years, np.concatenate(scores), own)
+    return faces, ranges(faces.estimates_years, np.concatenate(scores), own) if own else None
 
 
 def _draws(

@@ -39,13 +39,8 @@ def doubts(prediction: Prediction, score: Doubt | None) -> Floats:
     return np.array([score.score(answer) if score and answer else np.nan for answer in answers])
 
 
-def ranges(estimates_years: Floats, scores: Floats, own: Calibration | None) -> Floats | None:
-    """Return float64 (N, 2), the ends of the ranges of N estimates with their doubt scores.
-
-    None stands for a model without a calibration.
-    """
-    if own is None:
-        return None
+def ranges(estimates_years: Floats, scores: Floats, own: Calibration) -> Floats:
+    """Return float64 (N, 2), the ends of the ranges of N estimates with their doubt scores, NaN for none."""
     pairs = zip(estimates_years.tolist(), scores.tolist(), strict=True)
     ends = [interval(age, own, None if np.isnan(score) else score) for age, score in pairs]
     return np.array(ends, dtype=np.float64).reshape(-1, 2)

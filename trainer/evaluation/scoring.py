@@ -69,5 +69,5 @@ def judge(bundle: Bundle, taken: Sequence[SourcePart], threads: int) -> list[tup
     """Estimate every face of every part; photos that cannot be read are in neither."""
     scored = [score(part.rows, bundle, threads) for part in taken]
     own = calibration_of(bundle)
-    pairs = [(one, ranges(one.estimates_years, one.doubts, own)) for one in scored]
+    pairs = [(one, ranges(one.estimates_years, one.doubts, own) if own else None) for one in scored]
     return [(one, judged(one.rows, one.estimates_years, ends)) for one, ends in pairs]

@@ -60,5 +60,4 @@ class Reader:
         prediction = model.predict([crop])
         ages = prediction.ages_years.astype(np.float64)
         ends = ranges(ages, doubts(prediction, self._doubt), self._calibration)
-        assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
         return Reading(float(ages[0]), *ends[0].tolist())

@@ -132,7 +132,6 @@ def measured(
     known = judged.estimated
     inside = np.zeros(len(known), dtype=np.bool_)
     ends = ranges(judged.estimates_years[known], judged.doubts[known], calibration)
-    assert ends is not None  # noqa: S101 - there is a calibration; told to mypy
     inside[known] = (ends[:, 0] <= labels_years[known]) & (labels_years[known] <= ends[:, 1])
     return Measured(kind, judged, support, judged.estimates_years - labels_years, inside)
 

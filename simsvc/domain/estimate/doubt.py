@@ -67,7 +67,11 @@ class Doubt:
 
     def score(self, answer: Answer) -> float:
         """Return the score of an answer: the predicted ln(1 + absolute error in years)."""
-        return self.constant + sum(weight * MEASURES[name](answer) for name, weight in self.weights.items())
+        return self.of({name: MEASURES[name](answer) for name in self.weights})
+
+    def of(self, measures: Mapping[str, float]) -> float:
+        """Return the score of an answer's measures, by their names in `MEASURES`."""
+        return self.constant + sum(weight * measures[name] for name, weight in self.weights.items())
 
 
 def expected_error_years(score: float) -> float:

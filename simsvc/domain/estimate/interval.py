@@ -93,8 +93,13 @@ def interval(age_years: float, calibration: Calibration, doubt: float | None = N
     if calibration.doubt_power:
         if doubt is None:
             raise ValueError("this calibration needs a doubt score")
-        scale = math.exp(calibration.doubt_power * max(0.0, doubt))
+        scale = widening(doubt, calibration.doubt_power)
     return max(0.0, age_years + scale * band.below_years), max(0.0, age_years + scale * band.above_years)
+
+
+def widening(doubt: float, power: float) -> float:
+    """Return what the ends of a range are multiplied by: 1 + the expected error in years, to a power."""
+    return math.exp(power * max(0.0, doubt))
 
 
 def parse_calibration(raw: object, model_sha256: str) -> Calibration:

@@ -3,22 +3,26 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
+from simsvc.domain.estimate.doubt import MEASURES, Doubt
 from simsvc.domain.estimate.interval import Calibration, interval, parse_calibration
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
+from trainer.cli.calibrate import Faces
 from trainer.datasets import splits
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.rows import Row
+from trainer.evaluation import conformal
 from trainer.evaluation.scoring import Scored
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -248,3 +252,32 @@ def test_export_refuses_too_many_numbers(
     assert main([*trained.export, "--transform", "centred"]) == 2
     assert "at most 256 numbers" in capsys.readouterr().err
     assert load_bundle(trained.bundle).sha256 == before
+
+
+def _left_out() -> dict[str, Any]:
+    """Return 120 faces of a source left out, and what a doubt score is made of, as `left-out` writes them."""
+    random = np.random.default_rng(1)
+    ages = random.uniform(10, 70, 120)
+    measures = {name: random.uniform(0, 1, 120).tolist() for name in MEASURES}
+    estimates = ages + random.normal(0, 4, 120)
+    return {"source": "far", "ages_years": ages.tolist(), "estimates_years": estimates.tolist()} | {
+        "measures": measures
+    }
+
+
+def test_left_out_faces_bring_what_doubt_is_made_of() -> None:
+    """Ranges then grow with the doubt score of each face, which is computed as the service does."""
+    part, names = _left_out(), list(MEASURES)[:2]
+    doubt = Doubt(dict(zip(names, (0.5, 0.25), strict=True)), 0.1, 2.0, "ab" * 32)
+    scored = replace(as_scored((), cast("Bundle", None), 1), doubts=np.full(400, 1.0))
+    faces = Faces.of(scored, [part], doubt)
+    first, second = (np.array(part["measures"][name]) for name in names)
+    assert faces.doubts[400:] == pytest.approx(0.1 + 0.5 * first + 0.25 * second)
+    assert faces.calibration().doubt_power == conformal.DOUBT_POWER
+
+
+def test_without_a_doubt_score_ranges_are_bands_of_the_estimate() -> None:
+    """A bundle that does not predict its errors is calibrated as before."""
+    found = Faces.of(as_scored((), cast("Bundle", None), 1), [_left_out()], None).calibration()
+    assert found.doubt_power == 0
+    assert found.method == conformal.OVER_SOURCES

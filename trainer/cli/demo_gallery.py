@@ -183,7 +183,8 @@ def check(folder: Path, reader: Reader) -> tuple[int, list[str]]:
         with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         members = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["members_sha256_12"]
-    except (OSError, ValueError, KeyError):
+        columns = list(rows[0])
+    except (OSError, ValueError, KeyError, IndexError):
         raise SourceEmpty(f"{folder} holds no demo gallery. Make one without --check.") from None
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -196,7 +197,7 @@ def check(folder: Path, reader: Reader) -> tuple[int, list[str]]:
             (part / row["file"]).write_bytes(content)
             kept.append(row)
     with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept)
     names = [row["file"] for row in kept]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from simsvc.errors import SettingsError
@@ -21,7 +20,7 @@ from trainer.training import age_prior
 from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of
 from trainer.training.recipe import Recipe
-from trainer.training.runs import BEST, HISTORY, load_run
+from trainer.training.runs import keep_run, load_run
 
 PENALTY, RIDGE = 0.2, 0.3
 """See `age_prior.offsets`. Source: joined half and half with face-dino-195, judged on sources left out of the
@@ -54,10 +53,7 @@ def correct(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path) -> dict[st
     assert isinstance(last, nn.Linear)  # noqa: S101 - told to mypy
     with torch.no_grad():
         last.bias.add_(added)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, folder / BEST)
-    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    (folder / HISTORY).write_text("[]\n", encoding="utf-8")
+    keep_run(folder, recipe, model.state_dict())
     scores = torch.from_numpy(told.scores)
     errors = {
         name: float(

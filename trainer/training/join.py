@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
 from trainer.training import ensemble, likeness, mixed
 from trainer.training.distillation import pooled_of_model, shares_of
 from trainer.training.recipe import PUBLISHED, Recipe
-from trainer.training.runs import BEST, HISTORY, LIKE_BIAS, LIKE_WEIGHT, load_run
+from trainer.training.runs import HISTORY, LIKE_BIAS, LIKE_WEIGHT, keep_run, load_run
 
 LIKE_FACES = 1000  # Training faces of a source, at most, that tell what its photos look like
 
@@ -37,16 +36,13 @@ def join(recipe: Recipe, corpus: Corpus, runs: Path, folder: Path, parts: tuple[
     if recipe.own_weights:
         layer = likeness.fitted(*_looks(recipe, corpus, runs / parts[0], sources)).layer()
         kept |= {LIKE_WEIGHT: layer.weight.detach(), LIKE_BIAS: layer.bias.detach()}
-    folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(parts):
         _, model = load_run(runs / name)
-        kept |= {f"{number}.{key}": value.contiguous() for key, value in model.state_dict().items()}
-    save_file(kept, folder / BEST)
-    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+        kept |= {f"{number}.{key}": value for key, value in model.state_dict().items()}
     histories = [runs / name / HISTORY for name in parts if (runs / name / HISTORY).is_file()]
     texts = [path.read_text(encoding="utf-8") for path in histories]
     longest = max(texts, key=lambda text: len(json.loads(text)), default="[]")
-    (folder / HISTORY).write_text(longest, encoding="utf-8")
+    keep_run(folder, recipe, kept, longest)
     written = [runs / name / "result.json" for name in parts if name not in PUBLISHED]
     seconds = round(sum(json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in written), 1)
     return {

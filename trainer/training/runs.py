@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
@@ -70,6 +71,14 @@ def load_any(folder: Path) -> tuple[recipes.Recipe, AgeModel | Ensemble]:
     if LIKE_WEIGHT in kept:
         likeness = Likeness(kept[LIKE_WEIGHT][0].numpy(), float(kept[LIKE_BIAS]))
     return recipe, Ensemble(members, recipe, kept["weights"].tolist(), likeness).eval()
+
+
+def keep_run(folder: Path, recipe: recipes.Recipe, weights: dict[str, Tensor], history: str = "[]\n") -> None:
+    """Leave what a run without training leaves, but for its `result.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / BEST)
+    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    (folder / HISTORY).write_text(history, encoding="utf-8")
 
 
 def part_runs(folder: Path) -> tuple[str, ...]:

@@ -22,7 +22,15 @@ from simsvc.values.batches import (
     PhotoStatus,
     Waiting,
 )
-from simsvc.values.desk import DECISION_KINDS, Decision, DecisionDraft, DecisionKind, Declaration
+from simsvc.values.desk import (
+    DECISION_KINDS,
+    VERDICTS,
+    Decision,
+    DecisionDraft,
+    DecisionKind,
+    Declaration,
+    Verdict,
+)
 from simsvc.values.faces import (
     Crop,
     Face,
@@ -44,6 +52,7 @@ __all__ = [
     "LATER_FACTS",
     "LATER_MEASURES",
     "ROLES",
+    "VERDICTS",
     "AgePriorUse",
     "AppliedCalibration",
     "Batch",
@@ -83,5 +92,6 @@ __all__ = [
     "Status",
     "SupportScale",
     "User",
+    "Verdict",
     "Waiting",
 ]

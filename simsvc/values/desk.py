@@ -8,6 +8,9 @@ from typing import Literal, get_args
 
 DecisionKind = Literal["accept", "override", "refer"]
 DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+Verdict = Literal["fits", "outside", "cannot_tell"]
+"""How a declared age lies to the range of an estimate; see `domain.desk.verdict`."""
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True, slots=True)

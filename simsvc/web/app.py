@@ -48,8 +48,24 @@ from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
 
-_ACCOUNTS = (sign_in, account, users, tokens)
-_RECORDS = (page_estimates, batches, gallery, indexes, model, pictures, decisions, cases, history, erasing)
+_ACCOUNTS = (
+    sign_in,
+    account,
+    users,
+    tokens,
+)
+_RECORDS = (
+    page_estimates,
+    batches,
+    gallery,
+    indexes,
+    model,
+    pictures,
+    decisions,
+    cases,
+    history,
+    erasing,
+)
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
 )

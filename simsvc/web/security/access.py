@@ -24,15 +24,37 @@ Access = frozenset[Role] | Literal["file", "anyone"]
 """The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not."""
 
 _ENDPOINTS: dict[Access, str] = {
-    "file": "static bootstrap.static health.healthz health.readyz metrics.show",  # the last asks for a token
-    "anyone": """display.choose opening.lead api_reference.show api_reference.objects sign_in.form
-        sign_in.enter sign_in.welcome sign_in.accept""",  # `opening` only leads on to pages in this table
-    READ: """sign_in.leave account.show account.change pages.start pages.show pages.compare decisions.sheet
-        cases.show history.show history.export pictures.crop pictures.saliency pictures.plot pictures.face
-        gallery.show model.show batches.list_all batches.show batches.results indexes.show""",
-    ASK: "pages.create pages.preview decisions.create batches.create",
-    KEEP: """indexes.use erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
-        users.show users.add users.disable users.enable users.invite tokens.show tokens.add tokens.revoke""",
+    # metrics.show asks for a token
+    "file": """
+        static bootstrap.static
+        health.healthz health.readyz metrics.show
+        """,
+    # `opening` only leads on to pages in this table
+    "anyone": """
+        display.choose opening.lead
+        api_reference.show api_reference.objects
+        sign_in.form sign_in.enter sign_in.welcome sign_in.accept
+        """,
+    READ: """
+        sign_in.leave account.show account.change
+        pages.start pages.show pages.compare decisions.sheet
+        cases.show
+        history.show history.export
+        pictures.crop pictures.saliency pictures.plot pictures.face
+        gallery.show model.show indexes.show
+        batches.list_all batches.show batches.results
+        """,
+    ASK: """
+        pages.create pages.preview
+        decisions.create
+        batches.create
+        """,
+    KEEP: """
+        indexes.use
+        erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
+        users.show users.add users.disable users.enable users.invite
+        tokens.show tokens.add tokens.revoke
+        """,
 }
 ACCESS: dict[str, Access] = {name: who for who, names in _ENDPOINTS.items() for name in names.split()}
 """Endpoint to who may call it. What programs call stands in `web.security.scopes`: no session opens it."""

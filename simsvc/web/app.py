@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_babel import ngettext
-from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
@@ -20,7 +18,7 @@ from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.web.api import etags, health, openapi
-from simsvc.web.http import errors, once, upload
+from simsvc.web.http import assets, errors, once, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
@@ -94,20 +92,18 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app = Flask(
         "simsvc",
         template_folder=str(settings.templates_dir),
-        static_folder=str(Path(__file__).resolve().parent / "static"),
+        static_folder=None,
     )
     app.config.update(
-        BOOTSTRAP_SERVE_LOCAL=True,
         MAX_CONTENT_LENGTH=MOST_BYTES,
         MAX_FORM_PARTS=32,
-        SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider, as Flask documents
     app.url_map.converters["int"] = ShortInteger
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (*_FIRST, batches, upload, body_size, csrf, once, language, etags):
+    for module in (*_FIRST, assets, batches, upload, body_size, csrf, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -146,7 +142,6 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
-    Bootstrap5(app)
 
 
 def in_years(age_years: float) -> str:

@@ -135,8 +135,6 @@ def calls(app: Flask, values: dict[str, str], photo: bytes) -> dict[str, Call]:
     for rule in app.url_map.iter_rules():
         endpoint = rule.endpoint
         kept = {name: values[name] for name in rule.arguments}
-        if endpoint == "bootstrap.static":
-            kept["filename"] = "css/bootstrap.min.css"
         with app.test_request_context():
             path = app.url_for(endpoint, **kept)
         api = path.startswith(("/api/", "/metrics"))

@@ -14,7 +14,7 @@ RECEIVE_BYTES = 4_096
 """The receive buffer of a client that does not read: the server is to notice soon."""
 PIPELINED = 40
 """Answers of 230 kB that such a client asks for: more than the kernel's buffers take."""
-LARGE = "/bootstrap/static/css/bootstrap.min.css"
+LARGE = "/static/bootstrap/css/bootstrap.min.css"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ Access = frozenset[Role] | Literal["file", "anyone"]
 _ENDPOINTS: dict[Access, str] = {
     # metrics.show asks for a token
     "file": """
-        static bootstrap.static
+        static
         health.healthz health.readyz metrics.show
         """,
     # `opening` only leads on to pages in this table

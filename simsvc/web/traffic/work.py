@@ -20,7 +20,7 @@ ENDPOINTS: dict[Work, str] = {
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
-        batches.list_all batches.show bootstrap.static decisions.create display.choose erasing.erase_estimate
+        batches.list_all batches.show decisions.create display.choose erasing.erase_estimate
         erasing.estimate gallery.show health.healthz health.readyz history.show indexes.show indexes.use
         metrics.show model.show opening.lead pages.compare pages.show pages.start pictures.crop pictures.face
         pictures.plot sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show

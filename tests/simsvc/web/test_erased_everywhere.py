@@ -118,7 +118,7 @@ def addresses(erased: Erased, record: str) -> Iterator[tuple[Rule, str, str]]:
         "name": "loss",
     }
     for rule in erased.app.url_map.iter_rules():
-        if rule.endpoint in {"sign_in.leave", "bootstrap.static", "batches.create", "indexes.use"}:
+        if rule.endpoint in {"sign_in.leave", "batches.create", "indexes.use"}:
             continue
         known = {name: values.get(name, "0" * 64) for name in rule.arguments}
         with erased.app.test_request_context():

@@ -18,7 +18,6 @@ from tests.simsvc.web.browser.helpers import (
 
 NO_PAGE = {
     "static",
-    "bootstrap.static",
     "health.healthz",
     "health.readyz",
     "metrics.show",

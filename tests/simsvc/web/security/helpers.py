@@ -55,7 +55,6 @@ ROUTES: list[Route] = [
 """Endpoint, method, address, who may, and what an empty request of theirs gets."""
 OPEN: list[tuple[str, str, str, int, int]] = [
     ("static", "GET", "/static/simsvc.css", 200, 200),
-    ("bootstrap.static", "GET", "/bootstrap/static/css/bootstrap.min.css", 200, 200),
     ("health.healthz", "GET", "/healthz", 200, 200),
     ("health.readyz", "GET", "/readyz", 200, 200),
     ("metrics.show", "GET", "/metrics", 401, 401),

@@ -67,7 +67,8 @@ SimsvcError
 │   ├── DecisionRefused        decision_refused
 │   ├── DecisionSuperseded     decision_superseded
 │   ├── FilterRefused          filter_refused
-│   └── CaseNotFound           case_not_found
+│   ├── CaseNotFound           case_not_found
+│   └── SamplesMissing         samples_missing
 ├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)
 │   ├── PhotoDiffers           photo_differs
 │   ├── PhotoNotKept           photo_not_kept

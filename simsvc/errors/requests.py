@@ -339,6 +339,16 @@ class CaseNotFound(RequestError):
     template = N_("No estimate has this case reference. Search the history for part of it.")
 
 
+class SamplesMissing(RequestError):
+    """There are no composites to make sample applicants of."""
+
+    code = "samples_missing"
+    template = N_(
+        "This installation has no demo faces to make samples of. Upload a photo instead, or set "
+        "SIMSVC_GALLERY_DIR to the gallery that ships with simsvc."
+    )
+
+
 class Busy(SimsvcError):
     """Too many photos are waiting."""
 

@@ -33,6 +33,7 @@ from simsvc.web.pages import (
     gallery,
     history,
     indexes,
+    learning,
     model,
     opening,
     pictures,
@@ -63,6 +64,7 @@ _RECORDS = (
     cases,
     history,
     erasing,
+    learning,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)

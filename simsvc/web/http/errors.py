@@ -29,7 +29,7 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.BodyTooSlow: 408,
     **dict.fromkeys((errors.ModelChanged, errors.KeyTaken, errors.NothingJudged, errors.NameTaken), 409),
     **dict.fromkeys((errors.LastAdmin, errors.DecisionSuperseded, errors.PhotoNotKept), 409),
-    errors.RetireRefused: 409,
+    **dict.fromkeys((errors.RetireRefused, errors.SamplesMissing), 409),
     **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
     **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
     **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),

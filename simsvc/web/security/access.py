@@ -43,11 +43,13 @@ _ENDPOINTS: dict[Access, str] = {
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
         batches.list_all batches.show batches.results
+        learning.glossary_page
         """,
     ASK: """
         pages.create pages.preview
         decisions.create
         batches.create
+        learning.samples learning.make_samples
         """,
     KEEP: """
         indexes.use

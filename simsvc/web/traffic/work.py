@@ -10,7 +10,7 @@ taking_in: unpacks a batch. hashing: hashes a password, with 64 MiB each. light:
 
 ENDPOINTS: dict[Work, str] = {
     "judging": """pages.create pages.preview pictures.saliency api_estimates.create api_estimates.create_batch
-        api_replays.create api_faces.add""",
+        api_replays.create api_faces.add learning.make_samples""",
     "taking_in": "batches.create",
     "hashing": "sign_in.enter sign_in.accept account.change",
     "walking": """api_audit.verification api_exports.estimates api_exports.events api_fairness.show
@@ -22,9 +22,10 @@ ENDPOINTS: dict[Work, str] = {
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
         batches.list_all batches.show decisions.create display.choose erasing.erase_estimate
         erasing.estimate gallery.show health.healthz health.readyz history.show indexes.show indexes.use
-        metrics.show model.show opening.lead pages.compare pages.show pages.start pictures.crop pictures.face
-        pictures.plot sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
-        users.add users.disable users.enable users.invite users.show""",
+        learning.glossary_page learning.samples metrics.show model.show opening.lead pages.compare
+        pages.show pages.start pictures.crop pictures.face pictures.plot sign_in.form sign_in.leave
+        sign_in.welcome static tokens.add tokens.revoke tokens.show users.add users.disable users.enable
+        users.invite users.show""",
 }
 """The endpoints of each kind of work.
 

@@ -50,6 +50,9 @@ ROUTES: list[Route] = [
     ("tokens.show", "GET", "/tokens", KEEPING, 200),
     ("tokens.add", "POST", "/tokens", KEEPING, 422),
     ("tokens.revoke", "POST", f"/tokens/{ID}/revoke", KEEPING, 404),
+    ("learning.glossary_page", "GET", "/glossary", ALL, 200),
+    ("learning.samples", "GET", "/samples", ASKING, 200),
+    ("learning.make_samples", "POST", "/samples", ASKING, 409),
     ("sign_in.leave", "POST", "/sign-out", ALL, 303),
 ]
 """Endpoint, method, address, who may, and what an empty request of theirs gets."""

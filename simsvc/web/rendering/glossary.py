@@ -104,10 +104,7 @@ GLOSSARY = {
     ),
     "erased": Term(
         N_("Erased"),
-        N_(
-            "The personal data of a record was deleted for good. The log still proves that there was a "
-            "record."
-        ),
+        N_("The personal data of a record was permanently deleted. The log still proves that it existed."),
     ),
 }
 """Name of the entry in addresses, such as /glossary#likely, to the entry."""

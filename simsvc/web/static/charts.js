@@ -120,7 +120,11 @@
         },
         tooltip: {
           filter: (item) => !lying || item.datasetIndex === 0,
-          displayColors: !lying,
+          displayColors: false,
+          backgroundColor: look.ink,
+          titleColor: look.paper,
+          bodyColor: look.paper,
+          caretPadding: 10,
           callbacks: { label: (item) => sentence(data, item.datasetIndex, item.dataIndex) },
         },
       },

@@ -27,17 +27,20 @@ from simsvc.web.i18n import language
 from simsvc.web.pages import (
     account,
     api_reference,
+    audit,
     batches,
     cases,
     decisions,
     display,
     erasing,
+    fairness,
     gallery,
     history,
     indexes,
     model,
     opening,
     pictures,
+    replays,
     sign_in,
     tokens,
     users,
@@ -65,6 +68,9 @@ _RECORDS = (
     cases,
     history,
     erasing,
+    audit,
+    fairness,
+    replays,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)

@@ -30,6 +30,8 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.ModelChanged, errors.KeyTaken, errors.NothingJudged, errors.NameTaken), 409),
     **dict.fromkeys((errors.LastAdmin, errors.DecisionSuperseded, errors.PhotoNotKept), 409),
     errors.RetireRefused: 409,
+    errors.CheckpointMissing: 404,
+    errors.VerificationRefused: 409,
     **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
     **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
     **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),

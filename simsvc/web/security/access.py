@@ -19,6 +19,7 @@ from simsvc.web.security.scopes import SCOPES_OF, require
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
 KEEP = frozenset[Role]({"admin"})
+AUDIT = frozenset[Role]({"auditor", "admin"})
 
 Access = frozenset[Role] | Literal["file", "anyone"]
 """The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not."""
@@ -43,11 +44,16 @@ _ENDPOINTS: dict[Access, str] = {
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
         batches.list_all batches.show batches.results
+        fairness.show
         """,
     ASK: """
         pages.create pages.preview
         decisions.create
         batches.create
+        """,
+    AUDIT: """
+        audit.show audit.verify audit.checkpoint audit.export
+        replays.show replays.create
         """,
     KEEP: """
         indexes.use

@@ -10,12 +10,14 @@ taking_in: unpacks a batch. hashing: hashes a password, with 64 MiB each. light:
 
 ENDPOINTS: dict[Work, str] = {
     "judging": """pages.create pages.preview pictures.saliency api_estimates.create api_estimates.create_batch
-        api_replays.create api_faces.add""",
+        api_replays.create api_faces.add
+        replays.create""",
     "taking_in": "batches.create",
     "hashing": "sign_in.enter sign_in.accept account.change",
     "walking": """api_audit.verification api_exports.estimates api_exports.events api_fairness.show
         api_monitoring.drift batches.results cases.show decisions.sheet erasing.case erasing.erase_case
-        api_erasures.case history.export""",
+        api_erasures.case history.export
+        audit.verify audit.export fairness.show""",
     "light": """account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
@@ -24,7 +26,8 @@ ENDPOINTS: dict[Work, str] = {
         erasing.estimate gallery.show health.healthz health.readyz history.show indexes.show indexes.use
         metrics.show model.show opening.lead pages.compare pages.show pages.start pictures.crop pictures.face
         pictures.plot sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
-        users.add users.disable users.enable users.invite users.show""",
+        users.add users.disable users.enable users.invite users.show
+        audit.show audit.checkpoint replays.show""",
 }
 """The endpoints of each kind of work.
 

@@ -108,7 +108,9 @@ SimsvcError
 │   └── BatchNotFound          batch_not_found
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
-│   └── CheckpointRefused      checkpoint_refused
+│   ├── CheckpointRefused      checkpoint_refused
+│   ├── CheckpointMissing      checkpoint_missing
+│   └── VerificationRefused    verification_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 └── SettingsError              settings_invalid
 """

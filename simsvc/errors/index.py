@@ -65,7 +65,7 @@ class IndexDamaged(IndexUnusable):
         "manifest": N_(
             "The index build's manifest.json is not valid. Rebuild the index: `flask index build`."
         ),
-        "manifest_replaced": (
+        "manifest_replaced": N_(
             "Index build %(label)s is damaged: its manifest.json differs from the record. Restore the build "
             "from a backup."
         ),

@@ -35,7 +35,7 @@ class BundleDamaged(BundleError):
             "model_card.json from the bundle folder."
         ),
         "copied": "The model files changed while they were being copied. Try again.",
-        "kept": ("The kept model cannot be used: its model.json has changed. Restore it from a backup."),
+        "kept": N_("The kept model cannot be used: its model.json has changed. Restore it from a backup."),
         "graph": N_(
             "The model cannot be used: its graph must take `crops` and return `age_years` and `embedding`. "
             "Export the bundle again."

@@ -31,6 +31,23 @@ class CheckpointRefused(AuditError):
     }
 
 
+class CheckpointMissing(AuditError):
+    """No verified log to write a checkpoint of."""
+
+    code = "checkpoint_missing"
+    template = N_("There is no checkpoint: the log was not verified yet, or is not intact. Verify it first.")
+
+
+class VerificationRefused(AuditError):
+    """The log is being verified, or was a moment ago."""
+
+    code = "verification_refused"
+    templates: ClassVar = {
+        "running": N_("The log is already being verified. Wait until that has finished."),
+        "recent": N_("The log was verified moments ago. Try again in %(seconds)s seconds."),
+    }
+
+
 class DiskUnfit(SimsvcError):
     """There is too little disk space, or the service cannot write."""
 

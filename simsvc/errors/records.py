@@ -83,15 +83,15 @@ class PhotoDiffers(KeepError):
     """The photo differs from the original one."""
 
     code = "photo_differs"
-    template = "This is not the photo of the record: its SHA-256 is different. Send the original file."
+    template = N_("This is not the photo of the record: its SHA-256 is different. Send the original file.")
 
 
 class PhotoNotKept(KeepError):
     """The photo is needed, but was not kept or has been deleted."""
 
     code = "photo_not_kept"
-    template = (
-        "The photo of this record was not kept. Send it with the request; its SHA-256 must match the record."
+    template = N_(
+        "The photo of this record was not kept. Send the original file; its SHA-256 must match the record."
     )
 
 
@@ -100,11 +100,11 @@ class PhotoLocked(KeepError):
 
     code = "photo_locked"
     templates: ClassVar = {
-        "other_key": (
+        "other_key": N_(
             "The kept photo cannot be opened with any key in SIMSVC_PHOTO_KEYS. Add the key that it was kept "
             "with."
         ),
-        "no_key": "SIMSVC_PHOTO_KEYS is empty. Set the key the photos were encrypted with.",
+        "no_key": N_("SIMSVC_PHOTO_KEYS is empty. Set the key the photos were encrypted with."),
     }
 
 
@@ -113,7 +113,7 @@ class ModelGone(KeepError):
 
     code = "model_gone"
     templates: ClassVar = {
-        "estimate": (
+        "estimate": N_(
             "The model that made this estimate is no longer kept. If you have a backup of the models folder, "
             "restore it."
         ),
@@ -125,7 +125,7 @@ class BuildGone(KeepError):
     """The index build of the estimate no longer exists."""
 
     code = "build_gone"
-    template = (
+    template = N_(
         "The index build of this estimate no longer exists. If you have a backup of the index folder, "
         "restore it."
     )

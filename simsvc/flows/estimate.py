@@ -27,7 +27,7 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
-from simsvc.values import AgePriorUse, Declaration, Estimate, Prediction, RecordedEstimate
+from simsvc.values import AgePriorUse, Crop, Declaration, Estimate, Prediction, RecordedEstimate
 
 OVERFETCH = 2
 """Factor of requested to displayed neighbours, so that duplicates can be left out."""
@@ -125,18 +125,9 @@ def answered(
 ) -> Estimate:
     """Return the estimate without recording it; raises IndexUnusable or BundleError if one is unusable."""
     index = pipeline.index()
-    blank = Estimate(
-        photo_name=canonical_name(photo_name),
-        photo_sha256=hashlib.sha256(data).hexdigest(),
-        status="refused",
-        model=pipeline.model.version,
-        model_sha256=pipeline.model.sha256,
-        index=index.label,
-        face_changes=index.face_changes,
-        bundle_sha256=pipeline.bundle_sha256,
-        engine=pipeline.model.engine,
-        asked_by=asked_by,
-        declared=declared or Declaration(),
+    named, sha256 = canonical_name(photo_name), hashlib.sha256(data).hexdigest()
+    blank = replace(
+        _blank(named, sha256, index, pipeline), asked_by=asked_by, declared=declared or Declaration()
     )
     times = StepTimes()
     try:
@@ -144,6 +135,31 @@ def answered(
     except (PhotoError, FaceError) as refusal:
         answer = replace(blank, code=refusal.code, sentence=refusal.message)
     return replace(answer, ms=times.with_total())
+
+
+def answered_from_crop(crop: Crop, recorded: Estimate, pipeline: EstimatePipeline) -> Estimate:
+    """Return the estimate of a recorded crop without recording it; flags and quality are the recorded ones.
+
+    Raises IndexUnusable or BundleError if one is unusable.
+    """
+    index, times = pipeline.index(), StepTimes()
+    blank = _blank(recorded.photo_name, recorded.photo_sha256, index, pipeline)
+    seen = replace(blank, flags=recorded.flags, quality=recorded.quality, crop=crop)
+    return replace(_compare(seen, crop, crop, index, pipeline, times), ms=times.with_total())
+
+
+def _blank(photo_name: str, photo_sha256: str, index: Index, pipeline: EstimatePipeline) -> Estimate:
+    return Estimate(
+        photo_name=photo_name,
+        photo_sha256=photo_sha256,
+        status="refused",
+        model=pipeline.model.version,
+        model_sha256=pipeline.model.sha256,
+        index=index.label,
+        face_changes=index.face_changes,
+        bundle_sha256=pipeline.bundle_sha256,
+        engine=pipeline.model.engine,
+    )
 
 
 def _judge(
@@ -171,27 +187,33 @@ def _judge(
         )
     with times.step("quality"):
         quality = measured(sized, photo, picked.face, near, right.turned_deg)
+    seen = replace(blank, flags=(*right.flags, *picked.flags), quality=quality, crop=judged)
+    look = judged if near < model.crop_margin else sized
+    return _compare(seen, judged, look, index, pipeline, times)
+
+
+def _compare(
+    seen: Estimate, judged: Crop, look: Crop, index: Index, pipeline: EstimatePipeline, times: StepTimes
+) -> Estimate:
+    """Estimate the age in a crop and compare it with the reference faces; `look` reveals copies."""
     with times.step("predict"):
-        prediction = model.predict([judged])
+        prediction = pipeline.model.predict([judged])
     with times.step("search"):
         asked = max(K, pipeline.neighbours * OVERFETCH)
         found = index.search(prediction.embeddings[0], asked)
     with times.step("rank"):
         compared = Compared(found)
         if pipeline.one_vote:
-            judged_face = JudgedFace(judged if near < model.crop_margin else sized, prediction.embeddings[0])
+            judged_face = JudgedFace(look, prediction.embeddings[0])
             wanted = max(K, pipeline.neighbours)
             compared = one_vote_each(found, asked, wanted, judged_face, index)
         neighbours = rank(compared.neighbours, pipeline.neighbours)
     with times.step("explain"):
         seen = replace(
-            blank,
+            seen,
             status="estimated",
             **_ages(prediction, pipeline),
             neighbours=neighbours,
-            flags=(*right.flags, *picked.flags),
-            quality=quality,
-            crop=judged,
             embedding=prediction.embeddings[0],
         )
         rules = pipeline.rules.for_gallery(index.count)

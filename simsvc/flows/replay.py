@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from simsvc.domain.estimate.agreement import Difference, differences, tolerance
-from simsvc.errors import PhotoDiffers, PhotoNotKept
-from simsvc.flows.estimate import EstimatePipeline, answered
+from simsvc.domain.photo.encode import from_png
+from simsvc.errors import EstimateNotFound, PhotoDiffers, PhotoNotKept
+from simsvc.flows.estimate import EstimatePipeline, answered, answered_from_crop
 from simsvc.ports import RecordFinder
-from simsvc.values import Estimate, Neighbour, RecordedEstimate
+from simsvc.values import Crop, Estimate, Neighbour, RecordedEstimate
+
+Source = Literal["sent", "kept", "crop"]
+"""What a replay starts from: a photo that was sent, the kept photo, or the recorded face crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Replay:
 
     recorded: RecordedEstimate
     replayed: Estimate
-    kept_photo: bool
+    source: Source
     differences: tuple[Difference, ...]
     erased: tuple[str, ...]
 
@@ -35,6 +40,8 @@ class Replayer:
 
     Attributes:
         kept_photo: returns the kept photo of an estimate, or None; raises PhotoLocked.
+        has_photo: returns whether the photo of an estimate is kept, without decrypting it.
+        crop_png: returns the recorded face crop of an estimate; raises EstimateNotFound if there is none.
         pipeline: returns the model and index build of a record, all files verified; raises ModelGone,
             BuildGone, BundleDamaged, IndexDamaged.
         log: logs a replay: actor, public ID of the estimate, result.
@@ -42,12 +49,19 @@ class Replayer:
 
     records: RecordFinder
     kept_photo: Callable[[str], bytes | None]
+    has_photo: Callable[[str], bool]
+    crop_png: Callable[[str], bytes]
     pipeline: Callable[[RecordedEstimate], EstimatePipeline]
     erased: Callable[[], frozenset[str]]
     log: Callable[[str, str, dict[str, object]], None]
 
-    def replay(self, public_id: str, actor: str, photo: bytes | None = None) -> Replay:
+    def replay(
+        self, public_id: str, actor: str, photo: bytes | None = None, *, from_crop: bool = False
+    ) -> Replay:
         """Repeat an estimate with the original photo, by default the kept one, and compare it to the record.
+
+        Without a photo, `from_crop` lets the replay start from the recorded face crop: then it repeats the
+        estimate, the range and the comparison, but not how the face was found.
 
         Raises EstimateNotFound if the estimate does not exist; PhotoNotKept if no photo was sent, and none is
         kept; PhotoLocked if the kept photo cannot be decrypted; PhotoDiffers if another photo was sent;
@@ -56,15 +70,17 @@ class Replayer:
         if the database cannot be used.
         """
         recorded = self.records.find(public_id)
-        data = photo if photo is not None else self._kept(public_id)
-        if hashlib.sha256(data).hexdigest() != recorded.estimate.photo_sha256:
-            raise PhotoDiffers()
-        replayed = answered(data, recorded.estimate.photo_name, self.pipeline(recorded))
+        source, data = self._starting_from(recorded, photo, from_crop=from_crop)
+        pipeline = self.pipeline(recorded)
+        if source == "crop":
+            replayed = answered_from_crop(Crop(from_png(data)), recorded.estimate, pipeline)
+        else:
+            replayed = answered(data, recorded.estimate.photo_name, pipeline)
         gone = self.erased()
         replay = Replay(
             recorded,
             replayed,
-            photo is None,
+            source,
             differences(recorded.estimate, replayed),
             tuple(near.face_id for near in recorded.estimate.neighbours if near.face_id in gone),
         )
@@ -72,11 +88,34 @@ class Replayer:
         self.log(actor, public_id, outcome)
         return replay
 
-    def _kept(self, public_id: str) -> bytes:
-        photo = self.kept_photo(public_id)
+    def sources(self, public_id: str) -> tuple[Source, ...]:
+        """Return what the service itself has to start a replay from: kept photo, crop, both or nothing."""
+        found: list[Source] = []
+        if self.has_photo(public_id):
+            found.append("kept")
+        if self._crop(public_id) is not None:
+            found.append("crop")
+        return tuple(found)
+
+    def _starting_from(
+        self, recorded: RecordedEstimate, photo: bytes | None, *, from_crop: bool
+    ) -> tuple[Source, bytes]:
+        source: Source = "sent"
+        if photo is None:
+            source, photo = "kept", self.kept_photo(recorded.id)
+        if photo is None and from_crop:
+            source, photo = "crop", self._crop(recorded.id)
         if photo is None:
             raise PhotoNotKept()
-        return photo
+        if source != "crop" and hashlib.sha256(photo).hexdigest() != recorded.estimate.photo_sha256:
+            raise PhotoDiffers()
+        return source, photo
+
+    def _crop(self, public_id: str) -> bytes | None:
+        try:
+            return self.crop_png(public_id)
+        except EstimateNotFound:
+            return None
 
 
 def describe_replay(replay: Replay) -> dict[str, object]:
@@ -86,7 +125,7 @@ def describe_replay(replay: Replay) -> dict[str, object]:
         "agrees": replay.agrees,
         "differences": [asdict(entry) for entry in replay.differences],
         "tolerance": asdict(tolerance(replay.recorded.estimate, replay.replayed)),
-        "photo": "kept" if replay.kept_photo else "sent",
+        "photo": replay.source,
         "model": replay.recorded.estimate.model,
         "model_sha256": replay.recorded.estimate.model_sha256,
         "index": replay.recorded.estimate.index,

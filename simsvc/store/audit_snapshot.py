@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
@@ -16,7 +17,7 @@ from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
-from simsvc.values.events import Event, EventKind, LoggedEvent, RecordKey
+from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
@@ -43,13 +44,20 @@ class LogSnapshot:
             yield page
             after = page[-1].event.seq
 
-    def after(self, seq: int | None, count: int = PAGE_EVENTS) -> list[LoggedEvent]:
-        """Return up to `count` events with a higher number, or from the first one on."""
-        query = self._query()
+    def after(
+        self, seq: int | None, count: int = PAGE_EVENTS, wanted: EventFilter = EVERY_EVENT
+    ) -> list[LoggedEvent]:
+        """Return up to `count` wanted events with a higher number, or from the first one on."""
+        query = self._query().where(*_conditions(wanted))
         if seq is not None:
             query = query.where(EventRow.seq > seq)
         rows = self._session.execute(query.order_by(EventRow.seq).limit(count))
         return [_logged(*row) for row in rows]
+
+    def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
+        """Return up to `count` wanted events, newest first, after `skipped` others."""
+        query = self._query().where(*_conditions(wanted)).order_by(EventRow.seq.desc())
+        return [_logged(*row) for row in self._session.execute(query.limit(count).offset(skipped))]
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return what the log would keep of these records today; those that are gone are left out.
@@ -132,6 +140,19 @@ class LogSnapshot:
             )
         )
         return {RecordKey(found, row.number): decision_content(decision_of(row)) for found, row in rows}
+
+
+def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter; times are text that sorts like the instants it says."""
+    next_day = wanted.until + timedelta(days=1) if wanted.until else None
+    found: list[tuple[bool, ColumnElement[bool]]] = [
+        (bool(wanted.kind), EventRow.kind == wanted.kind),
+        (bool(wanted.actor), EventRow.actor == wanted.actor),
+        (wanted.subjects is not None, EventRow.subject.in_(wanted.subjects or ())),
+        (wanted.since is not None, EventRow.at >= str(wanted.since)),
+        (next_day is not None, EventRow.at < str(next_day)),
+    ]
+    return [condition for asked, condition in found if asked]
 
 
 def _about(kind: EventKind) -> ColumnElement[bool]:

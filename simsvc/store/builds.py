@@ -36,6 +36,12 @@ class BuildStore(Store):
             rows = session.execute(select(BuildRow.label, BuildRow.created_at))
             return {row.label: row.created_at for row in rows}
 
+    def faces(self) -> dict[str, int]:
+        """Return how many faces each build on record has, by label."""
+        with self._database.reading() as session:
+            rows = session.execute(select(BuildRow.label, BuildRow.count.label("faces")))
+            return {row.label: row.faces for row in rows}
+
 
 def face_rows(session: Session, faces: Sequence[LabelledFace]) -> None:
     """Insert faces, or give those that are known their label."""

@@ -73,6 +73,18 @@ class EstimateStore:
                 raise EstimateErased() if erased else EstimateNotFound("unknown")
             return recorded_of(row)
 
+    def numbers(self, public_ids: Collection[str]) -> dict[str, int]:
+        """Return the running numbers of these estimates; those that are not on record are left out."""
+        query = select(EstimateRow.public_id, EstimateRow.sequence)
+        with self._database.reading() as session:
+            found = session.execute(query.where(EstimateRow.public_id.in_(list(public_ids))))
+            return {row.public_id: row.sequence for row in found}
+
+    def numbered(self, number: int) -> str | None:
+        """Return the public id of the estimate of a running number, or None."""
+        with self._database.reading() as session:
+            return session.scalar(select(EstimateRow.public_id).where(EstimateRow.sequence == number))
+
     def of_case(self, reference: str) -> tuple[RecordedEstimate, ...]:
         """Return a case's estimates, oldest first, without crops; raises CaseNotFound if there are none."""
         query = select(EstimateRow).where(EstimateRow.case_reference == reference)

@@ -34,6 +34,12 @@ class PhotoStore:
             token = session.scalar(query.where(EstimateRow.public_id == public_id))
         return None if token is None else self._opened().decrypt(token)
 
+    def has(self, public_id: str) -> bool:
+        """Return whether the photo of an estimate is kept."""
+        query = select(PhotoRow.estimate).join(EstimateRow, EstimateRow.sequence == PhotoRow.estimate)
+        with self._database.reading() as session:
+            return session.scalar(query.where(EstimateRow.public_id == public_id)) is not None
+
     def purge(self, before: datetime, actor: str, now: datetime) -> int:
         """Delete every photo kept before a moment, log that where there were any, and return how many."""
         with self._database.transaction() as session:

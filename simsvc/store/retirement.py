@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
 
 from simsvc.store.audit_append import append
 from simsvc.store.database import Store
-from simsvc.store.tables import BuildRow, EstimateRow
+from simsvc.store.tables import BuildRow, EstimateRow, EventRow
 from simsvc.values.events import EventKind, NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """When something was retired, UTC, and by which actor."""
+
+    at: datetime
+    actor: str
 
 
 class KeepingStore(Store):
@@ -40,6 +50,16 @@ class KeepingStore(Store):
         with self._database.transaction() as session:
             append(session, NewEvent(EventKind.RETIREMENT, actor, subject, content))
             act()
+
+    def retirements(self, prefix: str) -> dict[str, Retired]:
+        """Return when and by whom subjects such as "index:..." were retired, the last time each."""
+        query = select(EventRow.subject, EventRow.at, EventRow.actor).order_by(EventRow.seq)
+        retired = query.where(EventRow.kind == str(EventKind.RETIREMENT), EventRow.subject.startswith(prefix))
+        with self._database.reading() as session:
+            return {
+                subject.removeprefix(prefix): Retired(datetime.fromisoformat(at), actor)
+                for subject, at, actor in session.execute(retired)
+            }
 
     def _count(self, condition: ColumnElement[bool]) -> int:
         query = select(func.count(EstimateRow.sequence)).where(condition)

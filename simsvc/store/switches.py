@@ -29,8 +29,8 @@ class SwitchStore(Store):
             append(session, _event(row))
             yield
 
-    def latest(self, count: int) -> tuple[IndexSwitch, ...]:
-        """Return the latest switches, the newest first."""
+    def latest(self, count: int | None = None) -> tuple[IndexSwitch, ...]:
+        """Return the latest switches, or all of them, the newest first."""
         query = select(IndexSwitchRow).order_by(IndexSwitchRow.sequence.desc()).limit(count)
         with self._database.reading() as session:
             return tuple(

@@ -342,3 +342,20 @@ class ModelSwitchRow(Table):
     model_sha256: Mapped[str] = mapped_column(String(64))
     version: Mapped[str] = mapped_column(String(128))
     switched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class VerificationRow(Table):
+    """A verification of the log: its progress while it runs, then what it found."""
+
+    __tablename__ = "verifications"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1 and up without a gap: of two that begin at the same time, one is refused."""
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_by: Mapped[str] = mapped_column(String(64))
+    done: Mapped[int]
+    total: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    found: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`values.events.LogState`; empty while it runs, and if it failed."""

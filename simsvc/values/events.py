@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     RETIREMENT = "retirement"
     BATCH = "batch"
     RESTORE = "restore"
+    VERIFICATION = "verification"
 
 
 COMMAND = "command"
@@ -142,3 +143,57 @@ class Checkpoint:
     seq: int
     sha256: str
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """What a verification found: all events, those with erased content, the last one, the first problem."""
+
+    events: int
+    erased: int
+    head: Checkpoint | None
+    broken: Break | None
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> LogState:
+        """Return the part of a verdict that is recorded."""
+        last = verdict.last
+        head = Checkpoint(last.seq, last.sha256, last.at) if last else None
+        return cls(verdict.events, verdict.erased, head, verdict.broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A run over the log; times are UTC.
+
+    Attributes:
+        number: from 1 on.
+        started_by: an actor, like that of an event.
+        done: events verified so far, of `total`.
+        seen_at: when it last reported progress.
+        finished_at: None while it runs, or if its process was stopped.
+        found: None until then, and if it failed.
+    """
+
+    number: int
+    started_at: datetime
+    started_by: str
+    done: int
+    total: int
+    seen_at: datetime
+    finished_at: datetime | None
+    found: LogState | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are listed; an empty field means any, and days are UTC, both included."""
+
+    kind: str = ""
+    actor: str = ""
+    subjects: tuple[str, ...] | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+EVERY_EVENT = EventFilter()

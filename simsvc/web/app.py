@@ -25,11 +25,13 @@ from simsvc.web.i18n import language
 from simsvc.web.pages import (
     account,
     api_reference,
+    audit,
     batches,
     cases,
     decisions,
     display,
     erasing,
+    fairness,
     gallery,
     history,
     indexes,
@@ -37,6 +39,7 @@ from simsvc.web.pages import (
     model,
     opening,
     pictures,
+    replays,
     sign_in,
     tokens,
     users,
@@ -65,6 +68,9 @@ _RECORDS = (
     history,
     erasing,
     learning,
+    audit,
+    fairness,
+    replays,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)

@@ -29,6 +29,8 @@ def replayer(services: Services) -> Replayer:
     return Replayer(
         services.estimates,
         photos.find,
+        photos.has,
+        services.estimates.crop_png,
         lambda recorded: recorded_pipeline(services, keeping, recorded),
         lambda: services.shelf.face_changes().erased,
         keeping.log_replay,

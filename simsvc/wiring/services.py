@@ -42,6 +42,7 @@ from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
+from simsvc.flows.verifications import Verifier
 from simsvc.settings import Settings, cores
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
@@ -49,16 +50,19 @@ from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
+from simsvc.store.declared_outcomes import DeclaredOutcomeStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
+from simsvc.store.retirement import KeepingStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
+from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 
 _log = logging.getLogger(__name__)
@@ -101,6 +105,11 @@ class Services:
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
         self.periods = PeriodStore(self.database)
+        self.declared_outcomes = DeclaredOutcomeStore(self.database)
+        self.keeping = KeepingStore(self.database)
+        self.model_switches = ModelSwitchStore(self.database)
+        self.verifications = VerificationStore(self.database)
+        self.verifier = Verifier(self.log.snapshot, self.verifications, now)
         self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self._lock = threading.Lock()
@@ -325,8 +334,7 @@ class Services:
         """Keep a copy of the model in service and record it, ignoring failures."""
         try:
             self.models.keep(bundle)
-            store = ModelSwitchStore(self.database)
-            store.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
+            self.model_switches.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
         except (BundleError, OSError, StoreError) as error:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
 

@@ -102,6 +102,7 @@ def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, dict[str,
             "token_id": "none",
             "user_id": NOBODY,
             "filename": "simsvc.css",
+            "form": "csv",
         },
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +12,13 @@ from marshmallow.validate import OneOf, Range
 
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
-from simsvc.values.events import Checkpoint, EventKind, LoggedEvent, Verdict
+from simsvc.values.events import Checkpoint, EventKind, Verdict
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.cursors import Cursors
 from simsvc.web.api.fields import Whole
 from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed, one_line
 from simsvc.web.http.current import services
+from simsvc.web.rendering.event_lines import described
 
 resource = Resource("audit", __name__, "The audit log: append-only, chained by hashes and verifiable.")
 
@@ -108,24 +108,6 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
     with services().log.snapshot() as snapshot:
         return jsonify(_verdict(verify(snapshot, lambda _done, _total: None, checkpoint)))
-
-
-def described(logged: LoggedEvent) -> dict[str, Any]:
-    """Return an event with its content, ready for JSON."""
-    erased = logged.content is None
-    salt = None if erased else logged.salt.hex()
-    return {**asdict(logged.event), "salt": salt, "content": _said(logged.content)}
-
-
-def _said(content: str | None) -> dict[str, Any] | None:
-    """Return the content of an event; content that was tampered with is returned as text."""
-    if content is None:
-        return None
-    try:
-        said = json.loads(content)
-    except ValueError:
-        said = None
-    return said if isinstance(said, dict) else {"unreadable": content}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from simsvc.web.api import (
     replays,
 )
 from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.exports import CSV
 from simsvc.web.api.idempotency import HEADER
 from simsvc.web.http.api_document import codes, document
 from simsvc.web.http.problems import MEDIA_TYPE
+from simsvc.web.rendering.event_lines import CSV
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -19,13 +19,14 @@ from simsvc.messages import Message
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
+from simsvc.web.rendering.actors import actor_names
 from simsvc.web.rendering.histogram import Histogram, histogram
+from simsvc.web.rendering.retired import LONG_AGO, retired_builds
 
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")
 
 SWITCHES_SHOWN = 20
 CONTRADICTORY_SHOWN = 50
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ def _page(problem: Problem | None = None) -> str:
         contradictory_shown=CONTRADICTORY_SHOWN,
         switches=switches,
         names=services().users.names([switch.switched_by for switch in switches]),
+        retired=retired_builds(services(), services().shelf.labels()),
+        actors=actor_names(services()),
         back=next((build for build in builds if build.label == back and build.fits), None),
     )
 

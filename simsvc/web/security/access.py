@@ -19,6 +19,7 @@ from simsvc.web.security.scopes import SCOPES_OF, require
 READ = frozenset[Role](ROLES)
 ASK = frozenset[Role]({"underwriter", "admin"})
 KEEP = frozenset[Role]({"admin"})
+AUDIT = frozenset[Role]({"auditor", "admin"})
 
 Access = frozenset[Role] | Literal["file", "anyone"]
 """The roles that may, or: "file", for which no session is looked at; "anyone", signed in or not."""
@@ -44,12 +45,17 @@ _ENDPOINTS: dict[Access, str] = {
         gallery.show model.show indexes.show
         batches.list_all batches.show batches.results
         learning.glossary_page
+        fairness.show
         """,
     ASK: """
         pages.create pages.preview
         decisions.create
         batches.create
         learning.samples learning.make_samples
+        """,
+    AUDIT: """
+        audit.show audit.verify audit.checkpoint audit.export
+        replays.show replays.create
         """,
     KEEP: """
         indexes.use

@@ -9,23 +9,33 @@ Work = Literal["judging", "walking", "taking_in", "hashing", "light"]
 taking_in: unpacks a batch. hashing: hashes a password, with 64 MiB each. light: all others."""
 
 ENDPOINTS: dict[Work, str] = {
-    "judging": """pages.create pages.preview pictures.saliency api_estimates.create api_estimates.create_batch
-        api_replays.create api_faces.add learning.make_samples""",
-    "taking_in": "batches.create",
-    "hashing": "sign_in.enter sign_in.accept account.change",
-    "walking": """api_audit.verification api_exports.estimates api_exports.events api_fairness.show
-        api_monitoring.drift batches.results cases.show decisions.sheet erasing.case erasing.erase_case
-        api_erasures.case history.export""",
-    "light": """account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
+    "judging": """
+        api_estimates.create api_estimates.create_batch api_faces.add api_replays.create
+        learning.make_samples pages.create pages.preview pictures.saliency replays.create
+        """,
+    "taking_in": """
+        batches.create
+        """,
+    "hashing": """
+        account.change sign_in.accept sign_in.enter
+        """,
+    "walking": """
+        api_audit.verification api_erasures.case api_exports.estimates api_exports.events api_fairness.show
+        api_monitoring.drift audit.export audit.verify batches.results cases.show decisions.sheet
+        erasing.case erasing.erase_case fairness.show history.export
+        """,
+    "light": """
+        account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
-        batches.list_all batches.show decisions.create display.choose erasing.erase_estimate
-        erasing.estimate gallery.show health.healthz health.readyz history.show indexes.show indexes.use
-        learning.glossary_page learning.samples metrics.show model.show opening.lead pages.compare
-        pages.show pages.start pictures.crop pictures.face pictures.plot sign_in.form sign_in.leave
-        sign_in.welcome static tokens.add tokens.revoke tokens.show users.add users.disable users.enable
-        users.invite users.show""",
+        audit.checkpoint audit.show batches.list_all batches.show decisions.create display.choose
+        erasing.erase_estimate erasing.estimate gallery.show health.healthz health.readyz history.show
+        indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show
+        opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
+        replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
+        users.add users.disable users.enable users.invite users.show
+        """,
 }
 """The endpoints of each kind of work.
 

@@ -24,6 +24,8 @@ NO_PAGE = {
     "batches.results",
     "decisions.sheet",
     "history.export",
+    "audit.checkpoint",
+    "audit.export",
     "opening.lead",
 }
 """What answers GET with something else than a page; so do pictures."""

@@ -13,6 +13,7 @@ PERIODS = "&".join(
 ID = "0" * 32
 Route = tuple[str, str, str, set[str], int]
 ALL, ASKING, KEEPING = set(ROLES), {"underwriter", "admin"}, {"admin"}
+AUDITING = {"auditor", "admin"}
 ROUTES: list[Route] = [
     ("pages.start", "GET", "/", ALL, 200),
     ("pages.create", "POST", "/estimates", ASKING, 415),
@@ -54,6 +55,13 @@ ROUTES: list[Route] = [
     ("learning.samples", "GET", "/samples", ASKING, 200),
     ("learning.make_samples", "POST", "/samples", ASKING, 409),
     ("sign_in.leave", "POST", "/sign-out", ALL, 303),
+    ("fairness.show", "GET", "/fairness", ALL, 200),
+    ("audit.show", "GET", "/audit", AUDITING, 200),
+    ("audit.verify", "POST", "/audit/verify", AUDITING, 303),
+    ("audit.checkpoint", "GET", "/audit/checkpoint.json", AUDITING, 404),
+    ("audit.export", "GET", "/audit/events.csv", AUDITING, 200),
+    ("replays.show", "GET", f"/estimates/{ID}/replay", AUDITING, 404),
+    ("replays.create", "POST", f"/estimates/{ID}/replay", AUDITING, 404),
 ]
 """Endpoint, method, address, who may, and what an empty request of theirs gets."""
 OPEN: list[tuple[str, str, str, int, int]] = [

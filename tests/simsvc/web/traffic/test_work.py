@@ -33,6 +33,7 @@ ADDRESSES = {
     "token_id": "0" * 32,
     "user_id": "0" * 32,
     "filename": "simsvc.css",
+    "form": "csv",
 }
 COSTLY = [endpoint for endpoint, work in WORK.items() if work != "light"]
 

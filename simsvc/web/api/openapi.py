@@ -22,6 +22,7 @@ from simsvc.web.api import (
     replays,
 )
 from simsvc.web.api.blueprint import Resource
+from simsvc.web.api.examples import examples
 from simsvc.web.api.idempotency import HEADER
 from simsvc.web.http.api_document import codes, document
 from simsvc.web.http.problems import MEDIA_TYPE
@@ -99,6 +100,8 @@ def completed(spec: dict[str, Any], endpoints: dict[tuple[str, str], str]) -> di
     for path, operations in spec["paths"].items():
         for method in [name for name in operations if name in {"get", "post"}]:
             _complete(operations[method], method, path, endpoints[path, method])
+            known = spec.get("components", {}).get("schemas", {})
+            operations[method]["x-codeSamples"] = examples(method, path, operations[method], known)
         if "parameters" in operations and not operations["parameters"]:
             del operations["parameters"]
     components = spec.setdefault("components", {})

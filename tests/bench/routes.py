@@ -103,6 +103,7 @@ def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, dict[str,
             "user_id": NOBODY,
             "filename": "simsvc.css",
             "form": "csv",
+            "number": "1",
         },
     )
 

@@ -58,7 +58,7 @@ ROUTES: list[Route] = [
     ("fairness.show", "GET", "/fairness", ALL, 200),
     ("audit.show", "GET", "/audit", AUDITING, 200),
     ("audit.verify", "POST", "/audit/verify", AUDITING, 303),
-    ("audit.checkpoint", "GET", "/audit/checkpoint.json", AUDITING, 404),
+    ("audit.checkpoint", "GET", "/audit/verifications/999999999/checkpoint.json", AUDITING, 404),
     ("audit.export", "GET", "/audit/events.csv", AUDITING, 200),
     ("replays.show", "GET", f"/estimates/{ID}/replay", AUDITING, 404),
     ("replays.create", "POST", f"/estimates/{ID}/replay", AUDITING, 404),

@@ -34,6 +34,7 @@ ADDRESSES = {
     "user_id": "0" * 32,
     "filename": "simsvc.css",
     "form": "csv",
+    "number": "1",
 }
 COSTLY = [endpoint for endpoint, work in WORK.items() if work != "light"]
 

@@ -11,18 +11,23 @@ from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
-from simsvc.errors import AuditError, CheckpointRefused
+from simsvc.errors import AuditError, CheckpointRefused, StoreError, VerificationRefused
 from simsvc.flows.verify_log import verify
-from simsvc.values.events import Checkpoint, Verdict
+from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
 
 @audit_group.command("verify")
 def verify_command() -> None:
-    """Verify the log and its records; if something is wrong, name it and exit with status 1."""
+    """Verify the log and its records; if something is wrong, name it and exit with status 1.
+
+    The page Audit shows the result.
+    """
     with sentences():
-        click.echo(_summary(_verified(None)))
+        verdict = _walked(None)
+        _record(verdict)
+        click.echo(_summary(_intact(verdict)))
 
 
 @audit_group.command("checkpoint")
@@ -52,8 +57,23 @@ def prove_command(file: Path) -> None:
 
 
 def _verified(checkpoint: Checkpoint | None) -> Verdict:
+    return _intact(_walked(checkpoint))
+
+
+def _walked(checkpoint: Checkpoint | None) -> Verdict:
     with services().log.snapshot() as snapshot, progress("event", "log") as advance:
-        verdict = verify(snapshot, advance, checkpoint)
+        return verify(snapshot, advance, checkpoint)
+
+
+def _record(verdict: Verdict) -> None:
+    """Record the result for the page; a copy of a database that cannot be written is verified too."""
+    try:
+        services().verifier.note(LogState.of(verdict), COMMAND)
+    except (StoreError, VerificationRefused) as problem:
+        click.echo(f"The result was not recorded. {problem.sentence}", err=True)
+
+
+def _intact(verdict: Verdict) -> Verdict:
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
     return verdict

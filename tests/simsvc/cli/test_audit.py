@@ -44,6 +44,19 @@ def test_a_log_that_fits_is_said_to_fit(audit: Run) -> None:
     assert " 4 of 20" in output
 
 
+def test_the_page_learns_what_the_command_found(app: Flask, audit: Run) -> None:
+    """An intact log is recorded as such, and a broken one too, by the command line."""
+    services: Services = app.extensions["simsvc"]
+    audit("verify")
+    forge(app)
+    audit("verify", exit_code=1)
+    found = [services.verifications.find(number) for number in (1, 2)]
+    assert [(each.started_by, each.found.broken is None) for each in found if each and each.found] == [
+        ("command", True),
+        ("command", False),
+    ]
+
+
 def test_a_broken_log_is_named_and_fails(app: Flask, audit: Run) -> None:
     """The event is named, the exit status is 1, and no checkpoint of such a log is written."""
     forge(app)

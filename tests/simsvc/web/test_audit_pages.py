@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -156,13 +157,12 @@ def test_pages_of_events_can_be_turned(auditor: FlaskClient, desk: Services) -> 
 def test_what_is_listed_can_be_taken_away(auditor: FlaskClient, record: RecordedEstimate, form: str) -> None:
     """The download has hash, salt and content of exactly the events of a record, and is logged."""
     data = auditor.get(f"/audit/events.{form}?about={record.id}").data.decode("utf-8-sig")
-    rows = [json.loads(line) for line in data.splitlines()] if form == "jsonl" else list(_table(data))
-    assert [row["subject"] for row in rows] == [f"estimate:{record.id}"]
-    assert len(rows[0]["salt"]) == 64
-    content = rows[0]["content"] if form == "jsonl" else json.loads(rows[0]["content"])
+    (row,) = [json.loads(line) for line in data.splitlines()] if form == "jsonl" else list(_table(data))
+    content = row["content"] if form == "jsonl" else json.loads(row["content"])
+    assert (row["subject"], len(row["salt"])) == (f"estimate:{record.id}", 64)
     assert content["number"] == record.number
     assert len(numbers(auditor.get("/audit?kind=export").text)) == 1
 
 
-def _table(data: str) -> Iterator[dict[str, str]]:
+def _table(data: str) -> Iterator[dict[str, Any]]:
     return iter(csv.DictReader(io.StringIO(data, newline="")))

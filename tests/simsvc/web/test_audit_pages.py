@@ -57,7 +57,7 @@ def test_a_log_that_was_never_verified_says_so(auditor: FlaskClient) -> None:
     html = auditor.get("/audit").text
     page = checked(html)
     assert page.inline == []
-    assert "was not verified yet" in html
+    assert "has not been verified yet" in html
     assert "checkpoint.json" not in html
     assert auditor.get(CHECKPOINT).status_code == 404
 

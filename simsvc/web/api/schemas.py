@@ -178,7 +178,7 @@ class Decision(Strict):
     number = needed(Integer, "Number of the decision on this estimate, from 1.")
     kind = needed(
         String,
-        "accept: plausible; override: not plausible; need_more: more is needed to decide; refer: sent for review.",
+        "accept: plausible; override: not plausible; need_more: more is needed; refer: sent for review.",
         validate=OneOf(DECISION_KINDS),
     )
     age_years = maybe(Integer, "For an override: the assessed age.")

@@ -20,7 +20,7 @@ def test_the_first_page_has_a_form_that_works_alone(client: FlaskClient) -> None
 
 
 def test_an_upload_leads_to_its_answer(client: FlaskClient) -> None:
-    """The answer shows age, crop, the nearest four and all twelve faces with age and similarity, the plot and the record."""
+    """The answer shows age, crop, the nearest four and all twelve faces, the plot and the record."""
     html = client.get(upload(client, drawn_photo())).text
     assert "Estimated age" in html
     nearest, faces = re.findall(r'(?s)<ol class="(?:nearest|faces)">(.*?)</ol>', html)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -21,7 +20,7 @@ FIRST_SCREEN = (
     ".age",
     ".range-words",
     ".age-scale",
-    ".evidence",
+    ".answer .evidence",
     "ol.nearest > li",
     *CHOICES,
     "#note",
@@ -42,11 +41,11 @@ def made(live: Live) -> str:
 
 
 @pytest.fixture
-def at_record(open_page: Open, record: str) -> Iterator[Page]:
+def at_record(open_page: Open, record: str) -> Page:
     """Return an underwriter's browser that shows the record."""
     page = open_page("underwriter")
     page.goto(record)
-    yield page
+    return page
 
 
 def decisions(live: Live, address: str) -> list[tuple[str, int | None, str]]:

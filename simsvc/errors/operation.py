@@ -35,7 +35,9 @@ class CheckpointMissing(AuditError):
     """No verified log to write a checkpoint of."""
 
     code = "checkpoint_missing"
-    template = N_("There is no checkpoint: the log has not been verified yet, or is not intact. Verify it first.")
+    template = N_(
+        "There is no checkpoint: the log has not been verified yet, or is not intact. Verify it first."
+    )
 
 
 class VerificationRefused(AuditError):

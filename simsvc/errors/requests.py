@@ -299,10 +299,11 @@ class DecisionRefused(RequestError):
     templates: ClassVar = {
         "note": N_("Notes can have at most %(most)s characters. Shorten the note and submit it again."),
         "reason": N_("“Not plausible” needs a reason. Enter it and submit again."),
-        "kind": N_("Choose Plausible, Not plausible or Need more, and submit again."),
+        "needed": N_("“Need more” needs a note that says what is missing. Enter it and submit again."),
+        "kind": N_("Choose Plausible, Not plausible, Need more or Send for review, and submit again."),
         "unreliable": N_(
             "There is no reliable estimate to accept. Choose Not plausible with your age assessment and a "
-            "reason, or Need more."
+            "reason, Need more, or Send for review."
         ),
         "age": N_(
             "“Not plausible” needs your age assessment in whole years from 0 to %(most_years)s. Enter it and "

@@ -13,10 +13,10 @@ from simsvc.store.database import Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import DecisionRow, EstimateRow
-from simsvc.values import Decision, RecordedEstimate
+from simsvc.values import DECISION_KINDS, Decision, RecordedEstimate
 
 STATUSES = ("estimated", "withheld", "refused")
-DECIDED = ("undecided", "accept", "override", "refer")
+DECIDED = ("undecided", *DECISION_KINDS)
 PAGE_ROWS = 25
 EXPORT_ROWS = 500
 """Rows read at a time, so that an export of any length needs little memory and holds no lock for long."""

@@ -62,6 +62,7 @@ from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
+from simsvc.store.undecided import UndecidedStore
 from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 
@@ -87,6 +88,7 @@ class Services:
         self.estimates = EstimateStore(self.database, self.cipher)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
+        self.undecided = UndecidedStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self.token_book = TokenStore(self.database)

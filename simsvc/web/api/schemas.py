@@ -178,7 +178,7 @@ class Decision(Strict):
     number = needed(Integer, "Number of the decision on this estimate, from 1.")
     kind = needed(
         String,
-        "accept: plausible; override: not plausible; refer: need more.",
+        "accept: plausible; override: not plausible; need_more: more is needed; refer: sent for review.",
         validate=OneOf(DECISION_KINDS),
     )
     age_years = maybe(Integer, "For an override: the assessed age.")
@@ -265,7 +265,11 @@ class NewDecision(Strict):
     reason = Paragraphs(
         load_default="", validate=PARAGRAPHS, metadata={"description": "Required for an override."}
     )
-    note = Paragraphs(load_default="", validate=PARAGRAPHS)
+    note = Paragraphs(
+        load_default="",
+        validate=PARAGRAPHS,
+        metadata={"description": "Required for need_more: what is needed."},
+    )
     after = Integer(
         strict=True,
         load_default=0,

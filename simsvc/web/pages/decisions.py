@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from markupsafe import Markup
 
 from simsvc.domain.desk.decisions import (
     checked_age,
     checked_decision,
     checked_kind,
+    checked_needed,
     checked_reason,
     checked_text,
 )
@@ -21,7 +23,7 @@ from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.pages.result import FIELDS, result_page
+from simsvc.web.pages.result import FIELDS, NEXT, THEN, continues, result_page
 from simsvc.web.rendering.sheet import sheet_of
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
@@ -40,8 +42,7 @@ def create(public_id: str) -> ResponseReturnValue:
             once(lambda: _decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
-    flash(gettext("Decision recorded."))
-    return redirect(url_for("pages.show", public_id=public_id) + "#decision", 303)
+    return _led_on(recorded)
 
 
 @blueprint.get("/record.pdf")
@@ -62,6 +63,9 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
         checked_kind(typed["kind"], recorded.estimate)
     with problems.noting(DecisionRefused, "note"):
         checked_text(typed["note"])
+    if typed["kind"] == "need_more":
+        with problems.noting(DecisionRefused, "needed"):
+            checked_needed(_note(typed))
     if typed["kind"] == "override":
         with problems.noting(DecisionRefused, "age"):
             checked_age(typed["age"])
@@ -71,10 +75,28 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
 
 
 def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
-    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], typed["note"], recorded.estimate)
+    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], _note(typed), recorded.estimate)
     made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
     _log.info("user %s decided on record %s, number %s", person().id, recorded.number, made.number)
     return Made(f"{recorded.id}/{made.number}")
+
+
+def _note(typed: Mapping[str, str]) -> str:
+    """Return the note of a decision; what is needed comes first."""
+    needed = typed["needed"] if typed["kind"] == "need_more" else ""
+    return "\n\n".join(part for text in (needed, typed["note"]) if (part := text.strip()))
+
+
+def _led_on(recorded: RecordedEstimate) -> ResponseReturnValue:
+    """Lead to the next undecided record if the form asks for it, else back to the record."""
+    following = services().undecided.neighbouring_undecided(recorded.number).next
+    here = url_for("pages.show", public_id=recorded.id)
+    if not continues() or following is None:
+        flash(gettext("Decision recorded."))
+        return redirect(here, 303)
+    name = gettext("record %(number)s", number=recorded.number)
+    flash(Markup('{} <a href="{}">{}</a>').format(gettext("Decision recorded:"), here, name))
+    return redirect(url_for("pages.show", public_id=following.id, **{THEN: NEXT}), 303)
 
 
 def _after() -> int:

@@ -93,6 +93,7 @@ def _decided(made: Decision, people: dict[str, str]) -> str:
     names = {
         "accept": gettext("plausible"),
         "override": gettext("not plausible"),
+        "need_more": gettext("more needed"),
         "refer": gettext("sent for review"),
     }
     age = "" if made.draft.age_years is None else f": {made.draft.age_years}"

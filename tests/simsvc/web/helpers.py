@@ -29,7 +29,11 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an opening tag."""
         self.inline += [name for name, _ in attrs if name == "style" or name.startswith("on")]
-        self.sources += [value or "" for name, value in attrs if name in {"src", "href"} and value != "#main"]
+        self.sources += [
+            value or ""
+            for name, value in attrs
+            if name in {"src", "href"} and not (value or "").startswith("#")
+        ]
         self.actions += [value or "" for name, value in attrs if name == "action"]
         if tag == "script" and "src" not in dict(attrs):
             self.inline.append("script")

@@ -45,12 +45,10 @@ def test_a_declared_age_stands_beside_the_estimate(client: FlaskClient) -> None:
 
 
 def test_evidence_comes_before_the_decision(client: FlaskClient) -> None:
-    """The faces, the plot and the record stand above the first decision button."""
+    """Photo, verdict, estimate, reason and the nearest faces are read before the first decision button."""
     html = client.get(upload(client, drawn_photo())).text
-    button = html.index('name="kind"')
-    assert (
-        max(html.index("neighbours-heading"), html.index("age-plot"), html.index("record-heading")) < button
-    )
+    evidence = ('class="crop"', 'class="comparison', "answer-heading", "evidence-heading", 'class="nearest"')
+    assert max(html.index(part) for part in evidence) < html.index('name="kind"')
 
 
 @pytest.mark.parametrize(
@@ -173,6 +171,7 @@ def test_a_decision_is_recorded_and_superseded(client: FlaskClient) -> None:
     ("form", "status"),
     [
         ({"kind": "override", "age": "", "reason": ""}, 422),
+        ({"kind": "need_more", "note": " ", "needed": ""}, 422),
         ({"kind": "nothing"}, 422),
         ({"kind": "accept", "after": "5"}, 409),
     ],
@@ -182,10 +181,39 @@ def test_a_decision_that_cannot_be_is_shown_again(
 ) -> None:
     """The note is in the form again, below the evidence and the reason of the refusal."""
     path = upload(client, drawn_photo())
-    response = client.post(path + "/decisions", data=form | {"note": "my long note"})
+    response = client.post(path + "/decisions", data={"note": "my long note", "reason": "because"} | form)
     assert response.status_code == status
-    assert "my long note</textarea>" in response.text
+    assert (form.get("note") or "my long note") + "</textarea>" in response.text
     assert "form-problem" in response.text
+
+
+def test_what_is_needed_leads_the_note(client: FlaskClient) -> None:
+    """Both texts of the form are one note, in the record, its PDF and the history, named "more needed"."""
+    path = sent(client, case="needed/1", born="1980-02-29")[1]
+    form = {"kind": "need_more", "needed": "a recent photo", "note": "glasses", "after": "0"}
+    assert client.post(path + "/decisions", data=form).status_code == 303
+    assert "a recent photo\n\nglasses" in client.get(path).text
+    assert "more needed" in words_of(client.get(path + "/record.pdf").data)
+    assert "more needed" in client.get("/history?case=needed/1&decision=need_more").text
+
+
+def test_a_decision_leads_to_the_next_undecided_record(client: FlaskClient) -> None:
+    """If the form asks for it; the page there says so, links back, and will ask for the same again."""
+    path, following = (sent(client, case="queue/1")[1] for _ in range(2))
+    response = client.post(path + "/decisions", data={"kind": "refer", "after": "0", "then": "next"})
+    assert response.headers["Location"] == following + "?then=next"
+    html = client.get(following + "?then=next").text
+    assert f'Decision recorded: <a href="{path}">record ' in html
+    assert re.search(r'name="then" value="next" checked', html)
+
+
+def test_without_a_birth_date_the_page_says_what_to_do(client: FlaskClient) -> None:
+    """No verdict, why, and a form with the case filled in; with a birth date there is a verdict."""
+    html = client.get(sent(client, case="born/0")[1]).text
+    assert "there is no declared age to check" in html
+    assert 'href="/?case=born/0"' in html
+    assert "badge-verdict" not in html
+    assert "badge-verdict" in client.get(sent(client, case="born/1", born="1990-01-01")[1]).text
 
 
 def test_a_lost_session_keeps_the_note_and_shows_no_record(app: Flask, client: FlaskClient) -> None:

@@ -13,6 +13,7 @@ from tests.simsvc.web.browser.helpers import (
     Live,
     Open,
     in_both_themes,
+    send_for_review,
     sign_in,
 )
 
@@ -94,9 +95,10 @@ def test_axe_finds_nothing_where_words_are_kept(
     """The pages that show what was typed before a session was lost have no violation."""
     page, found = open_page("underwriter", refused=True), []
     page.goto(addresses["pages.show"])
+    page.get_by_text("Replace this decision").click()
     page.get_by_label("Note").fill("kept")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Need more").click()
+    send_for_review(page)
     page.wait_for_url("**/decisions")
     found += in_both_themes(page)
     sign_in(page.context, live, "underwriter")

@@ -20,7 +20,7 @@ MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
 
 
-def begun(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+def begun[Row](rows: Iterator[Row]) -> Iterator[Row]:
     """Read the first row, so that an unusable database is noticed before the answer begins."""
     return itertools.chain(list(itertools.islice(rows, 1)), rows)
 

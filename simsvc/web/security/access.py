@@ -46,12 +46,14 @@ _ENDPOINTS: dict[Access, str] = {
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
+        batches.template
         """,
     ASK: """
         pages.create pages.preview
         decisions.create
         batches.create
         learning.samples learning.make_samples
+        batches.decide
         """,
     AUDIT: """
         audit.show audit.verify audit.checkpoint audit.export

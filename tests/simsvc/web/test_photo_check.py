@@ -53,7 +53,11 @@ def test_one_of_two_faces_is_to_be_chosen(client: FlaskClient) -> None:
     """Each face comes with a cut of the photo that shows it alone and can be used."""
     data = two_faces()
     found = check(client, data)
-    assert (found["usable"], found["choose"], found["sentence"]) == (False, True, "2 faces found: choose one.")
+    assert (found["usable"], found["choose"], found["sentence"]) == (
+        False,
+        True,
+        "2 faces found: choose one.",
+    )
     picture = Image.open(io.BytesIO(data))
     for face in found["faces"]:
         left, top, width, height = face["cut"]

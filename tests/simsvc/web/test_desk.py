@@ -18,7 +18,6 @@ from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.store import database
-from simsvc.store.history import HistoryFilter
 from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
 from tests.simsvc.web.helpers import checked, upload

@@ -25,7 +25,7 @@ PHOTOS = [
     ],
 )
 def test_the_most_doubtful_come_first(order: Order, positions: list[int]) -> None:
-    """Outside the range, then without a reliable result, then by the expected error; what waits comes last."""
+    """Outside the range, then unreliable, then by the expected error; what waits comes last."""
     assert arranged(PHOTOS, "all", order) == positions
 
 

@@ -34,7 +34,9 @@ CREATE = "batches.create"
 BATCHES_A_PAGE = 25
 PHOTOS_A_PAGE = 50
 FIELD = "photos"
-DECISION_FIELDS = ("kind", "age", "reason", "note")
+DECISION_FIELDS = ("kind", "age", "reason", "needed", "note")
+FIELD_OF = {"age": "age", "reason": "reason", "needed": "needed", "note": "needed"}
+"""Reason of a refused decision to the field of a row that it is about; rows have no other field for notes."""
 
 
 def register(app: Flask) -> None:
@@ -106,8 +108,8 @@ def decide(batch_id: str, position: int) -> ResponseReturnValue:
     try:
         once(lambda: _decided(row, typed))
     except DecisionRefused as refusal:
-        about = f"{refusal.reason}-{position}"
-        problems.note(refusal, *([about] if refusal.reason in DECISION_FIELDS[1:] else []))
+        about = FIELD_OF.get(refusal.reason or "")
+        problems.note(refusal, *([f"{about}-{position}"] if about else []))
     except DecisionSuperseded as refusal:
         problems.note(refusal)
     if "row" in request.args:
@@ -208,7 +210,8 @@ def _asked() -> dict[str, str]:
 
 def _decided(row: TriageRow, typed: Mapping[str, str]) -> Made:
     recorded = row.recorded or services().estimates.find(row.photo.estimate_id or "")
-    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], typed["note"], recorded.estimate)
+    note = "\n\n".join(text for name in ("needed", "note") if (text := typed[name].strip()))
+    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], note, recorded.estimate)
     made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
     return Made(f"{recorded.id}/{made.number}")
 

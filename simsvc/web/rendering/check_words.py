@@ -9,6 +9,7 @@ from flask_babel import gettext
 
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.domain.photo.check import ASPECT_FLAGS, ASPECTS, PhotoCheck
+from simsvc.domain.photo.upright import TURNED_UPRIGHT
 from simsvc.messages import Message
 from simsvc.web.i18n.language import translated
 
@@ -66,7 +67,10 @@ def _state(check: PhotoCheck, flags: tuple[str, ...]) -> dict[str, str]:
 def _notes(check: PhotoCheck) -> list[str]:
     """Return the sentences of other flags, and of whether an estimate would be unreliable."""
     in_aspects = {flag for flags in ASPECT_FLAGS.values() for flag in flags}
-    notes = [translated(flag_sentence(flag)) for flag in check.flags if flag not in in_aspects]
+    others = [flag for flag in check.flags if flag not in {*in_aspects, TURNED_UPRIGHT}]
+    notes = [translated(flag_sentence(flag)) for flag in others]
+    if TURNED_UPRIGHT in check.flags:
+        notes.append(gettext("We will turn the photo upright. Check that the face is the right way up."))
     if check.severe:
         notes.append(gettext("An estimate from this photo would be unreliable. Use a better photo."))
     return notes

@@ -79,7 +79,7 @@
     target?.scrollIntoView({ block: "nearest" });
   };
   const open = (row, key) => {
-    const fold = row.querySelector(`details[data-key="${key}"]`);
+    const fold = row.querySelector(`details[data-row-key="${key}"]`);
     if (!fold) return;
     fold.open = true;
     fold.querySelector("input:not([type=hidden]), textarea").focus();

@@ -46,13 +46,13 @@ def _aspects(check: PhotoCheck) -> list[dict[str, str]]:
     if quality is None:
         return []
     names = {
-        "light": gettext("Light"),
+        "light": gettext("Lighting"),
         "sharpness": gettext("Sharpness"),
         "angle": gettext("Angle"),
         "frame": gettext("Whole face"),
     }
     found = [{"name": names[aspect], **_state(check, ASPECT_FLAGS[aspect])} for aspect in ASPECTS]
-    pixels = gettext("%(count)s pixels", count=f"{quality.face_px:.0f}")
+    pixels = gettext("%(count)s pixels", count=round(quality.face_px))
     return [*found, {"name": gettext("Size"), "state": "good", "words": pixels}]
 
 

@@ -45,7 +45,7 @@ def test_the_crop_is_that_of_the_record_which_follows(client: FlaskClient, desk:
 def test_quality_is_said_in_words(client: FlaskClient) -> None:
     """Light, sharpness, angle, frame and size each have a line."""
     aspects = check(client, drawn_photo())["aspects"]
-    assert [one["name"] for one in aspects] == ["Light", "Sharpness", "Angle", "Whole face", "Size"]
+    assert [one["name"] for one in aspects] == ["Lighting", "Sharpness", "Angle", "Whole face", "Size"]
     assert aspects[-1]["words"].endswith("pixels")
 
 

@@ -171,7 +171,7 @@ def test_a_lost_connection_loses_nothing(open_page: Open) -> None:
     page = open_page("underwriter")
     page.goto("/batches")
     drop(page, "dropped.jpg", drawn_photo(41))
-    expect(page.locator(".chosen")).to_contain_text("1 files dropped")
+    expect(page.locator(".chosen")).to_contain_text("Dropped files: 1")
     drop(page, "cases.csv", b"file,case\ndropped.jpg,L-41\n")
     expect(page.locator(".chosen-list")).to_contain_text("cases.csv")
     page.evaluate(LOSE_ONCE)

@@ -46,6 +46,7 @@ from simsvc.flows.verifications import Verifier
 from simsvc.settings import Settings, cores
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
+from simsvc.store.batch_triage import BatchTriageStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database, sqlite_file, without_password
@@ -103,6 +104,7 @@ class Services:
         self.sent_forms = SentFormStore(self.database)
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(self.database, self.estimates, quota)
+        self.batch_triage = BatchTriageStore(self.database)
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         room, most_bytes = self.waiting_room, settings.max_batch_bytes
         self.batches = Batches(

@@ -9,8 +9,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from simsvc.web.http.current import services
 from simsvc.web.http.upload import drain
 
-UPLOAD, DECISION = "pages.create", "decisions.create"
-FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: ("kind", "age", "reason", "needed", "note", "after")}
+UPLOAD, DECISION, ROW_DECISION = "pages.create", "decisions.create", "batches.decide"
+_DECISION_FIELDS = ("kind", "age", "reason", "needed", "note", "after")
+FIELDS = {
+    UPLOAD: ("case", "born", "taken"),
+    DECISION: _DECISION_FIELDS,
+    ROW_DECISION: _DECISION_FIELDS,
+}
 """Endpoint to the fields of its form that a person typed, or that what was typed belongs to."""
 USELESS_AGAIN = (403, 404)
 """Statuses after which sending the same once more would not help."""

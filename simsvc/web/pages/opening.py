@@ -16,6 +16,7 @@ PAGE_OF: dict[str, tuple[str, str | None]] = {
     "/history/views": ("history.show", None),
     "/history/views/<view_id>/delete": ("history.show", None),
     "/estimates/<public_id>/decisions": ("pages.show", "decision"),
+    "/batches/<batch_id>/photos/<int:position>/decisions": ("batches.show", None),
     "/indexes/<index_name>/<build_id>/use": ("indexes.show", None),
     "/users/<user_id>/disable": ("users.show", None),
     "/users/<user_id>/enable": ("users.show", None),
@@ -27,7 +28,7 @@ sent to; without these, reloading that address would return 405.
 """
 
 
-def lead(**values: str) -> ResponseReturnValue:
+def lead(**values: str | int) -> ResponseReturnValue:
     """Redirect to the page of the form."""
     rule = request.url_rule
     assert rule is not None  # noqa: S101 - for mypy; the view was found by it

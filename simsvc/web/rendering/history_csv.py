@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from flask import Response
 
@@ -16,11 +17,12 @@ COLUMNS = (
     "low_years,high_years,coverage,flags,model,index,asked_by,decision,decided_age_years,reason,note,"
     "decided_by,decided_utc,verdict"
 )
+Row = TypeVar("Row")
 MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
 
 
-def begun(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+def begun(rows: Iterator[Row]) -> Iterator[Row]:
     """Read the first row, so that an unusable database is noticed before the answer begins."""
     return itertools.chain(list(itertools.islice(rows, 1)), rows)
 

@@ -50,6 +50,7 @@ _ENDPOINTS: dict[Access, str] = {
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
+        batches.template
         """,
     ASK: """
         pages.start
@@ -57,6 +58,7 @@ _ENDPOINTS: dict[Access, str] = {
         decisions.create
         batches.create
         learning.samples learning.make_samples
+        batches.decide
         """,
     AUDIT: """
         audit.show audit.verify audit.checkpoint audit.export

@@ -10,7 +10,7 @@
       const area = document.querySelector(".drop-area.accepts-drops");
       if (!area && kind === "dragover") event.dataTransfer.dropEffect = "none";
       if (area && kind === "drop" && !area.contains(event.target)) {
-        area.dispatchEvent(new CustomEvent("dropped-beside", { detail: event.dataTransfer.files }));
+        area.dispatchEvent(new CustomEvent("dropped-beside", { detail: event.dataTransfer }));
       }
     });
   }

@@ -29,6 +29,7 @@ ENDPOINTS: dict[Work, str] = {
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
+        batches.decide batches.template
         audit.checkpoint audit.show batches.list_all batches.show decisions.create display.choose
         erasing.erase_estimate erasing.estimate gallery.show health.healthz health.readyz history.show
         indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show

@@ -18,7 +18,6 @@ from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.store import database
-from simsvc.store.history import HistoryFilter
 from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
 from tests.simsvc.web.helpers import checked, upload
@@ -303,22 +302,6 @@ def test_a_count_of_one_is_singular(client: FlaskClient) -> None:
     html = client.get("/history?case=counted+never&endpoint=x&_external=1&_anchor=y").text
     assert "0 records</p>" in html
     assert 'href="/history/export.csv?case=counted+never"' in html
-
-
-def test_the_crop_is_shown_before_it_is_judged(app: Flask, client: FlaskClient) -> None:
-    """The picture is that of the record which follows, and by itself puts nothing on record."""
-    history = app.extensions["simsvc"].history
-    before = history.page(HistoryFilter(), "newest", 1)[0]
-    shown = client.post("/crop", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
-    assert (shown.status_code, shown.mimetype) == (200, "image/png")
-    assert history.page(HistoryFilter(), "newest", 1)[0] == before
-    assert client.get(upload(client, drawn_photo()) + "/crop.png").data == shown.data
-
-
-def test_a_photo_that_would_be_refused_is_told_before(client: FlaskClient) -> None:
-    """Without a face there is no crop but the sentence of the refusal."""
-    response = client.post("/crop", data={"photo": (io.BytesIO(b"no photo"), "a.jpg")})
-    assert (response.status_code, "not a photo" in response.text) == (422, True)
 
 
 TYPED = {"case": "L/9 甲", "born": "1980-02-29", "taken": "2020-06-01"}

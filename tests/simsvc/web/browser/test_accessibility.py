@@ -23,6 +23,7 @@ NO_PAGE = {
     "health.readyz",
     "metrics.show",
     "batches.results",
+    "batches.template",
     "decisions.sheet",
     "history.export",
     "audit.checkpoint",

@@ -42,6 +42,8 @@ ROUTES: list[Route] = [
     ("batches.create", "POST", "/batches", ASKING, 415),
     ("batches.show", "GET", f"/batches/{ID}", ALL, 404),
     ("batches.results", "GET", f"/batches/{ID}/results.csv", ALL, 404),
+    ("batches.template", "GET", "/batches/template.csv", ALL, 200),
+    ("batches.decide", "POST", f"/batches/{ID}/photos/0/decisions", ASKING, 404),
     ("indexes.show", "GET", "/indexes", ALL, 200),
     ("indexes.use", "POST", "/indexes/demo/b-000000000000/use", KEEPING, 404),
     ("erasing.estimate", "GET", f"/erase/estimates/{ID}", KEEPING, 404),

@@ -48,6 +48,7 @@ from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
+from simsvc.store.cases import CaseStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.declared_outcomes import DeclaredOutcomeStore
@@ -87,6 +88,7 @@ class Services:
         self.estimates = EstimateStore(self.database, self.cipher)
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
+        self.cases = CaseStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self.token_book = TokenStore(self.database)

@@ -15,9 +15,16 @@ def verdict(declared_years: int | None, estimate: Estimate) -> Verdict | None:
     """
     if declared_years is None:
         return None
-    if estimate.age_years is None or estimate.refer or estimate.interval_years is None:
+    if estimate.age_years is None or estimate.refer:
         return "cannot_tell"
-    low, high = (round(end) for end in estimate.interval_years)
+    return within(declared_years, estimate.interval_years)
+
+
+def within(declared_years: int, interval_years: tuple[float, float] | None) -> Verdict:
+    """Return whether a declared age fits a range as displayed; without one, nobody can tell."""
+    if interval_years is None:
+        return "cannot_tell"
+    low, high = (round(end) for end in interval_years)
     return "fits" if low <= declared_years <= high else "outside"
 
 

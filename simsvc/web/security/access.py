@@ -40,6 +40,9 @@ _ENDPOINTS: dict[Access, str] = {
         sign_in.leave account.show account.change
         pages.start pages.show pages.compare decisions.sheet
         cases.show
+        cases.faces
+        reports.case
+        reports.verify
         history.show history.export
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show

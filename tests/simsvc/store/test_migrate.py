@@ -50,10 +50,15 @@ def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
 
 
 def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None:
-    """Estimates are found by id, time, account and case; no index is kept that nothing searches by."""
+    """Estimates are found by id, time, account, case and photo; no index is kept that nothing searches by."""
     inspector = inspect(database.engine)
     columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
-    assert columns - {("public_id",)} == {("created_at",), ("asked_by",), ("case_reference",)}
+    assert columns - {("public_id",)} == {
+        ("created_at",),
+        ("asked_by",),
+        ("case_reference",),
+        ("photo_sha256",),
+    }
     assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
     assert inspector.get_indexes("neighbours") == []
 

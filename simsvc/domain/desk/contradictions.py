@@ -43,14 +43,14 @@ def dated(record: RecordedEstimate) -> DatedPhoto:
 
 
 def contradictions(photos: Sequence[DatedPhoto]) -> tuple[Contradiction, ...]:
-    """Return the contradictions within a case, each sentence once; equal dates are compared once."""
+    """Return the contradictions within a case, each sentence once, and of jumps only the largest."""
     distinct = {(one.declared.birth_date, one.declared.photo_date, one.day): one for one in reversed(photos)}
     pairs = combinations(reversed(distinct.values()), 2)
     return _once(found for first, second in pairs for found in _between(first, second))
 
 
 def contradictions_with(earlier: Sequence[DatedPhoto], new: DatedPhoto) -> tuple[Contradiction, ...]:
-    """Return the contradictions that a new photo would bring into a case, each sentence once."""
+    """Return the same of a new photo and the earlier ones of its case."""
     return _once(found for photo in earlier for found in _between(photo, new))
 
 
@@ -94,4 +94,10 @@ def _once(found: Iterable[Contradiction]) -> tuple[Contradiction, ...]:
     first: dict[str, Contradiction] = {}
     for one in found:
         first.setdefault(str(one.sentence), one)
-    return tuple(first.values())
+    jumps = [one for one in first.values() if one.kind == "age_jumps"]
+    largest = max(jumps, key=_jump_years, default=None)
+    return tuple(one for one in first.values() if one.kind != "age_jumps" or one is largest)
+
+
+def _jump_years(jump: Contradiction) -> float:
+    return float(str(jump.sentence.params["years"]))

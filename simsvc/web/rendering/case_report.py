@@ -77,7 +77,7 @@ def _photo(photo: CasePhoto, case: CaseView) -> Section:
     ]
     rows = [
         (gettext("Verdict"), _verdict(photo.verdict)),
-        *answer_rows(record),
+        *(row for row in answer_rows(record) if row[0] != gettext("Case")),
         *decision_rows(photo.decisions, case.names),
         (gettext("The same photo in other records"), "\n".join(same)),
         (gettext("Recorded"), at_utc(record.created_at)),

@@ -13,7 +13,7 @@ from simsvc.domain.desk.timeline import timeline
 from simsvc.domain.estimate.combine import sent_again
 from simsvc.values import Decision, RecordedEstimate
 from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
-from simsvc.values.events import COMMAND, PROGRAM, VISITOR, LoggedEvent
+from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventKind, LoggedEvent
 from simsvc.web.http.current import services
 
 
@@ -24,7 +24,7 @@ class CaseView:
     Attributes:
         photos: oldest first.
         repeats: how often each photo that is in the case several times was uploaded.
-        last_event: the last event about its records; None if all are older than the log.
+        last_event: the last estimate or decision in the log; None if all are older than the log.
         names: names of accounts and tokens by their IDs in records and as actors.
     """
 
@@ -56,7 +56,7 @@ def case_view(reference: str) -> CaseView:
     events = cases.events(ids, {origin.batch_id for origin in batches.values()})
     uploads = _uploads_by_photo(cases.uploads({record.estimate.photo_sha256 for record in records}))
     entries = timeline(records, events, batches)
-    about = [logged for logged in events if logged.event.subject.startswith("estimate:")]
+    about = [logged for logged in events if _changes(logged)]
     return CaseView(
         reference=reference,
         photos=tuple(_photo(record, decisions.get(record.id, ()), uploads) for record in records),
@@ -88,6 +88,12 @@ def actor_names(actors: Iterable[str | None]) -> dict[str, str]:
     known = services().names(plain.values())
     said = {COMMAND: gettext("command line"), PROGRAM: gettext("program"), VISITOR: gettext("visitor")}
     return {actor: known.get(plain[actor], said.get(actor, actor)) for actor in asked}
+
+
+def _changes(logged: LoggedEvent) -> bool:
+    """Return whether an event says something new about a record: exports and replays do not."""
+    event = logged.event
+    return event.subject.startswith("estimate:") and event.kind not in {EventKind.EXPORT, EventKind.REPLAY}
 
 
 def _photo(

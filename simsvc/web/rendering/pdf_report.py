@@ -91,14 +91,10 @@ class _Numbered(Canvas):
 def _story(report: Report) -> Iterator[Flowable]:
     yield _text(report.title, TITLE, bold=True)
     yield _text(report.printed)
+    yield Spacer(1, 2 * mm)
+    yield _boxed([_text(f"{report.code_label} {report.code}", bold=True), _text(report.check)])
     for section in report.sections:
         yield from _section(section)
-    yield KeepTogether(
-        [
-            Spacer(1, 5 * mm),
-            _boxed([_text(f"{report.code_label} {report.code}", bold=True), _text(report.check)]),
-        ]
-    )
     if any(lacks(text) for text in _texts(report)):
         yield Spacer(1, 3 * mm)
         yield _text(report.missing)
@@ -156,7 +152,7 @@ def _crop(png: bytes) -> Image:
 
 def _rows(rows: Sequence[Row]) -> Table:
     cells = [[_text(label), _text(text)] for label, text in rows]
-    table = Table(cells, colWidths=[48 * mm, WIDTH - 48 * mm], splitInRow=1)
+    table = Table(cells, colWidths=[48 * mm, WIDTH - 48 * mm], splitInRow=1, hAlign="LEFT")
     line = ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.lightgrey)
     table.setStyle([line, ("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, -1), 0)])
     return table
@@ -169,7 +165,7 @@ def _plain_table(cells: list[list[Any]], widths: list[float]) -> Table:
 
 
 def _boxed(content: list[Flowable]) -> Table:
-    table = Table([[content]], colWidths=[WIDTH])
+    table = Table([[content]], colWidths=[WIDTH], hAlign="LEFT")
     table.setStyle([("BOX", (0, 0), (-1, -1), 0.8, colors.grey)])
     return table
 

@@ -163,11 +163,10 @@ def answer_rows(recorded: RecordedEstimate) -> list[Row]:
 
 
 def _neighbour(near: Neighbour) -> str:
-    known, similarity = f"{near.age_years:.0f}", f"{near.similarity:.2f}"
-    if near.estimated_age_years is None:
-        return f"{known} ({similarity})"
-    estimated = gettext("estimate %(age)s", age=f"{near.estimated_age_years:.0f}")
-    return f"{known} ({estimated}; {similarity})"
+    lines = [gettext("Known age %(age)s", age=f"{near.age_years:.0f}")]
+    if near.estimated_age_years is not None:
+        lines.append(gettext("Model's estimate %(age)s", age=f"{near.estimated_age_years:.0f}"))
+    return "\n".join([*lines, gettext("similarity %(figure)s", figure=f"{near.similarity:.2f}")])
 
 
 def _prior(used: AgePriorUse | None) -> str:

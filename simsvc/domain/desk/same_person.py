@@ -15,9 +15,10 @@ from simsvc.values import FloatVector
 FAR_DISTANCE = 1.17
 """Angular distance of embeddings beyond which two photos should be compared.
 
-Source: `python -m trainer same-person` on FG-NET, which the model has seen: beyond it are 4.7% of 254 pairs of
-one adult at most ten years apart (false alarms; 25% from ten years on, 51% from twenty), and 44.7% of 4,265
-pairs of two adults of about the same age. Of 124 such pairs of the portraits, which it has not seen, 54.8%.
+Source: `python -m trainer same-person` on FG-NET, which the model has seen. Beyond it are 4.7% of 254 pairs
+of one adult at most ten years apart (false alarms; 25% from ten years on, 51% from twenty), and 44.7% of
+4,265 pairs of two adults of about the same age. Of 124 such pairs of the portraits, which it has not seen,
+it is 54.8%.
 """
 MEASURED_MODEL_SHA256 = "132b3c42e2c985bfbab2b72640dcddffd29a5ec43b06ef2c9ee2790ea6b3b536"
 """Weights of the model that `FAR_DISTANCE` was measured with; photos of other models are not compared."""

@@ -22,6 +22,7 @@ from simsvc.web.rendering.sheet import (
     report_of,
     scale_of,
     scale_words,
+    upload_row,
 )
 
 FACES = 4
@@ -71,15 +72,11 @@ def _scale(case: CaseView) -> ScaleWords | None:
 
 def _photo(photo: CasePhoto, case: CaseView) -> Section:
     record = photo.record
-    same = [
-        gettext("record %(number)s", number=upload.number) + (f" ({upload.case})" if upload.case else "")
-        for upload in photo.uploads
-    ]
     rows = [
         (gettext("Verdict"), _verdict(photo.verdict)),
         *(row for row in answer_rows(record) if row[0] != gettext("Case")),
         *decision_rows(photo.decisions, case.names),
-        (gettext("The same photo in other records"), "\n".join(same)),
+        upload_row(photo.uploads),
         (gettext("Recorded"), at_utc(record.created_at)),
         (gettext("Requested by"), case.names.get(record.estimate.asked_by or "", "")),
         (gettext("Photo"), record.estimate.photo_name),

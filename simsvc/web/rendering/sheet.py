@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_babel import gettext
 
@@ -10,6 +10,7 @@ from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Neighbour, RecordedEstimate
+from simsvc.values.cases import PhotoUpload
 from simsvc.values.events import Event
 from simsvc.web.http.current import services
 from simsvc.web.i18n.language import at_utc, translated
@@ -21,6 +22,9 @@ from simsvc.web.rendering.record_parts import declared_words
 from simsvc.web.rendering.report import PlotWords, Report, ReportFace, Row, ScaleWords, Section
 from simsvc.web.rendering.report_codes import printed_code
 
+MOST_UPLOADS = 5
+"""Other records of a photo that are named; more are counted."""
+
 
 def record_report(recorded: RecordedEstimate, printed: Event) -> Report:
     """Return the report of a record whose export was logged as the event `printed`."""
@@ -29,7 +33,7 @@ def record_report(recorded: RecordedEstimate, printed: Event) -> Report:
     events = services().cases.events([recorded.id])
     estimated = next((logged for logged in events if logged.event.kind == "estimate"), None)
     count = len(answer.neighbours)
-    rows = [*answer_rows(recorded), *decision_rows(decisions, people), *_upload_rows(recorded)]
+    rows = [*answer_rows(recorded), *decision_rows(decisions, people), upload_row(other_uploads(recorded))]
     rows += _origin_rows(recorded, people)
     if estimated:
         rows.append((gettext("Event in the log"), str(estimated.event.seq)))
@@ -123,13 +127,16 @@ def _plot_words(recorded: RecordedEstimate) -> PlotWords:
     )
 
 
-def _upload_rows(recorded: RecordedEstimate) -> list[Row]:
-    said = [
+def upload_row(uploads: Sequence[PhotoUpload]) -> Row:
+    """Return where else the photo of a record was uploaded; an empty text if nowhere."""
+    named = [
         gettext("record %(number)s", number=upload.number)
         + (f" ({gettext('Case')}: {upload.case})" if upload.case else "")
-        for upload in other_uploads(recorded)
+        for upload in uploads[:MOST_UPLOADS]
     ]
-    return [(gettext("The same photo in other records"), "\n".join(said))]
+    if len(uploads) > MOST_UPLOADS:
+        named.append(gettext("and %(count)s more times", count=len(uploads) - MOST_UPLOADS))
+    return (gettext("The same photo in other records"), "\n".join(named))
 
 
 def lead_of(recorded: RecordedEstimate) -> str:

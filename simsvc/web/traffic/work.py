@@ -23,7 +23,7 @@ ENDPOINTS: dict[Work, str] = {
         api_audit.verification api_erasures.case api_exports.estimates api_exports.events api_fairness.show
         api_monitoring.drift audit.export audit.verify batches.results cases.show decisions.sheet
         erasing.case erasing.erase_case fairness.show history.export
-        reports.case api_cases.show
+        reports.case api_cases.show cases.faces
         """,
     "light": """
         account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
@@ -36,7 +36,7 @@ ENDPOINTS: dict[Work, str] = {
         opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
         replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
         users.add users.disable users.enable users.invite users.show
-        cases.faces reports.verify
+        reports.verify
         """,
 }
 """The endpoints of each kind of work.

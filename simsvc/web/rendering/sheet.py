@@ -129,14 +129,16 @@ def _plot_words(recorded: RecordedEstimate) -> PlotWords:
 
 def upload_row(uploads: Sequence[PhotoUpload]) -> Row:
     """Return where else the photo of a record was uploaded; an empty text if nowhere."""
-    named = [
-        gettext("record %(number)s", number=upload.number)
-        + (f" ({gettext('Case')}: {upload.case})" if upload.case else "")
-        for upload in uploads[:MOST_UPLOADS]
-    ]
+    named = [_upload(upload) for upload in uploads[:MOST_UPLOADS]]
     if len(uploads) > MOST_UPLOADS:
         named.append(gettext("and %(count)s more times", count=len(uploads) - MOST_UPLOADS))
     return (gettext("The same photo in other records"), "\n".join(named))
+
+
+def _upload(upload: PhotoUpload) -> str:
+    number = gettext("record %(number)s", number=upload.number)
+    case = gettext("Case %(reference)s", reference=upload.case) if upload.case else ""
+    return ", ".join(part for part in (number, case) if part)
 
 
 def lead_of(recorded: RecordedEstimate) -> str:

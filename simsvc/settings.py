@@ -286,6 +286,11 @@ class Settings(BaseSettings):
         description="how common each age is among the applicants, for estimates to take into account: a "
         "range such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
     )
+    same_person_prompt: Flag = Field(
+        default=True,
+        description="`0` to never ask on case pages whether two photos show the same person; where comparing "
+        "faces needs consent or is not allowed, switch it off",
+    )
     log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
 
     @model_validator(mode="after")

@@ -11,8 +11,16 @@ from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
-from simsvc.errors import AuditError, CheckpointRefused, StoreError, VerificationRefused
+from simsvc.domain.audit.report_code import parse_report_code
+from simsvc.errors import (
+    AuditError,
+    CheckpointRefused,
+    ReportCodeRefused,
+    StoreError,
+    VerificationRefused,
+)
 from simsvc.flows.verify_log import verify
+from simsvc.flows.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
@@ -54,6 +62,22 @@ def prove_command(file: Path) -> None:
             f"The log contains event {checkpoint.seq} of {checkpoint.at} and everything before it, unchanged."
         )
         click.echo(_summary(verdict))
+
+
+@audit_group.command("verify-report")
+@click.argument("code")
+def verify_report_command(code: str) -> None:
+    """Check the verification CODE of a printed report; if the log does not have it, exit with status 1."""
+    with sentences(), services().log.snapshot() as snapshot:
+        check = check_report(parse_report_code(code), snapshot)
+        if check.outcome != "genuine" or check.about is None or check.printed is None:
+            raise ReportCodeRefused(check.outcome)
+        click.echo(
+            f"The log has event {check.about.seq} of {check.about.at} ({check.about.kind}, "
+            f"{check.about.subject}), unchanged. When the report was made, the log ended with event "
+            f"{check.printed.seq} of {check.printed.at} ({check.printed.kind} by {check.printed.actor})."
+        )
+        click.echo("Compare the report with the record. `flask audit verify` checks the whole log.")
 
 
 def _verified(checkpoint: Checkpoint | None) -> Verdict:

@@ -63,6 +63,7 @@ SimsvcError
 │   ├── BodyTooSlow            too_slow
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
+│   ├── DatesUnconfirmed       dates_unconfirmed
 │   ├── PhotosRefused          photos_refused
 │   ├── DecisionRefused        decision_refused
 │   ├── DecisionSuperseded     decision_superseded
@@ -111,7 +112,8 @@ SimsvcError
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   ├── CheckpointRefused      checkpoint_refused
 │   ├── CheckpointMissing      checkpoint_missing
-│   └── VerificationRefused    verification_refused
+│   ├── VerificationRefused    verification_refused
+│   └── ReportCodeRefused      report_code_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 └── SettingsError              settings_invalid
 """

@@ -50,6 +50,26 @@ class VerificationRefused(AuditError):
     }
 
 
+class ReportCodeRefused(AuditError):
+    """The text is not a verification code of a report, or the log does not have it."""
+
+    code = "report_code_refused"
+    templates: ClassVar = {
+        "form": N_(
+            "This is not a verification code. Type it as it is printed at the foot of the report: two "
+            "numbers, each followed by 16 letters and digits."
+        ),
+        "unknown": (
+            "The log does not have what this code names: the report was not made from this log, or the code "
+            "was mistyped."
+        ),
+        "altered": (
+            "The log has these events, but the record was changed after it was logged. Run `flask audit "
+            "verify`."
+        ),
+    }
+
+
 class DiskUnfit(SimsvcError):
     """There is too little disk space, or the service cannot write."""
 

@@ -279,6 +279,16 @@ class DatesRefused(RequestError):
     }
 
 
+class DatesUnconfirmed(RequestError):
+    """The declared dates contradict the case, and nobody confirmed that they are right."""
+
+    code = "dates_unconfirmed"
+    template = N_(
+        "The declared dates do not agree with this case. Nothing was recorded. Correct them, or confirm that "
+        "they are right."
+    )
+
+
 class PhotosRefused(RequestError):
     """Too many photos in one upload, or several photos without a case."""
 

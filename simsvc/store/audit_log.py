@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import select
@@ -22,6 +22,11 @@ class EventLog(Store):
         """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
         with self._database.transaction() as session:
             return append(session, event)
+
+    def note_all(self, events: Iterable[NewEvent]) -> tuple[Event, ...]:
+        """Log several such events, one after another, in one transaction."""
+        with self._database.transaction() as session:
+            return tuple(append(session, event) for event in events)
 
     def note_change(self, event: NewEvent) -> Event | None:
         """Log the content unless the latest event of this kind and subject says the same."""

@@ -133,7 +133,7 @@ class EstimateRow(Table):
     code: Mapped[str | None] = mapped_column(String(64))
     sentence: Mapped[str | None]
     photo_name: Mapped[str] = mapped_column(String(255))
-    photo_sha256: Mapped[str] = mapped_column(String(64))
+    photo_sha256: Mapped[str] = mapped_column(String(64), index=True)
     age_years: Mapped[float | None]
     interval_low_years: Mapped[float | None]
     interval_high_years: Mapped[float | None]
@@ -317,7 +317,7 @@ class BatchPhotoRow(Table):
     sentence: Mapped[str | None]
     message: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What `sentence` says, as `errors.to_json` writes it."""
-    estimate_id: Mapped[str | None] = mapped_column(String(32))
+    estimate_id: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the record. No foreign key: a record may be erased."""
     age_years: Mapped[float | None]
     birth_date: Mapped[date | None]

@@ -50,7 +50,9 @@ class UndecidedStore(Store):
 def _undecided() -> Select[Any]:
     """Select one undecided record; conditions on who may see it belong here."""
     decided = exists().where(DecisionRow.estimate == EstimateRow.sequence)
-    return select(EstimateRow.public_id, EstimateRow.sequence).where(~decided).limit(1)
+    both: Any = select(EstimateRow.public_id, EstimateRow.sequence)  # Select[Any] holds no pair for mypy
+    found: Select[Any] = both.where(~decided).limit(1)
+    return found
 
 
 def _ref(row: Any) -> RecordRef | None:

@@ -49,6 +49,7 @@ from simsvc.store.audit_log import EventLog
 from simsvc.store.batch_triage import BatchTriageStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
+from simsvc.store.cases import CaseStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.declared_outcomes import DeclaredOutcomeStore
@@ -96,6 +97,7 @@ class Services:
         self.origins = OriginStore(self.database)
         self.overview = OverviewStore(self.database)
         self.saved_views = SavedViewStore(self.database)
+        self.cases = CaseStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self.token_book = TokenStore(self.database)

@@ -38,6 +38,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.CursorRefused, errors.PeriodRefused, errors.KeyReused), 422),
     **dict.fromkeys((errors.AccountError, errors.BatchError, errors.TableUnreadable), 422),
     **dict.fromkeys((errors.CaseRefused, errors.DatesRefused, errors.PhotosRefused), 422),
+    **dict.fromkeys((errors.DatesUnconfirmed, errors.ReportCodeRefused), 422),
     **dict.fromkeys((errors.DecisionRefused, errors.FilterRefused, errors.KeepError), 422),
     errors.ViewRefused: 422,
     errors.BatchQuota: 429,

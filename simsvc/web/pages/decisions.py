@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
@@ -23,8 +24,9 @@ from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
+from simsvc.web.pages.reports import pdf_response
 from simsvc.web.pages.result import FIELDS, NEXT, THEN, continues, result_page
-from simsvc.web.rendering.sheet import sheet_of
+from simsvc.web.rendering.sheet import record_report
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
 
@@ -47,14 +49,10 @@ def create(public_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/record.pdf")
 def sheet(public_id: str) -> ResponseReturnValue:
-    """Return the record as a PDF file."""
-    from simsvc.web.rendering.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large and rarely needed
-
+    """Return the report of the record as a PDF file."""
     recorded = services().estimates.find(public_id)
-    note_export(f"estimate:{recorded.id}", format="pdf")
-    response = Response(pdf(sheet_of(recorded)), mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="record-{recorded.number}.pdf"'
-    return response
+    printed = note_export(f"estimate:{recorded.id}", format="pdf")
+    return pdf_response(lambda: record_report(recorded, printed), f"record-{recorded.number}.pdf")
 
 
 def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
@@ -96,7 +94,8 @@ def _led_on(recorded: RecordedEstimate) -> ResponseReturnValue:
         return redirect(here, 303)
     name = gettext("record %(number)s", number=recorded.number)
     flash(Markup('{} <a href="{}">{}</a>').format(gettext("Decision recorded:"), here, name))
-    return redirect(url_for("pages.show", public_id=following.id, **{THEN: NEXT}), 303)
+    asked: dict[str, Any] = {THEN: NEXT}
+    return redirect(url_for("pages.show", public_id=following.id, **asked), 303)
 
 
 def _after() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +16,7 @@ from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
+from simsvc.web.pages.case_dates import CONFIRMED, carried_over, note_contradictions
 from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
 from simsvc.web.rendering.check_words import check_json, refusal_json
 from simsvc.web.traffic.admission import give_way
@@ -25,8 +26,8 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/estimates")
 def start() -> ResponseReturnValue:
-    """Show the upload form, prefilled with `case` from the query."""
-    return _form()
+    """Show the upload form, prefilled with `case` from the query and the birth date of that case."""
+    return _form(typed=carried_over(request.args))
 
 
 @blueprint.post("/estimates")
@@ -34,6 +35,8 @@ def create() -> ResponseReturnValue:
     """Estimate the photos and redirect to the record, or to the case for several photos."""
     problems = Problems()
     uploads, declared = _uploads(problems), _declared(problems)
+    if not problems.found and not request.form.get(CONFIRMED):
+        note_contradictions(problems, declared)
     if problems.found:
         return _form(problems.found), problems.status
     first = once(lambda: _judged(uploads, declared))
@@ -109,8 +112,9 @@ def _declared(problems: Problems) -> Declaration:
     return Declaration(case, born, taken)
 
 
-def _form(problems: Sequence[Problem] = ()) -> str:
+def _form(problems: Sequence[Problem] = (), typed: Mapping[str, str] | None = None) -> str:
     max_bytes = services().settings.max_upload_bytes
+    typed = request.values if typed is None else typed
     return render_template(
-        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=request.values, problems=problems
+        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=typed, problems=problems
     )

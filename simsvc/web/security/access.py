@@ -42,6 +42,9 @@ _ENDPOINTS: dict[Access, str] = {
         search.show
         pages.show pages.compare decisions.sheet
         cases.show
+        cases.faces
+        reports.case
+        reports.verify
         history.show history.export
         history.save_view history.delete_view
         pictures.thumbnail

@@ -20,23 +20,22 @@ ENDPOINTS: dict[Work, str] = {
         account.change sign_in.accept sign_in.enter
         """,
     "walking": """
-        api_audit.verification api_erasures.case api_exports.estimates api_exports.events api_fairness.show
-        api_monitoring.drift audit.export audit.verify batches.results cases.show decisions.sheet
-        erasing.case erasing.erase_case fairness.show history.export
+        api_audit.verification api_cases.show api_erasures.case api_exports.estimates api_exports.events
+        api_fairness.show api_monitoring.drift audit.export audit.verify batches.results cases.faces
+        cases.show decisions.sheet erasing.case erasing.erase_case fairness.show history.export reports.case
         """,
     "light": """
         account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
-        batches.decide batches.template
-        audit.checkpoint audit.show batches.list_all batches.show decisions.create display.choose
-        erasing.erase_estimate erasing.estimate gallery.show health.healthz health.readyz history.show
-        indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show
-        opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
-        replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
-        users.add users.disable users.enable users.invite users.show
-        home.show search.show history.save_view history.delete_view pictures.thumbnail
+        audit.checkpoint audit.show batches.decide batches.list_all batches.show batches.template
+        decisions.create display.choose erasing.erase_estimate erasing.estimate gallery.show health.healthz
+        health.readyz history.delete_view history.save_view history.show home.show indexes.show indexes.use
+        learning.glossary_page learning.samples metrics.show model.show opening.lead pages.compare
+        pages.show pages.start pictures.crop pictures.face pictures.plot pictures.thumbnail replays.show
+        reports.verify search.show sign_in.form sign_in.leave sign_in.welcome static tokens.add
+        tokens.revoke tokens.show users.add users.disable users.enable users.invite users.show
         """,
 }
 """The endpoints of each kind of work.

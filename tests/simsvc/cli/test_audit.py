@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from simsvc.domain.audit.report_code import report_code
 from simsvc.settings import load_settings
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import Services
@@ -94,3 +95,18 @@ def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) ->
     assert "Cannot read" in audit("prove", str(tmp_path / "none"), exit_code=1)
     assert "The file is not a log checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
     assert "Cannot write" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)
+
+
+def test_a_report_is_verified_by_its_code(app: Flask, audit: Run) -> None:
+    """Its event and who printed it are named; a code of another log, or a typing error, fails."""
+    with app.extensions["simsvc"].log.snapshot() as snapshot:
+        about, printed = (snapshot.at([2, 4])[seq].event for seq in (2, 4))
+    code = str(report_code(about, printed))
+    output = audit("verify-report", code)
+    assert "event 2 of 20" in output
+    assert "ended with event 4" in output
+    assert "(export by command)" in output
+    assert "does not have" in audit("verify-report", code.replace("4-", "3-"), exit_code=1)
+    assert "not a verification code" in audit("verify-report", "12", exit_code=1)
+    forge(app)
+    assert "changed after it was logged" in audit("verify-report", code, exit_code=1)

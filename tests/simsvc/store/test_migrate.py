@@ -50,13 +50,14 @@ def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
 
 
 def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None:
-    """Estimates are found by id, time, account and case; no index is kept that nothing searches by."""
+    """Estimates are found by id, time, account, case and photo; no index is kept that nothing searches by."""
     inspector = inspect(database.engine)
     columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
     assert columns - {("public_id",)} == {
         ("created_at", "age_years", "outcome"),
         ("asked_by",),
         ("case_reference",),
+        ("photo_sha256",),
         ("verdict", "created_at"),
         *(columns for columns, _ in PARTS.values()),
     }

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
 from simsvc.wiring.services import Services
@@ -68,6 +69,12 @@ def token_in(html: str) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', html)
     assert found
     return found[1]
+
+
+def pdf_text(document: bytes) -> str:
+    """Return what a PDF says, pages apart by form feeds, each line break as a blank."""
+    pages = PdfReader(io.BytesIO(document)).pages
+    return "\f".join(" ".join(page.extract_text().split()) for page in pages)
 
 
 Files = list[tuple[bytes, str]]

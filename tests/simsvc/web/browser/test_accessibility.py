@@ -29,6 +29,7 @@ NO_PAGE = {
     "audit.checkpoint",
     "audit.export",
     "opening.lead",
+    "reports.case",
 }
 """What answers GET with something else than a page; so do pictures."""
 

@@ -67,6 +67,7 @@ SimsvcError
 │   ├── DecisionRefused        decision_refused
 │   ├── DecisionSuperseded     decision_superseded
 │   ├── FilterRefused          filter_refused
+│   ├── ViewRefused            view_refused
 │   ├── CaseNotFound           case_not_found
 │   └── SamplesMissing         samples_missing
 ├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)

@@ -333,6 +333,17 @@ class FilterRefused(RequestError):
     }
 
 
+class ViewRefused(RequestError):
+    """The view of the history cannot be saved."""
+
+    code = "view_refused"
+    templates: ClassVar = {
+        "name": N_("Enter a name of 1 to %(most)s characters for the view."),
+        "taken": N_("You already have a view with this name. Choose another name, or delete the old view."),
+        "many": N_("You can save up to %(most)s views. Delete one that you no longer need."),
+    }
+
+
 class CaseNotFound(RequestError):
     """The case has no estimates."""
 

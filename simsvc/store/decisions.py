@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from simsvc.domain.audit.content import decision_content
@@ -52,6 +52,8 @@ class DecisionStore(Store):
                 row = DecisionRow(estimate=estimate, number=after + 1, **said)
                 session.add(row)
                 session.flush()
+                of_record = update(EstimateRow).where(EstimateRow.sequence == estimate)
+                session.execute(of_record.values(decision=draft.kind))
                 if in_transaction is not None:
                     in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))

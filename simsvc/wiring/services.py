@@ -55,9 +55,12 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.inventory import InventoryStore
+from simsvc.store.origins import OriginStore
+from simsvc.store.overview import OverviewStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.retirement import KeepingStore
+from simsvc.store.saved_views import SavedViewStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
@@ -89,6 +92,9 @@ class Services:
         self.decisions = DecisionStore(self.database)
         self.history = HistoryStore(self.database)
         self.undecided = UndecidedStore(self.database)
+        self.origins = OriginStore(self.database)
+        self.overview = OverviewStore(self.database)
+        self.saved_views = SavedViewStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now)
         self.token_book = TokenStore(self.database)

@@ -15,7 +15,7 @@ from simsvc.errors import StoreError
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.tables import BatchPhotoRow, BatchRow, EstimateRow, Table
+from simsvc.store.tables import PARTS, BatchPhotoRow, BatchRow, EstimateRow, Table
 
 
 def test_there_is_one_head() -> None:
@@ -53,7 +53,13 @@ def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None
     """Estimates are found by id, time, account and case; no index is kept that nothing searches by."""
     inspector = inspect(database.engine)
     columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
-    assert columns - {("public_id",)} == {("created_at",), ("asked_by",), ("case_reference",)}
+    assert columns - {("public_id",)} == {
+        ("created_at", "age_years", "outcome"),
+        ("asked_by",),
+        ("case_reference",),
+        ("verdict", "created_at"),
+        *(columns for columns, _ in PARTS.values()),
+    }
     assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
     assert inspector.get_indexes("neighbours") == []
 

@@ -34,15 +34,18 @@ from simsvc.web.pages import (
     fairness,
     gallery,
     history,
+    home,
     indexes,
     learning,
     model,
     opening,
     pictures,
     replays,
+    search,
     sign_in,
     tokens,
     users,
+    work_list,
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.security import access, csrf, headers, sessions
@@ -57,6 +60,8 @@ _ACCOUNTS = (
     tokens,
 )
 _RECORDS = (
+    home,
+    search,
     page_estimates,
     batches,
     gallery,
@@ -143,18 +148,27 @@ def _is_ours(app: Flask, prefix: str) -> bool:
 
 def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
+    app.add_template_filter(in_megabytes)
+    app.add_template_filter(language.at_utc)
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
     app.add_template_filter(short_prior)
     app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
+    app.add_template_global(work_list.undecided_count)
+    app.add_template_filter(work_list.shown_count)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
 
 
 def in_years(age_years: float) -> str:
     """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
     return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
+
+
+def in_megabytes(size_bytes: int) -> str:
+    """Write a size in units that are easy to read: "12 MB", "3.4 GB"."""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def zip_names(values: Iterable[str], names: Mapping[str, str]) -> list[tuple[str, str]]:

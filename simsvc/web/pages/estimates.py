@@ -1,4 +1,4 @@
-"""/, /crop and /estimates: upload photos, preview the face, view results."""
+"""/estimates and /crop: upload photos, preview the face, view results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simsvc.web.traffic.admission import give_way
 blueprint = Blueprint("pages", __name__)
 
 
-@blueprint.get("/")
+@blueprint.get("/estimates")
 def start() -> ResponseReturnValue:
     """Show the upload form, prefilled with `case` from the query."""
     return _form()

@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 blueprint = Blueprint("opening", __name__)
 
 PAGE_OF: dict[str, tuple[str, str | None]] = {
-    "/estimates": ("pages.start", None),
-    "/crop": ("pages.start", None),
-    "/display": ("pages.start", None),
-    "/sign-out": ("pages.start", None),
+    "/crop": ("home.show", None),
+    "/display": ("home.show", None),
+    "/sign-out": ("home.show", None),
+    "/history/views": ("history.show", None),
+    "/history/views/<view_id>/delete": ("history.show", None),
     "/estimates/<public_id>/decisions": ("pages.show", "decision"),
     "/indexes/<index_name>/<build_id>/use": ("indexes.show", None),
     "/users/<user_id>/disable": ("users.show", None),

@@ -74,7 +74,7 @@ def accept(token: str) -> ResponseReturnValue:
         return render_template("welcome.html", **words), status_of(refusal)
     sessions.begin(user)
     _log.info("user %s used a one-time link", user.id)
-    return _led_on(url_for("pages.start"), visit)
+    return _led_on(url_for("home.show"), visit)
 
 
 def _led_on(target: str, visit: Visit) -> ResponseReturnValue:

@@ -14,7 +14,7 @@ from simsvc.store.history import HistoryRow
 COLUMNS = (
     "number,id,recorded_utc,case,birth_date,photo_date,declared_age_years,photo,status,withheld,age_years,"
     "low_years,high_years,coverage,flags,model,index,asked_by,decision,decided_age_years,reason,note,"
-    "decided_by,decided_utc"
+    "decided_by,decided_utc,verdict"
 )
 MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
@@ -36,7 +36,7 @@ def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[
     """Yield the header and the lines of all records."""
     yield MARK + csv_line(COLUMNS.split(","))
     for row in rows:
-        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
+        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names), row.verdict])
 
 
 def _record_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:

@@ -38,9 +38,13 @@ _ENDPOINTS: dict[Access, str] = {
         """,
     READ: """
         sign_in.leave account.show account.change
-        pages.start pages.show pages.compare decisions.sheet
+        home.show
+        search.show
+        pages.show pages.compare decisions.sheet
         cases.show
         history.show history.export
+        history.save_view history.delete_view
+        pictures.thumbnail
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
         batches.list_all batches.show batches.results
@@ -48,6 +52,7 @@ _ENDPOINTS: dict[Access, str] = {
         fairness.show
         """,
     ASK: """
+        pages.start
         pages.create pages.preview
         decisions.create
         batches.create

@@ -35,6 +35,7 @@ ENDPOINTS: dict[Work, str] = {
         opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
         replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
         users.add users.disable users.enable users.invite users.show
+        home.show search.show history.save_view history.delete_view pictures.thumbnail
         """,
 }
 """The endpoints of each kind of work.

@@ -169,3 +169,46 @@ def test_old_evidence_can_be_translated(tmp_path: Path) -> None:
         assert message
         message.render(lambda template: said.append(template) or template)  # type: ignore[func-returns-value]
     assert {explain.OWN_PHOTO, explain.ONE_CLOSE, explain.AGES, FLAGS["blurred"], FLAGS["tilted"]} < set(said)
+
+
+def test_old_records_get_verdict_outcome_and_decision(tmp_path: Path) -> None:
+    """Records of earlier versions are found by them; without a birth date there is no verdict."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0015")
+    rows = [
+        ("estimated", 40.0, 35.0, 45.0, None, "1984-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, None, "1950-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, "The face is blurred.", "1984-01-01"),
+        ("refused", None, None, None, None, "1984-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, None, None),
+    ]
+    with database.engine.begin() as connection:
+        for number, (status, age, low, high, reason, born) in enumerate(rows, 1):
+            connection.execute(
+                text(
+                    "INSERT INTO estimates (public_id, created_at, status, photo_name, photo_sha256, flags, "
+                    "ms, age_years, interval_low_years, interval_high_years, coverage, refer_reason, "
+                    "birth_date) VALUES (:id, '2026-01-02 03:04:05', :status, 'a', 'b', '[]', '{}', :age, "
+                    ":low, :high, :cover, :reason, :born)"
+                ),
+                {"id": f"{number:032x}", "status": status, "age": age, "low": low, "high": high}
+                | {"cover": None if low is None else 0.9, "reason": reason, "born": born},
+            )
+        for number, kind in enumerate(("refer", "accept"), 1):
+            connection.execute(
+                text(
+                    "INSERT INTO decisions (estimate, number, kind, reason, note, decided_by, created_at) "
+                    "VALUES (1, :number, :kind, '', '', 'u', '2026-01-02 03:04:05')"
+                ),
+                {"number": number, "kind": kind},
+            )
+    migrate.upgrade(database.engine)
+    with Session(database.engine) as session:
+        found = session.execute(select(EstimateRow.outcome, EstimateRow.verdict, EstimateRow.decision)).all()
+    assert [tuple(row) for row in found] == [
+        ("estimated", "fits", "accept"),
+        ("estimated", "outside", None),
+        ("withheld", "cannot_tell", None),
+        ("refused", "cannot_tell", None),
+        ("estimated", None, None),
+    ]

@@ -178,7 +178,11 @@ def addresses(live: Live) -> dict[str, str]:
     desk.tokens.revoke(desk.tokens.create(TokenDraft("old", ("audit",), 1)).token.id)
     desk.tokens.create(TokenDraft("audit tool", ("audit", "estimate"), 1))
     return {
-        "pages.start": "/",
+        "home.show": "/",
+        "home.show decided": "/?list=today",
+        "search.show": "/search?q=seven",
+        "search.show nothing": "/search?q=nothing+of+the+kind",
+        "pages.start": "/estimates",
         "pages.show": f"/estimates/{estimated.id}?saliency=1",
         "pages.show withheld": f"/estimates/{withheld.id}",
         "pages.show refused": f"/estimates/{refused.id}",
@@ -204,7 +208,7 @@ def addresses(live: Live) -> dict[str, str]:
         "replays.show": f"/estimates/{estimated.id}/replay",
         "api_reference.show": "/api-reference",
         "api_reference.objects": "/api-reference/objects",
-        "pages.start nowhere": "/nowhere",
+        "home.show nowhere": "/nowhere",
         "sign_in.form": "/sign-in",
         "sign_in.welcome": f"/welcome/{desk.accounts.add('someone new', 'auditor').token}",
     }

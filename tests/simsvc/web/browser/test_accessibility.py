@@ -61,7 +61,7 @@ def test_axe_finds_nothing_on_a_phone_with_everything_open(
 ) -> None:
     """Menu, display choices and every fold open: still no violation."""
     page, found = open_page("admin", phone=True), []
-    for endpoint in ("pages.start", "pages.show", "indexes.show"):
+    for endpoint in ("home.show", "pages.show", "history.show"):
         page.goto(addresses[endpoint])
         page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
         found += in_both_themes(page)

@@ -15,7 +15,9 @@ Route = tuple[str, str, str, set[str], int]
 ALL, ASKING, KEEPING = set(ROLES), {"underwriter", "admin"}, {"admin"}
 AUDITING = {"auditor", "admin"}
 ROUTES: list[Route] = [
-    ("pages.start", "GET", "/", ALL, 200),
+    ("home.show", "GET", "/", ALL, 200),
+    ("search.show", "GET", "/search?q=none", ALL, 200),
+    ("pages.start", "GET", "/estimates", ASKING, 200),
     ("pages.create", "POST", "/estimates", ASKING, 415),
     ("pages.preview", "POST", "/crop", ASKING, 415),
     ("pages.show", "GET", f"/estimates/{ID}", ALL, 404),
@@ -25,6 +27,9 @@ ROUTES: list[Route] = [
     ("cases.show", "GET", "/cases/none", ALL, 404),
     ("history.show", "GET", "/history", ALL, 200),
     ("history.export", "GET", "/history/export.csv", ALL, 200),
+    ("history.save_view", "POST", "/history/views", ALL, 422),
+    ("history.delete_view", "POST", f"/history/views/{ID}/delete", ALL, 303),
+    ("pictures.thumbnail", "GET", f"/estimates/{ID}/thumbnail.jpg", ALL, 404),
     ("pictures.crop", "GET", f"/estimates/{ID}/crop.png", ALL, 404),
     ("pictures.saliency", "GET", f"/estimates/{ID}/saliency.png", ALL, 404),
     ("pictures.plot", "GET", "/model/none.png", ALL, 404),
@@ -72,7 +77,7 @@ OPEN: list[tuple[str, str, str, int, int]] = [
     ("api_reference.show", "GET", "/api-reference", 200, 200),
     ("api_reference.objects", "GET", "/api-reference/objects", 200, 200),
     ("display.choose", "POST", "/display", 303, 303),
-    ("opening.lead", "GET", "/estimates", 303, 303),
+    ("opening.lead", "GET", "/crop", 303, 303),
     ("sign_in.form", "GET", "/sign-in", 200, 303),
     ("sign_in.enter", "POST", "/sign-in", 403, 403),
     ("sign_in.welcome", "GET", "/welcome/none", 410, 410),

@@ -93,7 +93,7 @@ def test_nobody_without_a_token_is_answered(app: Flask, route: Route) -> None:
 def test_a_token_opens_no_page(app: Flask) -> None:
     """Every closed page leads a program to the sign-in page, whatever its token."""
     client = program(app)
-    for endpoint, path in (("pages.start", "/"), ("history.show", "/history"), ("users.show", "/users")):
+    for endpoint, path in (("home.show", "/"), ("history.show", "/history"), ("users.show", "/users")):
         assert isinstance(ACCESS[endpoint], frozenset)
         response = client.get(path)
         assert (response.status_code, response.headers["Location"][:8]) == (303, "/sign-in")

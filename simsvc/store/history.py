@@ -165,7 +165,7 @@ class HistoryStore(Store):
             pairs = session.execute(
                 select(EstimateRow.model_version, EstimateRow.index_label).distinct()
             ).all()
-        models, indexes = (sorted({pair[place] for pair in pairs if pair[place]}) for place in (0, 1))
+        models, indexes = (sorted({str(pair[place]) for pair in pairs if pair[place]}) for place in (0, 1))
         return models, indexes
 
 

@@ -17,6 +17,7 @@ from simsvc.messages import N_, Message
 from simsvc.store.overview import Volume
 from simsvc.store.periods import Period
 from simsvc.values import User
+from simsvc.values.events import Verification
 from simsvc.values.site_calibration import Score, SiteCalibration
 from simsvc.web.http.current import services
 from simsvc.web.pages.work_list import midnight
@@ -74,6 +75,7 @@ class Trust:
         calibration: what the site calibration is, or None for builds made before it existed.
         score: error on the reference faces, each estimated without the same person, or None.
         drifts: whether estimates changed lately, or None with too few of them.
+        verified: the last verification of the log that came to a result, or None.
     """
 
     faces: int | None
@@ -81,6 +83,7 @@ class Trust:
     score: Score | None
     drift: str
     drifts: bool | None
+    verified: Verification | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def last_week(now: datetime) -> Week:
         sum(counts) / max(1, total)
         for counts in ([one.outside for one in volumes], [one.unreliable for one in volumes])
     ]
-    labels = [format_date(day.since, "EEE d", rebase=False) for day in days]
+    labels = [format_date(day.since, "EEE", rebase=False) for day in days]
     return Week(_volume_chart(gettext("Day"), labels, volumes), total, *shares)
 
 
@@ -142,6 +145,7 @@ def trust(now: datetime) -> Trust:
         score=_score(site) if site else None,
         drift=DRIFT[found],
         drifts=None if found is None else found != "none",
+        verified=services().verifications.latest_found(),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, select
 
 from simsvc.store.database import Store
-from simsvc.store.tables import DecisionRow, EstimateRow
+from simsvc.store.tables import EstimateRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class UndecidedStore(Store):
 
 def _undecided() -> Select[Any]:
     """Select one undecided record; conditions on who may see it belong here."""
-    decided = exists().where(DecisionRow.estimate == EstimateRow.sequence)
-    return select(EstimateRow.public_id, EstimateRow.sequence).where(~decided).limit(1)
+    undecided = EstimateRow.decision.is_(None)
+    return select(EstimateRow.public_id, EstimateRow.sequence).where(undecided).limit(1)
 
 
 def _ref(row: Any) -> RecordRef | None:

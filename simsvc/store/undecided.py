@@ -50,7 +50,8 @@ class UndecidedStore(Store):
 def _undecided() -> Select[Any]:
     """Select one undecided record; conditions on who may see it belong here."""
     undecided = EstimateRow.decision.is_(None)
-    return select(EstimateRow.public_id, EstimateRow.sequence).where(undecided).limit(1)
+    columns: Select[Any] = select(EstimateRow.public_id, EstimateRow.sequence)
+    return columns.where(undecided).limit(1)
 
 
 def _ref(row: Any) -> RecordRef | None:

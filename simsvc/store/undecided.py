@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, select
 
 from simsvc.store.database import Store
-from simsvc.store.tables import DecisionRow, EstimateRow
+from simsvc.store.tables import EstimateRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,9 @@ class UndecidedStore(Store):
 
 def _undecided() -> Select[Any]:
     """Select one undecided record; conditions on who may see it belong here."""
-    decided = exists().where(DecisionRow.estimate == EstimateRow.sequence)
-    both: Any = select(EstimateRow.public_id, EstimateRow.sequence)  # Select[Any] holds no pair for mypy
-    found: Select[Any] = both.where(~decided).limit(1)
-    return found
+    undecided = EstimateRow.decision.is_(None)
+    columns: Select[Any] = select(EstimateRow.public_id, EstimateRow.sequence)
+    return columns.where(undecided).limit(1)
 
 
 def _ref(row: Any) -> RecordRef | None:

@@ -128,6 +128,13 @@ def _desk_lists(user: User, now: datetime) -> tuple[WorkList, ...]:
         _open("outside", N_("Outside the range"), verdict="outside"),
         WorkList("sent", N_("Sent to me"), sent_to(user), BY_DECISION, {"decision": "refer"}),
         _open("unreliable", N_("Unreliable"), status="withheld"),
+        WorkList(
+            "more",
+            N_("More needed"),
+            HistoryFilter(decision="need_more"),
+            BY_DECISION,
+            {"decision": "need_more"},
+        ),
         WorkList("today", N_("Decided today"), HistoryFilter(decided_since=midnight(now)), BY_DECISION),
         WorkList(
             "recent",

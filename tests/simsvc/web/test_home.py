@@ -43,13 +43,14 @@ def record(
     case: str | None = None,
     years: int | None = None,
     answer: Estimate = RELIABLE,
-    **more: str,
+    asked_by: str | None = None,
+    name: str = "a.jpg",
 ) -> RecordedEstimate:
     """Record an answer without running the model."""
     today = datetime.now(UTC).date()
     born = None if years is None else date(today.year - years, 1, 1)
-    facts = {"asked_by": more.get("asked_by"), "photo_name": more.get("name", "a.jpg")}
-    return desk.estimates.record(replace(answer, declared=Declaration(case, born, today), **facts))
+    declared = Declaration(case, born, today)
+    return desk.estimates.record(replace(answer, declared=declared, asked_by=asked_by, photo_name=name))
 
 
 def decide(desk: Services, on: RecordedEstimate, draft: DecisionDraft, by: str = "0" * 32) -> None:
@@ -86,9 +87,11 @@ def test_tabs_lead_to_the_records_they_count(app: Flask, desk: Services) -> None
     record(desk, "L-3", 37, answer=REFUSED, asked_by=me)
     record(desk, "L-4", answer=ESTIMATED)
     decide(desk, record(desk, "L-5"), DecisionDraft("refer", note="look at the ears"))
+    decide(desk, record(desk, "L-6"), DecisionDraft("need_more", note="a second photo"))
     client = signed_in(app)
     counts = tab_counts(client.get("/").text)
-    assert counts == {"undecided": "4", "outside": "1", "sent": "1", "unreliable": "1", "today": "1"}
+    assert counts.pop("more") == "1"
+    assert counts == {"undecided": "4", "outside": "1", "sent": "1", "unreliable": "1", "today": "2"}
     for name, count in counts.items():
         assert len(listed(client.get(f"/?list={name}").text)) == int(count)
     assert "look at the ears" in client.get("/?list=sent").text

@@ -23,7 +23,7 @@ from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.pages.result import FIELDS, NEXT, THEN, continues, result_page
+from simsvc.web.pages.result import FIELDS, NEXT, continues, result_page
 from simsvc.web.rendering.sheet import sheet_of
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
@@ -96,7 +96,7 @@ def _led_on(recorded: RecordedEstimate) -> ResponseReturnValue:
         return redirect(here, 303)
     name = gettext("record %(number)s", number=recorded.number)
     flash(Markup('{} <a href="{}">{}</a>').format(gettext("Decision recorded:"), here, name))
-    return redirect(url_for("pages.show", public_id=following.id, **{THEN: NEXT}), 303)
+    return redirect(url_for("pages.show", public_id=following.id, then=NEXT), 303)
 
 
 def _after() -> int:

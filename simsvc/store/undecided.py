@@ -47,7 +47,7 @@ class UndecidedStore(Store):
         return Neighbouring(_ref(previous), _ref(following))
 
 
-def _undecided() -> Select[Any]:
+def _undecided() -> Select[str, int]:
     """Select one undecided record; conditions on who may see it belong here."""
     undecided = EstimateRow.decision.is_(None)
     columns: Select[Any] = select(EstimateRow.public_id, EstimateRow.sequence)

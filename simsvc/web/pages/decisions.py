@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +24,7 @@ from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.pages.reports import pdf_response
-from simsvc.web.pages.result import FIELDS, NEXT, THEN, continues, result_page
+from simsvc.web.pages.result import FIELDS, NEXT, continues, result_page
 from simsvc.web.rendering.sheet import record_report
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
@@ -94,8 +93,7 @@ def _led_on(recorded: RecordedEstimate) -> ResponseReturnValue:
         return redirect(here, 303)
     name = gettext("record %(number)s", number=recorded.number)
     flash(Markup('{} <a href="{}">{}</a>').format(gettext("Decision recorded:"), here, name))
-    asked: dict[str, Any] = {THEN: NEXT}
-    return redirect(url_for("pages.show", public_id=following.id, **asked), 303)
+    return redirect(url_for("pages.show", public_id=following.id, then=NEXT), 303)
 
 
 def _after() -> int:

@@ -23,8 +23,8 @@ from simsvc.web.rendering.age_scale import age_scale
 from simsvc.web.rendering.record_parts import declared_words
 
 FIELDS = ("kind", "age", "reason", "needed", "note")
-THEN, NEXT = "then", "next"
-"""Parameter and value with which a decision leads to the next undecided record."""
+NEXT = "next"
+"""Value of the parameter `then` with which a decision leads to the next undecided record."""
 NEAREST = 4
 """Reference faces on the first screen; all of them follow below."""
 
@@ -63,7 +63,7 @@ def result_page(
 
 def continues() -> bool:
     """Return whether the reader goes from each decision to the next undecided record."""
-    return request.values.get(THEN) == NEXT
+    return request.values.get("then") == NEXT
 
 
 @dataclass(frozen=True, slots=True)

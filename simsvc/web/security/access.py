@@ -47,6 +47,7 @@ _ENDPOINTS: dict[Access, str] = {
         pictures.thumbnail
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
+        gallery.face indexes.compare
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
@@ -59,11 +60,14 @@ _ENDPOINTS: dict[Access, str] = {
         learning.samples learning.make_samples
         """,
     AUDIT: """
+        imports.list_all imports.show imports.picture
         audit.show audit.verify audit.checkpoint audit.export
         replays.show replays.create
         """,
     KEEP: """
         indexes.use
+        gallery.relabel gallery.remove
+        imports.create imports.begin imports.add imports.revise imports.check imports.build imports.delete
         erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
         users.show users.add users.disable users.enable users.invite
         tokens.show tokens.add tokens.revoke

@@ -15,6 +15,7 @@ ENDPOINTS: dict[Work, str] = {
         """,
     "taking_in": """
         batches.create
+        imports.create
         """,
     "hashing": """
         account.change sign_in.accept sign_in.enter
@@ -23,6 +24,7 @@ ENDPOINTS: dict[Work, str] = {
         api_audit.verification api_erasures.case api_exports.estimates api_exports.events api_fairness.show
         api_monitoring.drift audit.export audit.verify batches.results cases.show decisions.sheet
         erasing.case erasing.erase_case fairness.show history.export
+        gallery.relabel gallery.remove
         """,
     "light": """
         account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
@@ -30,10 +32,13 @@ ENDPOINTS: dict[Work, str] = {
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
         audit.checkpoint audit.show batches.list_all batches.show decisions.create display.choose
-        erasing.erase_estimate erasing.estimate gallery.show health.healthz health.readyz history.show
+        erasing.erase_estimate erasing.estimate health.healthz health.readyz history.show
         indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show
         opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
         replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
+        gallery.face gallery.show indexes.compare
+        imports.add imports.begin imports.build imports.check imports.delete
+        imports.list_all imports.picture imports.revise imports.show
         users.add users.disable users.enable users.invite users.show
         home.show search.show history.save_view history.delete_view pictures.thumbnail
         """,

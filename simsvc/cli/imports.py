@@ -18,9 +18,12 @@ import_group = AppGroup("import", help="Process reference faces that were upload
 
 @import_group.command("work")
 @click.argument("import_id", metavar="ID")
-def work_command(import_id: str) -> None:
+@click.option("--lock", type=int, help="Inherited file descriptor of the upload's lock, closed at the end.")
+def work_command(import_id: str, lock: int | None) -> None:
     """Check or build the upload ID. The service starts this automatically."""
     configure(services().settings.log)
     os.nice(GENTLE)
     with sentences():
         work_import(services().settings, import_id)
+    if lock is not None:
+        os.close(lock)  # ending takes a second, in which nobody should have to wait

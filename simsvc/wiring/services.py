@@ -216,7 +216,7 @@ class Services:
         self.import_spool.sweep(self.now(), timedelta(days=self.settings.import_days))
 
     def _start_import(self, import_id: str, lock: int) -> None:
-        start_command(("import", "work", import_id), environment_of(self.settings), lock)
+        start_command(("import", "work", import_id, "--lock", str(lock)), environment_of(self.settings), lock)
 
     def switcher(self) -> Switcher:
         """Return the service that switches index builds.

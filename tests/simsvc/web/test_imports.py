@@ -29,6 +29,7 @@ from tests.small_site import drawn_photo
 
 Files = list[tuple[bytes, str]]
 LABELS = "file,age,person,photo_date\n"
+TWO_TABLES = {"a.csv": b"file,age\n", "b.csv": b"file,age\n", "c.jpg": drawn_photo(1)}
 
 
 @pytest.fixture
@@ -123,8 +124,8 @@ def test_what_is_skipped_is_told_with_its_line(admin: FlaskClient) -> None:
         ("none.jpg", "no such file in the upload", "5"),
         ("1.jpg", "this file is listed twice; the first row counts", "6"),
         ("old.jpg", "the age must be a number from 0 to 130", "7"),
-        ("faces/extra.jpg", "not listed in labels.csv", "–"),
-        ("blank.jpg", "", "–"),
+        ("faces/extra.jpg", "not listed in labels.csv", "\N{EN DASH}"),
+        ("blank.jpg", "", "\N{EN DASH}"),
     ):
         row = html.partition(f'<th scope="row">{name}</th>')[2].partition("</tr>")[0]
         assert why in row
@@ -172,7 +173,7 @@ def test_a_person_whose_ages_and_dates_disagree_is_told(admin: FlaskClient) -> N
         ([(drawn_photo(1), "a.jpg")], b"file,age\nb.jpg,30\n", "It lists, for example"),
         ([(drawn_photo(1), "a.jpg")], b"file,age\n\xff\xfe\xfa", "of the CSV is not UTF-8 text"),
         ([(b"PK\x03\x04 broken", "a.zip")], None, "The ZIP is damaged"),
-        ([(zipped({"a.csv": b"file,age\n", "b.csv": b"1", "c.jpg": drawn_photo(1)}), "a.zip")], None, "more than one CSV"),
+        ([(zipped(TWO_TABLES), "a.zip")], None, "more than one CSV"),
     ],
 )  # fmt: skip
 def test_an_upload_that_cannot_be_used_is_refused_in_words(

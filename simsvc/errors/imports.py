@@ -48,8 +48,9 @@ class ImportRefused(FaceImportError):
         "person": N_("The name of a person has at most 255 characters."),
         "date": N_("Enter the date of the photo as year, month and day, such as 2024-06-30."),
         "confirm": N_("Nothing was deleted. To delete the upload, tick the box and submit again."),
-        "built": N_("The index is built already. Upload the photos again to change it."),
-        "unused": N_("No photo is left to build an index from. Add photos, or include some again."),
+        "confirm_live": N_("Nothing was added. To add the faces, tick the box and submit again."),
+        "built": N_("These photos have been used already. Upload them again to change anything."),
+        "unused": N_("No usable photo is left. Add photos, or include some again."),
     }
 
 

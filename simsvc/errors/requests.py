@@ -91,7 +91,7 @@ class FacesRefused(RequestError):
     templates: ClassVar = {
         "age": N_("Ages must be from 0 to %(most_years).0f years. Correct the age and try again."),
         "count": "You can add at most %(most)s faces at once. For more, build an index: `flask index build`.",
-        "unusable": (
+        "unusable": N_(
             "None of the photos could be added (%(reasons)s). Choose photos that each show one face that is "
             "not in the index yet."
         ),

@@ -123,8 +123,8 @@ class Imports:
                 raise ImportRefused("no_photo")
             path, data = files.labels()
             upload = self._matched(import_id, paths, too_large, _labels(data), common_folder(path))
-            self.spool.save(replace(upload, name=name, made_by=made_by))
             self.spool.set_state(import_id, ImportState(total=len(upload.photos)))
+            self.spool.save(replace(upload, name=name, made_by=made_by))
         self.check(import_id)
         return import_id
 
@@ -132,8 +132,8 @@ class Imports:
         """Create an import without photos, and return its ID; raises ImportRefused, ImportTooLarge."""
         self._check_new(name)
         with self.spool.filling() as import_id:
-            self.spool.save(FaceImport(import_id, name, made_by, self.now()))
             self.spool.set_state(import_id, ImportState())
+            self.spool.save(FaceImport(import_id, name, made_by, self.now()))
         return import_id
 
     def add(self, import_id: str, data: bytes, photo: ImportPhoto) -> None:
@@ -173,11 +173,11 @@ class Imports:
 
     def build(self, import_id: str) -> None:
         """Start a build of what is usable; raises ImportBusy, ImportRefused."""
-        upload = self.spool.find(import_id)
-        usable = findings(upload, self.spool.check(import_id)).usable
-        if not usable:
-            raise ImportRefused("unused")
-        self._started(import_id, ImportState("building", total=len(usable)))
+        self._started(import_id, ImportState("building", total=self._usable(import_id)))
+
+    def add_live(self, import_id: str, by: str) -> None:
+        """Start adding what is usable to the index in service; raises ImportBusy, ImportRefused."""
+        self._started(import_id, ImportState("adding", total=self._usable(import_id), by=by))
 
     def delete(self, import_id: str) -> None:
         """Delete an import; raises ImportBusy."""
@@ -192,6 +192,12 @@ class Imports:
         state = self.spool.state(import_id)  # it may have finished in between
         return replace(state, problem=ImportInterrupted("stopped").message) if is_working(state) else state
 
+    def _usable(self, import_id: str) -> int:
+        usable = findings(self.spool.find(import_id), self.spool.check(import_id)).usable
+        if not usable:
+            raise ImportRefused("unused")
+        return len(usable)
+
     def _started(self, import_id: str, state: ImportState) -> None:
         with self.spool.held(import_id) as lock:
             self._editable(import_id)
@@ -204,14 +210,14 @@ class Imports:
                 self.spool.set_state(import_id, replace(state, phase=earlier(state), problem=problem))
 
     def _editable(self, import_id: str) -> FaceImport:
-        if self.spool.state(import_id).phase == "built":
+        if is_finished(self.spool.state(import_id)):
             raise ImportRefused("built")
         return self.spool.find(import_id)
 
     def _check_new(self, name: str) -> None:
         if not NAME_PATTERN.fullmatch(name):
             raise ImportRefused("name")
-        unfinished = [one for one in self.spool.all() if self.spool.state(one.id).phase != "built"]
+        unfinished = [one for one in self.spool.all() if not is_finished(self.spool.state(one.id))]
         if len(unfinished) >= MOST_UNFINISHED:
             raise ImportTooLarge("unfinished", most=MOST_UNFINISHED)
 
@@ -262,7 +268,12 @@ class Imports:
 
 def is_working(state: ImportState) -> bool:
     """Return whether a process should be at work."""
-    return state.phase in {"checking", "building"}
+    return state.phase in {"checking", "building", "adding"}
+
+
+def is_finished(state: ImportState) -> bool:
+    """Return whether the photos have been used and deleted."""
+    return state.phase in {"built", "added"}
 
 
 def earlier(state: ImportState) -> Phase:

@@ -1,4 +1,4 @@
-"""Check an import of reference faces, and build an index from it, in a process of its own."""
+"""Check an import of reference faces, and use its photos, in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from simsvc.errors import ImportInterrupted, SimsvcError
 from simsvc.flows.build_index import BuildRequest, EmbeddingJournal, OnBuilt, Shelf, build
 from simsvc.flows.embed_faces import embed, key_of
 from simsvc.flows.import_faces import earlier, photo_sha256
+from simsvc.flows.live_faces import AddedFaces
 from simsvc.flows.parallel import in_order
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.values.face_imports import CheckedPhoto, FaceImport, ImportCheck, ImportPhoto, ImportState
@@ -65,6 +66,7 @@ class Workshop:
         journal: opens the embeddings of an import.
         on_built: records a build and its faces.
         trained_on: data sets the model was trained on.
+        add_live: adds a source to the index in service for an actor; see `flows.live_faces`.
     """
 
     spool: Spool
@@ -77,10 +79,11 @@ class Workshop:
     engine: EngineName
     workers: int
     trained_on: frozenset[str]
+    add_live: Callable[[LabelledSource, str, Callable[[int, int], None]], AddedFaces]
 
 
 def process(spool: Spool, import_id: str, open_workshop: Callable[[], Workshop]) -> None:
-    """Check or build an import, whichever was started; a failure is stored for its page.
+    """Check an import, build from it or add it, whichever was started; a failure is stored for its page.
 
     The index in service stays as it is.
     """
@@ -92,6 +95,11 @@ def process(spool: Spool, import_id: str, open_workshop: Callable[[], Workshop])
         elif state.phase == "building":
             manifest = build_from(workshop, import_id)
             spool.set_state(import_id, ImportState("built", label=manifest.label))
+            spool.clear(import_id)
+        elif state.phase == "adding":
+            added = add_from(workshop, import_id, f"user:{state.by}")
+            done = len(added.faces)
+            spool.set_state(import_id, ImportState("added", done=done, total=state.total, label=added.label))
             spool.clear(import_id)
     except SimsvcError as error:
         _log.error("import %s: %s", import_id, error.sentence)
@@ -150,6 +158,14 @@ def build_from(workshop: Workshop, import_id: str) -> Manifest:
         progress=told.progress,
         use=False,
     )
+
+
+def add_from(workshop: Workshop, import_id: str, actor: str) -> AddedFaces:
+    """Add the usable photos of an import to the index in service."""
+    spool, upload = workshop.spool, workshop.spool.find(import_id)
+    usable = findings(upload, spool.check(import_id)).usable
+    told = _Told(spool, import_id, spool.state(import_id))
+    return workshop.add_live(_source(spool, upload, usable), actor, told.progress)
 
 
 class _Told:

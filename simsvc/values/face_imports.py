@@ -8,8 +8,9 @@ from typing import Literal
 
 from simsvc.messages import Message
 
-Phase = Literal["open", "checking", "checked", "building", "built"]
-"""open: photos can be added, and some are not checked yet. checking, building: a process is at work."""
+Phase = Literal["open", "checking", "checked", "building", "built", "adding", "added"]
+"""open: photos can be added, and some are not checked yet. checking, building an index, adding to the index
+in service: a process is at work."""
 Step = Literal["photos", "index"]
 """photos: one by one. index: search structure, recall and site calibration, at the end of a build."""
 
@@ -75,7 +76,8 @@ class ImportState:
         done: photos processed in this phase.
         total: photos of this phase.
         problem: why the last attempt failed, or None.
-        label: "name/build" of the finished build, or None.
+        label: "name/build" of the finished build, or of the one with the added faces, or None.
+        by: public ID of the account that started this phase; empty if nobody did.
     """
 
     phase: Phase = "open"
@@ -84,6 +86,7 @@ class ImportState:
     total: int = 0
     problem: Message | None = None
     label: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

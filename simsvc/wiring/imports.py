@@ -9,6 +9,7 @@ from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.flows.process_import import Workshop, process
 from simsvc.settings import Settings
 from simsvc.wiring.indexing import index_services
+from simsvc.wiring.labelled_faces import live_faces
 from simsvc.wiring.services import helpers_of_command
 
 
@@ -37,4 +38,5 @@ def _workshop(settings: Settings, spool: ImportSpool) -> Workshop:
         indexing.engine,
         workers,
         indexing.trained_on,
+        lambda source, actor, progress: live_faces(indexing).add(source, actor, progress),
     )

@@ -50,6 +50,7 @@ def state_document(state: ImportState) -> dict[str, Any]:
         "total": state.total,
         "problem": problem,
         "label": state.label,
+        "by": state.by,
     }
 
 

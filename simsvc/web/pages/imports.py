@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +25,7 @@ from simsvc.errors import (
     PhotoMissing,
     SimsvcError,
 )
-from simsvc.flows.import_faces import MOST_PHOTOS, UploadedFiles, is_working
+from simsvc.flows.import_faces import MOST_PHOTOS, UploadedFiles, is_finished, is_working
 from simsvc.values.face_imports import ImportPhoto
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
@@ -153,6 +153,18 @@ def build(import_id: str) -> ResponseReturnValue:
     return _started(import_id, lambda: services().imports.build(import_id))
 
 
+@blueprint.post("/<import_id>/addition")
+def add_live(import_id: str) -> ResponseReturnValue:
+    """Start adding the usable photos to the index in service if confirmed."""
+
+    def start() -> None:
+        if request.form.get("confirmed_live") != "1":
+            raise ImportRefused("confirm_live")
+        services().imports.add_live(import_id, person().id)
+
+    return _started(import_id, start, "confirmed_live")
+
+
 @blueprint.post("/<import_id>/deletion")
 def delete(import_id: str) -> ResponseReturnValue:
     """Delete an upload if confirmed."""
@@ -194,13 +206,14 @@ def _field_of(refusal: SimsvcError) -> str:
     return "photos" if refusal.reason in {"nothing", "no_photo"} else "labels"
 
 
-def _started(import_id: str, start: Any) -> ResponseReturnValue:
+def _started(import_id: str, start: Callable[[], None], *fields: str) -> ResponseReturnValue:
     try:
         start()
     except FaceImportError as refusal:
         if isinstance(refusal, ImportNotFound):
             raise
-        return _page(import_id, [Problem(refusal.message)]), status_of(refusal)
+        about = fields if isinstance(refusal, ImportRefused) and refusal.reason == "confirm_live" else ()
+        return _page(import_id, [Problem(refusal.message, about)]), status_of(refusal)
     return redirect(url_for("imports.show", import_id=import_id), 303)
 
 
@@ -265,6 +278,7 @@ def _page(import_id: str, problems: Sequence[Problem] = (), typed: dict[str, str
         upload=upload,
         state=state,
         working=is_working(state) and state.problem is None,
+        finished=is_finished(state),
         found=found,
         estimates={one.position: one.estimate_years for one in checked.photos},
         made_by=services().users.names([upload.made_by]).get(upload.made_by, upload.made_by),

@@ -68,6 +68,7 @@ _ENDPOINTS: dict[Access, str] = {
         indexes.use
         gallery.relabel gallery.remove
         imports.create imports.begin imports.add imports.revise imports.check imports.build imports.delete
+        imports.add_live
         erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
         users.show users.add users.disable users.enable users.invite
         tokens.show tokens.add tokens.revoke

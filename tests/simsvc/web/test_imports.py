@@ -203,6 +203,20 @@ def test_photos_are_added_one_by_one(admin: FlaskClient) -> None:
     assert "Build an index of 2 faces" in page(admin, path)
 
 
+def test_faces_are_added_to_the_index_in_service(admin: FlaskClient, desk: Services) -> None:
+    """Once confirmed, searches include them; the event names who added them."""
+    path = uploaded(admin, {**faces(2), "faces/labels.csv": labelled(2)})
+    assert admin.post(f"{path}/addition").status_code == 422
+    before = desk.pipeline().index().count
+    assert admin.post(f"{path}/addition", data={"confirmed_live": "1"}).status_code == 303
+    assert "2 faces were added" in page(admin, path)
+    assert desk.pipeline().index().count == before + 2
+    assert "2 faces" in page(admin, "/gallery?source=clinic")
+    with desk.log.snapshot() as snapshot:
+        added = [entry.event for entry in snapshot.after(0) if entry.event.kind == "face"][-1]
+    assert added.actor.startswith("user:")
+
+
 def test_a_failed_build_leaves_the_index_and_the_upload(
     admin: FlaskClient, desk: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ NO_PAGE = {
     "metrics.show",
     "batches.results",
     "decisions.sheet",
+    "imports.picture",
     "history.export",
     "audit.checkpoint",
     "audit.export",

@@ -46,6 +46,7 @@ ROUTES: list[Route] = [
     ("imports.revise", "POST", f"/gallery/imports/{ID}/labels", KEEPING, 404),
     ("imports.check", "POST", f"/gallery/imports/{ID}/check", KEEPING, 404),
     ("imports.build", "POST", f"/gallery/imports/{ID}/build", KEEPING, 404),
+    ("imports.add_live", "POST", f"/gallery/imports/{ID}/addition", KEEPING, 404),
     ("imports.delete", "POST", f"/gallery/imports/{ID}/deletion", KEEPING, 404),
     ("imports.picture", "GET", f"/gallery/imports/{ID}/faces/0.jpg", AUDITING, 404),
     ("model.show", "GET", "/model", ALL, 200),

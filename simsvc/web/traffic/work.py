@@ -37,7 +37,7 @@ ENDPOINTS: dict[Work, str] = {
         opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
         replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
         gallery.face gallery.show indexes.compare
-        imports.add imports.begin imports.build imports.check imports.delete
+        imports.add imports.add_live imports.begin imports.build imports.check imports.delete
         imports.list_all imports.picture imports.revise imports.show
         users.add users.disable users.enable users.invite users.show
         home.show search.show history.save_view history.delete_view pictures.thumbnail

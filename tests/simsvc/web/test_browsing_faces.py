@@ -18,6 +18,7 @@ from simsvc.values.filtering import FaceQuery, ListedFace
 from simsvc.web.app import create_app
 from simsvc.wiring.labelled_faces import live_faces_in_service
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
@@ -28,10 +29,13 @@ RESIDUAL = re.compile(r"\(([+-]\d+)\)</span>")
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    """Return a service with an index folder of its own."""
-    settings = site.model_copy(update={"index_root": tmp_path / "indexes"})
+    """Return a service with an index folder and a database of its own."""
+    database_url = sqlite_database(tmp_path / "own.sqlite3")
+    settings = site.model_copy(update={"index_root": tmp_path / "indexes", "database_url": database_url})
     shutil.copytree(site.index_root, settings.index_root)
     app = create_app(settings)
+    services: Services = app.extensions["simsvc"]
+    services.switcher().use(str(services.shelf.current()))
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -22,6 +22,7 @@ from simsvc.values.face_imports import ImportState
 from simsvc.web.app import create_app
 from simsvc.wiring import imports
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.helpers import zipped
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import signed_in
@@ -35,9 +36,8 @@ TWO_TABLES = {"a.csv": b"file,age\n", "b.csv": b"file,age\n", "c.jpg": drawn_pho
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return a service with folders of its own that processes imports at once, in this process."""
-    settings = site.model_copy(
-        update={"index_root": tmp_path / "indexes", "import_dir": tmp_path / "imports"}
-    )
+    own = {"index_root": tmp_path / "indexes", "import_dir": tmp_path / "imports"}
+    settings = site.model_copy(update={**own, "database_url": sqlite_database(tmp_path / "own.sqlite3")})
     shutil.copytree(site.index_root, settings.index_root)
     app = create_app(settings)
     services: Services = app.extensions["simsvc"]

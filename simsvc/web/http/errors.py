@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc import errors
-from simsvc.errors import BatchTooLarge, Busy, InputRefused, PhotoTooManyBytes, SimsvcError
+from simsvc.errors import BatchTooLarge, Busy, ImportTooLarge, InputRefused, PhotoTooManyBytes, SimsvcError
 from simsvc.messages import N_, Message
 from simsvc.web.http.problems import problem
 from simsvc.web.http.refilled_form import refills_form, typed_page
@@ -137,7 +137,7 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     if request.endpoint == "batches.create":
         return answer(BatchTooLarge("upload", most_mb=limit))
     if request.endpoint == "imports.create":
-        return answer(errors.ImportTooLarge("upload", most_mb=limit))
+        return answer(ImportTooLarge("upload", most_mb=limit))
     if request.endpoint in (*ONE_PHOTO, *SEVERAL) and not _has_too_much_text():
         return answer(PhotoTooManyBytes("upload", most_mb=limit))
     return _problem("request_entity_too_large", Message(SENTENCES[413]), 413)

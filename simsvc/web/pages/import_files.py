@@ -47,8 +47,10 @@ class ImportFiles:
             return self._chosen
         named = [table for table in self._tables if last_part(table[0]).lower() == LABELS]
         found = named or self._tables
-        if len(found) != 1:
-            raise ImportRefused("several_labels" if found else "no_labels")
+        if not found:
+            raise ImportRefused("no_labels")
+        if len(found) > 1:
+            raise ImportRefused("several_labels")
         return found[0]
 
     def _loose(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:

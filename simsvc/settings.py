@@ -239,7 +239,8 @@ class Settings(BaseSettings):
         default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
-        description="largest batch upload, and largest total size of its unpacked photos, in bytes",
+        description="largest upload of a batch or of reference faces, and largest total size of its unpacked "
+        "photos, in bytes",
     )
     # an hour's work for one process that estimates five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
@@ -258,6 +259,14 @@ class Settings(BaseSettings):
         ge=0,
         le=100_000_000_000_000,
         description="bytes that batches leave free on the disk of `SIMSVC_BATCH_DIR`",
+    )
+    import_dir: Folder = Field(
+        default_factory=lambda: _home() / "var" / "imports",
+        description="folder of reference photos that were uploaded in the browser and wait for a build",
+    )
+    # a week to look into doubtful labels
+    import_days: Whole = Field(
+        default=7, ge=1, le=365, description="days after which unused uploads of reference photos are deleted"
     )
     batch_worker: Flag = Field(
         default=True,
@@ -298,6 +307,19 @@ class Settings(BaseSettings):
         if self.photo_days and not self.photo_keys:
             raise SettingsError("photo_days")
         return self
+
+
+FOR_COMMANDS = (
+    *("bundle_dir", "gallery_dir", "index_root", "model_root", "batch_dir", "import_dir"),
+    *("database_url", "disk_reserve_bytes", "threads", "engine", "log"),
+)
+"""Settings that a command started by the service must share with it."""
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return environment variables that give a command the settings it must share with this process."""
+    fields = Settings.model_fields
+    return {str(fields[name].validation_alias): str(getattr(settings, name)) for name in FOR_COMMANDS}
 
 
 class _Given(Settings):

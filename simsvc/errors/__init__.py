@@ -35,6 +35,12 @@ SimsvcError
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
 │   └── LabelsUnreadable       labels_unreadable
+├── FaceImportError            reference faces cannot be imported (face_import_error)
+│   ├── ImportRefused          import_refused
+│   ├── ImportTooLarge         import_too_large
+│   ├── ImportNotFound         import_not_found
+│   ├── ImportBusy             import_busy
+│   └── ImportInterrupted      import_interrupted
 ├── StoreError                 the database cannot be used (store_unavailable)
 │   ├── StoreNotMigrated       store_not_migrated
 │   ├── EstimateNotFound       estimate_not_found
@@ -44,6 +50,7 @@ SimsvcError
 │   ├── NotMultipart           not_multipart
 │   ├── FaceNotFound           face_not_found
 │   ├── FacesRefused           faces_refused
+│   ├── FaceChangeRefused      face_change_refused
 │   ├── PlotNotFound           plot_not_found
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
@@ -121,6 +128,7 @@ SimsvcError
 from simsvc.errors.accounts import *
 from simsvc.errors.base import *
 from simsvc.errors.batches import *
+from simsvc.errors.imports import *
 from simsvc.errors.index import *
 from simsvc.errors.labels import *
 from simsvc.errors.models import *

@@ -89,12 +89,23 @@ class FacesRefused(RequestError):
 
     code = "faces_refused"
     templates: ClassVar = {
-        "age": "Ages must be from 0 to %(most_years).0f years. Correct the age and try again.",
+        "age": N_("Ages must be from 0 to %(most_years).0f years. Correct the age and try again."),
         "count": "You can add at most %(most)s faces at once. For more, build an index: `flask index build`.",
-        "unusable": (
+        "unusable": N_(
             "None of the photos could be added (%(reasons)s). Choose photos that each show one face that is "
             "not in the index yet."
         ),
+    }
+
+
+class FaceChangeRefused(RequestError):
+    """A change of a reference face has no reason, or was not confirmed."""
+
+    code = "face_change_refused"
+    templates: ClassVar = {
+        "reason": N_("Enter a reason. It is logged with your name."),
+        "long": N_("A reason has at most %(most)s characters. Shorten it and try again."),
+        "confirm": N_("Nothing was changed. To change it, tick the box and submit again."),
     }
 
 
@@ -340,6 +351,7 @@ class FilterRefused(RequestError):
     templates: ClassVar = {
         "choice": N_("The history cannot be searched for that. Choose from the lists on the page."),
         "dates": N_("Enter dates as year-month-day, for example 2026-02-28, and search again."),
+        "ages": N_("Enter ages as numbers from 0 to 130, such as 42, and search again."),
     }
 
 

@@ -34,6 +34,7 @@ from simsvc.values.desk import (
 from simsvc.values.faces import (
     Crop,
     Face,
+    FaceEvent,
     FloatVector,
     FoundFace,
     LabelledFace,
@@ -71,6 +72,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Face",
+    "FaceEvent",
     "FaceFilter",
     "FloatVector",
     "FoundFace",

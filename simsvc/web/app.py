@@ -35,6 +35,7 @@ from simsvc.web.pages import (
     gallery,
     history,
     home,
+    imports,
     indexes,
     learning,
     model,
@@ -49,6 +50,7 @@ from simsvc.web.pages import (
     work_list,
 )
 from simsvc.web.pages import estimates as page_estimates
+from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.security import access, csrf, headers, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
@@ -66,6 +68,7 @@ _RECORDS = (
     page_estimates,
     batches,
     gallery,
+    imports,
     indexes,
     model,
     pictures,
@@ -118,7 +121,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (*_FIRST, assets, batches, upload, body_size, csrf, once, language, etags):
+    for module in (*_FIRST, assets, batches, imports, upload, body_size, csrf, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -152,6 +155,8 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
     app.add_template_filter(in_megabytes)
     app.add_template_filter(language.at_utc)
+    for rows in (age_rows, share_rows, error_rows):
+        app.add_template_filter(rows)
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
     app.add_template_filter(short_prior)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,18 +19,22 @@ from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.face_list import FaceFacts, FaceLister, read_facts
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import BatchSpool
+from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.quota import Quota
 from simsvc.domain.estimate.rules import parse_rules
+from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
@@ -38,12 +42,13 @@ from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, StoreErro
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
+from simsvc.flows.import_faces import Imports
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.flows.verifications import Verifier
-from simsvc.settings import Settings, cores
+from simsvc.settings import Settings, cores, environment_of
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batch_triage import BatchTriageStore
@@ -112,6 +117,8 @@ class Services:
         self.batches = Batches(
             self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
         )
+        self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+        self.imports = Imports(self.import_spool, self._start_import, now, most_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
         self.switches = SwitchStore(self.database)
@@ -129,6 +136,7 @@ class Services:
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
+        self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
         self._queue: BatchQueue | None = None
 
     def secret_key(self) -> str:
@@ -202,9 +210,17 @@ class Services:
         def take_up() -> tuple[str, ...]:
             Scrubber(self.database).finish()
             self.waiting_room.sweep(waiting, self.now())
+            self.sweep_imports()
             return waiting()
 
         self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up)
+
+    def sweep_imports(self) -> None:
+        """Delete uploads of reference photos that were not used in time."""
+        self.import_spool.sweep(self.now(), timedelta(days=self.settings.import_days))
+
+    def _start_import(self, import_id: str, lock: int) -> None:
+        start_command(("import", "work", import_id, "--lock", str(lock)), environment_of(self.settings), lock)
 
     def switcher(self) -> Switcher:
         """Return the service that switches index builds.
@@ -223,6 +239,29 @@ class Services:
         """
         self.shelf.folder(label)  # open files stay readable after another process retired them
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
+
+    def face_lister(self, label: str) -> FaceLister:
+        """Return what lists the reference faces of a build "name/build" with estimates and current changes.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: its faces cannot be read.
+        """
+        return self.gallery(label).lister(self._face_facts(label), self.shelf.calibration(label))
+
+    def _read_face_facts(self, label: str) -> FaceFacts:
+        return read_facts(self.shelf.folder(label), self._gallery(label).faces)
+
+    def build_figures(self, label: str) -> BuildFigures:
+        """Return the figures of a build "name/build" for comparisons, without later changes of faces.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: its files cannot be read.
+        """
+        shelf, faces = self.shelf, self._gallery(label).faces
+        manifest = shelf.manifest(label)
+        return build_figures(manifest, faces.ages_years, shelf.estimates(label), manifest.calibration)
 
     def model_document(self) -> Bundle:
         """Return the model.json in service.
@@ -355,7 +394,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     """Return the private files and folders of the service."""
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
-    folders = (settings.index_root, settings.model_root, settings.batch_dir)
+    folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))

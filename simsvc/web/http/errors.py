@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc import errors
-from simsvc.errors import BatchTooLarge, Busy, InputRefused, PhotoTooManyBytes, SimsvcError
+from simsvc.errors import BatchTooLarge, Busy, ImportTooLarge, InputRefused, PhotoTooManyBytes, SimsvcError
 from simsvc.messages import N_, Message
 from simsvc.web.http.problems import problem
 from simsvc.web.http.refilled_form import refills_form, typed_page
@@ -31,6 +31,10 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.LastAdmin, errors.DecisionSuperseded, errors.PhotoNotKept), 409),
     **dict.fromkeys((errors.RetireRefused, errors.SamplesMissing, errors.VerificationRefused), 409),
     errors.CheckpointMissing: 404,
+    errors.ImportNotFound: 404,
+    errors.ImportBusy: 409,
+    errors.ImportTooLarge: 413,
+    **dict.fromkeys((errors.FaceImportError, errors.FaceChangeRefused), 422),
     **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
     **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
     **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),
@@ -133,6 +137,8 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     limit = (request.max_content_length or 0) / 1e6
     if request.endpoint == "batches.create":
         return answer(BatchTooLarge("upload", most_mb=limit))
+    if request.endpoint == "imports.create":
+        return answer(ImportTooLarge("upload", most_mb=limit))
     if request.endpoint in (*ONE_PHOTO, *SEVERAL) and not _has_too_much_text():
         return answer(PhotoTooManyBytes("upload", most_mb=limit))
     return _problem("request_entity_too_large", Message(SENTENCES[413]), 413)

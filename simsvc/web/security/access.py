@@ -50,6 +50,7 @@ _ENDPOINTS: dict[Access, str] = {
         pictures.thumbnail
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
+        gallery.face indexes.compare
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
@@ -64,11 +65,15 @@ _ENDPOINTS: dict[Access, str] = {
         batches.decide
         """,
     AUDIT: """
+        imports.list_all imports.show imports.picture
         audit.show audit.verify audit.checkpoint audit.export
         replays.show replays.create
         """,
     KEEP: """
         indexes.use
+        gallery.relabel gallery.remove
+        imports.create imports.begin imports.add imports.revise imports.check imports.build imports.delete
+        imports.add_live
         erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
         users.show users.add users.disable users.enable users.invite
         tokens.show tokens.add tokens.revoke

@@ -72,6 +72,8 @@ def photos_sent() -> int:
     """Count the photos of a request, packed or not; a heat map counts for those it costs as much as."""
     if request.endpoint == "pictures.saliency":
         return HEAT_MAP_PHOTOS
+    if request.endpoint == "imports.create":
+        return 1  # its photos are checked by a process of their own, one import at a time
     if request.endpoint != BATCH:
         return max(1, len(request.files.getlist(FIELD)))
     count: int | None = g.get("photo_count")

@@ -20,10 +20,13 @@ from werkzeug.serving import make_server
 from simsvc import cli
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.estimate import estimate
+from simsvc.flows.import_faces import UploadedFiles
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
+from simsvc.wiring.imports import work_import
+from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
 from tests.servers import working
@@ -57,6 +60,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     server.shutdown()
     thread.join()
     app.extensions["simsvc"].database.close()
+
+
+def checked_import(desk: Services) -> str:
+    """Return an upload with a conflict, a duplicate and a skipped row."""
+    same = drawn_photo(70)
+    table = b"file,age\na.jpg,20\nb.jpg,50\nc.jpg,30\nd.jpg,30\nnone.jpg,3\n"
+    photos = [("a.jpg", same), ("b.jpg", same), ("c.jpg", drawn_photo(71)), ("d.jpg", drawn_photo(71))]
+    files = UploadedFiles(photos, lambda: ("labels.csv", table))
+    at_once = replace(desk.imports, start=lambda import_id, _lock: work_import(desk.settings, import_id))
+    return at_once.take_in(files, "clinic", "0" * 32)
 
 
 def calibrate(path: Path) -> None:
@@ -197,7 +210,13 @@ def addresses(live: Live) -> dict[str, str]:
         "batches.list_all": "/batches",
         "batches.show": f"/batches/{batch_id}",
         "gallery.show": "/gallery",
+        "gallery.show wrongly": "/gallery?from=old",
+        "gallery.show residual": "/gallery?sort=residual",
+        "gallery.face": f"/gallery/faces/{estimated.estimate.neighbours[0].face_id}",
+        "imports.list_all": "/gallery/imports",
+        "imports.show": f"/gallery/imports/{checked_import(desk)}",
         "indexes.show": "/indexes",
+        "indexes.compare": f"/indexes/{estimated.estimate.index}",
         "model.show": "/model",
         "account.show": "/account",
         "users.show": "/users",

@@ -25,6 +25,7 @@ NO_PAGE = {
     "batches.results",
     "batches.template",
     "decisions.sheet",
+    "imports.picture",
     "history.export",
     "audit.checkpoint",
     "audit.export",

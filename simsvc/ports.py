@@ -189,6 +189,9 @@ class AccountBook(Protocol):
     def confirm(self, user_id: str, now: datetime, client: Client, how: Mapping[str, str] = ...) -> None:
         """Forget the client's failures, and log that the person proved again who they are."""
 
+    def forgive(self, user_id: str, now: datetime, client: Client) -> None:
+        """Forget the attempt that was just counted: its password was right, and a code is asked for next."""
+
     def rehash(self, user_id: str, password_hash: str) -> None:
         """Keep a stronger hash of the same password."""
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, Tally, may_try
+from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, may_try
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.tables import SignInClientRow, UserRow
+from simsvc.store.sign_in_clients import SHARED, Clients, forget_clients, welcome
+from simsvc.store.tables import UserRow
 from simsvc.store.tokens import revoke_made_by, token_revoked
 from simsvc.values import Client, Credentials, Role, User
 from simsvc.values.events import COMMAND, VISITOR, EventKind, NewEvent
 
-SHARED = "unknown"
-"""The client that stands for all unknown ones together."""
 NOBODY = Client()
 BY_PASSWORD: Mapping[str, str] = {"method": "password"}
 """How somebody proved who they are, as events have it, unless told otherwise."""
@@ -79,7 +77,7 @@ class AccountStore:
         fresh: dict[str, Any] = {"link_sha256": link_sha256, "link_expires_at": expires_at}
         fresh |= {"oidc_issuer": None, "oidc_subject": None}
         fresh |= {"password_hash": None, "epoch": UserRow.epoch + 1}
-        return self._change(user_id, self._actor, {"change": "invited"}, forget_clients=True, **fresh)
+        return self._change(user_id, self._actor, {"change": "invited"}, unknown_clients=True, **fresh)
 
     def invited(self, link_sha256: str, now: datetime) -> User | None:
         """Return the account that an unused link in force belongs to."""
@@ -100,8 +98,8 @@ class AccountStore:
             row = _updated(session, in_force(link_sha256, now), **fresh)
             if row is None:
                 return None
-            _forget_clients(session, row.public_id)
-            _welcome(session, row.sequence, client, now)
+            forget_clients(session, row.public_id)
+            welcome(session, row.sequence, client, now)
             append(session, _event(user_of(row), f"user:{row.public_id}", change="link_used"))
             return user_of(row)
 
@@ -112,7 +110,7 @@ class AccountStore:
             row = session.scalar(select(UserRow).where(open_account).with_for_update())  # one at a time
             if row is None:
                 return None
-            kept = _Clients(session, row.sequence)
+            kept = Clients(session, row.sequence)
             name, tally = kept.of(client, now)
             shared = kept.tally(SHARED)
             if not may_try(tally, shared, now):
@@ -147,6 +145,20 @@ class AccountStore:
         """Forget the client's failures, and log that the person proved again who they are."""
         self._pass(user_id, now, client, {"outcome": "confirmed", **how})
 
+    def forgive(self, user_id: str, now: datetime, client: Client) -> None:
+        """Forget the attempt that was just counted: its password was right, and a code is asked for next."""
+        with self._database.transaction() as session:
+            account = session.scalar(
+                select(UserRow.sequence).where(UserRow.public_id == user_id).with_for_update()
+            )
+            if account is None:
+                raise UserNotFound()
+            kept = Clients(session, account)
+            name, tally = kept.of(client, now)
+            kept.put(name, tally.uncounted())
+            if not tally.known(now):
+                kept.put(SHARED, kept.tally(SHARED).uncounted())
+
     def rehash(self, user_id: str, password_hash: str) -> None:
         """Keep a stronger hash of the same password."""
         with self._database.transaction() as session:
@@ -178,7 +190,7 @@ class AccountStore:
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins; its tokens stay revoked."""
         said = {"change": "enabled"}
-        return self._change(user_id, self._actor, said, forget_clients=True, disabled_at=None)
+        return self._change(user_id, self._actor, said, unknown_clients=True, disabled_at=None)
 
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
         with self._database.transaction() as session:
@@ -205,10 +217,10 @@ class AccountStore:
             )
             if row is None:
                 raise UserNotFound()
-            kept = _Clients(session, row.sequence)
+            kept = Clients(session, row.sequence)
             if not kept.of(client, now)[1].known(now):
                 kept.put(SHARED, kept.tally(SHARED).uncounted())
-            _welcome(session, row.sequence, client, now)
+            welcome(session, row.sequence, client, now)
             append(session, _event(user_of(row), f"user:{user_id}", **said))
 
     def _one(self, which: ColumnElement[bool]) -> User | None:
@@ -217,70 +229,14 @@ class AccountStore:
             return user_of(row) if row else None
 
     def _change(
-        self, user_id: str, actor: str, said: dict[str, str], *, forget_clients: bool = False, **values: Any
+        self, user_id: str, actor: str, said: dict[str, str], *, unknown_clients: bool = False, **values: Any
     ) -> User:
         with self._database.transaction() as session:
             user = _found(_updated(session, UserRow.public_id == user_id, **values))
-            if forget_clients:
-                _forget_clients(session, user_id)
+            if unknown_clients:
+                forget_clients(session, user_id)
             append(session, _event(user, actor, **said))
             return user
-
-
-class _Clients:
-    def __init__(self, session: Session, account: int) -> None:
-        self._session = session
-        self._account = account
-
-    def of(self, client: Client, now: datetime) -> tuple[str, Tally]:
-        """Return under which name a client counts, and how: its browser where that is known."""
-        device = self.tally(_device(client)) if client.device else Tally()
-        if device.known(now):
-            return _device(client), device
-        return _network(client), self.tally(_network(client))
-
-    def tally(self, name: str) -> Tally:
-        row = self._session.get(SignInClientRow, (self._account, name))
-        return _tally(row) if row else Tally()
-
-    def put(self, name: str, tally: Tally) -> None:
-        self._session.merge(SignInClientRow(account=self._account, client=name, **asdict(tally)))
-
-    def sweep(self, now: datetime) -> None:
-        self._session.flush()
-        rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
-        for row in rows:
-            if _tally(row).worthless(now):
-                self._session.delete(row)
-
-
-def _tally(row: SignInClientRow) -> Tally:
-    return Tally(row.failed, row.failed_at, row.succeeded_at)
-
-
-def _device(client: Client) -> str:
-    return f"device:{client.device}"
-
-
-def _network(client: Client) -> str:
-    return f"network:{client.network}"
-
-
-def _welcome(session: Session, account: int, client: Client, now: datetime) -> None:
-    """Note that a client opened the account: its browser and its network are known from now on."""
-    kept = _Clients(session, account)
-    opened = Tally(succeeded_at=now)
-    kept.put(_network(client), opened)
-    if client.device:
-        kept.put(_device(client), opened)
-
-
-def _forget_clients(session: Session, user_id: str) -> None:
-    account = select(UserRow.sequence).where(UserRow.public_id == user_id).scalar_subquery()
-    session.execute(
-        delete(SignInClientRow).where(SignInClientRow.account == account),
-        execution_options={"synchronize_session": False},
-    )
 
 
 _ADMINS_IN_TURN = (

@@ -76,12 +76,13 @@ def _end(numbers: list[int]) -> None:
 
 
 def _page(*problems: Problem) -> str:
-    user = person()
+    user, held = person(), sessions.current_session()
+    listed = services().sessions.of(user.id, services().now())
     return render_template(
         "account.html",
         least=LEAST_CHARACTERS,
-        sessions=services().sessions.of(user.id, services().now()),
-        current=sessions.current_session(),
+        sessions=sorted(listed, key=lambda one: held is None or one.number != held.number),
+        current=held,
         second_factor=services().settings.second_factor,
         by_password=services().settings.password_sign_in and user.has_password,
         problems=list(problems),

@@ -146,7 +146,6 @@ class SecondFactorNeeded(AccountError):
 
     code = "second_factor_needed"
     templates: ClassVar = {
-        "required": N_("Every account needs a second factor here. Set up a new one instead of removing it."),
         "off": N_("Second factors are switched off here. Ask the operator to set SIMSVC_SECOND_FACTOR."),
         "missing": N_("This account has no second factor. Set one up first."),
     }

@@ -42,5 +42,5 @@ def test_an_old_back_up_is_warned_of(site: Settings, days: int, warned: bool) ->
     app = create_app(site, now=lambda: datetime.now(UTC) + timedelta(days=days))
     desk = app.extensions["simsvc"]
     desk.log.note(NewEvent(EventKind.BACKUP, COMMAND, "backup", {"bytes": 1}))
-    assert ("The last back-up is old" in signed_in(app, "admin").get("/settings").text) == warned
+    assert ("The last backup is old" in signed_in(app, "admin").get("/settings").text) == warned
     desk.database.close()

@@ -192,8 +192,8 @@ class OidcRefused(AccountError):
             "with."
         ),
         "recent": N_(
-            "Your organisation did not state that you signed in just now. Confirm with your password, or "
-            "ask the operator to have the claim auth_time sent."
+            "Your organisation did not say when you last signed in. Confirm with your password, or ask the "
+            "operator to have the claim auth_time sent."
         ),
     }
 

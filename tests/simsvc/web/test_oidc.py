@@ -240,7 +240,7 @@ def test_a_sensitive_act_is_confirmed_at_the_provider(
     assert "/sign-in/oidc?confirm=1" in refusal(asked)
     assert "confirm_password" not in asked.text
     provider.wrong = {"auth_time": None}
-    assert "did not state that you signed in just now" in refusal(through(client, "/sign-in/oidc?confirm=1"))
+    assert "did not say when you last signed in" in refusal(through(client, "/sign-in/oidc?confirm=1"))
     provider.wrong = {"sub": "somebody else"}
     assert "different organisation account" in refusal(through(client, "/sign-in/oidc?confirm=1"))
     provider.wrong = {}

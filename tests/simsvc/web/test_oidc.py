@@ -148,6 +148,12 @@ def test_a_token_that_is_not_right_opens_nothing(desk: Desk, provider: Provider,
     assert client.get("/").status_code == 303
 
 
+def test_a_code_that_the_provider_refuses_opens_nothing(desk: Desk) -> None:
+    """With a wrong client secret the provider gives no token; that is a sentence, too."""
+    app = desk(oidc_client_secret="another secret")  # noqa: S106 - opens nothing
+    assert "could not be verified" in refusal(through(client_of(app, None)))
+
+
 def test_a_disabled_account_stays_closed(desk: Desk) -> None:
     """The provider still knows the person; the service does not let them in."""
     app = desk()

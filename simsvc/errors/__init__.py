@@ -96,7 +96,12 @@ SimsvcError
 │   ├── UserNotFound           user_not_found
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
-│   └── TokenNotFound          token_not_found
+│   ├── TokenNotFound          token_not_found
+│   ├── CodeRefused            code_refused
+│   ├── SecondFactorNeeded     second_factor_needed
+│   ├── PasswordsOff           passwords_off
+│   ├── OidcRefused            oidc_refused
+│   └── OidcUnreachable        oidc_unreachable
 ├── DecoderMissing             no process can be started to decode a photo (decoder_missing)
 ├── Busy                       too many photos wait to be judged (busy)
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)

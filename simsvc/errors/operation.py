@@ -210,6 +210,26 @@ class SettingsError(SimsvcError):
         ),
         "switch": ("%(setting)s is %(text)r, but must be 0 or 1. Correct it and restart."),
         "rate": ("%(setting)s is %(text)r, but must read like '20 per minute'. Correct it and restart."),
+        "oidc_issuer": (
+            "SIMSVC_OIDC_ISSUER is %(text)r, but must be an address that begins with https://, without "
+            "query. Correct it and restart."
+        ),
+        "oidc_client": (
+            "SIMSVC_OIDC_ISSUER is set, but SIMSVC_OIDC_CLIENT_ID is not. Register simsvc at the provider, "
+            "set the ID it gives, and restart."
+        ),
+        "oidc_roles": (
+            "SIMSVC_OIDC_ROLES is %(text)r, but must be pairs such as age-desk=underwriter, with one of the "
+            "roles %(roles)s. Correct it and restart."
+        ),
+        "oidc_created": (
+            "SIMSVC_OIDC_ACCOUNTS is created, but SIMSVC_OIDC_ROLE_CLAIM does not say which claim gives the "
+            "role. Set it and restart."
+        ),
+        "no_sign_in": (
+            "SIMSVC_PASSWORD_SIGN_IN is 0, but SIMSVC_OIDC_ISSUER is not set, so nobody could sign in. Set "
+            "one of them and restart."
+        ),
         "age_prior": (
             "SIMSVC_AGE_PRIOR is %(text)r, which is neither a span of ages such as 18-75, nor pairs of age "
             "and weight, nor a file that can be read. Correct it and restart."

@@ -242,6 +242,7 @@ class UserRow(Table):
     """An account. Accounts are closed, never deleted: records name them."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_oidc", "oidc_issuer", "oidc_subject", unique=True),)
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
@@ -255,6 +256,13 @@ class UserRow(Table):
     epoch: Mapped[int]
     link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Encrypted with a key derived from the session key."""
+    totp_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
+    """Time step of the last code that was accepted: no code counts twice."""
+    oidc_issuer: Mapped[str | None] = mapped_column(String(255))
+    oidc_subject: Mapped[str | None] = mapped_column(String(255))
 
 
 class SignInClientRow(Table):

@@ -1,6 +1,15 @@
 """Frozen dataclasses that validate themselves."""
 
-from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
+from simsvc.values.accounts import (
+    ROLES,
+    Client,
+    Credentials,
+    Invitation,
+    Role,
+    SignedSession,
+    SignInMethod,
+    User,
+)
 from simsvc.values.answers import (
     LATER_FACTS,
     LATER_MEASURES,
@@ -91,6 +100,8 @@ __all__ = [
     "RecordedEstimate",
     "RgbImage",
     "Role",
+    "SignInMethod",
+    "SignedSession",
     "Status",
     "SupportScale",
     "User",

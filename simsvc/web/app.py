@@ -28,6 +28,7 @@ from simsvc.web.pages import (
     audit,
     batches,
     cases,
+    confirming,
     decisions,
     display,
     erasing,
@@ -39,19 +40,22 @@ from simsvc.web.pages import (
     indexes,
     learning,
     model,
+    oidc,
     opening,
     pictures,
     replays,
     reports,
     search,
+    second_factor,
     sign_in,
     tokens,
     users,
     work_list,
 )
 from simsvc.web.pages import estimates as page_estimates
+from simsvc.web.pages import settings as page_settings
 from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
-from simsvc.web.security import access, csrf, headers, sessions
+from simsvc.web.security import access, csrf, headers, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
@@ -61,6 +65,10 @@ _ACCOUNTS = (
     account,
     users,
     tokens,
+    oidc,
+    second_factor,
+    confirming,
+    page_settings,
 )
 _RECORDS = (
     home,
@@ -121,7 +129,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (*_FIRST, assets, batches, imports, upload, body_size, csrf, once, language, etags):
+    for module in (*_FIRST, assets, batches, imports, upload, body_size, csrf, recent, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

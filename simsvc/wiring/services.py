@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
 import sqlite3
 import threading
@@ -16,6 +18,7 @@ import numpy as np
 from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.adapters.crypto.secret_key import kept_secret_key
+from simsvc.adapters.crypto.totp import PyotpCodes
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
@@ -26,25 +29,30 @@ from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
+from simsvc.domain.accounts.identity import RoleRule
 from simsvc.domain.accounts.quota import Quota
+from simsvc.domain.accounts.session_age import LONGEST
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
+from simsvc.flows.identity import Identities
 from simsvc.flows.import_faces import Imports
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
+from simsvc.flows.second_factor import SecondFactors
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.flows.verifications import Verifier
@@ -61,6 +69,7 @@ from simsvc.store.declared_outcomes import DeclaredOutcomeStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
+from simsvc.store.identities import IdentityStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.origins import OriginStore
 from simsvc.store.overview import OverviewStore
@@ -69,7 +78,9 @@ from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.retirement import KeepingStore
 from simsvc.store.saved_views import SavedViewStore
 from simsvc.store.scrubbing import Scrubber
+from simsvc.store.second_factors import SecondFactorStore
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.sessions import SessionStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
 from simsvc.store.undecided import UndecidedStore
@@ -104,7 +115,9 @@ class Services:
         self.saved_views = SavedViewStore(self.database)
         self.cases = CaseStore(self.database)
         self.users = AccountStore(self.database)
-        self.accounts = Accounts(self.users, Argon2Hasher(), now)
+        self.accounts = Accounts(self.users, Argon2Hasher(), now, codes=settings.second_factor != "off")
+        self.sessions = SessionStore(self.database, LONGEST, timedelta(minutes=settings.idle_minutes))
+        self.second_factor_book = SecondFactorStore(self.database)
         self.token_book = TokenStore(self.database)
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
@@ -138,6 +151,8 @@ class Services:
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
         self._queue: BatchQueue | None = None
+        client = (settings.oidc_client_id, settings.oidc_client_secret)
+        self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
 
     def secret_key(self) -> str:
         """Return the session key, created on first use if not set.
@@ -146,6 +161,41 @@ class Services:
             SettingsError: the key file cannot be used.
         """
         return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
+
+    def derived_cipher(self, purpose: bytes) -> FernetCipher:
+        """Return a cipher whose key follows from the session key; another purpose has another key.
+
+        Raises:
+            SettingsError: the key file cannot be used.
+        """
+        key = hmac.digest(self.secret_key().encode(), purpose, "sha256")
+        return FernetCipher([base64.urlsafe_b64encode(key).decode()])
+
+    def second_factors(self) -> SecondFactors:
+        """Return the operations on second factors.
+
+        Raises:
+            SettingsError: the key file cannot be used.
+        """
+        cipher = self.derived_cipher(b"simsvc: second factors")
+        return SecondFactors(self.second_factor_book, self.users, PyotpCodes(), cipher, self.now)
+
+    def provider(self) -> OidcProvider:
+        """Return the OpenID provider.
+
+        Raises:
+            OidcRefused: none is set.
+        """
+        if self._provider is None:
+            raise OidcRefused("off")
+        return self._provider
+
+    def identities(self) -> Identities:
+        """Return the sign-in with identities of the OpenID provider."""
+        settings = self.settings
+        rule = RoleRule(settings.oidc_role_claim, settings.oidc_roles)
+        creates = settings.oidc_accounts == "created"
+        return Identities(IdentityStore(self.database), self.users, self.now, creates=creates, rule=rule)
 
     def names(self, actors: Iterable[str | None]) -> dict[str, str]:
         """Return the names of accounts and tokens by their IDs in records; unknown ones are omitted.

@@ -23,6 +23,7 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.RequestError: 400,
     errors.TokenRefused: 401,
     **dict.fromkeys((errors.NotPermitted, errors.ScopeMissing, errors.SignInRefused), 403),
+    **dict.fromkeys((errors.CodeRefused, errors.PasswordsOff, errors.OidcRefused), 403),
     **dict.fromkeys((errors.FaceNotFound, errors.BuildNotFound, errors.EstimateNotFound), 404),
     **dict.fromkeys((errors.PlotNotFound, errors.TokenNotFound, errors.ModelNotFound), 404),
     **dict.fromkeys((errors.UserNotFound, errors.BatchNotFound, errors.CaseNotFound), 404),
@@ -35,6 +36,7 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.ImportBusy: 409,
     errors.ImportTooLarge: 413,
     **dict.fromkeys((errors.FaceImportError, errors.FaceChangeRefused), 422),
+    errors.SecondFactorNeeded: 409,
     **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
     **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
     **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),
@@ -51,6 +53,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     errors.DiskUnfit: 503,
+    errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""
 

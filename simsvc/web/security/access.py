@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import NotPermitted
 from simsvc.values import ROLES, Role
-from simsvc.web.http.current import visitor
+from simsvc.web.http.current import services, visitor
 from simsvc.web.http.errors import is_for_program
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security import sessions
@@ -35,11 +35,16 @@ _ENDPOINTS: dict[Access, str] = {
         display.choose opening.lead
         api_reference.show api_reference.objects
         sign_in.form sign_in.enter sign_in.welcome sign_in.accept
+        sign_in.ask_code sign_in.enter_code
+        oidc.begin oidc.finish
         """,
     READ: """
         sign_in.leave account.show account.change
         home.show
         search.show
+        account.end_session account.end_others
+        confirming.resume
+        second_factor.show second_factor.set_up second_factor.renew second_factor.remove
         pages.show pages.compare decisions.sheet
         cases.show
         cases.faces
@@ -76,11 +81,16 @@ _ENDPOINTS: dict[Access, str] = {
         imports.add_live
         erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
         users.show users.add users.disable users.enable users.invite
+        users.manage users.change_role users.end_session users.end_sessions users.reset_second_factor
+        settings.show
         tokens.show tokens.add tokens.revoke
         """,
 }
 ACCESS: dict[str, Access] = {name: who for who, names in _ENDPOINTS.items() for name in names.split()}
 """Endpoint to who may call it. What programs call stands in `web.security.scopes`: no session opens it."""
+
+WITHOUT_FACTOR = frozenset({"second_factor.show", "second_factor.set_up", "sign_in.leave", "display.choose"})
+"""What an account may call before it has set up a second factor that it needs."""
 
 
 def register(app: Flask) -> None:
@@ -116,10 +126,20 @@ def check() -> ResponseReturnValue | None:
         return None
     g.user = sessions.find_person()
     if allowed == "anyone" or (endpoint and may(endpoint)):
-        return None
+        return _to_set_up(str(endpoint))
     if g.user is None and allowed is not None:
         return typed_page() if endpoint in FIELDS else _to_sign_in()
     raise NotPermitted("page")
+
+
+def _to_set_up(endpoint: str) -> ResponseReturnValue | None:
+    """Lead accounts that need a second factor to its page; the OpenID provider takes care of its own."""
+    held = sessions.current_session()
+    if held is None or services().settings.second_factor != "required" or held.method == "oidc":
+        return None
+    if held.user.second_factor_at is not None or endpoint in WITHOUT_FACTOR:
+        return None
+    return redirect(url_for("second_factor.show"), 303)
 
 
 def _to_sign_in() -> ResponseReturnValue:
@@ -127,7 +147,7 @@ def _to_sign_in() -> ResponseReturnValue:
     page = _page()
     words: dict[str, Any] = {} if page == request.script_root + "/" else {"next": page}
     if g.get("session_ended"):
-        words["ended"] = "1"
+        words["ended"] = g.session_ended
     return redirect(url_for("sign_in.form", **words), 303)
 
 

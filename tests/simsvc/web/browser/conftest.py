@@ -31,6 +31,7 @@ from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
 from tests.servers import working
 from tests.simsvc.web.browser.helpers import LAPTOP, PATIENCE_MS, PHONE, Live, Open, sign_in
+from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo, make_small_site
 
 INSTALL = "apt-get install -y --no-install-recommends chromium"
@@ -228,6 +229,9 @@ def addresses(live: Live) -> dict[str, str]:
         "audit.show searched": "/audit?about=L-7",
         "audit.show wrongly": "/audit?since=yesterday",
         "replays.show": f"/estimates/{estimated.id}/replay",
+        "users.manage": f"/users/{account(live.app, 'admin').id}",
+        "second_factor.show": "/account/second-factor",
+        "settings.show": "/settings",
         "api_reference.show": "/api-reference",
         "api_reference.objects": "/api-reference/objects",
         "home.show nowhere": "/nowhere",

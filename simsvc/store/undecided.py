@@ -49,9 +49,9 @@ class UndecidedStore(Store):
 
 def _undecided() -> Select[str, int]:
     """Select one undecided record; conditions on who may see it belong here."""
-    undecided = EstimateRow.decision.is_(None)
-    columns: Select[Any] = select(EstimateRow.public_id, EstimateRow.sequence)
-    return columns.where(undecided).limit(1)
+    both: Any = select(EstimateRow.public_id, EstimateRow.sequence)  # Select[Any] holds no pair for mypy
+    found: Select[Any] = both.where(EstimateRow.decision.is_(None)).limit(1)
+    return found
 
 
 def _ref(row: Any) -> RecordRef | None:

@@ -312,7 +312,6 @@ class BatchPhotoRow(Table):
     __tablename__ = "batch_photos"
     __table_args__ = (
         Index("ix_batch_photos_batch_status", "batch", "status"),
-        Index("ix_batch_photos_estimate_id", "estimate_id"),
     )
 
     batch: Mapped[int] = mapped_column(ForeignKey("batches.sequence", ondelete="CASCADE"), primary_key=True)

@@ -47,7 +47,7 @@ class UndecidedStore(Store):
         return Neighbouring(_ref(previous), _ref(following))
 
 
-def _undecided() -> Select[str, int]:
+def _undecided() -> Select[Any]:
     """Select one undecided record; conditions on who may see it belong here."""
     both: Any = select(EstimateRow.public_id, EstimateRow.sequence)  # Select[Any] holds no pair for mypy
     found: Select[Any] = both.where(EstimateRow.decision.is_(None)).limit(1)

@@ -14,7 +14,7 @@ from simsvc.store.tables import UtcDateTime
 from simsvc.values import Declaration, Estimate
 
 revision = "0016"
-down_revision = "0022"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

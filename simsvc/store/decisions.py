@@ -53,7 +53,7 @@ class DecisionStore(Store):
                 session.add(row)
                 session.flush()
                 of_record = update(EstimateRow).where(EstimateRow.sequence == estimate)
-                session.execute(of_record.values(decision=draft.kind))
+                session.execute(of_record.values(decision=draft.kind, decided_at=now))
                 if in_transaction is not None:
                     in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))

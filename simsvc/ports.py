@@ -201,6 +201,9 @@ class AccountBook(Protocol):
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins."""
 
+    def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
+        """Replace the account's team and mail address."""
+
 
 class PhotoSpool(Protocol):
     """Keeps the photos of a batch until they are judged."""

@@ -216,6 +216,8 @@ class UserRow(Table):
     epoch: Mapped[int]
     link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    team: Mapped[str | None] = mapped_column(String(64))
+    mail_address: Mapped[str | None] = mapped_column(String(254))
 
 
 class SignInClientRow(Table):

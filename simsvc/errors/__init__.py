@@ -77,6 +77,11 @@ SimsvcError
 │   ├── BuildGone              build_gone
 │   ├── RetireRefused          retire_refused
 │   └── NotConfirmed           not_confirmed
+├── ReferralError              a referral does not allow this (referral_error)
+│   ├── ReferralRefused        referral_refused
+│   ├── ReferralNotFound       referral_not_found
+│   ├── ReferralExists         referral_exists
+│   └── ReferralChanged        referral_changed
 ├── AccountError               an account cannot be used so (account_error)
 │   ├── SignInRefused          sign_in_refused
 │   ├── PasswordRefused        password_refused
@@ -85,6 +90,7 @@ SimsvcError
 │   ├── LinkSpent              link_spent
 │   ├── LastAdmin              last_admin
 │   ├── UserNotFound           user_not_found
+│   ├── ContactRefused         contact_refused
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
 │   └── TokenNotFound          token_not_found
@@ -112,6 +118,7 @@ SimsvcError
 │   ├── CheckpointMissing      checkpoint_missing
 │   └── VerificationRefused    verification_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
 
@@ -124,4 +131,5 @@ from simsvc.errors.models import *
 from simsvc.errors.operation import *
 from simsvc.errors.photos import *
 from simsvc.errors.records import *
+from simsvc.errors.referrals import *
 from simsvc.errors.requests import *

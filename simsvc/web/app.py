@@ -37,8 +37,11 @@ from simsvc.web.pages import (
     indexes,
     learning,
     model,
+    notifications,
     opening,
     pictures,
+    referral_parts,
+    referrals,
     replays,
     sign_in,
     tokens,
@@ -55,6 +58,7 @@ _ACCOUNTS = (
     account,
     users,
     tokens,
+    notifications,
 )
 _RECORDS = (
     page_estimates,
@@ -71,6 +75,7 @@ _RECORDS = (
     audit,
     fairness,
     replays,
+    referrals,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
@@ -149,6 +154,7 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
+    app.add_template_global(referral_parts.open_referrals)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
 
 

@@ -10,7 +10,11 @@ from simsvc.web.http.current import services
 from simsvc.web.http.upload import drain
 
 UPLOAD, DECISION = "pages.create", "decisions.create"
-FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: ("kind", "age", "reason", "note", "after")}
+DECISION_FIELDS = (
+    *("kind", "age", "reason", "note", "after"),
+    *("refer_to", "due", "second_opinion", "refer_comment"),
+)
+FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: DECISION_FIELDS}
 """Endpoint to the fields of its form that a person typed, or that what was typed belongs to."""
 USELESS_AGAIN = (403, 404)
 """Statuses after which sending the same once more would not help."""

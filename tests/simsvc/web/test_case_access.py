@@ -17,6 +17,7 @@ from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import sent
 from tests.simsvc.web.programs import bearer, program
+from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of
 from tests.small_site import drawn_photo
 
@@ -42,12 +43,6 @@ class Desk:
     records: dict[str, tuple[str, str]]
 
 
-def estimated(app: Flask, by: User, case: str) -> str:
-    files = {"photo": (io.BytesIO(drawn_photo()), "me.jpg"), "case": case}
-    location = client_of(app, by).post("/estimates", data=files).headers["Location"]
-    return str(location.rpartition("/")[2])
-
-
 def account_in(app: Flask, role: Role, name: str, team: str | None) -> User:
     services: Services = app.extensions["simsvc"]
     return services.users.set_contact(account(app, role, name).id, team, None)
@@ -61,13 +56,13 @@ def desk_of(app: Flask, role: Role, number: int) -> Desk:
     cases = {relation: f"{role}-{number}-{relation}" for relation in RELATIONS}
     owner = {"own": reader} if role != "auditor" else {}
     records = {
-        relation: (estimated(app, owner.get(relation, mate), case), case) for relation, case in cases.items()
+        relation: (recorded(app, owner.get(relation, mate), case), case) for relation, case in cases.items()
     }
     if role != "auditor":
         services.referrals.add(
             records["assigned"][0], ReferralDraft(Addressee(reader.id)), mate.id, services.now()
         )
-        estimated(app, reader, cases["case"])
+        recorded(app, reader, cases["case"])
     to_team = ReferralDraft(Addressee(team=f"life {number}"))
     services.referrals.add(records["team"][0], to_team, mate.id, services.now())
     return Desk(app, reader, records)
@@ -155,17 +150,17 @@ def test_tokens_see_what_their_scopes_say(
 def test_another_record_of_the_same_case_opens_it(app: Flask) -> None:
     """Who requests an estimate in a case of somebody else sees the case from then on."""
     first, second = (account(app, "underwriter", f"joint {name}") for name in ("one", "two"))
-    record = estimated(app, first, "joint/1")
+    record = recorded(app, first, "joint/1")
     client = client_of(app, second)
     assert client.get("/cases/joint/1").status_code == 404
-    estimated(app, second, "joint/1")
+    recorded(app, second, "joint/1")
     assert client.get(f"/estimates/{record}").status_code == 200
 
 
 def test_bearer_and_session_do_not_mix(app: Flask) -> None:
     """Each request is limited by who sends it, also when one application answers many in turn."""
     owner, other = (account(app, "underwriter", f"turns {name}") for name in ("one", "two"))
-    record = estimated(app, owner, "turns")
+    record = recorded(app, owner, "turns")
     paths = f"/estimates/{record}", f"{V1}/estimates/{record}"
     answers = [
         client_of(app, owner).get(paths[0]).status_code,

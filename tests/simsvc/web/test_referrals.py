@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from simsvc.values import Role, User
 from simsvc.wiring.services import Services
-from tests.simsvc.web.helpers import checked, upload
+from tests.simsvc.web.helpers import checked
+from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of
-from tests.small_site import drawn_photo
 
 SECRET_NOTE = "the passport says otherwise"  # noqa: S105 - a note that must not be seen
 
@@ -29,6 +29,11 @@ def browser(app: Flask, name: str, team: str | None = None) -> tuple[FlaskClient
     return client_of(app, user), user
 
 
+def new_record(app: Flask, by: User) -> str:
+    """Return the address of a record that this person requested."""
+    return f"/estimates/{recorded(app, by)}"
+
+
 def send(client: FlaskClient, record: str, to: str, **fields: str) -> TestResponse:
     return client.post(f"{record}/decisions", data={"kind": "refer", "refer_to": to, "after": "0", **fields})
 
@@ -40,8 +45,8 @@ def act(client: FlaskClient, desk: Services, record: str, step: str, **fields: s
 
 def test_a_record_is_sent_and_answered(app: Flask, desk: Services) -> None:
     """The other person sees it with its comment, decides, and the sender sees her answer."""
-    (sender, _), (reviewer, her) = browser(app, "s1"), browser(app, "r1")
-    record = upload(sender, drawn_photo())
+    (sender, me), (reviewer, her) = browser(app, "s1"), browser(app, "r1")
+    record = new_record(app, me)
     assert reviewer.get(record).status_code == 404
     answer = send(sender, record, f"user:{her.id}", refer_comment="look <b>here</b>", due="2100-01-02")
     assert answer.status_code == 303
@@ -61,18 +66,22 @@ def test_a_record_is_sent_and_answered(app: Flask, desk: Services) -> None:
 
 def test_the_navigation_counts_what_waits(app: Flask) -> None:
     """Hers and her team's queue count; auditors have no count."""
-    (sender, _), (reviewer, her) = browser(app, "s2"), browser(app, "r2", "count")
+    (sender, me), (reviewer, her) = browser(app, "s2"), browser(app, "r2", "count")
     assert "waiting for you" not in reviewer.get("/").text
-    send(sender, upload(sender, drawn_photo()), f"user:{her.id}")
-    send(sender, upload(sender, drawn_photo()), "team:count")
+    send(sender, new_record(app, me), f"user:{her.id}")
+    send(sender, new_record(app, me), "team:count")
     assert re.search(r'nav-count" aria-hidden="true">2<', reviewer.get("/").text)
     assert "waiting for you" not in client_of(app, account(app, "auditor")).get("/").text
 
 
 def test_one_of_a_team_takes_and_the_other_is_told(app: Flask, desk: Services) -> None:
     """Two saw the same list: the second reads what happened, and nothing is changed."""
-    (sender, _), (one, her), (two, _) = browser(app, "s3"), browser(app, "a3", "q3"), browser(app, "b3", "q3")
-    record = upload(sender, drawn_photo())
+    (sender, me), (one, her), (two, _) = (
+        browser(app, "s3"),
+        browser(app, "a3", "q3"),
+        browser(app, "b3", "q3"),
+    )
+    record = new_record(app, me)
     send(sender, record, "team:q3")
     assert "Take it" in two.get("/referrals?box=team").text
     assert act(one, desk, record, "take").status_code == 303
@@ -84,8 +93,8 @@ def test_one_of_a_team_takes_and_the_other_is_told(app: Flask, desk: Services) -
 
 def test_a_second_opinion_hides_the_first(app: Flask, desk: Services) -> None:
     """Note and decision of the first person are on no page of the second until she has decided."""
-    (sender, _), (reviewer, her) = browser(app, "s4"), browser(app, "r4")
-    record = upload(sender, drawn_photo())
+    (sender, me), (reviewer, her) = browser(app, "s4"), browser(app, "r4")
+    record = new_record(app, me)
     first = {"kind": "override", "age": "63", "reason": SECRET_NOTE, "note": SECRET_NOTE, "after": "0"}
     assert sender.post(f"{record}/decisions", data=first).status_code == 303
     send(sender, record, f"user:{her.id}", second_opinion="1", after="1")
@@ -104,8 +113,8 @@ def test_a_second_opinion_hides_the_first(app: Flask, desk: Services) -> None:
 
 def test_a_returned_record_says_why(app: Flask, desk: Services) -> None:
     """Returning needs a comment; what was typed elsewhere on the form stays; the sender reads it."""
-    (sender, _), (reviewer, her) = browser(app, "s5"), browser(app, "r5")
-    record = upload(sender, drawn_photo())
+    (sender, me), (reviewer, her) = browser(app, "s5"), browser(app, "r5")
+    record = new_record(app, me)
     send(sender, record, f"user:{her.id}")
     refused = act(reviewer, desk, record, "return", comment="  ")
     assert (refused.status_code, "Write a comment" in refused.text) == (422, True)
@@ -118,7 +127,7 @@ def test_a_returned_record_says_why(app: Flask, desk: Services) -> None:
 def test_what_is_wrong_is_said_and_nothing_typed_is_lost(app: Flask) -> None:
     """All problems of the form at once, each at its field, which keeps its text."""
     sender, me = browser(app, "s6")
-    record = upload(sender, drawn_photo())
+    record = new_record(app, me)
     wrong = send(
         sender, record, f"user:{me.id}", due="2020-01-01", refer_comment="c" * 2001, note="kept note"
     )
@@ -135,8 +144,8 @@ def test_what_is_wrong_is_said_and_nothing_typed_is_lost(app: Flask) -> None:
 
 def test_a_referral_of_a_closed_account_goes_to_somebody_else(app: Flask, desk: Services) -> None:
     """A closed account is no choice any more, and the sender sends the record on."""
-    (sender, _), (_, gone), (other, new) = browser(app, "s7"), browser(app, "r7"), browser(app, "n7")
-    record = upload(sender, drawn_photo())
+    (sender, me), (_, gone), (other, new) = browser(app, "s7"), browser(app, "r7"), browser(app, "n7")
+    record = new_record(app, me)
     send(sender, record, f"user:{gone.id}")
     desk.users.disable(gone.id, desk.now())
     assert f'value="user:{gone.id}"' not in sender.get(record).text
@@ -149,8 +158,8 @@ def test_a_referral_of_a_closed_account_goes_to_somebody_else(app: Flask, desk: 
 @pytest.mark.parametrize("step", ["take", "release", "return", "withdraw", "reassign", "answer", "none"])
 def test_who_is_not_concerned_changes_nothing(app: Flask, desk: Services, step: str) -> None:
     """An underwriter who does not see the record gets 404, an auditor 403."""
-    (sender, _), (_, her), (stranger, _) = browser(app, "s8"), browser(app, "r8"), browser(app, "x8")
-    record = upload(sender, drawn_photo())
+    (sender, me), (_, her), (stranger, _) = browser(app, "s8"), browser(app, "r8"), browser(app, "x8")
+    record = new_record(app, me)
     send(sender, record, f"user:{her.id}")
     before = desk.referrals.of(record.rpartition("/")[2])
     assert act(stranger, desk, record, step, comment="x").status_code == 404
@@ -160,8 +169,8 @@ def test_who_is_not_concerned_changes_nothing(app: Flask, desk: Services, step: 
 
 def test_overdue_ones_are_listed_first_and_marked(app: Flask, desk: Services) -> None:
     """The box of what is overdue has it, for the sender too."""
-    (sender, _), (reviewer, her) = browser(app, "s9"), browser(app, "r9")
-    record = upload(sender, drawn_photo())
+    (sender, me), (reviewer, her) = browser(app, "s9"), browser(app, "r9")
+    record = new_record(app, me)
     send(sender, record, f"user:{her.id}", due=(desk.now() + timedelta(days=1)).date().isoformat())
     assert "Nothing is overdue" in sender.get("/referrals?box=overdue").text
     services: Services = app.extensions["simsvc"]
@@ -179,8 +188,8 @@ def test_overdue_ones_are_listed_first_and_marked(app: Flask, desk: Services) ->
 
 def test_sending_twice_by_a_double_click_sends_once(app: Flask, desk: Services) -> None:
     """The same form sent again leads to the record and makes nothing new."""
-    (sender, _), (_, her) = browser(app, "s10"), browser(app, "r10")
-    record = upload(sender, drawn_photo())
+    (sender, me), (_, her) = browser(app, "s10"), browser(app, "r10")
+    record = new_record(app, me)
     answers = [send(sender, record, f"user:{her.id}", form_key="k") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert len(desk.referrals.of(record.rpartition("/")[2])) == 1
@@ -188,8 +197,8 @@ def test_sending_twice_by_a_double_click_sends_once(app: Flask, desk: Services) 
 
 def test_need_more_without_an_addressee_stays_a_decision(app: Flask, desk: Services) -> None:
     """As before, it is recorded and goes to nobody."""
-    sender, _ = browser(app, "s11")
-    record = upload(sender, drawn_photo())
+    sender, me = browser(app, "s11")
+    record = new_record(app, me)
     assert send(sender, record, "", note="income?").status_code == 303
     assert desk.referrals.of(record.rpartition("/")[2]) == ()
 

@@ -27,6 +27,8 @@ CLOSED_BY: dict[ReferralStep, ReferralState] = {
     "return": "returned",
     "withdraw": "withdrawn",
 }
+ANSWERING: frozenset[ReferralStep] = frozenset({"take", "release", "answer", "return"})
+"""Steps of the person or team that a referral was sent to."""
 LATEST_DUE_YEAR = 9000
 """Every database can store dates up to it."""
 
@@ -46,22 +48,20 @@ def check_step(step: ReferralStep, referral: Referral, party: Party) -> None:
     Raises:
         ReferralRefused: the referral is closed, or the step is for others.
     """
-    if step == "comment":
-        _check(is_involved(referral, party), "not_involved")
-        return
-    _check(referral.is_open, "closed")
-    if step == "withdraw":
-        _check(party.is_admin or party.actor == referral.sent_by, "not_sender")
-    elif step == "reassign":
-        _check(is_involved(referral, party), "not_involved")
-    elif step == "take":
-        _check(referral.assignee is None, "taken")
-        _check(may_answer(referral, party), "not_yours")
-    elif step == "release":
-        _check(referral.team is not None, "no_queue")
-        _check(referral.assignee is not None and may_answer(referral, party), "not_yours")
-    else:
-        _check(may_answer(referral, party), "not_yours")
+    if step != "comment" and not referral.is_open:
+        raise ReferralRefused("closed")
+    if step in {"comment", "reassign"} and not is_involved(referral, party):
+        raise ReferralRefused("not_involved")
+    if step == "withdraw" and not (party.is_admin or party.actor == referral.sent_by):
+        raise ReferralRefused("not_sender")
+    if step == "take" and referral.assignee is not None:
+        raise ReferralRefused("taken")
+    if step == "release" and referral.team is None:
+        raise ReferralRefused("no_queue")
+    if step in ANSWERING and not may_answer(referral, party):
+        raise ReferralRefused("not_yours")
+    if step == "release" and referral.assignee is None:
+        raise ReferralRefused("not_yours")
 
 
 def advanced(act: ReferralAct, referral: Referral, now: datetime) -> Referral:
@@ -123,10 +123,13 @@ def checked_addressee(text: str, users: Collection[User], party: Party) -> Addre
     """
     if text.startswith(TEAM) and text[len(TEAM) :] in teams_of(users):
         return Addressee(team=text[len(TEAM) :])
-    _check(bool(text.strip()), "nobody")
+    if not text.strip().removeprefix(PERSON):
+        raise ReferralRefused("nobody")
     person = text.removeprefix(PERSON)
-    _check(any(user.id == person and can_decide(user) for user in users), "unknown")
-    _check(person != party.actor, "yourself")
+    if not any(user.id == person and can_decide(user) for user in users):
+        raise ReferralRefused("unknown")
+    if person == party.actor:
+        raise ReferralRefused("yourself")
     return Addressee(person=person)
 
 
@@ -142,7 +145,8 @@ def checked_due(text: str, today: date) -> date | None:
         due = date.fromisoformat(text.strip())
     except ValueError:
         raise ReferralRefused("due") from None
-    _check(today <= due and due.year <= LATEST_DUE_YEAR, "due")
+    if due < today or due.year > LATEST_DUE_YEAR:
+        raise ReferralRefused("due")
     return due
 
 
@@ -154,7 +158,8 @@ def checked_comment(text: str, *, needed: bool = False) -> str:
     """
     if len(text.strip()) > TEXT_CHARACTERS:
         raise ReferralRefused("comment", most=TEXT_CHARACTERS)
-    _check(bool(text.strip()) or not needed, "no_comment")
+    if needed and not text.strip():
+        raise ReferralRefused("no_comment")
     return text.strip()
 
 
@@ -176,9 +181,5 @@ def check_independent(draft: ReferralDraft, decided_by: Collection[str]) -> None
     Raises:
         ReferralRefused: this person has.
     """
-    _check(not draft.second_opinion or draft.to.person not in decided_by, "decided")
-
-
-def _check(fine: bool, reason: str) -> None:
-    if not fine:
-        raise ReferralRefused(reason)
+    if draft.second_opinion and draft.to.person in decided_by:
+        raise ReferralRefused("decided")

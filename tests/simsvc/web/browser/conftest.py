@@ -22,12 +22,14 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
 from tests.servers import working
 from tests.simsvc.web.browser.helpers import LAPTOP, PATIENCE_MS, PHONE, Live, Open, sign_in
+from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo, make_small_site
 
 INSTALL = "apt-get install -y --no-install-recommends chromium"
@@ -47,7 +49,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Serve a small installation of its own, its batches judged by the real worker."""
     settings: Settings = make_small_site(tmp_path_factory.mktemp("live"))
     calibrate(settings.bundle_dir / "model.json")
-    app = create_app(settings.model_copy(update={"sign_in_rate": "1000 per minute"}))
+    wanted = {"sign_in_rate": "1000 per minute", "case_access": "all"}  # every role opens every page
+    app = create_app(settings.model_copy(update=wanted))
     cli.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -164,6 +167,9 @@ def addresses(live: Live) -> dict[str, str]:
     for after, kind in enumerate(("refer", "accept")):
         draft = DecisionDraft("refer" if kind == "refer" else "accept", note=f"see the file, {kind}")
         desk.decisions.add(estimated.id, draft, "0" * 32, after, desk.now())
+    reviewer = account(live.app, "underwriter").id
+    sent = ReferralDraft(Addressee(reviewer), due_on=date(2020, 1, 1), comment="see the file")
+    desk.referrals.add(estimated.id, sent, "0" * 32, desk.now())
     rules = {
         "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
         "withhold": ["blurred"],
@@ -199,6 +205,9 @@ def addresses(live: Live) -> dict[str, str]:
         "tokens.show": "/tokens",
         "fairness.show": "/fairness",
         "audit.show": "/audit",
+        "referrals.list_all": "/referrals",
+        "referrals.list_all sent": "/referrals?box=sent",
+        "notifications.show": "/notifications",
         "audit.show searched": "/audit?about=L-7",
         "audit.show wrongly": "/audit?since=yesterday",
         "replays.show": f"/estimates/{estimated.id}/replay",

@@ -139,7 +139,7 @@ class DeliveryFailed(SimsvcError):
             "The mail server offers no TLS, so the password was not sent. Use smtps:// or a server with "
             "STARTTLS."
         ),
-        "not_set_up": N_("The channel %(channel)s is not set up any more."),
+        "not_set_up": N_("The channel %(channel)s is no longer set up."),
     }
 
 

@@ -21,7 +21,7 @@ class ReferralRefused(ReferralError):
     templates: ClassVar = {
         "nobody": N_("Choose a person or a team to send the record to, and submit again."),
         "unknown": N_(
-            "This person or team cannot decide any more. Choose another one from the list and submit again."
+            "This person or team can no longer decide. Choose another one from the list and submit again."
         ),
         "yourself": N_("You cannot send a record to yourself. Choose another person or a team."),
         "decided": N_(

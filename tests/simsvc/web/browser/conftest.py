@@ -169,7 +169,6 @@ def addresses(live: Live) -> dict[str, str]:
         desk.decisions.add(estimated.id, draft, "0" * 32, after, desk.now())
     reviewer = account(live.app, "underwriter").id
     sent = ReferralDraft(Addressee(reviewer), due_on=date(2020, 1, 1), comment="see the file")
-    desk.referrals.add(estimated.id, sent, "0" * 32, desk.now())
     rules = {
         "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
         "withhold": ["blurred"],
@@ -177,6 +176,7 @@ def addresses(live: Live) -> dict[str, str]:
     doubtful = replace(pipeline, rules=parse_rules(rules, pipeline.model.sha256))
     withheld = estimate(drawn_photo(10), "ten.jpg", doubtful, declared=declared)
     refused = estimate(b"no photo", "letter.txt", pipeline)
+    desk.referrals.add(refused.id, sent, "0" * 32, desk.now())
     batch_id = desk.batches.take_in(
         [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")], "photos.zip", "0" * 32, dict
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -180,29 +180,92 @@ class AccountBook(Protocol):
     def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
         """Count one attempt before it is judged; None for a closed account or a client that has to wait."""
 
-    def refuse(self, name_key: str, slowed_until: datetime | None) -> None:
+    def refuse(self, name_key: str, slowed_until: datetime | None, how: Mapping[str, str] = ...) -> None:
         """Log that a sign-in with this name was refused, whether or not there is such an account."""
 
-    def succeed(self, user_id: str, now: datetime, client: Client, fresh_hash: str | None) -> None:
-        """Forget the client's failures, note the sign-in, and keep a stronger hash where there is one."""
+    def succeed(self, user_id: str, now: datetime, client: Client, how: Mapping[str, str] = ...) -> None:
+        """Forget the client's failures, and note the sign-in; `how` is what the log says of it."""
+
+    def confirm(self, user_id: str, now: datetime, client: Client, how: Mapping[str, str] = ...) -> None:
+        """Forget the client's failures, and log that the person proved again who they are."""
+
+    def forgive(self, user_id: str, now: datetime, client: Client) -> None:
+        """Forget the attempt that was just counted: its password was right, and a code is asked for next."""
+
+    def rehash(self, user_id: str, password_hash: str) -> None:
+        """Keep a stronger hash of the same password."""
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
 
     def end_sessions(self, user_id: str) -> None:
-        """Raise the account's epoch."""
+        """End every session of the account."""
 
     def disable(self, user_id: str, now: datetime) -> User:
         """Close the account, end its sessions and revoke its tokens; raises LastAdmin."""
 
     def change_role(self, user_id: str, role: Role, now: datetime) -> User:
-        """Give the account another role, end its sessions, and revoke its tokens; raises LastAdmin."""
+        """Give the account another role, and revoke its tokens; raises LastAdmin."""
 
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins."""
 
     def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
         """Replace the account's team and mail address."""
+
+
+class SecondFactorBook(Protocol):
+    """Keeps second factors. Every method is one transaction; raises StoreError."""
+
+    def acting(self, actor: str) -> SecondFactorBook:
+        """Return the same second factors, what is done with them logged as done by this actor."""
+
+    def secret(self, user_id: str) -> bytes | None:
+        """Return the encrypted secret of an account, or None without a second factor."""
+
+    def put(self, user_id: str, secret: bytes, step: int, codes: Sequence[str], now: datetime) -> None:
+        """Set up a second factor, the code of a time step used up, with digests of recovery codes."""
+
+    def renew(self, user_id: str, codes: Sequence[str]) -> None:
+        """Replace the recovery codes by others, given as digests."""
+
+    def remove(self, user_id: str) -> None:
+        """Remove second factor and recovery codes; nothing happens without one."""
+
+    def use_step(self, user_id: str, step: int) -> bool:
+        """Use up the code of a time step; False where that or a later one was used before."""
+
+    def use_recovery(self, user_id: str, code_sha256: str) -> bool:
+        """Use up a recovery code; False where there is none such."""
+
+    def recovery_left(self, user_id: str) -> int:
+        """Return the number of unused recovery codes."""
+
+
+class TimeCodes(Protocol):
+    """Time-based codes."""
+
+    def code_at(self, secret: bytes, step: int) -> str:
+        """Return the code of a time step."""
+
+    def uri(self, secret: bytes, name: str) -> str:
+        """Return the address that authenticator apps read from a QR code."""
+
+
+class IdentityBook(Protocol):
+    """Keeps which account an identity of the OpenID provider opens; each method is one transaction."""
+
+    def find(self, issuer: str, subject: str) -> User | None:
+        """Return the account of an identity."""
+
+    def link(self, link_sha256: str, issuer: str, subject: str, now: datetime) -> User | None:
+        """Use up a one-time link and give its account the identity; None where the link is not in force.
+
+        Raises OidcRefused("taken") where another account has the identity.
+        """
+
+    def add(self, name: str, name_key: str, role: Role, issuer: str, subject: str, now: datetime) -> User:
+        """Add an account with an identity; raises NameTaken."""
 
 
 class PhotoSpool(Protocol):

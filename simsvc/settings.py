@@ -25,6 +25,7 @@ from simsvc.domain.accounts.contacts import MAIL
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError
+from simsvc.values import ROLES, Role
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 MOST_PORT = 65_535
@@ -33,6 +34,7 @@ LEAST_KEY_CHARACTERS = 32
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
 RATE = re.compile(r"[1-9]\d{0,6} per (second|minute|hour|day)")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SCRIPT_NAME = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 """What a prefix may be. Source: RFC 3986, unreserved characters."""
 
@@ -131,6 +133,24 @@ def _photo_keys(text: str) -> tuple[str, ...]:
     if not all(FERNET_KEY.fullmatch(key) for key in keys):
         raise SettingsError("photo_keys")
     return keys
+
+
+def _oidc_issuer(text: str) -> str:
+    """Return the issuer as it is written in tokens; HTTP is for tests on this machine alone."""
+    parts = urlsplit(text)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+    if not safe or not parts.netloc or parts.query or parts.fragment:
+        raise SettingsError("oidc_issuer", text=text)
+    return text
+
+
+def _oidc_roles(text: str) -> dict[str, Role]:
+    """Return the role of each group."""
+    given = [part.rpartition("=") for part in text.split(",") if part.strip()]
+    known: dict[str, Role] = {role: role for role in ROLES}
+    if not all(group.strip() and role.strip() in known for group, _, role in given):
+        raise SettingsError("oidc_roles", text=text, roles=", ".join(ROLES))
+    return {group.strip(): known[role.strip()] for group, _, role in given}
 
 
 def _age_prior(text: str) -> AgePrior | None:
@@ -241,6 +261,39 @@ class Settings(BaseSettings):
         le=720,
         description="minutes of inactivity after which a session ends; every session ends after 12 hours",
     )
+    second_factor: Literal["off", "optional", "required"] = Field(
+        default="optional",
+        description="codes of an authenticator app (TOTP) after the password: `off` neither offers nor asks "
+        "for them, `optional` asks accounts that set them up, `required` asks every account",
+    )
+    password_sign_in: Flag = Field(
+        default=True,
+        description="`0` if people sign in through the OpenID provider only",
+    )
+    oidc_issuer: Annotated[str, AfterValidator(_oidc_issuer)] = Field(
+        default="",
+        description="issuer of the OpenID provider, such as `https://id.example/realms/staff`, exactly as "
+        "in its tokens; with `pip install 'simsvc[oidc]'`",
+    )
+    oidc_client_id: str = Field(default="", description="client ID of simsvc at the OpenID provider")
+    oidc_client_secret: str = Field(
+        default="", repr=False, description="client secret at the OpenID provider; none for a public client"
+    )
+    oidc_accounts: Literal["invited", "created"] = Field(
+        default="invited",
+        description="who may sign in through the OpenID provider: `invited`, who used a one-time link to an "
+        "account; or `created`, everybody with a role, for whom an account is made",
+    )
+    oidc_role_claim: str = Field(
+        default="",
+        description="claim with the groups or roles of a person, such as `groups` or `realm_access.roles`; "
+        "the provider then decides the role at each sign-in, otherwise administrators do",
+    )
+    oidc_roles: Annotated[dict[str, Role], NoDecode, PlainValidator(_oidc_roles)] = Field(
+        default_factory=dict,
+        description="role of each group in the claim, such as `age-desk=underwriter, age-admins=admin`; "
+        "without it, the claim holds the names of roles",
+    )
     # an office behind one address signs in at nine; a guesser gets nowhere, see `domain.accounts.sign_in`
     sign_in_rate: Rate = Field(
         default="20 per minute",
@@ -270,7 +323,8 @@ class Settings(BaseSettings):
         default=1_000_000_000,
         ge=1_000,
         le=100_000_000_000,
-        description="largest batch upload, and largest total size of its unpacked photos, in bytes",
+        description="largest upload of a batch or of reference faces, and largest total size of its unpacked "
+        "photos, in bytes",
     )
     # an hour's work for one process that estimates five photos in four seconds on a busy core
     max_waiting_photos: Whole = Field(
@@ -289,6 +343,14 @@ class Settings(BaseSettings):
         ge=0,
         le=100_000_000_000_000,
         description="bytes that batches leave free on the disk of `SIMSVC_BATCH_DIR`",
+    )
+    import_dir: Folder = Field(
+        default_factory=lambda: _home() / "var" / "imports",
+        description="folder of reference photos that were uploaded in the browser and wait for a build",
+    )
+    # a week to look into doubtful labels
+    import_days: Whole = Field(
+        default=7, ge=1, le=365, description="days after which unused uploads of reference photos are deleted"
     )
     batch_worker: Flag = Field(
         default=True,
@@ -337,6 +399,11 @@ class Settings(BaseSettings):
     mail_from: Annotated[str, AfterValidator(_mail_from)] = Field(
         default="", description="sender of these mails, such as `simsvc@example.com`"
     )
+    same_person_prompt: Flag = Field(
+        default=True,
+        description="`0` to never ask on case pages whether two photos show the same person; where comparing "
+        "faces needs consent or is not allowed, switch it off",
+    )
     log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
 
     @model_validator(mode="after")
@@ -352,6 +419,29 @@ class Settings(BaseSettings):
         if self.smtp_url and not self.mail_from:
             raise SettingsError("mail_from")
         return self
+
+    @model_validator(mode="after")
+    def _has_ways_in(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise SettingsError("oidc_client")
+        if not self.password_sign_in and not self.oidc_issuer:
+            raise SettingsError("no_sign_in")
+        if self.oidc_accounts == "created" and not self.oidc_role_claim:
+            raise SettingsError("oidc_created")
+        return self
+
+
+FOR_COMMANDS = (
+    *("bundle_dir", "gallery_dir", "index_root", "model_root", "batch_dir", "import_dir"),
+    *("database_url", "disk_reserve_bytes", "threads", "engine", "log"),
+)
+"""Settings that a command started by the service must share with it."""
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return environment variables that give a command the settings it must share with this process."""
+    fields = Settings.model_fields
+    return {str(fields[name].validation_alias): str(getattr(settings, name)) for name in FOR_COMMANDS}
 
 
 class _Given(Settings):

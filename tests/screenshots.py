@@ -47,7 +47,7 @@ def main() -> None:
         ):
             with opened(browser, app, url + result, size, language) as page:
                 page.screenshot(path=OUT / f"{name}.png")
-        with opened(browser, app, url, {"width": 1280, "height": 1140}, "en-GB") as page:
+        with opened(browser, app, f"{url}/estimates", {"width": 1280, "height": 1140}, "en-GB") as page:
             page.set_input_files(
                 "#photo", {"name": "applicant.jpg", "mimeType": "image/jpeg", "buffer": photo}
             )

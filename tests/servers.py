@@ -42,6 +42,7 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
         "SIMSVC_INDEX_ROOT": str(settings.index_root),
         "SIMSVC_MODEL_ROOT": str(settings.model_root),
         "SIMSVC_BATCH_DIR": str(settings.batch_dir),
+        "SIMSVC_IMPORT_DIR": str(settings.import_dir),
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
         **more,

@@ -40,6 +40,7 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
             "api_rate": "1000000 per minute",
             "batch_dir": folder / "batches",
             "model_root": folder / "models",
+            "import_dir": folder / "imports",
         }
     )
     build_index(settings, read_source("demo", settings.gallery_dir))

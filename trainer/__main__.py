@@ -36,6 +36,10 @@ COMMANDS = {
     ),
     "framing": ("trainer.cli.framing", "measure the error when the detector's box is a tenth off"),
     "neighbours": ("trainer.cli.neighbours", "compare layers and transforms by the neighbours they find"),
+    "same-person": (
+        "trainer.cli.same_person",
+        "measure from which distance on to ask whether two photos show the same person",
+    ),
     "site-calibration": (
         "trainer.cli.site_calibration",
         "measure whether reference faces of a data set improve the estimates of its other faces",

@@ -11,18 +11,31 @@ from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
-from simsvc.errors import AuditError, CheckpointRefused
+from simsvc.domain.audit.report_code import parse_report_code
+from simsvc.errors import (
+    AuditError,
+    CheckpointRefused,
+    ReportCodeRefused,
+    StoreError,
+    VerificationRefused,
+)
 from simsvc.flows.verify_log import verify
-from simsvc.values.events import Checkpoint, Verdict
+from simsvc.flows.verify_report import check_report
+from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
 
 @audit_group.command("verify")
 def verify_command() -> None:
-    """Verify the log and its records; if something is wrong, name it and exit with status 1."""
+    """Verify the log and its records; if something is wrong, name it and exit with status 1.
+
+    The page Audit shows the result.
+    """
     with sentences():
-        click.echo(_summary(_verified(None)))
+        verdict = _walked(None)
+        _record(verdict)
+        click.echo(_summary(_intact(verdict)))
 
 
 @audit_group.command("checkpoint")
@@ -51,9 +64,40 @@ def prove_command(file: Path) -> None:
         click.echo(_summary(verdict))
 
 
+@audit_group.command("verify-report")
+@click.argument("code")
+def verify_report_command(code: str) -> None:
+    """Check the verification CODE of a printed report; if the log does not have it, exit with status 1."""
+    with sentences(), services().log.snapshot() as snapshot:
+        check = check_report(parse_report_code(code), snapshot)
+        if check.outcome != "genuine" or check.about is None or check.printed is None:
+            raise ReportCodeRefused(check.outcome)
+        click.echo(
+            f"The log has event {check.about.seq} of {check.about.at} ({check.about.kind}, "
+            f"{check.about.subject}), unchanged. When the report was made, the log ended with event "
+            f"{check.printed.seq} of {check.printed.at} ({check.printed.kind} by {check.printed.actor})."
+        )
+        click.echo("Compare the report with the record. `flask audit verify` checks the whole log.")
+
+
 def _verified(checkpoint: Checkpoint | None) -> Verdict:
+    return _intact(_walked(checkpoint))
+
+
+def _walked(checkpoint: Checkpoint | None) -> Verdict:
     with services().log.snapshot() as snapshot, progress("event", "log") as advance:
-        verdict = verify(snapshot, advance, checkpoint)
+        return verify(snapshot, advance, checkpoint)
+
+
+def _record(verdict: Verdict) -> None:
+    """Record the result for the page; a copy of a database that cannot be written is verified too."""
+    try:
+        services().verifier.note(LogState.of(verdict), COMMAND)
+    except (StoreError, VerificationRefused) as problem:
+        click.echo(f"The result was not recorded. {problem.sentence}", err=True)
+
+
+def _intact(verdict: Verdict) -> Verdict:
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
     return verdict

@@ -33,6 +33,8 @@ def default(name: str) -> str:
         return SPECIAL[name]
     settings = load_settings({})
     value = getattr(settings, name)
+    if value in ("", {}):
+        return "none"
     text = str(int(value)) if isinstance(value, bool) else str(value)
     for folder in (settings.secret_key_file.parents[1], settings.bundle_dir.parents[2]):
         text = text.removeprefix(f"{folder}/")

@@ -61,11 +61,11 @@ def enable_command(name: str) -> None:
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
 def role_command(name: str, role: str) -> None:
-    """Change the role of account NAME, end its sessions and, unless ROLE is admin, revoke its API tokens."""
+    """Change the role of account NAME, at once. Unless ROLE is admin, its API tokens are revoked."""
     with sentences():
         wanted = next(known for known in ROLES if known == role)
         user = _accounts().change_role(_accounts().named(name).id, wanted)
-        click.echo(f"{user.name} now has the role {user.role} and must sign in again.")
+        click.echo(f"{user.name} now has the role {user.role}.")
 
 
 @user_group.command("reset")
@@ -75,6 +75,16 @@ def reset_command(name: str, url: str | None) -> None:
     """Print a new one-time link for NAME. Its password, sessions and older links stop working."""
     with sentences():
         _print(_accounts().reset(_accounts().named(name).id), url)
+
+
+@user_group.command("reset-second-factor")
+@click.argument("name")
+def reset_second_factor_command(name: str) -> None:
+    """Remove the second factor of account NAME, for who lost both phone and recovery codes."""
+    with sentences():
+        user = _accounts().named(name)
+        services().second_factors().remove(user.id)
+        click.echo(f"{user.name} signs in without a second factor until a new one is set up.")
 
 
 @user_group.command("first-link")
@@ -106,4 +116,4 @@ def _public_url() -> str:
 def _state(user: User) -> str:
     if user.disabled:
         return "disabled"
-    return "active" if user.has_password else "invited"
+    return "active" if user.can_sign_in else "invited"

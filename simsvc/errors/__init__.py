@@ -35,6 +35,12 @@ SimsvcError
 │   ├── SourceUnknown          source_unknown
 │   ├── SourceEmpty            source_empty
 │   └── LabelsUnreadable       labels_unreadable
+├── FaceImportError            reference faces cannot be imported (face_import_error)
+│   ├── ImportRefused          import_refused
+│   ├── ImportTooLarge         import_too_large
+│   ├── ImportNotFound         import_not_found
+│   ├── ImportBusy             import_busy
+│   └── ImportInterrupted      import_interrupted
 ├── StoreError                 the database cannot be used (store_unavailable)
 │   ├── StoreNotMigrated       store_not_migrated
 │   ├── EstimateNotFound       estimate_not_found
@@ -44,6 +50,7 @@ SimsvcError
 │   ├── NotMultipart           not_multipart
 │   ├── FaceNotFound           face_not_found
 │   ├── FacesRefused           faces_refused
+│   ├── FaceChangeRefused      face_change_refused
 │   ├── PlotNotFound           plot_not_found
 │   ├── ModelChanged           model_changed
 │   ├── NotPermitted           not_permitted
@@ -63,10 +70,12 @@ SimsvcError
 │   ├── BodyTooSlow            too_slow
 │   ├── CaseRefused            case_refused
 │   ├── DatesRefused           dates_refused
+│   ├── DatesUnconfirmed       dates_unconfirmed
 │   ├── PhotosRefused          photos_refused
 │   ├── DecisionRefused        decision_refused
 │   ├── DecisionSuperseded     decision_superseded
 │   ├── FilterRefused          filter_refused
+│   ├── ViewRefused            view_refused
 │   ├── CaseNotFound           case_not_found
 │   └── SamplesMissing         samples_missing
 ├── KeepError                  what is kept, or is not kept, does not allow it (keep_error)
@@ -93,7 +102,12 @@ SimsvcError
 │   ├── ContactRefused         contact_refused
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
-│   └── TokenNotFound          token_not_found
+│   ├── TokenNotFound          token_not_found
+│   ├── CodeRefused            code_refused
+│   ├── SecondFactorNeeded     second_factor_needed
+│   ├── PasswordsOff           passwords_off
+│   ├── OidcRefused            oidc_refused
+│   └── OidcUnreachable        oidc_unreachable
 ├── DecoderMissing             no process can be started to decode a photo (decoder_missing)
 ├── Busy                       too many photos wait to be judged (busy)
 ├── BatchError                 photos cannot be judged in a row as asked (batch_error)
@@ -116,7 +130,8 @@ SimsvcError
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   ├── CheckpointRefused      checkpoint_refused
 │   ├── CheckpointMissing      checkpoint_missing
-│   └── VerificationRefused    verification_refused
+│   ├── VerificationRefused    verification_refused
+│   └── ReportCodeRefused      report_code_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
@@ -125,6 +140,7 @@ SimsvcError
 from simsvc.errors.accounts import *
 from simsvc.errors.base import *
 from simsvc.errors.batches import *
+from simsvc.errors.imports import *
 from simsvc.errors.index import *
 from simsvc.errors.labels import *
 from simsvc.errors.models import *

@@ -127,3 +127,101 @@ class TokenNotFound(AccountError):
 
     code = "token_not_found"
     template = N_("There is no token with this ID. Check the list of tokens and try again.")
+
+
+class CodeRefused(AccountError):
+    """The code of the second factor is wrong, was used before, or the client must wait."""
+
+    code = "code_refused"
+    templates: ClassVar = {
+        "wrong": N_(
+            "The code is wrong or has already been used. Wait for the next code in your app, or use a "
+            "recovery code. After several wrong codes, you must wait up to an hour."
+        ),
+        "set_up": N_(
+            "The code does not match. Check that the clock of your phone is right, and enter the code that "
+            "the app shows now."
+        ),
+        "late": N_("Signing in took too long. Enter your name and password again."),
+        "locked": N_(
+            "Codes cannot be checked because the service's key has changed. Use a recovery code, or ask an "
+            "administrator to reset your second factor."
+        ),
+        "stale": N_("This page was open for too long. Scan the new QR code and try again."),
+    }
+
+
+class SecondFactorNeeded(AccountError):
+    """The second factor cannot be removed, or is not in use here."""
+
+    code = "second_factor_needed"
+    templates: ClassVar = {
+        "off": N_("Second factors are switched off here. Ask the operator to set SIMSVC_SECOND_FACTOR."),
+        "missing": N_("This account has no second factor. Set one up first."),
+    }
+
+
+class PasswordsOff(AccountError):
+    """Passwords cannot be used to sign in here."""
+
+    code = "passwords_off"
+    template = N_("Passwords are switched off here. Sign in with your organisation account.")
+
+
+class OidcRefused(AccountError):
+    """Signing in with an organisation account did not work."""
+
+    code = "oidc_refused"
+    templates: ClassVar = {
+        "off": N_("Sign-in with an organisation account is not set up here."),
+        "late": N_(
+            "Signing in took too long, or began in another browser. Sign in again with your organisation "
+            "account."
+        ),
+        "declined": N_("Your organisation did not sign you in. Try again, or ask your administrator."),
+        "token": N_(
+            "The answer of your organisation's sign-in service could not be verified, so you are not signed "
+            "in. Try again. If the problem persists, tell the operator."
+        ),
+        "unknown": N_(
+            "Your organisation account is not linked to an account here. Ask an administrator for a one-time "
+            "link, open it, and choose to sign in with your organisation account."
+        ),
+        "disabled": N_("Your account is disabled. Ask an administrator."),
+        "role": N_(
+            "Your organisation account is in none of the groups that may use this service. Ask an "
+            "administrator."
+        ),
+        "taken": N_("This organisation account already belongs to another account. Sign in with it."),
+        "name": N_(
+            "An account with your name already exists. Ask an administrator for a one-time link to it, and "
+            "choose to sign in with your organisation account there."
+        ),
+        "other": N_(
+            "You confirmed with a different organisation account. Confirm with the one that you signed in "
+            "with."
+        ),
+        "recent": N_(
+            "Your organisation did not say when you last signed in. Confirm with your password, or ask the "
+            "operator to have the claim auth_time sent."
+        ),
+    }
+
+
+class OidcUnreachable(AccountError):
+    """The OpenID provider does not answer as it should."""
+
+    code = "oidc_unreachable"
+    templates: ClassVar = {
+        "silent": N_(
+            "Your organisation's sign-in service does not answer. Try again later, or sign in with your "
+            "password."
+        ),
+        "host": N_(
+            "Your organisation's sign-in service refers to another host (%(host)s), which this service does "
+            "not contact. Tell the operator."
+        ),
+        "library": N_(
+            "Sign-in with an organisation account needs `pip install 'simsvc[oidc]'`. Ask the operator."
+        ),
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from simsvc.errors.base import SimsvcError
+from simsvc.messages import N_
 
 
 class SourceError(SimsvcError):
@@ -19,7 +20,9 @@ class SourceUnknown(SourceError):
     code = "source_unknown"
     templates: ClassVar = {
         "reader": "Unknown source %(reader)r. Choose one of: %(readers)s.",
-        "name": "%(name)r is not a valid data set name. Use 1 to 40 lower-case letters, digits, '-' and '_'.",
+        "name": N_(
+            "%(name)r is not a valid data set name. Use 1 to 40 lower-case letters, digits, '-' and '_'."
+        ),
     }
 
 
@@ -40,7 +43,7 @@ class SourceEmpty(SourceError):
             "The folder %(path)r of source %(name)r does not exist. Choose an existing folder with --path."
         ),
         "no_labels": "The folder %(path)r has no labels.csv. %(cure)s",
-        "unusable": (
+        "unusable": N_(
             "None of the %(photos)s photos could be used, so no index was built. Choose a folder of photos "
             "that each show one face."
         ),
@@ -57,7 +60,7 @@ class LabelsUnreadable(SourceError):
             "The file labels.csv in %(path)r cannot be read (%(problem)s). Correct its permissions and try "
             "again."
         ),
-        "columns": (
+        "columns": N_(
             "The label table has no column %(missing)s. The first line must name at least the columns file "
             "and age. It names: %(named)s."
         ),

@@ -35,7 +35,9 @@ class CheckpointMissing(AuditError):
     """No verified log to write a checkpoint of."""
 
     code = "checkpoint_missing"
-    template = N_("There is no checkpoint: the log was not verified yet, or is not intact. Verify it first.")
+    template = N_(
+        "There is no checkpoint: the log has not been verified yet, or is not intact. Verify it first."
+    )
 
 
 class VerificationRefused(AuditError):
@@ -45,6 +47,26 @@ class VerificationRefused(AuditError):
     templates: ClassVar = {
         "running": N_("The log is already being verified. Wait until that has finished."),
         "recent": N_("The log was verified moments ago. Try again in %(seconds)s seconds."),
+    }
+
+
+class ReportCodeRefused(AuditError):
+    """The text is not a verification code of a report, or the log does not have it."""
+
+    code = "report_code_refused"
+    templates: ClassVar = {
+        "form": N_(
+            "This is not a verification code. Type it as it is printed at the foot of the report: two "
+            "numbers, each followed by 16 letters and digits."
+        ),
+        "unknown": (
+            "The log does not have what this code names: the report was not made from this log, or the code "
+            "was mistyped."
+        ),
+        "altered": (
+            "The log has these events, but the record was changed after it was logged. Run `flask audit "
+            "verify`."
+        ),
     }
 
 
@@ -223,6 +245,26 @@ class SettingsError(SimsvcError):
         ),
         "switch": ("%(setting)s is %(text)r, but must be 0 or 1. Correct it and restart."),
         "rate": ("%(setting)s is %(text)r, but must read like '20 per minute'. Correct it and restart."),
+        "oidc_issuer": (
+            "SIMSVC_OIDC_ISSUER is %(text)r, but must be an address that begins with https://, without "
+            "query. Correct it and restart."
+        ),
+        "oidc_client": (
+            "SIMSVC_OIDC_ISSUER is set, but SIMSVC_OIDC_CLIENT_ID is not. Register simsvc at the provider, "
+            "set the ID it gives, and restart."
+        ),
+        "oidc_roles": (
+            "SIMSVC_OIDC_ROLES is %(text)r, but must be pairs such as age-desk=underwriter, with one of the "
+            "roles %(roles)s. Correct it and restart."
+        ),
+        "oidc_created": (
+            "SIMSVC_OIDC_ACCOUNTS is created, but SIMSVC_OIDC_ROLE_CLAIM does not say which claim gives the "
+            "role. Set it and restart."
+        ),
+        "no_sign_in": (
+            "SIMSVC_PASSWORD_SIGN_IN is 0, but SIMSVC_OIDC_ISSUER is not set, so nobody could sign in. Set "
+            "one of them and restart."
+        ),
         "age_prior": (
             "SIMSVC_AGE_PRIOR is %(text)r, which is neither a span of ages such as 18-75, nor pairs of age "
             "and weight, nor a file that can be read. Correct it and restart."

@@ -89,12 +89,23 @@ class FacesRefused(RequestError):
 
     code = "faces_refused"
     templates: ClassVar = {
-        "age": "Ages must be from 0 to %(most_years).0f years. Correct the age and try again.",
+        "age": N_("Ages must be from 0 to %(most_years).0f years. Correct the age and try again."),
         "count": "You can add at most %(most)s faces at once. For more, build an index: `flask index build`.",
-        "unusable": (
+        "unusable": N_(
             "None of the photos could be added (%(reasons)s). Choose photos that each show one face that is "
             "not in the index yet."
         ),
+    }
+
+
+class FaceChangeRefused(RequestError):
+    """A change of a reference face has no reason, or was not confirmed."""
+
+    code = "face_change_refused"
+    templates: ClassVar = {
+        "reason": N_("Enter a reason. It is logged with your name."),
+        "long": N_("A reason has at most %(most)s characters. Shorten it and try again."),
+        "confirm": N_("Nothing was changed. To change it, tick the box and submit again."),
     }
 
 
@@ -279,6 +290,16 @@ class DatesRefused(RequestError):
     }
 
 
+class DatesUnconfirmed(RequestError):
+    """The declared dates contradict the case, and nobody confirmed that they are right."""
+
+    code = "dates_unconfirmed"
+    template = N_(
+        "The declared dates do not agree with this case. Nothing was recorded. Correct them, or confirm that "
+        "they are right."
+    )
+
+
 class PhotosRefused(RequestError):
     """Too many photos in one upload, or several photos without a case."""
 
@@ -299,10 +320,11 @@ class DecisionRefused(RequestError):
     templates: ClassVar = {
         "note": N_("Notes can have at most %(most)s characters. Shorten the note and submit it again."),
         "reason": N_("“Not plausible” needs a reason. Enter it and submit again."),
-        "kind": N_("Choose Plausible, Not plausible or Need more, and submit again."),
+        "needed": N_("“Need more” needs a note that says what is missing. Enter it and submit again."),
+        "kind": N_("Choose Plausible, Not plausible, Need more or Send for review, and submit again."),
         "unreliable": N_(
             "There is no reliable estimate to accept. Choose Not plausible with your age assessment and a "
-            "reason, or Need more."
+            "reason, Need more, or Send for review."
         ),
         "age": N_(
             "“Not plausible” needs your age assessment in whole years from 0 to %(most_years)s. Enter it and "
@@ -329,6 +351,18 @@ class FilterRefused(RequestError):
     templates: ClassVar = {
         "choice": N_("The history cannot be searched for that. Choose from the lists on the page."),
         "dates": N_("Enter dates as year-month-day, for example 2026-02-28, and search again."),
+        "ages": N_("Enter ages as numbers from 0 to 130, such as 42, and search again."),
+    }
+
+
+class ViewRefused(RequestError):
+    """The view of the history cannot be saved."""
+
+    code = "view_refused"
+    templates: ClassVar = {
+        "name": N_("Enter a name of 1 to %(most)s characters for the view."),
+        "taken": N_("You already have a view with this name. Choose another name, or delete the old view."),
+        "many": N_("You can save up to %(most)s views. Delete one that you no longer need."),
     }
 
 

@@ -35,13 +35,15 @@ class Accounts:
     book: AccountBook
     hasher: Hasher
     now: Callable[[], datetime] = utc_now
+    codes: bool = True
+    """Whether accounts with a second factor are asked for a code."""
 
     def acting(self, actor: str) -> Accounts:
         """Return the same operations, logged for this actor, such as "user:<id>"."""
         return replace(self, book=self.book.acting(actor))
 
     def sign_in(self, name: str, password: str, client: Client = NOWHERE) -> User:
-        """Return the account for a name and password.
+        """Return the account for a name and password; if it `needs_code`, it is not signed in yet.
 
         An attempt counts as failed before the password is checked, so that parallel attempts cannot avoid the
         delay; see `domain.accounts.sign_in`. Response and time are the same for a wrong password, an unknown
@@ -51,15 +53,21 @@ class Accounts:
         Raises SignInRefused if they do not match, or the client must wait; StoreError if the database cannot
         be used.
         """
-        tried = self.book.attempt(name_key(name), self.now(), client)
-        known = tried.password_hash if tried else None
-        right = self.hasher.verify(known, password[: MOST_CHARACTERS + 1])
-        if tried is not None and right and known is not None:
-            fresh = self.hasher.hash(password) if self.hasher.outdated(known) else None
-            self.book.succeed(tried.user.id, self.now(), client, fresh)
-            return tried.user
-        self.book.refuse(name_key(name), tried.slowed_until if tried else None)
-        raise SignInRefused()
+        user = self._with_password(name, password, client)
+        if self.needs_code(user):
+            self.book.forgive(user.id, self.now(), client)  # only wrong codes count from here on
+        else:
+            self.book.succeed(user.id, self.now(), client)
+        return user
+
+    def confirm(self, user: User, password: str, client: Client = NOWHERE) -> None:
+        """Check the password of who is signed in; raises SignInRefused, and counts, as at sign-in."""
+        self._with_password(user.name, password, client)
+        self.book.confirm(user.id, self.now(), client)
+
+    def needs_code(self, user: User) -> bool:
+        """Return whether signing in with a password or link takes a code of the second factor, too."""
+        return self.codes and user.second_factor_at is not None
 
     def change_password(self, user: User, old: str, new: str, client: Client = NOWHERE) -> User:
         """Change a password, given the current one, and end all sessions.
@@ -68,7 +76,7 @@ class Accounts:
         the new one is too easy to guess.
         """
         check_password(new, user.name)
-        self.sign_in(user.name, old, client)
+        self.confirm(user, old, client)
         return self.book.set_password(user.id, self.hasher.hash(new))
 
     def add(self, name: str, role: Role) -> Invitation:
@@ -83,13 +91,13 @@ class Accounts:
     def first_link(self) -> Invitation | None:
         """Return a new link for the first admin, or None if an admin has a password."""
         admins = [user for user in self.book.all() if user.role == "admin" and not user.disabled]
-        if any(user.has_password for user in admins):
+        if any(user.can_sign_in for user in admins):
             return None
         return self._invite(admins[0]) if admins else self.add(self._free_name(), "admin")
 
     def invited(self, token: str) -> User:
         """Return the account of a link, without using it; raises LinkSpent if it is not valid any more."""
-        user = self.book.invited(_sha256(token), self.now())
+        user = self.book.invited(link_sha256(token), self.now())
         if user is None:
             raise LinkSpent()
         return user
@@ -101,7 +109,7 @@ class Accounts:
         password is too easy to guess.
         """
         check_password(password, self.invited(token).name)
-        user = self.book.accept(_sha256(token), self.hasher.hash(password), self.now(), client)
+        user = self.book.accept(link_sha256(token), self.hasher.hash(password), self.now(), client)
         if user is None:
             raise LinkSpent()
         return user
@@ -122,7 +130,7 @@ class Accounts:
         return self.book.disable(self.find(user_id).id, self.now())
 
     def change_role(self, user_id: str, role: Role) -> User:
-        """Change an account's role and end its sessions; one that is no administrator loses its tokens.
+        """Change an account's role, also in its sessions; one that is no administrator loses its tokens.
 
         Raises UserNotFound if the account does not exist, LastAdmin if no other administrator can sign in.
         """
@@ -140,10 +148,21 @@ class Accounts:
         user, checked = self.find(user_id), (checked_team(team), checked_mail(mail_address))
         return self.book.set_contact(user.id, *checked)
 
+    def _with_password(self, name: str, password: str, client: Client) -> User:
+        tried = self.book.attempt(name_key(name), self.now(), client)
+        known = tried.password_hash if tried else None
+        right = self.hasher.verify(known, password[: MOST_CHARACTERS + 1])
+        if tried is not None and right and known is not None:
+            if self.hasher.outdated(known):
+                self.book.rehash(tried.user.id, self.hasher.hash(password))
+            return tried.user
+        self.book.refuse(name_key(name), tried.slowed_until if tried else None)
+        raise SignInRefused()
+
     def _invite(self, user: User) -> Invitation:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires_at = self.now() + LINK_LIFETIME
-        return Invitation(self.book.invite(user.id, _sha256(token), expires_at), token, expires_at)
+        return Invitation(self.book.invite(user.id, link_sha256(token), expires_at), token, expires_at)
 
     def _free_name(self) -> str:
         taken = {name_key(user.name) for user in self.book.all()}
@@ -151,7 +170,8 @@ class Accounts:
         return next(name for name in (FIRST_ADMIN, *numbered) if name not in taken)
 
 
-def _sha256(token: str) -> str:
+def link_sha256(token: str) -> str:
+    """Return the digest by which a one-time link is kept."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -24,8 +24,8 @@ from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.ports import BatchBook, PhotoSpool
 from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Waiting
 
-MOST_PHOTOS = 1_000
-"""Photos of one batch: two cores take minutes, and people can still read the results."""
+MOST_PHOTOS = 5_000
+"""Photos of one batch: as many as may wait of one account by default (`SIMSVC_MAX_WAITING_PHOTOS`)."""
 MOST_ATTEMPTS = 3
 """Attempts per photo: after that, the photo is assumed to crash the process."""
 

@@ -90,6 +90,7 @@ class BuildRequest:
         engine: inference engine: "onnx" (ONNX Runtime), "openvino" or "torch".
         decoder: decodes photos; None: in this process, without limits on time and memory.
         trained_on: data sets the model was trained on, not used for site calibration.
+        journal: results of photos that were embedded one by one before; None: those of the draft.
     """
 
     name: str
@@ -98,6 +99,7 @@ class BuildRequest:
     workers: int = 2
     decoder: PictureDecoder | None = None
     trained_on: frozenset[str] = frozenset()
+    journal: EmbeddingJournal | None = None
 
 
 def build(  # noqa: PLR0913 - two callbacks and a switch
@@ -150,8 +152,9 @@ def _fill(
             progress(next(done), total)
         before, whole_picture = len(draft.faces), 0
         unfit = _unfit(source, request.trained_on)
-        work = partial(_embedded, draft.journal, request, source, detector, model)
-        for chunk, outcomes in in_order(work, chunks_of(wanted, CHUNK), request.workers):
+        journal, size = (draft.journal, CHUNK) if request.journal is None else (request.journal, 1)
+        work = partial(_embedded, journal, request, source, detector, model)
+        for chunk, outcomes in in_order(work, chunks_of(wanted, size), request.workers):
             for photo, outcome in zip(chunk, outcomes, strict=True):
                 progress(next(done), total)
                 if isinstance(outcome, str):

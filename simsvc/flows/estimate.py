@@ -18,9 +18,8 @@ from simsvc.domain.estimate.rank import Compared, rank
 from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.estimate.support import K
 from simsvc.domain.files.file_names import canonical_name
-from simsvc.domain.photo.crop import CROP_MARGIN, crop_of
+from simsvc.domain.photo.crop import CROP_MARGIN
 from simsvc.domain.photo.decode import MAX_BYTES, decode
-from simsvc.domain.photo.encode import to_png
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import crops_for, measured
 from simsvc.domain.photo.upright import looked_at
@@ -249,21 +248,3 @@ def check_prior(model: Model, prior: AgePrior | None) -> None:
     """Raise PriorUnfit if there is an age prior, and the model gives no age distribution."""
     if prior is not None and not model.has_distribution:
         raise PriorUnfit()
-
-
-def preview_png(data: bytes, pipeline: EstimatePipeline) -> bytes:
-    """Return the crop that an estimate of this photo would rest on, as PNG; nothing is put on record.
-
-    Raises PhotoError if the photo cannot be used, FaceError if the photo has no usable face.
-    """
-    model = pipeline.model
-    photo = decode(
-        data,
-        max_bytes=pipeline.max_bytes,
-        first_px=model.first_decode_px,
-        reading=model.reading,
-        decoder=pipeline.decoder,
-    )
-    right = looked_at(photo, pipeline.detector.detect, model.reading)
-    face = pick(right.faces).face
-    return to_png(crop_of(right.photo, face, model.input_px, model.crop_margin).rgb)

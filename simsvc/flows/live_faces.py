@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol
 
 from simsvc.domain.chunks import chunks_of
@@ -24,6 +25,9 @@ MOST_FACES = 5_000
 Progress = Callable[[int, int], None]
 
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
 class ChangeJournal(Protocol):
     """The file of face changes."""
 
@@ -40,8 +44,18 @@ class FaceBook(Protocol):
     def find(self, face_id: str) -> LabelledFace | None:
         """Return a face of any build, or None."""
 
-    def put(self, faces: Sequence[LabelledFace], what: str, actor: str, write: Callable[[], int]) -> int:
-        """Record faces and the event in one transaction with `write`, and return its number."""
+    def put(
+        self,
+        faces: Sequence[LabelledFace],
+        what: str,
+        actor: str,
+        write: Callable[[], int],
+        said: Mapping[str, object] = NOTHING,
+    ) -> int:
+        """Record faces and the event in one transaction with `write`, and return its number.
+
+        The event's content includes what is `said`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +108,10 @@ class LiveFaces:
         self.book.put(faces, "add", actor, lambda: self.journal.append(change))
         return AddedFaces(label, faces, (*source.skipped, *skipped))
 
-    def relabel(self, face_id: str, age_years: float, actor: str) -> LabelledFace:
+    def relabel(self, face_id: str, age_years: float, actor: str, reason: str = "") -> LabelledFace:
         """Change the label of a face in every build, and return the face as it was before.
+
+        With a reason, it and both ages are logged.
 
         Raises FacesRefused if the age is not valid, FaceNotFound if the face does not exist or was removed,
         IndexUnwritable if the index folder is not writable, StoreError if the change cannot be recorded.
@@ -105,14 +121,21 @@ class LiveFaces:
         face = self._there(face_id)
         fresh = LabelledFace(face.face_id, age_years, face.source, face.reference)
         change = self._refitted(ChangeSet(ages_years={face_id: age_years}))
-        self.book.put([fresh], "relabel", actor, lambda: self.journal.append(change))
+        said = (
+            {"reason": reason, "age_years": age_years, "previous_age_years": face.age_years} if reason else {}
+        )
+        self.book.put([fresh], "relabel", actor, lambda: self.journal.append(change), said)
         return face
 
-    def remove(self, face_id: str, actor: str) -> LabelledFace:
-        """Remove a face from estimates and builds; raises FaceNotFound, IndexUnwritable, StoreError."""
+    def remove(self, face_id: str, actor: str, reason: str = "") -> LabelledFace:
+        """Remove a face from estimates and builds; a reason is logged.
+
+        Raises FaceNotFound, IndexUnwritable, StoreError.
+        """
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))
-        self.book.put([face], "remove", actor, lambda: self.journal.append(change))
+        said = {"reason": reason} if reason else {}
+        self.book.put([face], "remove", actor, lambda: self.journal.append(change), said)
         return face
 
     def _refitted(self, change: ChangeSet) -> ChangeSet:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, Tally, may_try
+from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, may_try
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
-from simsvc.store.tables import SignInClientRow, UserRow
+from simsvc.store.sign_in_clients import SHARED, Clients, forget_clients, welcome
+from simsvc.store.tables import UserRow
 from simsvc.store.tokens import revoke_made_by, token_revoked
 from simsvc.values import Client, Credentials, Role, User
 from simsvc.values.events import COMMAND, VISITOR, EventKind, NewEvent
 
-SHARED = "unknown"
-"""The client that stands for all unknown ones together."""
 NOBODY = Client()
+BY_PASSWORD: Mapping[str, str] = {"method": "password"}
+"""How somebody proved who they are, as events have it, unless told otherwise."""
 
 
 class AccountStore:
@@ -45,12 +45,12 @@ class AccountStore:
         try:
             with self._database.transaction() as session:
                 session.add(row)
-                append(session, _event(_user(row), self._actor, change="added", role=role))
+                append(session, _event(user_of(row), self._actor, change="added", role=role))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise NameTaken() from None
             raise
-        return _user(row)
+        return user_of(row)
 
     def find(self, user_id: str) -> User | None:
         """Return the account of that public id."""
@@ -63,7 +63,7 @@ class AccountStore:
     def all(self) -> tuple[User, ...]:
         """Return every account by name."""
         with self._database.reading() as session:
-            return tuple(_user(row) for row in session.scalars(select(UserRow).order_by(UserRow.name_key)))
+            return tuple(user_of(row) for row in session.scalars(select(UserRow).order_by(UserRow.name_key)))
 
     def names(self, user_ids: Iterable[str | None]) -> dict[str, str]:
         """Return the names of these accounts by public id; those that are unknown are left out."""
@@ -73,14 +73,15 @@ class AccountStore:
             return {row.public_id: row.name for row in session.execute(query)}
 
     def invite(self, user_id: str, link_sha256: str, expires_at: datetime) -> User:
-        """Replace the account's link, forget its password and its clients, and end its sessions."""
+        """Replace the account's link, forget its password, identity and clients, and end its sessions."""
         fresh: dict[str, Any] = {"link_sha256": link_sha256, "link_expires_at": expires_at}
+        fresh |= {"oidc_issuer": None, "oidc_subject": None}
         fresh |= {"password_hash": None, "epoch": UserRow.epoch + 1}
-        return self._change(user_id, self._actor, {"change": "invited"}, forget_clients=True, **fresh)
+        return self._change(user_id, self._actor, {"change": "invited"}, unknown_clients=True, **fresh)
 
     def invited(self, link_sha256: str, now: datetime) -> User | None:
         """Return the account that an unused link in force belongs to."""
-        return self._one(_in_force(link_sha256, now))
+        return self._one(in_force(link_sha256, now))
 
     def accept(
         self, link_sha256: str, password_hash: str, now: datetime, client: Client = NOBODY
@@ -94,13 +95,13 @@ class AccountStore:
             "epoch": UserRow.epoch + 1,
         }
         with self._database.transaction() as session:
-            row = _updated(session, _in_force(link_sha256, now), **fresh)
+            row = _updated(session, in_force(link_sha256, now), **fresh)
             if row is None:
                 return None
-            _forget_clients(session, row.public_id)
-            _welcome(session, row.sequence, client, now)
-            append(session, _event(_user(row), f"user:{row.public_id}", change="link_used"))
-            return _user(row)
+            forget_clients(session, row.public_id)
+            welcome(session, row.sequence, client, now)
+            append(session, _event(user_of(row), f"user:{row.public_id}", change="link_used"))
+            return user_of(row)
 
     def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
         """Count one failed attempt by a client that need not wait, on an account that is not closed."""
@@ -109,7 +110,7 @@ class AccountStore:
             row = session.scalar(select(UserRow).where(open_account).with_for_update())  # one at a time
             if row is None:
                 return None
-            kept = _Clients(session, row.sequence)
+            kept = Clients(session, row.sequence)
             name, tally = kept.of(client, now)
             shared = kept.tally(SHARED)
             if not may_try(tally, shared, now):
@@ -119,28 +120,49 @@ class AccountStore:
             if not tally.known(now):
                 kept.put(SHARED, shared.counted(now, SHARED_AN_HOUR))
             kept.sweep(now)
-            return Credentials(_user(row), row.password_hash, counted.waits_until())
+            return Credentials(user_of(row), row.password_hash, counted.waits_until())
 
-    def refuse(self, name_key: str, slowed_until: datetime | None) -> None:
+    def refuse(
+        self, name_key: str, slowed_until: datetime | None, how: Mapping[str, str] = BY_PASSWORD
+    ) -> None:
         """Log that a sign-in was refused; never the name, which may be a password in the wrong field."""
-        said = {"outcome": "refused"} | ({"slowed_until": slowed_until.isoformat()} if slowed_until else {})
+        said = {"outcome": "refused", **how}
+        said |= {"slowed_until": slowed_until.isoformat()} if slowed_until else {}
         with self._database.transaction() as session:
             known = session.scalar(select(UserRow.public_id).where(UserRow.name_key == name_key))
             subject = f"user:{known}" if known else VISITOR
             append(session, NewEvent(EventKind.SIGN_IN, VISITOR, subject, said))
 
-    def succeed(self, user_id: str, now: datetime, client: Client, fresh_hash: str | None) -> None:
-        """Forget the client's failures, note the sign-in, and keep a stronger hash where there is one."""
-        hashed = {"password_hash": fresh_hash} if fresh_hash else {}
+    def succeed(
+        self, user_id: str, now: datetime, client: Client, how: Mapping[str, str] = BY_PASSWORD
+    ) -> None:
+        """Forget the client's failures, and note the sign-in."""
+        self._pass(user_id, now, client, {"outcome": "succeeded", **how}, last_sign_in_at=now)
+
+    def confirm(
+        self, user_id: str, now: datetime, client: Client, how: Mapping[str, str] = BY_PASSWORD
+    ) -> None:
+        """Forget the client's failures, and log that the person proved again who they are."""
+        self._pass(user_id, now, client, {"outcome": "confirmed", **how})
+
+    def forgive(self, user_id: str, now: datetime, client: Client) -> None:
+        """Forget the attempt that was just counted: its password was right, and a code is asked for next."""
         with self._database.transaction() as session:
-            row = _updated(session, UserRow.public_id == user_id, last_sign_in_at=now, **hashed)
-            user = _found(row)
-            if row is not None:
-                kept = _Clients(session, row.sequence)
-                if not kept.of(client, now)[1].known(now):
-                    kept.put(SHARED, kept.tally(SHARED).uncounted())
-                _welcome(session, row.sequence, client, now)
-            append(session, _event(user, f"user:{user_id}", outcome="succeeded"))
+            account = session.scalar(
+                select(UserRow.sequence).where(UserRow.public_id == user_id).with_for_update()
+            )
+            if account is None:
+                raise UserNotFound()
+            kept = Clients(session, account)
+            name, tally = kept.of(client, now)
+            kept.put(name, tally.uncounted())
+            if not tally.known(now):
+                kept.put(SHARED, kept.tally(SHARED).uncounted())
+
+    def rehash(self, user_id: str, password_hash: str) -> None:
+        """Keep a stronger hash of the same password."""
+        with self._database.transaction() as session:
+            _updated(session, UserRow.public_id == user_id, password_hash=password_hash)
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
@@ -149,15 +171,17 @@ class AccountStore:
 
     def end_sessions(self, user_id: str) -> None:
         """Raise the account's epoch."""
-        self._change(user_id, f"user:{user_id}", {"outcome": "signed_out"}, epoch=UserRow.epoch + 1)
+        said = {"outcome": "signed_out", "sessions": "all"}
+        self._change(user_id, f"user:{user_id}", said, epoch=UserRow.epoch + 1)
 
     def disable(self, user_id: str, now: datetime) -> User:
         """Close the account, its sessions, tokens and link; raises LastAdmin if no other could sign in."""
         closed: dict[str, Any] = {"disabled_at": now, "link_sha256": None, "link_expires_at": None}
+        closed["epoch"] = UserRow.epoch + 1
         return self._take_away(user_id, now, {"change": "disabled"}, **closed)
 
     def change_role(self, user_id: str, role: Role, now: datetime) -> User:
-        """Give the account another role and end its sessions; one that is no admin has no tokens.
+        """Give the account another role, which its sessions have at once; one that is no admin has no tokens.
 
         Raises LastAdmin if no other admin could sign in.
         """
@@ -166,7 +190,7 @@ class AccountStore:
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins; its tokens stay revoked."""
         said = {"change": "enabled"}
-        return self._change(user_id, self._actor, said, forget_clients=True, disabled_at=None)
+        return self._change(user_id, self._actor, said, unknown_clients=True, disabled_at=None)
 
     def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
         """Put the account into a team, or none, and keep its mail address, which the log does not."""
@@ -177,8 +201,7 @@ class AccountStore:
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
             before = session.scalar(select(UserRow.role).where(UserRow.public_id == user_id))
-            row = _updated(session, UserRow.public_id == user_id, epoch=UserRow.epoch + 1, **values)
-            user = _found(row)
+            user = _found(_updated(session, UserRow.public_id == user_id, **values))
             able = session.scalar(select(UserRow.sequence).where(_ABLE_ADMIN))
             if before == "admin" and not able:
                 raise LastAdmin()
@@ -189,85 +212,47 @@ class AccountStore:
                 append(session, token_revoked(token_id, self._actor))
             return user
 
+    def _pass(
+        self, user_id: str, now: datetime, client: Client, said: Mapping[str, str], **values: Any
+    ) -> None:
+        which = UserRow.public_id == user_id
+        with self._database.transaction() as session:
+            row = (
+                _updated(session, which, **values) if values else session.scalar(select(UserRow).where(which))
+            )
+            if row is None:
+                raise UserNotFound()
+            kept = Clients(session, row.sequence)
+            if not kept.of(client, now)[1].known(now):
+                kept.put(SHARED, kept.tally(SHARED).uncounted())
+            welcome(session, row.sequence, client, now)
+            append(session, _event(user_of(row), f"user:{user_id}", **said))
+
     def _one(self, which: ColumnElement[bool]) -> User | None:
         with self._database.reading() as session:
             row = session.scalar(select(UserRow).where(which))
-            return _user(row) if row else None
+            return user_of(row) if row else None
 
     def _change(
-        self, user_id: str, actor: str, said: dict[str, str], *, forget_clients: bool = False, **values: Any
+        self, user_id: str, actor: str, said: dict[str, str], *, unknown_clients: bool = False, **values: Any
     ) -> User:
         with self._database.transaction() as session:
             user = _found(_updated(session, UserRow.public_id == user_id, **values))
-            if forget_clients:
-                _forget_clients(session, user_id)
+            if unknown_clients:
+                forget_clients(session, user_id)
             append(session, _event(user, actor, **said))
             return user
-
-
-class _Clients:
-    def __init__(self, session: Session, account: int) -> None:
-        self._session = session
-        self._account = account
-
-    def of(self, client: Client, now: datetime) -> tuple[str, Tally]:
-        """Return under which name a client counts, and how: its browser where that is known."""
-        device = self.tally(_device(client)) if client.device else Tally()
-        if device.known(now):
-            return _device(client), device
-        return _network(client), self.tally(_network(client))
-
-    def tally(self, name: str) -> Tally:
-        row = self._session.get(SignInClientRow, (self._account, name))
-        return _tally(row) if row else Tally()
-
-    def put(self, name: str, tally: Tally) -> None:
-        self._session.merge(SignInClientRow(account=self._account, client=name, **asdict(tally)))
-
-    def sweep(self, now: datetime) -> None:
-        self._session.flush()
-        rows = self._session.scalars(select(SignInClientRow).where(SignInClientRow.account == self._account))
-        for row in rows:
-            if _tally(row).worthless(now):
-                self._session.delete(row)
-
-
-def _tally(row: SignInClientRow) -> Tally:
-    return Tally(row.failed, row.failed_at, row.succeeded_at)
-
-
-def _device(client: Client) -> str:
-    return f"device:{client.device}"
-
-
-def _network(client: Client) -> str:
-    return f"network:{client.network}"
-
-
-def _welcome(session: Session, account: int, client: Client, now: datetime) -> None:
-    """Note that a client opened the account: its browser and its network are known from now on."""
-    kept = _Clients(session, account)
-    opened = Tally(succeeded_at=now)
-    kept.put(_network(client), opened)
-    if client.device:
-        kept.put(_device(client), opened)
-
-
-def _forget_clients(session: Session, user_id: str) -> None:
-    account = select(UserRow.sequence).where(UserRow.public_id == user_id).scalar_subquery()
-    session.execute(
-        delete(SignInClientRow).where(SignInClientRow.account == account),
-        execution_options={"synchronize_session": False},
-    )
 
 
 _ADMINS_IN_TURN = (
     select(UserRow.sequence).where(UserRow.role == "admin").order_by(UserRow.sequence).with_for_update()
 )
-_ABLE_ADMIN = (UserRow.role == "admin") & UserRow.disabled_at.is_(None) & UserRow.password_hash.is_not(None)
+_HAS_KEY = UserRow.password_hash.is_not(None) | UserRow.oidc_subject.is_not(None)
+_ABLE_ADMIN = (UserRow.role == "admin") & UserRow.disabled_at.is_(None) & _HAS_KEY
 
 
-def _in_force(link_sha256: str, now: datetime) -> ColumnElement[bool]:
+def in_force(link_sha256: str, now: datetime) -> ColumnElement[bool]:
+    """Select the open account whose one-time link is not used and has not expired."""
     fresh = (UserRow.link_sha256 == link_sha256) & (UserRow.link_expires_at > now)
     return fresh & UserRow.disabled_at.is_(None)
 
@@ -285,10 +270,11 @@ def _event(user: User, actor: str, **said: str) -> NewEvent:
 def _found(row: UserRow | None) -> User:
     if row is None:
         raise UserNotFound()
-    return _user(row)
+    return user_of(row)
 
 
-def _user(row: UserRow) -> User:
+def user_of(row: UserRow) -> User:
+    """Return the account of a row."""
     return User(
         id=row.public_id,
         name=row.name,
@@ -301,4 +287,6 @@ def _user(row: UserRow) -> User:
         link_expires_at=row.link_expires_at,
         team=row.team,
         mail_address=row.mail_address,
+        second_factor_at=row.totp_set_at,
+        linked=row.oidc_subject is not None,
     )

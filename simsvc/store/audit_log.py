@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -12,7 +13,7 @@ from simsvc.store.audit_append import append, lock_log
 from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Store
 from simsvc.store.tables import EventContentRow, EventRow
-from simsvc.values.events import Event, NewEvent
+from simsvc.values.events import Event, EventKind, NewEvent
 
 
 class EventLog(Store):
@@ -22,6 +23,18 @@ class EventLog(Store):
         """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
         with self._database.transaction() as session:
             return append(session, event)
+
+    def note_all(self, events: Iterable[NewEvent]) -> tuple[Event, ...]:
+        """Log several such events, one after another, in one transaction."""
+        with self._database.transaction() as session:
+            return tuple(append(session, event) for event in events)
+
+    def last_at(self, kind: EventKind) -> datetime | None:
+        """Return when the last event of a kind was logged, or None."""
+        query = select(EventRow.at).where(EventRow.kind == str(kind)).order_by(EventRow.seq.desc()).limit(1)
+        with self._database.reading() as session:
+            at = session.scalar(query)
+            return datetime.fromisoformat(at) if at else None
 
     def note_change(self, event: NewEvent) -> Event | None:
         """Log the content unless the latest event of this kind and subject says the same."""

@@ -59,6 +59,21 @@ class LogSnapshot:
         query = self._query().where(*_conditions(wanted)).order_by(EventRow.seq.desc())
         return [_logged(*row) for row in self._session.execute(query.limit(count).offset(skipped))]
 
+    def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
+        """Return the events with these numbers."""
+        found = self.matching(EventRow.seq.in_(set(seqs)))
+        return {logged.event.seq: logged for logged in found}
+
+    def last(self) -> Event | None:
+        """Return the last event."""
+        newest = select(func.max(EventRow.seq)).scalar_subquery()
+        return next((logged.event for logged in self.matching(EventRow.seq == newest)), None)
+
+    def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
+        """Return the events that meet a condition, oldest first."""
+        rows = self._session.execute(self._query().where(which).order_by(EventRow.seq))
+        return [_logged(*row) for row in rows]
+
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return what the log would keep of these records today; those that are gone are left out.
 

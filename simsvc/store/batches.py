@@ -98,7 +98,7 @@ class BatchStore:
             .limit(count)
         )
         with self._database.reading() as session:
-            return tuple(_photo(row) for row in session.scalars(query))
+            return tuple(photo_of(row) for row in session.scalars(query))
 
     def unfinished(self) -> tuple[str, ...]:
         """Return the public ids of the batches that have photos waiting, the oldest first."""
@@ -131,7 +131,7 @@ class BatchStore:
             if row is None:
                 return None
             row.attempts += 1
-            return _photo(row)
+            return photo_of(row)
 
     def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
         """Note why nothing can be judged just now; the attempt does not count against the photo."""
@@ -254,7 +254,8 @@ def _photo_row(batch: int, position: int, photo: NewPhoto) -> BatchPhotoRow:
     )
 
 
-def _photo(row: BatchPhotoRow) -> BatchPhoto:
+def photo_of(row: BatchPhotoRow) -> BatchPhoto:
+    """Return a row as a photo of a batch."""
     return BatchPhoto(
         position=row.position,
         name=row.photo_name,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -65,6 +65,8 @@ class DecisionStore(Store):
                 session.add(row)
                 session.flush()
                 self._referrals.answer_by(session, estimate, decided_by, now)
+                of_record = update(EstimateRow).where(EstimateRow.sequence == estimate)
+                session.execute(of_record.values(decision=draft.kind))
                 if in_transaction is not None:
                     in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))

@@ -15,6 +15,7 @@ from simsvc.domain.audit.content import estimate_facts
 from simsvc.domain.photo.encode import to_png
 from simsvc.errors import to_json
 from simsvc.ports import Cipher
+from simsvc.store.derived import derived
 from simsvc.store.embeddings import EmbeddingRow, embedding_values
 from simsvc.store.tables import CropRow, EstimateRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import LATER_FACTS, Estimate
@@ -64,7 +65,12 @@ class NewRows:
             public_id=public_id,
             created_at=created_at,
             facts=facts,
-            values={"public_id": public_id, "created_at": created_at, **_values(estimate, facts)},
+            values={
+                "public_id": public_id,
+                "created_at": created_at,
+                **_values(estimate, facts),
+                **derived(estimate, created_at),
+            },
             crop_sha256=hashlib.sha256(png).hexdigest() if png else None,
             details={table: rows for table, rows in details.items() if rows},
         )

@@ -244,6 +244,12 @@ def _to(party: Party) -> ColumnElement[bool]:
     return or_(hers, _queued(party)) if party.team else hers
 
 
+def sent_records(actor: str, team: str) -> Select[int]:
+    """Select the records of open referrals that wait for a person, or in her team's queue."""
+    to_her = _to(Party(actor, team or None))
+    return select(ReferralRow.estimate).where(ReferralRow.state == "open", to_her)
+
+
 def _queued(party: Party) -> ColumnElement[bool]:
     return and_(ReferralRow.assignee.is_(None), ReferralRow.team == party.team)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -64,6 +65,29 @@ EstimateKey = Annotated[
 """Key of a row that goes with its estimate."""
 
 
+PARTS = {
+    "ix_estimates_refused": (("outcome", "created_at"), "outcome = 'refused'"),
+    "ix_estimates_withheld": (("outcome", "created_at"), "outcome = 'withheld'"),
+    "ix_estimates_undecided": (("decision", "sequence"), "decision IS NULL"),
+    "ix_estimates_undecided_outside": (
+        ("decision", "verdict", "sequence"),
+        "decision IS NULL AND verdict = 'outside'",
+    ),
+    "ix_estimates_undecided_withheld": (
+        ("decision", "outcome", "sequence"),
+        "decision IS NULL AND outcome = 'withheld'",
+    ),
+    "ix_estimates_referred": (("decision", "sequence"), "decision = 'refer'"),
+}
+"""Indexes of few estimates, for the work list and the overview: columns and which estimates. The columns of
+the condition are in them, so that SQLite counts without looking at the rows."""
+
+
+def partial_index(name: str, columns: tuple[str, ...], condition: str) -> Index:
+    """Return an index of the rows that fulfil a condition."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class FaceRow(Table):
     """A labelled face of any build; the label is the latest build's."""
 
@@ -95,16 +119,21 @@ class EstimateRow(Table):
     """One answer, estimated or refused. The photo itself is kept only where the operator asks for it."""
 
     __tablename__ = "estimates"
-    __table_args__ = {"sqlite_autoincrement": True}  # a record's number is never given twice  # noqa: RUF012 - SQLAlchemy's own format
+    __table_args__ = (
+        Index("ix_estimates_created_at", "created_at", "age_years", "outcome"),
+        Index("ix_estimates_verdict", "verdict", "created_at"),
+        *(partial_index(name, *part) for name, part in PARTS.items()),
+        {"sqlite_autoincrement": True},  # a record's number is never given twice
+    )
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(16))
     code: Mapped[str | None] = mapped_column(String(64))
     sentence: Mapped[str | None]
     photo_name: Mapped[str] = mapped_column(String(255))
-    photo_sha256: Mapped[str] = mapped_column(String(64))
+    photo_sha256: Mapped[str] = mapped_column(String(64), index=True)
     age_years: Mapped[float | None]
     interval_low_years: Mapped[float | None]
     interval_high_years: Mapped[float | None]
@@ -132,6 +161,12 @@ class EstimateRow(Table):
     case_reference: Mapped[str | None] = mapped_column(String(64), index=True)
     birth_date: Mapped[date | None]
     photo_date: Mapped[date | None]
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    """Of `store.derived.OUTCOMES`. Like the two below, derived from the record and not part of the log."""
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    """Of `values.VERDICTS`; empty where no birth date is declared."""
+    decision: Mapped[str | None] = mapped_column(String(16))
+    """Kind of the current decision; empty while there is none."""
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -186,7 +221,11 @@ class DecisionRow(Table):
     """
 
     __tablename__ = "decisions"
-    __table_args__ = (UniqueConstraint("estimate", "number", name="uq_decisions_estimate"),)
+    __table_args__ = (
+        UniqueConstraint("estimate", "number", name="uq_decisions_estimate"),
+        Index("ix_decisions_created_at", "created_at"),
+        Index("ix_decisions_kind", "kind", "created_at"),
+    )
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     estimate: Mapped[int] = mapped_column(ForeignKey("estimates.sequence", ondelete="CASCADE"))
@@ -203,6 +242,7 @@ class UserRow(Table):
     """An account. Accounts are closed, never deleted: records name them."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_oidc", "oidc_issuer", "oidc_subject", unique=True),)
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True)
@@ -218,6 +258,13 @@ class UserRow(Table):
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     team: Mapped[str | None] = mapped_column(String(64))
     mail_address: Mapped[str | None] = mapped_column(String(254))
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Encrypted with a key derived from the session key."""
+    totp_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
+    """Time step of the last code that was accepted: no code counts twice."""
+    oidc_issuer: Mapped[str | None] = mapped_column(String(255))
+    oidc_subject: Mapped[str | None] = mapped_column(String(255))
 
 
 class SignInClientRow(Table):
@@ -277,7 +324,7 @@ class BatchPhotoRow(Table):
     sentence: Mapped[str | None]
     message: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What `sentence` says, as `errors.to_json` writes it."""
-    estimate_id: Mapped[str | None] = mapped_column(String(32))
+    estimate_id: Mapped[str | None] = mapped_column(String(32), index=True)
     """Public id of the record. No foreign key: a record may be erased."""
     age_years: Mapped[float | None]
     birth_date: Mapped[date | None]

@@ -29,6 +29,10 @@ class VerificationStore(Store):
         """Return the last verification that came to a result."""
         return self._one(_NEWEST.where(VerificationRow.found.is_not(None)))
 
+    def find(self, number: int) -> Verification | None:
+        """Return the verification of that number."""
+        return self._one(select(VerificationRow).where(VerificationRow.number == number))
+
     def begin(self, number: int, actor: str, now: datetime) -> None:
         """Record that a verification starts; raises VerificationRefused if one of that number has."""
         row = VerificationRow(number=number, started_at=now, started_by=actor, done=0, total=0, seen_at=now)

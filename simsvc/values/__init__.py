@@ -1,6 +1,15 @@
 """Frozen dataclasses that validate themselves."""
 
-from simsvc.values.accounts import ROLES, Client, Credentials, Invitation, Role, User
+from simsvc.values.accounts import (
+    ROLES,
+    Client,
+    Credentials,
+    Invitation,
+    Role,
+    SignedSession,
+    SignInMethod,
+    User,
+)
 from simsvc.values.answers import (
     LATER_FACTS,
     LATER_MEASURES,
@@ -34,6 +43,7 @@ from simsvc.values.desk import (
 from simsvc.values.faces import (
     Crop,
     Face,
+    FaceEvent,
     FloatVector,
     FoundFace,
     LabelledFace,
@@ -71,6 +81,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Face",
+    "FaceEvent",
     "FaceFilter",
     "FloatVector",
     "FoundFace",
@@ -89,6 +100,8 @@ __all__ = [
     "RecordedEstimate",
     "RgbImage",
     "Role",
+    "SignInMethod",
+    "SignedSession",
     "Status",
     "SupportScale",
     "User",

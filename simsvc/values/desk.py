@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, get_args
 
-DecisionKind = Literal["accept", "override", "refer"]
+DecisionKind = Literal["accept", "override", "need_more", "refer"]
+"""Plausible, not plausible, more is needed to decide, sent to another person: about the declared age."""
 DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 Verdict = Literal["fits", "outside", "cannot_tell"]
 """How a declared age lies to the range of an estimate; see `domain.desk.verdict`."""
@@ -24,7 +25,10 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """A decision that is not recorded yet; only an override has an age, in whole years, and a reason."""
+    """A decision that is not recorded yet.
+
+    Only an override has an age, in whole years, and a reason; the note of `need_more` says what is needed.
+    """
 
     kind: DecisionKind
     age_years: int | None = None

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     RESTORE = "restore"
     VERIFICATION = "verification"
     REFERRAL = "referral"
+    BACKUP = "backup"
 
 
 COMMAND = "command"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,26 @@ class LabelledFace:
     def __post_init__(self) -> None:
         if not 0.0 <= self.age_years <= 130.0:
             raise ValueError(f"age {self.age_years} of {self.reference} lies outside 0..130 years")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceEvent:
+    """A change of a reference face.
+
+    Attributes:
+        at: when, aware, UTC.
+        by: account, token or "command", as records name them.
+        what: "add", "relabel" or "remove".
+        reason: as typed; empty where none was given.
+        from_years: the label before; None unless relabelled with a reason.
+    """
+
+    at: datetime
+    by: str
+    what: str
+    reason: str = ""
+    from_years: float | None = None
+    to_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,27 +28,37 @@ from simsvc.web.pages import (
     audit,
     batches,
     cases,
+    confirming,
     decisions,
     display,
     erasing,
     fairness,
     gallery,
     history,
+    home,
+    imports,
     indexes,
     learning,
     model,
     notifications,
+    oidc,
     opening,
     pictures,
     referral_parts,
     referrals,
     replays,
+    reports,
+    search,
+    second_factor,
     sign_in,
     tokens,
     users,
+    work_list,
 )
 from simsvc.web.pages import estimates as page_estimates
-from simsvc.web.security import access, csrf, headers, sessions
+from simsvc.web.pages import settings as page_settings
+from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
+from simsvc.web.security import access, csrf, headers, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
@@ -59,16 +69,24 @@ _ACCOUNTS = (
     users,
     tokens,
     notifications,
+    oidc,
+    second_factor,
+    confirming,
+    page_settings,
 )
 _RECORDS = (
+    home,
+    search,
     page_estimates,
     batches,
     gallery,
+    imports,
     indexes,
     model,
     pictures,
     decisions,
     cases,
+    reports,
     history,
     erasing,
     learning,
@@ -116,7 +134,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (*_FIRST, assets, batches, upload, body_size, csrf, once, language, etags):
+    for module in (*_FIRST, assets, batches, imports, upload, body_size, csrf, recent, once, language, etags):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -148,6 +166,10 @@ def _is_ours(app: Flask, prefix: str) -> bool:
 
 def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
+    app.add_template_filter(in_megabytes)
+    app.add_template_filter(language.at_utc)
+    for rows in (age_rows, share_rows, error_rows):
+        app.add_template_filter(rows)
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
     app.add_template_filter(short_prior)
@@ -155,12 +177,19 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
     app.add_template_global(referral_parts.open_referrals)
+    app.add_template_global(work_list.undecided_count)
+    app.add_template_filter(work_list.shown_count)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")
 
 
 def in_years(age_years: float) -> str:
     """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
     return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
+
+
+def in_megabytes(size_bytes: int) -> str:
+    """Write a size in units that are easy to read: "12 MB", "3.4 GB"."""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def zip_names(values: Iterable[str], names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -31,19 +31,22 @@ class Restored:
 
 
 def create(services: Services, out: Path) -> int:
-    """Back up into a new folder and return its size in bytes.
+    """Back up into a new folder, log it, and return its size in bytes.
 
     Raises:
         BackupRefused: something cannot be copied, or the folder exists.
-        StoreError: the database cannot be read.
+        StoreError: the database cannot be read, or the finished backup cannot be logged.
     """
     services.database.check()
     about = {
         "made_at": services.now().isoformat(timespec="seconds"),
-        "simsvc": _version(),
+        "simsvc": installed_version(),
         "revision": str(migrate.revision(services.database.engine)),
     }
-    return backup.make(_places(services.settings), out, about)
+    size_bytes = backup.make(_places(services.settings), out, about)
+    said = {"made_at": about["made_at"], "bytes": size_bytes}
+    services.log.note(NewEvent(EventKind.BACKUP, COMMAND, "backup", said))
+    return size_bytes
 
 
 def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
@@ -102,7 +105,8 @@ def _events(folder: Path) -> int:
     return verdict.events
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of simsvc, or "unknown" where it is not installed."""
     try:
         return version("simsvc")
     except PackageNotFoundError:  # not installed

@@ -62,7 +62,7 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
-    return (*beside, settings.index_root, settings.model_root, settings.batch_dir)
+    return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
 
 
 def _open_model(services: Services) -> str:

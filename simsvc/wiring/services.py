@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import hmac
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,56 +19,76 @@ import numpy as np
 from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.adapters.crypto.secret_key import kept_secret_key
+from simsvc.adapters.crypto.totp import PyotpCodes
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.face_list import FaceFacts, FaceLister, read_facts
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
 from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
+from simsvc.adapters.oidc.provider import OidcProvider
+from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import BatchSpool
+from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
+from simsvc.domain.accounts.identity import RoleRule
 from simsvc.domain.accounts.quota import Quota
+from simsvc.domain.accounts.session_age import LONGEST
 from simsvc.domain.estimate.rules import parse_rules
+from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
+from simsvc.flows.identity import Identities
+from simsvc.flows.import_faces import Imports
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.referrals import Referrals
+from simsvc.flows.second_factor import SecondFactors
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.flows.verifications import Verifier
-from simsvc.settings import Settings, cores
+from simsvc.settings import Settings, cores, environment_of
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
+from simsvc.store.batch_triage import BatchTriageStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
 from simsvc.store.case_access import seen_by
+from simsvc.store.cases import CaseStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.declared_outcomes import DeclaredOutcomeStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
+from simsvc.store.identities import IdentityStore
 from simsvc.store.inventory import InventoryStore
 from simsvc.store.notifications import NotificationStore, Outbox
+from simsvc.store.origins import OriginStore
+from simsvc.store.overview import OverviewStore
 from simsvc.store.periods import PeriodStore
 from simsvc.store.referrals import ReferralStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.retirement import KeepingStore
+from simsvc.store.saved_views import SavedViewStore
 from simsvc.store.scrubbing import Scrubber
+from simsvc.store.second_factors import SecondFactorStore
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.sessions import SessionStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
+from simsvc.store.undecided import UndecidedStore
 from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.notifications import Channel
@@ -103,13 +125,18 @@ class Services:
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self._opened = _Opened()
         self._open_records(self.database)
+        self.saved_views = SavedViewStore(self.database)
+        self.notifications = NotificationStore(self.database)
         self.users = AccountStore(self.database)
-        self.accounts = Accounts(self.users, Argon2Hasher(), now)
+        self.accounts = Accounts(self.users, Argon2Hasher(), now, codes=settings.second_factor != "off")
+        self.sessions = SessionStore(self.database, LONGEST, timedelta(minutes=settings.idle_minutes))
+        self.second_factor_book = SecondFactorStore(self.database)
         self.token_book = TokenStore(self.database)
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
         self.sent_forms = SentFormStore(self.database)
-        self.notifications = NotificationStore(self.database)
+        self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+        self.imports = Imports(self.import_spool, self._start_import, now, settings.max_batch_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
         self.switches = SwitchStore(self.database)
@@ -124,6 +151,9 @@ class Services:
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
+        self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
+        client = (settings.oidc_client_id, settings.oidc_client_secret)
+        self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
 
     def _open_records(self, database: Database) -> None:
         """Open the stores of everything whose readers may be limited; see `store.case_access`."""
@@ -133,9 +163,14 @@ class Services:
         self.referrals = ReferralStore(database, Outbox(_channels(settings)))
         self.decisions = DecisionStore(database, self.referrals)
         self.history = HistoryStore(database)
+        self.undecided = UndecidedStore(database)
+        self.origins = OriginStore(database)
+        self.overview = OverviewStore(database)
+        self.cases = CaseStore(database)
         self.periods = PeriodStore(database)
         quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
         self.batch_book = BatchStore(database, self.estimates, quota)
+        self.batch_triage = BatchTriageStore(database)
         room, most_bytes = self.waiting_room, settings.max_batch_bytes
         self.batches = Batches(
             self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
@@ -158,6 +193,41 @@ class Services:
             SettingsError: the key file cannot be used.
         """
         return self.settings.secret_key or kept_secret_key(self.settings.secret_key_file)
+
+    def derived_cipher(self, purpose: bytes) -> FernetCipher:
+        """Return a cipher whose key follows from the session key; another purpose has another key.
+
+        Raises:
+            SettingsError: the key file cannot be used.
+        """
+        key = hmac.digest(self.secret_key().encode(), purpose, "sha256")
+        return FernetCipher([base64.urlsafe_b64encode(key).decode()])
+
+    def second_factors(self) -> SecondFactors:
+        """Return the operations on second factors.
+
+        Raises:
+            SettingsError: the key file cannot be used.
+        """
+        cipher = self.derived_cipher(b"simsvc: second factors")
+        return SecondFactors(self.second_factor_book, self.users, PyotpCodes(), cipher, self.now)
+
+    def provider(self) -> OidcProvider:
+        """Return the OpenID provider.
+
+        Raises:
+            OidcRefused: none is set.
+        """
+        if self._provider is None:
+            raise OidcRefused("off")
+        return self._provider
+
+    def identities(self) -> Identities:
+        """Return the sign-in with identities of the OpenID provider."""
+        settings = self.settings
+        rule = RoleRule(settings.oidc_role_claim, settings.oidc_roles)
+        creates = settings.oidc_accounts == "created"
+        return Identities(IdentityStore(self.database), self.users, self.now, creates=creates, rule=rule)
 
     def names(self, actors: Iterable[str | None]) -> dict[str, str]:
         """Return the names of accounts and tokens by their IDs in records; unknown ones are omitted.
@@ -222,11 +292,19 @@ class Services:
         def take_up() -> tuple[str, ...]:
             Scrubber(self.database).finish()
             self.waiting_room.sweep(waiting, self.now())
+            self.sweep_imports()
             return waiting()
 
         self.queue().work(
             lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up, every_minute
         )
+
+    def sweep_imports(self) -> None:
+        """Delete uploads of reference photos that were not used in time."""
+        self.import_spool.sweep(self.now(), timedelta(days=self.settings.import_days))
+
+    def _start_import(self, import_id: str, lock: int) -> None:
+        start_command(("import", "work", import_id, "--lock", str(lock)), environment_of(self.settings), lock)
 
     def switcher(self) -> Switcher:
         """Return the service that switches index builds.
@@ -245,6 +323,29 @@ class Services:
         """
         self.shelf.folder(label)  # open files stay readable after another process retired them
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
+
+    def face_lister(self, label: str) -> FaceLister:
+        """Return what lists the reference faces of a build "name/build" with estimates and current changes.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: its faces cannot be read.
+        """
+        return self.gallery(label).lister(self._face_facts(label), self.shelf.calibration(label))
+
+    def _read_face_facts(self, label: str) -> FaceFacts:
+        return read_facts(self.shelf.folder(label), self._gallery(label).faces)
+
+    def build_figures(self, label: str) -> BuildFigures:
+        """Return the figures of a build "name/build" for comparisons, without later changes of faces.
+
+        Raises:
+            BuildNotFound: there is no such build.
+            IndexDamaged: its files cannot be read.
+        """
+        shelf, faces = self.shelf, self._gallery(label).faces
+        manifest = shelf.manifest(label)
+        return build_figures(manifest, faces.ages_years, shelf.estimates(label), manifest.calibration)
 
     def model_document(self) -> Bundle:
         """Return the model.json in service.
@@ -382,7 +483,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     """Return the private files and folders of the service."""
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
-    folders = (settings.index_root, settings.model_root, settings.batch_dir)
+    folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))

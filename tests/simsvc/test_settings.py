@@ -65,6 +65,14 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_groups_of_a_provider_get_roles() -> None:
+    """Pairs of group and role, with spaces or not; a group may hold an equals sign."""
+    settings = load_settings({"SIMSVC_OIDC_ROLES": "cn=desk = underwriter,admins=admin"})
+    assert settings.oidc_roles == {"cn=desk": "underwriter", "admins": "admin"}
+    assert not settings.oidc_issuer
+    assert settings.password_sign_in
+
+
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1000000", "1.5"])
 def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
     """The sentence names the setting, the value and the range."""
@@ -83,6 +91,12 @@ def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
         ("SIMSVC_SIGN_IN_RATE", "often"),
         ("SIMSVC_UPLOAD_RATE", "0 per minute"),
         ("SIMSVC_LOG", "xml"),
+        ("SIMSVC_SECOND_FACTOR", "maybe"),
+        ("SIMSVC_PASSWORD_SIGN_IN", "0"),
+        ("SIMSVC_OIDC_ISSUER", "http://id.example"),
+        ("SIMSVC_OIDC_ISSUER", "https://id.example"),
+        ("SIMSVC_OIDC_ROLES", "desk=boss"),
+        ("SIMSVC_OIDC_ACCOUNTS", "created"),
         ("SIMSVC_THREADS", "1.0"),
     ],
 )

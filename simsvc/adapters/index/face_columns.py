@@ -96,6 +96,10 @@ class FaceColumns(Sequence[LabelledFace]):
         item = int(self._by_id[place]) if place < len(self) else -1
         return item if item >= 0 and bytes(self._ids[item]) == wanted else None
 
+    def source_numbers(self) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+        """Return the number of each item's source, (N,), and the names by number."""
+        return self._records["source"].astype(np.intp), self._names
+
     def mask(self, wanted: FaceFilter) -> NDArray[np.bool_]:
         """Return the items that match a filter, (N,), including removed faces."""
         passing = np.ones(len(self), dtype=np.bool_)
@@ -173,6 +177,11 @@ def write_persons(folder: Path, persons: Sequence[str | None]) -> None:
     """Write the digest of each face's `domain.gallery.labelled_faces.person_key`, or nothing."""
     named = np.array([(person or "").encode() for person in persons], dtype=np.bytes_)
     np.save(folder / PERSONS, named, allow_pickle=False)
+
+
+def read_person_digests(folder: Path) -> NDArray[np.bytes_]:
+    """Map the file of `write_persons`, bytes (N,); raises OSError or ValueError if unreadable."""
+    return np.asarray(np.load(folder / PERSONS, mmap_mode="r", allow_pickle=False))
 
 
 def read_persons(folder: Path) -> list[str | None]:

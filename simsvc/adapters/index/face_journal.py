@@ -45,6 +45,13 @@ class FaceJournal:
         """Return the state after all sets and one more; raises IndexDamaged if the file is damaged."""
         return changes_of((*self._sets(), changes))
 
+    def added_in(self, face_id: str) -> int | None:
+        """Return the number of the set that added a face, or None."""
+        sets = enumerate(self._sets(), 1)
+        return next(
+            (number for number, one in sets if any(live.face.face_id == face_id for live in one.added)), None
+        )
+
     def append(self, changes: ChangeSet) -> int:
         """Add a set, sync it to disk and return its number; raises IndexDamaged, IndexUnwritable."""
         with self._alone():

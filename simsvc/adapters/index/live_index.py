@@ -11,6 +11,7 @@ import annoy
 import numpy as np
 
 from simsvc.adapters.index.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
+from simsvc.adapters.index.face_list import FaceFacts, FaceLister
 from simsvc.adapters.index.gallery import Gallery
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.calibration.site_calibration import correct
@@ -130,10 +131,17 @@ class LiveGallery:
             return False
         return thumbnail.startswith(b"\xff\xd8") and thumbnail.endswith(b"\xff\xd9")
 
+    def lister(self, facts: FaceFacts, calibration: SiteCalibration | None) -> FaceLister:
+        """Return what lists the current faces with the facts of the build's faces."""
+        return FaceLister(self._gallery.faces, facts, self._added_faces(), self._changes, calibration)
+
     def _added(self) -> list[LabelledFace]:
+        return [live.face for live in self._added_faces()]
+
+    def _added_faces(self) -> list[LiveFace]:
         changes = self._changes
         return [
-            live.face
+            live
             for face_id, live in changes.live.items()
             if face_id not in changes.removed
             and live.index_name == self._index_name

@@ -12,6 +12,7 @@ from datetime import date
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates
 from simsvc.domain.files.csv_table import DELIMITERS, Row, Table, read_table
 from simsvc.domain.files.file_names import canonical_path
+from simsvc.domain.files.spreadsheet import to_csv
 from simsvc.errors import CaseRefused, CasesUnreadable, DatesRefused, TableUnreadable
 from simsvc.messages import N_, Message, Param, joined
 from simsvc.values import Declaration
@@ -101,6 +102,12 @@ def read_cases(data: bytes, today: date) -> CaseTable:
     if problems:
         raise _unreadable(problems)
     return CaseTable(tuple(rows.values()), table.unknown(COLUMNS))
+
+
+def template_csv() -> bytes:
+    """Return a table to fill in: the columns, and one example line."""
+    columns = ("case", "birth_date", "photo_date", FILE)
+    return to_csv(columns, [("L-2026/017", "1985-04-23", "2026-01-15", "anna.jpg")])
 
 
 def begins_like_cases(head: bytes) -> bool:

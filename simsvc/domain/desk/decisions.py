@@ -18,10 +18,10 @@ def checked_decision(kind: str, age: str, reason: str, note: str, estimate: Esti
     """
     chosen = checked_kind(kind, estimate)
     reason, note = checked_text(reason), checked_text(note)
-    if chosen != "override":
-        return DecisionDraft(chosen, note=note)
-    reason = checked_reason(reason)
-    return DecisionDraft(chosen, checked_age(age), reason, note)
+    if chosen == "override":
+        reason = checked_reason(reason)
+        return DecisionDraft(chosen, checked_age(age), reason, note)
+    return DecisionDraft(chosen, note=checked_needed(note) if chosen == "need_more" else note)
 
 
 def acceptable(estimate: Estimate) -> bool:
@@ -50,6 +50,18 @@ def checked_reason(text: str) -> str:
     if not reason:
         raise DecisionRefused("reason")
     return reason
+
+
+def checked_needed(text: str) -> str:
+    """Return the note that says what is needed to decide.
+
+    Raises:
+        DecisionRefused: there is none, or it is too long.
+    """
+    note = checked_text(text)
+    if not note:
+        raise DecisionRefused("needed")
+    return note
 
 
 def checked_kind(kind: str, estimate: Estimate) -> DecisionKind:

@@ -13,11 +13,17 @@ def verdict(declared_years: int | None, estimate: Estimate) -> Verdict | None:
     badge, sentence (`declared.compare`) and plot agree. Without a reliable estimate with a range, nobody can
     tell.
     """
+    usable = estimate.age_years is not None and not estimate.refer
+    return verdict_within(declared_years, estimate.interval_years if usable else None)
+
+
+def verdict_within(declared_years: int | None, range_years: tuple[float, float] | None) -> Verdict | None:
+    """Return the verdict given the range (low, high) of a reliable estimate, or None where there is none."""
     if declared_years is None:
         return None
-    if estimate.age_years is None or estimate.refer or estimate.interval_years is None:
+    if range_years is None:
         return "cannot_tell"
-    low, high = (round(end) for end in estimate.interval_years)
+    low, high = (round(end) for end in range_years)
     return "fits" if low <= declared_years <= high else "outside"
 
 

@@ -54,6 +54,12 @@ SOME_CLOSE = N_(
 AGES = N_(
     "Their ages run from %(youngest).0f to %(oldest).0f; the mean, weighted by similarity, is %(mean).0f."
 )
+APART = N_(
+    "The estimate (%(age).0f) differs from the mean of these faces (%(mean).0f) because the model estimates "
+    "the age from the photo itself; the reference faces are there to check it."
+)
+APART_YEARS = 1.0
+"""Smaller differences come from rounding to whole years."""
 NO_FACE = N_("There is no reference face to compare this face with.")
 ONLY_ONE = N_(
     "There is only one reference face to compare this face with (known age %(labels)s), too few to support "
@@ -96,11 +102,9 @@ class Explanation:
         """The same for the person at the desk."""
         if self.count == 1:
             return Message(ONE_FACE, {"label": self.youngest_years})
-        close = NONE_CLOSE if self.close == 0 else ONE_CLOSE if self.close == 1 else SOME_CLOSE
         ends = {"youngest": self.youngest_years, "oldest": self.oldest_years}
         return joined(
-            Message(close, {"count": self.count, "close": self.close, "years": CLOSE_YEARS}),
-            Message(AGES, {**ends, "mean": self.neighbours_age_years}),
+            close_sentence(self.close, self.count), Message(AGES, {**ends, "mean": self.neighbours_age_years})
         )
 
 
@@ -117,6 +121,31 @@ def explain(age_years: float, neighbours: Sequence[Neighbour]) -> Explanation | 
     mean = sum(age * weight for age, weight in zip(ages, weights, strict=True)) / sum(weights)
     close = sum(abs(age - age_years) <= CLOSE_YEARS for age in ages)
     return Explanation(mean, close, len(ages), min(ages), max(ages))
+
+
+def close_sentence(close: int, count: int) -> Message:
+    """Say how many of the neighbours have an age close to the estimate."""
+    template = NONE_CLOSE if close == 0 else ONE_CLOSE if close == 1 else SOME_CLOSE
+    return Message(template, {"count": count, "close": close, "years": CLOSE_YEARS})
+
+
+def why_sentence(estimate: Estimate) -> Message | None:
+    """Say in one sentence what supports an estimate; `Estimate.sentence` says all of it."""
+    evidence = estimate.evidence
+    if evidence is None or evidence.count == 1:
+        return estimate.sentence
+    return close_sentence(evidence.close, evidence.count)
+
+
+def apart_sentence(estimate: Estimate) -> Message | None:
+    """Say why an estimate differs from the mean of its neighbours, or nothing where only rounding does."""
+    age_years, evidence = estimate.age_years, estimate.evidence
+    if age_years is None or evidence is None:
+        return None
+    mean_years = evidence.neighbours_age_years
+    if abs(age_years - mean_years) < APART_YEARS:
+        return None
+    return Message(APART, {"age": age_years, "mean": mean_years})
 
 
 def few_sentence(neighbours: Sequence[Neighbour]) -> Message:

@@ -64,7 +64,12 @@ def person_key(source: str, photo: LabelledPhoto) -> str | None:
     """Return a digest that identifies the person of a photo; names are not stored."""
     if photo.person is None:
         return None
-    return "p" + hashlib.sha256(f"{source}/{photo.person}".encode()).hexdigest()[:16]
+    return person_digest(source, photo.person)
+
+
+def person_digest(source: str, person: str) -> str:
+    """Return the digest of a person's name in a source: "p" and 16 hex digits."""
+    return "p" + hashlib.sha256(f"{source}/{person}".encode()).hexdigest()[:16]
 
 
 def labelled_face(source: str, photo: LabelledPhoto) -> LabelledFace:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import PurePosixPath
 from typing import Literal
 
 from simsvc.domain.files.csv_table import Table, parse_table, table_text
 from simsvc.domain.files.file_names import canonical_name
 from simsvc.errors import LabelsUnreadable, TableUnreadable
+from simsvc.messages import N_
 
 Gender = Literal["male", "female"]
 Group = Literal["white", "black", "asian", "indian", "other"]
@@ -24,7 +26,9 @@ MAX_AGE_YEARS = 130.0
 MAX_TEXT_CHARS = 255
 """Longest file name, as in most file systems, and longest name of a person."""
 
-COLUMNS = ("file", "age", "age_years", "person", "gender", "group", "ethnicity")
+COLUMNS = ("file", "age", "age_years", "person", "photo_date", "gender", "group", "ethnicity")
+
+TWICE = N_("this file is listed twice; the first row counts")
 
 _UTKFACE_NAME = re.compile(r"([0-9]{1,3})_([01])_([0-4])_[0-9]{8,20}(?:\.[A-Za-z0-9]{1,5}){0,3}")
 _AGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
@@ -58,6 +62,8 @@ class LabelRow:
         age_years: 0..130.
         person: name shared by photos of one person, or None.
         group: in UTKFace's terms, or None if not given or unknown.
+        photo_date: day of the photo, or None if not given.
+        line: in the file, from 1; 0 if unknown.
     """
 
     file: str
@@ -65,15 +71,21 @@ class LabelRow:
     person: str | None = None
     gender: Gender | None = None
     group: Group | None = None
+    photo_date: date | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A label table: valid rows in file order, (row, reason) of others, and ignored columns, printable."""
+    """A label table: valid rows in file order, (row, reason) of others, and ignored columns, printable.
+
+    `problem_lines` has the line of each problem.
+    """
 
     rows: tuple[LabelRow, ...]
     problems: tuple[tuple[str, str], ...]
     unknown_columns: tuple[str, ...] = ()
+    problem_lines: tuple[int, ...] = field(default=(), compare=False)
 
 
 def parse_utkface_name(name: str) -> UtkfaceLabel | None:
@@ -101,8 +113,9 @@ def read_label_table(data: bytes) -> LabelTable:
 
 
 def parse_label_table(text: str) -> LabelTable:
-    """Read CSV with a header: `file`, `age` (or `age_years`); optional person, gender, ethnicity (or group).
+    """Read CSV with a header: `file` and `age` (or `age_years`).
 
+    Optional: person, photo_date, gender, ethnicity (or group).
     Comma, semicolon or tab; a decimal comma or point; column names in any case; other columns are ignored.
 
     Raises:
@@ -110,22 +123,24 @@ def parse_label_table(text: str) -> LabelTable:
     """
     rows: dict[str, LabelRow] = {}
     problems: list[tuple[str, str]] = []
+    lines: list[int] = []
     try:
         table = parse_table(text, COLUMNS)
         positions = _positions(table)
         for entry in table.rows:
             cells = {name: entry.cells[at] for name, at in positions.items()}
             try:
-                row = _label_row(cells, entry.surplus)
+                row = _label_row(cells, entry.surplus, entry.line)
                 if row.file in rows:
-                    raise ValueError("this file is listed twice; the first row counts")
+                    raise ValueError(TWICE)
             except ValueError as error:
+                lines.append(entry.line)
                 problems.append((_printable(cells["file"]) or f"row {entry.line}", str(error)))
             else:
                 rows[row.file] = row
     except TableUnreadable as error:
         raise LabelsUnreadable("table", problem=error.message) from None
-    return LabelTable(tuple(rows.values()), tuple(problems), table.unknown(COLUMNS))
+    return LabelTable(tuple(rows.values()), tuple(problems), table.unknown(COLUMNS), tuple(lines))
 
 
 def safe_relative_path(text: str) -> str:
@@ -136,11 +151,13 @@ def safe_relative_path(text: str) -> str:
     """
     path = PurePosixPath(text)
     if not text or path == PurePosixPath():
-        raise ValueError("the file name is empty")
+        raise ValueError(N_("the file name is empty"))
     if len(text) > MAX_TEXT_CHARS or not text.isprintable():
-        raise ValueError("the file name is too long or has characters that cannot be printed")
+        raise ValueError(N_("the file name is too long or has characters that cannot be printed"))
     if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text:
-        raise ValueError("the file must be named relative to the folder, without '..', ':' or backslashes")
+        raise ValueError(
+            N_("the file must be named relative to the folder, without '..', ':' or backslashes")
+        )
     return path.as_posix()
 
 
@@ -149,6 +166,7 @@ def _positions(table: Table) -> dict[str, int]:
         "file": table.position("file"),
         "age": table.position("age_years", "age"),
         "person": table.position("person"),
+        "photo_date": table.position("photo_date"),
         "gender": table.position("gender"),
         "group": table.position("group", "ethnicity"),
     }
@@ -159,21 +177,31 @@ def _positions(table: Table) -> dict[str, int]:
     return {name: position for name, position in found.items() if position is not None}
 
 
-def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...]) -> LabelRow:
+def _label_row(cells: Mapping[str, str], surplus: tuple[str, ...], line: int) -> LabelRow:
     file = safe_relative_path(canonical_name(cells["file"]).replace("\\", "/"))
     if surplus:
         raise ValueError(
-            "the row has more cells than the first line has columns; between commas, "
-            "a decimal comma needs quotation marks around the age"
+            N_(
+                "the row has more cells than the first line has columns; between commas, "
+                "a decimal comma needs quotation marks around the age"
+            )
         )
     age = cells["age"].replace(",", ".")
     if _AGE.fullmatch(age) is None or float(age) > MAX_AGE_YEARS:
-        raise ValueError(f"the age must be a number from 0 to {MAX_AGE_YEARS:.0f}, such as 42, 42.5 or 42,5")
+        raise ValueError(N_("the age must be a number from 0 to 130, such as 42, 42.5 or 42,5"))
     person = cells.get("person", "")
     if len(person) > MAX_TEXT_CHARS or not person.isprintable():
-        raise ValueError("the person's name is too long or has characters that cannot be printed")
+        raise ValueError(N_("the person's name is too long or has characters that cannot be printed"))
     gender = _GENDER_WORDS.get(cells.get("gender", "").lower())
-    return LabelRow(file, float(age), person or None, gender, _group(cells.get("group", "")))
+    group, taken = _group(cells.get("group", "")), _photo_date(cells.get("photo_date", ""))
+    return LabelRow(file, float(age), person or None, gender, group, taken, line)
+
+
+def _photo_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ValueError(N_("the date of the photo must be written like 2024-06-30")) from None
 
 
 def _group(text: str) -> Group | None:

@@ -12,6 +12,8 @@ from PIL import Image
 from simsvc.values import RgbImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+THUMBNAIL_PX, THUMBNAIL_QUALITY = 96, 80
+"""Twice the 48 px of lists, for dense screens."""
 PACKING = 1
 """ISA-L's level: of 60 crops, 0 leaves 17% more bytes, while 2 saves 1% and 3 nothing; all take as long."""
 
@@ -54,3 +56,11 @@ def to_jpeg(rgb: RgbImage, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def thumbnail_jpeg(png: bytes) -> bytes:
+    """Return a PNG that `to_png` wrote as a JPEG of at most `THUMBNAIL_PX` a side."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    return to_jpeg(np.asarray(small), THUMBNAIL_QUALITY)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from alembic import context
 
-from simsvc.store import embeddings, notifications, referral_rows, request_keys, sent_forms, tokens
+from simsvc.store import (
+    embeddings,
+    notifications,
+    referral_rows,
+    request_keys,
+    saved_views,
+    second_factors,
+    sent_forms,
+    sessions,
+    tokens,
+)
 from simsvc.store.tables import Table
 
-TABLES = (tokens, request_keys, sent_forms, embeddings, referral_rows, notifications)
+TABLES = (
+    *(tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors),
+    *(referral_rows, notifications),
+)
 """Modules whose tables the metadata would not know without their import."""
 
 

@@ -26,7 +26,7 @@ resource = Resource("decisions", __name__, "Decisions on estimates. Decisions ar
 @resource.doc(parameters=[PARAMETER])
 @resource.response(201, Decision)
 def create(sent: dict[str, Any], public_id: str) -> ResponseReturnValue:
-    """Record a decision; an override needs an age and a reason."""
+    """Record a decision; an override needs an age and a reason, need_more a note."""
     recorded, stored = services().estimates.find(public_id), services().decisions
     age = "" if sent["age_years"] is None else str(sent["age_years"])
     draft = checked_decision(sent["kind"], age, sent["reason"], sent["note"], recorded.estimate)

@@ -113,10 +113,11 @@ def wanted(query: dict[str, Any]) -> HistoryFilter:
 
 
 def summary(row: HistoryRow) -> dict[str, object]:
-    """Return an estimate for a list: without neighbours, with the current decision."""
+    """Return an estimate for a list: without neighbours, with the verdict and the current decision."""
     described = describe(row.recorded)
     del described["neighbours"]
-    return {**described, "decision": describe_decision(row.decision) if row.decision else None}
+    decision = describe_decision(row.decision) if row.decision else None
+    return {**described, "verdict": row.verdict, "decision": decision}
 
 
 def _origin(face: LabelledFace | None) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask, jsonify
@@ -10,6 +11,7 @@ from flask_smorest import Api
 
 from simsvc.web.api import (
     audit,
+    cases,
     decisions,
     erasures,
     estimates,
@@ -31,7 +33,7 @@ from simsvc.web.rendering.event_lines import CSV
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
-_READ = (estimates, decisions, referrals, models, indexes, fairness, monitoring, exports, audit)
+_READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit)
 RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
@@ -67,6 +69,8 @@ LINKS = {
     "api_faces.add": ("face_id", "$response.body#/face_id", ("faces_relabel", "faces_remove")),
 }
 """Operations that take a value from the response of another."""
+ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
+"""An argument in Flask's rules, with or without a converter."""
 NAMED_IN_BODY = frozenset({"api_erasures.case"})
 
 resource = Resource("document", __name__, "This document.")
@@ -170,7 +174,7 @@ def _problem_schema() -> dict[str, Any]:
 
 def _endpoints(app: Flask) -> dict[tuple[str, str], str]:
     return {
-        (str(rule.rule).replace("<", "{").replace(">", "}"), method.lower()): rule.endpoint
+        (ARGUMENT.sub(r"{\1}", str(rule.rule)), method.lower()): rule.endpoint
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
         if rule.endpoint in SCOPES_OF

@@ -12,7 +12,7 @@ from simsvc.domain.desk.decisions import TEXT_CHARACTERS
 from simsvc.domain.desk.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.store.history import DECIDED, STATUSES
-from simsvc.values import DECISION_KINDS
+from simsvc.values import DECISION_KINDS, VERDICTS
 from simsvc.values.site_calibration import METHODS, REASONS
 from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole
 
@@ -178,7 +178,7 @@ class Decision(Strict):
     number = needed(Integer, "Number of the decision on this estimate, from 1.")
     kind = needed(
         String,
-        "accept: plausible; override: not plausible; refer: need more.",
+        "accept: plausible; override: not plausible; need_more: more is needed; refer: sent for review.",
         validate=OneOf(DECISION_KINDS),
     )
     age_years = maybe(Integer, "For an override: the assessed age.")
@@ -195,8 +195,13 @@ class Decisions(Strict):
 
 
 class EstimateSummary(EstimateRecord):
-    """An estimate in a list, with the current decision."""
+    """An estimate in a list, with the verdict and the current decision."""
 
+    verdict = maybe(
+        String,
+        "Whether the declared age fits the estimate; null where no birth date is declared.",
+        validate=OneOf(VERDICTS),
+    )
     decision = maybe(Nested, "The current decision.", nested=Decision)
 
 
@@ -242,6 +247,10 @@ class EstimateFilter(Strict):
     model = Text(validate=[Length(1, 128), Regexp(NO_CONTROL)])
     index = Text(validate=[Length(1, 130), Regexp(NO_CONTROL)])
     decision = String(validate=OneOf(DECIDED), metadata={"description": "The current decision."})
+    verdict = String(
+        validate=OneOf(VERDICTS),
+        metadata={"description": "`cannot_tell`: the estimate is unreliable."},
+    )
 
 
 class EstimateQuery(EstimateFilter):
@@ -265,7 +274,11 @@ class NewDecision(Strict):
     reason = Paragraphs(
         load_default="", validate=PARAGRAPHS, metadata={"description": "Required for an override."}
     )
-    note = Paragraphs(load_default="", validate=PARAGRAPHS)
+    note = Paragraphs(
+        load_default="",
+        validate=PARAGRAPHS,
+        metadata={"description": "Required for need_more: what is needed."},
+    )
     after = Integer(
         strict=True,
         load_default=0,

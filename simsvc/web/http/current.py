@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import current_app, g, request
 
 from simsvc.values import User
-from simsvc.values.events import EventKind, NewEvent
+from simsvc.values.events import Event, EventKind, NewEvent
 from simsvc.wiring.services import Services
 
 
@@ -34,8 +36,13 @@ def page_number(last: int = 1_000_000) -> int:
     return min(max(1, request.args.get("page", 1, type=int)), last)
 
 
-def note_export(subject: str, **said: object) -> None:
+def note_export(subject: str, **said: object) -> Event:
     """Log that whoever asks takes records out, before they are given; nothing personal may be said."""
+    return note_exports([subject], **said)[0]
+
+
+def note_exports(subjects: Iterable[str], **said: object) -> tuple[Event, ...]:
+    """Log the same of several subjects, together."""
     token = g.get("token")
     actor = token.actor if token is not None else f"user:{person().id}"
-    services().log.note(NewEvent(EventKind.EXPORT, actor, subject, said))
+    return services().log.note_all(NewEvent(EventKind.EXPORT, actor, subject, said) for subject in subjects)

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from simsvc import errors
-from simsvc.errors import BatchTooLarge, Busy, InputRefused, PhotoTooManyBytes, SimsvcError
+from simsvc.errors import BatchTooLarge, Busy, ImportTooLarge, InputRefused, PhotoTooManyBytes, SimsvcError
 from simsvc.messages import N_, Message
 from simsvc.web.http.problems import problem
 from simsvc.web.http.refilled_form import refills_form, typed_page
@@ -23,6 +23,7 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.RequestError: 400,
     errors.TokenRefused: 401,
     **dict.fromkeys((errors.NotPermitted, errors.ScopeMissing, errors.SignInRefused), 403),
+    **dict.fromkeys((errors.CodeRefused, errors.PasswordsOff, errors.OidcRefused), 403),
     **dict.fromkeys((errors.FaceNotFound, errors.BuildNotFound, errors.EstimateNotFound), 404),
     **dict.fromkeys((errors.PlotNotFound, errors.TokenNotFound, errors.ModelNotFound), 404),
     **dict.fromkeys((errors.UserNotFound, errors.BatchNotFound, errors.CaseNotFound), 404),
@@ -34,6 +35,11 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.ReferralNotFound: 404,
     **dict.fromkeys((errors.ReferralExists, errors.ReferralChanged), 409),
     errors.ReferralError: 422,
+    errors.ImportNotFound: 404,
+    errors.ImportBusy: 409,
+    errors.ImportTooLarge: 413,
+    **dict.fromkeys((errors.FaceImportError, errors.FaceChangeRefused), 422),
+    errors.SecondFactorNeeded: 409,
     **dict.fromkeys((errors.EstimateErased, errors.LinkSpent, errors.ModelGone, errors.BuildGone), 410),
     **dict.fromkeys((errors.PhotoTooManyBytes, errors.BatchTooLarge), 413),
     **dict.fromkeys((errors.NotMultipart, errors.NotJson), 415),
@@ -41,13 +47,16 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.CursorRefused, errors.PeriodRefused, errors.KeyReused), 422),
     **dict.fromkeys((errors.AccountError, errors.BatchError, errors.TableUnreadable), 422),
     **dict.fromkeys((errors.CaseRefused, errors.DatesRefused, errors.PhotosRefused), 422),
+    **dict.fromkeys((errors.DatesUnconfirmed, errors.ReportCodeRefused), 422),
     **dict.fromkeys((errors.DecisionRefused, errors.FilterRefused, errors.KeepError), 422),
+    errors.ViewRefused: 422,
     errors.BatchQuota: 429,
     **dict.fromkeys((errors.SourceError, errors.SettingsError, errors.BackupRefused), 500),
     **dict.fromkeys((errors.ResultsRefused, errors.SimsvcError), 500),
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     errors.DiskUnfit: 503,
+    errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""
 
@@ -134,6 +143,8 @@ def _too_large(error: Exception) -> ResponseReturnValue:
     limit = (request.max_content_length or 0) / 1e6
     if request.endpoint == "batches.create":
         return answer(BatchTooLarge("upload", most_mb=limit))
+    if request.endpoint == "imports.create":
+        return answer(ImportTooLarge("upload", most_mb=limit))
     if request.endpoint in (*ONE_PHOTO, *SEVERAL) and not _has_too_much_text():
         return answer(PhotoTooManyBytes("upload", most_mb=limit))
     return _problem("request_entity_too_large", Message(SENTENCES[413]), 413)

@@ -7,9 +7,7 @@ the answer redirects to: reloading that page neither makes nor shows another.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 import secrets
 import time
@@ -22,11 +20,12 @@ from flask import Flask, request
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.errors import KeyTaken, PhotoLocked
 from simsvc.web.http.current import person, services
+from simsvc.web.http.kept_form import NOT_TYPED
 
 FIELD = "form_key"
 KEY_BYTES = 16
 """128 bits: no two forms ever get the same key by chance."""
-NOT_CONTENT = (FIELD, "csrf_token")
+NOT_CONTENT = (FIELD, *NOT_TYPED)
 """Fields that may differ between two sendings of the same form: a new session brings a new token."""
 PATIENCE_S = 20.0
 """How long the second of two equal forms waits for the answer to the first, as a photo waits for its turn."""
@@ -129,5 +128,4 @@ def _waited_for(asker: str, key: str) -> str:
 
 def _cipher() -> FernetCipher:
     """Return the cipher of secrets that wait to be shown; its key is derived from that of the sessions."""
-    key = hmac.digest(services().secret_key().encode(), b"simsvc: shown once", "sha256")
-    return FernetCipher([base64.urlsafe_b64encode(key).decode()])
+    return services().derived_cipher(b"simsvc: shown once")

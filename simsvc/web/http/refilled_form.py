@@ -9,12 +9,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from simsvc.web.http.current import services
 from simsvc.web.http.upload import drain
 
-UPLOAD, DECISION = "pages.create", "decisions.create"
-DECISION_FIELDS = (
-    *("kind", "age", "reason", "note", "after"),
-    *("refer_to", "due", "second_opinion", "refer_comment"),
-)
-FIELDS = {UPLOAD: ("case", "born", "taken"), DECISION: DECISION_FIELDS}
+UPLOAD, DECISION, ROW_DECISION = "pages.create", "decisions.create", "batches.decide"
+_DECISION_FIELDS = ("kind", "age", "reason", "needed", "note", "after")
+_REFER_FIELDS = ("refer_to", "due", "second_opinion", "refer_comment")
+FIELDS = {
+    UPLOAD: ("case", "born", "taken"),
+    DECISION: (*_DECISION_FIELDS, *_REFER_FIELDS),
+    ROW_DECISION: _DECISION_FIELDS,
+}
 """Endpoint to the fields of its form that a person typed, or that what was typed belongs to."""
 USELESS_AGAIN = (403, 404)
 """Statuses after which sending the same once more would not help."""

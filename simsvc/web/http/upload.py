@@ -16,7 +16,14 @@ from simsvc.errors import NotMultipart, PhotoMissing, PhotosRefused
 FIELD = "photo"
 FORM = "multipart/form-data"
 LONGEST_NAME = 120
-ONE_PHOTO = ("pages.preview", "api_estimates.create", "api_replays.create", "api_faces.add", "replays.create")
+ONE_PHOTO = (
+    "pages.preview",
+    "api_estimates.create",
+    "api_replays.create",
+    "api_faces.add",
+    "replays.create",
+    "imports.add",
+)
 SEVERAL = ("pages.create", "api_estimates.create_batch")
 MOST_PARTS = 48
 MOST_PHOTOS = 8

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.audit.checkpoint import checkpoint_text
@@ -17,8 +17,8 @@ from simsvc.errors import CaseNotFound, CheckpointMissing, FilterRefused, Verifi
 from simsvc.flows.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
 from simsvc.web.http.current import note_export, page_number, person, services
-from simsvc.web.http.errors import status_of
-from simsvc.web.http.form_problems import Problem, Problems
+from simsvc.web.http.form_problems import Problems
+from simsvc.web.i18n.language import translated
 from simsvc.web.rendering.actors import actor_names
 from simsvc.web.rendering.event_lines import CSV, JSON_LINES, described, event_lines, every_event
 from simsvc.web.rendering.history_csv import download
@@ -63,19 +63,19 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/verify")
 def verify() -> ResponseReturnValue:
-    """Start to verify the log in the background."""
+    """Start to verify the log in the background, unless it is or was just verified: then say so."""
     try:
-        services().verifier.start(_actor())
+        services().verifier.start(f"user:{person().id}")
     except VerificationRefused as refusal:
-        return _page([Problem(refusal.message)], status_of(refusal))
+        flash(translated(refusal.message))
     return redirect(url_for("audit.show"), 303)
 
 
-@blueprint.get("/checkpoint.json")
-def checkpoint() -> ResponseReturnValue:
-    """Download the checkpoint of the last verification that found the log intact."""
-    last = services().verifications.latest_found()
-    found = last.found if last else None
+@blueprint.get("/verifications/<int:number>/checkpoint.json")
+def checkpoint(number: int) -> ResponseReturnValue:
+    """Download the checkpoint of a verification that found the log intact."""
+    verification = services().verifications.find(number)
+    found = verification.found if verification else None
     if found is None or found.broken is not None or found.head is None:
         raise CheckpointMissing()
     response = Response(checkpoint_text(found.head), mimetype="application/json")
@@ -93,7 +93,7 @@ def export(form: str) -> ResponseReturnValue:
     return download(lines, FORMATS[form], f"events.{form}")
 
 
-def _page(refused: list[Problem] | None = None, status: int = 200) -> ResponseReturnValue:
+def _page() -> ResponseReturnValue:
     problems = _problems()
     page, events = page_number(last=LAST_PAGE), list[LoggedEvent]()
     if not problems.found:
@@ -105,7 +105,7 @@ def _page(refused: list[Problem] | None = None, status: int = 200) -> ResponseRe
     actors = sorted(names.items(), key=lambda named: named[1].casefold())
     shown = render_template(
         "audit.html",
-        problems=[*(refused or ()), *problems.found],
+        problems=problems.found,
         running=running,
         failed=latest is not None and not running and latest.found is None,
         last=services().verifications.latest_found(),
@@ -117,7 +117,7 @@ def _page(refused: list[Problem] | None = None, status: int = 200) -> ResponseRe
         actors=[*actors, *((actor, "") for actor in (COMMAND, PROGRAM, VISITOR))],
         names=names,
     )
-    return shown, status if refused else problems.status
+    return shown, problems.status
 
 
 def _listed(events: list[LoggedEvent]) -> list[ListedEvent]:
@@ -194,7 +194,3 @@ def _day(name: str) -> date | None:
     if day is not None and not 1970 <= day.year <= 9000:
         raise FilterRefused("dates")
     return day
-
-
-def _actor() -> str:
-    return f"user:{person().id}"

@@ -1,41 +1,42 @@
-"""/batches: upload many photos and see their results."""
+"""/batches: upload many photos, see their results and decide on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from simsvc.adapters.photos.upload_spool import UploadSpool
-from simsvc.adapters.photos.zip_archive import PhotoZip, is_zip
-from simsvc.domain.desk.batch_csv import CaseRow, CaseTable, read_cases
-from simsvc.domain.desk.contents import HEAD_BYTES, LEFT_OUT, Sort, sort_of
-from simsvc.domain.desk.declared import latest_today
-from simsvc.domain.files.file_names import canonical_path, last_part
-from simsvc.domain.files.spreadsheet import to_csv
-from simsvc.errors import BatchError, CasesUnreadable, NotMultipart
+from simsvc.domain.desk.batch_csv import template_csv
+from simsvc.domain.desk.contents import LEFT_OUT
+from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable, checked_decision
+from simsvc.domain.desk.triage import ORDERS, SHOWN, Order, Shown, arranged, filter_counts
+from simsvc.errors import BatchError, CasesUnreadable, DecisionRefused, DecisionSuperseded, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
-from simsvc.values import BatchNotes, BatchPhoto, LeftOut
+from simsvc.store.batch_triage import TriageRow
+from simsvc.values import DECISION_KINDS, Batch
+from simsvc.web.http.batch_form import BatchForm
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.errors import status_of
-from simsvc.web.http.form_problems import Problem
+from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.http.upload import PhotoRequest, shown_name
+from simsvc.web.http.upload import PhotoRequest
+from simsvc.web.rendering.batch_results import results_csv
+from simsvc.web.rendering.history_csv import begun, download
 
 blueprint = Blueprint("batches", __name__, url_prefix="/batches")
 
 CREATE = "batches.create"
 BATCHES_A_PAGE = 25
-PHOTOS_A_PAGE = 100
-MOST_CASES_BYTES = 1_000_000
-"""Maximum size of the CSV, well above `MOST_PHOTOS` rows of a file name, a case and two dates."""
-MOST_NAMED = 100
-"""Skipped files of a batch listed by name; others are counted."""
+PHOTOS_A_PAGE = 50
 FIELD = "photos"
-COLUMNS = "position,file,case,status,age_years,code,sentence,record,birth_date,photo_date"
+DECISION_FIELDS = ("kind", "age", "reason", "needed", "note")
+FIELD_OF = {"age": "age", "reason": "reason", "needed": "needed", "note": "needed"}
+"""Reason of a refused decision to the field of a row that it is about; rows have no other field for notes."""
 
 
 def register(app: Flask) -> None:
@@ -84,144 +85,55 @@ def create() -> ResponseReturnValue:
     return redirect(url_for("batches.show", batch_id=batch.id), 303)
 
 
+@blueprint.get("/template.csv")
+def template() -> ResponseReturnValue:
+    """Return a CSV to fill in, with one example line."""
+    response = Response(template_csv(), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename="batch-template.csv")
+    return response
+
+
 @blueprint.get("/<batch_id>")
 def show(batch_id: str) -> ResponseReturnValue:
-    """Show the progress and results of a batch."""
-    batch = services().batch_book.find(batch_id)
-    page = page_number(last=max(1, -(-batch.total // PHOTOS_A_PAGE)))
-    photos = services().batch_book.photos(batch_id, (page - 1) * PHOTOS_A_PAGE, PHOTOS_A_PAGE)
-    asked_by = services().users.names([batch.asked_by]).get(batch.asked_by, batch.asked_by)
-    words = {"batch": batch, "photos": photos, "asked_by": asked_by, "page": page, "reasons": LEFT_OUT}
-    return render_template("batch.html", pages=-(-batch.total // PHOTOS_A_PAGE), **words)
+    """Show the progress of a batch and its results, most doubtful first."""
+    return _page(services().batch_book.find(batch_id))
+
+
+@blueprint.post("/<batch_id>/photos/<int:position>/decisions")
+def decide(batch_id: str, position: int) -> ResponseReturnValue:
+    """Record a decision on a photo's record; with `?row`, return its row of the table, else the page."""
+    row = services().batch_triage.row(batch_id, position)
+    typed = {name: request.form.get(name, "") for name in DECISION_FIELDS}
+    problems = Problems()
+    try:
+        once(lambda: _decided(row, typed))
+    except DecisionRefused as refusal:
+        about = FIELD_OF.get(refusal.reason or "")
+        problems.note(refusal, *([f"{about}-{position}"] if about else []))
+    except DecisionSuperseded as refusal:
+        problems.note(refusal)
+    if "row" in request.args:
+        fresh = services().batch_triage.row(batch_id, position)
+        return _row(batch_id, fresh, typed, problems.found), problems.status
+    if problems.found:
+        return _page(services().batch_book.find(batch_id), position, typed, problems.found), problems.status
+    flash(gettext("Decision recorded."))
+    asked: dict[str, Any] = {"page": page_number(), **_asked()}
+    return redirect(url_for("batches.show", batch_id=batch_id, _anchor=f"photo-{position}", **asked), 303)
 
 
 @blueprint.get("/<batch_id>/results.csv")
 def results(batch_id: str) -> ResponseReturnValue:
-    """Return the results as CSV, always in English."""
+    """Return the results as CSV in upload order, always in English."""
     batch = services().batch_book.find(batch_id)
     note_export(f"batch:{batch.id}", format="csv")
-    photos = (_cells(photo) for photo in services().batch_book.photos(batch_id))
-    table = to_csv(COLUMNS.split(","), (*photos, *_left_out_cells(batch.notes)))
-    response = Response(table, mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=f"batch-{batch.number}.csv")
-    return response
-
-
-class _Form:
-    """The files of an upload: photos, a folder, ZIPs and a table."""
-
-    def __init__(self, parts: list[FileStorage], cases: FileStorage | None) -> None:
-        self._parts = parts
-        self._left_out: list[LeftOut] = []
-        self._left_out_count = 0
-        self._guessed: dict[str, None] = {}
-        self._table: CaseTable | None = None
-        if cases and cases.filename:
-            self._read_table(_cases_bytes(cases))
-
-    def name(self) -> str:
-        """Return the name of the batch: its folder or first file."""
-        first = (self._parts[0].filename or "").replace("\\", "/") if self._parts else ""
-        folder, _, rest = first.partition("/")
-        return shown_name(folder if rest and folder.strip(".") else first) if first else ""
-
-    def cases(self) -> tuple[CaseRow, ...]:
-        """Return the rows of the table, once the photos are read."""
-        return self._table.rows if self._table else ()
-
-    def notes(self) -> BatchNotes:
-        """Return notes on the batch, once the photos are read."""
-        unread = self._table.unread if self._table else ()
-        return BatchNotes(tuple(self._left_out), self._left_out_count, unread, tuple(self._guessed))
-
-    def photos(self) -> Iterator[tuple[str, bytes | None]]:
-        """Yield every photo, those in ZIPs last; tables are read and other files noted."""
-        packed = [is_zip(part.stream) for part in self._parts]
-        zips = [part for part, is_packed in zip(self._parts, packed, strict=True) if is_packed]
-        for part, is_packed in zip(self._parts, packed, strict=True):
-            if not is_packed:
-                yield from self._loose(part)
-        for part in zips:
-            if len(zips) > 1:  # names of several ZIPs are prefixed
-                folder = _shown_path(part).removesuffix(".zip")
-                yield from ((f"{folder}/{path}", data) for path, data in self._packed(part))
-            else:
-                yield from self._packed(part)
-
-    def _loose(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
-        """Yield a file outside ZIPs; a single chosen file always gets a row."""
-        path, most = _shown_path(part), services().settings.max_upload_bytes
-        head = part.stream.read(HEAD_BYTES)
-        sort = sort_of(path, head)
-        if sort == "not_a_photo" and "/" not in path:
-            sort = "photo"
-        data = head + part.stream.read(most + 1 - len(head)) if sort in {"photo", "table"} else None
-        yield from self._sorted(path, sort, data if data is not None and len(data) <= most else None)
-
-    def _packed(self, part: FileStorage) -> Iterator[tuple[str, bytes | None]]:
-        archive = PhotoZip(part.stream, services().settings.max_upload_bytes)
-        for file in archive.files(lambda: {last_part(row.path) for row in self.cases()}):
-            yield from self._sorted(file.path, file.sort, file.data)
-        if archive.guessed:
-            self._guessed[archive.guessed] = None
-
-    def _sorted(self, path: str, sort: Sort, data: bytes | None) -> Iterator[tuple[str, bytes | None]]:
-        if sort == "photo":
-            yield path, data
-        elif sort == "table":
-            if data is None or len(data) > MOST_CASES_BYTES:
-                raise CasesUnreadable("size")
-            self._read_table(data)
-        else:
-            self._left_out_count += 1
-            if len(self._left_out) < MOST_NAMED:
-                self._left_out.append(LeftOut(path, sort))
-
-    def _read_table(self, data: bytes) -> None:
-        if self._table is not None:
-            raise CasesUnreadable("several")
-        self._table = read_cases(data, latest_today(services().now()))
-
-
-def _shown_path(part: FileStorage) -> str:
-    path = canonical_path(part.filename or "")
-    return "".join(character for character in path if character.isprintable()).strip() or "photo"
-
-
-def _cases_bytes(part: FileStorage) -> bytes:
-    data = part.stream.read(MOST_CASES_BYTES + 1)
-    if len(data) > MOST_CASES_BYTES:
-        raise CasesUnreadable("size")
-    return data
-
-
-def _cells(photo: BatchPhoto) -> tuple[str, ...]:
-    age = "" if photo.age_years is None else f"{photo.age_years:.2f}"
-    texts = (
-        photo.name,
-        photo.case_reference,
-        photo.status,
-        age,
-        photo.code,
-        None if photo.sentence is None else str(photo.sentence),
-        photo.estimate_id,
-        photo.birth_date.isoformat() if photo.birth_date else None,
-        photo.photo_date.isoformat() if photo.photo_date else None,
-    )
-    return (str(photo.position + 1), *(text or "" for text in texts))
-
-
-def _left_out_cells(notes: BatchNotes) -> Iterator[tuple[str, ...]]:
-    """Yield a row for every listed skipped file, and one for the rest."""
-    rest = len(COLUMNS.split(",")) - 7
-    for left in notes.left_out:
-        yield "", left.name, "", "left_out", "", left.why, f"Left out: {LEFT_OUT[left.why]}.", *[""] * rest
-    if more := notes.left_out_count - len(notes.left_out):
-        yield "", "", "", "left_out", "", "", f"{more} more files were left out.", *[""] * rest
+    names = services().all_names()
+    rows = begun(services().batch_triage.rows(batch.id, range(batch.total)))
+    return download(results_csv(rows, batch.notes, names), "text/csv", f"batch-{batch.number}.csv")
 
 
 def _taken_in(parts: list[FileStorage], cases: FileStorage | None) -> Made:
-    form, batches = _Form(parts, cases), services().batches
+    form, batches = BatchForm(parts, cases), services().batches
     return Made(batches.take_in(form.photos(), form.name(), person().id, form.cases, form.notes))
 
 
@@ -237,5 +149,74 @@ def _list(problems: Sequence[Problem] = ()) -> str:
         more=len(found) > BATCHES_A_PAGE,
         problems=problems,
         most_photos=MOST_PHOTOS,
-        most_mb=round(settings.max_batch_bytes / 1e6),
+        most_bytes=settings.max_batch_bytes,
     )
+
+
+def _page(
+    batch: Batch, position: int = -1, typed: Mapping[str, str] | None = None, problems: Sequence[Problem] = ()
+) -> str:
+    """Render a batch; `typed` and `problems` belong to the decision on the photo at this position."""
+    asked, photos = _asked(), services().batch_triage.overview(batch.id)
+    positions = arranged(photos, cast("Shown", asked["show"]), cast("Order", asked["sort"]))
+    pages = max(1, -(-len(positions) // PHOTOS_A_PAGE))
+    page = page_number(last=pages)
+    wanted = positions[(page - 1) * PHOTOS_A_PAGE : page * PHOTOS_A_PAGE]
+    if position >= 0 and position not in wanted:
+        wanted.insert(0, position)
+    rows = list(services().batch_triage.rows(batch.id, wanted))
+    people = [batch.asked_by, *(row.decision.decided_by for row in rows if row.decision)]
+    return render_template(
+        "batch.html",
+        batch=batch,
+        rows=rows,
+        counts=filter_counts(photos),
+        page=page,
+        pages=pages,
+        shown=len(positions),
+        orders=ORDERS,
+        problems=problems,
+        **_row_words(batch.id, services().names(people), position, typed),
+    )
+
+
+def _row(batch_id: str, row: TriageRow, typed: Mapping[str, str], problems: Sequence[Problem]) -> str:
+    names = services().names([row.decision.decided_by] if row.decision else [])
+    words = _row_words(batch_id, names, row.photo.position, typed)
+    return render_template("batch_row.html", row=row, problems=problems, page=page_number(), **words)
+
+
+def _row_words(
+    batch_id: str, names: Mapping[str, str], position: int, typed: Mapping[str, str] | None
+) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "names": names,
+        "asked": _asked(),
+        "reasons": LEFT_OUT,
+        "kinds": DECISION_KINDS,
+        "acceptable": acceptable,
+        "text_characters": TEXT_CHARACTERS,
+        "refused_position": position,
+        "typed": typed or {},
+    }
+
+
+def _asked() -> dict[str, str]:
+    """Return the filter and the order that the address asks for, each one that exists."""
+    show, sort = request.args.get("show", ""), request.args.get("sort", "")
+    return {"show": show if show in SHOWN else SHOWN[0], "sort": sort if sort in ORDERS else ORDERS[0]}
+
+
+def _decided(row: TriageRow, typed: Mapping[str, str]) -> Made:
+    recorded = row.recorded or services().estimates.find(row.photo.estimate_id or "")
+    note = "\n\n".join(text for name in ("needed", "note") if (text := typed[name].strip()))
+    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], note, recorded.estimate)
+    made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
+    return Made(f"{recorded.id}/{made.number}")
+
+
+def _after() -> int:
+    """Return the number of the latest decision the reader saw, or 0."""
+    text = request.form.get("after", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from markupsafe import Markup
 
 from simsvc.domain.desk.decisions import (
     checked_age,
     checked_decision,
     checked_kind,
+    checked_needed,
     checked_reason,
     checked_text,
 )
@@ -22,8 +24,9 @@ from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.pages.result import FIELDS, result_page
-from simsvc.web.rendering.sheet import sheet_of
+from simsvc.web.pages.reports import pdf_response
+from simsvc.web.pages.result import FIELDS, NEXT, continues, result_page
+from simsvc.web.rendering.sheet import record_report
 from simsvc.web.security.readers import party_of_person
 
 REFER_FIELDS = ("refer_to", "due", "second_opinion", "refer_comment")
@@ -44,20 +47,15 @@ def create(public_id: str) -> ResponseReturnValue:
             once(lambda: _referred(recorded, typed) if _is_sent(typed) else _decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
-    flash(gettext("Sent for review.") if _is_sent(typed) else gettext("Decision recorded."))
-    return redirect(url_for("pages.show", public_id=public_id) + "#decision", 303)
+    return _led_on(recorded, sent=_is_sent(typed))
 
 
 @blueprint.get("/record.pdf")
 def sheet(public_id: str) -> ResponseReturnValue:
-    """Return the record as a PDF file."""
-    from simsvc.web.rendering.pdf_sheet import pdf  # noqa: PLC0415 - ReportLab is large and rarely needed
-
+    """Return the report of the record as a PDF file."""
     recorded = services().estimates.find(public_id)
-    note_export(f"estimate:{recorded.id}", format="pdf")
-    response = Response(pdf(sheet_of(recorded)), mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="record-{recorded.number}.pdf"'
-    return response
+    printed = note_export(f"estimate:{recorded.id}", format="pdf")
+    return pdf_response(lambda: record_report(recorded, printed), f"record-{recorded.number}.pdf")
 
 
 def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
@@ -66,6 +64,9 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
         checked_kind(typed["kind"], recorded.estimate)
     with problems.noting(DecisionRefused, "note"):
         checked_text(typed["note"])
+    if typed["kind"] == "need_more":
+        with problems.noting(DecisionRefused, "needed"):
+            checked_needed(_note(typed))
     if typed["kind"] == "override":
         with problems.noting(DecisionRefused, "age"):
             checked_age(typed["age"])
@@ -83,7 +84,7 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
 
 
 def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
-    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], typed["note"], recorded.estimate)
+    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], _note(typed), recorded.estimate)
     made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
     _log.info("user %s decided on record %s, number %s", person().id, recorded.number, made.number)
     return Made(f"{recorded.id}/{made.number}")
@@ -103,9 +104,28 @@ def _referred(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
         party,
         second_opinion=bool(typed["second_opinion"]),
     )
-    referral = desk.send(recorded.id, draft, typed["note"], party, _after())
+    referral = desk.send(recorded.id, draft, _note(typed), party, _after())
     _log.info("user %s sent record %s by referral %s", person().id, recorded.number, referral.id)
     return Made(referral.id)
+
+
+def _note(typed: Mapping[str, str]) -> str:
+    """Return the note of a decision; what is needed comes first."""
+    needed = typed["needed"] if typed["kind"] == "need_more" else ""
+    return "\n\n".join(part for text in (needed, typed["note"]) if (part := text.strip()))
+
+
+def _led_on(recorded: RecordedEstimate, *, sent: bool) -> ResponseReturnValue:
+    """Lead to the next undecided record if the form asks for it, else back to the record."""
+    following = services().undecided.neighbouring_undecided(recorded.number).next
+    here = url_for("pages.show", public_id=recorded.id)
+    if not continues() or following is None:
+        flash(gettext("Sent for review.") if sent else gettext("Decision recorded."))
+        return redirect(here, 303)
+    name = gettext("record %(number)s", number=recorded.number)
+    said = gettext("Sent for review:") if sent else gettext("Decision recorded:")
+    flash(Markup('{} <a href="{}">{}</a>').format(said, here, name))
+    return redirect(url_for("pages.show", public_id=following.id, then=NEXT), 303)
 
 
 def _after() -> int:

@@ -1,30 +1,33 @@
-"""/, /crop and /estimates: upload photos, preview the face, view results."""
+"""/estimates and /crop: upload photos, check them before, view results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import checked_case, checked_dates, latest_today
-from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoMissing, PhotosRefused
-from simsvc.flows.estimate import estimate, preview_png
+from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoError, PhotoMissing, PhotosRefused
+from simsvc.flows.check_photo import check_photo
+from simsvc.flows.estimate import estimate
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
+from simsvc.web.pages.case_dates import CONFIRMED, carried_over, note_contradictions
 from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
+from simsvc.web.rendering.check_words import check_json, refusal_json
 from simsvc.web.traffic.admission import give_way
 
 blueprint = Blueprint("pages", __name__)
 
 
-@blueprint.get("/")
+@blueprint.get("/estimates")
 def start() -> ResponseReturnValue:
-    """Show the upload form, prefilled with `case` from the query."""
-    return _form()
+    """Show the upload form, prefilled with `case` from the query and the birth date of that case."""
+    return _form(typed=carried_over(request.args))
 
 
 @blueprint.post("/estimates")
@@ -32,6 +35,8 @@ def create() -> ResponseReturnValue:
     """Estimate the photos and redirect to the record, or to the case for several photos."""
     problems = Problems()
     uploads, declared = _uploads(problems), _declared(problems)
+    if not problems.found and not request.form.get(CONFIRMED):
+        note_contradictions(problems, declared)
     if problems.found:
         return _form(problems.found), problems.status
     first = once(lambda: _judged(uploads, declared))
@@ -42,9 +47,12 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/crop")
 def preview() -> ResponseReturnValue:
-    """Return the face crop of a photo, or why there is none, without recording anything."""
-    pipeline = services().pipeline()
-    return Response(preview_png(uploaded_photo().data, pipeline), mimetype="image/png")
+    """Return as JSON what an estimate of a photo would meet: faces, quality and crop; record nothing."""
+    photo = uploaded_photo()
+    try:
+        return jsonify(check_json(*check_photo(photo.data, services().pipeline())))
+    except PhotoError as refusal:
+        return jsonify(refusal_json(refusal.message))
 
 
 @blueprint.get("/estimates/<public_id>")
@@ -104,8 +112,9 @@ def _declared(problems: Problems) -> Declaration:
     return Declaration(case, born, taken)
 
 
-def _form(problems: Sequence[Problem] = ()) -> str:
+def _form(problems: Sequence[Problem] = (), typed: Mapping[str, str] | None = None) -> str:
     max_bytes = services().settings.max_upload_bytes
+    typed = request.values if typed is None else typed
     return render_template(
-        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=request.values, problems=problems
+        "start.html", max_bytes=max_bytes, most_photos=MOST_PHOTOS, typed=typed, problems=problems
     )

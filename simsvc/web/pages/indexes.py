@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +14,10 @@ from flask_babel import gettext
 
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.estimate.corrected import build_sentence
+from simsvc.domain.gallery.build_figures import BuildFigures, compared_decades
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
+from simsvc.domain.gallery.skip_words import SKIP_WORDS
 from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
 from simsvc.messages import Message
 from simsvc.web.http.current import person, services
@@ -48,6 +52,17 @@ def show() -> ResponseReturnValue:
     return _page()
 
 
+@blueprint.get("/<index_name>/<build_id>")
+def compare(index_name: str, build_id: str) -> ResponseReturnValue:
+    """Compare a build with the one in service, and offer to switch."""
+    label, (current, _) = f"{index_name}/{build_id}", _current()
+    one = services().build_figures(label)
+    with suppress(IndexUnusable):
+        other = services().build_figures(current) if current not in {None, label} else None
+        return _comparison(one, other)
+    return _comparison(one, None)
+
+
 @blueprint.post("/<index_name>/<build_id>/use")
 def use(index_name: str, build_id: str) -> ResponseReturnValue:
     """Check a build and put it into service, as `flask index use` does."""
@@ -65,6 +80,22 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
         )
     )
     return redirect(url_for("indexes.show"), 303)
+
+
+def _comparison(one: BuildFigures, other: BuildFigures | None) -> str:
+    label = one.manifest.label
+    return render_template(
+        "comparison.html",
+        one=one,
+        other=other,
+        label=label,
+        in_service=services().current_build() == label,
+        fits=one.manifest.model.sha256 == _model_sha256(),
+        made_at=services().builds.made_at().get(label),
+        decades=compared_decades(one, other or one),
+        reasons=SKIP_WORDS,
+        skipped=Counter(entry.reason for entry in one.manifest.facts.skipped).most_common(),
+    )
 
 
 def _page(problem: Problem | None = None) -> str:

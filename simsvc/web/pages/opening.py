@@ -10,11 +10,13 @@ from flask.typing import ResponseReturnValue
 blueprint = Blueprint("opening", __name__)
 
 PAGE_OF: dict[str, tuple[str, str | None]] = {
-    "/estimates": ("pages.start", None),
-    "/crop": ("pages.start", None),
-    "/display": ("pages.start", None),
-    "/sign-out": ("pages.start", None),
+    "/crop": ("home.show", None),
+    "/display": ("home.show", None),
+    "/sign-out": ("home.show", None),
+    "/history/views": ("history.show", None),
+    "/history/views/<view_id>/delete": ("history.show", None),
     "/estimates/<public_id>/decisions": ("pages.show", "decision"),
+    "/batches/<batch_id>/photos/<int:position>/decisions": ("batches.show", None),
     "/indexes/<index_name>/<build_id>/use": ("indexes.show", None),
     "/users/<user_id>/disable": ("users.show", None),
     "/users/<user_id>/enable": ("users.show", None),
@@ -29,7 +31,7 @@ sent to; without these, reloading that address would return 405.
 """
 
 
-def lead(**values: str) -> ResponseReturnValue:
+def lead(**values: str | int) -> ResponseReturnValue:
     """Redirect to the page of the form."""
     rule = request.url_rule
     assert rule is not None  # noqa: S101 - for mypy; the view was found by it

@@ -1,4 +1,4 @@
-"""Pictures: face crops, occlusion maps, plots and thumbnails."""
+"""Pictures: face crops and their thumbnails, occlusion maps, plots and thumbnails of reference faces."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 
 from flask import Blueprint, Response, request, url_for
 
+from simsvc.domain.photo.encode import thumbnail_jpeg
 from simsvc.flows.saliency import check_same_model, saliency_png
 from simsvc.web.http.current import services
 
@@ -21,6 +22,12 @@ OF_ONE_MODEL = "no-cache"
 def crop(public_id: str) -> Response:
     """Return the face crop."""
     return _of_people(services().estimates.crop_png(public_id), "image/png")
+
+
+@blueprint.get("/estimates/<public_id>/thumbnail.jpg")
+def thumbnail(public_id: str) -> Response:
+    """Return the face crop as a small JPEG, for lists: some 3 kB instead of 100."""
+    return _of_people(thumbnail_jpeg(services().estimates.crop_png(public_id)), "image/jpeg")
 
 
 @blueprint.get("/estimates/<public_id>/saliency.png")

@@ -10,7 +10,9 @@ from flask_babel import gettext
 
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
+from simsvc.domain.desk.verdict import verdict_of
 from simsvc.domain.estimate.corrected import calibration_sentence
+from simsvc.domain.estimate.explain import apart_sentence, why_sentence
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexUnusable
 from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
@@ -21,7 +23,11 @@ from simsvc.web.rendering.age_plot import age_plot, range_words
 from simsvc.web.rendering.age_scale import age_scale
 from simsvc.web.rendering.record_parts import declared_words
 
-FIELDS = ("kind", "age", "reason", "note")
+FIELDS = ("kind", "age", "reason", "needed", "note")
+NEXT = "next"
+"""Value of the parameter `then` with which a decision leads to the next undecided record."""
+NEAREST = 4
+"""Reference faces on the first screen; all of them follow below."""
 
 
 def result_page(
@@ -44,14 +50,22 @@ def result_page(
         "problems": problems,
         "text_characters": TEXT_CHARACTERS,
         "acceptable": acceptable(answer),
+        "around": services().undecided.neighbouring_undecided(recorded.number),
+        "continues": continues(),
         "max_bytes": services().settings.max_upload_bytes,
         "referrals": referral_part(recorded),
         "calibration": answer.calibration and calibration_sentence(answer.calibration),
         **declared_words(recorded),
+        "verdict": verdict_of(recorded),
     }
     if answer.age_years is None:
         return render_template("refused.html", **words)
     return render_template("estimate.html", **words, **_drawn(recorded, words["declared_years"]))
+
+
+def continues() -> bool:
+    """Return whether the reader goes from each decision to the next undecided record."""
+    return request.values.get("then") == NEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,10 @@ def _drawn(recorded: RecordedEstimate, declared_years: object) -> dict[str, obje
         "range_words": range_words(answer.interval_years, answer.coverage),
         "saliency": wanted,
         "same_model": wanted or _is_of_this_model(recorded),
+        "why": why_sentence(answer),
+        "apart": apart_sentence(answer),
+        "corrected": answer.calibration is not None and answer.calibration.method != "none",
+        "nearest": NEAREST,
         "faces": (faces := shown_faces(recorded)),
         "not_pictured": why_not_pictured(recorded, faces),
     }

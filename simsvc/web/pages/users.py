@@ -6,17 +6,19 @@ import logging
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from simsvc.domain.accounts.passwords import checked_name
 from simsvc.errors import ContactRefused, LastAdmin, NameRefused, NameTaken
 from simsvc.flows.accounts import Accounts
-from simsvc.values import ROLES, Role
+from simsvc.values import ROLES, Role, User
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Answered, Made, made_by, once, shown_once
 from simsvc.web.http.prefix import public_link
+from simsvc.web.i18n.language import translated
+from simsvc.web.security.sessions import current_session
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
@@ -40,6 +42,53 @@ def add() -> ResponseReturnValue:
     if role not in ROLES:
         problems.note(NameRefused("role"), "role")
     return _page(problems=problems.found, name=name, role=role), problems.status
+
+
+@blueprint.get("/<user_id>")
+def manage(user_id: str) -> ResponseReturnValue:
+    """Show one account: role, sessions, second factor."""
+    return _account_page(_accounts().find(user_id))
+
+
+@blueprint.post("/<user_id>/role")
+def change_role(user_id: str) -> ResponseReturnValue:
+    """Change the role of an account; its sessions have it at once."""
+    user, role, problems = _accounts().find(user_id), request.form.get("role", ""), Problems()
+    if role not in ROLES:
+        problems.note(NameRefused("role"), "role")
+        return _account_page(user, problems=problems.found), problems.status
+    try:
+        user = _accounts().change_role(user_id, role)
+    except LastAdmin as refusal:
+        problems.note(refusal, "role")
+        return _account_page(user, problems=problems.found, role=role), problems.status
+    _log.info("user %s made user %s %s", person().id, user.id, role)
+    flash(gettext("%(name)s now has the role %(role)s.", name=user.name, role=translated(role)))
+    if user.id == person().id:
+        return redirect(url_for("account.show"), 303)  # whose role may have gone
+    return redirect(url_for("users.manage", user_id=user_id), 303)
+
+
+@blueprint.post("/<user_id>/sessions/<int:number>/end")
+def end_session(user_id: str, number: int) -> ResponseReturnValue:
+    """Sign an account out in one browser."""
+    return _ended(user_id, [number])
+
+
+@blueprint.post("/<user_id>/sessions/end")
+def end_sessions(user_id: str) -> ResponseReturnValue:
+    """Sign an account out everywhere."""
+    return _ended(user_id, [one.number for one in services().sessions.of(user_id, services().now())])
+
+
+@blueprint.post("/<user_id>/second-factor/reset")
+def reset_second_factor(user_id: str) -> ResponseReturnValue:
+    """Remove the second factor of an account, for who lost the phone and the recovery codes."""
+    user = _accounts().find(user_id)
+    services().second_factors().acting(f"user:{person().id}").remove(user.id)
+    _log.info("user %s reset the second factor of user %s", person().id, user.id)
+    flash(gettext("The second factor of %(name)s has been reset.", name=user.name))
+    return redirect(url_for("users.manage", user_id=user_id), 303)
 
 
 @blueprint.post("/<user_id>/disable")
@@ -112,6 +161,26 @@ def _link() -> dict[str, object]:
         return {}
     token = shown_once(reference)
     return {"invited": user, "link": public_link("sign_in.welcome", token=token) if token else ""}
+
+
+def _ended(user_id: str, numbers: list[int]) -> ResponseReturnValue:
+    user = _accounts().find(user_id)
+    ended = services().sessions.end(user.id, f"user:{person().id}", numbers)
+    _log.info("user %s ended %s sessions of user %s", person().id, ended, user.id)
+    flash(ngettext("%(num)s session was signed out.", "%(num)s sessions were signed out.", ended))
+    return redirect(url_for("users.manage", user_id=user_id), 303)
+
+
+def _account_page(user: User, **words: object) -> str:
+    shown: dict[str, object] = {
+        "account": user,
+        "sessions": services().sessions.of(user.id, services().now()),
+        "current": current_session(),
+        "roles": ROLES,
+        "role": user.role,
+        "now": services().now(),
+    }
+    return render_template("user.html", **{**shown, **words})
 
 
 def _page(**words: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from flask import Response
 
@@ -14,13 +15,14 @@ from simsvc.store.history import HistoryRow
 COLUMNS = (
     "number,id,recorded_utc,case,birth_date,photo_date,declared_age_years,photo,status,withheld,age_years,"
     "low_years,high_years,coverage,flags,model,index,asked_by,decision,decided_age_years,reason,note,"
-    "decided_by,decided_utc"
+    "decided_by,decided_utc,verdict"
 )
+Row = TypeVar("Row")
 MARK = "\ufeff"
 """Byte order mark, so that spreadsheets detect UTF-8."""
 
 
-def begun(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+def begun(rows: Iterator[Row]) -> Iterator[Row]:
     """Read the first row, so that an unusable database is noticed before the answer begins."""
     return itertools.chain(list(itertools.islice(rows, 1)), rows)
 
@@ -36,7 +38,7 @@ def csv_lines(rows: Iterator[HistoryRow], names: Mapping[str, str]) -> Iterator[
     """Yield the header and the lines of all records."""
     yield MARK + csv_line(COLUMNS.split(","))
     for row in rows:
-        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names)])
+        yield csv_line([*_record_cells(row, names), *_decision_cells(row, names), row.verdict])
 
 
 def _record_cells(row: HistoryRow, names: Mapping[str, str]) -> list[object]:

@@ -36,34 +36,56 @@ _ENDPOINTS: dict[Access, str] = {
         display.choose opening.lead
         api_reference.show api_reference.objects
         sign_in.form sign_in.enter sign_in.welcome sign_in.accept
+        sign_in.ask_code sign_in.enter_code
+        oidc.begin oidc.finish
         """,
     READ: """
         sign_in.leave account.show account.change
-        pages.start pages.show pages.compare decisions.sheet
+        home.show
+        search.show
+        account.end_session account.end_others
+        confirming.resume
+        second_factor.show second_factor.set_up second_factor.renew second_factor.remove
+        pages.show pages.compare decisions.sheet
         cases.show
+        cases.faces
+        reports.case
+        reports.verify
         history.show history.export
+        history.save_view history.delete_view
+        pictures.thumbnail
         pictures.crop pictures.saliency pictures.plot pictures.face
         gallery.show model.show indexes.show
+        gallery.face indexes.compare
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
         referrals.list_all
+        batches.template
         """,
     ASK: """
+        pages.start
         pages.create pages.preview
         decisions.create
         batches.create
         learning.samples learning.make_samples
         referrals.act
+        batches.decide
         """,
     AUDIT: """
+        imports.list_all imports.show imports.picture
         audit.show audit.verify audit.checkpoint audit.export
         replays.show replays.create
         """,
     KEEP: """
         indexes.use
+        gallery.relabel gallery.remove
+        imports.create imports.begin imports.add imports.revise imports.check imports.build imports.delete
+        imports.add_live
         erasing.estimate erasing.erase_estimate erasing.case erasing.erase_case
         users.show users.add users.disable users.enable users.invite
+        users.manage users.change_role users.end_session users.end_sessions users.reset_second_factor
+        settings.show
         tokens.show tokens.add tokens.revoke
         users.set_contact
         notifications.show notifications.retry
@@ -71,6 +93,9 @@ _ENDPOINTS: dict[Access, str] = {
 }
 ACCESS: dict[str, Access] = {name: who for who, names in _ENDPOINTS.items() for name in names.split()}
 """Endpoint to who may call it. What programs call stands in `web.security.scopes`: no session opens it."""
+
+WITHOUT_FACTOR = frozenset({"second_factor.show", "second_factor.set_up", "sign_in.leave", "display.choose"})
+"""What an account may call before it has set up a second factor that it needs."""
 
 
 def register(app: Flask) -> None:
@@ -110,10 +135,20 @@ def check() -> ResponseReturnValue | None:
     if g.user is not None:
         g.services = services().seen_by(reader_of_person(g.user, services().settings.case_access))
     if allowed == "anyone" or (endpoint and may(endpoint)):
-        return None
+        return _to_set_up(str(endpoint))
     if g.user is None and allowed is not None:
         return typed_page() if endpoint in FIELDS else _to_sign_in()
     raise NotPermitted("page")
+
+
+def _to_set_up(endpoint: str) -> ResponseReturnValue | None:
+    """Lead accounts that need a second factor to its page; the OpenID provider takes care of its own."""
+    held = sessions.current_session()
+    if held is None or services().settings.second_factor != "required" or held.method == "oidc":
+        return None
+    if held.user.second_factor_at is not None or endpoint in WITHOUT_FACTOR:
+        return None
+    return redirect(url_for("second_factor.show"), 303)
 
 
 def _to_sign_in() -> ResponseReturnValue:
@@ -121,7 +156,7 @@ def _to_sign_in() -> ResponseReturnValue:
     page = _page()
     words: dict[str, Any] = {} if page == request.script_root + "/" else {"next": page}
     if g.get("session_ended"):
-        words["ended"] = "1"
+        words["ended"] = g.session_ended
     return redirect(url_for("sign_in.form", **words), 303)
 
 

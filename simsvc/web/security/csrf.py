@@ -8,11 +8,12 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
+from simsvc.domain.accounts.session_age import LONGEST
 from simsvc.errors import CookieMissing, FormExpired, FormFromElsewhere, PasswordRefused
 from simsvc.web.http.errors import answer
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security.scopes import SCOPES_OF
-from simsvc.web.security.sessions import LONGEST, has_cookie
+from simsvc.web.security.sessions import has_cookie
 
 OWN_SITES = ("same-origin", "none")
 """What Sec-Fetch-Site says of a form of our own, or of one that a person sends again."""

@@ -20,6 +20,7 @@ _ENDPOINTS: dict[frozenset[Scope] | None, str] = {
     READ: """api_estimates.show api_estimates.list_all api_estimates.neighbours api_estimates.crop
         api_decisions.list_all api_models.list_all api_models.show api_indexes.list_all api_indexes.show
         api_fairness.show
+        api_cases.show
         api_referrals.list_all api_referrals.show""",
     AUDIT: """api_monitoring.drift api_exports.estimates api_exports.events api_audit.events
         api_audit.verification api_replays.create""",

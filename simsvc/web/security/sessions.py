@@ -1,23 +1,35 @@
-"""Signed-in sessions: how they begin, how long they last, what ends them."""
+"""Signed-in sessions: how they begin, how long they last, what ends them.
+
+The cookie holds a random ID. The database holds its digest, so that a session can be listed and ended.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import hashlib
+import ipaddress
+import re
+import secrets
+from typing import Any
 
 from flask import Flask, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
-from simsvc.values import User
+from simsvc.domain.accounts.session_age import HALF_WAY, SEEN_EVERY
+from simsvc.domain.accounts.user_agent import browser_words
+from simsvc.store.sessions import NewSession
+from simsvc.values import SignedSession, SignInMethod, User
 from simsvc.web.http.current import services
 from simsvc.web.http.prefix import cookie_path
 
-LONGEST = timedelta(hours=12)
-"""A session ends then, however busy. Source: NIST SP 800-63B, section 4.2.3, which also asks for an end after
-30 minutes without use: the default of `Settings.idle_minutes`."""
-SEEN_EVERY_S = 60
-"""How stale the time of last use in the cookie may get: not every picture needs a new cookie."""
-SINCE, SEEN = "since", "seen"
+ID_BYTES = 32
+"""256 bits. Source: OWASP Session Management Cheat Sheet asks for 64 at least."""
+EARLIER_ID = re.compile(r"[0-9a-f]{32}\.\d+")
+"""What cookies held before sessions were in the database."""
+IPV4_PREFIX, IPV6_PREFIX = 24, 48
+"""Bits of an address that are kept: enough to recognise one's own network, not to name a machine. Source: IP
+masking of Google Analytics, which keeps the same bits."""
+HALF = "half"
 
 
 class PrefixedSessions(SecureCookieSessionInterface):
@@ -41,14 +53,15 @@ class PrefixedSessions(SecureCookieSessionInterface):
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    """An account as Flask-Login knows it."""
+    """A session as Flask-Login knows it."""
 
-    def __init__(self, user: User) -> None:
-        self.user = user
+    def __init__(self, session_id: str, held: SignedSession | None = None) -> None:
+        self.session_id = session_id
+        self.held = held
 
     def get_id(self) -> str:
-        """Return what the session holds: the account and the epoch that the session began in."""
-        return f"{self.user.id}.{self.user.epoch}"
+        """Return what the cookie holds."""
+        return self.session_id
 
 
 def register(app: Flask) -> None:
@@ -73,44 +86,88 @@ def has_cookie() -> bool:
     return current_app.session_interface.get_cookie_name(current_app) in request.cookies
 
 
-def begin(user: User) -> None:
+def new_id() -> str:
+    """Return a random ID for a session."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def digest(session_id: str) -> str:
+    """Return the digest by which the database knows a session."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def begin(user: User, method: SignInMethod) -> None:
     """Begin a session of the account; nothing of the session before survives, so that none can be planted.
 
     Source: OWASP Session Management Cheat Sheet, "Renew the Session ID After Any Privilege Level Change".
     """
     session.clear()
-    login_user(SignedIn(user))
-    session[SINCE] = session[SEEN] = _now_s()
+    session_id, words = new_id(), browser_words(request.headers.get("User-Agent", ""))
+    new = NewSession(digest(session_id), user, method, *words, network_prefix(request.remote_addr))
+    services().sessions.begin(new, services().now())
+    login_user(SignedIn(session_id))
     g.user = user
 
 
+def begin_half(user: User, method: SignInMethod) -> None:
+    """Remember that all but the code of the second factor was right; nothing is open yet."""
+    session.clear()
+    session[HALF] = {"id": user.id, "epoch": user.epoch, "at": _now_s(), "method": method}
+
+
+def half_signed_in() -> tuple[User, SignInMethod] | None:
+    """Return whose code is asked for, and how the sign-in began; None where that is over."""
+    half: dict[str, Any] = session.get(HALF, {})
+    if not half or _now_s() - half["at"] >= HALF_WAY.total_seconds():
+        return None
+    user = services().users.find(half["id"])
+    if user is None or user.disabled or user.epoch != half["epoch"]:
+        return None
+    return user, half["method"]
+
+
 def end() -> None:
-    """End every session of the account that is signed in, so that a copied cookie is worth nothing."""
-    if g.get("user") is not None:
-        services().users.end_sessions(g.user.id)
+    """End the session at hand, so that a copied cookie is worth nothing."""
+    held = current_session()
+    if held is not None:
+        services().sessions.sign_out(held)
     logout_user()
     session.clear()
-    g.user = None
+    g.user = g.signed_session = None
 
 
 def find_person() -> User | None:
-    """Return whose session this is; one that has lasted too long ends here and leaves `g.session_ended`."""
+    """Return whose session this is; one that is over ends here and leaves `g.session_ended`."""
     if "_user_id" not in session:
         return None
-    if _outlasted() or not current_user.is_authenticated:
+    if not current_user.is_authenticated:
+        g.session_ended = "upgrade" if EARLIER_ID.fullmatch(str(session["_user_id"])) else "1"
         session.clear()
-        g.session_ended = True
         return None
-    if _now_s() - session[SEEN] >= SEEN_EVERY_S:
-        session[SEEN] = _now_s()
-    user: User = current_user.user
-    return user
+    held: SignedSession = current_user.held
+    now = services().now()
+    if now - held.seen_at >= SEEN_EVERY:
+        services().sessions.seen(held.number, now)
+    g.signed_session = held
+    return held.user
 
 
-def _outlasted() -> bool:
-    now, idle = _now_s(), timedelta(minutes=services().settings.idle_minutes)
-    since, seen = session.get(SINCE, 0), session.get(SEEN, 0)
-    return bool(now - since >= LONGEST.total_seconds() or now - seen >= idle.total_seconds())
+def current_session() -> SignedSession | None:
+    """Return the session at hand, or None."""
+    held: SignedSession | None = g.get("signed_session")
+    return held
+
+
+def network_prefix(address: str | None) -> str:
+    """Return the network of an address, such as "192.0.2.0/24", or "" if unknown."""
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
+    return str(ipaddress.ip_network((parsed, bits), strict=False))
 
 
 def _now_s() -> int:
@@ -118,6 +175,5 @@ def _now_s() -> int:
 
 
 def _load(session_id: str) -> SignedIn | None:
-    user_id, _, epoch = session_id.partition(".")
-    user = services().users.find(user_id)
-    return None if user is None or user.disabled or str(user.epoch) != epoch else SignedIn(user)
+    held = services().sessions.find(digest(session_id), services().now())
+    return SignedIn(session_id, held) if held else None

@@ -89,7 +89,7 @@
     ];
   };
 
-  const said = (figure, data) => `${formatted.format(figure)}${data.unit ? ` ${data.unit}` : ""}`;
+  const said = (figure, data) => [formatted.format(figure), data.unit].join(" ").trim();
   const sentence = (data, series, row) => {
     const figure = data.series[series][row], name = data.columns[series];
     if (figure === null) return `${name}: –`;

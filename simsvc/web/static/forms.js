@@ -10,7 +10,7 @@
       const area = document.querySelector(".drop-area.accepts-drops");
       if (!area && kind === "dragover") event.dataTransfer.dropEffect = "none";
       if (area && kind === "drop" && !area.contains(event.target)) {
-        area.dispatchEvent(new CustomEvent("dropped-beside", { detail: event.dataTransfer.files }));
+        area.dispatchEvent(new CustomEvent("dropped-beside", { detail: event.dataTransfer }));
       }
     });
   }
@@ -58,6 +58,7 @@
       for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
       first ??= field;
     }
+    for (const part of page.querySelectorAll(".confirm-dates:not([hidden])")) form.querySelector(`#${part.id}`)?.removeAttribute("hidden");
     const target = first ?? place.firstElementChild;
     target.focus({ preventScroll: true });
     target.scrollIntoView({ block: "center" }); // with its message, wherever the browser would leave it

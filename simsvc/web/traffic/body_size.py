@@ -22,12 +22,14 @@ MOST_TEXT_BYTES = 100_000
 FORM_OVERHEAD_BYTES = 64 * 1024
 """What a form adds to the photo: boundaries, field names, headers."""
 BATCH = "batches.create"
+LARGE = (BATCH, "imports.create")
+"""Uploads of many photos."""
 
 
 def most_bytes(endpoint: str | None, settings: Settings) -> int:
     """Return how large the body of a request to an endpoint may be."""
     photo = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    if endpoint == BATCH:
+    if endpoint in LARGE:
         return settings.max_batch_bytes
     if endpoint in SEVERAL:
         return photo * MOST_PHOTOS

@@ -19,8 +19,18 @@ from simsvc.web.http.upload import FIELD
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WALK_REQUESTS, of_work
 
-GUESSED = ("sign_in.enter", "sign_in.welcome", "sign_in.accept", "account.change")
-"""Endpoints that take a password or a token. Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
+GUESSED = (
+    "sign_in.enter",
+    "sign_in.enter_code",
+    "sign_in.welcome",
+    "sign_in.accept",
+    "account.change",
+    "second_factor.set_up",
+    "oidc.begin",
+    "oidc.finish",
+)
+"""Endpoints that take a password, a code or a token, or ask the OpenID provider.
+Source: OWASP Authentication Cheat Sheet, "Login Throttling"."""
 UPLOADS = tuple(endpoint for endpoint in of_work("judging", "taking_in") if endpoint != "pictures.saliency")
 BATCH, BATCH_FIELD = "batches.create", "photos"
 
@@ -72,6 +82,8 @@ def photos_sent() -> int:
     """Count the photos of a request, packed or not; a heat map counts for those it costs as much as."""
     if request.endpoint == "pictures.saliency":
         return HEAT_MAP_PHOTOS
+    if request.endpoint == "imports.create":
+        return 1  # its photos are checked by a process of their own, one import at a time
     if request.endpoint != BATCH:
         return max(1, len(request.files.getlist(FIELD)))
     count: int | None = g.get("photo_count")

@@ -14,27 +14,31 @@ ENDPOINTS: dict[Work, str] = {
         learning.make_samples pages.create pages.preview pictures.saliency replays.create
         """,
     "taking_in": """
-        batches.create
+        batches.create imports.create
         """,
     "hashing": """
         account.change sign_in.accept sign_in.enter
         """,
     "walking": """
-        api_audit.verification api_erasures.case api_exports.estimates api_exports.events api_fairness.show
-        api_monitoring.drift audit.export audit.verify batches.results cases.show decisions.sheet
-        erasing.case erasing.erase_case fairness.show history.export
+        api_audit.verification api_cases.show api_erasures.case api_exports.estimates api_exports.events
+        api_fairness.show api_monitoring.drift audit.export audit.verify batches.results cases.faces
+        cases.show decisions.sheet erasing.case erasing.erase_case fairness.show gallery.relabel
+        gallery.remove history.export reports.case
         """,
     "light": """
         account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
         api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
         api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
         api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
-        audit.checkpoint audit.show batches.list_all batches.show decisions.create display.choose
-        erasing.erase_estimate erasing.estimate gallery.show health.healthz health.readyz history.show
-        indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show
-        opening.lead pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot
-        replays.show sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show
-        users.add users.disable users.enable users.invite users.show
+        audit.checkpoint audit.show batches.decide batches.list_all batches.show batches.template
+        decisions.create display.choose erasing.erase_estimate erasing.estimate gallery.face gallery.show
+        health.healthz health.readyz history.delete_view history.save_view history.show home.show
+        imports.add imports.add_live imports.begin imports.build imports.check imports.delete
+        imports.list_all imports.picture imports.revise imports.show indexes.compare indexes.show
+        indexes.use learning.glossary_page learning.samples metrics.show model.show opening.lead
+        pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot pictures.thumbnail
+        replays.show reports.verify search.show sign_in.form sign_in.leave sign_in.welcome static tokens.add
+        tokens.revoke tokens.show users.add users.disable users.enable users.invite users.show
         referrals.act referrals.list_all users.set_contact notifications.show notifications.retry
         api_referrals.create api_referrals.list_all api_referrals.show api_referrals.comment
         api_referrals.answer api_referrals.give_back

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from simsvc.domain.audit.report_code import report_code
 from simsvc.settings import load_settings
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import Services
@@ -42,6 +43,19 @@ def test_a_log_that_fits_is_said_to_fit(audit: Run) -> None:
     output = audit("verify")
     assert output.startswith("The log is intact: 4 events")
     assert " 4 of 20" in output
+
+
+def test_the_page_learns_what_the_command_found(app: Flask, audit: Run) -> None:
+    """An intact log is recorded as such, and a broken one too, by the command line."""
+    services: Services = app.extensions["simsvc"]
+    audit("verify")
+    forge(app)
+    audit("verify", exit_code=1)
+    found = [services.verifications.find(number) for number in (1, 2)]
+    assert [(each.started_by, each.found.broken is None) for each in found if each and each.found] == [
+        ("command", True),
+        ("command", False),
+    ]
 
 
 def test_a_broken_log_is_named_and_fails(app: Flask, audit: Run) -> None:
@@ -81,3 +95,18 @@ def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) ->
     assert "Cannot read" in audit("prove", str(tmp_path / "none"), exit_code=1)
     assert "The file is not a log checkpoint" in audit("prove", str(tmp_path / "other.json"), exit_code=1)
     assert "Cannot write" in audit("checkpoint", "--out", str(tmp_path / "no" / "where"), exit_code=1)
+
+
+def test_a_report_is_verified_by_its_code(app: Flask, audit: Run) -> None:
+    """Its event and who printed it are named; a code of another log, or a typing error, fails."""
+    with app.extensions["simsvc"].log.snapshot() as snapshot:
+        about, printed = (snapshot.at([2, 4])[seq].event for seq in (2, 4))
+    code = str(report_code(about, printed))
+    output = audit("verify-report", code)
+    assert "event 2 of 20" in output
+    assert "ended with event 4" in output
+    assert "(export by command)" in output
+    assert "does not have" in audit("verify-report", code.replace("4-", "3-"), exit_code=1)
+    assert "not a verification code" in audit("verify-report", "12", exit_code=1)
+    forge(app)
+    assert "changed after it was logged" in audit("verify-report", code, exit_code=1)

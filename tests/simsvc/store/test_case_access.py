@@ -12,6 +12,7 @@ from simsvc.flows.verify_log import verify
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.case_access import seen_by
+from simsvc.store.cases import CaseStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
@@ -103,7 +104,11 @@ def test_a_second_opinion_is_given_unseen(database: Database) -> None:
     row = next(HistoryStore(seen_by(database, ANN)).every(HistoryFilter()))
     assert (hers.of(estimate), row.decision) == ((), None)
     assert [made.draft.kind for made in his.of(estimate)] == ["accept"]
+    timeline = CaseStore(seen_by(database, ANN)).events([estimate])
+    assert [one.event.kind for one in timeline] == ["estimate", "referral"]
     made = hers.add(estimate, DecisionDraft("override", 51, "passport"), "ann", 0, NOW)
+    told = [one.event.kind for one in CaseStore(seen_by(database, ANN)).events([estimate])]
+    assert told.count("decision") == 2
     assert made.number == 2
     assert [made.draft.kind for made in hers.of(estimate)] == ["override", "accept"]
 

@@ -11,6 +11,7 @@ from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.history import HistoryFilter, HistoryStore
+from simsvc.store.undecided import UndecidedStore
 from simsvc.values import DecisionDraft, Declaration
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
@@ -94,3 +95,25 @@ def test_the_history_is_filtered(database: Database, wanted: HistoryFilter, numb
     assert [row.recorded.number for row in rows] == numbers
     assert [row.recorded.number for row in history.every(wanted)] == numbers
     assert total == len(numbers)
+
+
+def test_undecided_records_lead_to_each_other(database: Database) -> None:
+    """The closest on each side, never a decided one; after the newest comes the oldest."""
+    store, undecided = EstimateStore(database), UndecidedStore(database)
+    records = [store.record(ESTIMATED) for _ in range(5)]
+    for decided in (records[1], records[3]):
+        DecisionStore(database).add(decided.id, ACCEPT, "u1", 0, NOW)
+
+    def around(place: int) -> tuple[int | None, ...]:
+        found = undecided.neighbouring_undecided(records[place].number)
+        numbers = [None if ref is None else ref.number for ref in (found.previous, found.next)]
+        return tuple(None if n is None else n - records[0].number for n in numbers)
+
+    assert [around(place) for place in range(5)] == [(None, 2), (0, 2), (0, 4), (2, 4), (2, 0)]
+
+
+def test_the_only_undecided_record_leads_nowhere(database: Database) -> None:
+    """A record is not its own neighbour."""
+    only = EstimateStore(database).record(ESTIMATED)
+    found = UndecidedStore(database).neighbouring_undecided(only.number)
+    assert (found.previous, found.next) == (None, None)

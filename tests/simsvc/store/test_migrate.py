@@ -15,7 +15,7 @@ from simsvc.errors import StoreError
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.tables import BatchPhotoRow, BatchRow, EstimateRow, Table
+from simsvc.store.tables import PARTS, BatchPhotoRow, BatchRow, EstimateRow, Table
 
 
 def test_there_is_one_head() -> None:
@@ -50,10 +50,17 @@ def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
 
 
 def test_every_table_is_indexed_where_it_is_searched(database: Database) -> None:
-    """Estimates are found by id, time, account and case; no index is kept that nothing searches by."""
+    """Estimates are found by id, time, account, case and photo; no index is kept that nothing searches by."""
     inspector = inspect(database.engine)
     columns = {tuple(index["column_names"]) for index in inspector.get_indexes("estimates")}
-    assert columns - {("public_id",)} == {("created_at",), ("asked_by",), ("case_reference",)}
+    assert columns - {("public_id",)} == {
+        ("created_at", "age_years", "outcome"),
+        ("asked_by",),
+        ("case_reference",),
+        ("photo_sha256",),
+        ("verdict", "created_at"),
+        *(columns for columns, _ in PARTS.values()),
+    }
     assert [u["column_names"] for u in inspector.get_unique_constraints("estimates")] == [["public_id"]]
     assert inspector.get_indexes("neighbours") == []
 
@@ -163,3 +170,46 @@ def test_old_evidence_can_be_translated(tmp_path: Path) -> None:
         assert message
         message.render(lambda template: said.append(template) or template)  # type: ignore[func-returns-value]
     assert {explain.OWN_PHOTO, explain.ONE_CLOSE, explain.AGES, FLAGS["blurred"], FLAGS["tilted"]} < set(said)
+
+
+def test_old_records_get_verdict_outcome_and_decision(tmp_path: Path) -> None:
+    """Records of earlier versions are found by them; without a birth date there is no verdict."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0015")
+    rows = [
+        ("estimated", 40.0, 35.0, 45.0, None, "1984-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, None, "1950-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, "The face is blurred.", "1984-01-01"),
+        ("refused", None, None, None, None, "1984-01-01"),
+        ("estimated", 40.0, 35.0, 45.0, None, None),
+    ]
+    with database.engine.begin() as connection:
+        for number, (status, age, low, high, reason, born) in enumerate(rows, 1):
+            connection.execute(
+                text(
+                    "INSERT INTO estimates (public_id, created_at, status, photo_name, photo_sha256, flags, "
+                    "ms, age_years, interval_low_years, interval_high_years, coverage, refer_reason, "
+                    "birth_date) VALUES (:id, '2026-01-02 03:04:05', :status, 'a', 'b', '[]', '{}', :age, "
+                    ":low, :high, :cover, :reason, :born)"
+                ),
+                {"id": f"{number:032x}", "status": status, "age": age, "low": low, "high": high}
+                | {"cover": None if low is None else 0.9, "reason": reason, "born": born},
+            )
+        for number, kind in enumerate(("refer", "accept"), 1):
+            connection.execute(
+                text(
+                    "INSERT INTO decisions (estimate, number, kind, reason, note, decided_by, created_at) "
+                    "VALUES (1, :number, :kind, '', '', 'u', '2026-01-02 03:04:05')"
+                ),
+                {"number": number, "kind": kind},
+            )
+    migrate.upgrade(database.engine)
+    with Session(database.engine) as session:
+        found = session.execute(select(EstimateRow.outcome, EstimateRow.verdict, EstimateRow.decision)).all()
+    assert [tuple(row) for row in found] == [
+        ("estimated", "fits", "accept"),
+        ("estimated", "outside", None),
+        ("withheld", "cannot_tell", None),
+        ("refused", "cannot_tell", None),
+        ("estimated", None, None),
+    ]

@@ -107,18 +107,23 @@ def test_sign_ins_and_failures_are_logged(database: Database) -> None:
     """A refused name that no account has is logged without it: it may be a password in the wrong field."""
     store = AccountStore(database)
     user = store.add("Anna", "anna", "auditor", NOW)
-    store.succeed(user.id, NOW, Client("a", "b"), None)
+    store.succeed(user.id, NOW, Client("a", "b"))
     store.refuse("anna", None)
     store.refuse("my secret password", None)
     store.refuse("anna", NOW)
     store.end_sessions(user.id)
     own = f"user:{user.id}"
     assert logged(database)[1:] == [
-        ("sign_in", own, own, {"outcome": "succeeded"}),
-        ("sign_in", "visitor", own, {"outcome": "refused"}),
-        ("sign_in", "visitor", "visitor", {"outcome": "refused"}),
-        ("sign_in", "visitor", own, {"outcome": "refused", "slowed_until": NOW.isoformat()}),
-        ("sign_in", own, own, {"outcome": "signed_out"}),
+        ("sign_in", own, own, {"outcome": "succeeded", "method": "password"}),
+        ("sign_in", "visitor", own, {"outcome": "refused", "method": "password"}),
+        ("sign_in", "visitor", "visitor", {"outcome": "refused", "method": "password"}),
+        (
+            "sign_in",
+            "visitor",
+            own,
+            {"outcome": "refused", "method": "password", "slowed_until": NOW.isoformat()},
+        ),
+        ("sign_in", own, own, {"outcome": "signed_out", "sessions": "all"}),
     ]
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
 from simsvc.wiring.services import Services
@@ -29,7 +30,11 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an opening tag."""
         self.inline += [name for name, _ in attrs if name == "style" or name.startswith("on")]
-        self.sources += [value or "" for name, value in attrs if name in {"src", "href"} and value != "#main"]
+        self.sources += [
+            value or ""
+            for name, value in attrs
+            if name in {"src", "href"} and not (value or "").startswith("#")
+        ]
         self.actions += [value or "" for name, value in attrs if name == "action"]
         if tag == "script" and "src" not in dict(attrs):
             self.inline.append("script")
@@ -64,6 +69,12 @@ def token_in(html: str) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', html)
     assert found
     return found[1]
+
+
+def pdf_text(document: bytes) -> str:
+    """Return what a PDF says, pages apart by form feeds, each line break as a blank."""
+    pages = PdfReader(io.BytesIO(document)).pages
+    return "\f".join(" ".join(page.extract_text().split()) for page in pages)
 
 
 Files = list[tuple[bytes, str]]

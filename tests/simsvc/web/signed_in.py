@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from argon2 import PasswordHasher
 from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
 
 from simsvc.domain.accounts.passwords import name_key
+from simsvc.errors import StoreError
+from simsvc.store.sessions import NewSession
 from simsvc.values import Role, User
-from simsvc.web.security.sessions import SEEN, SINCE, SignedIn
+from simsvc.web.security.sessions import digest, new_id
 
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of accounts that live as long as a test
 QUICK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -35,10 +39,17 @@ def client_of(app: Flask, user: User | None) -> FlaskClient:
     with client.session_transaction() as kept:
         kept["csrf_token"] = raw
         if user is not None:
-            now = int(app.extensions["simsvc"].now().timestamp())
-            kept.update({"_user_id": SignedIn(user).get_id(), "_fresh": True, SINCE: now, SEEN: now})
+            kept.update({"_user_id": begun(app, user), "_fresh": True})
     client.environ_base["HTTP_X_CSRFTOKEN"] = token
     return client
+
+
+def begun(app: Flask, user: User) -> str:
+    """Begin a session of the account and return what its cookie holds."""
+    services, session_id = app.extensions["simsvc"], new_id()
+    with suppress(StoreError):  # a database without tables
+        services.sessions.begin(NewSession(digest(session_id), user, "password"), services.now())
+    return session_id
 
 
 def signed_in(app: Flask, role: Role = "underwriter") -> FlaskClient:

@@ -154,10 +154,13 @@ def test_a_file_chosen_by_itself_gets_a_row(client: FlaskClient, desk: Services,
     assert [(row["file"], row["status"]) for row in table(client, batch_id)] == [(name, "refused")]
 
 
-def test_too_many_photos_are_told(client: FlaskClient, desk: Services) -> None:
+def test_too_many_photos_are_told(
+    client: FlaskClient, desk: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One more than the most is refused as a whole."""
-    response = send(client, [(zipped({f"{n}.jpg": b"1" for n in range(1001)}), "a.zip")])
-    assert (response.status_code, "more than 1000 photos" in response.text) == (413, True)
+    monkeypatch.setattr("simsvc.flows.batch.MOST_PHOTOS", 10)
+    response = send(client, [(zipped({f"{n}.jpg": b"1" for n in range(11)}), "a.zip")])
+    assert (response.status_code, "more than 10 photos" in response.text) == (413, True)
     assert waiting_files(desk) == []
 
 
@@ -264,10 +267,10 @@ def test_the_page_follows_without_script(client: FlaskClient, desk: Services) ->
 
 
 def test_long_lists_have_pages(client: FlaskClient, desk: Services) -> None:
-    """A hundred photos a page, twenty-five batches a page, and no page beyond the last."""
-    batch_id = sent(client, [(zipped({f"{n:03}.jpg": b"1" for n in range(130)}), "many.zip")])
+    """Fifty photos a page, twenty-five batches a page, and no page beyond the last."""
+    batch_id = sent(client, [(zipped({f"{n:03}.jpg": b"1" for n in range(70)}), "many.zip")])
     second = client.get(f"/batches/{batch_id}?page=2").text
-    assert ("100.jpg" in second, "099.jpg" in second) == (True, False)
+    assert ("050.jpg" in second, "049.jpg" in second) == (True, False)
     assert client.get(f"/batches/{batch_id}?page=99").status_code == 200
     assert client.get(f"/batches/{batch_id}?page=-5").status_code == 200
     for _ in range(26):

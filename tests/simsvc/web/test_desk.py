@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import re
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,10 +16,8 @@ from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
 from simsvc.store import database
-from simsvc.store.history import HistoryFilter
 from simsvc.web.app import create_app
-from simsvc.web.rendering.pdf_sheet import Sheet, font_of, pdf
-from tests.simsvc.web.helpers import checked, upload
+from tests.simsvc.web.helpers import checked, pdf_text, upload
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
@@ -45,12 +41,10 @@ def test_a_declared_age_stands_beside_the_estimate(client: FlaskClient) -> None:
 
 
 def test_evidence_comes_before_the_decision(client: FlaskClient) -> None:
-    """The faces, the plot and the record stand above the first decision button."""
+    """Photo, verdict, estimate, reason and the nearest faces are read before the first decision button."""
     html = client.get(upload(client, drawn_photo())).text
-    button = html.index('name="kind"')
-    assert (
-        max(html.index("neighbours-heading"), html.index("age-plot"), html.index("record-heading")) < button
-    )
+    evidence = ('class="crop"', 'class="comparison', "answer-heading", "evidence-heading", 'class="nearest"')
+    assert max(html.index(part) for part in evidence) < html.index('name="kind"')
 
 
 @pytest.mark.parametrize(
@@ -79,7 +73,7 @@ def test_several_photos_lead_to_their_case(client: FlaskClient) -> None:
     status, location, _ = sent(client, 3, case="several/3")
     html = client.get(location).text
     assert (status, location) == (303, "/cases/several/3")
-    assert len(re.findall(r'href="/estimates/[0-9a-f]{32}"', html)) == 3
+    assert len(set(re.findall(r'href="/estimates/[0-9a-f]{32}"', html))) == 3
     assert "This is the median of 3 photos" in html
     assert checked(html).inline == []
 
@@ -99,34 +93,6 @@ def test_the_same_photo_sent_three_times_counts_once(client: FlaskClient) -> Non
     assert "Declared birth date 1980-02-29" in html
 
 
-def words_of(document: bytes) -> str:
-    """Return what a PDF of ours says, its streams unpacked; text in fonts of the East as UTF-16."""
-    streams = re.findall(rb"stream\r?\n(.*?)endstream", document, re.DOTALL)
-    pieces = []
-    for stream in streams:
-        try:
-            page = zlib.decompress(
-                base64.a85decode(stream.strip(), adobe=False)
-                if b"~>" not in stream
-                else base64.a85decode(b"<~" + stream.strip(), adobe=True)
-            )
-        except (ValueError, zlib.error):
-            continue
-        for text in re.findall(rb"\((.*?)(?<!\\)\) Tj", page, re.DOTALL):
-            raw = re.sub(rb"\\([0-7]{3}|.)", _unescaped, text, flags=re.DOTALL)
-            pieces.append(raw.decode("latin-1"))
-            if len(raw) % 2 == 0:
-                pieces.append(raw.decode("utf-16-be", "ignore"))
-    return " ".join(pieces)
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    code = found[1]
-    return (
-        bytes([int(code, 8)]) if len(code) == 3 else {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(code, code)
-    )
-
-
 @pytest.mark.parametrize(("language", "label"), [("en", "Declared birth date"), ("zh_Hans", "出生日期")])
 def test_record_and_paper_hold_the_declared_dates(client: FlaskClient, language: str, label: str) -> None:
     """Birth date, photo date and the age between them stand on the page, in print, and in the PDF."""
@@ -134,7 +100,7 @@ def test_record_and_paper_hold_the_declared_dates(client: FlaskClient, language:
     path = sent(client, case="dates", born="1980-02-29", taken="2020-06-01")[1]
     page = client.get(path).text
     record = page[page.index('class="record"') :]
-    sheet = words_of(client.get(f"{path}/record.pdf").data)
+    sheet = pdf_text(client.get(f"{path}/record.pdf").data)
     for text in (record, sheet):
         assert label in text
         assert "1980-02-29" in text
@@ -173,6 +139,7 @@ def test_a_decision_is_recorded_and_superseded(client: FlaskClient) -> None:
     ("form", "status"),
     [
         ({"kind": "override", "age": "", "reason": ""}, 422),
+        ({"kind": "need_more", "note": " ", "needed": ""}, 422),
         ({"kind": "nothing"}, 422),
         ({"kind": "accept", "after": "5"}, 409),
     ],
@@ -182,10 +149,39 @@ def test_a_decision_that_cannot_be_is_shown_again(
 ) -> None:
     """The note is in the form again, below the evidence and the reason of the refusal."""
     path = upload(client, drawn_photo())
-    response = client.post(path + "/decisions", data=form | {"note": "my long note"})
+    response = client.post(path + "/decisions", data={"note": "my long note", "reason": "because"} | form)
     assert response.status_code == status
-    assert "my long note</textarea>" in response.text
+    assert (form.get("note") or "my long note") + "</textarea>" in response.text
     assert "form-problem" in response.text
+
+
+def test_what_is_needed_leads_the_note(client: FlaskClient) -> None:
+    """Both texts of the form are one note, in the record, its PDF and the history, named "more needed"."""
+    path = sent(client, case="needed/1", born="1980-02-29")[1]
+    form = {"kind": "need_more", "needed": "a recent photo", "note": "glasses", "after": "0"}
+    assert client.post(path + "/decisions", data=form).status_code == 303
+    assert "a recent photo\n\nglasses" in client.get(path).text
+    assert "more needed" in pdf_text(client.get(path + "/record.pdf").data)
+    assert "more needed" in client.get("/history?case=needed/1&decision=need_more").text
+
+
+def test_a_decision_leads_to_the_next_undecided_record(client: FlaskClient) -> None:
+    """If the form asks for it; the page there says so, links back, and will ask for the same again."""
+    path, following = (sent(client, case="queue/1")[1] for _ in range(2))
+    response = client.post(path + "/decisions", data={"kind": "refer", "after": "0", "then": "next"})
+    assert response.headers["Location"] == following + "?then=next"
+    html = client.get(following + "?then=next").text
+    assert f'Decision recorded: <a href="{path}">record ' in html
+    assert re.search(r'name="then" value="next" checked', html)
+
+
+def test_without_a_birth_date_the_page_says_what_to_do(client: FlaskClient) -> None:
+    """No verdict, why, and a form with the case filled in; with a birth date there is a verdict."""
+    html = client.get(sent(client, case="born/0")[1]).text
+    assert "there is no declared age to check" in html
+    assert 'href="/?case=born/0"' in html
+    assert "badge-verdict" not in html
+    assert "badge-verdict" in client.get(sent(client, case="born/1", born="1990-01-01")[1]).text
 
 
 def test_a_lost_session_keeps_the_note_and_shows_no_record(app: Flask, client: FlaskClient) -> None:
@@ -275,22 +271,6 @@ def test_a_count_of_one_is_singular(client: FlaskClient) -> None:
     html = client.get("/history?case=counted+never&endpoint=x&_external=1&_anchor=y").text
     assert "0 records</p>" in html
     assert 'href="/history/export.csv?case=counted+never"' in html
-
-
-def test_the_crop_is_shown_before_it_is_judged(app: Flask, client: FlaskClient) -> None:
-    """The picture is that of the record which follows, and by itself puts nothing on record."""
-    history = app.extensions["simsvc"].history
-    before = history.page(HistoryFilter(), "newest", 1)[0]
-    shown = client.post("/crop", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
-    assert (shown.status_code, shown.mimetype) == (200, "image/png")
-    assert history.page(HistoryFilter(), "newest", 1)[0] == before
-    assert client.get(upload(client, drawn_photo()) + "/crop.png").data == shown.data
-
-
-def test_a_photo_that_would_be_refused_is_told_before(client: FlaskClient) -> None:
-    """Without a face there is no crop but the sentence of the refusal."""
-    response = client.post("/crop", data={"photo": (io.BytesIO(b"no photo"), "a.jpg")})
-    assert (response.status_code, "not a photo" in response.text) == (422, True)
 
 
 TYPED = {"case": "L/9 甲", "born": "1980-02-29", "taken": "2020-06-01"}
@@ -402,12 +382,3 @@ def test_a_record_is_a_pdf_whatever_its_note(client: FlaskClient, photo: bytes) 
     response = client.get(path + "/record.pdf")
     assert response.mimetype == "application/pdf"
     assert response.data.startswith(b"%PDF")
-
-
-def test_a_sheet_has_a_font_for_chinese_and_says_what_it_lacks() -> None:
-    """Chinese has a font, Arabic has none; the sheet is the same each time and longer for saying so."""
-    assert font_of("岁") == "STSong-Light"
-    assert font_of("م") is None
-    plain, foreign = (Sheet("t", "l", [("a", text)], None, "missing " * 40) for text in ("b", "م"))
-    assert pdf(plain) == pdf(plain)
-    assert len(pdf(foreign)) > len(pdf(plain))

@@ -116,6 +116,7 @@ def addresses(erased: Erased, record: str) -> Iterator[tuple[Rule, str, str]]:
         "rank": 1,
         "filename": "simsvc.css",
         "name": "loss",
+        "form": "jsonl",
     }
     for rule in erased.app.url_map.iter_rules():
         if rule.endpoint in {"sign_in.leave", "batches.create", "indexes.use"}:

@@ -168,7 +168,7 @@ def test_the_page_of_faces_shows_those_in_service(site: Settings, tmp_path: Path
             assert len(ages) == app.extensions["simsvc"].pipeline().index().count
             assert [html.count("<img") for html in pages] == [60, len(ages) - 60]
             assert f'<img src="/faces/{label}/' in pages[0]
-        assert 'href="?page=2"' in pages[0]
+        assert 'href="/gallery?page=2"' in pages[0]
         assert client.get("/gallery?page=99").text.count("<img") == len(ages) - 60
         assert signed_in(app).get("/gallery?page=x").status_code == 200
 

@@ -46,6 +46,7 @@ def values(app: Flask) -> dict[str, str]:
         "token": desk.accounts.reset(account(app, "auditor", "invited again").id).token,
         "index_name": index_name,
         "build_id": build_id,
+        "view_id": "0" * 32,
     }
 
 

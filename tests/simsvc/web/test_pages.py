@@ -20,11 +20,13 @@ def test_the_first_page_has_a_form_that_works_alone(client: FlaskClient) -> None
 
 
 def test_an_upload_leads_to_its_answer(client: FlaskClient) -> None:
-    """The answer shows age, crop, twelve faces with age and similarity, the plot and the record."""
+    """The answer shows age, crop, the nearest four and all twelve faces, the plot and the record."""
     html = client.get(upload(client, drawn_photo())).text
     assert "Estimated age" in html
-    assert len(re.findall(r'<img src="/faces/demo/b-[0-9a-f]{12}/f[0-9a-f]{16}\.jpg"', html)) == 12
-    assert len(re.findall(r"similarity \d\.\d\d</span>", html)) == 12
+    nearest, faces = re.findall(r'(?s)<ol class="(?:nearest|faces)">(.*?)</ol>', html)
+    for part, count in ((nearest, 4), (faces, 12)):
+        assert len(re.findall(r'<img src="/faces/demo/b-[0-9a-f]{12}/f[0-9a-f]{16}\.jpg"', part)) == count
+        assert len(re.findall(r"similarity \d\.\d\d</span>", part)) == count
     assert len(re.findall(r'<circle class="neighbour"', html)) == 12
     assert "tiny-0" in html
     assert "demo/b-" in html
@@ -47,7 +49,9 @@ def test_the_crop_is_the_judged_pixels(client: FlaskClient) -> None:
 def test_a_refused_photo_leads_with_the_sentence(client: FlaskClient) -> None:
     """The refusal comes first, with what to do, a form to try again, and no age."""
     html = client.get(upload(client, b"not a photo", "letter.txt")).text
-    assert html.index("This file is not a photo") < html.index('<form class="upload"') < html.index("Record")
+    assert (
+        html.index("This file is not a photo") < html.index('<form class="upload"') < html.index(">Record<")
+    )
     assert "Estimated age" not in html
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.photos.sources import read_source
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from simsvc.wiring.retirement import retire_build
+from simsvc.wiring.retirement import retire_build, retire_model
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.web.signed_in import account, signed_in
@@ -63,16 +64,16 @@ def test_a_build_that_vanished_is_listed_without_a_retirement(app: Flask, desk: 
 
 
 def test_models_stay_listed(app: Flask, desk: Services, tmp_path: Path) -> None:
-    """The one in service, one that is kept, and one that was retired and by whom."""
-    note, at = desk.model_switches.note, [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
+    """The one in service, and one that was retired: when it was in service, and retired by whom."""
+    older = load_bundle(make_tiny_bundle(tmp_path / "older", shares=True))
+    desk.models.keep(older)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    desk.model_switches.note(older.document_sha256, older.sha256, "face-old", start)
     desk.pipeline()
-    older = make_tiny_bundle(tmp_path / "older")
-    document = desk.model_document()
-    note("ab" * 32, "cd" * 32, "face-gone", at[0])
-    note(document.document_sha256, document.sha256, document.version, at[1])
-    del older
-    html = " ".join(signed_in(app).get("/model").text.split())
+    auditor = signed_in(app, "auditor")
+    assert "kept, so that its records can be replayed" in auditor.get("/model").text
+    retire_model(desk, older.document_sha256, "command", force=False)
+    html = " ".join(auditor.get("/model").text.split())
     section = html[html.index("Models in service so far") : html.index("technical details")]
-    assert "face-gone" in section
-    assert "files missing, no retirement logged" in section
     assert "<strong>in service</strong>" in section
+    assert section.index("face-old") < section.index("retired: ") < section.index(", by command line")

@@ -126,6 +126,7 @@ def test_born_today_east_of_utc_is_no_age_below_zero() -> None:
         ("override", "34", " ", JUDGED),
         ("override", "131", "passport", JUDGED),
         ("override", "٣٤", "passport", JUDGED),
+        ("need_more", "", "", JUDGED),
         ("accept", "", "", WITHHELD),
         ("accept", "", "", REFUSED),
     ],
@@ -136,6 +137,13 @@ def test_a_decision_that_lacks_something_is_refused(
     """An override needs age and reason; what is withheld or refused cannot be accepted."""
     with pytest.raises(DecisionRefused):
         checked_decision(kind, age, reason, "", estimate)
+
+
+def test_what_is_needed_is_the_note() -> None:
+    """A request for more holds its note alone, of a refused photo too."""
+    assert checked_decision("need_more", "34", "x", " a passport ", REFUSED) == DecisionDraft(
+        "need_more", note="a passport"
+    )
 
 
 def test_a_decision_holds_only_what_its_kind_has() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.domain.estimate.explain import explain, explained
+from simsvc.domain.estimate.explain import apart_sentence, explain, explained
 from simsvc.domain.estimate.interval import Band, Calibration
 from simsvc.domain.estimate.rank import LeftOut
 from simsvc.domain.estimate.rules import Rules
@@ -51,6 +51,16 @@ def test_the_sentence_counts_the_close_ones() -> None:
     assert "Of the 3 most similar reference faces" in str(found.sentence)
     assert "2 are within 5 years" in str(found.sentence)
     assert "from 38 to 45" in str(found.sentence)
+
+
+@pytest.mark.parametrize(("mean_years", "said"), [(31.0, True), (27.6, False), (26.5, False), (25.9, True)])
+def test_a_mean_apart_from_the_estimate_is_explained(mean_years: float, said: bool) -> None:
+    """A difference of a year or more has a sentence with both figures; rounding has none."""
+    estimate = Estimate("a.jpg", "0", "estimated", age_years=27.0, evidence=Evidence(mean_years, 1, 12))
+    found = apart_sentence(estimate)
+    assert (found is not None) == said
+    if found is not None:
+        assert f"The estimate (27) differs from the mean of these faces ({mean_years:.0f})" in str(found)
 
 
 def test_without_neighbours_there_is_nothing_to_say() -> None:

@@ -238,9 +238,12 @@ def test_a_decision_is_made_listed_and_counts(client: FlaskClient) -> None:
     late = client.post(url, json={"kind": "refer"})
     assert (late.status_code, late.get_json()["code"]) == (409, "decision_superseded")
     assert client.post(url, json={"kind": "refer", "after": 1}).get_json()["number"] == 2
-    assert [item["kind"] for item in client.get(url).get_json()["items"]] == ["refer", "override"]
-    found = client.get(f"{URL}?case=D-1&decision=refer").get_json()["items"]
-    assert found[0]["decision"]["number"] == 2
+    more = {"kind": "need_more", "note": "a recent photo", "after": 2}
+    assert client.post(url, json=more).get_json()["note"] == "a recent photo"
+    kinds = [item["kind"] for item in client.get(url).get_json()["items"]]
+    assert kinds == ["need_more", "refer", "override"]
+    found = client.get(f"{URL}?case=D-1&decision=need_more").get_json()["items"]
+    assert found[0]["decision"]["number"] == 3
 
 
 def test_a_decision_sent_twice_with_one_key_is_made_once(client: FlaskClient) -> None:
@@ -266,6 +269,7 @@ def test_a_decision_sent_twice_with_one_key_is_made_once(client: FlaskClient) ->
         ('{"kind": "override", "age_years": "40"}', "application/json", 422),
         ('{"kind": "override", "age_years": true, "reason": "r"}', "application/json", 422),
         ('{"kind": "override"}', "application/json", 422),
+        ('{"kind": "need_more", "note": " "}', "application/json", 422),
         ('{"kind": "refer", "colour": 1}', "application/json", 422),
     ],
 )

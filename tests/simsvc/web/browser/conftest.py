@@ -20,11 +20,14 @@ from werkzeug.serving import make_server
 from simsvc import cli
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.flows.estimate import estimate
+from simsvc.flows.import_faces import UploadedFiles
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
+from simsvc.wiring.imports import work_import
+from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
 from tests.servers import working
@@ -60,6 +63,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     server.shutdown()
     thread.join()
     app.extensions["simsvc"].database.close()
+
+
+def checked_import(desk: Services) -> str:
+    """Return an upload with a conflict, a duplicate and a skipped row."""
+    same = drawn_photo(70)
+    table = b"file,age\na.jpg,20\nb.jpg,50\nc.jpg,30\nd.jpg,30\nnone.jpg,3\n"
+    photos = [("a.jpg", same), ("b.jpg", same), ("c.jpg", drawn_photo(71)), ("d.jpg", drawn_photo(71))]
+    files = UploadedFiles(photos, lambda: ("labels.csv", table))
+    at_once = replace(desk.imports, start=lambda import_id, _lock: work_import(desk.settings, import_id))
+    return at_once.take_in(files, "clinic", "0" * 32)
 
 
 def calibrate(path: Path) -> None:
@@ -184,19 +197,32 @@ def addresses(live: Live) -> dict[str, str]:
     desk.tokens.revoke(desk.tokens.create(TokenDraft("old", ("audit",), 1)).token.id)
     desk.tokens.create(TokenDraft("audit tool", ("audit", "estimate"), 1))
     return {
-        "pages.start": "/",
+        "home.show": "/",
+        "home.show decided": "/?list=today",
+        "search.show": "/search?q=seven",
+        "search.show nothing": "/search?q=nothing+of+the+kind",
+        "pages.start": "/estimates",
         "pages.show": f"/estimates/{estimated.id}?saliency=1",
         "pages.show withheld": f"/estimates/{withheld.id}",
         "pages.show refused": f"/estimates/{refused.id}",
         "pages.compare": f"/estimates/{estimated.id}/faces/2",
         "cases.show": "/cases/L-7",
+        "cases.faces": "/compare/cases/L-7",
+        "reports.verify": "/verify",
+        "reports.verify wrongly": "/verify?code=none",
         "history.show": "/history",
         "history.show searched": "/history?case=L-7&decision=refer&sort=oldest",
         "history.show wrongly": "/history?since=yesterday",
         "batches.list_all": "/batches",
         "batches.show": f"/batches/{batch_id}",
         "gallery.show": "/gallery",
+        "gallery.show wrongly": "/gallery?from=old",
+        "gallery.show residual": "/gallery?sort=residual",
+        "gallery.face": f"/gallery/faces/{estimated.estimate.neighbours[0].face_id}",
+        "imports.list_all": "/gallery/imports",
+        "imports.show": f"/gallery/imports/{checked_import(desk)}",
         "indexes.show": "/indexes",
+        "indexes.compare": f"/indexes/{estimated.estimate.index}",
         "model.show": "/model",
         "account.show": "/account",
         "users.show": "/users",
@@ -211,9 +237,12 @@ def addresses(live: Live) -> dict[str, str]:
         "audit.show searched": "/audit?about=L-7",
         "audit.show wrongly": "/audit?since=yesterday",
         "replays.show": f"/estimates/{estimated.id}/replay",
+        "users.manage": f"/users/{account(live.app, 'admin').id}",
+        "second_factor.show": "/account/second-factor",
+        "settings.show": "/settings",
         "api_reference.show": "/api-reference",
         "api_reference.objects": "/api-reference/objects",
-        "pages.start nowhere": "/nowhere",
+        "home.show nowhere": "/nowhere",
         "sign_in.form": "/sign-in",
         "sign_in.welcome": f"/welcome/{desk.accounts.add('someone new', 'auditor').token}",
     }

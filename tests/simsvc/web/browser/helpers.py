@@ -68,6 +68,12 @@ class Live:
 Open = Callable[..., Page]
 
 
+def send_for_review(page: Page) -> None:
+    """Open the choice "Send for review" and record it."""
+    page.locator("summary", has_text="Send for review").click()
+    page.get_by_role("button", name="Send for review", exact=True).click()
+
+
 def sign_in(context: BrowserContext, live: Live, role: Role) -> None:
     """Put the cookie of a new session into the browser."""
     cookie = client_of(live.app, account(live.app, role)).get_cookie("simsvc")

@@ -13,6 +13,7 @@ from tests.simsvc.web.browser.helpers import (
     Live,
     Open,
     in_both_themes,
+    send_for_review,
     sign_in,
 )
 
@@ -22,13 +23,20 @@ NO_PAGE = {
     "health.readyz",
     "metrics.show",
     "batches.results",
+    "batches.template",
     "decisions.sheet",
+    "imports.picture",
     "history.export",
     "audit.checkpoint",
     "audit.export",
     "opening.lead",
+    "reports.case",
+    "oidc.begin",
+    "oidc.finish",
+    "sign_in.ask_code",
+    "confirming.resume",
 }
-"""What answers GET with something else than a page; so do pictures."""
+"""What answers GET with something else than a page, as pictures do, or only halfway: see test_accounts."""
 
 
 def test_every_page_is_looked_at(live: Live, addresses: dict[str, str]) -> None:
@@ -60,7 +68,7 @@ def test_axe_finds_nothing_on_a_phone_with_everything_open(
 ) -> None:
     """Menu, display choices and every fold open: still no violation."""
     page, found = open_page("admin", phone=True), []
-    for endpoint in ("pages.start", "pages.show", "indexes.show"):
+    for endpoint in ("home.show", "pages.show", "history.show"):
         page.goto(addresses[endpoint])
         page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
         found += in_both_themes(page)
@@ -94,9 +102,10 @@ def test_axe_finds_nothing_where_words_are_kept(
     """The pages that show what was typed before a session was lost have no violation."""
     page, found = open_page("underwriter", refused=True), []
     page.goto(addresses["pages.show"])
+    page.get_by_text("Replace this decision").click()
     page.get_by_label("Note").fill("kept")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Need more").click()
+    send_for_review(page)
     page.wait_for_url("**/decisions")
     found += in_both_themes(page)
     sign_in(page.context, live, "underwriter")

@@ -130,7 +130,7 @@ def test_a_batch_is_followed_to_its_end(open_page: Open, tmp_path: Path) -> None
     expect(page.get_by_role("status")).to_contain_text(
         "4 of 4 done: 3 with an estimate, 1 without a result", timeout=60_000
     )
-    expect(page.get_by_role("row").nth(1)).to_contain_text("L-17")
+    expect(page.get_by_role("row").filter(has_text="0.jpg")).to_contain_text("L-17")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download results as CSV").click()
     assert "L-17" in download.value.path().read_text(encoding="utf-8-sig")

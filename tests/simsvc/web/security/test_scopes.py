@@ -41,6 +41,7 @@ ROUTES: list[Route] = [
     ("api_indexes.list_all", "GET", f"{V1}/indexes", ALL, 200),
     ("api_indexes.show", "GET", f"{V1}/indexes/demo/b-000000000000", ALL, 404),
     ("api_fairness.show", "GET", f"{V1}/fairness", ALL, 200),
+    ("api_cases.show", "GET", f"{V1}/cases/none", ALL, 404),
     ("api_monitoring.drift", "GET", f"{V1}/monitoring/drift?{PERIODS}", AUDITING, 200),
     ("api_exports.estimates", "GET", f"{V1}/exports/estimates", AUDITING, 200),
     ("api_exports.events", "GET", f"{V1}/exports/events", AUDITING, 200),
@@ -99,7 +100,7 @@ def test_nobody_without_a_token_is_answered(app: Flask, route: Route) -> None:
 def test_a_token_opens_no_page(app: Flask) -> None:
     """Every closed page leads a program to the sign-in page, whatever its token."""
     client = program(app)
-    for endpoint, path in (("pages.start", "/"), ("history.show", "/history"), ("users.show", "/users")):
+    for endpoint, path in (("home.show", "/"), ("history.show", "/history"), ("users.show", "/users")):
         assert isinstance(ACCESS[endpoint], frozenset)
         response = client.get(path)
         assert (response.status_code, response.headers["Location"][:8]) == (303, "/sign-in")

@@ -10,9 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
+from simsvc.store.sessions import SessionRow
 from simsvc.values import User
 from simsvc.web.app import create_app
 from simsvc.web.security.csrf import local_path
@@ -56,12 +58,16 @@ def test_name_and_password_open_the_desk(desk: Flask, anna: User) -> None:
 
 
 def test_signing_out_ends_the_session_and_every_copy_of_it(desk: Flask, anna: User) -> None:
-    """A cookie copied before signing out is worth nothing afterwards."""
-    client, copy = client_of(desk, anna), client_of(desk, anna)
+    """A cookie copied before signing out is worth nothing afterwards; other sessions go on."""
+    client, copy, other = client_of(desk, anna), desk.test_client(), client_of(desk, anna)
+    cookie = client.get_cookie("simsvc")
+    assert cookie
+    copy.set_cookie("simsvc", cookie.value)
     assert copy.get("/").status_code == 200
     assert client.post("/sign-out").status_code == 303
     assert client.get("/").status_code == 303
     assert copy.get("/").status_code == 303
+    assert other.get("/").status_code == 200
 
 
 def test_signing_out_takes_a_post(desk: Flask, anna: User) -> None:
@@ -241,3 +247,92 @@ def test_a_proxy_is_believed_only_where_there_is_one(site: Settings) -> None:
             client.post("/sign-in", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code for n in range(4)
         ]
         assert (429 in statuses) == limited
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"
+PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile"
+
+
+def in_browser(desk: Flask, user: User, agent: str, address: str) -> FlaskClient:
+    """Sign in with a browser at an address."""
+    client = desk.test_client()
+    client.environ_base |= {"HTTP_USER_AGENT": agent, "REMOTE_ADDR": address}
+    assert sign_in(client, user.name).status_code == 303
+    return client
+
+
+def ended(client: FlaskClient, path: str) -> int:
+    return client.post(path, data={"csrf_token": token_in(client.get("/account").text)}).status_code
+
+
+def test_the_account_page_lists_sessions_and_ends_them(desk: Flask, anna: User) -> None:
+    """Browser and network in words, this one marked; one button ends one session, another all others."""
+    here = in_browser(desk, anna, FIREFOX, "192.0.2.77")
+    phone = in_browser(desk, anna, PHONE, "2001:db8:1:2::3")
+    third = in_browser(desk, anna, "", "192.0.2.78")
+    html = here.get("/account").text
+    for words in ("Firefox on Windows", "192.0.2.0/24", "Chrome on Android", "2001:db8:1::/48"):
+        assert words in html
+    assert html.count("this browser") == 1
+    assert "192.0.2.77" not in html
+    sessions = desk.extensions["simsvc"].sessions.of(anna.id, desk.extensions["simsvc"].now())
+    number = next(one.number for one in sessions if one.browser == "Chrome")
+    assert ended(here, f"/account/sessions/{number}/end") == 303
+    assert (phone.get("/").status_code, third.get("/").status_code) == (303, 200)
+    assert ended(here, "/account/sessions/end-others") == 303
+    assert (here.get("/").status_code, third.get("/").status_code) == (200, 303)
+
+
+def test_nobody_ends_the_sessions_of_another(desk: Flask, anna: User) -> None:
+    """A number of somebody else's session does nothing on one's own page."""
+    here, other = client_of(desk, anna), client_of(desk, account(desk, "auditor", "Other sessions"))
+    services = desk.extensions["simsvc"]
+    theirs = services.sessions.of(account(desk, "auditor", "Other sessions").id, services.now())
+    assert here.post(f"/account/sessions/{theirs[0].number}/end").status_code == 303
+    assert other.get("/").status_code == 200
+
+
+def test_an_administrator_ends_sessions_and_changes_a_role_at_once(desk: Flask, anna: User) -> None:
+    """The open session has the new role with its next click, and none after it was signed out."""
+    admin, client = client_of(desk, account(desk, "admin")), client_of(desk, anna)
+    assert 'type="file"' in client.get("/").text
+    changed = admin.post(f"/users/{anna.id}/role", data={"role": "auditor"}, follow_redirects=True)
+    assert "now has the role auditor" in changed.text
+    assert 'type="file"' not in client.get("/").text
+    assert admin.post(f"/users/{anna.id}/role", data={"role": "root"}).status_code == 422
+    assert (
+        "1 session was signed out" in admin.post(f"/users/{anna.id}/sessions/end", follow_redirects=True).text
+    )
+    assert client.get("/").status_code == 303
+
+
+def test_a_session_from_before_the_upgrade_signs_in_again(desk: Flask, anna: User) -> None:
+    """The cookie that earlier versions gave opens nothing, and the page says why."""
+    client = desk.test_client()
+    with client.session_transaction() as kept:
+        kept.update({"_user_id": f"{anna.id}.{anna.epoch}", "_fresh": True})
+    response = client.get("/gallery")
+    assert response.headers["Location"] == "/sign-in?next=/gallery&ended=upgrade"
+    assert "has been updated" in client.get(response.headers["Location"]).text
+
+
+def test_the_time_of_use_is_written_once_a_minute(desk: Flask, anna: User, clock: list[datetime]) -> None:
+    """Requests within a minute write nothing."""
+    client, services = client_of(desk, anna), desk.extensions["simsvc"]
+    begun = clock[0]
+    seen = []
+    for _ in range(4):
+        clock[0] += timedelta(seconds=25)
+        client.get("/account")
+        seen.append(services.sessions.of(anna.id, clock[0])[0].seen_at - begun)
+    assert seen == [timedelta(), timedelta(), timedelta(seconds=75), timedelta(seconds=75)]
+
+
+def test_the_database_does_not_hold_what_opens_a_session(desk: Flask, anna: User) -> None:
+    """Of the cookie only a digest is kept."""
+    client = client_of(desk, anna)
+    with client.session_transaction() as kept:
+        session_id = kept["_user_id"]
+    with desk.extensions["simsvc"].database.reading() as session:
+        rows = session.scalars(select(SessionRow)).all()
+    assert session_id not in "".join(str(vars(row)) for row in rows)

@@ -25,6 +25,8 @@ ADDRESSES = {
     "build_id": "b-000000000000",
     "face_id": "f",
     "batch_id": "0" * 32,
+    "import_id": "0" * 32,
+    "position": "0",
     "reference": "F-1",
     "rank": "1",
     "name": "none",
@@ -36,6 +38,7 @@ ADDRESSES = {
     "user_id": "0" * 32,
     "filename": "simsvc.css",
     "form": "csv",
+    "number": "1",
 }
 COSTLY = [endpoint for endpoint, work in WORK.items() if work != "light"]
 

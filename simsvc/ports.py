@@ -210,6 +210,9 @@ class AccountBook(Protocol):
     def enable(self, user_id: str) -> User:
         """Open the account again and forget failed sign-ins."""
 
+    def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
+        """Replace the account's team and mail address."""
+
 
 class SecondFactorBook(Protocol):
     """Keeps second factors. Every method is one transaction; raises StoreError."""

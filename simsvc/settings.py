@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from simsvc.domain.accounts.contacts import MAIL
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError
@@ -96,6 +97,35 @@ def _secret_key(key: str) -> str:
     if len(key) < LEAST_KEY_CHARACTERS:
         raise SettingsError("short_key", least=LEAST_KEY_CHARACTERS)
     return key
+
+
+def _webhook_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or not urlsplit(text).hostname:
+        raise SettingsError("webhook_url")
+    return text
+
+
+def _webhook_secret(secret: str) -> str:
+    if len(secret) < LEAST_KEY_CHARACTERS:
+        raise SettingsError("webhook_secret", least=LEAST_KEY_CHARACTERS)
+    return secret
+
+
+def _smtp_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable:
+        raise SettingsError("smtp_url")
+    return text
+
+
+def _mail_from(text: str) -> str:
+    if not MAIL.fullmatch(text):
+        raise SettingsError("mail_from")
+    return text
 
 
 def _photo_keys(text: str) -> tuple[str, ...]:
@@ -349,6 +379,26 @@ class Settings(BaseSettings):
         description="how common each age is among the applicants, for estimates to take into account: a "
         "range such as `18-75`, pairs of age and weight such as `18:3, 19:4.5`, or a file of such pairs",
     )
+    case_access: Literal["own", "all"] = Field(
+        default="own",
+        description="records that an underwriter sees: `own`, those she requested or was sent, and their "
+        "cases; or `all`",
+    )
+    webhook_url: Annotated[str, AfterValidator(_webhook_url)] = Field(
+        default="", repr=False, description="address that notifications of referrals are posted to"
+    )
+    webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] = Field(
+        default="", repr=False, description="key that signs these notifications"
+    )
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] = Field(
+        default="",
+        repr=False,
+        description="mail server for notifications, such as `smtp://user:password@mail.example:587` "
+        "(STARTTLS) or `smtps://mail.example`",
+    )
+    mail_from: Annotated[str, AfterValidator(_mail_from)] = Field(
+        default="", description="sender of these mails, such as `simsvc@example.com`"
+    )
     same_person_prompt: Flag = Field(
         default=True,
         description="`0` to never ask on case pages whether two photos show the same person; where comparing "
@@ -360,6 +410,14 @@ class Settings(BaseSettings):
     def _has_photo_keys(self) -> Settings:
         if self.photo_days and not self.photo_keys:
             raise SettingsError("photo_days")
+        return self
+
+    @model_validator(mode="after")
+    def _can_notify(self) -> Settings:
+        if self.webhook_url and not self.webhook_secret:
+            raise SettingsError("webhook_unsigned")
+        if self.smtp_url and not self.mail_from:
+            raise SettingsError("mail_from")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from simsvc.cli.estimate import estimate_command
 from simsvc.cli.faces import face_group
 from simsvc.cli.imports import import_group
 from simsvc.cli.index import index_group
+from simsvc.cli.notify import notify_group
 from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
@@ -21,8 +22,12 @@ from simsvc.cli.users import user_group
 _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)
 _FACES = (import_group,)
 _ACCESS = (token_group, user_group)
+_DESK = (notify_group,)
 _INSTALLATION = (backup_group, check_command, database_group, settings_command)
-COMMANDS = (*_RECORDS, *_FACES, *_ACCESS, *_INSTALLATION, estimate_command, replay_command)
+COMMANDS = (
+    *(*_RECORDS, *_FACES, *_DESK, *_ACCESS, *_INSTALLATION),
+    *(estimate_command, replay_command),
+)
 
 
 def register(app: Flask) -> None:

@@ -9,6 +9,7 @@ from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
 from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
+from simsvc.wiring.notifications import notifier
 
 batch_group = AppGroup("batch", help="Process batches of photos.")
 
@@ -16,9 +17,12 @@ batch_group = AppGroup("batch", help="Process batches of photos.")
 @batch_group.command("work")
 @click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 def work_command(with_parent: bool) -> None:
-    """Process waiting photos one by one until stopped. `make run` starts this automatically."""
+    """Process waiting photos one by one, and deliver notifications, until stopped.
+
+    `make run` starts this automatically.
+    """
     configure(services().settings.log)
     if with_parent:
         end_with_parent()
     with sentences():
-        services().work_batches()
+        services().work_batches(notifier(services()).run)

@@ -12,6 +12,7 @@ SPECIAL = {
     "workers": "number of cores",
     "photo_keys": "none",
     "age_prior": "none",
+    **dict.fromkeys(("webhook_url", "webhook_secret", "smtp_url", "mail_from"), "none"),
 }
 """Defaults that depend on the machine, or are no value."""
 

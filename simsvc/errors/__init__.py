@@ -86,6 +86,11 @@ SimsvcError
 │   ├── BuildGone              build_gone
 │   ├── RetireRefused          retire_refused
 │   └── NotConfirmed           not_confirmed
+├── ReferralError              a referral does not allow this (referral_error)
+│   ├── ReferralRefused        referral_refused
+│   ├── ReferralNotFound       referral_not_found
+│   ├── ReferralExists         referral_exists
+│   └── ReferralChanged        referral_changed
 ├── AccountError               an account cannot be used so (account_error)
 │   ├── SignInRefused          sign_in_refused
 │   ├── PasswordRefused        password_refused
@@ -94,6 +99,7 @@ SimsvcError
 │   ├── LinkSpent              link_spent
 │   ├── LastAdmin              last_admin
 │   ├── UserNotFound           user_not_found
+│   ├── ContactRefused         contact_refused
 │   ├── TokenRefused           token_refused
 │   ├── TokenDraftRefused      token_draft_refused
 │   ├── TokenNotFound          token_not_found
@@ -127,6 +133,7 @@ SimsvcError
 │   ├── VerificationRefused    verification_refused
 │   └── ReportCodeRefused      report_code_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
 
@@ -140,4 +147,5 @@ from simsvc.errors.models import *
 from simsvc.errors.operation import *
 from simsvc.errors.photos import *
 from simsvc.errors.records import *
+from simsvc.errors.referrals import *
 from simsvc.errors.requests import *

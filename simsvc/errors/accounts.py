@@ -86,6 +86,16 @@ class UserNotFound(AccountError):
     template = N_("This account does not exist. Check the list of accounts and try again.")
 
 
+class ContactRefused(AccountError):
+    """The team or the mail address of the account is not valid."""
+
+    code = "contact_refused"
+    templates: ClassVar = {
+        "team": N_("Team names can have at most %(most)s visible characters. Shorten it and try again."),
+        "mail": N_("This is not a mail address. Enter one such as name@example.com, or leave it empty."),
+    }
+
+
 class TokenRefused(AccountError):
     """The token is missing, expired or revoked."""
 

@@ -149,6 +149,22 @@ class ResultsRefused(SimsvcError):
     }
 
 
+class DeliveryFailed(SimsvcError):
+    """A notification could not be delivered."""
+
+    code = "delivery_failed"
+    templates: ClassVar = {
+        "unreachable": N_("The receiver cannot be reached (%(problem)s)."),
+        "status": N_("The receiver answered with HTTP status %(status)s."),
+        "recipient": N_("The mail cannot be delivered: %(problem)s."),
+        "no_tls": N_(
+            "The mail server offers no TLS, so the password was not sent. Use smtps:// or a server with "
+            "STARTTLS."
+        ),
+        "not_set_up": N_("The channel %(channel)s is no longer set up."),
+    }
+
+
 class SettingsError(SimsvcError):
     """A setting has a value that cannot be used."""
 
@@ -195,6 +211,25 @@ class SettingsError(SimsvcError):
         "photo_days": (
             "SIMSVC_PHOTO_DAYS is set, but SIMSVC_PHOTO_KEYS has no key to encrypt photos with. Create one "
             "with `SIMSVC_PHOTO_DAYS=0 flask retention new-key`."
+        ),
+        "webhook_url": (
+            "SIMSVC_WEBHOOK_URL is not an address that begins with http:// or https://. Correct it and "
+            "restart."
+        ),
+        "webhook_secret": (
+            "SIMSVC_WEBHOOK_SECRET has fewer than %(least)s characters, so notifications could be forged. "
+            "Set a long random one and restart."
+        ),
+        "webhook_unsigned": (
+            "SIMSVC_WEBHOOK_URL is set, but SIMSVC_WEBHOOK_SECRET is not. Set a long random one, which the "
+            "receiver checks signatures with, and restart."
+        ),
+        "smtp_url": (
+            "SIMSVC_SMTP_URL is not an address such as smtp://user:password@mail.example:587 or "
+            "smtps://mail.example. Correct it and restart."
+        ),
+        "mail_from": (
+            "SIMSVC_MAIL_FROM is not a mail address, but mails need a sender. Correct it and restart."
         ),
         "choice": ("%(setting)s is %(text)r, but must be %(choices)s. Correct it and restart."),
         "public_url": (

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from simsvc.domain.accounts.contacts import checked_mail, checked_team
 from simsvc.domain.accounts.passwords import MOST_CHARACTERS, check_password, checked_name, name_key
 from simsvc.errors import LinkSpent, SignInRefused, UserNotFound
 from simsvc.ports import AccountBook, Hasher
@@ -138,6 +139,14 @@ class Accounts:
     def enable(self, user_id: str) -> User:
         """Enable an account and forget failed sign-ins; its tokens stay revoked; raises UserNotFound."""
         return self.book.enable(self.find(user_id).id)
+
+    def set_contact(self, user_id: str, team: str, mail_address: str) -> User:
+        """Change an account's team and mail address, each None if empty.
+
+        Raises UserNotFound if the account does not exist, ContactRefused if one of them is not valid.
+        """
+        user, checked = self.find(user_id), (checked_team(team), checked_mail(mail_address))
+        return self.book.set_contact(user.id, *checked)
 
     def _with_password(self, name: str, password: str, client: Client) -> User:
         tried = self.book.attempt(name_key(name), self.now(), client)

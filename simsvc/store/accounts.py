@@ -192,6 +192,11 @@ class AccountStore:
         said = {"change": "enabled"}
         return self._change(user_id, self._actor, said, unknown_clients=True, disabled_at=None)
 
+    def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
+        """Put the account into a team, or none, and keep its mail address, which the log does not."""
+        said = {"change": "contact", "team": team or "", "mail": "set" if mail_address else "none"}
+        return self._change(user_id, self._actor, said, team=team, mail_address=mail_address)
+
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
@@ -280,6 +285,8 @@ def user_of(row: UserRow) -> User:
         disabled_at=row.disabled_at,
         last_sign_in_at=row.last_sign_in_at,
         link_expires_at=row.link_expires_at,
+        team=row.team,
+        mail_address=row.mail_address,
         second_factor_at=row.totp_set_at,
         linked=row.oidc_subject is not None,
     )

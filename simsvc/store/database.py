@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -10,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.sql.base import ExecutableOption
 
 from simsvc.errors import StoreError, StoreNotMigrated
 from simsvc.store.tables import EstimateRow
@@ -52,6 +54,20 @@ class Database:
         self.engine = open_engine(url, pool_size, statement_timeout_ms)
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)
+        self._limits: tuple[ExecutableOption, ...] = ()
+
+    def limited(self, *limits: ExecutableOption) -> Database:
+        """Return the same database, these options added to every query of its sessions.
+
+        Bare connections have no limits: they are for inserts, and for tables without records.
+        """
+        database = copy.copy(self)
+        database._limits = limits
+        return database
+
+    def unlimited(self) -> Database:
+        """Return the same database without limits, for what concerns all records, such as erasures."""
+        return self.limited()
 
     def transaction(self) -> AbstractContextManager[Session]:
         """Give a session that may write, commits at the end, and rolls back on any error.
@@ -59,7 +75,7 @@ class Database:
         On SQLite it is the only one that writes from its beginning on, so that what it reads stays true until
         it commits.
         """
-        return _session(self.engine)
+        return _session(self.engine, self._limits)
 
     def write_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that may write, without a session, for busy inserts."""
@@ -67,7 +83,7 @@ class Database:
 
     def reading(self) -> AbstractContextManager[Session]:
         """Give a session that only reads, sees one instant throughout, and waits for nobody."""
-        return _session(self._reader)
+        return _session(self._reader, self._limits)
 
     def read_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that only reads, without a session, for busy queries."""
@@ -81,7 +97,7 @@ class Database:
     @contextmanager
     def hurried(self) -> Iterator[Session]:
         """Give a session that may write; raises StoreError at once if another one writes just now."""
-        with _session(self.engine.execution_options(**{_WAIT_MS: 0})) as session:
+        with _session(self.engine.execution_options(**{_WAIT_MS: 0}), self._limits) as session:
             if self.engine.dialect.name == "postgresql":
                 session.execute(text("SET LOCAL lock_timeout = 1"))
             yield session
@@ -169,12 +185,22 @@ def without_password(url: str) -> str:
 
 
 @contextmanager
-def _session(engine: Engine) -> Iterator[Session]:
+def _session(engine: Engine, limits: tuple[ExecutableOption, ...] = ()) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
+            if limits:
+                _limit(session, limits)
             yield session
     except SQLAlchemyError as error:
         raise _typed(error) from error
+
+
+def _limit(session: Session, limits: tuple[ExecutableOption, ...]) -> None:
+    def add_limits(state: ORMExecuteState) -> None:
+        if state.is_select and not state.is_column_load and not state.is_relationship_load:
+            state.statement = state.statement.options(*limits)
+
+    event.listen(session, "do_orm_execute", add_limits)
 
 
 @contextmanager

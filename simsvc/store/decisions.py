@@ -8,18 +8,28 @@ from typing import cast
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.content import decision_content
 from simsvc.errors import DecisionSuperseded, EstimateNotFound, StoreError
 from simsvc.store.audit_append import append
-from simsvc.store.database import InTransaction, Store
+from simsvc.store.database import Database, InTransaction, Store
+from simsvc.store.referrals import ReferralStore
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import Decision, DecisionDraft, DecisionKind
 from simsvc.values.events import EventKind, NewEvent, actor_of
+from simsvc.values.referrals import Party, Referral, ReferralDraft
+
+_ALL = DecisionRow.__table__
+"""Those included that a reader may not see before a second opinion."""
 
 
 class DecisionStore(Store):
     """Adds decisions and reads them back."""
+
+    def __init__(self, database: Database, referrals: ReferralStore | None = None) -> None:
+        super().__init__(database)
+        self._referrals = referrals or ReferralStore(database)
 
     def add(
         self,
@@ -32,6 +42,7 @@ class DecisionStore(Store):
     ) -> Decision:
         """Put a decision by an account, or by "token:<id>", on an estimate on record, and log it.
 
+        It answers the open referral of the record, where that was sent to this person or her team.
         `after` is the number of the latest decision that the person saw, 0 for none; `in_transaction` is
         called in the same transaction with "<estimate>/<number>".
 
@@ -48,10 +59,12 @@ class DecisionStore(Store):
                 of_it = select(func.max(DecisionRow.number)).where(DecisionRow.estimate == estimate)
                 if (session.scalar(of_it) or 0) != after:
                     raise DecisionSuperseded()
+                last = select(func.max(_ALL.c.number)).where(_ALL.c.estimate == estimate)
                 said = {**asdict(draft), "decided_by": decided_by, "created_at": now}
-                row = DecisionRow(estimate=estimate, number=after + 1, **said)
+                row = DecisionRow(estimate=estimate, number=(session.scalar(last) or 0) + 1, **said)
                 session.add(row)
                 session.flush()
+                self._referrals.answer_by(session, estimate, decided_by, now)
                 of_record = update(EstimateRow).where(EstimateRow.sequence == estimate)
                 session.execute(of_record.values(decision=draft.kind, decided_at=now))
                 if in_transaction is not None:
@@ -62,6 +75,40 @@ class DecisionStore(Store):
                 raise DecisionSuperseded() from None
             raise
         return decision_of(row)
+
+    def refer(
+        self,
+        public_id: str,
+        draft: DecisionDraft,
+        to: ReferralDraft,
+        by: str,
+        after: int,
+        now: datetime,
+    ) -> Referral:
+        """Put a decision on record and send the record, both or neither.
+
+        Raises what `add` raises, and ReferralExists or ReferralRefused; see `ReferralStore.put`.
+        """
+        sent: list[Referral] = []
+
+        def send(session: Session, _: str) -> None:
+            sent.append(self._referrals.put(session, public_id, to, by, now))
+
+        self.add(public_id, draft, by, after, now, send)
+        return sent[0]
+
+    def answer(
+        self, referral: Referral, draft: DecisionDraft, party: Party, after: int, now: datetime
+    ) -> Decision:
+        """Put a decision on record that answers a referral, both or neither.
+
+        Raises what `add` raises, and ReferralChanged if the referral was closed meanwhile.
+        """
+
+        def close(session: Session, _: str) -> None:
+            self._referrals.close_answered(session, referral.id, party, now)
+
+        return self.add(referral.estimate_id, draft, party.actor, after, now, close)
 
     def of(self, public_id: str) -> tuple[Decision, ...]:
         """Return the decisions on an estimate, the one that counts first."""

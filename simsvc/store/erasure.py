@@ -13,6 +13,8 @@ from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit_append import append, erase_contents
 from simsvc.store.database import Store
 from simsvc.store.embeddings import EmbeddingRow
+from simsvc.store.notifications import NotificationRow
+from simsvc.store.referral_rows import ReferralCommentRow, ReferralRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import (
@@ -31,10 +33,13 @@ from simsvc.values.events import EventKind, NewEvent
 
 PUBLIC_ID_CHARACTERS = 32
 """Of an estimate's public id, with which the result of a request begins."""
-_CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow)
-_ERASED_FROM = (EstimateRow, *_CHILDREN, BatchPhotoRow, BatchRow, EventContentRow, RequestKeyRow)
+_CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow, ReferralCommentRow, ReferralRow)
+_ERASED_FROM = (
+    *(EstimateRow, *_CHILDREN, BatchPhotoRow, BatchRow, EventContentRow, RequestKeyRow),
+    NotificationRow,
+)
 TABLES = tuple(row.__tablename__ for row in _ERASED_FROM)
-_COUNTED = (CropRow, PhotoRow, DecisionRow)
+_COUNTED = (CropRow, PhotoRow, DecisionRow, ReferralRow)
 
 
 class ErasureStore(Store):
@@ -105,6 +110,7 @@ def _erase(
     session.execute(delete(EstimateRow).where(EstimateRow.public_id.in_(ids)))
     session.add_all(ErasedEstimateRow(public_id=public_id, erased_at=now) for public_id in ids)
     _forget_requests(session, ids)
+    _run(session, delete(NotificationRow).where(NotificationRow.estimate_id.in_(ids)))
     events = erase_contents(session, [f"estimate:{public_id}" for public_id in ids])
     content = {
         **found.counts,

@@ -14,6 +14,7 @@ from simsvc.store.database import Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.derived import OUTCOMES
 from simsvc.store.estimates import recorded_of
+from simsvc.store.referrals import sent_records
 from simsvc.store.tables import DecisionRow, EstimateRow
 from simsvc.values import DECISION_KINDS, Decision, RecordedEstimate, Verdict
 
@@ -64,6 +65,8 @@ class HistoryFilter:
         whole_case: the case reference.
         file: part of the name of the photo's file.
         note: part of a note or a reason of a decision.
+        sent_to: public id of the account whose answer an open referral waits for.
+        sent_to_team: the account's team, whose queue counts too.
     """
 
     case: str = ""
@@ -85,6 +88,8 @@ class HistoryFilter:
     whole_case: str = ""
     file: str = ""
     note: str = ""
+    sent_to: str = ""
+    sent_to_team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,7 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         (wanted.whole_case, EstimateRow.case_reference == wanted.whole_case),
         (wanted.file, EstimateRow.photo_name.icontains(wanted.file, autoescape=True)),
         (wanted.note, _has_decision(_says(wanted.note))),
+        (wanted.sent_to, EstimateRow.sequence.in_(sent_records(wanted.sent_to, wanted.sent_to_team))),
     ]
     return [condition for asked, condition in found if asked]
 

@@ -258,6 +258,8 @@ class UserRow(Table):
     epoch: Mapped[int]
     link_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     link_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    team: Mapped[str | None] = mapped_column(String(64))
+    mail_address: Mapped[str | None] = mapped_column(String(254))
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Encrypted with a key derived from the session key."""
     totp_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -312,9 +314,7 @@ class BatchPhotoRow(Table):
     """One photo of a batch: waiting, or what became of it. Its bytes lie outside, until they are judged."""
 
     __tablename__ = "batch_photos"
-    __table_args__ = (
-        Index("ix_batch_photos_batch_status", "batch", "status"),
-    )
+    __table_args__ = (Index("ix_batch_photos_batch_status", "batch", "status"),)
 
     batch: Mapped[int] = mapped_column(ForeignKey("batches.sequence", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

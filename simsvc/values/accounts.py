@@ -22,6 +22,8 @@ class User:
         name: display name; unique without regard to case.
         epoch: increased to end sessions; a session stores the epoch it began in.
         link_expires_at: when the unused one-time link expires, or None.
+        team: name of the team it belongs to, or None.
+        mail_address: where notifications go, or None.
         second_factor_at: when the second factor was set up, or None without one.
         linked: whether the account belongs to an identity of the OpenID provider.
     """
@@ -35,6 +37,8 @@ class User:
     disabled_at: datetime | None = None
     last_sign_in_at: datetime | None = None
     link_expires_at: datetime | None = None
+    team: str | None = None
+    mail_address: str | None = None
     second_factor_at: datetime | None = None
     linked: bool = False
 

@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     BATCH = "batch"
     RESTORE = "restore"
     VERIFICATION = "verification"
+    REFERRAL = "referral"
     BACKUP = "backup"
 
 

@@ -40,9 +40,12 @@ from simsvc.web.pages import (
     indexes,
     learning,
     model,
+    notifications,
     oidc,
     opening,
     pictures,
+    referral_parts,
+    referrals,
     replays,
     reports,
     search,
@@ -65,6 +68,7 @@ _ACCOUNTS = (
     account,
     users,
     tokens,
+    notifications,
     oidc,
     second_factor,
     confirming,
@@ -89,6 +93,7 @@ _RECORDS = (
     audit,
     fairness,
     replays,
+    referrals,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
@@ -171,6 +176,7 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)
     app.add_template_global(visitor)
+    app.add_template_global(referral_parts.open_referrals)
     app.add_template_global(work_list.undecided_count)
     app.add_template_filter(work_list.shown_count)
     app.add_template_global(app.extensions["simsvc"].settings.photo_days, "photo_days")

@@ -24,7 +24,7 @@ def retention(services: Services) -> Retention:
 def eraser(services: Services) -> Eraser:
     """Return the erasure service."""
     return Eraser(
-        ErasureStore(services.database),
+        ErasureStore(services.database.unlimited()),
         services.waiting_room,
         FaceStore(services.database),
         lambda face_ids: _forget(services, face_ids),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hmac
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -52,6 +53,7 @@ from simsvc.flows.identity import Identities
 from simsvc.flows.import_faces import Imports
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
+from simsvc.flows.referrals import Referrals
 from simsvc.flows.second_factor import SecondFactors
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
@@ -62,6 +64,7 @@ from simsvc.store.audit_log import EventLog
 from simsvc.store.batch_triage import BatchTriageStore
 from simsvc.store.batches import BatchStore
 from simsvc.store.builds import BuildStore
+from simsvc.store.case_access import seen_by
 from simsvc.store.cases import CaseStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
@@ -71,9 +74,11 @@ from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.identities import IdentityStore
 from simsvc.store.inventory import InventoryStore
+from simsvc.store.notifications import NotificationStore, Outbox
 from simsvc.store.origins import OriginStore
 from simsvc.store.overview import OverviewStore
 from simsvc.store.periods import PeriodStore
+from simsvc.store.referrals import ReferralStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.retirement import KeepingStore
 from simsvc.store.saved_views import SavedViewStore
@@ -86,10 +91,21 @@ from simsvc.store.tokens import TokenStore
 from simsvc.store.undecided import UndecidedStore
 from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
+from simsvc.values.notifications import Channel
+from simsvc.values.referrals import Reader
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
 """Cached builds for thumbnails: the one in service and those of recent records."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What is opened once and shared by all readers' views of the services."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    pipeline: EstimatePipeline | None = None
+    queue: BatchQueue | None = None
 
 
 class Services:
@@ -106,14 +122,11 @@ class Services:
         self.database = open_database(settings)
         self.log = EventLog(self.database)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
-        self.estimates = EstimateStore(self.database, self.cipher)
-        self.decisions = DecisionStore(self.database)
-        self.history = HistoryStore(self.database)
-        self.undecided = UndecidedStore(self.database)
-        self.origins = OriginStore(self.database)
-        self.overview = OverviewStore(self.database)
+        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self._opened = _Opened()
+        self._open_records(self.database)
         self.saved_views = SavedViewStore(self.database)
-        self.cases = CaseStore(self.database)
+        self.notifications = NotificationStore(self.database)
         self.users = AccountStore(self.database)
         self.accounts = Accounts(self.users, Argon2Hasher(), now, codes=settings.second_factor != "off")
         self.sessions = SessionStore(self.database, LONGEST, timedelta(minutes=settings.idle_minutes))
@@ -122,21 +135,12 @@ class Services:
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
         self.sent_forms = SentFormStore(self.database)
-        quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
-        self.batch_book = BatchStore(self.database, self.estimates, quota)
-        self.batch_triage = BatchTriageStore(self.database)
-        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
-        room, most_bytes = self.waiting_room, settings.max_batch_bytes
-        self.batches = Batches(
-            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
-        )
         self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
-        self.imports = Imports(self.import_spool, self._start_import, now, most_bytes)
+        self.imports = Imports(self.import_spool, self._start_import, now, settings.max_batch_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
         self.switches = SwitchStore(self.database)
         self.inventory = InventoryStore(self.database)
-        self.periods = PeriodStore(self.database)
         self.declared_outcomes = DeclaredOutcomeStore(self.database)
         self.keeping = KeepingStore(self.database)
         self.model_switches = ModelSwitchStore(self.database)
@@ -144,15 +148,43 @@ class Services:
         self.verifier = Verifier(self.log.snapshot, self.verifications, now)
         self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
-        self._lock = threading.Lock()
-        self._pipeline: EstimatePipeline | None = None
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
-        self._queue: BatchQueue | None = None
         client = (settings.oidc_client_id, settings.oidc_client_secret)
         self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
+
+    def _open_records(self, database: Database) -> None:
+        """Open the stores of everything whose readers may be limited; see `store.case_access`."""
+        settings, now = self.settings, self.now
+        self.database = database
+        self.estimates = EstimateStore(database, self.cipher)
+        self.referrals = ReferralStore(database, Outbox(_channels(settings)))
+        self.decisions = DecisionStore(database, self.referrals)
+        self.history = HistoryStore(database)
+        self.undecided = UndecidedStore(database)
+        self.origins = OriginStore(database)
+        self.overview = OverviewStore(database)
+        self.cases = CaseStore(database)
+        self.periods = PeriodStore(database)
+        quota = Quota(settings.max_waiting_photos, settings.max_waiting_bytes)
+        self.batch_book = BatchStore(database, self.estimates, quota)
+        self.batch_triage = BatchTriageStore(database)
+        room, most_bytes = self.waiting_room, settings.max_batch_bytes
+        self.batches = Batches(
+            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
+        )
+
+    def seen_by(self, reader: Reader) -> Services:
+        """Return the same services, whose stores find only what a reader may see."""
+        view = copy.copy(self)
+        view._open_records(seen_by(self.database.unlimited(), reader))
+        return view
+
+    def referral_desk(self) -> Referrals:
+        """Return the operations on referrals."""
+        return Referrals(self.referrals, self.decisions, self.users.all, self.now)
 
     def secret_key(self) -> str:
         """Return the session key, created on first use if not set.
@@ -221,10 +253,10 @@ class Services:
         Raises:
             BundleError: the model cannot be used.
         """
-        with self._lock:
-            if self._pipeline is None:
-                self._pipeline = self._open_pipeline()
-            return self._pipeline
+        with self._opened.lock:
+            if self._opened.pipeline is None:
+                self._opened.pipeline = self._open_pipeline()
+            return self._opened.pipeline
 
     def bulk_pipeline(self, callers: int) -> EstimatePipeline:
         """Return the same for so many threads that judge at the same time.
@@ -244,17 +276,17 @@ class Services:
         Raises:
             BatchUnwritable: its folder or file cannot be written.
         """
-        with self._lock:
-            if self._queue is None:
+        with self._opened.lock:
+            if self._opened.queue is None:
                 file = self.settings.batch_dir / "queue.sqlite3"
                 try:
-                    self._queue = BatchQueue(file)
+                    self._opened.queue = BatchQueue(file)
                 except (OSError, sqlite3.OperationalError) as error:
                     raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
-            return self._queue
+            return self._opened.queue
 
-    def work_batches(self) -> None:
-        """Process batches until the process is stopped."""
+    def work_batches(self, every_minute: Callable[[], object] = lambda: None) -> None:
+        """Process batches until the process is stopped, and call `every_minute` between photos."""
         waiting = self.batch_book.unfinished
 
         def take_up() -> tuple[str, ...]:
@@ -263,7 +295,9 @@ class Services:
             self.sweep_imports()
             return waiting()
 
-        self.queue().work(lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up)
+        self.queue().work(
+            lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up, every_minute
+        )
 
     def sweep_imports(self) -> None:
         """Delete uploads of reference photos that were not used in time."""
@@ -438,6 +472,11 @@ class Services:
             self.model_switches.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
         except (BundleError, OSError, StoreError) as error:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
+
+
+def _channels(settings: Settings) -> tuple[Channel, ...]:
+    channels: dict[Channel, str] = {"webhook": settings.webhook_url, "mail": settings.smtp_url}
+    return tuple(channel for channel, address in channels.items() if address)
 
 
 def private_places(settings: Settings) -> PrivatePlaces:

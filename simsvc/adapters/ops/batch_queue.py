@@ -54,10 +54,16 @@ class BatchQueue:
         """Queue a batch."""
         self._task(batch_id)
 
-    def work(self, judge: Callable[[str], bool], unfinished: Callable[[], Iterable[str]]) -> None:
+    def work(
+        self,
+        judge: Callable[[str], bool],
+        unfinished: Callable[[], Iterable[str]],
+        every_minute: Callable[[], object],
+    ) -> None:
         """Work until stopped. One process handles photos and is replaced if it dies.
 
-        `judge` processes the next photo of a batch and returns whether to continue at once.
+        `judge` processes the next photo of a batch and returns whether to continue at once. `every_minute` is
+        called between photos.
         """
         self._judge = judge
 
@@ -70,8 +76,12 @@ class BatchQueue:
             if not self._huey.pending_count():
                 take_up()
 
+        def do_more() -> None:
+            every_minute()
+
         self._huey.on_startup(name="take up")(take_up)
         self._huey.periodic_task(crontab(minute="*"), name="look after")(look_after)
+        self._huey.periodic_task(crontab(minute="*"), name="every minute")(do_more)
         os.nice(GENTLE)
         os.register_at_fork(after_in_child=lambda: end_with_parent(signal.SIGKILL))  # Huey's processes too
         self._huey.create_consumer(

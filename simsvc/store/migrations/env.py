@@ -6,6 +6,8 @@ from alembic import context
 
 from simsvc.store import (
     embeddings,
+    notifications,
+    referral_rows,
     request_keys,
     saved_views,
     second_factors,
@@ -15,7 +17,10 @@ from simsvc.store import (
 )
 from simsvc.store.tables import Table
 
-TABLES = (tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors)
+TABLES = (
+    *(tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors),
+    *(referral_rows, notifications),
+)
 """Modules whose tables the metadata would not know without their import."""
 
 

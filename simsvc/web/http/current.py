@@ -12,8 +12,8 @@ from simsvc.wiring.services import Services
 
 
 def services() -> Services:
-    """Return the services of the current application."""
-    found = current_app.extensions["simsvc"]
+    """Return the services, which find what whoever asks may see, once `web.security.access` knows who."""
+    found = g.get("services") or current_app.extensions["simsvc"]
     assert isinstance(found, Services)  # noqa: S101 - told to mypy; create_app put it there
     return found
 

@@ -11,9 +11,10 @@ from simsvc.web.http.upload import drain
 
 UPLOAD, DECISION, ROW_DECISION = "pages.create", "decisions.create", "batches.decide"
 _DECISION_FIELDS = ("kind", "age", "reason", "needed", "note", "after")
+_REFER_FIELDS = ("refer_to", "due", "second_opinion", "refer_comment")
 FIELDS = {
     UPLOAD: ("case", "born", "taken"),
-    DECISION: _DECISION_FIELDS,
+    DECISION: (*_DECISION_FIELDS, *_REFER_FIELDS),
     ROW_DECISION: _DECISION_FIELDS,
 }
 """Endpoint to the fields of its form that a person typed, or that what was typed belongs to."""

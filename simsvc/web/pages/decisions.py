@@ -18,7 +18,8 @@ from simsvc.domain.desk.decisions import (
     checked_reason,
     checked_text,
 )
-from simsvc.errors import DecisionRefused, DecisionSuperseded
+from simsvc.domain.desk.referrals import checked_addressee, checked_comment, checked_due
+from simsvc.errors import DecisionRefused, DecisionSuperseded, ReferralExists, ReferralRefused
 from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
@@ -26,6 +27,9 @@ from simsvc.web.http.once import Made, once
 from simsvc.web.pages.reports import pdf_response
 from simsvc.web.pages.result import FIELDS, NEXT, continues, result_page
 from simsvc.web.rendering.sheet import record_report
+from simsvc.web.security.readers import party_of_person
+
+REFER_FIELDS = ("refer_to", "due", "second_opinion", "refer_comment")
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/estimates/<public_id>")
 
@@ -36,14 +40,14 @@ _log = logging.getLogger(__name__)
 def create(public_id: str) -> ResponseReturnValue:
     """Record a decision, or show the form again with its problems."""
     recorded = services().estimates.find(public_id)
-    typed = {name: request.form.get(name, "") for name in FIELDS}
+    typed = {name: request.form.get(name, "") for name in (*FIELDS, *REFER_FIELDS)}
     problems = _problems(typed, recorded)
-    with problems.noting(DecisionSuperseded):
+    with problems.noting((DecisionSuperseded, ReferralExists)), problems.noting(ReferralRefused, "refer_to"):
         if not problems.found:
-            once(lambda: _decided(recorded, typed))
+            once(lambda: _referred(recorded, typed) if _is_sent(typed) else _decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
-    return _led_on(recorded)
+    return _led_on(recorded, sent=_is_sent(typed))
 
 
 @blueprint.get("/record.pdf")
@@ -68,6 +72,14 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
             checked_age(typed["age"])
         with problems.noting(DecisionRefused, "reason"):
             checked_reason(typed["reason"])
+    if _is_sent(typed):
+        party, desk = party_of_person(person()), services().referral_desk()
+        with problems.noting(ReferralRefused, "refer_to"):
+            checked_addressee(typed["refer_to"], desk.people(), party)
+        with problems.noting(ReferralRefused, "due"):
+            checked_due(typed["due"], desk.today())
+        with problems.noting(ReferralRefused, "refer_comment"):
+            checked_comment(typed["refer_comment"])
     return problems
 
 
@@ -78,21 +90,41 @@ def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
     return Made(f"{recorded.id}/{made.number}")
 
 
+def _is_sent(typed: Mapping[str, str]) -> bool:
+    """Return whether the record is to be sent to somebody; "need more" without an addressee only says so."""
+    return typed["kind"] == "refer" and bool(typed["refer_to"] or typed["second_opinion"])
+
+
+def _referred(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
+    desk, party = services().referral_desk(), party_of_person(person())
+    draft = desk.draft(
+        typed["refer_to"],
+        typed["due"],
+        typed["refer_comment"],
+        party,
+        second_opinion=bool(typed["second_opinion"]),
+    )
+    referral = desk.send(recorded.id, draft, _note(typed), party, _after())
+    _log.info("user %s sent record %s by referral %s", person().id, recorded.number, referral.id)
+    return Made(referral.id)
+
+
 def _note(typed: Mapping[str, str]) -> str:
     """Return the note of a decision; what is needed comes first."""
     needed = typed["needed"] if typed["kind"] == "need_more" else ""
     return "\n\n".join(part for text in (needed, typed["note"]) if (part := text.strip()))
 
 
-def _led_on(recorded: RecordedEstimate) -> ResponseReturnValue:
+def _led_on(recorded: RecordedEstimate, *, sent: bool) -> ResponseReturnValue:
     """Lead to the next undecided record if the form asks for it, else back to the record."""
     following = services().undecided.neighbouring_undecided(recorded.number).next
     here = url_for("pages.show", public_id=recorded.id)
     if not continues() or following is None:
-        flash(gettext("Decision recorded."))
+        flash(gettext("Sent for review.") if sent else gettext("Decision recorded."))
         return redirect(here, 303)
     name = gettext("record %(number)s", number=recorded.number)
-    flash(Markup('{} <a href="{}">{}</a>').format(gettext("Decision recorded:"), here, name))
+    said = gettext("Sent for review:") if sent else gettext("Decision recorded:")
+    flash(Markup('{} <a href="{}">{}</a>').format(said, here, name))
     return redirect(url_for("pages.show", public_id=following.id, then=NEXT), 303)
 
 

@@ -21,6 +21,9 @@ PAGE_OF: dict[str, tuple[str, str | None]] = {
     "/users/<user_id>/disable": ("users.show", None),
     "/users/<user_id>/enable": ("users.show", None),
     "/users/<user_id>/link": ("users.show", None),
+    "/users/<user_id>/contact": ("users.show", None),
+    "/referrals/<referral_id>/<step>": ("referrals.list_all", None),
+    "/notifications/retry": ("notifications.show", None),
     "/tokens/<token_id>/revoke": ("tokens.show", None),
 }
 """POST-only rule to endpoint and fragment of the form's page. A refused form is shown at the address it was

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from simsvc.domain.accounts.passwords import checked_name
-from simsvc.errors import LastAdmin, NameRefused, NameTaken
+from simsvc.errors import ContactRefused, LastAdmin, NameRefused, NameTaken
 from simsvc.flows.accounts import Accounts
 from simsvc.values import ROLES, Role, User
 from simsvc.web.http.current import person, services
@@ -116,6 +116,21 @@ def enable(user_id: str) -> ResponseReturnValue:
 def invite(user_id: str) -> ResponseReturnValue:
     """Create a new one-time link; password, sessions and older links stop working."""
     return _to_link(once(lambda: _reset(user_id)))
+
+
+@blueprint.post("/<user_id>/contact")
+def set_contact(user_id: str) -> ResponseReturnValue:
+    """Change an account's team and mail address."""
+    team, mail = request.form.get("team", ""), request.form.get("mail", "")
+    try:
+        user = _accounts().set_contact(user_id, team, mail)
+    except ContactRefused as refusal:
+        typed = {"user": user_id, "team": team, "mail": mail}
+        about = f"{'mail' if refusal.reason == 'mail' else 'team'}-{user_id}"
+        return _page(problems=[Problem(refusal.message, (about,))], contact=typed), status_of(refusal)
+    _log.info("user %s changed team or mail address of user %s", person().id, user.id)
+    flash(gettext("Team and mail address of %(name)s saved.", name=user.name))
+    return redirect(url_for("users.show"), 303)
 
 
 def _accounts() -> Accounts:

@@ -71,9 +71,8 @@ def lists_for(user: User, now: datetime) -> tuple[WorkList, ...]:
 
 
 def sent_to(user: User) -> HistoryFilter:
-    """Return the filter of the records that were sent to a person for review: today, to everybody."""
-    del user
-    return HistoryFilter(decision="refer")
+    """Return the filter of the records that wait for a person's answer, her team's queue included."""
+    return HistoryFilter(sent_to=user.id, sent_to_team=user.team or "")
 
 
 def rows_of(chosen: WorkList, found: Sequence[HistoryRow], now: datetime) -> list[WorkRow]:
@@ -126,7 +125,7 @@ def _desk_lists(user: User, now: datetime) -> tuple[WorkList, ...]:
     return (
         _open("undecided", N_("Undecided")),
         _open("outside", N_("Outside the range"), verdict="outside"),
-        WorkList("sent", N_("Sent to me"), sent_to(user), BY_DECISION, {"decision": "refer"}),
+        WorkList("sent", N_("Sent to me"), sent_to(user)),
         _open("unreliable", N_("Unreliable"), status="withheld"),
         WorkList(
             "more",

@@ -14,6 +14,7 @@ from simsvc.web.http.current import services, visitor
 from simsvc.web.http.errors import is_for_program
 from simsvc.web.http.refilled_form import FIELDS, typed_page
 from simsvc.web.security import sessions
+from simsvc.web.security.readers import reader_of_person, reader_of_token
 from simsvc.web.security.scopes import SCOPES_OF, require
 
 READ = frozenset[Role](ROLES)
@@ -59,6 +60,7 @@ _ENDPOINTS: dict[Access, str] = {
         batches.list_all batches.show batches.results
         learning.glossary_page
         fairness.show
+        referrals.list_all
         batches.template
         """,
     ASK: """
@@ -67,6 +69,7 @@ _ENDPOINTS: dict[Access, str] = {
         decisions.create
         batches.create
         learning.samples learning.make_samples
+        referrals.act
         batches.decide
         """,
     AUDIT: """
@@ -84,6 +87,8 @@ _ENDPOINTS: dict[Access, str] = {
         users.manage users.change_role users.end_session users.end_sessions users.reset_second_factor
         settings.show
         tokens.show tokens.add tokens.revoke
+        users.set_contact
+        notifications.show notifications.retry
         """,
 }
 ACCESS: dict[str, Access] = {name: who for who, names in _ENDPOINTS.items() for name in names.split()}
@@ -116,15 +121,19 @@ def check() -> ResponseReturnValue | None:
         ScopeMissing: its token has no scope that allows this.
         StoreError: the database cannot be used.
     """
+    g.pop("services", None)
     endpoint = request.endpoint
     allowed = ACCESS.get(endpoint) if endpoint else "anyone"  # no endpoint: a page that says 404
     if endpoint in SCOPES_OF:
         if (scopes := SCOPES_OF[endpoint]) is not None:
             require(scopes)
+            g.services = services().seen_by(reader_of_token(g.token))
         return None
     if allowed == "file" or (endpoint is None and is_for_program(request.path)):
         return None
     g.user = sessions.find_person()
+    if g.user is not None:
+        g.services = services().seen_by(reader_of_person(g.user, services().settings.case_access))
     if allowed == "anyone" or (endpoint and may(endpoint)):
         return _to_set_up(str(endpoint))
     if g.user is None and allowed is not None:

@@ -15,11 +15,13 @@ CHANGE = frozenset[Scope]({"admin"})
 
 _ENDPOINTS: dict[frozenset[Scope] | None, str] = {
     None: "api_document.show",
-    ASK: "api_estimates.create api_estimates.create_batch api_decisions.create",
+    ASK: """api_estimates.create api_estimates.create_batch api_decisions.create
+        api_referrals.create api_referrals.comment api_referrals.answer api_referrals.give_back""",
     READ: """api_estimates.show api_estimates.list_all api_estimates.neighbours api_estimates.crop
         api_decisions.list_all api_models.list_all api_models.show api_indexes.list_all api_indexes.show
         api_fairness.show
-        api_cases.show""",
+        api_cases.show
+        api_referrals.list_all api_referrals.show""",
     AUDIT: """api_monitoring.drift api_exports.estimates api_exports.events api_audit.events
         api_audit.verification api_replays.create""",
     CHANGE: """api_faces.add api_faces.relabel api_faces.remove api_erasures.estimate api_erasures.case

@@ -39,6 +39,9 @@ ENDPOINTS: dict[Work, str] = {
         pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot pictures.thumbnail
         replays.show reports.verify search.show sign_in.form sign_in.leave sign_in.welcome static tokens.add
         tokens.revoke tokens.show users.add users.disable users.enable users.invite users.show
+        referrals.act referrals.list_all users.set_contact notifications.show notifications.retry
+        api_referrals.create api_referrals.list_all api_referrals.show api_referrals.comment
+        api_referrals.answer api_referrals.give_back
         """,
 }
 """The endpoints of each kind of work.

@@ -292,7 +292,8 @@ def test_the_record_says_who_asked(desk: Flask) -> None:
     assert row.asked_by == account(desk, "underwriter", "Asking person").id
     assert re.search(r"Requested by</dt><dd>Asking person<", client.get(url).text)
     by_api = program(desk).post("/api/v1/estimates", data={"photo": (io.BytesIO(drawn_photo()), "a.jpg")})
-    assert "Requested by</dt><dd>a test<" in client.get(f"/estimates/{by_api.get_json()['id']}").text
+    auditor = client_of(desk, account(desk, "auditor"))
+    assert "Requested by</dt><dd>a test<" in auditor.get(f"/estimates/{by_api.get_json()['id']}").text
 
 
 def test_an_upload_without_a_session_is_not_judged(desk: Flask, nobody: FlaskClient) -> None:

@@ -44,6 +44,8 @@ def values(app: Flask) -> dict[str, str]:
         "reference": "none",
         "user_id": account(app, "auditor", "opened").id,
         "token_id": "0" * 12,
+        "referral_id": "0" * 32,
+        "step": "take",
         "token": desk.accounts.reset(account(app, "auditor", "invited again").id).token,
         "index_name": index_name,
         "batch_id": batch_id,

@@ -23,6 +23,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.flows.import_faces import UploadedFiles
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
 from simsvc.wiring.imports import work_import
@@ -51,7 +52,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Serve a small installation of its own, its batches judged by the real worker."""
     settings: Settings = make_small_site(tmp_path_factory.mktemp("live"))
     calibrate(settings.bundle_dir / "model.json")
-    app = create_app(settings.model_copy(update={"sign_in_rate": "1000 per minute"}))
+    wanted = {"sign_in_rate": "1000 per minute", "case_access": "all"}  # every role opens every page
+    app = create_app(settings.model_copy(update=wanted))
     cli.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -178,6 +180,8 @@ def addresses(live: Live) -> dict[str, str]:
     for after, kind in enumerate(("refer", "accept")):
         draft = DecisionDraft("refer" if kind == "refer" else "accept", note=f"see the file, {kind}")
         desk.decisions.add(estimated.id, draft, "0" * 32, after, desk.now())
+    reviewer = account(live.app, "underwriter").id
+    sent = ReferralDraft(Addressee(reviewer), due_on=date(2020, 1, 1), comment="see the file")
     rules = {
         "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
         "withhold": ["blurred"],
@@ -185,6 +189,7 @@ def addresses(live: Live) -> dict[str, str]:
     doubtful = replace(pipeline, rules=parse_rules(rules, pipeline.model.sha256))
     withheld = estimate(drawn_photo(10), "ten.jpg", doubtful, declared=declared)
     refused = estimate(b"no photo", "letter.txt", pipeline)
+    desk.referrals.add(refused.id, sent, "0" * 32, desk.now())
     batch_id = desk.batches.take_in(
         [("a.jpg", drawn_photo(8)), ("b.jpg", b"no photo")], "photos.zip", "0" * 32, dict
     )
@@ -226,6 +231,9 @@ def addresses(live: Live) -> dict[str, str]:
         "tokens.show": "/tokens",
         "fairness.show": "/fairness",
         "audit.show": "/audit",
+        "referrals.list_all": "/referrals",
+        "referrals.list_all sent": "/referrals?box=sent",
+        "notifications.show": "/notifications",
         "audit.show searched": "/audit?about=L-7",
         "audit.show wrongly": "/audit?since=yesterday",
         "replays.show": f"/estimates/{estimated.id}/replay",

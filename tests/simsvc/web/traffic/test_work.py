@@ -33,6 +33,8 @@ ADDRESSES = {
     "sha256": "0" * 64,
     "token": "none",
     "token_id": "0" * 32,
+    "referral_id": "0" * 32,
+    "step": "take",
     "user_id": "0" * 32,
     "filename": "simsvc.css",
     "form": "csv",

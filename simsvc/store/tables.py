@@ -310,9 +310,7 @@ class BatchPhotoRow(Table):
     """One photo of a batch: waiting, or what became of it. Its bytes lie outside, until they are judged."""
 
     __tablename__ = "batch_photos"
-    __table_args__ = (
-        Index("ix_batch_photos_batch_status", "batch", "status"),
-    )
+    __table_args__ = (Index("ix_batch_photos_batch_status", "batch", "status"),)
 
     batch: Mapped[int] = mapped_column(ForeignKey("batches.sequence", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
@@ -25,6 +26,14 @@ from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
 BORN, TAKEN = date(1990, 5, 4), date(2024, 6, 1)
+
+
+@pytest.fixture
+def app(site: Settings) -> Iterator[Flask]:
+    """Return a service in which an underwriter sees every record."""
+    app = create_app(site.model_copy(update={"case_access": "all"}))
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 def judged(desk: Services, seed: int, case: str | None, born: date | None = BORN) -> RecordedEstimate:
@@ -229,12 +238,13 @@ def test_two_photos_of_one_face_ask_nothing(app: Flask, desk: Services, shipped:
 
 def test_the_comparison_can_be_switched_off(site: Settings) -> None:
     """With SIMSVC_SAME_PERSON_PROMPT=0 the case has no link to it, and its address no page."""
-    app = create_app(site.model_copy(update={"same_person_prompt": False}))
+    app = create_app(site.model_copy(update={"same_person_prompt": False, "case_access": "all"}))
     desk: Services = app.extensions["simsvc"]
     judged(desk, 2018, "off/1")
     judged(desk, 2019, "off/1")
     client = client_of(app, account(app, "underwriter"))
-    assert "/compare/cases" not in client.get("/cases/off/1").text
+    page = client.get("/cases/off/1")
+    assert (page.status_code, "/compare/cases" in page.text) == (200, False)
     assert client.get("/compare/cases/off/1").status_code == 404
     assert load_settings({"SIMSVC_SAME_PERSON_PROMPT": "0"}).same_person_prompt is False
 

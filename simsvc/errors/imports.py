@@ -101,6 +101,10 @@ class ImportInterrupted(FaceImportError):
             "Processing stopped before it had finished. The index in service is unchanged. Continue, and "
             "finished photos are not processed again."
         ),
+        "disk": N_(
+            "The photos could not be processed (%(problem)s). The index in service is unchanged. Free some "
+            "space on the server, then continue."
+        ),
         "unexpected": N_(
             "Something went wrong while processing the photos. The index in service is unchanged. Try "
             "again. If the problem persists, tell the operator."

@@ -104,6 +104,10 @@ def process(spool: Spool, import_id: str, open_workshop: Callable[[], Workshop])
     except SimsvcError as error:
         _log.error("import %s: %s", import_id, error.sentence)
         spool.set_state(import_id, ImportState(earlier(state), problem=error.message))
+    except OSError as error:
+        _log.exception("import %s cannot be written", import_id)
+        problem = ImportInterrupted("disk", problem=error.strerror).message
+        spool.set_state(import_id, ImportState(earlier(state), problem=problem))
     except Exception:  # a bug: the page says so instead of waiting for ever
         _log.exception("import %s failed", import_id)
         spool.set_state(

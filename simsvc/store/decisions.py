@@ -66,7 +66,7 @@ class DecisionStore(Store):
                 session.flush()
                 self._referrals.answer_by(session, estimate, decided_by, now)
                 of_record = update(EstimateRow).where(EstimateRow.sequence == estimate)
-                session.execute(of_record.values(decision=draft.kind))
+                session.execute(of_record.values(decision=draft.kind, decided_at=now))
                 if in_transaction is not None:
                     in_transaction(session, f"{public_id}/{row.number}")
                 append(session, _event(public_id, row))

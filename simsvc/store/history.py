@@ -34,14 +34,13 @@ _LATEST = (
     .correlate(EstimateRow)
     .scalar_subquery()
 )
-_COUNTS = and_(DecisionRow.estimate == EstimateRow.sequence, DecisionRow.number == _LATEST)
 SORTS: dict[str, Any] = {
     "newest": EstimateRow.sequence.desc(),
     "oldest": EstimateRow.sequence.asc(),
     "youngest": EstimateRow.age_years.asc().nulls_last(),
     "eldest": EstimateRow.age_years.desc().nulls_last(),
     "case": EstimateRow.case_reference.asc().nulls_last(),
-    "decided": DecisionRow.sequence.desc().nulls_last(),
+    "decided": EstimateRow.decided_at.desc().nulls_last(),
 }
 
 
@@ -120,7 +119,7 @@ class HistoryStore(Store):
     def page(self, wanted: HistoryFilter, sort: str, page: int) -> tuple[int, list[HistoryRow]]:
         """Return how many records there are, and those of page 1 and up."""
         conditions = _conditions(wanted)
-        count = _records(wanted, func.count(EstimateRow.sequence)).where(*conditions)
+        count = select(func.count(EstimateRow.sequence)).where(*conditions)
         rows = _sorted(wanted, sort).limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
         with self._database.reading() as session:
             total = session.scalar(count) or 0
@@ -142,7 +141,7 @@ class HistoryStore(Store):
     def cases(self, wanted: HistoryFilter, count: int) -> list[FoundCase]:
         """Return up to `count` cases of the records, the one with the latest record first."""
         reference, records = EstimateRow.case_reference, func.count(EstimateRow.sequence)
-        query = _records(wanted, reference, records).where(*_conditions(wanted), reference.is_not(None))
+        query = select(reference, records).where(*_conditions(wanted), reference.is_not(None))
         latest = query.group_by(reference).order_by(func.max(EstimateRow.sequence).desc()).limit(count)
         with self._database.reading() as session:
             return [FoundCase(str(case), number) for case, number in session.execute(latest)]
@@ -159,7 +158,7 @@ class HistoryStore(Store):
 
     def older(self, wanted: HistoryFilter, before: int | None, count: int) -> list[HistoryRow]:
         """Return up to `count` records, newest first, of lower running numbers than `before`."""
-        query = _rows(wanted).where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
+        query = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
         older = query if before is None else query.where(EstimateRow.sequence < before)
         with self._database.reading() as session:
             return [_history_row(*row) for row in session.execute(older.limit(count))]
@@ -174,28 +173,23 @@ class HistoryStore(Store):
         return models, indexes
 
 
-def _rows(wanted: HistoryFilter) -> Select[Any]:
+def _rows() -> Select[Any]:
     """Select records with the decision that counts."""
-    query = _records(wanted, EstimateRow, DecisionRow)
-    return query if wanted.decided_since else query.outerjoin(DecisionRow, _COUNTS)
-
-
-def _records(wanted: HistoryFilter, *columns: Any) -> Select[Any]:
-    """Select from records: of those decided since an instant, by way of their decisions, which are fewer."""
-    query: Select[Any] = select(*columns).select_from(EstimateRow)
-    if wanted.decided_since is None:
-        return query
-    recent = DecisionRow.created_at >= wanted.decided_since
-    of_kind = [DecisionRow.kind == wanted.decision] if wanted.decision else []
-    return query.join(DecisionRow, _COUNTS).where(recent, *of_kind)
+    both: Any = select(EstimateRow, DecisionRow)  # Select[Any] holds no pair for mypy
+    counts = and_(DecisionRow.estimate == EstimateRow.sequence, DecisionRow.number == _LATEST)
+    joined: Select[Any] = both.select_from(EstimateRow).outerjoin(DecisionRow, counts)
+    return joined
 
 
 def _sorted(wanted: HistoryFilter, sort: str) -> Select[Any]:
-    return _rows(wanted).where(*_conditions(wanted)).order_by(SORTS[sort], EstimateRow.sequence.desc())
+    order = SORTS[sort]
+    if sort == "decided" and (wanted.decided_since or wanted.decision not in {"", "undecided"}):
+        order = EstimateRow.decided_at.desc()  # all of them are decided, so that an index has this order
+    return _rows().where(*_conditions(wanted)).order_by(order, EstimateRow.sequence.desc())
 
 
 def _count(wanted: HistoryFilter) -> Any:
-    some = _records(wanted, EstimateRow.sequence).where(*_conditions(wanted)).limit(MOST_COUNTED)
+    some = select(EstimateRow.sequence).where(*_conditions(wanted)).limit(MOST_COUNTED)
     return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
 
@@ -219,6 +213,7 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         (wanted.status, EstimateRow.outcome == constant(wanted.status)),
         (wanted.verdict, EstimateRow.verdict == constant(wanted.verdict)),
         (wanted.asked_by, EstimateRow.asked_by == wanted.asked_by),
+        (wanted.decided_since, EstimateRow.decided_at >= (wanted.decided_since or ANY_TIME)),
         (wanted.number, EstimateRow.sequence == wanted.number),
         (wanted.public_id, EstimateRow.public_id == wanted.public_id),
         (wanted.whole_case, EstimateRow.case_reference == wanted.whole_case),

@@ -77,9 +77,10 @@ PARTS = {
         ("decision", "outcome", "sequence"),
         "decision IS NULL AND outcome = 'withheld'",
     ),
-    "ix_estimates_referred": (("decision", "sequence"), "decision = 'refer'"),
+    "ix_estimates_decision": (("decision", "decided_at"), "decision IS NOT NULL"),
+    "ix_estimates_decided_at": (("decided_at",), "decided_at IS NOT NULL"),
 }
-"""Indexes of few estimates, for the work list and the overview: columns and which estimates. The columns of
+"""Indexes of some estimates, for the work list and the overview: columns and which estimates. The columns of
 the condition are in them, so that SQLite counts without looking at the rows."""
 
 
@@ -162,11 +163,13 @@ class EstimateRow(Table):
     birth_date: Mapped[date | None]
     photo_date: Mapped[date | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
-    """Of `store.derived.OUTCOMES`. Like the two below, derived from the record and not part of the log."""
+    """Of `store.derived.OUTCOMES`. Like the three below, derived from records and not part of the log."""
     verdict: Mapped[str | None] = mapped_column(String(16))
     """Of `values.VERDICTS`; empty where no birth date is declared."""
     decision: Mapped[str | None] = mapped_column(String(16))
     """Kind of the current decision; empty while there is none."""
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the current decision was made."""
     neighbours: Mapped[list[NeighbourRow]] = relationship(
         order_by="NeighbourRow.rank", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -223,7 +226,6 @@ class DecisionRow(Table):
     __tablename__ = "decisions"
     __table_args__ = (
         UniqueConstraint("estimate", "number", name="uq_decisions_estimate"),
-        Index("ix_decisions_created_at", "created_at"),
         Index("ix_decisions_kind", "kind", "created_at"),
     )
 

@@ -104,7 +104,7 @@ class ImportSpool:
 
     def find(self, import_id: str) -> FaceImport:
         """Return an import; raises ImportNotFound."""
-        return documents.read_import(self._read(import_id, "import"))
+        return self._read(import_id, "import", documents.read_import)
 
     def set_state(self, import_id: str, state: ImportState) -> None:
         """Store how far an import is; raises BatchUnwritable."""
@@ -112,7 +112,7 @@ class ImportSpool:
 
     def state(self, import_id: str) -> ImportState:
         """Return how far an import is; raises ImportNotFound."""
-        return documents.read_state(self._read(import_id, "state"))
+        return self._read(import_id, "state", documents.read_state)
 
     def set_check(self, import_id: str, check: ImportCheck) -> None:
         """Store what checking found; raises BatchUnwritable."""
@@ -121,7 +121,7 @@ class ImportSpool:
     def check(self, import_id: str) -> ImportCheck:
         """Return what checking found so far."""
         try:
-            return documents.read_check(self._read(import_id, "check"))
+            return self._read(import_id, "check", documents.read_check)
         except ImportNotFound:
             return ImportCheck()
 
@@ -190,10 +190,13 @@ class ImportSpool:
         except OSError as error:
             raise write_failure(error) from None
 
-    def _read(self, import_id: str, name: str) -> dict[str, Any]:
-        text = self._looked_up(lambda: (self._folder(import_id) / f"{name}.json").read_text(encoding="utf-8"))
-        document: dict[str, Any] = json.loads(text)
-        return document
+    def _read(self, import_id: str, name: str, parse: Callable[[dict[str, Any]], Read]) -> Read:
+        """Return a document; one of another version or a damaged one is none."""
+        path = self._folder(import_id) / f"{name}.json"
+        try:
+            return parse(json.loads(self._looked_up(path.read_bytes)))
+        except (LookupError, TypeError, ValueError):
+            raise ImportNotFound() from None
 
     def _looked_up(self, read: Callable[[], Read]) -> Read:
         try:

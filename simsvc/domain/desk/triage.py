@@ -69,10 +69,10 @@ def filters_of(photo: TriagedPhoto) -> tuple[Shown, ...]:
     return ("all", *undecided, photo.verdict or "no_age")
 
 
-def arranged(photos: Iterable[TriagedPhoto], shown: Shown = "all", order: Order = "doubt") -> list[int]:
+def arranged(photos: Iterable[TriagedPhoto], show: Shown = "all", sort: Order = "doubt") -> list[int]:
     """Return the positions of the photos that a filter shows, in this order."""
-    kept = [photo for photo in photos if shown in filters_of(photo)]
-    return [photo.position for photo in sorted(kept, key=_ORDERS[order])]
+    kept = [photo for photo in photos if show in filters_of(photo)]
+    return [photo.position for photo in sorted(kept, key=_ORDERS[sort])]
 
 
 def filter_counts(photos: Iterable[TriagedPhoto]) -> dict[Shown, int]:

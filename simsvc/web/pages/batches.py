@@ -14,7 +14,7 @@ from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.domain.desk.batch_csv import template_csv
 from simsvc.domain.desk.contents import LEFT_OUT
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable, checked_decision
-from simsvc.domain.desk.triage import ORDERS, SHOWN, Order, Shown, arranged, filter_counts
+from simsvc.domain.desk.triage import ORDERS, SHOWN, arranged, filter_counts
 from simsvc.errors import BatchError, CasesUnreadable, DecisionRefused, DecisionSuperseded, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.store.batch_triage import TriageRow
@@ -118,7 +118,7 @@ def decide(batch_id: str, position: int) -> ResponseReturnValue:
     if problems.found:
         return _page(services().batch_book.find(batch_id), position, typed, problems.found), problems.status
     flash(gettext("Decision recorded."))
-    asked: dict[str, Any] = {"page": page_number(), **_asked()}
+    asked = {"page": _later_page(page_number()), **_asked()}
     return redirect(url_for("batches.show", batch_id=batch_id, _anchor=f"photo-{position}", **asked), 303)
 
 
@@ -158,7 +158,7 @@ def _page(
 ) -> str:
     """Render a batch; `typed` and `problems` belong to the decision on the photo at this position."""
     asked, photos = _asked(), services().batch_triage.overview(batch.id)
-    positions = arranged(photos, cast("Shown", asked["show"]), cast("Order", asked["sort"]))
+    positions = arranged(photos, **asked)
     pages = max(1, -(-len(positions) // PHOTOS_A_PAGE))
     page = page_number(last=pages)
     wanted = positions[(page - 1) * PHOTOS_A_PAGE : page * PHOTOS_A_PAGE]
@@ -193,6 +193,7 @@ def _row_words(
         "batch_id": batch_id,
         "names": names,
         "asked": _asked(),
+        "later_page": _later_page,
         "reasons": LEFT_OUT,
         "kinds": DECISION_KINDS,
         "acceptable": acceptable,
@@ -202,10 +203,15 @@ def _row_words(
     }
 
 
-def _asked() -> dict[str, str]:
-    """Return the filter and the order that the address asks for, each one that exists."""
-    show, sort = request.args.get("show", ""), request.args.get("sort", "")
-    return {"show": show if show in SHOWN else SHOWN[0], "sort": sort if sort in ORDERS else ORDERS[0]}
+def _asked() -> dict[str, Any]:
+    """Return the filter and the order of the address; what is unknown or usual is left out."""
+    choices = {"show": SHOWN[1:], "sort": ORDERS[1:]}
+    return {name: text for name, known in choices.items() if (text := request.args.get(name)) in known}
+
+
+def _later_page(page: int) -> int | None:
+    """Return a page for an address, which leaves out the first one."""
+    return page if page > 1 else None
 
 
 def _decided(row: TriageRow, typed: Mapping[str, str]) -> Made:

@@ -94,7 +94,7 @@ def test_a_row_is_decided_without_script(client: FlaskClient, desk: Services, ba
     status, place = decide(
         client, batch_id, 0, "?show=undecided&sort=upload&page=1", kind="accept", after="0"
     )
-    assert (status, place) == (303, f"/batches/{batch_id}?page=1&show=undecided&sort=upload#photo-0")
+    assert (status, place) == (303, f"/batches/{batch_id}?show=undecided&sort=upload#photo-0")
     assert kinds(desk, batch_id) == ["accept", None, None, None]
     assert names(client.get(place).text) == ["outside", "dark"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from simsvc.adapters.index.build_lock import build_lock
+from simsvc.adapters.index.embedding_cache import EmbeddedJournal
 from simsvc.errors import BundleMissing
 from simsvc.flows import import_faces
 from simsvc.settings import Settings
@@ -238,6 +241,32 @@ def test_a_failed_build_leaves_the_index_and_the_upload(
 
 def _raise(error: type[Exception]) -> None:
     raise error()
+
+
+def test_a_disk_that_fills_up_while_checking_is_told(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to do; once there is room, checking continues."""
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedJournal, "keep", lambda *_: _full())
+        path = uploaded(admin, {**faces(2), "faces/labels.csv": labelled(2)})
+    html = page(admin, path)
+    assert "No space left on device" in html
+    assert "Free some space" in html
+    admin.post(f"{path}/check")
+    assert "Build an index of 2 faces" in page(admin, path)
+
+
+def _full() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_damaged_upload_is_none(admin: FlaskClient, desk: Services) -> None:
+    """It hides no other one."""
+    paths = [uploaded(admin, {**faces(1), "faces/labels.csv": labelled(1)}) for _ in range(2)]
+    (desk.settings.import_dir / paths[0].rpartition("/")[2] / "import.json").write_text('{"id": 3')
+    assert admin.get(paths[0]).status_code == 404
+    assert paths[1] in page(admin, "/gallery/imports")
 
 
 def test_an_interrupted_build_is_told_and_continues(admin: FlaskClient, desk: Services) -> None:

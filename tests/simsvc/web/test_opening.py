@@ -14,6 +14,7 @@ from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.pages.opening import PAGE_OF
 from simsvc.web.security.scopes import SCOPES_OF
+from tests.simsvc.web.helpers import judge_all
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
@@ -36,6 +37,8 @@ def values(app: Flask) -> dict[str, str]:
     """Return a value for every gap of those routes that leads to something there is."""
     desk = app.extensions["simsvc"]
     index_name, _, build_id = desk.shelf.current().partition("/")
+    batch_id = desk.batches.take_in([("three.jpg", drawn_photo(3))], "three.jpg", "0" * 32, dict)
+    judge_all(desk, batch_id)
     return {
         "public_id": estimate(drawn_photo(3), "three.jpg", desk.pipeline()).id,
         "reference": "none",
@@ -45,6 +48,8 @@ def values(app: Flask) -> dict[str, str]:
         "step": "take",
         "token": desk.accounts.reset(account(app, "auditor", "invited again").id).token,
         "index_name": index_name,
+        "batch_id": batch_id,
+        "position": "0",
         "build_id": build_id,
         "view_id": "0" * 32,
     }

@@ -1,4 +1,4 @@
-"""Records keep what the work list asks for: outcome, verdict, kind of the current decision. Saved views."""
+"""Records keep what the work list asks for: outcome, verdict, kind and time of the decision. Saved views."""
 
 from __future__ import annotations
 
@@ -32,17 +32,19 @@ PARTS = {
         ["decision", "outcome", "sequence"],
         "decision IS NULL AND outcome = 'withheld'",
     ),
-    "ix_estimates_referred": (["decision", "sequence"], "decision = 'refer'"),
+    "ix_estimates_decision": (["decision", "decided_at"], "decision IS NOT NULL"),
+    "ix_estimates_decided_at": (["decided_at"], "decided_at IS NOT NULL"),
 }
 OUTCOME = """UPDATE estimates SET outcome = CASE WHEN status = 'refused' THEN 'refused'
 WHEN refer_reason IS NOT NULL THEN 'withheld' ELSE 'estimated' END"""
-DECISION = """UPDATE estimates SET decision = (SELECT kind FROM decisions
+DECISION = """UPDATE estimates SET (decision, decided_at) = (SELECT kind, created_at FROM decisions
 WHERE decisions.estimate = estimates.sequence ORDER BY number DESC LIMIT 1)"""
 
 
 def upgrade() -> None:
     for name in COLUMNS:
         op.add_column("estimates", sa.Column(name, sa.String(16), nullable=True))
+    op.add_column("estimates", sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True))
     op.execute(OUTCOME)
     op.execute(DECISION)
     if not op.get_context().as_sql:
@@ -53,7 +55,6 @@ def upgrade() -> None:
     for name, (columns, condition) in PARTS.items():
         where = sa.text(condition)
         op.create_index(name, "estimates", columns, sqlite_where=where, postgresql_where=where)
-    op.create_index("ix_decisions_created_at", "decisions", ["created_at"])
     op.create_index("ix_decisions_kind", "decisions", ["kind", "created_at"])
     op.create_index("ix_batch_photos_estimate_id", "batch_photos", ["estimate_id"])
     op.create_table(
@@ -73,11 +74,10 @@ def downgrade() -> None:
     op.drop_table("saved_views")
     op.drop_index("ix_batch_photos_estimate_id", "batch_photos")
     op.drop_index("ix_decisions_kind", "decisions")
-    op.drop_index("ix_decisions_created_at", "decisions")
     for name in (*PARTS, "ix_estimates_verdict", "ix_estimates_created_at"):
         op.drop_index(name, "estimates")
     op.create_index("ix_estimates_created_at", "estimates", ["created_at"])
-    for name in COLUMNS:
+    for name in (*COLUMNS, "decided_at"):
         op.drop_column("estimates", name)
 
 

@@ -11,9 +11,9 @@ from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.embeddings import EmbeddingRow, vector_of
-from simsvc.store.tables import BatchPhotoRow, BatchRow, DecisionRow, EstimateRow, EventRow
+from simsvc.store.tables import DecisionRow, EstimateRow, EventRow
 from simsvc.values import Decision, FloatVector
-from simsvc.values.cases import BatchOrigin, PhotoUpload
+from simsvc.values.cases import PhotoUpload
 from simsvc.values.events import EventKind, LoggedEvent
 
 
@@ -49,17 +49,6 @@ class CaseStore(Store):
             for public_id, row in rows:
                 found[public_id] = (*found.get(public_id, ()), decision_of(row))
         return found
-
-    def batches(self, records: Collection[str]) -> Mapping[str, BatchOrigin]:
-        """Return the batches that records came from, by public ID of the record."""
-        columns = (BatchRow.public_id, BatchRow.sequence, BatchRow.asked_by, BatchRow.created_at)
-        query = (
-            select(BatchPhotoRow.estimate_id, *columns)
-            .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
-            .where(BatchPhotoRow.estimate_id.in_(records))
-        )
-        with self._database.reading() as session:
-            return {row[0] or "": BatchOrigin(*row[1:]) for row in session.execute(query)}
 
     def events(self, records: Collection[str], batches: Collection[str] = ()) -> tuple[LoggedEvent, ...]:
         """Return the events about these records and of these batches' uploads, oldest first."""

@@ -22,16 +22,6 @@ class PhotoUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchOrigin:
-    """The batch that a record came from: its public ID, running number and account, and when it was sent."""
-
-    batch_id: str
-    number: int
-    asked_by: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Contradiction:
     """Declared data of two photos that cannot both be right, or deserve a look; numbers of both records.
 

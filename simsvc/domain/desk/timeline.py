@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from simsvc.messages import N_, Message
-from simsvc.values import RecordedEstimate
-from simsvc.values.cases import BatchOrigin, TimelineEntry
+from simsvc.values import Decision, RecordedEstimate
+from simsvc.values.cases import TimelineEntry
 from simsvc.values.events import EventKind, LoggedEvent, actor_of
 
 RECEIVED = N_("Received in batch %(number)s")
@@ -26,6 +26,17 @@ DECIDED: Mapping[str, str] = {
 SUPERSEDED = N_("%(decision)s (replaces decision %(number)s)")
 EXPORTED = N_("Exported as %(format)s")
 REPORTED = N_("Case report exported as PDF")
+REFERRED: Mapping[str, str] = {
+    "sent": N_("Referral sent"),
+    "take": N_("Referral taken"),
+    "release": N_("Referral released"),
+    "answer": N_("Referral answered"),
+    "return": N_("Referral returned"),
+    "withdraw": N_("Referral withdrawn"),
+    "reassign": N_("Referral reassigned"),
+    "comment": N_("Comment on the referral"),
+}
+"""Steps of referrals, whose events have the kind "referral"."""
 REPLAYED = {True: N_("Replayed: the result agrees"), False: N_("Replayed: the result differs")}
 OTHER = N_("Event: %(kind)s")
 CASE_REPORT: Mapping[str, object] = {"format": "pdf", "part_of": "case"}
@@ -33,11 +44,14 @@ CASE_REPORT: Mapping[str, object] = {"format": "pdf", "part_of": "case"}
 
 
 def timeline(
-    records: Sequence[RecordedEstimate], events: Iterable[LoggedEvent], batches: Mapping[str, BatchOrigin]
+    records: Sequence[RecordedEstimate], events: Iterable[LoggedEvent], batches: Mapping[str, int]
 ) -> tuple[TimelineEntry, ...]:
-    """Return what happened, oldest first; records from before the log have entries without events."""
+    """Return what happened, oldest first; records from before the log have entries without events.
+
+    `batches` are the numbers of the batches that records came from, by public ID.
+    """
     known = {f"estimate:{record.id}": record for record in records}
-    sent = {f"batch:{origin.batch_id}": origin for origin in batches.values()}
+    sent = {f"batch:{batch_id}": number for batch_id, number in batches.items()}
     logged = [_entry(event, known, sent) for event in events]
     found = [entry for entry in logged if entry]
     estimated = {number for entry in found if entry.what.template in _ESTIMATES for number in entry.numbers}
@@ -45,27 +59,42 @@ def timeline(
     return _merged(sorted([*found, *unlogged], key=lambda entry: (entry.at, entry.events or (0, 0))))
 
 
+def seen_events(
+    events: Iterable[LoggedEvent], decisions: Mapping[str, tuple[Decision, ...]]
+) -> list[LoggedEvent]:
+    """Leave out the events of decisions that the reader does not find, such as before a second opinion.
+
+    `decisions` are those that the reader finds, by public ID of the record.
+    """
+    return [logged for logged in events if not _is_hidden(logged, decisions)]
+
+
+def _is_hidden(logged: LoggedEvent, decisions: Mapping[str, tuple[Decision, ...]]) -> bool:
+    if logged.event.kind != EventKind.DECISION:
+        return False
+    found = decisions.get(logged.event.subject.removeprefix("estimate:"), ())
+    return _said(logged).get("number") not in {made.number for made in found}
+
+
 _ESTIMATES = frozenset({ESTIMATED, ESTIMATED_RANGE, UNRELIABLE, REFUSED})
 
 
 def _entry(
-    logged: LoggedEvent, records: Mapping[str, RecordedEstimate], batches: Mapping[str, BatchOrigin]
+    logged: LoggedEvent, records: Mapping[str, RecordedEstimate], batches: Mapping[str, int]
 ) -> TimelineEntry | None:
     event = logged.event
     place = (event.seq, event.seq)
-    if origin := batches.get(event.subject):
-        if "photos" not in _content(logged):  # a photo of the batch was given up
+    if event.subject in batches:
+        if "photos" not in _said(logged):  # a photo of the batch was given up
             return None
-        what = Message(RECEIVED, {"number": origin.number})
+        what = Message(RECEIVED, {"number": batches[event.subject]})
         return TimelineEntry(event.time, what, event.actor, (), place)
     record = records.get(event.subject)
     if record is None:
         return None
     if event.kind == EventKind.ESTIMATE:
         return _estimate(record, place)
-    return TimelineEntry(
-        event.time, _what(event.kind, _content(logged)), event.actor, (record.number,), place
-    )
+    return TimelineEntry(event.time, _what(event.kind, _said(logged)), event.actor, (record.number,), place)
 
 
 def _estimate(record: RecordedEstimate, events: tuple[int, int] | None) -> TimelineEntry:
@@ -94,6 +123,8 @@ def _what(kind: str, said: Mapping[str, Any]) -> Message:
         return Message(EXPORTED, {"format": str(said.get("format", "?")).upper()})
     if kind == EventKind.REPLAY and "agrees" in said:
         return Message(REPLAYED[bool(said["agrees"])])
+    if kind == "referral" and said.get("what") in REFERRED:
+        return Message(REFERRED[said["what"]])
     return Message(OTHER, {"kind": kind})
 
 
@@ -108,7 +139,7 @@ def _decided(said: Mapping[str, Any]) -> Message:
     return Message(SUPERSEDED, {"decision": decision, "number": number - 1})
 
 
-def _content(logged: LoggedEvent) -> dict[str, Any]:
+def _said(logged: LoggedEvent) -> dict[str, Any]:
     """Return the content of an event; an empty one if it was erased or tampered with."""
     try:
         said = json.loads(logged.content or "{}")

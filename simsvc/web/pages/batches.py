@@ -18,7 +18,7 @@ from simsvc.domain.desk.triage import ORDERS, SHOWN, arranged, filter_counts
 from simsvc.errors import BatchError, CasesUnreadable, DecisionRefused, DecisionSuperseded, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
 from simsvc.store.batch_triage import TriageRow
-from simsvc.values import DECISION_KINDS, Batch
+from simsvc.values import Batch
 from simsvc.web.http.batch_form import BatchForm
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.errors import status_of
@@ -195,7 +195,6 @@ def _row_words(
         "asked": _asked(),
         "later_page": _later_page,
         "reasons": LEFT_OUT,
-        "kinds": DECISION_KINDS,
         "acceptable": acceptable,
         "text_characters": TEXT_CHARACTERS,
         "refused_position": position,

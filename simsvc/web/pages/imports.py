@@ -262,7 +262,7 @@ def _list(problems: Sequence[Problem] = ()) -> str:
         problems=list(problems),
         typed=request.form.to_dict() if problems else {},
         most_photos=MOST_PHOTOS,
-        most_mb=round(settings.max_batch_bytes / 1e6),
+        most_bytes=settings.max_batch_bytes,
         import_days=settings.import_days,
         columns=COLUMNS,
     )

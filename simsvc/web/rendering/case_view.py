@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from simsvc.domain.desk.case import CaseVerdict, case_verdict, photo_verdict
 from simsvc.domain.desk.contradictions import contradictions, dated
-from simsvc.domain.desk.timeline import timeline
+from simsvc.domain.desk.timeline import seen_events, timeline
 from simsvc.domain.estimate.combine import sent_again
 from simsvc.values import Decision, RecordedEstimate
 from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
@@ -52,8 +52,9 @@ def case_view(reference: str) -> CaseView:
     """
     records, cases = services().estimates.of_case(reference), services().cases
     ids = [record.id for record in records]
-    decisions, batches = cases.decisions(ids), cases.batches(ids)
-    events = cases.events(ids, {origin.batch_id for origin in batches.values()})
+    decisions = cases.decisions(ids)
+    batches = {origin.id: origin.number for origin in services().origins.batches(ids).values()}
+    events = seen_events(cases.events(ids, batches), decisions)
     uploads = _uploads_by_photo(cases.uploads({record.estimate.photo_sha256 for record in records}))
     entries = timeline(records, events, batches)
     about = [logged for logged in events if _changes(logged)]

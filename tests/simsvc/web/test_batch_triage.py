@@ -111,6 +111,18 @@ def test_an_incomplete_decision_loses_nothing(client: FlaskClient, desk: Service
     assert kinds(desk, batch_id) == [None] * 4
 
 
+def test_what_is_needed_must_be_said(client: FlaskClient, desk: Services, batch_id: str) -> None:
+    """“Need more” without a word is refused at its field; with one, it is the note of the decision."""
+    status, html = decide(client, batch_id, 2, "?row=1", kind="need_more", needed=" ", after="0")
+    assert (status, 'id="needed-2-error"' in html) == (422, True)
+    assert (
+        decide(client, batch_id, 2, "?row=1", kind="need_more", needed="a recent photo", after="0")[0] == 200
+    )
+    decision = desk.batch_triage.row(batch_id, 2).decision
+    assert decision is not None
+    assert (decision.draft.kind, decision.draft.note) == ("need_more", "a recent photo")
+
+
 def test_an_unreliable_estimate_cannot_be_plausible(client: FlaskClient, batch_id: str) -> None:
     """There is no button for it, and the address refuses it."""
     html = client.get(f"/batches/{batch_id}").text

@@ -140,17 +140,20 @@ def test_agreeing_dates_ask_nothing(app: Flask, desk: Services) -> None:
     judged(desk, 2013, "agree/1")
     client = signed_in(app)
     assert send(client, case="agree/1", born="1990-05-04", taken="2020-01-01")[0] == 303
-    assert 'id="confirm-dates" hidden' in client.get("/").text
+    assert 'id="confirm-dates" hidden' in client.get("/estimates").text
 
 
 def test_the_birth_date_of_a_case_is_carried_over(app: Flask, desk: Services) -> None:
     """The form for another photo has it; with two in the case, or one typed already, it has not."""
     client = signed_in(app)
     judged(desk, 2014, "carried/1")
-    assert 'name="born" type="date" value="1990-05-04"' in client.get("/?case=carried/1").text
-    assert 'name="born" type="date" value="1970-01-01"' in client.get("/?case=carried/1&born=1970-01-01").text
+    assert 'name="born" type="date" value="1990-05-04"' in client.get("/estimates?case=carried/1").text
+    assert (
+        'name="born" type="date" value="1970-01-01"'
+        in client.get("/estimates?case=carried/1&born=1970-01-01").text
+    )
     judged(desk, 2015, "carried/1", date(1980, 1, 1))
-    assert 'name="born" type="date" value=""' in client.get("/?case=carried/1").text
+    assert 'name="born" type="date" value=""' in client.get("/estimates?case=carried/1").text
 
 
 def test_programs_read_a_case(app: Flask, desk: Services) -> None:

@@ -52,6 +52,7 @@ def dead_links(client: FlaskClient, start: str) -> list[str]:
                 dead.append(f"{came_from} -> {link}: {response.status_code}")
             html = response.mimetype == "text/html" and response.status_code < 400
             pages[address] = page = Linked(response.text) if html else None
+            response.close()  # a download that nobody reads would keep its turn
             found = page.links if page else set()
             wanted += [(urljoin(address, one), address) for one in sorted(found)]
         page = pages[address]

@@ -47,7 +47,7 @@ def test_contradicting_dates_are_confirmed_without_choosing_the_photo_again(
     declared = Declaration("confirmed", date(1990, 5, 4), date(2024, 6, 1))
     estimate(drawn_photo(4003), "first.jpg", live.services.pipeline(), declared=declared)
     page = open_page("underwriter", refused=True)
-    page.goto("/?case=confirmed")
+    page.goto("/estimates?case=confirmed")
     expect(page.get_by_label("Declared birth date")).to_have_value("1990-05-04")
     page.set_input_files("#photo", photo)
     page.get_by_label("Declared birth date").fill("1991-05-04")

@@ -79,12 +79,13 @@ def test_a_photo_is_pasted(open_page: Open) -> None:
 
 
 def test_a_photo_is_taken(open_page: Open) -> None:
-    """The camera shows its picture, the photo of it is judged, and the camera is off afterwards."""
+    """The camera says what to change, the photo of it is judged, and the camera is off afterwards."""
     page = open_page("underwriter")
     page.goto("/")
     page.get_by_role("button", name="Use the camera").click()
     expect(page.get_by_role("button", name="Take photo")).to_be_focused()
     wait_until(lambda: page.evaluate("document.querySelector('video').videoWidth > 0"))
+    expect(page.locator(".camera-hint")).to_contain_text(re.compile(r"\w"))
     track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
     page.get_by_role("button", name="Take photo").click()
     expect(page.get_by_role("img", name="Face we will use")).to_be_visible()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
@@ -25,6 +26,13 @@ from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
 BORN, TAKEN = date(1990, 5, 4), date(2024, 6, 1)
+
+
+@pytest.fixture
+def app(open_site: Settings) -> Iterator[Flask]:
+    app = create_app(open_site)
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 def judged(desk: Services, seed: int, case: str | None, born: date | None = BORN) -> RecordedEstimate:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -13,7 +14,9 @@ from pypdf import PdfReader
 from sqlalchemy import text
 
 from simsvc.flows.estimate import estimate
+from simsvc.settings import Settings
 from simsvc.values import Crop, DecisionDraft, Declaration, Estimate, Neighbour, RecordedEstimate
+from simsvc.web.app import create_app
 from simsvc.web.rendering.pdf_fonts import font_of
 from simsvc.web.rendering.pdf_report import write_pdf
 from simsvc.web.rendering.report import Report, Row, Section
@@ -24,6 +27,13 @@ from tests.simsvc.web.signed_in import account, signed_in
 from tests.small_site import drawn_photo
 
 CODE = re.compile(r"\d+-[0-9a-f]{16}-\d+-[0-9a-f]{16}")
+
+
+@pytest.fixture
+def app(open_site: Settings) -> Iterator[Flask]:
+    app = create_app(open_site)
+    yield app
+    app.extensions["simsvc"].database.close()
 
 
 def judged(desk: Services, seed: int, case: str | None = None) -> RecordedEstimate:

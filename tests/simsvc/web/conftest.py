@@ -23,6 +23,12 @@ def app(site: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def open_site(site: Settings) -> Settings:
+    """Return the shared site where underwriters see all records: those of tests may have no owner."""
+    return site.model_copy(update={"case_access": "all"})
+
+
+@pytest.fixture
 def desk(app: Flask) -> Services:
     """Return what the service is made of."""
     services: Services = app.extensions["simsvc"]

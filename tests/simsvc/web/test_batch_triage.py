@@ -37,8 +37,8 @@ ESTIMATE = Estimate(
 
 
 @pytest.fixture
-def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(site.model_copy(update={"batch_dir": tmp_path / "batches"}))
+def app(open_site: Settings, tmp_path: Path) -> Iterator[Flask]:
+    app = create_app(open_site.model_copy(update={"batch_dir": tmp_path / "batches"}))
     yield app
     app.extensions["simsvc"].database.close()
 

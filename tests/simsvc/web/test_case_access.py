@@ -27,6 +27,7 @@ PAGES = (
     "/estimates/{id}",
     "/estimates/{id}/faces/1",
     "/estimates/{id}/crop.png",
+    "/estimates/{id}/thumbnail.jpg",
     "/estimates/{id}/record.pdf",
     "/cases/{case}",
     "/compare/cases/{case}",
@@ -163,9 +164,10 @@ def test_tokens_see_what_their_scopes_say(
     owner, other = program(app, "estimate"), reader(app)
     photo = {"photo": (io.BytesIO(drawn_photo()), "a.jpg"), "case": f"token {status} {id(reader)}"}
     record = owner.post(f"{V1}/estimates", data=photo).get_json()["id"]
-    for path in ("", "/neighbours", "/crop", "/decisions"):
-        assert owner.get(f"{V1}/estimates/{record}{path}").status_code == 200
-        assert other.get(f"{V1}/estimates/{record}{path}").status_code == status
+    paths = [f"{V1}/estimates/{record}{path}" for path in ("", "/neighbours", "/crop", "/decisions")]
+    for path in (*paths, f"{V1}/cases/token {status} {id(reader)}"):
+        assert owner.get(path).status_code == 200
+        assert other.get(path).status_code == status
     items = other.get(f"{V1}/estimates?case=token {status} {id(reader)}").get_json()["items"]
     assert [item["id"] for item in items] == ([record] if status == 200 else [])
     made = other.post(f"{V1}/estimates/{record}/decisions", json={"kind": "refer"}).status_code

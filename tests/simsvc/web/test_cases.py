@@ -29,9 +29,8 @@ BORN, TAKEN = date(1990, 5, 4), date(2024, 6, 1)
 
 
 @pytest.fixture
-def app(site: Settings) -> Iterator[Flask]:
-    """Return a service in which an underwriter sees every record."""
-    app = create_app(site.model_copy(update={"case_access": "all"}))
+def app(open_site: Settings) -> Iterator[Flask]:
+    app = create_app(open_site)
     yield app
     app.extensions["simsvc"].database.close()
 

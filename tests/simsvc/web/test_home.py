@@ -15,6 +15,7 @@ from PIL import Image
 
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Estimate, RecordedEstimate
+from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
@@ -31,9 +32,9 @@ PRESENT = {"fits": 37, "outside": 60}
 
 @pytest.fixture
 def app(site: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Return the service over an empty database, with the model and index of the shared site."""
+    """Return the service over an empty database, with the shared site's model; underwriters see all."""
     database = sqlite_database(tmp_path_factory.mktemp("home") / "simsvc.sqlite3")
-    app = create_app(site.model_copy(update={"database_url": database}))
+    app = create_app(site.model_copy(update={"database_url": database, "case_access": "all"}))
     yield app
     app.extensions["simsvc"].database.close()
 
@@ -86,7 +87,9 @@ def test_tabs_lead_to_the_records_they_count(app: Flask, desk: Services) -> None
     record(desk, "L-2", PRESENT["fits"])
     record(desk, "L-3", 37, answer=REFUSED, asked_by=me)
     record(desk, "L-4", answer=ESTIMATED)
-    decide(desk, record(desk, "L-5"), DecisionDraft("refer", note="look at the ears"))
+    sent = record(desk, "L-5")
+    decide(desk, sent, DecisionDraft("refer", note="look at the ears"))
+    desk.referrals.add(sent.id, ReferralDraft(Addressee(me)), "0" * 32, desk.now())
     decide(desk, record(desk, "L-6"), DecisionDraft("need_more", note="a second photo"))
     client = signed_in(app)
     counts = tab_counts(client.get("/").text)
@@ -94,7 +97,7 @@ def test_tabs_lead_to_the_records_they_count(app: Flask, desk: Services) -> None
     assert counts == {"undecided": "4", "outside": "1", "sent": "1", "unreliable": "1", "today": "2"}
     for name, count in counts.items():
         assert len(listed(client.get(f"/?list={name}").text)) == int(count)
-    assert "look at the ears" in client.get("/?list=sent").text
+    assert listed(client.get("/?list=sent").text) == [sent.id]
     assert len(listed(client.get("/?list=recent").text)) == 2
 
 

@@ -30,9 +30,8 @@ CODE = re.compile(r"\d+-[0-9a-f]{16}-\d+-[0-9a-f]{16}")
 
 
 @pytest.fixture
-def app(site: Settings) -> Iterator[Flask]:
-    """Return a service in which an underwriter sees every record."""
-    app = create_app(site.model_copy(update={"case_access": "all"}))
+def app(open_site: Settings) -> Iterator[Flask]:
+    app = create_app(open_site)
     yield app
     app.extensions["simsvc"].database.close()
 

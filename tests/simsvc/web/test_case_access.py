@@ -72,13 +72,20 @@ def desk_of(app: Flask, role: Role, number: int) -> Desk:
     return Desk(app, reader, records)
 
 
+def answer_of(client: FlaskClient, path: str) -> tuple[int, str]:
+    """Return status and text of an answer, and close it: a download that is left open keeps its turn."""
+    with client.get(path) as response:
+        is_text = response.mimetype.startswith("text/")
+        return response.status_code, response.text if is_text else ""
+
+
 def statuses(client: FlaskClient, record: tuple[str, str]) -> set[int]:
-    return {client.get(page.format(id=record[0], case=record[1])).status_code for page in PAGES}
+    return {answer_of(client, page.format(id=record[0], case=record[1]))[0] for page in PAGES}
 
 
 def listed(client: FlaskClient, record: tuple[str, str]) -> set[bool]:
-    pages = (client.get(page.format(id=record[0], case=record[1])).text for page in LISTS)
-    return {record[0] in page for page in pages}
+    answers = (answer_of(client, page.format(id=record[0], case=record[1])) for page in LISTS)
+    return {record[0] in text for _, text in answers}
 
 
 def test_the_same_photo_of_somebody_else_is_not_told(app: Flask) -> None:
@@ -139,8 +146,8 @@ def test_batches_are_their_senders(app: Flask) -> None:
     readers = {owner: 200, other: 404, account(app, "auditor"): 200, account(app, "admin"): 200}
     for reader, status in readers.items():
         client = client_of(app, reader)
-        assert client.get(f"/batches/{batch}").status_code == status
-        assert client.get(f"/batches/{batch}/results.csv").status_code == status
+        assert answer_of(client, f"/batches/{batch}")[0] == status
+        assert answer_of(client, f"/batches/{batch}/results.csv")[0] == status
         assert (batch in client.get("/batches").text) == (status == 200)
 
 

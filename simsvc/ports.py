@@ -33,6 +33,7 @@ from simsvc.values import (
     Waiting,
 )
 from simsvc.values.erasure import Erasable, Receipt
+from simsvc.values.events import LogState, Verification
 from simsvc.values.site_calibration import SiteCalibration
 
 
@@ -358,3 +359,22 @@ class RetirementBook(Protocol):
 
     def retiring(self, subject: str, content: dict[str, object], actor: str, act: Callable[[], None]) -> None:
         """Log a retirement together with what `act` does; raises StoreError."""
+
+
+class VerificationBook(Protocol):
+    """Keeps verifications. Every method is one transaction and raises StoreError."""
+
+    def latest(self) -> Verification | None:
+        """Return the verification that was started last."""
+
+    def begin(self, number: int, actor: str, now: datetime) -> None:
+        """Record that a verification starts; raises VerificationRefused if one of that number has."""
+
+    def advance(self, number: int, done: int, total: int, now: datetime) -> None:
+        """Record the progress."""
+
+    def finish(self, number: int, actor: str, found: LogState, now: datetime) -> None:
+        """Record the result and log it."""
+
+    def fail(self, number: int, now: datetime) -> None:
+        """Record that a verification ended without a result."""

@@ -29,6 +29,7 @@ from tests.simsvc.web.signed_in import account, client_of
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 APPLICANT = "composite_0263.jpg"
+PERSON = "Anna Lindqvist"
 WIDE, NARROW = {"width": 1280, "height": 1640}, {"width": 390, "height": 1200}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -39,7 +40,9 @@ def main() -> None:
         photo = photo_of(load_settings({}).gallery_dir / APPLICANT)
         pipeline = app.extensions["simsvc"].pipeline()
         declared = Declaration("L-2026/17", date(1988, 2, 29), date(2026, 6, 1))
-        result = f"/estimates/{estimate(photo, 'applicant.jpg', pipeline, declared=declared).id}"
+        asked_by = account(app, "underwriter", PERSON).id
+        record = estimate(photo, "applicant.jpg", pipeline, asked_by, declared)
+        result = f"/estimates/{record.id}"
         for name, size, language in (
             ("result-1280", WIDE, "en-GB"),
             ("result-390", NARROW, "en-GB"),
@@ -114,7 +117,7 @@ def opened(browser: Browser, app: Flask, address: str, size: dict[str, int], lan
     """Open a page in the light theme, signed in as an underwriter."""
     looks: dict[str, Any] = {"viewport": size, "locale": language, "color_scheme": "light"}
     context = browser.new_context(**looks)
-    cookie = client_of(app, account(app, "underwriter", "Anna Lindqvist")).get_cookie("simsvc")
+    cookie = client_of(app, account(app, "underwriter", PERSON)).get_cookie("simsvc")
     if cookie is None:
         raise SystemExit("Signing in gave no cookie.")
     context.add_cookies([{"name": "simsvc", "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])

@@ -70,8 +70,10 @@ def verify_report_command(code: str) -> None:
     """Check the verification CODE of a printed report; if the log does not have it, exit with status 1."""
     with sentences(), services().log.snapshot() as snapshot:
         check = check_report(parse_report_code(code), snapshot)
+        if check.outcome == "altered":
+            raise ReportCodeRefused("altered")
         if check.outcome != "genuine" or check.about is None or check.printed is None:
-            raise ReportCodeRefused(check.outcome)
+            raise ReportCodeRefused("unknown")
         click.echo(
             f"The log has event {check.about.seq} of {check.about.at} ({check.about.kind}, "
             f"{check.about.subject}), unchanged. When the report was made, the log ended with event "

@@ -32,7 +32,7 @@ def estimate_samples(
     for sample in SAMPLES:
         files = blended_files(rows, sample)
         if not files:
-            raise SamplesMissing
+            raise SamplesMissing()
         faces = [np.asarray(Image.open(gallery / file).convert("RGB")) for file in files]
         born = date(today.year - sample.declared_years, today.month, min(today.day, 28))
         declared = Declaration(f"{prefix} {sample.name}", born, today)
@@ -44,4 +44,4 @@ def _rows(gallery: Path) -> list[LabelRow]:
     try:
         return list(read_label_table((gallery / "labels.csv").read_bytes()).rows)
     except OSError:
-        raise SamplesMissing from None
+        raise SamplesMissing() from None

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from simsvc.errors import StoreError, VerificationRefused
 from simsvc.flows.verify_log import Snapshot, verify
+from simsvc.ports import VerificationBook
 from simsvc.values.events import LogState, Verification
 
 STALLED = timedelta(seconds=60)
@@ -24,25 +24,6 @@ REPORT_EVERY = timedelta(seconds=0.5)
 """Time between two reports of progress: each is a transaction."""
 
 _log = logging.getLogger(__name__)
-
-
-class VerificationBook(Protocol):
-    """Keeps verifications. Every method is one transaction and raises StoreError."""
-
-    def latest(self) -> Verification | None:
-        """Return the verification that was started last."""
-
-    def begin(self, number: int, actor: str, now: datetime) -> None:
-        """Record that a verification starts; raises VerificationRefused if one of that number has."""
-
-    def advance(self, number: int, done: int, total: int, now: datetime) -> None:
-        """Record the progress."""
-
-    def finish(self, number: int, actor: str, found: LogState, now: datetime) -> None:
-        """Record the result and log it."""
-
-    def fail(self, number: int, now: datetime) -> None:
-        """Record that a verification ended without a result."""
 
 
 def in_thread(work: Callable[[], None]) -> None:

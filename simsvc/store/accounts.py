@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -273,7 +273,7 @@ def _found(row: UserRow | None) -> User:
     return user_of(row)
 
 
-def user_of(row: UserRow) -> User:
+def user_of(row: UserRow | Row[Any]) -> User:
     """Return the account of a row."""
     return User(
         id=row.public_id,

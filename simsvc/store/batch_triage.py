@@ -10,14 +10,14 @@ from sqlalchemy import Select, and_, exists, func, select
 
 from simsvc.domain.desk.declared import declared_age
 from simsvc.domain.desk.triage import TriagedPhoto, TriageState
-from simsvc.domain.desk.verdict import verdict_of, verdict_within
+from simsvc.domain.desk.verdict import verdict_of
 from simsvc.errors import BatchNotFound
 from simsvc.store.batches import photo_of
 from simsvc.store.database import Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import BatchPhotoRow, BatchRow, DecisionRow, EstimateRow
-from simsvc.values import BatchPhoto, Decision, Declaration, RecordedEstimate, Verdict
+from simsvc.values import BatchPhoto, Decision, RecordedEstimate, Verdict
 from simsvc.values.erasure import ERASED
 
 ROWS_AT_ONCE = 500
@@ -62,12 +62,9 @@ class BatchTriageStore(Store):
             BatchPhotoRow.status,
             BatchPhotoRow.code,
             BatchPhotoRow.case_reference,
-            EstimateRow.created_at,
-            EstimateRow.birth_date,
-            EstimateRow.photo_date,
+            EstimateRow.sequence.label("recorded"),
             EstimateRow.age_years,
-            EstimateRow.interval_low_years,
-            EstimateRow.interval_high_years,
+            EstimateRow.verdict,
             EstimateRow.refer_reason.is_not(None).label("refer"),
             EstimateRow.made_with["doubt"].as_float().label("doubt"),
             _IS_DECIDED.label("is_decided"),
@@ -113,19 +110,16 @@ def _triage_row(photo: BatchPhotoRow, record: EstimateRow | None, decided: Decis
 
 
 def _triaged(row: Any) -> TriagedPhoto:
-    reliable = row.age_years is not None and not row.refer
     if row.code == ERASED:
         return TriagedPhoto(row.position, "erased")
-    if row.created_at is None:
+    if row.recorded is None:
         state: TriageState = "waiting" if row.status == "waiting" else "unreliable"
         return TriagedPhoto(row.position, state, case=row.case_reference)
-    declared = declared_age(Declaration(None, row.birth_date, row.photo_date), row.created_at.date())
-    low, high = row.interval_low_years, row.interval_high_years
-    has_range = reliable and low is not None and high is not None
+    reliable = row.age_years is not None and not row.refer
     return TriagedPhoto(
         row.position,
         "reliable" if reliable else "unreliable",
-        verdict_within(declared, (low, high) if has_range else None),
+        row.verdict,
         row.doubt,
         row.case_reference,
         is_recorded=True,

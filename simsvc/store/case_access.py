@@ -7,7 +7,7 @@ the reader, so that its page answers 404.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, String, and_, literal, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, exists, literal, or_, select
 from sqlalchemy.orm import with_loader_criteria
 
 from simsvc.store.database import Database
@@ -40,11 +40,11 @@ def seen_by(database: Database, reader: Reader) -> Database:
 def _is_seen(reader: Reader) -> ColumnElement[bool]:
     referred = _referred(reader)
     hers = or_(_RECORDS.c.asked_by == reader.actor, _RECORDS.c.sequence.in_(referred))
-    cases = select(_RECORDS.c.case_reference).where(hers, _RECORDS.c.case_reference.is_not(None))
+    of_same_case = _RECORDS.c.case_reference == EstimateRow.case_reference
     return or_(
         EstimateRow.asked_by == reader.actor,
         EstimateRow.sequence.in_(referred),
-        EstimateRow.case_reference.in_(cases),
+        exists().where(of_same_case, hers),  # looked up row by row: a reader may have very many cases
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, ForeignKey, String, delete, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Row, String, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import StoreError, UserNotFound
@@ -66,8 +66,8 @@ class SessionStore(Store):
             account = session.scalar(select(UserRow.sequence).where(UserRow.public_id == new.user.id))
             if account is None:
                 raise UserNotFound()
-            over = or_(~self._lasts(now), SessionRow.epoch != new.user.epoch)
-            _delete(session, (SessionRow.account == account) & over)
+            over = ~_LASTS | (SessionRow.epoch != new.user.epoch)
+            _delete(session, (SessionRow.account == account) & over, self._limits(now))
             row = SessionRow(
                 id_sha256=new.id_sha256,
                 account=account,
@@ -83,13 +83,16 @@ class SessionStore(Store):
             session.add(row)
 
     def find(self, id_sha256: str, now: datetime) -> SignedSession | None:
-        """Return the session with its account, unless it is over."""
-        found = self._select(SessionRow.id_sha256 == id_sha256, now)
-        return found[0] if found else None
+        """Return the session with its account, unless it is over; every request asks."""
+        with self._database.read_connection() as connection:
+            row = connection.execute(_FIND, {"id_sha256": id_sha256, **self._limits(now)}).one_or_none()
+            return _session(row) if row else None
 
     def of(self, user_id: str, now: datetime) -> tuple[SignedSession, ...]:
         """Return the sessions of an account, the last used first."""
-        return self._select(UserRow.public_id == user_id, now)
+        with self._database.read_connection() as connection:
+            rows = connection.execute(_OF_ACCOUNT, {"public_id": user_id, **self._limits(now)})
+            return tuple(_session(row) for row in rows)
 
     def seen(self, number: int, now: datetime) -> None:
         """Note the time of use, if that can be done at once: a full or locked disk stops no reader."""
@@ -119,30 +122,45 @@ class SessionStore(Store):
                 append(session, _event(user_id, actor, outcome="session_ended", sessions=len(ended)))
             return len(ended)
 
-    def _select(self, which: ColumnElement[bool], now: datetime) -> tuple[SignedSession, ...]:
-        in_force = (SessionRow.epoch == UserRow.epoch) & UserRow.disabled_at.is_(None) & self._lasts(now)
-        query = select(SessionRow, UserRow).join(UserRow, UserRow.sequence == SessionRow.account)
-        with self._database.reading() as session:
-            rows = session.execute(query.where(which, in_force).order_by(SessionRow.seen_at.desc()))
-            return tuple(_session(*row) for row in rows)
-
-    def _lasts(self, now: datetime) -> ColumnElement[bool]:
-        return (SessionRow.created_at > now - self._longest) & (SessionRow.seen_at > now - self._idle)
+    def _limits(self, now: datetime) -> dict[str, datetime]:
+        return {"begun_after": now - self._longest, "seen_after": now - self._idle}
 
 
-def _delete(session: Session, which: ColumnElement[bool]) -> None:
-    session.execute(delete(SessionRow).where(which), execution_options={"synchronize_session": False})
+_LASTS = (SessionRow.created_at > bindparam("begun_after")) & (SessionRow.seen_at > bindparam("seen_after"))
+_IN_FORCE = _LASTS & (SessionRow.epoch == UserRow.epoch) & UserRow.disabled_at.is_(None)
+_OF_SESSION = ("seen_at", "authenticated_at", "method", "browser", "system", "network")
+_NOT_OF_USER = frozenset({"sequence", "totp_secret", "totp_last_step"})
+"""Columns of the account that `user_of` does not read."""
+_ALL = (
+    select(
+        SessionRow.sequence.label("number"),
+        SessionRow.created_at.label("begun_at"),
+        *(getattr(SessionRow, name) for name in _OF_SESSION),
+        *(column for column in UserRow.__table__.columns if column.name not in _NOT_OF_USER),
+    )
+    .join_from(SessionRow, UserRow, UserRow.sequence == SessionRow.account)
+    .where(_IN_FORCE)
+)
+_FIND = _ALL.where(SessionRow.id_sha256 == bindparam("id_sha256"))
+_OF_ACCOUNT = _ALL.where(UserRow.public_id == bindparam("public_id")).order_by(SessionRow.seen_at.desc())
+
+
+def _delete(
+    session: Session, which: ColumnElement[bool], limits: Mapping[str, datetime] | None = None
+) -> None:
+    quietly = {"synchronize_session": False}
+    session.execute(delete(SessionRow).where(which), limits, execution_options=quietly)
 
 
 def _event(user_id: str, actor: str, **said: str | int) -> NewEvent:
     return NewEvent(EventKind.SIGN_IN, actor, f"user:{user_id}", said)
 
 
-def _session(row: SessionRow, account: UserRow) -> SignedSession:
+def _session(row: Row[Any]) -> SignedSession:
     return SignedSession(
-        number=row.sequence,
-        user=user_of(account),
-        created_at=row.created_at,
+        number=row.number,
+        user=user_of(row),
+        created_at=row.begun_at,
         seen_at=row.seen_at,
         authenticated_at=row.authenticated_at,
         method=cast("SignInMethod", row.method),

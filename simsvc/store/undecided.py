@@ -48,7 +48,7 @@ class UndecidedStore(Store):
 
 
 def _undecided() -> Select[Any]:
-    """Select one undecided record; conditions on who may see it belong here."""
+    """Select one undecided record."""
     both: Any = select(EstimateRow.public_id, EstimateRow.sequence)  # Select[Any] holds no pair for mypy
     found: Select[Any] = both.where(EstimateRow.decision.is_(None)).limit(1)
     return found

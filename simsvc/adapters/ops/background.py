@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 
 COMMAND = (sys.executable, "-m", "flask", "--app", "simsvc.flask_app")
@@ -26,5 +27,5 @@ def start_command(arguments: tuple[str, ...], environment: Mapping[str, str], lo
         pass_fds=(lock,),
         start_new_session=True,
     )
-    process.returncode = 0  # not waited for here: the lock tells when it has ended
+    threading.Thread(target=process.wait, daemon=True).start()  # so that no ended process is left behind
     return process.pid

@@ -15,6 +15,7 @@ from simsvc.flows.estimate import estimate
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
+from simsvc.values.events import EventKind
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import Run, command_app, runner
@@ -69,6 +70,7 @@ def restored(settings: Settings, tmp_path: Path) -> Iterator[tuple[Services, str
     writer.start()
     try:
         assert "Backed up" in run("create", str(tmp_path / "kept"))
+        assert desk.log.last_at(EventKind.BACKUP)
     finally:
         done.set()
         writer.join()

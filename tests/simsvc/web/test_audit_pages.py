@@ -133,6 +133,14 @@ def test_an_erased_record_keeps_its_events(
     assert "The content was erased." in html
 
 
+def test_every_kind_of_event_has_words(auditor: FlaskClient) -> None:
+    """The list of kinds shows no name of the code."""
+    options = re.findall(r'<option value="(\w+)">([^<]+)</option>', auditor.get("/audit").text)
+    words = {kind: shown for kind, shown in options if kind in set(EventKind)}
+    assert words.keys() == set(EventKind)
+    assert [kind for kind, shown in words.items() if kind == shown] == []
+
+
 def test_filters_narrow_and_wrong_ones_are_told(auditor: FlaskClient, record: RecordedEstimate) -> None:
     """A day that is none keeps the form as it was typed."""
     assert record.id in auditor.get("/audit?kind=estimate").text

@@ -56,8 +56,9 @@ def batch_id(client: FlaskClient, desk: Services) -> str:
         replace(ESTIMATE, declared=declared(51)),
         replace(ESTIMATE, declared=declared(31), refer_reason=Message("The face is blurred.")),
     ]
+    asked_by = desk.batch_book.find(made).asked_by
     for position, estimate in enumerate(estimates):
-        desk.batch_book.recorder(made, position).record(estimate)
+        desk.batch_book.recorder(made, position).record(replace(estimate, asked_by=asked_by))
     return made
 
 

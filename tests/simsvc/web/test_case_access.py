@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ PAGES = (
     "/estimates/{id}/thumbnail.jpg",
     "/estimates/{id}/record.pdf",
     "/cases/{case}",
+    "/compare/cases/{case}",
     "/reports/cases/{case}",
 )
 LISTS = ("/history?case={case}", "/history/export.csv?case={case}")
@@ -84,6 +86,28 @@ def statuses(client: FlaskClient, record: tuple[str, str]) -> set[int]:
 def listed(client: FlaskClient, record: tuple[str, str]) -> set[bool]:
     answers = (answer_of(client, page.format(id=record[0], case=record[1])) for page in LISTS)
     return {record[0] in text for _, text in answers}
+
+
+def test_the_same_photo_of_somebody_else_is_not_told(app: Flask) -> None:
+    """Neither the record nor its case names an upload in a case that the reader does not see."""
+    owner, other = (account(app, "underwriter", f"same photo {name}") for name in ("owner", "other"))
+    theirs, mine = recorded(app, other, "same photo of others"), recorded(app, owner, "same photo of mine")
+    for client, shown in ((client_of(app, owner), False), (client_of(app, account(app, "auditor")), True)):
+        for page in (f"/estimates/{mine}", "/cases/same photo of mine"):
+            html = client.get(page).text
+            assert (theirs in html, "same photo of others" in html) == (shown, shown)
+
+
+def test_the_code_of_a_report_shows_no_record_that_is_not_seen(app: Flask) -> None:
+    """The log has the event, and the facts of the record stay with those who see it."""
+    owner, other = (account(app, "underwriter", f"code {name}") for name in ("owner", "other"))
+    record = recorded(app, owner, "case of a code")
+    code = re.search(r"<code>([^<]+)</code>", client_of(app, owner).get("/cases/case of a code").text)
+    assert code
+    for reader, seen in ((owner, True), (other, False)):
+        html = client_of(app, reader).get(f"/verify?code={code[1]}").text
+        assert "The log has exactly this record" in html
+        assert (record in html, "case of a code" in html) == (seen, seen)
 
 
 @pytest.mark.parametrize(

@@ -237,12 +237,13 @@ def test_two_photos_of_one_face_ask_nothing(app: Flask, desk: Services, shipped:
 
 def test_the_comparison_can_be_switched_off(site: Settings) -> None:
     """With SIMSVC_SAME_PERSON_PROMPT=0 the case has no link to it, and its address no page."""
-    app = create_app(site.model_copy(update={"same_person_prompt": False}))
+    app = create_app(site.model_copy(update={"same_person_prompt": False, "case_access": "all"}))
     desk: Services = app.extensions["simsvc"]
     judged(desk, 2018, "off/1")
     judged(desk, 2019, "off/1")
     client = client_of(app, account(app, "underwriter"))
-    assert "/compare/cases" not in client.get("/cases/off/1").text
+    page = client.get("/cases/off/1")
+    assert (page.status_code, "/compare/cases" in page.text) == (200, False)
     assert client.get("/compare/cases/off/1").status_code == 404
     assert load_settings({"SIMSVC_SAME_PERSON_PROMPT": "0"}).same_person_prompt is False
 

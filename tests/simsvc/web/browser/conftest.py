@@ -224,6 +224,8 @@ def addresses(live: Live) -> dict[str, str]:
         "indexes.show": "/indexes",
         "indexes.compare": f"/indexes/{estimated.estimate.index}",
         "model.show": "/model",
+        "learning.samples": "/samples",
+        "learning.glossary_page": "/glossary",
         "account.show": "/account",
         "users.show": "/users",
         "erasing.estimate": f"/erase/estimates/{estimated.id}",

@@ -14,6 +14,7 @@ from simsvc.values import DecisionDraft
 from tests.helpers import wait_until, zipped
 from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes
 from tests.simsvc.web.browser.test_estimating import TO_TRANSFER
+from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo
 
 TWENTY = 20
@@ -43,7 +44,8 @@ def batch_id(live: Live) -> str:
     rows = read_cases(
         b"file,birth_date\n0.jpg,1930-02-28\n1.jpg,1990-02-28\n", live.services.now().date()
     ).rows
-    made = live.services.batches.take_in(photos, "three", "0" * 32, lambda: rows)
+    asked_by = account(live.app, "underwriter").id
+    made = live.services.batches.take_in(photos, "three", asked_by, lambda: rows)
     wait_until(lambda: not live.services.batch_book.find(made).waiting)
     return made
 

@@ -107,7 +107,7 @@ def test_the_keyboard_is_enough(open_page: Open, live: Live, photo: Path) -> Non
     tab_to(page, page.get_by_label("Password"))
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Estimate an age from a photo")).to_be_visible()
+    expect(page.get_by_role("button", name="Estimate age")).to_be_visible()
     tab_to(page, page.locator("#photo"))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")

@@ -155,16 +155,16 @@ def test_a_session_lost_while_sending_loses_nothing(open_page: Open, live: Live,
 
 PARTS_BYTES = """() => [
   ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")
-].filter(part => !/[.](png|jpg|svg)([?]|$)/.test(part.name)).map(part => part.decodedBodySize)"""
-"""What the browser itself counted of page, styles and scripts, whether fetched or at hand already."""
+].filter(part => !/[.](png|jpg|svg)([?]|$)/.test(part.name)).map(part => part.encodedBodySize)"""
+"""What the browser itself counted of page, styles and scripts, compressed, fetched or at hand already."""
 
 
 def test_pages_are_light_and_come_from_here(open_page: Open, addresses: dict[str, str]) -> None:
-    """No page weighs 300 kB without its photos; `open_page` watches that nothing comes from elsewhere."""
+    """No page weighs 150 kB without its photos; `open_page` watches that nothing comes from elsewhere."""
     page = open_page("admin", refused=True)
     for endpoint, address in addresses.items():
         if not endpoint.startswith("sign_in."):
             page.goto(address)
             parts: list[int] = page.evaluate(PARTS_BYTES)
             assert len(parts) >= 4, endpoint
-            assert 20_000 < sum(parts) < 300_000, endpoint
+            assert 20_000 < sum(parts) < 150_000, endpoint

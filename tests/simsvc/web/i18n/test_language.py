@@ -225,7 +225,8 @@ def test_a_choice_that_is_none_changes_nothing(client: FlaskClient, form: dict[s
 
 def shown_words(html: str) -> str:
     main = re.split(r"<main[^>]*>", html)[1]
-    body = re.sub(r'(?s)<script.*?</script>|<table class="accounts">.*?</table>|`[^`]+`', "", main)
+    names = r'<table class="accounts">.*?</table>|<optgroup.*?</optgroup>'
+    body = re.sub(rf"(?s)<script.*?</script>|{names}|`[^`]+`", "", main)
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
 

@@ -73,7 +73,6 @@ def test_several_photos_lead_to_their_case(client: FlaskClient) -> None:
     status, location, _ = sent(client, 3, case="several/3")
     html = client.get(location).text
     assert (status, location) == (303, "/cases/several/3")
-    assert len(set(re.findall(r'href="/estimates/[0-9a-f]{32}"', html))) == 3
     assert "This is the median of 3 photos" in html
     assert checked(html).inline == []
 

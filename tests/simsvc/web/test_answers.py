@@ -174,7 +174,7 @@ def test_the_model_card_is_shown_with_its_plots(site: Settings, tmp_path: Path) 
     (tmp_path / "model" / "groups.png").write_bytes(PNG_SIGNATURE)
     html = served.get("/model").text
     page = checked(html)
-    assert "This is its model card" in html
+    assert "Its model card, below, says what the model is" in html
     assert "&lt;b&gt;face&lt;/b&gt;" in html
     assert re.search(r'<th scope="row">all</th><td>4.2</td>', html)
     assert [source for source in page.sources if source.startswith("/model/")] == ["/model/groups.png"]

@@ -1,4 +1,4 @@
-"""Figures of periods for the overview, each read from an index alone."""
+"""Figures of periods for the overview, of all records whoever asks, each read from an index alone."""
 
 from __future__ import annotations
 

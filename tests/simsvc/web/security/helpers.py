@@ -16,7 +16,6 @@ ALL, ASKING, KEEPING = set(ROLES), {"underwriter", "admin"}, {"admin"}
 AUDITING = {"auditor", "admin"}
 ROUTES: list[Route] = [
     ("home.show", "GET", "/", ALL, 200),
-    ("search.show", "GET", "/search?q=none", ALL, 200),
     ("search.show", "GET", "/search", ALL, 200),
     ("pages.start", "GET", "/estimates", ASKING, 200),
     ("pages.create", "POST", "/estimates", ASKING, 415),

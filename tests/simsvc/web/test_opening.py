@@ -39,8 +39,9 @@ def values(app: Flask) -> dict[str, str]:
     index_name, _, build_id = desk.shelf.current().partition("/")
     batch_id = desk.batches.take_in([("three.jpg", drawn_photo(3))], "three.jpg", "0" * 32, dict)
     judge_all(desk, batch_id)
+    estimated = estimate(drawn_photo(3), "three.jpg", desk.pipeline())
     return {
-        "public_id": estimate(drawn_photo(3), "three.jpg", desk.pipeline()).id,
+        "public_id": estimated.id,
         "reference": "none",
         "user_id": account(app, "auditor", "opened").id,
         "token_id": "0" * 12,
@@ -52,6 +53,9 @@ def values(app: Flask) -> dict[str, str]:
         "position": "0",
         "build_id": build_id,
         "view_id": "0" * 32,
+        "number": "1",
+        "face_id": estimated.estimate.neighbours[0].face_id,
+        "import_id": desk.imports.begin("clinic", "0" * 32),
     }
 
 

@@ -225,7 +225,7 @@ def test_the_real_server_serves_below_a_prefix(
         for path in ("/desk/age/sign-in", "/sign-in"):
             got = exchange(bind, head(f"GET {path} HTTP/1.1", {"Connection": "close"}))
             assert got.startswith(b"HTTP/1.1 200 OK")
-            assert b'href="/desk/age/static/simsvc.css"' in got
+            assert b'href="/desk/age/static/simsvc.css?v=' in got
             assert b"Path=/desk/age" in got
         assert ask(bind, "GET", "/desk/age/healthz")[0] == 200
 

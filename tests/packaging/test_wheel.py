@@ -131,6 +131,7 @@ def test_the_wheel_holds_simsvc_alone(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"simsvc"}
     wanted = {"py.typed", "templates/base.html", "bundle/model/model.onnx", "store/migrations/env.py"}
     wanted |= {f"web/static/vendor/chart.js/{name}" for name in ("chart.umd.min.js", "LICENSE.md")}
+    wanted |= {f"web/static/vendor/htmx.org/{name}" for name in ("htmx.min.js", "LICENSE.md")}
     assert {f"simsvc/{name}" for name in wanted} <= set(names)
 
 

@@ -36,41 +36,34 @@
     return Boolean(fresh && page.getElementById("send-again"));
   };
 
-  // Sends a decision, and puts the row of the answer in the place of the old one.
-  const send = async (form, button, again = false) => {
-    const row = form.closest(".triage-row"), address = new URL(form.action);
-    address.searchParams.set("row", "1");
-    row.dataset.sending = "";
-    try {
-      const body = new FormData(form);
-      if (button?.name) body.set(button.name, button.value);
-      const answer = await fetch(address, { method: "POST", body });
-      const page = parsed(await answer.text()), fresh = page.querySelector(".triage-row");
-      if (fresh) {
-        const shown = document.adoptNode(fresh);
-        row.replaceWith(shown);
-        if (answer.ok) { say(`${shown.querySelector("th").firstChild.textContent.trim()}: ${said.dataset.done}`); nextOpen(shown).focus(); }
-        else focusIn(shown);
-      } else if (keepTokens(page) && !again) {
-        await send(form, button, true);
-      } else if (answer.redirected || page.querySelector(".sign-in-again")) {
-        complainEnded(row);
-      } else {
-        complain(row, window.simsvcForms.sentenceOf(page) || tableOf().dataset.failed);
-      }
-    } catch {
-      complain(row, tableOf().dataset.failed);
-    } finally {
-      delete row.dataset.sending;
-    }
-  };
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!("rowForm" in form.dataset)) return;
+  // htmx sends the form of a row and puts the row of the answer in its place; here is what else an answer can be.
+  const rowSent = ({ elt, requestConfig }) => (requestConfig?.verb === "post" ? elt.closest(".triage-row") : null);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, xhr, requestConfig } = event.detail, row = rowSent(event.detail);
+    const page = row && parsed(xhr.responseText);
+    if (!row || page.querySelector(".triage-row")) return;
     event.preventDefault();
-    if ("sending" in form.closest(".triage-row").dataset) return;
-    send(form, event.submitter);
-  }, true);
+    const isFirst = !("again" in elt.dataset);
+    if (keepTokens(page) && isFirst) {
+      elt.dataset.again = "";
+      setTimeout(() => requestConfig.triggeringEvent.submitter.click());
+    } else if (new URL(xhr.responseURL).pathname !== new URL(elt.action).pathname || page.querySelector(".sign-in-again")) {
+      complainEnded(row);
+    } else {
+      complain(row, window.simsvcForms.sentenceOf(page) || tableOf().dataset.failed);
+    }
+    if (!isFirst) delete elt.dataset.again;
+  });
+  document.addEventListener("htmx:afterSwap", ({ target, detail }) => {
+    if (detail.requestConfig?.verb !== "post" || !target.matches(".triage-row")) return;
+    if (detail.xhr.status >= 400) { focusIn(target); return; }
+    say(`${target.querySelector("th").firstChild.textContent.trim()}: ${said.dataset.done}`);
+    nextOpen(target).focus();
+  });
+  document.addEventListener("htmx:sendError", ({ detail }) => {
+    const row = rowSent(detail);
+    if (row) complain(row, tableOf().dataset.failed);
+  });
 
   const step = (row, by) => {
     const rows = rowsOf(), at = row ? rows.indexOf(row) + by : 0;
@@ -86,7 +79,7 @@
   };
   const plausible = (row) => {
     const button = row.querySelector("button[value=accept]");
-    if (button) button.form.requestSubmit(button);
+    if (button) button.click();
     else say(said.dataset.unreliable);
   };
   const decide = (row, key) => {
@@ -118,22 +111,19 @@
     event.preventDefault();
   });
 
-  // For batch.js: rows in use are neither replaced nor moved.
-  const isInUse = (row) => row.contains(document.activeElement) || "sending" in row.dataset || Boolean(row.querySelector("details[open], .row-problem"));
-  const update = (fresh) => {
-    const table = tableOf(), rows = fresh.querySelectorAll(".triage-row");
-    if (!table || !rows.length) return;
-    const body = table.tBodies[0], known = new Map(rowsOf().map((row) => [row.id, row]));
-    const still = table.matches(":hover, :focus-within") || rowsOf().some(isInUse);
-    for (const row of rows) {
-      const old = known.get(row.id);
-      const isSame = old && (isInUse(old) || old.textContent === row.textContent); // its picture is not loaded again
-      const shown = isSame ? old : document.adoptNode(row);
-      if (old && !isSame) old.replaceWith(shown);
-      if (!still) body.append(shown);
-      known.delete(row.id);
-    }
-    if (!still) for (const gone of known.values()) gone.remove();
+  // For live.js: rows in use are neither replaced nor moved, and unchanged rows stay: their pictures are not loaded again.
+  const isInUse = (row) => row.contains(document.activeElement) || row.matches(".htmx-request") || Boolean(row.querySelector("details[open], .row-problem"));
+  const toRenew = () => {
+    if (!tableOf()) return ["triage-results"]; // nothing matched the filter so far
+    const isStill = tableOf().matches(":hover, :focus-within") || rowsOf().some(isInUse);
+    return isStill ? rowsOf().filter((row) => !isInUse(row)).map((row) => row.id) : ["triage-rows"];
   };
-  window.simsvcRows = { update, isUsed: () => rowsOf().some(isInUse) };
+  document.addEventListener("htmx:oobBeforeSwap", ({ target, detail }) => {
+    if (!target.matches(".triage-row, #triage-rows")) return;
+    detail.shouldSwap = target.textContent !== detail.fragment.textContent;
+    for (const row of detail.fragment.querySelectorAll(".triage-row")) {
+      if (document.getElementById(row.id)?.textContent === row.textContent) row.setAttribute("hx-preserve", "true");
+    }
+  });
+  window.simsvcRows = { toRenew, isUsed: () => rowsOf().some(isInUse) };
 }

@@ -163,7 +163,7 @@ def test_an_auditor_sees_decisions_and_no_forms(app: Flask, batch_id: str) -> No
     """Auditors read the table."""
     auditor = signed_in(app, "auditor")
     html = auditor.get(f"/batches/{batch_id}").text
-    assert ("data-row-form" in html, "No decision yet." in html) == (False, True)
+    assert ("hx-post" in html, "No decision yet." in html) == (False, True)
     assert decide(auditor, batch_id, 0, kind="accept")[0] == 403
 
 

@@ -136,9 +136,8 @@ def test_a_running_batch_is_updated_around_what_is_typed(open_page: Open, batch_
     page = open_page("underwriter")
     address = f"/batches/{batch_id}"
     html = page.request.get(address).text()
-    running = html.replace('id="batch-progress"', 'id="batch-progress" data-unfinished').replace(
-        "</head>", '<script src="/static/batch.js" defer></script></head>'
-    )
+    polling = f'id="batch-progress" hx-get="{address}" hx-trigger="every 1s"'
+    running = html.replace('id="batch-progress"', polling)
     later = html.replace("3 of 3 done", "updated").replace("No. 3", "No. 3, updated")
 
     def answer(route: Route) -> None:

@@ -37,22 +37,22 @@
   };
 
   // htmx sends the form of a row and puts the row of the answer in its place; here is what else an answer can be.
-  const rowSent = ({ elt, requestConfig }) => (requestConfig?.verb === "post" ? elt.closest(".triage-row") : null);
+  const rowSent = ({ requestConfig: sent }) => (sent?.verb === "post" ? sent.elt.closest(".triage-row") : null);
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { elt, xhr, requestConfig } = event.detail, row = rowSent(event.detail);
+    const { xhr, requestConfig: { elt: form, triggeringEvent } } = event.detail, row = rowSent(event.detail);
     const page = row && parsed(xhr.responseText);
     if (!row || page.querySelector(".triage-row")) return;
     event.preventDefault();
-    const isFirst = !("again" in elt.dataset);
+    const isFirst = !("again" in form.dataset);
     if (keepTokens(page) && isFirst) {
-      elt.dataset.again = "";
-      setTimeout(() => requestConfig.triggeringEvent.submitter.click());
-    } else if (new URL(xhr.responseURL).pathname !== new URL(elt.action).pathname || page.querySelector(".sign-in-again")) {
+      form.dataset.again = "";
+      setTimeout(() => triggeringEvent.submitter.click()); // once this request is over
+    } else if (new URL(xhr.responseURL).pathname !== new URL(form.action).pathname || page.querySelector(".sign-in-again")) {
       complainEnded(row);
     } else {
       complain(row, window.simsvcForms.sentenceOf(page) || tableOf().dataset.failed);
     }
-    if (!isFirst) delete elt.dataset.again;
+    if (!isFirst) delete form.dataset.again;
   });
   document.addEventListener("htmx:afterSwap", ({ target, detail }) => {
     if (detail.requestConfig?.verb !== "post" || !target.matches(".triage-row")) return;

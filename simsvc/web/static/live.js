@@ -7,7 +7,7 @@
     if (isLive(event.detail.elt) && document.hidden) event.preventDefault();
   });
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const { elt, xhr } = detail, rows = window.simsvcRows;
+    const { xhr, requestConfig: { elt } } = detail, rows = window.simsvcRows;
     if (!isLive(elt)) return;
     const isThere = detail.serverResponse.includes(`id="${elt.id}"`);
     detail.shouldSwap = isThere && xhr.status < 400; // after an error the next turn tries again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from simsvc.domain.desk.batch_csv import read_cases
 from simsvc.values import DecisionDraft
 from tests.helpers import wait_until, zipped
-from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes
+from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes, sign_in
 from tests.simsvc.web.browser.test_estimating import TO_TRANSFER
 from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo
@@ -131,21 +132,29 @@ def test_the_second_of_two_people_is_told(open_page: Open, live: Live, batch_id:
     expect(row.get_by_label("Reason for your assessment")).to_have_value("lines")
 
 
-def test_a_running_batch_is_updated_around_what_is_typed(open_page: Open, batch_id: str) -> None:
-    """Progress and other rows change, the row in use keeps focus and text."""
-    page = open_page("underwriter")
-    address = f"/batches/{batch_id}"
+def run_batch(page: Page, address: str, before: Callable[[str], str], after: Callable[[str], str]) -> None:
+    """Open a finished batch as if it ran: first what `before` makes of its page, then what `after` makes."""
     html = page.request.get(address).text()
     polling = f'id="batch-progress" hx-get="{address}" hx-trigger="every 1s"'
-    running = html.replace('id="batch-progress"', polling)
-    later = html.replace("3 of 3 done", "updated").replace("No. 3", "No. 3, updated")
+    shown, later = before(html.replace('id="batch-progress"', polling)), after(html)
 
     def answer(route: Route) -> None:
         is_page = route.request.resource_type == "document"
-        route.fulfill(body=running if is_page else later, content_type="text/html; charset=utf-8")
+        route.fulfill(body=shown if is_page else later, content_type="text/html; charset=utf-8")
 
     page.route(f"**{address}", answer)
     page.goto(address)
+
+
+def test_a_running_batch_is_updated_around_what_is_typed(open_page: Open, batch_id: str) -> None:
+    """Progress and other rows change, the row in use keeps focus and text."""
+    page = open_page("underwriter")
+    run_batch(
+        page,
+        f"/batches/{batch_id}",
+        lambda html: html,
+        lambda html: html.replace("3 of 3 done", "updated").replace("No. 3", "No. 3, updated"),
+    )
     row = page.locator("#photo-0")
     row.get_by_text("Need more…").click()
     row.get_by_label("What is needed").fill("a photo from")
@@ -153,6 +162,33 @@ def test_a_running_batch_is_updated_around_what_is_typed(open_page: Open, batch_
     expect(page.locator("#photo-2")).to_contain_text("updated")
     expect(row.get_by_label("What is needed")).to_be_focused()
     expect(row.get_by_label("What is needed")).to_have_value("a photo from")
+
+
+def test_new_rows_come_and_pictures_stay(open_page: Open, batch_id: str) -> None:
+    """A row that is new comes with forms that work; one that did not change keeps its elements."""
+    page = open_page("underwriter")
+    row = re.compile(r'<tr id="photo-2".*?</tr>', re.DOTALL)
+    run_batch(page, f"/batches/{batch_id}", lambda html: row.sub("", html), lambda html: html)
+    page.locator("#photo-0 img").evaluate("picture => { picture.isFirst = true; }")
+    page.locator("#photo-2").get_by_role("button", name="Plausible: 2.jpg").click()
+    expect(page.locator("#row-said")).to_have_text("2.jpg: Decision recorded.")
+    assert page.locator("#photo-0 img").evaluate("picture => picture.isFirst")
+
+
+def test_a_lost_session_loses_no_row(open_page: Open, live: Live, batch_id: str) -> None:
+    """What was typed stays, and after a sign-in elsewhere the same button records it."""
+    page = open_page("underwriter", refused=True)
+    page.goto(f"/batches/{batch_id}")
+    row = page.locator("#photo-0")
+    row.get_by_text("Need more…").click()
+    row.get_by_label("What is needed").fill("a clearer photo")
+    page.context.clear_cookies()
+    row.get_by_role("button", name="Record what is needed").click()
+    expect(row.get_by_role("alert")).to_contain_text("Your session has ended")
+    sign_in(page.context, live, "underwriter")
+    row.get_by_role("button", name="Record what is needed").click()
+    expect(row.locator(".decided")).to_be_visible()
+    expect(row.locator(".typed")).to_have_text("a clearer photo")
 
 
 def test_dropped_folders_are_read_to_their_end(open_page: Open) -> None:

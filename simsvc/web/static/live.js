@@ -10,8 +10,9 @@
     const { xhr, requestConfig: { elt } } = detail, rows = window.simsvcRows;
     if (!isLive(elt)) return;
     const isThere = detail.serverResponse.includes(`id="${elt.id}"`);
-    detail.shouldSwap = isThere && xhr.status < 400; // after an error the next turn tries again
-    if (!isThere && xhr.status < 400 && !rows?.isUsed()) location.reload(); // it is finished, or the session has ended
+    const isError = xhr.status >= 400 && xhr.status !== 404; // the next turn tries again
+    detail.shouldSwap = isThere && !isError;
+    if (!isThere && !isError && !rows?.isUsed()) location.reload(); // it is finished or gone, or the session has ended
     const free = elt.dataset.renews.split(" ").filter((id) => isFree(document.getElementById(id)));
     elt.setAttribute("hx-select-oob", [...free, ...(rows?.toRenew() ?? [])].map((id) => `#${id}`).join());
   });

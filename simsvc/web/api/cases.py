@@ -100,7 +100,7 @@ class Case(Strict):
     timeline = needed(List, "Oldest first.", cls_or_instance=Nested(Happening))
 
 
-@resource.get("/cases/<path:reference>", parameters=[REFERENCE_IN_PATH])
+@resource.get("/cases/<path:reference>/summary", parameters=[REFERENCE_IN_PATH])
 @resource.response(200, Case)
 def show(reference: str) -> ResponseReturnValue:
     """Read a case: its verdict, photos and timeline."""

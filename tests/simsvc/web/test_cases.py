@@ -170,7 +170,7 @@ def test_programs_read_a_case(app: Flask, desk: Services) -> None:
     judged(desk, 2016, "api/other")
     judged(desk, 2017, "api/1", date(1980, 1, 1))
     decided(desk, record, "accept", "0" * 32)
-    answer = app.test_client().get("/api/v1/cases/api/1", headers=bearer(app, "audit"))
+    answer = app.test_client().get("/api/v1/cases/api/1/summary", headers=bearer(app, "audit"))
     found = answer.get_json()
     assert (answer.status_code, found["case"], found["verdict"]) == (200, "api/1", "cannot_tell")
     assert found["undecided"] == 1
@@ -184,7 +184,7 @@ def test_programs_read_a_case(app: Flask, desk: Services) -> None:
         [second["number"]],
         [first["number"]],
     ]
-    assert app.test_client().get("/api/v1/cases/none", headers=bearer(app, "audit")).status_code == 404
+    assert app.test_client().get("/api/v1/cases/none/summary", headers=bearer(app, "audit")).status_code == 404
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -258,7 +258,7 @@ def _in_box(box: Box, party: Party, today: date) -> ColumnElement[bool]:
     if box == "mine":
         return ReferralRow.assignee == party.actor
     if box == "team":
-        return ReferralRow.team == party.team
+        return ReferralRow.team == party.team if party.team else false()
     sent = ReferralRow.sent_by == party.actor
     return sent if box == "sent" else and_(ReferralRow.due_on < today, or_(sent, _to(party)))
 

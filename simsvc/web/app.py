@@ -18,7 +18,7 @@ from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.web.api import etags, health, openapi
-from simsvc.web.http import assets, errors, once, upload
+from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
@@ -102,6 +102,21 @@ BLUEPRINTS = tuple(
 _FIRST = (access_log, errors, headers, sessions, access)
 """What runs first before each request, in this order."""
 
+_NEXT = (
+    assets,
+    batches,
+    imports,
+    upload,
+    body_size,
+    csrf,
+    recent,
+    once,
+    language,
+    etags,
+    packed_pages,
+)
+"""What else runs around requests."""
+
 
 class ShortInteger(IntegerConverter):
     """A whole number in a path; one that nothing could have is no address, and never becomes a number."""
@@ -134,7 +149,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = u
     app.extensions["simsvc"] = Services(settings, now)
     _behind_proxies(app, settings.proxies)
     _fill_templates(app)
-    for module in (*_FIRST, assets, batches, imports, upload, body_size, csrf, recent, once, language, etags):
+    for module in (*_FIRST, *_NEXT):
         module.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

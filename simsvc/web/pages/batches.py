@@ -114,7 +114,7 @@ def decide(batch_id: str, position: int) -> ResponseReturnValue:
         problems.note(refusal)
     if "row" in request.args:
         fresh = services().batch_triage.row(batch_id, position)
-        return _row(batch_id, fresh, typed, problems.found), problems.status
+        return _row(batch_id, fresh, typed if problems.found else {}, problems.found), problems.status
     if problems.found:
         return _page(services().batch_book.find(batch_id), position, typed, problems.found), problems.status
     flash(gettext("Decision recorded."))

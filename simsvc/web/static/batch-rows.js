@@ -26,6 +26,10 @@
   };
   const focusIn = (row) => (row.querySelector("[aria-invalid]") ?? row).focus();
   const isOpen = (row) => "recorded" in row.dataset && !("decided" in row.dataset);
+  const countDown = () => {
+    const count = document.querySelector("[data-filter=undecided] .count");
+    if (count) count.textContent = Math.max(0, Number(count.textContent) - 1);
+  };
   const nextOpen = (row) => {
     const rows = rowsOf(), at = rows.indexOf(row);
     return rows.slice(at + 1).find(isOpen) ?? rows.find(isOpen) ?? row;
@@ -57,6 +61,7 @@
   document.addEventListener("htmx:afterSwap", ({ target, detail }) => {
     if (detail.requestConfig?.verb !== "post" || !target.matches(".triage-row")) return;
     if (detail.xhr.status >= 400) { focusIn(target); return; }
+    if (isOpen(detail.requestConfig.elt.closest(".triage-row"))) countDown(); // the row as it was
     say(`${target.querySelector("th").firstChild.textContent.trim()}: ${said.dataset.done}`);
     nextOpen(target).focus();
   });
@@ -109,6 +114,15 @@
     else if (row && ["1", "2", "3"].includes(key) && "recorded" in row.dataset) decide(row, key);
     else return;
     event.preventDefault();
+  });
+
+  // As on the page of a result: in a text of several lines, Ctrl+Enter records the choice.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !(event.ctrlKey || event.metaKey)) return;
+    const form = event.target.matches("textarea") ? event.target.closest(".triage-row form") : null;
+    if (!form) return;
+    event.preventDefault();
+    form.querySelector("[type=submit]").click();
   });
 
   // For live.js: rows in use are neither replaced nor moved, and unchanged rows stay: their pictures are not loaded again.

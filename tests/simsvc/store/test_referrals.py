@@ -66,6 +66,13 @@ def test_a_referral_comes_back_with_its_comments(database: Database) -> None:
         store.find("none")
 
 
+def test_the_queue_of_no_team_is_empty(database: Database) -> None:
+    """Who is in no team does not see what was sent to others."""
+    store, estimate = ReferralStore(database), record(database)
+    store.add(estimate, TO_ANN, "0" * 32, NOW)
+    assert store.box("team", Party("cid"), NOW.date()) == (0, [])
+
+
 def test_a_record_is_sent_once_at_a_time(database: Database) -> None:
     """A second referral is refused until the first is closed."""
     store, estimate = ReferralStore(database), record(database)

@@ -57,6 +57,8 @@ def test_a_log_that_was_never_verified_says_so(auditor: FlaskClient) -> None:
     html = auditor.get("/audit").text
     page = checked(html)
     assert page.inline == []
+    assert html.count('aria-current="page"') == 1
+    assert '<summary class="current"' not in html
     assert "has not been verified yet" in html
     assert "checkpoint.json" not in html
     assert auditor.get(CHECKPOINT).status_code == 404

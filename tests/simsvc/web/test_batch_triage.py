@@ -116,9 +116,8 @@ def test_what_is_needed_must_be_said(client: FlaskClient, desk: Services, batch_
     """“Need more” without a word is refused at its field; with one, it is the note of the decision."""
     status, html = decide(client, batch_id, 2, "?row=1", kind="need_more", needed=" ", after="0")
     assert (status, 'id="needed-2-error"' in html) == (422, True)
-    assert (
-        decide(client, batch_id, 2, "?row=1", kind="need_more", needed="a recent photo", after="0")[0] == 200
-    )
+    status, html = decide(client, batch_id, 2, "?row=1", kind="need_more", needed="a recent photo", after="0")
+    assert (status, "a recent photo" in html, '<details class="change" open' in html) == (200, True, False)
     decision = desk.batch_triage.row(batch_id, 2).decision
     assert decision is not None
     assert (decision.draft.kind, decision.draft.note) == ("need_more", "a recent photo")

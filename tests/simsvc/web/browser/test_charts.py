@@ -75,3 +75,15 @@ def test_a_chart_follows_the_theme(chart: Page) -> None:
     drawn = canvas.evaluate(COLOURS)
     assert OPAQUE_DARK in drawn
     assert OPAQUE_LIGHT not in drawn
+
+
+def test_counts_are_read_off_whole_numbers(open_page: Open, addresses: dict[str, str]) -> None:
+    """The axis of a chart of counts has no fractions, however few there are."""
+    page = open_page("admin")
+    page.goto("/")
+    canvas = page.locator("#chart-decisions canvas")
+    expect(canvas).to_be_visible()
+    ticks = canvas.evaluate("canvas => Chart.getChart(canvas).scales.y.ticks.map(tick => tick.value)")
+    assert len(ticks) > 1
+    assert all(value == int(value) for value in ticks)
+    assert addresses

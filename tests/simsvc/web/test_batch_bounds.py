@@ -46,11 +46,11 @@ def test_all_parts_of_an_upload_count_together(own: Settings) -> None:
 
 
 def test_photos_of_several_zips_are_counted_together(own: Settings) -> None:
-    """A thousand in all."""
+    """Five thousand in all."""
     app = create_app(own)
-    archive = zipped({f"{number}.jpg": b"1" for number in range(501)})
+    archive = zipped({f"{number}.jpg": b"1" for number in range(2501)})
     response = send(signed_in(app), [(archive, "a.zip"), (archive, "b.zip")])
-    assert (response.status_code, "more than 1000 photos" in response.text) == (413, True)
+    assert (response.status_code, "more than 5000 photos" in response.text) == (413, True)
     assert everything_on_disk(app) == []
 
 

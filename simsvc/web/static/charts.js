@@ -102,7 +102,8 @@
   const options = (data, look) => {
     const lying = data.kind === "interval", stacked = data.kind === "stacked";
     const grid = { color: (line) => (line.tick?.value === 0 ? look.quiet : look.line) }, ticks = { color: look.quiet };
-    const values = { beginAtZero: data.kind !== "line", stacked, grid, ticks, title: axisName(data.unit, look) };
+    const precision = data.series.flat().every((figure) => figure === null || Number.isInteger(figure)) ? 0 : undefined;
+    const values = { beginAtZero: data.kind !== "line", stacked, grid, ticks: { ...ticks, precision }, title: axisName(data.unit, look) };
     const labels = { stacked, grid: { display: false }, ticks: { ...ticks, autoSkip: !lying, maxRotation: 45 } };
     return {
       indexAxis: lying ? "y" : "x",

@@ -24,7 +24,7 @@ from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
 
 AGE = re.compile(r'face-age">(\d+) year')
-RESIDUAL = re.compile(r"\([+−±](\d+)\)</span>")
+RESIDUAL = re.compile(r"\([^\d)](\d+)\)</span>")
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def _whole_model(settings: Settings) -> str:
 
 def _open_index(services: Services) -> str:
     index = services.pipeline().index()
-    return f"{index.label} is open, {index.count} labelled faces."
+    return f"{index.label} is open, {index.count} reference faces."
 
 
 def _reachable(services: Services) -> str:

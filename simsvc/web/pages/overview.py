@@ -121,7 +121,7 @@ def last_weeks(now: datetime) -> dict[str, Chart]:
     """Return charts of the last `WEEKS_SHOWN` weeks by name: "volume", "decisions" and "ages"."""
     weeks = _periods(midnight(now) + DAY - WEEKS_SHOWN * WEEK, WEEK, WEEKS_SHOWN)
     volumes = services().overview.volumes(weeks)
-    labels = [format_date(week.since, "d MMM", rebase=False) for week in weeks]
+    labels = [format_date(week.since, gettext("d MMM"), rebase=False) for week in weeks]
     first = gettext("Week from")
     decided = [(volume.referred, volume.overridden) for volume in volumes]
     ages = [None if one.mean_age_years is None else round(one.mean_age_years, 1) for one in volumes]

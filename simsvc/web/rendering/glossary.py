@@ -33,7 +33,7 @@ GLOSSARY = {
     "verdict": Term(
         N_("Fits, outside, cannot tell"),
         N_(
-            "How the declared age lies to the likely range. It fits if it is within the range. Outside "
+            "How the declared age compares with the likely range. It fits if it is within the range. Outside "
             "does not prove that it is wrong: it is a reason to look. Cannot tell means that the estimate "
             "is unreliable."
         ),

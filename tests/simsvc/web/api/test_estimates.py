@@ -288,7 +288,7 @@ def test_readiness_names_model_and_index(client: FlaskClient) -> None:
     said = {part["part"]: part["sentence"] for part in ready["parts"]}
     assert ready["status"] == "ready"
     assert "tiny-0" in said["model"]
-    assert f"{FACES} labelled faces" in said["index"]
+    assert f"{FACES} reference faces" in said["index"]
 
 
 def test_a_worker_without_index_lives_and_is_not_ready(without_index: FlaskClient) -> None:

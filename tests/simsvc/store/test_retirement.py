@@ -18,10 +18,12 @@ from simsvc.store.erasure import TABLES, ErasureStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.photos import PhotoStore
+from simsvc.store.referrals import ReferralStore
 from simsvc.store.retirement import KeepingStore
 from simsvc.store.switches import ModelSwitchStore
 from simsvc.store.tables import CropRow, DecisionRow, EventRow, NeighbourRow, PhotoRow, Table
 from simsvc.values import DecisionDraft, Declaration, LabelledFace
+from simsvc.values.referrals import Addressee, ReferralDraft
 from tests.simsvc.store.helpers import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -48,7 +50,8 @@ def test_a_photo_is_kept_with_its_estimate_and_goes_with_it(database: Database, 
     with pytest.raises(PhotoLocked):
         PhotoStore(database, None).find(record.id)
     receipt = erasures.erase_case("K-1", "command", NOW)
-    assert receipt.erased.counts == {"records": 1, "crops": 1, "photos": 1, "decisions": 1, "batch_photos": 0}
+    one_each = dict.fromkeys(("records", "crops", "photos", "decisions"), 1)
+    assert receipt.erased.counts == {**one_each, "referrals": 0, "batch_photos": 0}
     assert [count(database, table) for table in (PhotoRow, CropRow, NeighbourRow, DecisionRow)] == [0] * 4
     with pytest.raises(EstimateErased):
         store.find(record.id)
@@ -60,6 +63,8 @@ def test_no_table_of_an_estimate_is_forgotten(database: Database, cipher: Fernet
     """Whatever table refers to estimates, now or later, holds no row once the only one is erased."""
     record = EstimateStore(database, cipher).record(replace(SHOWN, embedding=UNIT))
     DecisionStore(database).add(record.id, DecisionDraft("refer", note="n"), "u1", 0, NOW)
+    sent = ReferralDraft(Addressee(team="medical"), comment="see the file")
+    ReferralStore(database).add(record.id, sent, "u1", NOW)
     of_estimates = [
         table
         for table in Table.metadata.sorted_tables

@@ -184,7 +184,9 @@ def test_programs_read_a_case(app: Flask, desk: Services) -> None:
         [second["number"]],
         [first["number"]],
     ]
-    assert app.test_client().get("/api/v1/cases/none/summary", headers=bearer(app, "audit")).status_code == 404
+    assert (
+        app.test_client().get("/api/v1/cases/none/summary", headers=bearer(app, "audit")).status_code == 404
+    )
 
 
 @pytest.fixture(scope="module")

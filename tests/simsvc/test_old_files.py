@@ -259,7 +259,9 @@ def test_a_batch_page_shows_its_results(auditor: FlaskClient) -> None:
         if record["id"] in SAID["tables"][f"/batches/{JUDGED}/results.csv"]
     ]
     assert len(judged) == 4
-    shown = [re.sub(r"^(\d+) years$", r"\1 (", facts(record)[0]) for record in judged]  # "53 (48–63)"
+    shown = [
+        re.sub(r"^(\d+) years$", r"\1 (", facts(record)[0]) for record in judged
+    ]  # with the range after it
     for fact in (*shown, "4 of 4 done", "notes.txt", "unread"):
         assert fact in page
 

@@ -42,7 +42,7 @@ def test_few_faces_are_said_on_the_page_and_to_programs(few: tuple[Flask, int]) 
     assert said in answer["sentence"]
     assert (answer["evidence"], len(answer["neighbours"])) == (None, count)
     assert "few_reference_faces" in answer["flags"]
-    html = signed_in(app).get(f"/estimates/{answer['id']}").text
+    html = signed_in(app, "auditor").get(f"/estimates/{answer['id']}").text
     checked(html)
     assert said in html
     assert "mean of these faces" not in html

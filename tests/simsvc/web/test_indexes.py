@@ -52,11 +52,15 @@ def test_the_page_says_what_the_gallery_is_made_of(app: Flask, desk: Services) -
     assert html.count("<td>100.0%</td>") == 2  # so few faces are all inspected
 
 
-def test_who_may_not_switch_is_offered_nothing(app: Flask) -> None:
+def test_who_may_not_switch_is_offered_nothing(app: Flask, desk: Services) -> None:
     """An auditor reads what every build is, without a button, and nothing is missing from its record."""
     html = checked_page(app, "auditor")
     assert "not recorded" not in html
-    assert "Put into service" not in html
+    assert "Put into service</button>" not in html
+    assert (
+        "Put into service</button>"
+        not in signed_in(app, "auditor").get(f"/indexes/{desk.shelf.current()}").text
+    )
 
 
 def test_an_admin_switches(app: Flask, desk: Services) -> None:
@@ -107,7 +111,7 @@ def test_a_build_of_another_model_is_not_offered(desk: Services, tmp_path: Path)
     admin = signed_in(other, "admin")
     html = admin.get("/indexes").text
     assert "for another model" in html
-    assert "Put into service" not in html
+    assert "Put into service</button>" not in html
     response = admin.post(f"/indexes/{label(desk, 'demo')}/use")
     assert "was built with a different model" in response.text
 

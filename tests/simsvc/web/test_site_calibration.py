@@ -64,7 +64,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = command_app(settings)
+    app = command_app(settings.model_copy(update={"case_access": "all"}))
     yield app
     app.extensions["simsvc"].database.close()
 

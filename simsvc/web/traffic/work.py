@@ -26,22 +26,25 @@ ENDPOINTS: dict[Work, str] = {
         gallery.remove history.export reports.case
         """,
     "light": """
-        account.show api_audit.events api_decisions.create api_decisions.list_all api_document.show
-        api_erasures.estimate api_erasures.face api_estimates.crop api_estimates.list_all
-        api_estimates.neighbours api_estimates.show api_faces.relabel api_faces.remove api_indexes.list_all
-        api_indexes.show api_models.list_all api_models.show api_reference.objects api_reference.show
+        account.end_others account.end_session account.show api_audit.events api_decisions.create
+        api_decisions.list_all api_document.show api_erasures.estimate api_erasures.face api_estimates.crop
+        api_estimates.list_all api_estimates.neighbours api_estimates.show api_faces.relabel
+        api_faces.remove api_indexes.list_all api_indexes.show api_models.list_all api_models.show
+        api_reference.objects api_reference.show api_referrals.answer api_referrals.comment
+        api_referrals.create api_referrals.give_back api_referrals.list_all api_referrals.show
         audit.checkpoint audit.show batches.decide batches.list_all batches.show batches.template
-        decisions.create display.choose erasing.erase_estimate erasing.estimate gallery.face gallery.show
-        health.healthz health.readyz history.delete_view history.save_view history.show home.show
-        imports.add imports.add_live imports.begin imports.build imports.check imports.delete
-        imports.list_all imports.picture imports.revise imports.show indexes.compare indexes.show
-        indexes.use learning.glossary_page learning.samples metrics.show model.show opening.lead
-        pages.compare pages.show pages.start pictures.crop pictures.face pictures.plot pictures.thumbnail
-        replays.show reports.verify search.show sign_in.form sign_in.leave sign_in.welcome static tokens.add
-        tokens.revoke tokens.show users.add users.disable users.enable users.invite users.show
-        referrals.act referrals.list_all users.set_contact notifications.show notifications.retry
-        api_referrals.create api_referrals.list_all api_referrals.show api_referrals.comment
-        api_referrals.answer api_referrals.give_back
+        confirming.resume decisions.create display.choose erasing.erase_estimate erasing.estimate
+        gallery.face gallery.show health.healthz health.readyz history.delete_view history.save_view
+        history.show home.show imports.add imports.add_live imports.begin imports.build imports.check
+        imports.delete imports.list_all imports.picture imports.revise imports.show indexes.compare
+        indexes.show indexes.use learning.glossary_page learning.samples metrics.show model.show
+        notifications.retry notifications.show oidc.begin oidc.finish opening.lead pages.compare pages.show
+        pages.start pictures.crop pictures.face pictures.plot pictures.thumbnail referrals.act
+        referrals.list_all replays.show reports.verify search.show second_factor.remove second_factor.renew
+        second_factor.set_up second_factor.show settings.show sign_in.ask_code sign_in.enter_code
+        sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show users.add
+        users.change_role users.disable users.enable users.end_session users.end_sessions users.invite
+        users.manage users.reset_second_factor users.set_contact users.show
         """,
 }
 """The endpoints of each kind of work.

@@ -89,8 +89,8 @@ def test_turns_come_in_order_and_nobody_slips_in() -> None:
 
 
 def test_every_upload_that_is_judged_takes_turns() -> None:
-    """Of the uploads only batches, which are judged elsewhere, wait in a queue of their own."""
-    assert set(UPLOADS) - set(of_work("judging")) == {"batches.create"}
+    """Only uploads that another process judges wait in a queue of their own."""
+    assert set(UPLOADS) - set(of_work("judging")) == {"batches.create", "imports.create"}
     assert set(UPLOADS) <= set(of_work("judging", "taking_in"))
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, serving(Path(folder)) as (app, url), browsing() as browser:
         photo = photo_of(load_settings({}).gallery_dir / APPLICANT)
         pipeline = app.extensions["simsvc"].pipeline()
-        declared = Declaration("L-2026/17", date(1988, 2, 29), date(2026, 6, 1))
+        declared = Declaration("L-2026/17", date(2000, 2, 29), date(2026, 6, 1))
         asked_by = account(app, "underwriter", PERSON).id
         record = estimate(photo, "applicant.jpg", pipeline, asked_by, declared)
         result = f"/estimates/{record.id}"
@@ -54,7 +54,7 @@ def main() -> None:
             page.set_input_files(
                 "#photo", {"name": "applicant.jpg", "mimeType": "image/jpeg", "buffer": photo}
             )
-            page.wait_for_selector(".crops img")
+            page.wait_for_selector(".check-aspects li")
             page.screenshot(path=OUT / "start-1280.png")
         with opened(browser, app, f"{url}/indexes", {"width": 1280, "height": 650}, "en-GB") as page:
             page.screenshot(path=OUT / "indexes-1280.png")

@@ -162,13 +162,15 @@ class ReferralStore(Store):
             raise ReferralChanged()
 
     def box(self, box: Box, party: Party, today: date, page: int = 1) -> tuple[int, list[Referral]]:
-        """Return how many open referrals a person's list has, and those of a page, the most urgent first."""
-        which = and_(ReferralRow.state == "open", _in_box(box, party, today))
+        """Return how many referrals a person's list has, and those of a page.
+
+        The open ones come with the most urgent first; those that were answered or returned, latest first.
+        """
+        which, order = _in_box(box, party, today)
         count = select(func.count(ReferralRow.sequence)).join(
             EstimateRow, EstimateRow.sequence == ReferralRow.estimate
         )
-        urgent = (ReferralRow.due_on.asc().nulls_last(), ReferralRow.sequence)
-        rows = _rows().where(which).order_by(*urgent).limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
+        rows = _rows().where(which).order_by(*order).limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
         with self._database.reading() as session:
             total = session.scalar(count.where(which)) or 0
             return total, [_referral(*row) for row in session.execute(rows)]
@@ -254,13 +256,20 @@ def _queued(party: Party) -> ColumnElement[bool]:
     return and_(ReferralRow.assignee.is_(None), ReferralRow.team == party.team)
 
 
-def _in_box(box: Box, party: Party, today: date) -> ColumnElement[bool]:
-    if box == "mine":
-        return ReferralRow.assignee == party.actor
-    if box == "team":
-        return ReferralRow.team == party.team if party.team else false()
+def _in_box(box: Box, party: Party, today: date) -> tuple[ColumnElement[bool], tuple[Any, ...]]:
+    """Return which referrals are in a box, and in which order."""
     sent = ReferralRow.sent_by == party.actor
-    return sent if box == "sent" else and_(ReferralRow.due_on < today, or_(sent, _to(party)))
+    if box == "answered":
+        closed = ReferralRow.state.in_(("answered", "returned"))
+        return and_(sent, closed), (ReferralRow.closed_at.desc(), ReferralRow.sequence.desc())
+    parts: dict[Box, ColumnElement[bool]] = {
+        "mine": ReferralRow.assignee == party.actor,
+        "team": ReferralRow.team == party.team if party.team else false(),
+        "sent": sent,
+        "overdue": and_(ReferralRow.due_on < today, or_(sent, _to(party))),
+    }
+    urgent = (ReferralRow.due_on.asc().nulls_last(), ReferralRow.sequence)
+    return and_(ReferralRow.state == "open", parts[box]), urgent
 
 
 def _event(what: str, referral: Referral, by: str, comment: str) -> NewEvent:

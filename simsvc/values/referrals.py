@@ -10,7 +10,7 @@ ReferralState = Literal["open", "answered", "returned", "withdrawn"]
 REFERRAL_STATES: tuple[ReferralState, ...] = get_args(ReferralState)
 ReferralStep = Literal["take", "release", "answer", "return", "withdraw", "reassign", "comment"]
 REFERRAL_STEPS: tuple[ReferralStep, ...] = get_args(ReferralStep)
-Box = Literal["mine", "team", "sent", "overdue"]
+Box = Literal["mine", "team", "sent", "answered", "overdue"]
 BOXES: tuple[Box, ...] = get_args(Box)
 """Lists of open referrals: to a person, in her team's queue, sent by her, and past their due date."""
 

@@ -49,6 +49,16 @@ def people(database: Database) -> tuple[Party, Party]:
     return found[0], found[1]
 
 
+def test_the_sender_sees_what_came_back(database: Database) -> None:
+    """A referral that was returned leaves the open lists and stands among the answered ones of its sender."""
+    store, estimate = ReferralStore(database), record(database)
+    sent = store.add(estimate, TO_ANN, "0" * 32, NOW)
+    assert store.box("answered", SENDER, NOW.date()) == (0, [])
+    store.step(sent.id, ReferralAct("return", ANN, comment="not mine"), NOW)
+    assert [one.state for one in store.box("answered", SENDER, NOW.date())[1]] == ["returned"]
+    assert store.box("answered", ANN, NOW.date()) == store.box("sent", SENDER, NOW.date()) == (0, [])
+
+
 def test_a_referral_comes_back_with_its_comments(database: Database) -> None:
     """What was sent is read back, by its id, by its record and in the lists of both people."""
     store, estimate = ReferralStore(database), record(database)

@@ -99,7 +99,7 @@ def judge_all(desk: Services, batch_id: str) -> None:
 
 
 def table(client: FlaskClient, batch_id: str) -> list[dict[str, str]]:
-    text = client.get(f"/batches/{batch_id}/results.csv").data.decode("utf-8-sig")
+    text = client.get(f"/batches/{batch_id}/results.csv", buffered=True).data.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 

@@ -69,8 +69,8 @@ def test_the_timeline_tells_what_happened_with_its_events(app: Flask, desk: Serv
     judged(desk, 2005, "timeline/1")
     decided(desk, record, "accept", by)
     decided(desk, record, "override", by)
-    client.get(f"/estimates/{record.id}/record.pdf")
-    client.get("/reports/cases/timeline/1").get_data()
+    client.get(f"/estimates/{record.id}/record.pdf", buffered=True)
+    client.get("/reports/cases/timeline/1", buffered=True).get_data()
     html = client.get("/cases/timeline/1").text
     shown = html[html.index('id="timeline-heading"') :]
     said = (

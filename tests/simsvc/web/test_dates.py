@@ -88,7 +88,7 @@ def test_instants_within_sentences_are_elements(app: Flask) -> None:
 def test_exports_stay_in_utc(desk: Flask) -> None:
     """The history's table and the API write instants in UTC."""
     by_form(desk, "photo_date", "2020-01-01")
-    export = signed_in(desk, "auditor").get("/history/export.csv")
+    export = signed_in(desk, "auditor").get("/history/export.csv", buffered=True)
     assert re.search(r"\d\d:\d\d:\d\d\+00:00", export.text)
     listed = program(desk).get("/api/v1/estimates").text
     assert re.search(r'"created_at": ?"[^"]*\+00:00"', listed)

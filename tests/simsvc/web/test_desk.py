@@ -99,7 +99,7 @@ def test_record_and_paper_hold_the_declared_dates(client: FlaskClient, language:
     path = sent(client, case="dates", born="1980-02-29", taken="2020-06-01")[1]
     page = client.get(path).text
     record = page[page.index('class="record"') :]
-    sheet = pdf_text(client.get(f"{path}/record.pdf").data)
+    sheet = pdf_text(client.get(f"{path}/record.pdf", buffered=True).data)
     for text in (record, sheet):
         assert label in text
         assert "1980-02-29" in text
@@ -160,7 +160,7 @@ def test_what_is_needed_leads_the_note(client: FlaskClient) -> None:
     form = {"kind": "need_more", "needed": "a recent photo", "note": "glasses", "after": "0"}
     assert client.post(path + "/decisions", data=form).status_code == 303
     assert "a recent photo\n\nglasses" in client.get(path).text
-    assert "more needed" in pdf_text(client.get(path + "/record.pdf").data)
+    assert "more needed" in pdf_text(client.get(path + "/record.pdf", buffered=True).data)
     assert "more needed" in client.get("/history?case=needed/1&decision=need_more").text
 
 
@@ -230,7 +230,7 @@ def test_the_history_finds_and_exports_the_same(client: FlaskClient) -> None:
     path = sent(client, case="=cmd()")[1]
     client.post(path + "/decisions", data={"kind": "refer", "note": "+1 甲", "after": "0"})
     assert ">=cmd()</a>" in client.get("/history?case=%3Dcmd").text
-    text = client.get("/history/export.csv?case=%3Dcmd").text
+    text = client.get("/history/export.csv?case=%3Dcmd", buffered=True).text
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     assert text.startswith("\ufeff")
     assert [(row["case"], row["note"], row["decision"]) for row in rows] == [("'=cmd()", "'+1 甲", "refer")]
@@ -239,8 +239,8 @@ def test_the_history_finds_and_exports_the_same(client: FlaskClient) -> None:
 def test_exports_are_logged_before_they_are_given(client: FlaskClient) -> None:
     """CSV and PDF are one event each with who took them; the case that was searched for is not said."""
     path = sent(client, case="Ada Example")[1]
-    client.get("/history/export.csv?case=Ada&status=estimated")
-    client.get(path + "/record.pdf")
+    client.get("/history/export.csv?case=Ada&status=estimated", buffered=True)
+    client.get(path + "/record.pdf", buffered=True)
     log = client.application.extensions["simsvc"].log
     with log.snapshot() as snapshot:
         entries = [entry for page in snapshot.pages() for entry in page if entry.event.kind == "export"]
@@ -260,7 +260,10 @@ def test_a_filter_that_is_none_is_a_sentence(client: FlaskClient, query: str) ->
     assert 'class="form-problem"' in response.text
     assert 'value="kept"' in response.text
     assert "/estimates/" not in response.text
-    assert query.startswith("sort") or client.get(f"/history/export.csv?{query}").status_code == 422
+    assert (
+        query.startswith("sort")
+        or client.get(f"/history/export.csv?{query}", buffered=True).status_code == 422
+    )
 
 
 def test_a_count_of_one_is_singular(client: FlaskClient) -> None:
@@ -378,6 +381,6 @@ def test_a_record_is_a_pdf_whatever_its_note(client: FlaskClient, photo: bytes) 
     path = upload(client, photo)
     note = {"kind": "refer", "note": "转人工 مرحبا <b>&</i>", "after": "0"}
     assert client.post(path + "/decisions", data=note).status_code == 303
-    response = client.get(path + "/record.pdf")
+    response = client.get(path + "/record.pdf", buffered=True)
     assert response.mimetype == "application/pdf"
     assert response.data.startswith(b"%PDF")

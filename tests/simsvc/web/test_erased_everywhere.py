@@ -151,7 +151,7 @@ def test_a_record_that_is_erased_is_told_as_that(erased: Erased) -> None:
     browser, program, headers = signed_in(erased.app, "admin"), erased.app.test_client(), bearer(erased.app)
     for record in erased.kinds.values():
         assert browser.get(f"/estimates/{record}").status_code == 410
-        assert browser.get(f"/estimates/{record}/record.pdf").status_code == 410
+        assert browser.get(f"/estimates/{record}/record.pdf", buffered=True).status_code == 410
         assert browser.get(f"/estimates/{record}/crop.png").status_code in {404, 410}
         assert browser.get(f"/estimates/{record}/saliency.png").status_code == 410
         assert program.get(f"/api/v1/estimates/{record}", headers=headers).status_code == 410
@@ -165,7 +165,7 @@ def test_the_batch_of_an_erased_photo_is_shown(erased: Erased) -> None:
     assert (page.status_code, page.text.count("Erased photo")) == (200, 2)
     assert "other.jpg" in page.text
     assert f"/estimates/{erased.kinds['of a batch']}" not in page.text
-    table = browser.get(f"/batches/{erased.batch}/results.csv")
+    table = browser.get(f"/batches/{erased.batch}/results.csv", buffered=True)
     assert (table.status_code, table.text.count("erased")) == (200, 4)
     assert MARK not in page.text + table.text + browser.get("/batches").text
     assert "Name erased" in browser.get("/batches").text

@@ -60,7 +60,7 @@ def test_few_faces_are_said_in_chinese(few: tuple[Flask, int]) -> None:
     assert "参考人脸" in html
     assert "too few" not in html
     assert "too little" not in html
-    assert client.get(f"{place}/record.pdf").status_code == 200
+    assert client.get(f"{place}/record.pdf", buffered=True).status_code == 200
 
 
 def test_the_page_of_builds_lists_contradictory_labels(site: Settings, tmp_path: Path) -> None:

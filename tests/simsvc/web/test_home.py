@@ -244,7 +244,7 @@ def test_the_history_is_filtered_by_verdict(app: Flask, desk: Services) -> None:
     record(desk, "L-2", PRESENT["fits"])
     client = signed_in(app)
     assert listed(client.get("/history?verdict=outside").text) == [outside.id]
-    table = client.get("/history/export.csv?verdict=outside").text
+    table = client.get("/history/export.csv?verdict=outside", buffered=True).text
     assert table.splitlines()[0].endswith(',"verdict"')
     assert [line.rpartition(",")[2] for line in table.splitlines()[1:]] == ['"outside"']
     assert client.get("/history?verdict=maybe").status_code == 422

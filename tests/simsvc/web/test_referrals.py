@@ -110,7 +110,7 @@ def test_a_second_opinion_hides_the_first(app: Flask, desk: Services) -> None:
     page = reviewer.get(record).text
     assert "You are asked for a second opinion" in page
     assert SECRET_NOTE not in page + reviewer.get("/history").text
-    assert SECRET_NOTE not in reviewer.get("/history/export.csv").text
+    assert SECRET_NOTE not in reviewer.get("/history/export.csv", buffered=True).text
     assert SECRET_NOTE in sender.get(record).text
     second = {"kind": "override", "age": "61", "reason": "hands", "after": "0"}
     assert reviewer.post(f"{record}/decisions", data=second).status_code == 303

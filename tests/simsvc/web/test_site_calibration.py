@@ -197,7 +197,7 @@ def test_the_index_page_says_it(app: Flask) -> None:
 def test_paper_and_interface_say_it(app: Flask) -> None:
     """The PDF is made; the API has the model's own age, the page's sentence, and the build's bias."""
     recorded, client = judged(app), signed_in(app)
-    assert client.get(f"/estimates/{recorded.id}/record.pdf").data.startswith(b"%PDF")
+    assert client.get(f"/estimates/{recorded.id}/record.pdf", buffered=True).data.startswith(b"%PDF")
     told = program(app).get(f"/api/v1/estimates/{recorded.id}").get_json()
     assert EstimateSchema().validate(told) == {}
     assert told["raw_age_years"] == pytest.approx(recorded.estimate.raw_age_years, abs=0.01)

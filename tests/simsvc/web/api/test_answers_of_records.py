@@ -289,10 +289,10 @@ def test_the_export_holds_every_record_found(client: FlaskClient) -> None:
     for _ in range(3):
         send(client, b"x", case="X-1")
     listed = client.get(f"{URL}?case=X-1").get_json()["items"]
-    lines = client.get("/api/v1/exports/estimates?case=X-1")
+    lines = client.get("/api/v1/exports/estimates?case=X-1", buffered=True)
     assert lines.mimetype == "application/jsonl"
     assert [json.loads(line) for line in lines.text.splitlines()] == listed
-    table = client.get("/api/v1/exports/estimates?case=X-1&format=csv")
+    table = client.get("/api/v1/exports/estimates?case=X-1&format=csv", buffered=True)
     rows = list(csv.DictReader(io.StringIO(table.text.removeprefix("\ufeff"))))
     assert [row["id"] for row in rows] == [item["id"] for item in listed]
     assert {row["asked_by"] for row in rows} == {"a test"}

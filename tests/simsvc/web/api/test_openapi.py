@@ -106,9 +106,11 @@ def test_pages_of_the_log_hold_every_event_once(auditor: FlaskClient) -> None:
 def test_the_export_of_the_log_holds_the_listed_events(auditor: FlaskClient) -> None:
     """Each line is an event as it is listed; the table has those of one kind, its own among them."""
     events = listed(auditor)
-    lines = auditor.get("/api/v1/exports/events").text.splitlines()
+    lines = auditor.get("/api/v1/exports/events", buffered=True).text.splitlines()
     assert [json.loads(line) for line in lines][: len(events)] == events
-    assert auditor.get("/api/v1/exports/events?kind=export&format=csv").text.count("export") >= 2
+    assert (
+        auditor.get("/api/v1/exports/events?kind=export&format=csv", buffered=True).text.count("export") >= 2
+    )
 
 
 def test_the_log_is_verified(auditor: FlaskClient) -> None:
@@ -131,8 +133,8 @@ def test_another_checkpoint_is_not_proved(auditor: FlaskClient) -> None:
 def test_an_export_is_an_event(app: Flask) -> None:
     """Taking records out is logged under the token, without the case that was searched for."""
     client = program(app, "audit")
-    client.get("/api/v1/exports/estimates?case=secret-case&status=refused")
-    event = client.get("/api/v1/exports/events?kind=export").text.splitlines()[-2]
+    client.get("/api/v1/exports/estimates?case=secret-case&status=refused", buffered=True)
+    event = client.get("/api/v1/exports/events?kind=export", buffered=True).text.splitlines()[-2]
     assert '"token:' in event
     assert '"by_case": true' in event
     assert "secret-case" not in event

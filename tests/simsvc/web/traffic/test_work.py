@@ -158,6 +158,6 @@ def test_an_export_holds_its_turn_until_it_is_sent(app: Flask) -> None:
     headers = bearer(app)
     first = app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())
-    assert app.test_client().get("/api/v1/exports/events", headers=headers).status_code == 503
+    assert app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 503
     first.close()
-    assert app.test_client().get("/api/v1/exports/events", headers=headers).status_code == 200
+    assert app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 200

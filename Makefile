@@ -26,11 +26,12 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
 	@echo 'make test             run all tests, in an environment of their own'
+	@echo 'make proofs           run the long tests that `make test` leaves out; some minutes'
 	@echo 'make coverage         run all tests and print which branches of simsvc and trainer they take'
 	@echo 'make lint             style, types and the import law'
 	@echo 'make docs             serve the documentation on 127.0.0.1:8001'
@@ -104,6 +105,9 @@ test: $(TESTING)/.ready browser postgres strace
 	wait $$pages || failed=1
 	cat "$$said"
 	exit $$failed
+
+proofs: $(TESTING)/.ready browser postgres strace
+	$(TESTING)/bin/pytest -p no:cacheprovider -m proof --durations=15
 
 # of the tests' own process: what servers and commands that they start run is not counted
 coverage: $(TESTING)/.ready browser postgres strace

@@ -9,6 +9,7 @@ from tests.bench import bulk
 from tests.small_site import make_small_site
 
 
+@pytest.mark.proof
 def test_builds_and_estimates_are_held_against_the_bare_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ except OSError:
     assert found.look_ups
 
 
+@pytest.mark.proof
 def test_the_commands_write_and_connect_nowhere_else(place: Place) -> None:
     """Commands from the first migration to an erasure keep to the service's folders and to this machine."""
     log = place.folder / "commands"

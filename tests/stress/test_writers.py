@@ -13,6 +13,7 @@ from tests.stress.writers import Load, find, press
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.proof
 def test_killed_workers_lose_nothing_that_was_answered(tmp_path: Path, database_url: str) -> None:
     """200 estimates of 8 clients, workers killed meanwhile: each answer is on record, and the log fits."""
     settings = make_small_site(tmp_path / "site").model_copy(update={"database_url": database_url})

@@ -20,6 +20,7 @@ FONT_CACHE = Path("/var/cache/fontconfig")
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.proof
 def test_the_trainer_writes_and_connects_nowhere_else(tmp_path: Path) -> None:
     """All of its modules with all of their libraries, and an evaluation, leave traces under work/ only."""
     bundle = make_tiny_bundle(tmp_path / "bundle")

@@ -433,6 +433,7 @@ def killed_at_work(command: list[str], site: Settings, part: Path) -> None:
         process.kill()
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_every_photo_once(site: Settings, tmp_path: Path) -> None:
     """Killed (-9) at two moments then run to its end: one row and one record a photo, and the log fits."""

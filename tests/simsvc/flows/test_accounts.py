@@ -225,6 +225,7 @@ def test_many_that_guess_at_once_are_counted_one_by_one(database_url: str, clock
     assert sum(credentials is not None for credentials in tried) == 5
 
 
+@pytest.mark.proof
 def test_guesses_from_elsewhere_do_not_hold_the_owner_up(accounts: Accounts, clock: Clock) -> None:
     """Hammered from thirty networks for a day, the account opens by known browser, known and new network."""
     home, browser = Client("home", "a"), Client("cafe", "a")

@@ -129,6 +129,7 @@ def test_a_small_face_in_a_huge_photo_is_found_or_told_to_crop(judge: Judge, nam
     assert answer.status == "estimated" or "rop the" in str(answer.sentence)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["portraits", "us_congress"])
 def test_no_turned_face_misleads(judge: Judge, name: str) -> None:
     """Turned by any of eight angles, no face is answered without referral far from its upright age."""
@@ -138,6 +139,7 @@ def test_no_turned_face_misleads(judge: Judge, name: str) -> None:
             assert not misleads(judge(as_png(turned_by(picture, deg))), whole), (path.name, deg)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["portraits", "us_congress"])
 def test_no_cut_face_misleads(judge: Judge, pipeline: EstimatePipeline, name: str) -> None:
     """Cut off at any side, no face is answered without referral far from its whole age."""

@@ -169,6 +169,7 @@ def write(url: str) -> None:
     database.close()
 
 
+@pytest.mark.proof
 def test_processes_that_write_at_once_make_one_chain(database: Database, database_url: str) -> None:
     """Six processes of 25 events each: no gap, no fork, nothing lost."""
     context = multiprocessing.get_context("spawn")

@@ -38,6 +38,7 @@ def send(client: FlaskClient, photo: Path) -> TestResponse:
     return client.post("/api/v1/estimates", data=data)
 
 
+@pytest.mark.proof
 def test_no_hostile_file_breaks_the_service(client: FlaskClient) -> None:
     """Every hostile file is estimated or refused with a known code and a sentence: never 5xx."""
     outcomes: Counter[str] = Counter()

@@ -87,6 +87,7 @@ def test_nothing_to_merge(tmp_path: Path) -> None:
         merged({"utkface": tmp_path}, cache=None)
 
 
+@pytest.mark.proof
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.skipif(not UTKFACE.is_dir(), reason="../shared/data/utkface is absent")

@@ -82,6 +82,7 @@ def test_a_regression_cannot_teach(tmp_path: Path) -> None:
             distillation.taught([tmp_path / name], data.squares, [np.array([0])])
 
 
+@pytest.mark.proof
 def test_learns_from_a_teacher(tmp_path: Path) -> None:
     """With the whole target the teacher's, estimates go where the teacher says, whatever the labels say."""
     data = brightness(64, 16)

@@ -118,6 +118,7 @@ def test_a_finished_run_is_not_run_again(learned: tuple[list[dict[str, Any]], Pa
     assert (folder / "last.pth").read_bytes() == before
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "epochs"),
@@ -144,6 +145,7 @@ def test_resumes(
     assert_same_run(tmp_path / "through", tmp_path / "stopped")
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_resumes_after_a_kill(tmp_path: Path) -> None:
     """A process killed within an epoch loses that epoch alone; the next one ends like a run gone through."""

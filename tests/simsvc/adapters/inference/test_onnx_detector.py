@@ -139,6 +139,7 @@ def test_sees_a_first_look_as_libfacedetection_does() -> None:
     assert [size for size in sizes if unlike(ours, theirs, photo_of(in_a_photo(size)))] == []
 
 
+@pytest.mark.proof
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is missing")

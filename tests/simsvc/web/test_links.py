@@ -13,7 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.flows.estimate import estimate
+from simsvc.settings import Settings
+from simsvc.store.migrate import upgrade
 from simsvc.values import DecisionDraft, Declaration
+from simsvc.web.app import create_app
 from simsvc.web.http.api_document import codes
 from simsvc.web.http.problems import REFERENCE
 from tests.simsvc.web.helpers import Linked
@@ -25,15 +28,18 @@ MARKDOWN_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
 @pytest.fixture
-def furnished(app: Flask) -> Iterator[Flask]:
-    """Give an application with records of every kind."""
+def furnished(site: Settings, tmp_path: Path) -> Iterator[Flask]:
+    """Give an application with records of every kind, and none of other tests: every link is followed."""
+    app = create_app(site.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'links.sqlite3'}"}))
     desk = app.extensions["simsvc"]
+    upgrade(desk.database.engine)
     declared = Declaration("L/7 ä", date(1980, 2, 29), date(2020, 6, 1))
     first = estimate(drawn_photo(41), "a.jpg", desk.pipeline(), declared=declared)
     estimate(drawn_photo(42), "b.jpg", desk.pipeline(), declared=declared)
     estimate(b"no photo", "letter.txt", desk.pipeline(), declared=declared)
     desk.decisions.add(first.id, DecisionDraft("refer", note="seen"), "0" * 32, 0, desk.now())
-    return app
+    yield app
+    desk.database.close()
 
 
 def dead_links(client: FlaskClient, start: str) -> list[str]:

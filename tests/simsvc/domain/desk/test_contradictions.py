@@ -12,7 +12,8 @@ TODAY = date(2026, 11, 29)
 DAYS = st.dates(date(1930, 1, 1), TODAY)
 PHOTOS = st.builds(
     lambda born, taken: DatedPhoto(Declaration("A", born, taken), TODAY), st.none() | DAYS, st.none() | DAYS
-)
+).filter(lambda one: one.declared.birth_date is None or one.declared.birth_date <= one.day)
+"""Declarations that `checked_dates` lets through: no photo is older than its own birth date."""
 
 
 def photo(born: date | None = None, taken: date | None = None, number: int = 1) -> DatedPhoto:

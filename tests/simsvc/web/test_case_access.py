@@ -172,7 +172,7 @@ def test_tokens_see_what_their_scopes_say(
     photo = {"photo": (io.BytesIO(drawn_photo()), "a.jpg"), "case": f"token {status} {id(reader)}"}
     record = owner.post(f"{V1}/estimates", data=photo).get_json()["id"]
     paths = [f"{V1}/estimates/{record}{path}" for path in ("", "/neighbours", "/crop", "/decisions")]
-    for path in (*paths, f"{V1}/cases/token {status} {id(reader)}"):
+    for path in (*paths, f"{V1}/cases/token {status} {id(reader)}/summary"):
         assert owner.get(path).status_code == 200
         assert other.get(path).status_code == status
     items = other.get(f"{V1}/estimates?case=token {status} {id(reader)}").get_json()["items"]

@@ -63,7 +63,7 @@ def test_a_photo_is_dropped(open_page: Open) -> None:
     page.dispatch_event(".drop-area", "drop", {"dataTransfer": carried})
     assert chosen(page) == ["dropped.jpg"]
     estimate(page)
-    expect(page.locator(".judged")).to_contain_text("dropped.jpg")
+    expect(page.locator(".photo-name")).to_have_text("dropped.jpg")
 
 
 def test_a_photo_is_pasted(open_page: Open) -> None:
@@ -129,7 +129,7 @@ def test_several_photos_become_a_case(open_page: Open, photo: Path) -> None:
     page.get_by_label("Case reference").fill("several/2")
     page.get_by_role("button", name="Estimate age").click()
     page.wait_for_url("**/cases/several/2")
-    expect(page.get_by_role("img", name="The face we used")).to_have_count(2)
+    expect(page.get_by_role("img", name="The face in record")).to_have_count(2)
     expect(page.get_by_text("This is the median of 2 photos")).to_be_visible()
 
 
@@ -150,7 +150,7 @@ def test_a_session_lost_while_sending_loses_nothing(open_page: Open, live: Live,
     sign_in(page.context, live, "underwriter")
     estimate(page)
     expect(page.get_by_role("link", name="lost and found")).to_be_visible()
-    expect(page.get_by_text("Declared birth date 1990-05-04")).to_be_visible()
+    expect(page.get_by_text("Born 1990-05-04 (declared)")).to_be_visible()
 
 
 PARTS_BYTES = """() => [

@@ -170,7 +170,7 @@ def test_a_file_dropped_beside_loses_nothing(
     if page.locator("form.batch-form").count():
         expect(page.locator(".chosen-list")).to_have_text(
             "beside.jpg"
-        )  # listed, since folders can be dropped
+        )
     elif fields.count():
         assert fields.evaluate("field => field.files[0].name") == "beside.jpg"
     assert page.evaluate(DROP, [photo, "inside.jpg", ".drop-area, main"])

@@ -168,9 +168,7 @@ def test_a_file_dropped_beside_loses_nothing(
     assert page.evaluate(DROP, [photo, "beside.jpg", "h1"])
     fields = page.locator("form.upload:not(.batch-form) input[type=file]").first
     if page.locator("form.batch-form").count():
-        expect(page.locator(".chosen-list")).to_have_text(
-            "beside.jpg"
-        )
+        expect(page.locator(".chosen-list")).to_have_text("beside.jpg")
     elif fields.count():
         assert fields.evaluate("field => field.files[0].name") == "beside.jpg"
     assert page.evaluate(DROP, [photo, "inside.jpg", ".drop-area, main"])

@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.domain.desk.batch_csv import template_csv
 from simsvc.domain.desk.contents import LEFT_OUT
-from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable, checked_decision
+from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
 from simsvc.domain.desk.triage import ORDERS, SHOWN, arranged, filter_counts
 from simsvc.errors import BatchError, CasesUnreadable, DecisionRefused, DecisionSuperseded, NotMultipart
 from simsvc.flows.batch import MOST_PHOTOS
@@ -25,6 +25,7 @@ from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import PhotoRequest
+from simsvc.web.pages.decisions import decided
 from simsvc.web.rendering.batch_results import results_csv
 from simsvc.web.rendering.history_csv import begun, download
 
@@ -214,14 +215,4 @@ def _later_page(page: int) -> int | None:
 
 
 def _decided(row: TriageRow, typed: Mapping[str, str]) -> Made:
-    recorded = row.recorded or services().estimates.find(row.photo.estimate_id or "")
-    note = "\n\n".join(text for name in ("needed", "note") if (text := typed[name].strip()))
-    draft = checked_decision(typed["kind"], typed["age"], typed["reason"], note, recorded.estimate)
-    made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
-    return Made(f"{recorded.id}/{made.number}")
-
-
-def _after() -> int:
-    """Return the number of the latest decision the reader saw, or 0."""
-    text = request.form.get("after", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    return decided(row.recorded or services().estimates.find(row.photo.estimate_id or ""), typed)

@@ -44,7 +44,7 @@ def create(public_id: str) -> ResponseReturnValue:
     problems = _problems(typed, recorded)
     with problems.noting((DecisionSuperseded, ReferralExists)), problems.noting(ReferralRefused, "refer_to"):
         if not problems.found:
-            once(lambda: _referred(recorded, typed) if _is_sent(typed) else _decided(recorded, typed))
+            once(lambda: _referred(recorded, typed) if _is_sent(typed) else decided(recorded, typed))
     if problems.found:
         return result_page(recorded, typed, problems.found), problems.status
     return _led_on(recorded, sent=_is_sent(typed))
@@ -83,7 +83,8 @@ def _problems(typed: Mapping[str, str], recorded: RecordedEstimate) -> Problems:
     return problems
 
 
-def _decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
+def decided(recorded: RecordedEstimate, typed: Mapping[str, str]) -> Made:
+    """Record a decision that was typed, here or in a row of a batch."""
     draft = checked_decision(typed["kind"], typed["age"], typed["reason"], _note(typed), recorded.estimate)
     made = services().decisions.add(recorded.id, draft, person().id, _after(), services().now())
     _log.info("user %s decided on record %s, number %s", person().id, recorded.number, made.number)

@@ -24,11 +24,14 @@ from tests.small_site import draw_gallery, drawn_photo
 from tests.tracing import bare_environment, new_files, seen, traced
 
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of an account that lives as long as this test
-COMMANDS = """
+FIRST = """
 flask db upgrade
 SIMSVC_WORKERS=2 flask index build --source folder --path faces
+flask user add boss --role admin > link
+"""
+"""What an operator types before the server can start."""
+COMMANDS = """
 {
-  flask user add boss --role admin > link
   SIMSVC_WORKERS=2 flask estimate photos --out results.csv
   flask backup create backup
   flask check
@@ -67,6 +70,14 @@ class Place:
             SIMSVC_WORKERS="1",
         )
 
+    def type(self, commands: str, log: Path) -> None:
+        """Run commands under the tracer, as somebody types them in the folder of the service."""
+        command = traced(["bash", "-euxc", commands], log)
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.service, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def assert_kept_to_itself(self, log: Path) -> None:
         """Fail where anything was written elsewhere, connected to elsewhere, or left behind."""
         found = seen(log, self.service)
@@ -78,7 +89,10 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(tmp_path_factory.mktemp("place"))
+    """Return a service that is set up: tables, an index and the link of the first account."""
+    place = Place(tmp_path_factory.mktemp("place"))
+    place.type(FIRST, place.folder / "first")
+    return place
 
 
 def test_the_tracer_sees_what_it_looks_for(tmp_path: Path) -> None:
@@ -106,15 +120,16 @@ except OSError:
     assert found.look_ups
 
 
+def test_setting_up_writes_and_connects_nowhere_else(place: Place) -> None:
+    """Migration, index build and the first account keep to the service's folders and to this machine."""
+    place.assert_kept_to_itself(place.folder / "first")
+
+
 @pytest.mark.proof
 def test_the_commands_write_and_connect_nowhere_else(place: Place) -> None:
-    """Commands from the first migration to an erasure keep to the service's folders and to this machine."""
+    """Commands from an estimate to an erasure keep to the service's folders and to this machine."""
     log = place.folder / "commands"
-    command = traced(["bash", "-euxc", COMMANDS], log)
-    done = subprocess.run(
-        command, env=place.environment, cwd=place.service, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    place.type(COMMANDS, log)
     assert len((place.service / "results.csv").read_text().splitlines()) == 5
     place.assert_kept_to_itself(log)
 

@@ -13,6 +13,7 @@ from flask import Flask
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.traffic.admission import AdmissionQueue, register
+from tests.databases import sqlite_database
 from tests.handmade_zips import named_nine_times
 from tests.helpers import CASES, zipped
 from tests.simsvc.web.helpers import judge_all, send, sent, waiting_files
@@ -24,7 +25,9 @@ BMP = b"BM" + bytes(99_998)
 
 @pytest.fixture
 def own(site: Settings, tmp_path: Path) -> Settings:
-    return site.model_copy(update={"batch_dir": tmp_path / "batches"})
+    """Return the shared site with batches of its own: those of other tests wait for nobody here."""
+    database_url = sqlite_database(tmp_path / "simsvc.sqlite3")
+    return site.model_copy(update={"batch_dir": tmp_path / "batches", "database_url": database_url})
 
 
 def everything_on_disk(app: Flask) -> list[Path]:

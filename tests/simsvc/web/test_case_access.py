@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from secrets import token_hex
 
 import pytest
 from flask import Flask
@@ -91,7 +92,9 @@ def listed(client: FlaskClient, record: tuple[str, str]) -> set[bool]:
 def test_the_same_photo_of_somebody_else_is_not_told(app: Flask) -> None:
     """Neither the record nor its case names an upload in a case that the reader does not see."""
     owner, other = (account(app, "underwriter", f"same photo {name}") for name in ("owner", "other"))
-    theirs, mine = recorded(app, other, "same photo of others"), recorded(app, owner, "same photo of mine")
+    photo = token_hex(32)
+    theirs = recorded(app, other, "same photo of others", photo)
+    mine = recorded(app, owner, "same photo of mine", photo)
     for client, shown in ((client_of(app, owner), False), (client_of(app, account(app, "auditor")), True)):
         for page in (f"/estimates/{mine}", "/cases/same photo of mine"):
             html = client.get(page).text

@@ -33,7 +33,7 @@ def refused_at(page: Page, field: str, *, opens: bool = True) -> None:
     wrong = page.locator(f"[id='{field}']")
     expect(wrong).to_be_focused()
     expect(wrong).to_have_attribute("aria-invalid", "true")
-    assert wrong.evaluate(IN_SIGHT)
+    wait_until(lambda: wrong.evaluate(IN_SIGHT))  # Chromium scrolls after it has focused
     for place in (wrong.get_attribute("aria-describedby") or "none").split():
         if place.endswith("-error"):
             expect(page.locator(f"[id='{place}']")).to_contain_text("Error:")

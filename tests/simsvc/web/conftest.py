@@ -33,8 +33,17 @@ class CompiledOnce(BytecodeCache):
 Flask.jinja_options = {"bytecode_cache": CompiledOnce()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(site: Settings) -> Iterator[Flask]:
+    """Return an application that the tests of a module share; whoever changes one makes `own_app`."""
+    app = create_app(site)
+    yield app
+    app.extensions["simsvc"].database.close()
+
+
+@pytest.fixture
+def own_app(site: Settings) -> Iterator[Flask]:
+    """Return an application for one test."""
     app = create_app(site)
     yield app
     app.extensions["simsvc"].database.close()

@@ -52,10 +52,10 @@ def test_open_routes_answer_anyone(app: Flask, row: tuple[str, str, str, int, in
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_route_that_is_not_in_the_table_is_refused(app: Flask, role: Role) -> None:
+def test_a_route_that_is_not_in_the_table_is_refused(own_app: Flask, role: Role) -> None:
     """What nobody decided on is closed to everyone, signed in or not."""
-    app.add_url_rule("/forgotten", view_func=lambda: "secret", endpoint="forgotten")
-    for client in (signed_in(app, role), client_of(app, None)):
+    own_app.add_url_rule("/forgotten", view_func=lambda: "secret", endpoint="forgotten")
+    for client in (signed_in(own_app, role), client_of(own_app, None)):
         response = client.get("/forgotten")
         assert response.status_code == 403
         assert "secret" not in response.text

@@ -82,11 +82,11 @@ def test_routes_that_are_called_light_are_light(
 
 
 @pytest.mark.parametrize("endpoint", COSTLY)
-def test_costly_routes_take_turns(app: Flask, endpoint: str) -> None:
+def test_costly_routes_take_turns(own_app: Flask, endpoint: str) -> None:
     """With no place free each of them is told to come back, and the others are not."""
-    register(app, AdmissionQueue(at_once=0, waiting=0))
-    assert request_to(app, endpoint) == 503
-    assert app.test_client().get("/healthz").status_code == 200
+    register(own_app, AdmissionQueue(at_once=0, waiting=0))
+    assert request_to(own_app, endpoint) == 503
+    assert own_app.test_client().get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("endpoint", [*of_work("judging", "taking_in", "walking")])
@@ -151,12 +151,12 @@ def test_photos_count_whatever_way_they_come(site: Settings) -> None:
     app.extensions["simsvc"].database.close()
 
 
-def test_an_export_holds_its_turn_until_it_is_sent(app: Flask) -> None:
+def test_an_export_holds_its_turn_until_it_is_sent(own_app: Flask) -> None:
     """A second one is refused while the first is being read, and comes in when its reader has gone."""
-    register(app, AdmissionQueue(at_once=1, waiting=0))
-    headers = bearer(app)
-    first = app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
+    register(own_app, AdmissionQueue(at_once=1, waiting=0))
+    headers = bearer(own_app)
+    first = own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())
-    assert app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 503
+    assert own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 503
     first.close()
-    assert app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 200
+    assert own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 200

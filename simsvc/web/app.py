@@ -57,6 +57,7 @@ from simsvc.web.pages import (
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.pages import settings as page_settings
+from simsvc.web.rendering.actors import actor_words
 from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.rendering.record_parts import notable_flags
 from simsvc.web.security import access, csrf, headers, recent, sessions
@@ -189,6 +190,7 @@ def _fill_templates(app: Flask) -> None:
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
     app.add_template_filter(notable_flags)
+    app.add_template_filter(actor_words)
     app.add_template_filter(short_prior)
     app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)

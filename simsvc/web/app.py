@@ -184,6 +184,7 @@ def _is_ours(app: Flask, prefix: str) -> bool:
 def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
     app.add_template_filter(in_megabytes)
+    app.add_template_filter(signed)
     app.add_template_filter(language.at_utc)
     for rows in (age_rows, share_rows, error_rows):
         app.add_template_filter(rows)
@@ -204,6 +205,11 @@ def _fill_templates(app: Flask) -> None:
 def in_years(age_years: float) -> str:
     """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
     return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
+
+
+def signed(figure: float, places: int = 1) -> str:
+    """Write a difference with its sign, a true minus: "+1.2", "\N{MINUS SIGN}10.2"."""
+    return f"{figure:+.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def in_megabytes(size_bytes: int) -> str:

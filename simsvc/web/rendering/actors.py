@@ -20,4 +20,4 @@ def actor_words(actor: str) -> str:
         PROGRAM: gettext("program without an account"),
         VISITOR: gettext("someone not signed in"),
     }
-    return said.get(actor, actor)
+    return str(said.get(actor, actor))

@@ -7,10 +7,25 @@ the reader, so that its page answers 404.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, String, and_, exists, literal, or_, select
-from sqlalchemy.orm import with_loader_criteria
+from collections.abc import Callable
 
-from simsvc.store.database import Database
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
+
+from simsvc.store.database import SEARCH, Database
 from simsvc.store.referral_rows import ReferralRow
 from simsvc.store.tables import BatchRow, DecisionRow, EstimateRow, EventRow
 from simsvc.values.events import EventKind, actor_of
@@ -18,7 +33,13 @@ from simsvc.values.referrals import Reader
 
 _REFERRALS = ReferralRow.__table__.alias("referrals_seen")
 _RECORDS = EstimateRow.__table__.alias("records_seen")
+_MATES = EstimateRow.__table__.alias("mates_seen")
 """Bare tables, to which the conditions are not added again."""
+
+FEW_RECORDS = 5_000
+"""Own records up to which searches begin at them. Measured with 100,000 undecided records on SQLite: counting
+the undecided ones takes 1 ms then for 200 own records and 8 ms for 5,000, but 200 ms where each undecided
+record is looked at; with more own records, the first thousand are soon found either way."""
 
 
 def seen_by(database: Database, reader: Reader) -> Database:
@@ -32,9 +53,41 @@ def seen_by(database: Database, reader: Reader) -> Database:
     events = with_loader_criteria(EventRow, ~_tells_hidden(reader), include_aliases=True)
     if reader.sees_all:
         return database.limited(decisions, events)
-    records = with_loader_criteria(EstimateRow, _is_seen(reader), include_aliases=True)
     batches = with_loader_criteria(BatchRow, BatchRow.asked_by == reader.actor, include_aliases=True)
-    return database.limited(decisions, events, records, batches)
+    return database.limited(decisions, events, _records(reader), batches)
+
+
+def _records(reader: Reader) -> Callable[[ORMExecuteState], ExecutableOption]:
+    """Return what limits a query to the records of a reader.
+
+    A look-up checks the few rows that it finds. A search begins at the reader's own records, unless these
+    are very many themselves.
+    """
+    checked = with_loader_criteria(EstimateRow, _is_seen(reader), include_aliases=True)
+    listed = with_loader_criteria(EstimateRow, EstimateRow.sequence.in_(_seen(reader)), include_aliases=True)
+    own = select(_RECORDS.c.sequence).where(_RECORDS.c.asked_by == reader.actor).limit(FEW_RECORDS + 1)
+
+    count = select(func.count()).select_from(own.subquery())
+
+    def limit(state: ORMExecuteState) -> ExecutableOption:
+        if not SEARCH.items() <= state.execution_options.items():
+            return checked
+        found = state.session.connection().scalar(count) or 0
+        return listed if found <= FEW_RECORDS else checked
+
+    return limit
+
+
+def _seen(reader: Reader) -> CompoundSelect[int]:
+    """Select the records that `_is_seen` finds, from the reader's own ones on."""
+    referred = _referred(reader)
+    hers = or_(_RECORDS.c.asked_by == reader.actor, _RECORDS.c.sequence.in_(referred))
+    cases = select(_RECORDS.c.case_reference).where(_RECORDS.c.case_reference.is_not(None), hers)
+    return union(
+        select(_RECORDS.c.sequence).where(_RECORDS.c.asked_by == reader.actor),
+        referred,
+        select(_MATES.c.sequence).where(_MATES.c.case_reference.in_(cases)),
+    )
 
 
 def _is_seen(reader: Reader) -> ColumnElement[bool]:

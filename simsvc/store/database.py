@@ -37,6 +37,10 @@ READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
 
+SEARCH: Mapping[str, Any] = {"simsvc_search": True}
+"""Execution options of a query that looks through many records: limits may choose a faster condition."""
+Limit = ExecutableOption | Callable[[ORMExecuteState], ExecutableOption]
+"""An option that is added to every query, or what returns it for a query."""
 InTransaction = Callable[[Session, str], None]
 """Writes what must be on record together with a record or not at all, given the id of the record."""
 
@@ -54,9 +58,9 @@ class Database:
         self.engine = open_engine(url, pool_size, statement_timeout_ms)
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)
-        self._limits: tuple[ExecutableOption, ...] = ()
+        self._limits: tuple[Limit, ...] = ()
 
-    def limited(self, *limits: ExecutableOption) -> Database:
+    def limited(self, *limits: Limit) -> Database:
         """Return the same database, these options added to every query of its sessions.
 
         Bare connections have no limits: they are for inserts, and for tables without records.
@@ -185,7 +189,7 @@ def without_password(url: str) -> str:
 
 
 @contextmanager
-def _session(engine: Engine, limits: tuple[ExecutableOption, ...] = ()) -> Iterator[Session]:
+def _session(engine: Engine, limits: tuple[Limit, ...] = ()) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             if limits:
@@ -195,10 +199,11 @@ def _session(engine: Engine, limits: tuple[ExecutableOption, ...] = ()) -> Itera
         raise _typed(error) from error
 
 
-def _limit(session: Session, limits: tuple[ExecutableOption, ...]) -> None:
+def _limit(session: Session, limits: tuple[Limit, ...]) -> None:
     def add_limits(state: ORMExecuteState) -> None:
         if state.is_select and not state.is_column_load and not state.is_relationship_load:
-            state.statement = state.statement.options(*limits)
+            found = (limit(state) if callable(limit) else limit for limit in limits)
+            state.statement = state.statement.options(*found)
 
     event.listen(session, "do_orm_execute", add_limits)
 

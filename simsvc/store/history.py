@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, or_, select
 
 from simsvc.domain.desk.verdict import verdict_of
-from simsvc.store.database import Store
+from simsvc.store.database import SEARCH, Store
 from simsvc.store.decisions import decision_of
 from simsvc.store.derived import OUTCOMES
 from simsvc.store.estimates import recorded_of
@@ -122,20 +122,21 @@ class HistoryStore(Store):
         count = select(func.count(EstimateRow.sequence)).where(*conditions)
         rows = _sorted(wanted, sort).limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
         with self._database.reading() as session:
-            total = session.scalar(count) or 0
-            return total, [_history_row(*row) for row in session.execute(rows)]
+            total = session.scalar(count, execution_options=SEARCH) or 0
+            found = session.execute(rows, execution_options=SEARCH)
+            return total, [_history_row(*row) for row in found]
 
     def some(self, wanted: HistoryFilter, sort: str, start: int, count: int) -> list[HistoryRow]:
         """Return up to `count` records without the first `start`, without counting all of them."""
         rows = _sorted(wanted, sort).limit(count).offset(start)
         with self._database.reading() as session:
-            return [_history_row(*row) for row in session.execute(rows)]
+            return [_history_row(*row) for row in session.execute(rows, execution_options=SEARCH)]
 
     def counts(self, asked: Mapping[str, HistoryFilter]) -> dict[str, int]:
         """Return how many records there are for each filter, by its name, each up to `MOST_COUNTED`."""
         columns = [_count(wanted).label(name) for name, wanted in asked.items()]
         with self._database.reading() as session:
-            found = session.execute(select(*columns)).one()
+            found = session.execute(select(*columns), execution_options=SEARCH).one()
         return dict(zip(asked, (count or 0 for count in found), strict=True))
 
     def cases(self, wanted: HistoryFilter, count: int) -> list[FoundCase]:
@@ -144,7 +145,10 @@ class HistoryStore(Store):
         query = select(reference, records).where(*_conditions(wanted), reference.is_not(None))
         latest = query.group_by(reference).order_by(func.max(EstimateRow.sequence).desc()).limit(count)
         with self._database.reading() as session:
-            return [FoundCase(str(case), number) for case, number in session.execute(latest)]
+            return [
+                FoundCase(str(case), number)
+                for case, number in session.execute(latest, execution_options=SEARCH)
+            ]
 
     def every(self, wanted: HistoryFilter) -> Iterator[HistoryRow]:
         """Give every record, newest first; what is recorded meanwhile is left out."""
@@ -161,7 +165,8 @@ class HistoryStore(Store):
         query = _rows().where(*_conditions(wanted)).order_by(EstimateRow.sequence.desc())
         older = query if before is None else query.where(EstimateRow.sequence < before)
         with self._database.reading() as session:
-            return [_history_row(*row) for row in session.execute(older.limit(count))]
+            found = session.execute(older.limit(count), execution_options=SEARCH)
+            return [_history_row(*row) for row in found]
 
     def choices(self) -> tuple[list[str], list[str]]:
         """Return the models and the indexes that records name."""

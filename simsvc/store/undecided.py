@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from simsvc.store.database import Store
+from simsvc.store.database import SEARCH, Store
 from simsvc.store.tables import EstimateRow
 
 
@@ -42,8 +42,9 @@ class UndecidedStore(Store):
         newer = undecided.where(sequence > number).order_by(sequence)
         first = undecided.where(sequence != number).order_by(sequence)
         with self._database.reading() as session:
-            previous, following = session.execute(older).first(), session.execute(newer).first()
-            following = following or session.execute(first).first()
+            found = (session.execute(query, execution_options=SEARCH).first() for query in (newer, first))
+            following = next((row for row in found if row is not None), None)
+            previous = session.execute(older, execution_options=SEARCH).first()
         return Neighbouring(_ref(previous), _ref(following))
 
 

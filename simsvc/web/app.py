@@ -57,7 +57,9 @@ from simsvc.web.pages import (
 )
 from simsvc.web.pages import estimates as page_estimates
 from simsvc.web.pages import settings as page_settings
+from simsvc.web.rendering.actors import actor_words
 from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
+from simsvc.web.rendering.record_parts import notable_flags
 from simsvc.web.security import access, csrf, headers, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
@@ -182,11 +184,14 @@ def _is_ours(app: Flask, prefix: str) -> bool:
 def _fill_templates(app: Flask) -> None:
     app.add_template_filter(in_years)
     app.add_template_filter(in_megabytes)
+    app.add_template_filter(signed)
     app.add_template_filter(language.at_utc)
     for rows in (age_rows, share_rows, error_rows):
         app.add_template_filter(rows)
     app.add_template_filter(zip_names)
     app.add_template_filter(flag_sentence)
+    app.add_template_filter(notable_flags)
+    app.add_template_filter(actor_words)
     app.add_template_filter(short_prior)
     app.add_template_filter(expected_error_years, "expected_error")
     app.add_template_global(pictures.face_url)
@@ -200,6 +205,11 @@ def _fill_templates(app: Flask) -> None:
 def in_years(age_years: float) -> str:
     """Write an age in whole years in the visitor's language: "1 year", "37 years"."""
     return str(ngettext("%(num)s year", "%(num)s years", round(age_years)))
+
+
+def signed(figure: float, places: int = 1) -> str:
+    """Write a difference with its sign, a true minus: "+1.2", "\N{MINUS SIGN}10.2"."""
+    return f"{figure:+.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def in_megabytes(size_bytes: int) -> str:

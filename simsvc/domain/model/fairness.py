@@ -49,8 +49,8 @@ class PartFigures:
 
     @property
     def name(self) -> str:
-        """Return the part without its kind: "20-29", "asian", "female"."""
-        return self.part.partition(" ")[2] or self.part
+        """Return the part without its kind, ages with an en dash: "20\N{EN DASH}29", "asian", "female"."""
+        return (self.part.partition(" ")[2] or self.part).replace("-", "\N{EN DASH}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ KINDS_WITH_ID = ("estimate", "batch", "user", "token")
 """Kinds of subjects that are named by a public id."""
 SUMMARIES = ("kind", "outcome", "change", "what", "agrees", "intact", "format", "status")
 """Fields of contents that say most in one word; the first that an event has is shown."""
+OUTCOMES = {"agrees": ("differs", "agrees"), "intact": ("not_intact", "intact")}
+"""Words for the fields that are true or false, for false first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,14 @@ def _event(logged: LoggedEvent, numbers: Mapping[str, int]) -> ListedEvent:
     said: dict[str, Any] | None = described(logged)["content"]
     kind, _, name = logged.event.subject.partition(":")
     estimate_id = name if kind == "estimate" else None
-    summary = next((said[field] for field in SUMMARIES if field in said), "") if said else ""
-    if summary is True or summary is False:
-        summary = "intact" if summary else "differs"
     content = None if said is None else json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True)
-    return ListedEvent(logged, str(summary), estimate_id, numbers.get(name), content)
+    return ListedEvent(logged, _summary(said or {}), estimate_id, numbers.get(name), content)
+
+
+def _summary(said: Mapping[str, Any]) -> str:
+    field = next((field for field in SUMMARIES if field in said), "")
+    value = said.get(field, "")
+    return OUTCOMES[field][value] if field in OUTCOMES and isinstance(value, bool) else str(value)
 
 
 def _problems() -> Problems:

@@ -93,7 +93,7 @@ def _cells(part: PartFigures, measure: str) -> tuple[float | int | None, ...]:
 
 
 def _site_cells(band: Band, share: Share | None) -> tuple[str | float | int | None, ...]:
-    name = f"{band.from_years}+" if band.to_years is None else f"{band.from_years}-{band.to_years}"
+    name = f"{band.from_years}+" if band.to_years is None else f"{band.from_years}\N{EN DASH}{band.to_years}"
     if share is None:
         return (name, None, None, None, band.records)
     return (name, *(round(100.0 * part, 1) for part in (share.value, share.low, share.high)), band.records)

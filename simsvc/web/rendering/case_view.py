@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flask_babel import gettext
-
 from simsvc.domain.desk.case import CaseVerdict, case_verdict, photo_verdict
 from simsvc.domain.desk.contradictions import contradictions, dated
 from simsvc.domain.desk.timeline import seen_events, timeline
 from simsvc.domain.estimate.combine import sent_again
 from simsvc.values import Decision, RecordedEstimate
 from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
-from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventKind, LoggedEvent
+from simsvc.values.events import EventKind, LoggedEvent
 from simsvc.web.http.current import services
+from simsvc.web.rendering.actors import actor_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,7 @@ def actor_names(actors: Iterable[str | None]) -> dict[str, str]:
     asked = {actor for actor in actors if actor}
     plain = {actor: actor.removeprefix("user:") for actor in asked}
     known = services().names(plain.values())
-    said = {COMMAND: gettext("command line"), PROGRAM: gettext("program"), VISITOR: gettext("visitor")}
-    return {actor: known.get(plain[actor], said.get(actor, actor)) for actor in asked}
+    return {actor: known.get(plain[actor], actor_words(actor)) for actor in asked}
 
 
 def _changes(logged: LoggedEvent) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from simsvc.domain.desk.declared import compare, declared_age
+from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.errors import FaceNotFound, IndexUnusable
-from simsvc.values import LabelledFace, RecordedEstimate
+from simsvc.values import Estimate, LabelledFace, RecordedEstimate
 from simsvc.web.http.current import services
+from simsvc.web.i18n.language import translated
 
 
 def declared_words(recorded: RecordedEstimate) -> dict[str, Any]:
@@ -15,6 +17,12 @@ def declared_words(recorded: RecordedEstimate) -> dict[str, Any]:
     years = declared_age(recorded.estimate.declared, recorded.created_at.date())
     comparison = None if years is None else compare(years, recorded.estimate)
     return {"declared_years": years, "comparison": comparison}
+
+
+def notable_flags(answer: Estimate) -> tuple[str, ...]:
+    """Return the flags of an estimate that the reason to send it for review does not say already."""
+    reason = translated(answer.refer_reason)
+    return tuple(flag for flag in answer.flags if translated(flag_sentence(flag)) not in reason)
 
 
 def labelled_faces(recorded: RecordedEstimate) -> dict[str, LabelledFace]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 
 from simsvc.errors import BatchNotFound, CaseNotFound, EstimateNotFound, ReferralNotFound
 from simsvc.flows.verify_log import verify
+from simsvc.store import case_access
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
 from simsvc.store.case_access import seen_by
@@ -19,6 +20,7 @@ from simsvc.store.estimates import EstimateStore
 from simsvc.store.history import HistoryFilter, HistoryStore
 from simsvc.store.referrals import ReferralStore
 from simsvc.store.tables import DecisionRow, EstimateRow
+from simsvc.store.undecided import UndecidedStore
 from simsvc.values import DecisionDraft, Declaration, NewPhoto
 from simsvc.values.referrals import Addressee, Party, Reader, ReferralAct, ReferralDraft
 from tests.simsvc.store.helpers import ESTIMATED
@@ -50,6 +52,43 @@ def test_a_reader_finds_her_own_and_what_was_sent_to_her(database: Database) -> 
     assert seen(database, Reader("eve")) == [sent, queued]
     assert seen(database, Reader("looker", sees_all=True)) == [own, other, sent, queued]
     assert seen(database, Reader("nobody")) == []
+
+
+@pytest.mark.parametrize("few", [0, 1, case_access.FEW_RECORDS])
+def test_searches_find_the_same_with_few_and_many_own_records(
+    database: Database, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Pages, counts, exports and neighbours agree whether a search begins at the reader's records or not."""
+    monkeypatch.setattr(case_access, "FEW_RECORDS", few)
+    own, mate, sent, of_same_case, *others = (
+        record(database, by, case)
+        for by, case in (
+            ("ann", "A"),
+            ("ben", "A"),
+            ("eve", "B"),
+            ("eve", "B"),
+            ("ben", "C"),
+            ("ben", None),
+            ("ann", None),
+        )
+    )
+    ReferralStore(database).add(sent, ReferralDraft(Addressee(team="life")), "eve", NOW)
+    hers = [own, mate, sent, of_same_case, others[-1]]
+    assert seen(database, ANN) == hers
+    view, undecided = seen_by(database, ANN), HistoryFilter(decision="undecided")
+    history = HistoryStore(view)
+    total, rows = history.page(undecided, "oldest", 1)
+    assert (total, [row.recorded.id for row in rows]) == (5, hers)
+    assert [row.recorded.id for row in history.some(undecided, "oldest", 1, 2)] == hers[1:3]
+    assert history.counts({"open": undecided, "theirs": HistoryFilter(asked_by="ben")}) == {
+        "open": 5,
+        "theirs": 1,
+    }
+    assert [found.reference for found in history.cases(undecided, 9)] == ["B", "A"]
+    around = UndecidedStore(view).neighbouring_undecided(rows[-2].recorded.number)
+    assert around.previous is not None
+    assert around.next is not None
+    assert (around.previous.id, around.next.id) == (sent, hers[-1])
 
 
 def test_a_case_is_seen_as_a_whole(database: Database) -> None:

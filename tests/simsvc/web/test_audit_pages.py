@@ -133,6 +133,17 @@ def test_an_erased_record_keeps_its_events(
     html = auditor.get("/audit", query_string={"about": record.id}).text
     assert "erased record" in html
     assert "The content was erased." in html
+    gone = auditor.get(f"/estimates/{record.id}")
+    assert gone.status_code == 410
+    assert "<h1>No longer available</h1>" in gone.text
+    assert f"/audit?about={record.id}#events-heading" in gone.text
+
+
+def test_a_replay_agrees_in_the_list(auditor: FlaskClient, record: RecordedEstimate) -> None:
+    """The list says what a replay found in the words of the page that shows it."""
+    auditor.post(f"/estimates/{record.id}/replay")
+    html = auditor.get("/audit", query_string={"about": record.id}).text
+    assert "<strong>Replay</strong>: agrees" in html
 
 
 def test_every_kind_of_event_has_words(auditor: FlaskClient) -> None:

@@ -64,7 +64,7 @@ def test_the_site_s_own_outcomes_are_shown_by_age(site: Settings, tmp_path: Path
     html = " ".join(signed_in(app).get("/fairness").text.split())
     desk.database.close()
     assert "11 records have a declared birth date" in html
-    assert '<th scope="row">40-49</th><td>18.2</td><td>5.1</td><td>47.7</td><td>11</td>' in html
+    assert '<th scope="row">40\N{EN DASH}49</th><td>18.2</td><td>5.1</td><td>47.7</td><td>11</td>' in html
 
 
 def test_a_model_without_figures_says_so(without_model_figures: Flask) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from simsvc.flows.estimate import estimate
-from simsvc.values import Declaration
+from simsvc.domain.estimate.flags import FLAGS
+from simsvc.domain.estimate.rules import parse_rules
+from simsvc.flows.estimate import answered, estimate
+from simsvc.values import DecisionDraft, Declaration
+from simsvc.values.referrals import Addressee, ReferralDraft
 from tests.simsvc.web.browser.helpers import LAPTOP, PHONE, Live, Open, in_both_themes
+from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo
 
 CHOICES = ("button.kind", ".kind > summary")
@@ -28,6 +35,12 @@ FIRST_SCREEN = (
 )
 ENDS = (bytes([number]) for number in itertools.count())
 """Of files of the same photo, so that none is the same file."""
+BLURRED = {
+    "quality": {"sharpness_at_least": 1e9, "source": "no photo is as sharp"},
+    "withhold": ["blurred"],
+}
+LEAF = re.compile(rb"/Type\s*/Page\b")
+TOPS = "parts => parts.filter(part => part.checkVisibility()).map(part => part.getBoundingClientRect().top)"
 LOWEST = "parts => Math.max(...parts.map(part => part.getBoundingClientRect().bottom + scrollY))"
 
 
@@ -75,6 +88,67 @@ def test_the_first_screen_of_a_phone_reaches_the_buttons(open_page: Open, record
     page.goto(record)
     assert max(lowest(page, part) for part in CHOICES) <= PHONE["height"]
     assert max(lowest(page, part) for part in (".age-scale", "ol.nearest > li")) <= lowest(page, CHOICES[0])
+
+
+def withheld(live: Live) -> str:
+    pipeline = live.services.pipeline()
+    doubtful = replace(pipeline, rules=parse_rules(BLURRED, pipeline.model.sha256))
+    declared = Declaration("L-8", date(1980, 2, 29), date(2020, 6, 1))
+    return estimate(drawn_photo() + next(ENDS), "me.jpg", doubtful, declared=declared).id
+
+
+def refused(live: Live) -> str:
+    declared = Declaration("L-8", date(1980, 2, 29), date(2020, 6, 1))
+    return estimate(b"no photo" + next(ENDS), "letter.txt", live.services.pipeline(), declared=declared).id
+
+
+def noted(live: Live) -> str:
+    """Record a photo with every flag that two other cases have too, and send it for review."""
+    pipeline, photo = live.services.pipeline(), drawn_photo() + next(ENDS)
+    doubtful = replace(pipeline, rules=parse_rules(BLURRED, pipeline.model.sha256))
+    for case in ("L-81", "L-82"):
+        estimate(photo, "me.jpg", pipeline, declared=Declaration(case, None, None))
+    answer = answered(photo, "me.jpg", doubtful, declared=Declaration("L-8", date(1980, 2, 29), None))
+    return sent_for_review(live, pipeline.recorder.record(replace(answer, flags=tuple(FLAGS))).id)
+
+
+def refused_and_noted(live: Live) -> str:
+    """Record a file that is no photo and that two other cases have too, and send it for review."""
+    pipeline, file = live.services.pipeline(), b"no photo" + next(ENDS)
+    for case in ("L-81", "L-82"):
+        estimate(file, "letter.txt", pipeline, declared=Declaration(case, None, None))
+    declared = Declaration("L-8", date(1980, 2, 29), date(2020, 6, 1))
+    return sent_for_review(live, estimate(file, "letter.txt", pipeline, declared=declared).id)
+
+
+def sent_for_review(live: Live, record_id: str) -> str:
+    desk, sender = live.services, account(live.app, "underwriter", "Sender")
+    desk.decisions.add(record_id, DecisionDraft("refer", note="see the file"), sender.id, 0, desk.now())
+    reviewer = Addressee(account(live.app, "underwriter").id)
+    asked = ReferralDraft(reviewer, due_on=date(2020, 1, 1), comment="is it she?")
+    desk.referrals.add(record_id, asked, sender.id, desk.now())
+    return record_id
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+@pytest.mark.parametrize("recorded", [withheld, refused, noted, refused_and_noted])
+def test_a_phone_reaches_the_decision_on_one_screen(
+    open_page: Open, live: Live, recorded: Callable[[Live], str], language: str
+) -> None:
+    """Whatever there is to say of a photo, the first choices are within one screen."""
+    page = open_page("underwriter", phone=True)
+    page.set_extra_http_headers({"Accept-Language": language})
+    page.goto(f"/estimates/{recorded(live)}")
+    tops = page.locator(".decide .kind").evaluate_all(TOPS)
+    assert len(tops) == 3
+    assert min(tops) <= PHONE["height"]
+
+
+def test_a_record_with_many_notes_prints_on_one_page(open_page: Open, live: Live) -> None:
+    """Flags, decision and referral leave room for each other."""
+    page = open_page("underwriter")
+    page.goto(f"/estimates/{noted(live)}")
+    assert len(LEAF.findall(page.pdf(prefer_css_page_size=True))) == 1
 
 
 def test_two_keys_record_a_plausible_age(at_record: Page, live: Live, record: str) -> None:

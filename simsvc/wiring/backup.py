@@ -15,7 +15,7 @@ from simsvc.errors import BackupRefused
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import Services, open_database, private_places

@@ -17,8 +17,8 @@ from simsvc.errors import BuildGone, BuildNotFound, IndexDamaged
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline
 from simsvc.flows.replay import Replayer
 from simsvc.ports import Model
-from simsvc.store.photos import PhotoStore
-from simsvc.store.retirement import KeepingStore
+from simsvc.store.records.photos import PhotoStore
+from simsvc.store.records.retirement import KeepingStore
 from simsvc.values import Estimate, RecordedEstimate
 from simsvc.wiring.services import Services
 

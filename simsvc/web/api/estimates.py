@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.estimate.serialize import describe, describe_decision, estimated_age
 from simsvc.errors import NothingJudged
-from simsvc.store.history import HistoryFilter, HistoryRow
+from simsvc.store.desk.history import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
 from simsvc.web.api.blueprint import IN_PATH, Resource
 from simsvc.web.api.cursors import Cursors

@@ -12,7 +12,7 @@ from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexUnusable
-from simsvc.store.inventory import Service
+from simsvc.store.records.inventory import Service
 from simsvc.store.tables import BuildRow
 from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.models import used

@@ -9,7 +9,7 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from simsvc.errors import ModelNotFound
-from simsvc.store.inventory import Use
+from simsvc.store.records.inventory import Use
 from simsvc.web.api.blueprint import Resource, in_path
 from simsvc.web.api.schemas_inventory import Model, Models
 from simsvc.web.http.current import services

@@ -15,7 +15,7 @@ from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_d
 from simsvc.errors import InputRefused, PhotosRefused
 from simsvc.flows.estimate import EstimatePipeline, estimate
 from simsvc.store.database import InTransaction
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
 from simsvc.web.api.blueprint import refused

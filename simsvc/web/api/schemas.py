@@ -11,7 +11,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS
 from simsvc.domain.desk.declared import CASE_CHARACTERS, OLDEST_YEARS
 from simsvc.domain.estimate.flags import FLAGS
-from simsvc.store.history import DECIDED, STATUSES
+from simsvc.store.desk.history import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS, VERDICTS
 from simsvc.values.site_calibration import METHODS, REASONS
 from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole

@@ -16,7 +16,7 @@ from simsvc.domain.desk.saved_views import NAME_CHARACTERS, checked_view_name
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.errors import FilterRefused, ViewRefused
 from simsvc.messages import N_
-from simsvc.store.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
+from simsvc.store.desk.history import DECIDED, PAGE_ROWS, SORTS, STATUSES, HistoryFilter, HistoryRow
 from simsvc.values import VERDICTS
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.form_problems import Problems

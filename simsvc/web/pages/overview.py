@@ -14,8 +14,8 @@ from simsvc.domain.model.drift import age_stability, outcome_stability
 from simsvc.errors import DiskUnfit, IndexUnusable
 from simsvc.flows.health import Finding
 from simsvc.messages import N_, Message
-from simsvc.store.overview import Volume
-from simsvc.store.periods import Period
+from simsvc.store.desk.overview import Volume
+from simsvc.store.desk.periods import Period
 from simsvc.values import User
 from simsvc.values.events import Verification
 from simsvc.values.site_calibration import Score, SiteCalibration

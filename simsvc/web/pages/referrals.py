@@ -10,7 +10,7 @@ from flask_babel import gettext
 
 from simsvc.domain.desk.referrals import checked_step
 from simsvc.errors import ReferralChanged, ReferralRefused
-from simsvc.store.referrals import PAGE_ROWS
+from simsvc.store.reviews.referrals import PAGE_ROWS
 from simsvc.values.referrals import BOXES, Box, Referral, ReferralStep
 from simsvc.web.http.current import page_number, person, services
 from simsvc.web.http.form_problems import Problems

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from simsvc.store.history import FoundCase, HistoryFilter, HistoryRow
+from simsvc.store.desk.history import FoundCase, HistoryFilter, HistoryRow
 from simsvc.values import User
 from simsvc.web.http.current import services
 

@@ -12,8 +12,8 @@ from flask_babel import get_locale
 from simsvc.domain.desk.declared import declared_age
 from simsvc.errors import StoreError
 from simsvc.messages import N_
-from simsvc.store.history import MOST_COUNTED, HistoryFilter, HistoryRow
-from simsvc.store.origins import BatchRef
+from simsvc.store.desk.history import MOST_COUNTED, HistoryFilter, HistoryRow
+from simsvc.store.desk.origins import BatchRef
 from simsvc.values import User
 from simsvc.web.http.current import services
 from simsvc.web.security.access import may

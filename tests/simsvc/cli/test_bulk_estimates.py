@@ -18,7 +18,7 @@ from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.flows import bulk, estimate
 from simsvc.settings import Settings
 from simsvc.store.database import Database
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.tables import EstimateRow
 from simsvc.wiring.bulk import bulk_into
 from simsvc.wiring.services import Services

@@ -20,7 +20,7 @@ from simsvc.errors import (
     UserNotFound,
 )
 from simsvc.flows.accounts import LINK_LIFETIME, NOWHERE, Accounts
-from simsvc.store.accounts import AccountStore
+from simsvc.store.access.accounts import AccountStore
 from simsvc.store.database import Database
 from simsvc.store.tables import SignInClientRow, UserRow
 from simsvc.values import Client, Role, User

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from simsvc.errors import TokenNotFound, TokenRefused
 from simsvc.flows.tokens import Tokens
+from simsvc.store.access.tokens import TokenStore
 from simsvc.store.database import Database
-from simsvc.store.tokens import TokenStore
 from simsvc.values.tokens import TokenDraft
 from tests.databases import sqlite_database
 

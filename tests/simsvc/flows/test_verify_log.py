@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from simsvc.flows.verify_log import verify
 from simsvc.store import migrate
+from simsvc.store.audit.log import EventLog
 from simsvc.store.audit_append import append, erase_contents
-from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.decisions import DecisionStore
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.tables import EventRow
 from simsvc.values import DecisionDraft
 from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdict

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from simsvc.settings import Settings
-from simsvc.store.history import HistoryFilter
+from simsvc.store.desk.history import HistoryFilter
 from simsvc.store.tables import SignInClientRow
 from simsvc.web.app import create_app
 from simsvc.web.security.clients import network_of

@@ -298,7 +298,7 @@ def test_nothing_personal_reaches_the_logs(
         session.execute(text("DROP TABLE crops"))
     form = {"photo": (io.BytesIO(drawn_photo()), NAME), "case": CASE}
     assert client.post("/estimates", data=form).status_code == 503
-    monkeypatch.setattr("simsvc.store.estimates.EstimateStore.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("simsvc.store.records.estimates.EstimateStore.find", lambda *_: 1 / 0)
     client.get(shown)
     logged = "\n".join(caplog.handler.format(record) for record in caplog.records)
     assert "failed" in logged, "the defect itself is logged"

@@ -9,7 +9,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from PIL import Image
 
-from simsvc.store.history import HistoryFilter
+from simsvc.store.desk.history import HistoryFilter
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.helpers import upload

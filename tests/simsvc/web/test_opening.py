@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from simsvc.web.pages.opening import PAGE_OF
+from simsvc.web.pages.desk.opening import PAGE_OF
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.helpers import judge_all
 from tests.simsvc.web.signed_in import account, client_of, signed_in

@@ -25,7 +25,7 @@ from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import PhotoRequest
-from simsvc.web.pages.decisions import decided
+from simsvc.web.pages.records.decisions import decided
 from simsvc.web.rendering.batch_results import results_csv
 from simsvc.web.rendering.history_csv import begun, download
 

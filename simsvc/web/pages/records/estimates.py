@@ -16,8 +16,8 @@ from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import FIELD, MOST_PHOTOS, Upload, uploaded_photo, uploaded_photos
-from simsvc.web.pages.case_dates import CONFIRMED, carried_over, note_contradictions
-from simsvc.web.pages.result import result_page, shown_faces, why_not_pictured
+from simsvc.web.pages.records.case_dates import CONFIRMED, carried_over, note_contradictions
+from simsvc.web.pages.records.result import result_page, shown_faces, why_not_pictured
 from simsvc.web.rendering.check_words import check_json, refusal_json
 from simsvc.web.traffic.admission import give_way
 

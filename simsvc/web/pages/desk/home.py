@@ -6,8 +6,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.web.http.current import page_number, person, services
-from simsvc.web.pages.overview import last_week, last_weeks, service_state, trust
-from simsvc.web.pages.work_list import LAST_PAGE, PAGE_ROWS, lists_for, people_of, rows_of
+from simsvc.web.pages.desk.overview import last_week, last_weeks, service_state, trust
+from simsvc.web.pages.desk.work_list import LAST_PAGE, PAGE_ROWS, lists_for, people_of, rows_of
 from simsvc.web.security.access import may
 
 blueprint = Blueprint("home", __name__)

@@ -20,7 +20,7 @@ from simsvc.values import User
 from simsvc.values.events import Verification
 from simsvc.values.site_calibration import Score, SiteCalibration
 from simsvc.web.http.current import services
-from simsvc.web.pages.work_list import midnight
+from simsvc.web.pages.desk.work_list import midnight
 from simsvc.wiring.health import folders, readiness
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)

@@ -15,8 +15,8 @@ from simsvc.values.referrals import BOXES, Box, Referral, ReferralStep
 from simsvc.web.http.current import page_number, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.pages.referral_parts import shown_referral
-from simsvc.web.pages.result import result_page
+from simsvc.web.pages.records.referral_parts import shown_referral
+from simsvc.web.pages.records.result import result_page
 from simsvc.web.security.readers import party_of_person
 
 blueprint = Blueprint("referrals", __name__, url_prefix="/referrals")

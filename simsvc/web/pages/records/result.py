@@ -18,7 +18,7 @@ from simsvc.flows.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
 from simsvc.web.http.form_problems import Problem
-from simsvc.web.pages.referral_parts import referral_part
+from simsvc.web.pages.records.referral_parts import referral_part
 from simsvc.web.rendering.age_plot import age_plot, range_words
 from simsvc.web.rendering.age_scale import age_scale
 from simsvc.web.rendering.record_parts import declared_words

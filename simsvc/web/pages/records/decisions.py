@@ -24,8 +24,8 @@ from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_export, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
-from simsvc.web.pages.reports import pdf_response
-from simsvc.web.pages.result import FIELDS, NEXT, continues, result_page
+from simsvc.web.pages.records.reports import pdf_response
+from simsvc.web.pages.records.result import FIELDS, NEXT, continues, result_page
 from simsvc.web.rendering.sheet import record_report
 from simsvc.web.security.readers import party_of_person
 

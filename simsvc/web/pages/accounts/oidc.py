@@ -16,7 +16,7 @@ from simsvc.web.http.current import services, visitor
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.http.prefix import public_link
-from simsvc.web.pages.sign_in import ways_in
+from simsvc.web.pages.accounts.sign_in import ways_in
 from simsvc.web.security import recent, sessions
 from simsvc.web.security.clients import Visit
 from simsvc.web.security.csrf import target_of

@@ -32,7 +32,7 @@ from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem, Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.http.upload import FORM, PhotoRequest, uploaded_photo
-from simsvc.web.pages.import_files import ImportFiles
+from simsvc.web.pages.faces.import_files import ImportFiles
 
 blueprint = Blueprint("imports", __name__, url_prefix="/gallery/imports")
 

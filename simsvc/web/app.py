@@ -17,7 +17,9 @@ from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.flows.accounts import utc_now
 from simsvc.settings import Settings, load_settings
-from simsvc.web.api import etags, health, openapi
+from simsvc.web.api import openapi
+from simsvc.web.api.common import etags
+from simsvc.web.api.resources import health
 from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix

@@ -17,7 +17,7 @@ from simsvc.errors import IndexModelMismatch
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
-from simsvc.web.api.schemas import Estimate as EstimateSchema
+from simsvc.web.api.common.schemas import Estimate as EstimateSchema
 from simsvc.web.app import create_app
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces

@@ -8,8 +8,8 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from simsvc.domain.accounts.contacts import TEAM_CHARACTERS
 from simsvc.values.referrals import REFERRAL_STATES
-from simsvc.web.api.fields import NO_CONTROL, Paragraphs, Text, Whole
-from simsvc.web.api.schemas import (
+from simsvc.web.api.common.fields import NO_CONTROL, Paragraphs, Text, Whole
+from simsvc.web.api.common.schemas import (
     ID,
     MOST_ROWS,
     PARAGRAPHS,

@@ -12,8 +12,8 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.model.drift import age_stability, energy_distance, outcome_stability
 from simsvc.errors import PeriodRefused
 from simsvc.store.desk.periods import Answers, Period
-from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.schemas_inventory import Drift, DriftQuery
+from simsvc.web.api.common.blueprint import Resource
+from simsvc.web.api.common.schemas_inventory import Drift, DriftQuery
 from simsvc.web.http.current import services
 
 resource = Resource("monitoring", __name__, "Drift between two periods, from the records.")

@@ -8,8 +8,8 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.model.fairness import fairness
-from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.schemas_inventory import Fairness
+from simsvc.web.api.common.blueprint import Resource
+from simsvc.web.api.common.schemas_inventory import Fairness
 from simsvc.web.http.current import services
 
 resource = Resource("fairness", __name__, "Performance of the model in service by group.")

@@ -12,9 +12,9 @@ from simsvc.domain.estimate.serialize import describe_decision
 from simsvc.errors import DecisionRefused
 from simsvc.store.database import InTransaction
 from simsvc.values import Decision as MadeDecision
-from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.idempotency import PARAMETER, idempotent, request_key
-from simsvc.web.api.schemas import Decision, Decisions, NewDecision
+from simsvc.web.api.common.blueprint import IN_PATH, Resource
+from simsvc.web.api.common.idempotency import PARAMETER, idempotent, request_key
+from simsvc.web.api.common.schemas import Decision, Decisions, NewDecision
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 

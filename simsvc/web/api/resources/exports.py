@@ -10,9 +10,9 @@ from marshmallow.fields import String
 from marshmallow.validate import OneOf
 
 from simsvc.values.events import EventFilter, EventKind
-from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.estimates import summary, wanted
-from simsvc.web.api.schemas import EstimateFilter, Strict
+from simsvc.web.api.common.blueprint import Resource
+from simsvc.web.api.common.schemas import EstimateFilter, Strict
+from simsvc.web.api.resources.estimates import summary, wanted
 from simsvc.web.http.current import note_export, services
 from simsvc.web.rendering.event_lines import CSV, JSON_LINES, event_lines, every_event
 from simsvc.web.rendering.history_csv import begun, csv_lines, download

@@ -14,7 +14,7 @@ from simsvc.domain.estimate.flags import FLAGS
 from simsvc.store.desk.history import DECIDED, STATUSES
 from simsvc.values import DECISION_KINDS, VERDICTS
 from simsvc.values.site_calibration import METHODS, REASONS
-from simsvc.web.api.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole
+from simsvc.web.api.common.fields import NO_CONTROL, NO_NUL, Instant, Paragraphs, Text, Whole
 
 MOST_ROWS = 100
 USUAL_ROWS = 25

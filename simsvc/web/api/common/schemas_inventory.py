@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow.fields import Boolean, Dict, Float, Integer, List, Nested, String
 
-from simsvc.web.api.fields import Instant
-from simsvc.web.api.schemas import SHA256, Strict, maybe, moment, needed
+from simsvc.web.api.common.fields import Instant
+from simsvc.web.api.common.schemas import SHA256, Strict, maybe, moment, needed
 
 
 class Used(Strict):

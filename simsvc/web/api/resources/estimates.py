@@ -11,10 +11,10 @@ from simsvc.domain.estimate.serialize import describe, describe_decision, estima
 from simsvc.errors import NothingJudged
 from simsvc.store.desk.history import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace
-from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.idempotency import PARAMETER
-from simsvc.web.api.photo_input import (
+from simsvc.web.api.common.blueprint import IN_PATH, Resource
+from simsvc.web.api.common.cursors import Cursors
+from simsvc.web.api.common.idempotency import PARAMETER
+from simsvc.web.api.common.photo_input import (
     MOST_PHOTOS,
     PhotoForm,
     PhotosForm,
@@ -23,7 +23,7 @@ from simsvc.web.api.photo_input import (
     judged,
     sent_photos,
 )
-from simsvc.web.api.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
+from simsvc.web.api.common.schemas import Estimate, EstimateBatch, EstimatePage, EstimateQuery, Neighbours
 from simsvc.web.http.current import services
 from simsvc.web.rendering.record_parts import labelled_faces
 

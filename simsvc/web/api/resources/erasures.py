@@ -11,9 +11,9 @@ from marshmallow.fields import Boolean, Dict, Integer, List, String
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.values.erasure import Receipt as MadeReceipt
-from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.faces import FACE_IN_PATH
-from simsvc.web.api.schemas import Strict, needed, one_line
+from simsvc.web.api.common.blueprint import IN_PATH, Resource
+from simsvc.web.api.common.schemas import Strict, needed, one_line
+from simsvc.web.api.resources.faces import FACE_IN_PATH
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.erasure import eraser

@@ -17,9 +17,9 @@ from marshmallow.validate import Range, Regexp
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import NAME_PATTERN
-from simsvc.web.api.blueprint import Resource, in_path, refused
-from simsvc.web.api.photo_input import form_of, sent_photos
-from simsvc.web.api.schemas import Strict, needed
+from simsvc.web.api.common.blueprint import Resource, in_path, refused
+from simsvc.web.api.common.photo_input import form_of, sent_photos
+from simsvc.web.api.common.schemas import Strict, needed
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.labelled_faces import live_faces_in_service

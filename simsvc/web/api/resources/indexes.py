@@ -14,9 +14,9 @@ from simsvc.domain.gallery.stored_calibration import document
 from simsvc.errors import BuildNotFound, IndexUnusable
 from simsvc.store.records.inventory import Service
 from simsvc.store.tables import BuildRow
-from simsvc.web.api.blueprint import Resource, in_path
-from simsvc.web.api.models import used
-from simsvc.web.api.schemas_inventory import Build, Builds
+from simsvc.web.api.common.blueprint import Resource, in_path
+from simsvc.web.api.common.schemas_inventory import Build, Builds
+from simsvc.web.api.resources.models import used
 from simsvc.web.http.current import services
 
 resource = Resource("indexes", __name__, "The inventory of index builds.")

@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from simsvc.errors import InputRefused, NotJson
-from simsvc.web.api.json_body import read_json
+from simsvc.web.api.common.json_body import read_json
 
 
 def in_path(name: str, pattern: str) -> dict[str, object]:

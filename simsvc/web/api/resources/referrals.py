@@ -12,10 +12,10 @@ from simsvc.domain.desk.referrals import PERSON, TEAM
 from simsvc.domain.estimate.serialize import describe_decision
 from simsvc.values.referrals import Referral as FoundReferral
 from simsvc.values.referrals import ReferralComment
-from simsvc.web.api.blueprint import IN_PATH, Resource, in_path
-from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.schemas import Decision
-from simsvc.web.api.schemas_referrals import (
+from simsvc.web.api.common.blueprint import IN_PATH, Resource, in_path
+from simsvc.web.api.common.cursors import Cursors
+from simsvc.web.api.common.schemas import Decision
+from simsvc.web.api.common.schemas_referrals import (
     NewAnswer,
     NewComment,
     NewReferral,

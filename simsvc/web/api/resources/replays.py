@@ -9,9 +9,9 @@ from marshmallow.fields import Boolean, Float, Integer, List, Nested, Raw, Strin
 
 from simsvc.errors import InputRefused
 from simsvc.flows.replay import describe_replay
-from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.photo_input import form_of, sent_photos
-from simsvc.web.api.schemas import ID, SHA256, Strict, maybe, needed
+from simsvc.web.api.common.blueprint import IN_PATH, Resource
+from simsvc.web.api.common.photo_input import form_of, sent_photos
+from simsvc.web.api.common.schemas import ID, SHA256, Strict, maybe, needed
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 from simsvc.wiring.replay import replayer

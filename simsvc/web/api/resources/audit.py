@@ -13,10 +13,19 @@ from marshmallow.validate import OneOf, Range
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
 from simsvc.values.events import Checkpoint, EventKind, Verdict
-from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.fields import Whole
-from simsvc.web.api.schemas import MOST_ROWS, SHA256, USUAL_ROWS, Strict, maybe, moment, needed, one_line
+from simsvc.web.api.common.blueprint import Resource
+from simsvc.web.api.common.cursors import Cursors
+from simsvc.web.api.common.fields import Whole
+from simsvc.web.api.common.schemas import (
+    MOST_ROWS,
+    SHA256,
+    USUAL_ROWS,
+    Strict,
+    maybe,
+    moment,
+    needed,
+    one_line,
+)
 from simsvc.web.http.current import services
 from simsvc.web.rendering.event_lines import described
 

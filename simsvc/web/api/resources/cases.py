@@ -13,8 +13,8 @@ from simsvc.domain.estimate.combine import Combined
 from simsvc.domain.estimate.serialize import describe, describe_decision
 from simsvc.values import VERDICTS
 from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
-from simsvc.web.api.blueprint import Resource, in_path
-from simsvc.web.api.schemas import EstimateSummary, Strict, maybe, moment, needed
+from simsvc.web.api.common.blueprint import Resource, in_path
+from simsvc.web.api.common.schemas import EstimateSummary, Strict, maybe, moment, needed
 from simsvc.web.rendering.case_view import case_view
 
 resource = Resource("cases", __name__, "Cases: the photos of one applicant together.")

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.errors import ModelNotFound
 from simsvc.store.records.inventory import Use
-from simsvc.web.api.blueprint import Resource, in_path
-from simsvc.web.api.schemas_inventory import Model, Models
+from simsvc.web.api.common.blueprint import Resource, in_path
+from simsvc.web.api.common.schemas_inventory import Model, Models
 from simsvc.web.http.current import services
 
 resource = Resource("models", __name__, "The inventory of models.")

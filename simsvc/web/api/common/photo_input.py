@@ -18,9 +18,9 @@ from simsvc.store.database import InTransaction
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
 from simsvc.values.requests import RequestKey
-from simsvc.web.api.blueprint import refused
-from simsvc.web.api.idempotency import idempotent, request_key
-from simsvc.web.api.schemas import Strict
+from simsvc.web.api.common.blueprint import refused
+from simsvc.web.api.common.idempotency import idempotent, request_key
+from simsvc.web.api.common.schemas import Strict
 from simsvc.web.http.current import services
 from simsvc.web.http.upload import FIELD, Upload, shown_name, uploaded_photo
 from simsvc.web.security.scopes import program

@@ -41,7 +41,7 @@ from simsvc.web.pages.desk import (
 from simsvc.web.pages.faces import gallery, imports, indexes
 from simsvc.web.pages.records import decisions, erasing, pictures, referral_parts, referrals, replays, reports
 from simsvc.web.pages.records import estimates as page_estimates
-from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
+from simsvc.web.rendering.charts.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.security import access, csrf, headers, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES

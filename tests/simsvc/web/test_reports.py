@@ -17,9 +17,9 @@ from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import Crop, DecisionDraft, Declaration, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.app import create_app
-from simsvc.web.rendering.pdf_fonts import font_of
-from simsvc.web.rendering.pdf_report import write_pdf
-from simsvc.web.rendering.report import Report, Row, Section
+from simsvc.web.rendering.reports.pdf_fonts import font_of
+from simsvc.web.rendering.reports.pdf_report import write_pdf
+from simsvc.web.rendering.reports.report import Report, Row, Section
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import checked, pdf_text

@@ -14,7 +14,7 @@ from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.http.once import Made, once, shown_once
-from simsvc.web.rendering.qr_code import qr_code
+from simsvc.web.rendering.reports.qr_code import qr_code
 
 blueprint = Blueprint("second_factor", __name__, url_prefix="/account/second-factor")
 

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.desk.same_person import MEASURED_MODEL_SHA256, MOST_COMPARED, to_compare
 from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import services
-from simsvc.web.rendering.age_plot import range_words
-from simsvc.web.rendering.age_scale import AgeScale, age_scale
 from simsvc.web.rendering.case_view import CaseView, case_view, other_uploads
+from simsvc.web.rendering.charts.age_plot import range_words
+from simsvc.web.rendering.charts.age_scale import AgeScale, age_scale
 from simsvc.web.rendering.nearest_faces import near_faces
-from simsvc.web.rendering.report_codes import page_code
+from simsvc.web.rendering.reports.report_codes import page_code
 
 blueprint = Blueprint("cases", __name__)
 blueprint.add_app_template_global(other_uploads)

@@ -24,7 +24,7 @@ from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.rendering.actors import actor_names
-from simsvc.web.rendering.histogram import Histogram, histogram
+from simsvc.web.rendering.charts.histogram import Histogram, histogram
 from simsvc.web.rendering.retired import LONG_AGO, retired_builds
 
 blueprint = Blueprint("indexes", __name__, url_prefix="/indexes")

@@ -26,7 +26,7 @@ from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, once
 from simsvc.web.pages.records.reports import pdf_response
 from simsvc.web.pages.records.result import FIELDS, NEXT, continues, result_page
-from simsvc.web.rendering.sheet import record_report
+from simsvc.web.rendering.reports.sheet import record_report
 from simsvc.web.security.readers import party_of_person
 
 REFER_FIELDS = ("refer_to", "due", "second_opinion", "refer_comment")

@@ -16,9 +16,9 @@ from simsvc.flows.verify_report import ReportCheck, check_report
 from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_exports, services
 from simsvc.web.http.form_problems import Problems
-from simsvc.web.rendering.case_report import case_report
 from simsvc.web.rendering.case_view import actor_names, case_view
-from simsvc.web.rendering.report import Report
+from simsvc.web.rendering.reports.case_report import case_report
+from simsvc.web.rendering.reports.report import Report
 
 blueprint = Blueprint("reports", __name__)
 
@@ -61,7 +61,7 @@ def verify() -> ResponseReturnValue:
 
 def pdf_response(report: Callable[[], Report], name: str) -> Response:
     """Return a report as a download that is streamed."""
-    from simsvc.web.rendering.pdf_report import write_pdf  # noqa: PLC0415 - ReportLab is large and rarely needed
+    from simsvc.web.rendering.reports.pdf_report import write_pdf  # noqa: PLC0415 - ReportLab is large and rarely needed
 
     file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed when the response is
     write_pdf(report(), file)

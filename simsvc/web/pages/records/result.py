@@ -19,8 +19,8 @@ from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
 from simsvc.web.http.form_problems import Problem
 from simsvc.web.pages.records.referral_parts import referral_part
-from simsvc.web.rendering.age_plot import age_plot, range_words
-from simsvc.web.rendering.age_scale import age_scale
+from simsvc.web.rendering.charts.age_plot import age_plot, range_words
+from simsvc.web.rendering.charts.age_scale import age_scale
 from simsvc.web.rendering.record_parts import declared_words
 
 FIELDS = ("kind", "age", "reason", "needed", "note")

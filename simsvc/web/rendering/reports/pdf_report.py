@@ -15,9 +15,9 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from simsvc.web.rendering.pdf_fonts import LATIN, is_eastern, lacks, markup
-from simsvc.web.rendering.pdf_plots import plot_drawing, scale_drawing
-from simsvc.web.rendering.report import Report, ReportFace, Row, Section
+from simsvc.web.rendering.reports.pdf_fonts import LATIN, is_eastern, lacks, markup
+from simsvc.web.rendering.reports.pdf_plots import plot_drawing, scale_drawing
+from simsvc.web.rendering.reports.report import Report, ReportFace, Row, Section
 
 STYLE = ParagraphStyle("row", fontName=LATIN, fontSize=8.5, leading=12, splitLongWords=1)
 SMALL = ParagraphStyle("small", parent=STYLE, fontSize=7, leading=9)

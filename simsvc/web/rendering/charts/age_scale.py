@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simsvc.web.rendering.age_plot import Axis, Interval, age_axis
+from simsvc.web.rendering.charts.age_plot import Axis, Interval, age_axis
 
 WIDTH_PX, HEIGHT_PX, LINE_PX = 520.0, 138.0, 76.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simsvc.web.rendering.age_plot import AgePlot
-from simsvc.web.rendering.age_scale import AgeScale
+from simsvc.web.rendering.charts.age_plot import AgePlot
+from simsvc.web.rendering.charts.age_scale import AgeScale
 
 Row = tuple[str, str]
 """Label and text."""

@@ -6,8 +6,8 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, Polygon, Rect, Stri
 from reportlab.lib import colors
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from simsvc.web.rendering.pdf_fonts import runs
-from simsvc.web.rendering.report import PlotWords, ScaleWords
+from simsvc.web.rendering.reports.pdf_fonts import runs
+from simsvc.web.rendering.reports.report import PlotWords, ScaleWords
 
 INK, QUIET, ACCENT, SOFT, MEAN = map(colors.HexColor, ("#1c2733", "#566473", "#1d5a7a", "#d9e6ee", "#8a6d1d"))
 TEXT_PX = 13.0

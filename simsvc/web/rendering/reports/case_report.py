@@ -8,11 +8,11 @@ from simsvc.values import Verdict
 from simsvc.values.cases import CasePhoto, TimelineEntry
 from simsvc.values.events import Event
 from simsvc.web.i18n.language import at_utc, translated
-from simsvc.web.rendering.age_plot import range_words
 from simsvc.web.rendering.case_view import CaseView
-from simsvc.web.rendering.report import Report, Row, ScaleWords, Section
-from simsvc.web.rendering.report_codes import printed_code
-from simsvc.web.rendering.sheet import (
+from simsvc.web.rendering.charts.age_plot import range_words
+from simsvc.web.rendering.reports.report import Report, Row, ScaleWords, Section
+from simsvc.web.rendering.reports.report_codes import printed_code
+from simsvc.web.rendering.reports.sheet import (
     answer_rows,
     crop_of,
     decision_rows,

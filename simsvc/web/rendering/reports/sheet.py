@@ -14,13 +14,13 @@ from simsvc.values.cases import PhotoUpload
 from simsvc.values.events import Event
 from simsvc.web.http.current import services
 from simsvc.web.i18n.language import at_utc, translated
-from simsvc.web.rendering.age_plot import age_plot, range_words
-from simsvc.web.rendering.age_scale import age_scale
 from simsvc.web.rendering.case_view import actor_names, other_uploads
+from simsvc.web.rendering.charts.age_plot import age_plot, range_words
+from simsvc.web.rendering.charts.age_scale import age_scale
 from simsvc.web.rendering.nearest_faces import near_faces, thumbnail
 from simsvc.web.rendering.record_parts import declared_words
-from simsvc.web.rendering.report import PlotWords, Report, ReportFace, Row, ScaleWords, Section
-from simsvc.web.rendering.report_codes import printed_code
+from simsvc.web.rendering.reports.report import PlotWords, Report, ReportFace, Row, ScaleWords, Section
+from simsvc.web.rendering.reports.report_codes import printed_code
 
 MOST_UPLOADS = 5
 """Other records of a photo that are named; more are counted."""

@@ -19,8 +19,8 @@ from simsvc.errors import (
     StoreError,
     VerificationRefused,
 )
-from simsvc.flows.verify_log import verify
-from simsvc.flows.verify_report import check_report
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.audit.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 audit_group = AppGroup("audit", help="Verify the audit log.")

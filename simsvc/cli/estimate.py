@@ -18,7 +18,7 @@ from simsvc.cli.errors import sentences
 from simsvc.cli.progress import PROGRESS_FROM
 from simsvc.domain.estimate.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
-from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.values import Estimate
 
 Row = dict[str, object]

@@ -13,7 +13,7 @@ from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import PROGRESS_FROM, progress
 from simsvc.domain.gallery.labelled_faces import LabelledSource
-from simsvc.flows.live_faces import AddedFaces, LiveFaces
+from simsvc.flows.gallery.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces

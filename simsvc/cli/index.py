@@ -21,8 +21,8 @@ from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.errors import IndexMissing, IndexUnusable
-from simsvc.flows.build_index import BuildRequest, build
-from simsvc.flows.measure_recall import TimedRecall
+from simsvc.flows.gallery.build_index import BuildRequest, build
+from simsvc.flows.gallery.measure_recall import TimedRecall
 from simsvc.settings import cores
 from simsvc.values.events import COMMAND
 from simsvc.wiring.indexing import IndexServices, index_services

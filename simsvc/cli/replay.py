@@ -14,7 +14,7 @@ from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
 from simsvc.errors import PhotoMissing
-from simsvc.flows.replay import Replay, describe_replay
+from simsvc.flows.estimates.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import retention
 from simsvc.wiring.replay import replayer

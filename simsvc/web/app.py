@@ -15,7 +15,7 @@ from simsvc.adapters.ops.private_files import keep_private
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
-from simsvc.flows.accounts import utc_now
+from simsvc.flows.access.accounts import utc_now
 from simsvc.settings import Settings, load_settings
 from simsvc.web.api import openapi
 from simsvc.web.api.common import etags

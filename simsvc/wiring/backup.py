@@ -12,7 +12,7 @@ from simsvc.adapters.ops import backup
 from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.adapters.ops.backup import Places
 from simsvc.errors import BackupRefused
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog

@@ -10,8 +10,8 @@ from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.errors import IndexMissing, IndexUnusable
-from simsvc.flows.live_faces import LiveFaces
-from simsvc.flows.switch_index import Switcher
+from simsvc.flows.gallery.live_faces import LiveFaces
+from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.store.records.faces import FaceStore
 from simsvc.values.site_calibration import SiteCalibration

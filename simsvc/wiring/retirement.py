@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.errors import BundleError, ModelGone
-from simsvc.flows.retire import Retirement, retire
+from simsvc.flows.gallery.retire import Retirement, retire
 from simsvc.store.records.retirement import KeepingStore
 from simsvc.wiring.services import Services
 

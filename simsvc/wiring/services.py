@@ -46,18 +46,18 @@ from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
-from simsvc.flows.accounts import Accounts, utc_now
-from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
-from simsvc.flows.identity import Identities
-from simsvc.flows.import_faces import Imports
-from simsvc.flows.log_start import log_start
-from simsvc.flows.measure_recall import TimedRecall, measure_recall
+from simsvc.flows.access.accounts import Accounts, utc_now
+from simsvc.flows.access.identity import Identities
+from simsvc.flows.access.second_factor import SecondFactors
+from simsvc.flows.access.tokens import Tokens
+from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.verifications import Verifier
+from simsvc.flows.estimates.batch import Batches
+from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
+from simsvc.flows.gallery.import_faces import Imports
+from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
+from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.flows.referrals import Referrals
-from simsvc.flows.second_factor import SecondFactors
-from simsvc.flows.switch_index import Switcher
-from simsvc.flows.tokens import Tokens
-from simsvc.flows.verifications import Verifier
 from simsvc.settings import Settings, cores, environment_of
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.access.identities import IdentityStore

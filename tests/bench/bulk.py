@@ -22,7 +22,7 @@ from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName
 from simsvc.domain.photo.crop import crop
-from simsvc.flows.build_index import BuildRequest, build
+from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores
 from simsvc.values import Crop, Face

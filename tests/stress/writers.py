@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database

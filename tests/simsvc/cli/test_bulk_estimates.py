@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from simsvc.adapters.photos import photo_files
 from simsvc.adapters.results.results_journal import ResultsJournal
-from simsvc.flows import bulk, estimate
+from simsvc.flows.estimates import bulk, estimate
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.records.estimates import EstimateStore

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.records.erasure import ErasureStore

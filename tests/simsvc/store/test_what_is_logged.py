@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
-from simsvc.flows.log_start import log_start
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import load_settings
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.audit.log import EventLog

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.values.events import COMMAND, EventKind, NewEvent

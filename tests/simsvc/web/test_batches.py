@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.errors import AlreadyJudged
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
@@ -158,7 +158,7 @@ def test_too_many_photos_are_told(
     client: FlaskClient, desk: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more than the most is refused as a whole."""
-    monkeypatch.setattr("simsvc.flows.batch.MOST_PHOTOS", 10)
+    monkeypatch.setattr("simsvc.flows.estimates.batch.MOST_PHOTOS", 10)
     response = send(client, [(zipped({f"{n}.jpg": b"1" for n in range(11)}), "a.zip")])
     assert (response.status_code, "more than 10 photos" in response.text) == (413, True)
     assert waiting_files(desk) == []

@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.desk.same_person import MEASURED_MODEL_SHA256
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings, load_settings
 from simsvc.values import Crop, DecisionDraft, Declaration, Estimate, RecordedEstimate
 from simsvc.web.app import create_app

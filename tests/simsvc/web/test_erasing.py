@@ -17,8 +17,8 @@ from sqlalchemy import select, text
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.errors import AlreadyJudged, EstimateErased, FaceNotFound
-from simsvc.flows.estimate import estimate
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow, ErasedEstimateRow, EventContentRow, EventRow, FaceRow
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings, load_settings
 from simsvc.values import Declaration
 from simsvc.web.app import create_app

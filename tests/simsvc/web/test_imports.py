@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from simsvc.adapters.index.build_lock import build_lock
 from simsvc.adapters.index.embedding_cache import EmbeddedJournal
 from simsvc.errors import BundleMissing
-from simsvc.flows import import_faces
+from simsvc.flows.gallery import import_faces
 from simsvc.settings import Settings
 from simsvc.values.face_imports import ImportState
 from simsvc.web.app import create_app

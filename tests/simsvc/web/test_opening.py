@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.pages.desk.opening import PAGE_OF

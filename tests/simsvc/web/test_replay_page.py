@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
 from simsvc.web.app import create_app

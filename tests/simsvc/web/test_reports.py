@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import text
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import Crop, DecisionDraft, Declaration, Estimate, Neighbour, RecordedEstimate
 from simsvc.web.app import create_app

@@ -14,7 +14,7 @@ from flask import Flask
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest, from_json, to_json
 from simsvc.errors import IndexModelMismatch
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import RecordedEstimate
 from simsvc.web.api.common.schemas import Estimate as EstimateSchema

@@ -13,7 +13,7 @@ from marshmallow.validate import Length, Regexp
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS, checked_case, checked_dates, latest_today
 from simsvc.errors import InputRefused, PhotosRefused
-from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.store.database import InTransaction
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate

@@ -11,7 +11,7 @@ from marshmallow.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow.validate import OneOf, Range
 
 from simsvc.errors import InputRefused
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.values.events import Checkpoint, EventKind, Verdict
 from simsvc.web.api.common.blueprint import Resource
 from simsvc.web.api.common.cursors import Cursors

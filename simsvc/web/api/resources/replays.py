@@ -8,7 +8,7 @@ from flask_smorest.fields import Upload as UploadField
 from marshmallow.fields import Boolean, Float, Integer, List, Nested, Raw, String
 
 from simsvc.errors import InputRefused
-from simsvc.flows.replay import describe_replay
+from simsvc.flows.estimates.replay import describe_replay
 from simsvc.web.api.common.blueprint import IN_PATH, Resource
 from simsvc.web.api.common.photo_input import form_of, sent_photos
 from simsvc.web.api.common.schemas import ID, SHA256, Strict, maybe, needed

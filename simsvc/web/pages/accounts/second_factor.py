@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from simsvc.errors import CodeRefused, SecondFactorNeeded
-from simsvc.flows.second_factor import SecondFactors
+from simsvc.flows.access.second_factor import SecondFactors
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem

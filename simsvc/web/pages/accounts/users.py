@@ -10,7 +10,7 @@ from flask_babel import gettext, ngettext
 
 from simsvc.domain.accounts.passwords import checked_name
 from simsvc.errors import ContactRefused, LastAdmin, NameRefused, NameTaken
-from simsvc.flows.accounts import Accounts
+from simsvc.flows.access.accounts import Accounts
 from simsvc.values import ROLES, Role, User
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of

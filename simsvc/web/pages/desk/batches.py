@@ -16,7 +16,7 @@ from simsvc.domain.desk.contents import LEFT_OUT
 from simsvc.domain.desk.decisions import TEXT_CHARACTERS, acceptable
 from simsvc.domain.desk.triage import ORDERS, SHOWN, arranged, filter_counts
 from simsvc.errors import BatchError, CasesUnreadable, DecisionRefused, DecisionSuperseded, NotMultipart
-from simsvc.flows.batch import MOST_PHOTOS
+from simsvc.flows.estimates.batch import MOST_PHOTOS
 from simsvc.store.desk.batch_triage import TriageRow
 from simsvc.values import Batch
 from simsvc.web.http.batch_form import BatchForm

@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from simsvc.domain.desk.declared import CASE_CHARACTERS
 from simsvc.errors import SamplesMissing
-from simsvc.flows.samples import estimate_samples
+from simsvc.flows.estimates.samples import estimate_samples
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
 from simsvc.web.http.form_problems import Problem

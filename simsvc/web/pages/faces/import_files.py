@@ -13,7 +13,7 @@ from simsvc.domain.files.file_names import canonical_path, last_part
 from simsvc.domain.gallery.import_labels import LABELS
 from simsvc.domain.gallery.labels import read_label_table
 from simsvc.errors import BatchTooLarge, ImportRefused, ImportTooLarge, LabelsUnreadable
-from simsvc.flows.import_faces import MOST_LABELS_BYTES, MOST_PHOTOS
+from simsvc.flows.gallery.import_faces import MOST_LABELS_BYTES, MOST_PHOTOS
 
 
 class ImportFiles:

@@ -25,7 +25,7 @@ from simsvc.errors import (
     PhotoMissing,
     SimsvcError,
 )
-from simsvc.flows.import_faces import MOST_PHOTOS, UploadedFiles, is_finished, is_working
+from simsvc.flows.gallery.import_faces import MOST_PHOTOS, UploadedFiles, is_finished, is_working
 from simsvc.values.face_imports import ImportPhoto
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of

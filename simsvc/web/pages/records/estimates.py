@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.declared import checked_case, checked_dates, latest_today
 from simsvc.errors import CaseRefused, DatesRefused, FaceNotFound, PhotoError, PhotoMissing, PhotosRefused
-from simsvc.flows.check_photo import check_photo
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.check_photo import check_photo
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problem, Problems

@@ -7,7 +7,7 @@ import hashlib
 from flask import Blueprint, Response, request, url_for
 
 from simsvc.domain.photo.encode import thumbnail_jpeg
-from simsvc.flows.saliency import check_same_model, saliency_png
+from simsvc.flows.estimates.saliency import check_same_model, saliency_png
 from simsvc.web.http.current import services
 
 blueprint = Blueprint("pictures", __name__)

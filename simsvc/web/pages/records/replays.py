@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.estimate.agreement import tolerance
 from simsvc.errors import BundleError, IndexUnusable, KeepError, PhotoDiffers, PhotoNotKept
-from simsvc.flows.replay import Replay
+from simsvc.flows.estimates.replay import Replay
 from simsvc.values import Neighbour, RecordedEstimate
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.domain.desk.timeline import CASE_REPORT
 from simsvc.errors import EstimateNotFound, ReportCodeRefused
-from simsvc.flows.verify_report import ReportCheck, check_report
+from simsvc.flows.audit.verify_report import ReportCheck, check_report
 from simsvc.values import RecordedEstimate
 from simsvc.web.http.current import note_exports, services
 from simsvc.web.http.form_problems import Problems

@@ -14,7 +14,7 @@ from simsvc.domain.desk.verdict import verdict_of
 from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.domain.estimate.explain import apart_sentence, why_sentence
 from simsvc.errors import BuildNotFound, BundleError, FaceNotFound, IndexUnusable
-from simsvc.flows.saliency import check_same_model
+from simsvc.flows.estimates.saliency import check_same_model
 from simsvc.values import Decision, LabelledFace, Neighbour, RecordedEstimate
 from simsvc.web.http.current import services
 from simsvc.web.http.form_problems import Problem

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from simsvc.errors import StoreError, VerificationRefused
-from simsvc.flows.verifications import PAUSE, STALLED, Verifier, is_running
+from simsvc.flows.audit.verifications import PAUSE, STALLED, Verifier, is_running
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.audit.verifications import VerificationStore

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from simsvc.errors import BatchNotFound, CaseNotFound, EstimateNotFound, ReferralNotFound
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.desk.batches import BatchStore

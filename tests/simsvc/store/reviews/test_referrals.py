@@ -13,7 +13,7 @@ from simsvc.errors import (
     ReferralNotFound,
     ReferralRefused,
 )
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database

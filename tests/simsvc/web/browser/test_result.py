@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from playwright.sync_api import Page, expect
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import Declaration
 from tests.simsvc.web.browser.helpers import LAPTOP, PHONE, Live, Open, in_both_themes
 from tests.small_site import drawn_photo

@@ -20,7 +20,7 @@ from simsvc.errors import (
     PhotoTooManyBytes,
     SimsvcError,
 )
-from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.ports import BatchBook, PhotoSpool
 from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Waiting
 

@@ -10,7 +10,7 @@ from typing import Literal
 from simsvc.domain.estimate.agreement import Difference, differences, tolerance
 from simsvc.domain.photo.encode import from_png
 from simsvc.errors import EstimateNotFound, PhotoDiffers, PhotoNotKept
-from simsvc.flows.estimate import EstimatePipeline, answered, answered_from_crop
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered, answered_from_crop
 from simsvc.ports import RecordFinder
 from simsvc.values import Crop, Estimate, Neighbour, RecordedEstimate
 

@@ -16,10 +16,10 @@ from simsvc.domain.gallery.import_findings import findings, same_photos
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.errors import ImportInterrupted, SimsvcError
-from simsvc.flows.build_index import BuildRequest, EmbeddingJournal, OnBuilt, Shelf, build
-from simsvc.flows.embed_faces import embed, key_of
-from simsvc.flows.import_faces import earlier, photo_sha256
-from simsvc.flows.live_faces import AddedFaces
+from simsvc.flows.gallery.build_index import BuildRequest, EmbeddingJournal, OnBuilt, Shelf, build
+from simsvc.flows.gallery.embed_faces import embed, key_of
+from simsvc.flows.gallery.import_faces import earlier, photo_sha256
+from simsvc.flows.gallery.live_faces import AddedFaces
 from simsvc.flows.parallel import in_order
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.values.face_imports import CheckedPhoto, FaceImport, ImportCheck, ImportPhoto, ImportState

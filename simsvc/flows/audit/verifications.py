@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from simsvc.errors import StoreError, VerificationRefused
-from simsvc.flows.verify_log import Snapshot, verify
+from simsvc.flows.audit.verify_log import Snapshot, verify
 from simsvc.ports import VerificationBook
 from simsvc.values.events import LogState, Verification
 

@@ -19,7 +19,7 @@ from simsvc.errors import (
     SimsvcError,
     UserNotFound,
 )
-from simsvc.flows.accounts import LINK_LIFETIME, NOWHERE, Accounts
+from simsvc.flows.access.accounts import LINK_LIFETIME, NOWHERE, Accounts
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.database import Database
 from simsvc.store.tables import SignInClientRow, UserRow

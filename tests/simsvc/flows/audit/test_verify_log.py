@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit_append import append, erase_contents

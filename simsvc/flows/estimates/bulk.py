@@ -13,8 +13,8 @@ from typing import Protocol
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.estimate.table_rows import Key, Row, result_row
 from simsvc.errors import NotJudged, PhotoMissing, PhotoTooManyBytes, SimsvcError
-from simsvc.flows.batch import MOST_ATTEMPTS
-from simsvc.flows.estimate import EstimatePipeline, answered
+from simsvc.flows.estimates.batch import MOST_ATTEMPTS
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered
 from simsvc.flows.parallel import in_order
 from simsvc.ports import BulkBook, Recorder
 from simsvc.values import Estimate

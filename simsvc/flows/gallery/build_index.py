@@ -30,7 +30,7 @@ from simsvc.domain.gallery.manifest import (
     SourceSummary,
 )
 from simsvc.errors import SourceEmpty
-from simsvc.flows.embed_faces import embed, key_of
+from simsvc.flows.gallery.embed_faces import embed, key_of
 from simsvc.flows.parallel import CHUNK, in_order
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.values import FloatVector, LabelledFace

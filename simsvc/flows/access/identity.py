@@ -9,7 +9,7 @@ from datetime import datetime
 from simsvc.domain.accounts.identity import Identity, RoleRule, name_in
 from simsvc.domain.accounts.passwords import checked_name, name_key
 from simsvc.errors import LinkSpent, NameRefused, NameTaken, OidcRefused
-from simsvc.flows.accounts import NOWHERE, link_sha256
+from simsvc.flows.access.accounts import NOWHERE, link_sha256
 from simsvc.ports import AccountBook, IdentityBook
 from simsvc.values import Client, Role, User
 

@@ -22,7 +22,7 @@ from simsvc.domain.accounts.second_factor import (
     step_of,
 )
 from simsvc.errors import CodeRefused, PhotoLocked, SecondFactorNeeded
-from simsvc.flows.accounts import NOWHERE
+from simsvc.flows.access.accounts import NOWHERE
 from simsvc.ports import AccountBook, Cipher, SecondFactorBook, TimeCodes
 from simsvc.values import Client, User
 

@@ -10,7 +10,7 @@ from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import crops_for, measured, quality_flags
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError
-from simsvc.flows.estimate import EstimatePipeline
+from simsvc.flows.estimates.estimate import EstimatePipeline
 from simsvc.messages import Message
 
 

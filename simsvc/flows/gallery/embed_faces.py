@@ -10,7 +10,7 @@ from simsvc.domain.chunks import chunks_of
 from simsvc.domain.gallery.cached_embedding import Embedded, Outcome
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.manifest import Skipped
-from simsvc.flows.prepare_face import PreparedFace, prepare
+from simsvc.flows.gallery.prepare_face import PreparedFace, prepare
 from simsvc.ports import Detector, Model, PictureDecoder
 
 

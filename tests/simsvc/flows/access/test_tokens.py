@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from simsvc.errors import TokenNotFound, TokenRefused
-from simsvc.flows.tokens import Tokens
+from simsvc.flows.access.tokens import Tokens
 from simsvc.store.access.tokens import TokenStore
 from simsvc.store.database import Database
 from simsvc.values.tokens import TokenDraft

@@ -29,13 +29,13 @@ from simsvc.domain.photo.crop import crop
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import BundleDamaged, SourceEmpty, StoreError
-from simsvc.flows import build_index
-from simsvc.flows.build_index import BuildRequest, build
+from simsvc.flows.gallery import build_index
+from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.ports import Detector
 from simsvc.values import Crop, Face, LabelledFace, Photo, Prediction
 from tests.drawn_faces import draw_face
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LabelledFolder = Callable[..., Path]
 
 
@@ -332,7 +332,7 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.photos.sources import read_source
-from simsvc.flows.build_index import BuildRequest, build
+from simsvc.flows.gallery.build_index import BuildRequest, build
 root, bundle, photos = map(Path, sys.argv[1:])
 model = OnnxModel(load_bundle(bundle))
 request = BuildRequest("demo", (read_source("folder", photos),))

@@ -11,7 +11,7 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.estimate.saliency import SHOWN_PX, overlay, saliency
 from simsvc.domain.photo.encode import from_png, to_png
 from simsvc.errors import ModelChanged
-from simsvc.flows.saliency import BATCH, check_same_model, saliency_png
+from simsvc.flows.estimates.saliency import BATCH, check_same_model, saliency_png
 from simsvc.values import Crop, Estimate, RecordedEstimate
 from tests.drawn_faces import draw_face
 

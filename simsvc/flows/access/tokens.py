@@ -17,7 +17,7 @@ from simsvc.domain.accounts.tokens import (
     token_text,
 )
 from simsvc.errors import TokenRefused
-from simsvc.flows.accounts import utc_now
+from simsvc.flows.access.accounts import utc_now
 from simsvc.values.tokens import NewToken, Token, TokenDraft
 
 USED_EVERY = timedelta(hours=1)

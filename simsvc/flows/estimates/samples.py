@@ -13,7 +13,7 @@ from simsvc.domain.gallery.labels import LabelRow, read_label_table
 from simsvc.domain.gallery.sample import SAMPLES, blend, blended_files
 from simsvc.domain.photo.encode import to_jpeg
 from simsvc.errors import SamplesMissing
-from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.values import Declaration, RecordedEstimate
 
 QUALITY = 92

@@ -24,7 +24,7 @@ from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.quality import crops_for, measured
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
-from simsvc.flows.compare_faces import JudgedFace, one_vote_each
+from simsvc.flows.estimates.compare_faces import JudgedFace, one_vote_each
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.values import AgePriorUse, Crop, Declaration, Estimate, Prediction, RecordedEstimate
 

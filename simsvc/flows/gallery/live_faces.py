@@ -13,8 +13,8 @@ from simsvc.domain.gallery.labelled_faces import LabelledSource, known_ids
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import Skipped, split_label
 from simsvc.errors import FaceNotFound, FacesRefused
+from simsvc.flows.gallery.prepare_face import PreparedFace, prepare
 from simsvc.flows.parallel import CHUNK
-from simsvc.flows.prepare_face import PreparedFace, prepare
 from simsvc.ports import Detector, Model, PictureDecoder
 from simsvc.values import LabelledFace
 from simsvc.values.site_calibration import SiteCalibration

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.errors import (

@@ -110,7 +110,7 @@ def messages() -> Iterator[tuple[str, str]]:
 
 def commands() -> Iterator[tuple[str, str]]:
     """Give every text in the code of the commands: help, questions, output."""
-    for path in sorted((ROOT / "simsvc" / "cli").glob("*.py")):
+    for path in sorted((ROOT / "simsvc" / "cli").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield f"{path.name}:{node.lineno}", node.value

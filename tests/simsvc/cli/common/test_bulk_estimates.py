@@ -28,7 +28,7 @@ from tests.servers import environment_of
 from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
 
-CASES = Path(__file__).parents[4] / "shared" / "cases"
+CASES = Path(__file__).parents[5] / "shared" / "cases"
 
 
 @pytest.fixture(scope="module")

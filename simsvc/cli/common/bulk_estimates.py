@@ -11,8 +11,8 @@ import click
 from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import Listing, list_photos
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.wiring.bulk import bulk_into
 
 NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."

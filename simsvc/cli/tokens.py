@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.domain.accounts.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
-from simsvc.values.tokens import SCOPES, Token
+from simsvc.values.access.tokens import SCOPES, Token
 
 token_group = AppGroup("token", help="Create, list and revoke API tokens.")
 

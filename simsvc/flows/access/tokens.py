@@ -18,7 +18,7 @@ from simsvc.domain.accounts.tokens import (
 )
 from simsvc.errors import TokenRefused
 from simsvc.flows.access.accounts import utc_now
-from simsvc.values.tokens import NewToken, Token, TokenDraft
+from simsvc.values.access.tokens import NewToken, Token, TokenDraft
 
 USED_EVERY = timedelta(hours=1)
 """Precision of the time of last use, so that requests rarely need to write."""

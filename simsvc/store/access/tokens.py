@@ -14,8 +14,8 @@ from simsvc.errors import NotPermitted, StoreError, TokenNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Store
 from simsvc.store.tables import Table, UserRow, UtcDateTime
+from simsvc.values.access.tokens import Scope, Token
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.values.tokens import Scope, Token
 
 ACTOR = "token:"
 

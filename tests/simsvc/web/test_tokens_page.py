@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from simsvc.errors import NotPermitted
 from simsvc.values import Role, User
-from simsvc.values.tokens import SCOPES, Scope, TokenDraft
+from simsvc.values.access.tokens import SCOPES, Scope, TokenDraft
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import DecisionSuperseded, InputRefused, KeyTaken
 from simsvc.store.database import InTransaction
-from simsvc.values.requests import RequestKey
+from simsvc.values.access.requests import RequestKey
 from simsvc.web.http.current import services
 from simsvc.web.security.scopes import program
 

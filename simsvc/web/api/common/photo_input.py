@@ -17,7 +17,7 @@ from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.store.database import InTransaction
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, Estimate, RecordedEstimate
-from simsvc.values.requests import RequestKey
+from simsvc.values.access.requests import RequestKey
 from simsvc.web.api.common.blueprint import refused
 from simsvc.web.api.common.idempotency import idempotent, request_key
 from simsvc.web.api.common.schemas import Strict

@@ -17,7 +17,7 @@ from simsvc.domain.accounts.tokens import (
     checked_scopes,
 )
 from simsvc.errors import TokenDraftRefused
-from simsvc.values.tokens import SCOPES, TokenDraft
+from simsvc.values.access.tokens import SCOPES, TokenDraft
 from simsvc.web.http.current import person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.http.once import Made, made_by, once, shown_once

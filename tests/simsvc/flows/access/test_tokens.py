@@ -11,7 +11,7 @@ from simsvc.errors import TokenNotFound, TokenRefused
 from simsvc.flows.access.tokens import Tokens
 from simsvc.store.access.tokens import TokenStore
 from simsvc.store.database import Database
-from simsvc.values.tokens import TokenDraft
+from simsvc.values.access.tokens import TokenDraft
 from tests.databases import sqlite_database
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

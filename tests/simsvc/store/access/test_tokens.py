@@ -8,7 +8,7 @@ import pytest
 from simsvc.errors import StoreNotMigrated
 from simsvc.store.access.tokens import TokenStore
 from simsvc.store.database import Database
-from simsvc.values.tokens import Token
+from simsvc.values.access.tokens import Token
 
 IST = timezone(timedelta(hours=5, minutes=30))
 MADE_AT = datetime(2026, 3, 1, 4, 5, 6, 7, tzinfo=IST)

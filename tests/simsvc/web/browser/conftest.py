@@ -23,8 +23,8 @@ from simsvc.flows.estimates.estimate import estimate
 from simsvc.flows.gallery.import_faces import UploadedFiles
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.access.tokens import TokenDraft
 from simsvc.values.referrals import Addressee, ReferralDraft
-from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
 from simsvc.wiring.imports import work_import
 from simsvc.wiring.services import Services

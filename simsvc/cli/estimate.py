@@ -16,7 +16,7 @@ from simsvc.cli.common.bulk_estimates import estimate_all
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.cli.common.progress import PROGRESS_FROM
-from simsvc.domain.estimate.serialize import describe, describe_unrecorded
+from simsvc.domain.estimate.output.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
 from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.values import Estimate

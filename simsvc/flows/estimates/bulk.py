@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from simsvc.domain.chunks import chunks_of
-from simsvc.domain.estimate.table_rows import Key, Row, result_row
+from simsvc.domain.estimate.output.table_rows import Key, Row, result_row
 from simsvc.errors import NotJudged, PhotoMissing, PhotoTooManyBytes, SimsvcError
 from simsvc.flows.estimates.batch import MOST_ATTEMPTS
 from simsvc.flows.estimates.estimate import EstimatePipeline, answered

@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from simsvc.domain.estimate.rank import Compared, compare
-from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE, FARTHEST, Look, miniature, miniature_of_jpeg
+from simsvc.domain.gallery.importing.same_photo import (
+    EQUAL_DISTANCE,
+    FARTHEST,
+    Look,
+    miniature,
+    miniature_of_jpeg,
+)
 from simsvc.errors import FaceNotFound
 from simsvc.ports import Index
 from simsvc.values import Crop, FloatVector, Neighbour

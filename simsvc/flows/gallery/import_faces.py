@@ -11,8 +11,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from simsvc.domain.gallery.import_findings import findings
-from simsvc.domain.gallery.import_labels import common_folder, match_rows
+from simsvc.domain.gallery.importing.import_findings import findings
+from simsvc.domain.gallery.importing.import_labels import common_folder, match_rows
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS, LabelTable, read_label_table
 from simsvc.domain.gallery.manifest import NAME_PATTERN
 from simsvc.errors import (

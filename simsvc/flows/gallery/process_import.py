@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from simsvc.domain.gallery.cached_embedding import Embedded, Outcome
-from simsvc.domain.gallery.import_findings import findings, same_photos
+from simsvc.domain.gallery.importing.import_findings import findings, same_photos
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.errors import ImportInterrupted, SimsvcError

@@ -10,7 +10,7 @@ from marshmallow.fields import Float, Integer, List, Nested, String
 from marshmallow.validate import Length, OneOf
 
 from simsvc.domain.estimate.combine import Combined
-from simsvc.domain.estimate.serialize import describe, describe_decision
+from simsvc.domain.estimate.output.serialize import describe, describe_decision
 from simsvc.values import VERDICTS
 from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
 from simsvc.web.api.common.blueprint import Resource, in_path

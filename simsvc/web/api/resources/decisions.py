@@ -8,7 +8,7 @@ from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.decisions import checked_decision
-from simsvc.domain.estimate.serialize import describe_decision
+from simsvc.domain.estimate.output.serialize import describe_decision
 from simsvc.errors import DecisionRefused
 from simsvc.store.database import InTransaction
 from simsvc.values import Decision as MadeDecision

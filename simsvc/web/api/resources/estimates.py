@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from simsvc.domain.estimate.serialize import describe, describe_decision, estimated_age
+from simsvc.domain.estimate.output.serialize import describe, describe_decision, estimated_age
 from simsvc.errors import NothingJudged
 from simsvc.store.desk.history import HistoryFilter, HistoryRow
 from simsvc.values import LabelledFace

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.desk.decisions import checked_decision
 from simsvc.domain.desk.referrals import PERSON, TEAM
-from simsvc.domain.estimate.serialize import describe_decision
+from simsvc.domain.estimate.output.serialize import describe_decision
 from simsvc.values.referrals import Referral as FoundReferral
 from simsvc.values.referrals import ReferralComment
 from simsvc.web.api.common.blueprint import IN_PATH, Resource, in_path

@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage
 from simsvc.adapters.photos.zip_archive import PhotoZip, is_zip
 from simsvc.domain.desk.contents import HEAD_BYTES, Sort, sort_of
 from simsvc.domain.files.file_names import canonical_path, last_part
-from simsvc.domain.gallery.import_labels import LABELS
+from simsvc.domain.gallery.importing.import_labels import LABELS
 from simsvc.domain.gallery.labels import read_label_table
 from simsvc.errors import BatchTooLarge, ImportRefused, ImportTooLarge, LabelsUnreadable
 from simsvc.flows.gallery.import_faces import MOST_LABELS_BYTES, MOST_PHOTOS

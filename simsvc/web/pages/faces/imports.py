@@ -13,9 +13,9 @@ from flask_babel import gettext
 
 from simsvc.adapters.photos.upload_spool import UploadSpool
 from simsvc.domain.calibration.fit import LEAST_FACES, LEAST_PERSONS, LEAST_SPAN_YEARS
-from simsvc.domain.gallery.import_findings import Findings, findings
+from simsvc.domain.gallery.importing.import_findings import Findings, findings
+from simsvc.domain.gallery.importing.skip_words import SKIP_WORDS
 from simsvc.domain.gallery.labels import COLUMNS, MAX_TEXT_CHARS
-from simsvc.domain.gallery.skip_words import SKIP_WORDS
 from simsvc.errors import (
     BatchError,
     FaceImportError,

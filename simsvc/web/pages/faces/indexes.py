@@ -15,9 +15,9 @@ from flask_babel import gettext
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.domain.gallery.build_figures import BuildFigures, compared_decades
+from simsvc.domain.gallery.importing.skip_words import SKIP_WORDS
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
-from simsvc.domain.gallery.skip_words import SKIP_WORDS
 from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
 from simsvc.messages import Message
 from simsvc.web.http.current import person, services

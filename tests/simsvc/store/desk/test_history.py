@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from simsvc.domain.estimate.serialize import describe
+from simsvc.domain.estimate.output.serialize import describe
 from simsvc.errors import ViewRefused
 from simsvc.store.database import Database
 from simsvc.store.desk import history

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from simsvc.domain.gallery.import_documents import (
+from simsvc.domain.gallery.importing.import_documents import (
     check_document,
     import_document,
     read_check,
@@ -15,7 +15,7 @@ from simsvc.domain.gallery.import_documents import (
     read_state,
     state_document,
 )
-from simsvc.domain.gallery.import_findings import findings, same_photos
+from simsvc.domain.gallery.importing.import_findings import findings, same_photos
 from simsvc.errors import ImportRefused
 from simsvc.messages import Message
 from simsvc.values.face_imports import (

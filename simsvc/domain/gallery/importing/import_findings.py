@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simsvc.domain.gallery.importing.same_photo import (
+    EQUAL_DISTANCE,
+    FARTHEST_COPIES,
+    Look,
+    miniature_of_jpeg,
+)
 from simsvc.domain.gallery.near_duplicates import joined
-from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
 from simsvc.values import FloatVector
 from simsvc.values.face_imports import FaceImport, ImportCheck, ImportPhoto, SkippedRow
 

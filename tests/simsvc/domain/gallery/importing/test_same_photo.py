@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from simsvc.domain.gallery.same_photo import Look, miniature, miniature_of_jpeg
+from simsvc.domain.gallery.importing.same_photo import Look, miniature, miniature_of_jpeg
 from tests.drawn_faces import draw_face
 
 Change = Callable[[Image.Image], Image.Image]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simsvc.domain.gallery.import_labels import common_folder, match_rows
+from simsvc.domain.gallery.importing.import_labels import common_folder, match_rows
 from simsvc.domain.gallery.labels import parse_label_table
 
 

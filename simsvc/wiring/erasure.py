@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsvc.adapters.index.embedding_cache import forget_unfinished
+from simsvc.adapters.index.files.embedding_cache import forget_unfinished
 from simsvc.flows.erase import Eraser
 from simsvc.flows.retention import Retention
 from simsvc.store.records.erasure import ErasureStore

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.gallery import THUMBNAILS
+from simsvc.adapters.index.files.gallery import THUMBNAILS
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.inference.openvino_model import OpenVinoModel

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import annoy
 
-from simsvc.adapters.index.gallery import Gallery
+from simsvc.adapters.index.files.gallery import Gallery
 from simsvc.domain.gallery.importing.same_photo import (
     EQUAL_DISTANCE,
     FARTHEST_COPIES,

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS
+from simsvc.adapters.index.files.gallery import OFFSETS, THUMBNAILS
 from simsvc.adapters.photos.sources import read_source
 from simsvc.settings import Settings
 from simsvc.web.app import create_app

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from simsvc.adapters.index.build_lock import build_lock
-from simsvc.adapters.index.embedding_cache import EmbeddedJournal
+from simsvc.adapters.index.files.embedding_cache import EmbeddedJournal
 from simsvc.errors import BundleMissing
 from simsvc.flows.gallery import import_faces
 from simsvc.settings import Settings

@@ -13,8 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from simsvc.adapters.index.face_columns import read_columns, write_columns
-from simsvc.adapters.index.mapping import mapping
+from simsvc.adapters.index.files.face_columns import read_columns, write_columns
+from simsvc.adapters.index.files.mapping import mapping
 from simsvc.adapters.ops.permissions import shown_path
 from simsvc.errors import FaceNotFound, IndexDamaged, IndexUnreadable
 from simsvc.values import LabelledFace

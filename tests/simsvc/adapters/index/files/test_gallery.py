@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.adapters.index.face_columns import FACES, RECORDS, REFERENCES, columns_of
-from simsvc.adapters.index.gallery import OFFSETS, THUMBNAILS, Gallery, GalleryWriter
+from simsvc.adapters.index.files.face_columns import FACES, RECORDS, REFERENCES, columns_of
+from simsvc.adapters.index.files.gallery import OFFSETS, THUMBNAILS, Gallery, GalleryWriter
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import FaceFilter, LabelledFace
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simsvc.adapters.index.embedding_cache import FILE, EmbeddedJournal, forget_unfinished
+from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal, forget_unfinished
 
 LIBRARIES = ("numpy", "pillow", "no-such-library")
 KEYS = [bytes([number]) * 32 for number in range(4)]

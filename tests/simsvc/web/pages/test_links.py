@@ -23,7 +23,7 @@ from tests.simsvc.web.helpers import Linked
 from tests.simsvc.web.signed_in import client_of, signed_in
 from tests.small_site import drawn_photo
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MARKDOWN_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 

@@ -130,9 +130,15 @@ def measured(call: Callable[[], int]) -> tuple[int, float, float]:
     ctypes.CDLL(None).malloc_trim(0)  # what was freed before is not to hide what is taken now
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew. Source: proc(5)
     before = status_mb("VmRSS")
+    status, spent_ms = timed(call)
+    return status, spent_ms, max(0.0, status_mb("VmHWM") - before)
+
+
+def timed(call: Callable[[], int]) -> tuple[int, float]:
+    """Return the status and the milliseconds of processor time."""
     began_s = time.process_time()
     status = call()
-    return status, (time.process_time() - began_s) * 1e3, max(0.0, status_mb("VmHWM") - before)
+    return status, (time.process_time() - began_s) * 1e3
 
 
 def calls(app: Flask, values: dict[str, str], photo: bytes) -> dict[str, Call]:

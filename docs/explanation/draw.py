@@ -1,6 +1,7 @@
-"""`python docs/explanation/draw.py`: the structure before the folders by subject and now, counted and drawn.
+"""`python docs/explanation/draw.py`: the structure before the folders by subject, then and now, counted and drawn.
 
-Needs the repository's history. Writes structure.md and its pictures next to this file.
+Needs the repository's history. Counts commits, not the working tree: commit before you draw. Writes structure.md and its
+pictures next to this file, within half a minute.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grimp
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -31,6 +36,8 @@ LAYERS = (
     ("errors",),
 )
 """As in the contract "the layers of the service" of pyproject.toml, topmost first."""
+MOVED = "91df9041"
+"""The end of the move into folders by subject, before the features that came after it."""
 WIDTH, ROW_HEIGHT, BOX_HEIGHT = 760, 26, 44
 
 
@@ -42,11 +49,13 @@ class Structure:
         files: Python files by folder.
         lines: lines by folder.
         arrows: imports between modules by pair of folders, the importing one first.
+        module_circles: the groups of modules that import each other, directly or by others.
     """
 
     files: Counter[str]
     lines: Counter[str]
     arrows: Counter[tuple[str, str]]
+    module_circles: int
 
     @property
     def circles(self) -> list[tuple[str, str]]:
@@ -78,12 +87,24 @@ def counted(root: Path) -> Structure:
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     sys.path.remove(str(root))
     arrows: Counter[tuple[str, str]] = Counter()
-    for module in graph.modules:
-        for imported in graph.find_modules_directly_imported_by(module):
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    for module, found in imports.items():
+        for imported in found:
             ends = folder_of(module, root), folder_of(imported, root)
             if ends[0] != ends[1]:
                 arrows[ends] += 1
-    return Structure(files, lines, arrows)
+    return Structure(files, lines, arrows, circles_between(imports))
+
+
+def circles_between(imports: Mapping[str, Set[str]]) -> int:
+    """Count the groups of modules that import each other, directly or by others."""
+    place = {module: number for number, module in enumerate(sorted(imports))}
+    arrows = [(place[module], place[imported]) for module, found in imports.items() for imported in found]
+    matrix = coo_array(
+        (np.ones(len(arrows)), tuple(zip(*arrows, strict=True))), shape=(len(place), len(place))
+    )
+    _, groups = connected_components(matrix, connection="strong")
+    return int((np.bincount(groups) > 1).sum())
 
 
 def folder_of(module: str, root: Path) -> str:
@@ -169,25 +190,12 @@ def svg(height: int, parts: list[str]) -> str:
     )
 
 
-def page(old: Structure, new: Structure, commit: str) -> str:
-    """Return structure.md."""
-    rows = [
-        ("folders", len(old.files), len(new.files)),
-        ("Python files", old.files.total(), new.files.total()),
-        ("files in the largest folder", largest(old), largest(new)),
-        ("folders with more than 15 files", crowded(old), crowded(new)),
-        ("lines", f"{old.lines.total():,}", f"{new.lines.total():,}"),
-        (
-            "lines a file, mean",
-            round(old.lines.total() / old.files.total()),
-            round(new.lines.total() / new.files.total()),
-        ),
-        ("folders that import another: pairs", len(old.arrows), len(new.arrows)),
-        ("imports between folders", old.arrows.total(), new.arrows.total()),
-        ("circles: pairs that import each other", len(old.circles), len(new.circles)),
-        ("circles between other folders than `simsvc` and `trainer` themselves", inner(old), inner(new)),
-    ]
-    table = "\n".join(f"| {name} | {was} | {now} |" for name, was, now in rows)
+def page(times: Sequence[Structure], old_commit: str) -> str:
+    """Return structure.md of the structure before, after the move, and now."""
+    old, moved, new = times
+    table = "\n".join(
+        f"| {name} | {' | '.join(count(each) for each in times)} |" for name, count in FIGURES.items()
+    )
     circles = "\n".join(
         f"| {when} | `{a}` and `{b}` |"
         for when, each in (("before", old), ("now", new))
@@ -195,13 +203,17 @@ def page(old: Structure, new: Structure, commit: str) -> str:
     )
     return f"""# Structure before and after
 
-Written by `make structure`. *Before* is commit `{commit[:7]}`, the last one with folders by kind (`engines`, `steps`,
-`commands`); *now* is this version, with folders by subject. Both count `simsvc` and `trainer`, without tests. Imports are
-counted with grimp between modules of different folders.
+Written by `make structure`. *Before* is commit `{old_commit[:7]}`, the last one with folders by kind (`engines`, `steps`,
+`commands`); *moved* is commit `{MOVED[:7]}`, the end of the move into folders by subject; *now* is this version, with the
+features that came after it. All count `simsvc` and `trainer`, without tests. Imports are counted with grimp between modules of
+different folders.
 
-| | before | now |
-| --- | --- | --- |
+| | before | moved | now |
+| --- | --- | --- | --- |
 {table}
+
+The move took {share(old, moved)} of the lines away. The features that came after it brought {share(moved, new)} of the lines of
+*moved*, so the source has more lines now than before the move.
 
 ## Circles
 
@@ -214,6 +226,8 @@ Two folders form a circle if each imports the other. They can only be understood
 The folder `simsvc` itself holds single files of different layers (`flask_app.py`, `settings.py`, `ports.py`, `telemetry.py`), so
 it forms circles as a folder. Between modules there are none: `import-linter` checks the layers in `make lint`.
 
+`simsvc/store/migrations/versions` has one file for each change of the tables, in the order of time, as Alembic wants them.
+
 ## Before
 
 ![Folders before, with their files and imports](structure-before.svg)
@@ -224,6 +238,11 @@ it forms circles as a folder. Between modules there are none: `import-linter` ch
 
 A red bar marks a folder that is part of a circle.
 """
+
+
+def share(one: Structure, other: Structure) -> str:
+    """Return by how much the lines differ, as a share of those of the first."""
+    return f"{abs(other.lines.total() / one.lines.total() - 1):.1%}"
 
 
 def largest(structure: Structure) -> str:
@@ -242,11 +261,28 @@ def crowded(structure: Structure) -> int:
     return sum(count > 15 for count in structure.files.values())
 
 
+FIGURES: Mapping[str, Callable[[Structure], str]] = {
+    "folders": lambda each: str(len(each.files)),
+    "Python files": lambda each: str(each.files.total()),
+    "Python files a folder, mean": lambda each: f"{each.files.total() / len(each.files):.1f}",
+    "files in the largest folder": largest,
+    "folders with more than 15 files": lambda each: str(crowded(each)),
+    "lines": lambda each: f"{each.lines.total():,}",
+    "lines a file, mean": lambda each: str(round(each.lines.total() / each.files.total())),
+    "folders that import another: pairs": lambda each: str(len(each.arrows)),
+    "imports between folders": lambda each: str(each.arrows.total()),
+    "circles between modules": lambda each: str(each.module_circles),
+    "circles: pairs of folders that import each other": lambda each: str(len(each.circles)),
+    "circles between other folders than `simsvc` and `trainer` themselves": lambda each: str(inner(each)),
+}
+"""What the table says of each structure."""
+
+
 def main() -> None:
     """Write the page and its pictures."""
     commit = before()
-    old, new = counted_at(commit), counted_at("HEAD")
-    (HERE / "structure.md").write_text(page(old, new, commit), encoding="utf-8")
+    old, moved, new = (counted_at(each) for each in (commit, MOVED, "HEAD"))
+    (HERE / "structure.md").write_text(page((old, moved, new), commit), encoding="utf-8")
     (HERE / "structure-before.svg").write_text(picture(old, f"Before: {commit[:7]}"), encoding="utf-8")
     (HERE / "structure-now.svg").write_text(picture(new, "Now"), encoding="utf-8")
     (HERE / "structure-layers.svg").write_text(layers(new), encoding="utf-8")

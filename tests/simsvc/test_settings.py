@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.errors import SettingsError
 from simsvc.settings import load_settings
 
@@ -45,24 +46,31 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SIMSVC_AGE_PRIOR": "18-75",
         }
     )
-    assert (settings.bundle_dir, settings.gallery_dir, settings.index_root) == (
-        tmp_path / "b",
-        tmp_path / "g",
-        tmp_path / "i",
-    )
-    assert settings.database_url == "postgresql://h/d"
-    assert (settings.database_pool, settings.statement_timeout_ms) == (9, 700)
-    assert (settings.max_upload_bytes, settings.neighbours, settings.threads) == (5000, 7, 3)
-    assert (settings.workers, settings.bind) == (4, "127.0.0.1:9")
-    assert (settings.secret_key, settings.public_url) == ("k" * 32, "https://desk.example")
-    assert (settings.tls, settings.proxies, settings.idle_minutes) == (True, 2, 15)
-    assert settings.rate_storage == "redis://r"
-    assert (settings.engine, str(settings.age_prior)) == ("openvino", "18-75")
-    assert (settings.sign_in_rate, settings.upload_rate, settings.api_rate) == (
-        "5 per minute",
-        "7 per hour",
-        "9 per second",
-    )
+    expected = {
+        "bundle_dir": tmp_path / "b",
+        "gallery_dir": tmp_path / "g",
+        "index_root": tmp_path / "i",
+        "database_url": "postgresql://h/d",
+        "database_pool": 9,
+        "statement_timeout_ms": 700,
+        "max_upload_bytes": 5000,
+        "neighbours": 7,
+        "threads": 3,
+        "workers": 4,
+        "bind": "127.0.0.1:9",
+        "secret_key": "k" * 32,
+        "public_url": "https://desk.example",
+        "tls": True,
+        "proxies": 2,
+        "idle_minutes": 15,
+        "api_rate": "9 per second",
+        "sign_in_rate": "5 per minute",
+        "upload_rate": "7 per hour",
+        "rate_storage": "redis://r",
+        "engine": "openvino",
+        "age_prior": parse_age_prior("18-75"),
+    }
+    assert {name: getattr(settings, name) for name in expected} == expected
 
 
 def test_groups_of_a_provider_get_roles() -> None:

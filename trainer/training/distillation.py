@@ -114,13 +114,9 @@ def shares_of_model(
 
     An ensemble computes in float32: the product that resizes its crops needs that. It mirrors by itself.
     """
-    found = []
     with torch.no_grad():
-        for crops in _batches(recipe, model, squares, positions, f"judged by {recipe.name}"):
-            scores = model(with_mirror(crops) if mirrored else crops)
-            shares = model.shares(scores)
-            found.append(shares.reshape(-1, len(crops), AGE_BINS).mean(dim=0).float().cpu().numpy())
-    return np.concatenate(found)
+        judged = _judged(recipe, model, squares, positions, mirrored=mirrored)
+        return np.concatenate([shares for _, shares in judged])
 
 
 def answers_of_model(
@@ -129,15 +125,27 @@ def answers_of_model(
     """Return a model's answer for each face, as its exported graph gives it."""
     found = []
     with torch.no_grad():
-        for crops in _batches(recipe, model, squares, positions, f"judged by {recipe.name}"):
-            mirrored = recipe.flip_average
-            scores = model(with_mirror(crops) if mirrored else crops)
-            ages = model.ages(scores).reshape(2 if mirrored else 1, -1).float().cpu()
+        for scores, shares in _judged(recipe, model, squares, positions, mirrored=recipe.flip_average):
+            ages = model.ages(scores).reshape(2 if recipe.flip_average else 1, -1).float().cpu()
             views = model.view_ages(scores).float().cpu() if isinstance(model, Ensemble) else ages.T
-            shares = model.shares(scores).reshape(len(ages), -1, AGE_BINS).mean(dim=0).float().cpu().numpy()
             rows = zip(ages.mean(dim=0).tolist(), shares, views.tolist(), strict=True)
             found += [Answer(age, row, tuple(seen)) for age, row, seen in rows]
     return found
+
+
+def _judged(
+    recipe: Recipe,
+    model: AgeModel | Ensemble,
+    squares: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    mirrored: bool,
+) -> Iterator[tuple[torch.Tensor, NDArray[np.float32]]]:
+    """Give the scores of each batch, and its distributions averaged over crop and mirror image."""
+    for crops in _batches(recipe, model, squares, positions, f"judged by {recipe.name}"):
+        scores = model(with_mirror(crops) if mirrored else crops)
+        shares = model.shares(scores).reshape(-1, len(crops), AGE_BINS).mean(dim=0)
+        yield scores, shares.float().cpu().numpy()
 
 
 def pooled_of_model(

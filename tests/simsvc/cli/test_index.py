@@ -254,22 +254,30 @@ def test_a_running_service_uses_the_new_build(
     assert served().count == 3
 
 
-def test_a_build_goes_into_service_only_when_asked_to(
+def test_a_second_build_stays_out_of_service(
     app: Flask, index: Index, settings: Settings, labelled_folder: LabelledFolder
 ) -> None:
-    """A second build stays beside the one in service, says how to use it, and is no switch on record."""
+    """It stays beside the one in service, says how to use it, and is no switch on record."""
     index("build")
     first, switches = in_service(settings), app.extensions["simsvc"].switches.latest(9)
-    photos = ("build", "--source", "folder", "--path", str(labelled_folder(count=1)))
-    said = index(*photos)
+    said = index("build", "--source", "folder", "--path", str(labelled_folder(count=1)))
     assert in_service(settings) == first
     label = said.split(": ")[0]
     assert f"{label}: 1 face, not in service." in said
     assert f"{first} with 5 faces stays in service." in said
     assert f"flask index use {label}" in said
     assert app.extensions["simsvc"].switches.latest(9) == switches
-    assert f"{label}: 1 face in service." in index(*photos, "--use")
-    assert in_service(settings) == label
+
+
+def test_a_build_goes_into_service_when_asked_to(
+    app: Flask, index: Index, settings: Settings, labelled_folder: LabelledFolder
+) -> None:
+    """With --use, a second build replaces the first, and the switch is on record."""
+    index("build")
+    first = in_service(settings)
+    said = index("build", "--source", "folder", "--path", str(labelled_folder(count=1)), "--use")
+    assert f"{in_service(settings)}: 1 face in service." in said
+    assert in_service(settings) != first
     assert app.extensions["simsvc"].switches.latest(1)[0].previous == first
 
 

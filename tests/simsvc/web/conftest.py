@@ -83,3 +83,9 @@ def without_tables(site: Settings, tmp_path: Path) -> FlaskClient:
     """Return a browser whose session's account is in a database that was never migrated."""
     app = create_app(site.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}))
     return client_of(app, User("0" * 32, "nobody", "underwriter", datetime.now(UTC)))
+
+
+@pytest.fixture
+def clock() -> list[datetime]:
+    """Hold the time in a list of one, so that a test can move it."""
+    return [datetime.now(UTC)]

@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from flask.testing import FlaskClient
+from PIL import Image
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
 from simsvc.wiring.services import Services
+from tests.drawn_faces import draw_face
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -123,3 +125,16 @@ class Linked(HTMLParser):
         if tag == "form" and known.get("method") == "get":
             self.links.add(known.get("action") or "")
         self.ids |= {place for name in ("id",) if (place := known.get(name))}
+
+
+def two_faces() -> bytes:
+    picture = Image.new("RGB", (900, 400), (150, 160, 170))
+    picture.paste(draw_face(11, 400), (0, 0))
+    picture.paste(draw_face(12, 400), (500, 0))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+STEPS = ["decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total"]
+"""The steps of an estimate whose times are reported, in order."""

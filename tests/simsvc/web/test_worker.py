@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import pytest
 from flask import Flask
@@ -72,18 +73,22 @@ def head(line: str, headers: dict[str, str]) -> bytes:
 
 
 def test_slow_clients_of_every_kind_stop_nobody(bind: str, token: dict[str, str]) -> None:
-    """While 200 connections dawdle in every way, /healthz and estimates are answered within a second."""
+    """While 200 connections dawdle in every way, /healthz and estimates are answered as before.
+
+    Whoever had to wait for a slow client would wait until the server gives it up, after GRACE_S.
+    """
 
     def estimate() -> float:
         began_s = time.perf_counter()
         assert send_photo(bind, drawn_photo(), token)[0] == 201
         return time.perf_counter() - began_s
 
+    calm, _ = hold(bind, [], LASTING_S / 6, estimate)
     crowds = [Crowd(bind, kind, token, SLOW // len(KINDS)) for kind in KINDS.values()]
     health, others = hold(bind, crowds, LASTING_S, estimate)
-    assert len(health) > 30
-    assert worst(health) < 1.0
-    assert worst(others) < 2.0
+    assert median(health) < 20 * median(calm)
+    assert worst(health) < GRACE_S / 2
+    assert worst(others) < GRACE_S / 2
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         main([command, "--help"])
     assert stopped.value.code == 0
     assert f"trainer {command}" in capsys.readouterr().out
-    assert callable(importlib.import_module(COMMANDS[command][0]).run)
+    assert callable(importlib.import_module(f"trainer.cli.{COMMANDS[command][0]}").run)
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["fit"], ["evaluate", "--split", "half"]])

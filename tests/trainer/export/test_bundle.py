@@ -59,24 +59,30 @@ def bundle_folder(small: export.ServedGraph, tmp_path_factory: pytest.TempPathFa
 
 
 def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
-    """The bundle passes the service's own checks and states what it holds."""
+    """The bundle passes the service's own checks."""
     bundle = load_bundle(bundle_folder)
     assert (bundle.name, bundle.dims, bundle.size_px) == ("tiny", 5, 32)
     assert bundle.version == f"tiny-{bundle.sha256[:8]}"
     assert (bundle.mean, bundle.std) == (backbones.BODIES["resnet18"].mean, backbones.BODIES["resnet18"].std)
-    assert bundle.raw["layer"] == LAYER
-    assert bundle.raw["arch"] == {
+
+
+def test_bundle_states_what_it_holds(bundle_folder: Path) -> None:
+    """Layer, architecture and training stand in its model.json."""
+    raw = load_bundle(bundle_folder).raw
+    assert raw["layer"] == LAYER
+    assert raw["arch"] == {
         "body": "resnet18",
         "head": "regression",
         "hidden": 24,
         "dropout": 0.5,
         "point": "mean",
     }
-    assert bundle.raw["training"] == {"faces": 3}
-    assert {path.name for path in bundle_folder.iterdir()} == {
-        "model.onnx",
-        "model.json",
-    }
+    assert raw["training"] == {"faces": 3}
+
+
+def test_bundle_is_two_files(bundle_folder: Path) -> None:
+    """Nothing else is left of writing it."""
+    assert {path.name for path in bundle_folder.iterdir()} == {"model.onnx", "model.json"}
     assert not bundle_folder.with_name("model.part").exists()
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from simsvc.domain.gallery.labels import Gender, Group
 from trainer.datasets.formats.rows import Row
@@ -43,32 +46,55 @@ def chosen(rows: list[Row], wanted: int = 10, **changes: Any) -> list[MemberSet]
     return choose(rows, wanted=wanted, **given)
 
 
-@settings(max_examples=30)
-@given(st.integers(0, 10_000), st.integers(20, 120), st.integers(1, 40))
-def test_what_every_set_keeps(seed: int, count: int, wanted: int) -> None:
-    """Whatever the faces: six people of one gender and group, within a year, no face used too often."""
+@dataclass(frozen=True)
+class Drawn:
+    """Faces by chance: rows, people, which are usable, and the sets chosen of them."""
+
+    rows: list[Row]
+    people: NDArray[np.int64]
+    usable: NDArray[np.bool_]
+    choose: Callable[[], list[MemberSet]]
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Drawn:
+    """Draw faces of two genders and groups between 30 and 36, some of the same people, some unusable."""
+    seed, count, wanted = draw(st.integers(0, 10_000)), draw(st.integers(20, 120)), draw(st.integers(1, 40))
     random = np.random.default_rng(seed)
     rows = [
         row(float(random.integers(30, 36)), GENDERS[random.integers(2)], GROUPS[random.integers(2)])
         for _ in range(count)
     ]
-    people = random.integers(0, count, count)
-    usable = random.random(count) < 0.8
-    sets = chosen(rows, wanted, people=people, likeness=likeness(count, seed), usable=usable)
-    for found in sets:
-        members = [rows[m] for m in found.members]
-        assert len(members) == MEMBERS == len({int(people[m]) for m in found.members})
-        assert MEMBERS >= 6
+    people, usable = random.integers(0, count, count), random.random(count) < 0.8
+    given = {"people": people, "likeness": likeness(count, seed), "usable": usable}
+    return Drawn(rows, people, usable, lambda: chosen(rows, wanted, **given))
+
+
+@settings(max_examples=30)
+@given(drawn())
+def test_every_set_has_enough_people_alike(faces: Drawn) -> None:
+    """Six usable people or more, of one gender and group, within a year of one of them."""
+    assert MEMBERS >= 6
+    for found in faces.choose():
+        members = [faces.rows[m] for m in found.members]
+        assert len(members) == MEMBERS == len({int(faces.people[m]) for m in found.members})
         assert {(m.gender, m.group) for m in members} == {(found.gender, found.group)}
         assert found.age_years == pytest.approx(np.mean([m.age_years for m in members]))
         ages = sorted(m.age_years for m in members)
         assert any(max(abs(age - middle) for age in ages) <= 1 for middle in ages)
-        assert usable[list(found.members)].all()
+        assert faces.usable[list(found.members)].all()
+
+
+@settings(max_examples=30)
+@given(drawn())
+def test_no_face_is_used_too_often(faces: Drawn) -> None:
+    """Two sets share few faces, and no face is in many; the same faces give the same sets."""
+    sets = faces.choose()
     for one, other in combinations(sets, 2):
         assert len(set(one.members) & set(other.members)) <= MAX_SHARED
     uses = Counter(member for found in sets for member in found.members)
     assert all(times <= MAX_USES for times in uses.values())
-    assert sets == chosen(rows, wanted, people=people, likeness=likeness(count, seed), usable=usable)
+    assert sets == faces.choose()
 
 
 def test_takes_the_most_alike() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from simsvc.adapters.inference.model_card import PLOTS
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from tests.simsvc.web.i18n.test_words import dead_words
+from tests.simsvc.web.i18n.helpers import dead_words
 from tests.simsvc.web.signed_in import signed_in
 from tests.trainer.measured_files import make_site, write
 from tests.trainer.model_card.helpers import Folders, call, written

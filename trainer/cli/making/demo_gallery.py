@@ -14,7 +14,7 @@ import io
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from trainer.models import identity
 from trainer.options import BUNDLE
 
 GALLERY = Path("simsvc/bundle/gallery")
-LETTERED = Path(__file__).parents[1] / "gallery" / "lettered.txt"
+LETTERED = Path(__file__).parents[2] / "gallery" / "lettered.txt"
 """Photos with lettering or a stock agency's watermark, which no composite may show: the first 12 hex digits
 of the sha256 of their references. Every member of the shipped composites was looked at by eye."""
 MIN_CONFIDENCE = 0.9
@@ -153,22 +153,15 @@ class _Maker:
 
 
 def _write(folder: Path, made: Sequence[tuple[sets.MemberSet, bytes, list[str]]], reader: Reader) -> None:
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     table = [("file", "age", "gender", "group", "people")]
+    files: dict[str, bytes] = {}
     members: dict[str, list[str]] = {}
     for number, (member_set, content, digests) in enumerate(made, 1):
         name = f"composite_{number:04d}.jpg"
-        (part / name).write_bytes(content)
         label = f"{round(member_set.age_years, 2):g}", member_set.gender, member_set.group
         table.append((name, *label, str(len(digests))))
-        members[name] = digests
-    with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
-    _write_manifest(part, members, reader)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+        files[name], members[name] = content, digests
+    _replace(folder, files, table, members, reader)
 
 
 def check(folder: Path, reader: Reader) -> tuple[int, list[str]]:
@@ -186,28 +179,38 @@ def check(folder: Path, reader: Reader) -> tuple[int, list[str]]:
         columns = list(rows[0])
     except (OSError, ValueError, KeyError, IndexError):
         raise SourceEmpty(f"{folder} holds no demo gallery. Make one without --check.") from None
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    kept: list[dict[str, str]] = []
+    table, files = [columns], dict[str, bytes]()
     for row in tqdm(rows, desc="check", unit="face"):
         content = (folder / row["file"]).read_bytes()
         reading = reader.read(content)
         if reading is not None and reading.holds(float(row["age"])):
-            (part / row["file"]).write_bytes(content)
-            kept.append(row)
+            files[row["file"]] = content
+            table.append([row[column] for column in columns])
+    _replace(folder, files, table, {name: members[name] for name in files}, reader)
+    return len(files), [row["file"] for row in rows if row["file"] not in files]
+
+
+def _replace(
+    folder: Path,
+    files: Mapping[str, bytes],
+    table: Iterable[Sequence[str]],
+    members: Mapping[str, list[str]],
+    reader: Reader,
+) -> None:
+    """Write a gallery next to the folder's place, and put it there once it is whole."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name, content in files.items():
+        (part / name).write_bytes(content)
     with (part / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
-    names = [row["file"] for row in kept]
-    _write_manifest(part, {name: members[name] for name in names}, reader)
-    shutil.rmtree(folder)
+        csv.writer(file, lineterminator="\n").writerows(table)
+    _write_manifest(part, members, reader)
+    shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
-    return len(kept), [row["file"] for row in rows if row["file"] not in names]
 
 
-def _write_manifest(folder: Path, members: dict[str, list[str]], reader: Reader) -> None:
+def _write_manifest(folder: Path, members: Mapping[str, list[str]], reader: Reader) -> None:
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
     content = {
         "what": "composites: each the average of several different people of one gender, group and age",
@@ -216,7 +219,7 @@ def _write_manifest(folder: Path, members: dict[str, list[str]], reader: Reader)
         "made_by": "python -m trainer demo-gallery",
         "checked_by": {"model": reader.version, "model_sha256": reader.sha256},
         "files_sha256": files,
-        "members_sha256_12": members,
+        "members_sha256_12": dict(members),
     }
     (folder / "manifest.json").write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
 

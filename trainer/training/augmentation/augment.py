@@ -20,7 +20,7 @@ from trainer.training.augmentation.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How far augmentation goes; from `backdrop` on, how likely: see `trainer.training.augmentation.augment_world`.
+    """How far augmentation goes; from `backdrop` on, how likely: see `augment_world`.
 
     Source of erasing: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """

@@ -22,7 +22,7 @@ WIDTH_YEARS = 10.0
 """Half the base of the triangular kernel around a knot: each face counts at its two nearest knots."""
 LEAST_WEIGHT = 20.0  # Faces without error that are added at every knot, so that few faces correct little
 LEAST_SIGMA_YEARS = 2.0
-"""Narrowest distribution that is taught: the width of a label's own, see `trainer.training.recipes.recipe.Recipe`."""
+"""Narrowest distribution that is taught: the width of a label's own, see `Recipe`."""
 
 Floats = NDArray[np.float64]
 

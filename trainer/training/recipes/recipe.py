@@ -13,7 +13,7 @@ from simsvc.errors import SettingsError
 from trainer.models.age_model import HEADS, POINTS, Architecture
 from trainer.models.backbones import BODIES
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPES = Path(__file__).parents[2] / "recipes"
 PUBLISHED = ("faceres",)  # Recipes of published networks: they teach and are joined as they are
 LOSSES = ("smooth_l1", "l1", "l2", "distribution")
 CYCLES = ("whole", "stage")

@@ -16,7 +16,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 
-FONT_DIR = Path(__file__).resolve().parents[2] / "bundle" / "fonts"
+FONT_DIR = Path(__file__).resolve().parents[3] / "bundle" / "fonts"
 LATIN, LATIN_BOLD, CHINESE, KOREAN = (
     "DejaVuSans",
     "DejaVuSans-Bold",

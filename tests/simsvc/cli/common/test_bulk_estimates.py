@@ -28,7 +28,7 @@ from tests.servers import environment_of
 from tests.simsvc.cli.helpers import command_app
 from tests.small_site import make_small_site
 
-CASES = Path(__file__).parents[4] / "shared" / "cases"
+CASES = Path(__file__).parents[5] / "shared" / "cases"
 
 
 @pytest.fixture(scope="module")
@@ -400,7 +400,7 @@ def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path:
 
 _ENDS = """
 import os, sys
-from simsvc.flows import estimate
+from simsvc.flows.estimates import estimate
 decode = estimate.decode
 estimate.decode = lambda data, **limits: os._exit(9) if data == b"no photo" else decode(data, **limits)
 from flask.cli import cli

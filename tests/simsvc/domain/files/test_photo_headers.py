@@ -6,6 +6,7 @@ import io
 import struct
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +22,25 @@ from simsvc.errors import PhotoError, PhotoTooCostly, TruncatedPhoto, Unsupporte
 from tests.photo_files import ZEROS, chunk, page, saved, scans, strips, tiff, tiles, waves, with_chunks
 
 CASES = Path(__file__).resolve().parents[5] / "shared" / "cases"
-AT_ONCE_S = 0.5
-"""Refusals take milliseconds; a busy machine may be slow."""
+BOMB = zlib.compress(bytes(60_000_000))
+
+
+@pytest.fixture(scope="module")
+def unpacking_s() -> float:
+    """Return the processor time in which this machine unpacks 60 MB, as a measure of what is "at once"."""
+    return min(timed(lambda: zlib.decompress(BOMB)) for _ in range(3))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the processor time that some work takes."""
+    start_s = time.process_time()
+    work()
+    return time.process_time() - start_s
+
+
+def refused(data: bytes, words: str | None = None) -> None:
+    with pytest.raises(PhotoTooCostly, match=words):
+        decode(data)
 
 
 def case(name: str) -> bytes:
@@ -47,12 +65,9 @@ COSTLY_TIFFS = {
 
 
 @pytest.mark.parametrize("data", COSTLY_TIFFS.values(), ids=COSTLY_TIFFS)
-def test_a_tiff_is_refused_by_what_decoding_would_allocate(data: bytes) -> None:
+def test_a_tiff_is_refused_by_what_decoding_would_allocate(data: bytes, unpacking_s: float) -> None:
     """Tiles, strips, planes and samples are added up before any of them is made."""
-    start = time.perf_counter()
-    with pytest.raises(PhotoTooCostly, match=r"MB of memory to decode\. Save it as"):
-        decode(data)
-    assert time.perf_counter() - start < AT_ONCE_S
+    assert timed(lambda: refused(data, r"MB of memory to decode\. Save it as")) < unpacking_s
 
 
 def test_a_tiff_of_countless_strips_is_refused() -> None:
@@ -77,12 +92,9 @@ def test_values_that_are_claimed_again_and_again_are_refused() -> None:
     [scans(7000, 7000, 40), scans(3000, 3000, 200), scans(640, 640, 900), scans(64, 64, 100_000)],
     ids=["7000 px", "3000 px", "640 px", "64 px"],
 )
-def test_a_jpeg_is_refused_by_its_scans(data: bytes) -> None:
+def test_a_jpeg_is_refused_by_its_scans(data: bytes, unpacking_s: float) -> None:
     """Pixels times scans, and scans by themselves, are limited before the first of them is decoded."""
-    start = time.perf_counter()
-    with pytest.raises(PhotoTooCostly, match="too long to decode"):
-        decode(data)
-    assert time.perf_counter() - start < AT_ONCE_S
+    assert timed(lambda: refused(data, "too long to decode")) < unpacking_s
 
 
 @pytest.mark.parametrize("hidden", [b"\xff\xfe\0\6\xff\xd9\xff\xd9", b"\xff\xfe\0\4\xff\xd9", b"\xff\xff"])
@@ -165,7 +177,6 @@ def test_everything_else_is_not_taken_for_cheap(data: bytes) -> None:
 
 
 TEXT = zlib.compress(b"x" * 1_600_000)
-BOMB = zlib.compress(bytes(60_000_000))
 
 
 @pytest.mark.parametrize(
@@ -182,11 +193,11 @@ BOMB = zlib.compress(bytes(60_000_000))
         [chunk(b"zTXt", b"Comment\0\0no zlib")],
     ],
 )
-def test_a_png_with_long_texts_is_read(chunks: list[bytes]) -> None:
-    """Texts and profiles of any length are passed over, and none of them is unpacked whole."""
-    start = time.perf_counter()
-    photo = decode(with_chunks(saved(waves(), "PNG"), *chunks))
-    assert time.perf_counter() - start < 4 * AT_ONCE_S
+def test_a_png_with_long_texts_is_read(chunks: list[bytes], unpacking_s: float) -> None:
+    """Texts and profiles of any length are passed over; forty unpacked whole would take forty times."""
+    data, start_s = with_chunks(saved(waves(), "PNG"), *chunks), time.process_time()
+    photo = decode(data)
+    assert time.process_time() - start_s < 10 * unpacking_s
     np.testing.assert_array_equal(photo.rgb, np.asarray(waves()))
 
 
@@ -199,13 +210,11 @@ def test_a_png_without_long_texts_is_the_very_file() -> None:
 
 
 @pytest.mark.data
-def test_the_cases_of_bombs_are_refused_at_once() -> None:
+def test_the_cases_of_bombs_are_refused_at_once(unpacking_s: float) -> None:
     """Both files that took seconds and gigabytes are refused in milliseconds."""
     for name in ("bombs/tile46k.tif", "bombs/j1000.jpg"):
-        start = time.perf_counter()
-        with pytest.raises(PhotoTooCostly):
-            decode(case(name))
-        assert time.perf_counter() - start < AT_ONCE_S
+        data = case(name)
+        assert timed(lambda data=data: refused(data)) < unpacking_s
 
 
 @pytest.mark.data

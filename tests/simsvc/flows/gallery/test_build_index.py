@@ -35,7 +35,7 @@ from simsvc.ports import Detector
 from simsvc.values import Crop, Face, LabelledFace, Photo, Prediction
 from tests.drawn_faces import draw_face
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LabelledFolder = Callable[..., Path]
 
 

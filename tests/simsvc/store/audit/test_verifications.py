@@ -133,25 +133,41 @@ def test_progress_is_reported_now_and_then(database: Database, clock: Clock) -> 
     assert seen == [(1, 1)]
 
 
-def test_events_are_filtered(database: Database) -> None:
-    """By kind, actor, subject and day, newest first; every filter narrows."""
-    record = EstimateStore(database).record(ESTIMATED)
+@pytest.fixture
+def noted(database: Database) -> EventLog:
+    """Return a log with a record's two events, and three exports after them."""
+    EstimateStore(database).record(ESTIMATED)
     log = EventLog(database)
     for number in range(3):
         log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {"number": number}))
-    today = datetime.now(UTC).date()
+    return log
 
-    def found(wanted: EventFilter, **bounds: int) -> list[int]:
-        with log.snapshot() as snapshot:
-            return [entry.event.seq for entry in snapshot.newest(wanted, **{"count": 50, **bounds})]
 
-    assert found(EventFilter()) == [5, 4, 3, 2, 1]
-    assert found(EventFilter(), count=2, skipped=1) == [4, 3]
-    assert found(EventFilter(kind="export")) == [5, 4, 3]
-    assert found(EventFilter(actor=f"user:{ESTIMATED.asked_by}")) == [2]
-    assert found(EventFilter(subjects=(f"estimate:{record.id}",))) == [2]
-    assert found(EventFilter(subjects=())) == []
-    assert found(EventFilter(kind="export", since=today, until=today)) == [5, 4, 3]
-    assert found(EventFilter(until=date(2026, 1, 1))) == []
+def newest(log: EventLog, wanted: EventFilter, **bounds: int) -> list[int]:
+    """Return the numbers of the events that a filter finds."""
     with log.snapshot() as snapshot:
+        return [entry.event.seq for entry in snapshot.newest(wanted, **{"count": 50, **bounds})]
+
+
+def test_events_are_filtered_by_kind_actor_and_subject(database: Database, noted: EventLog) -> None:
+    """Every filter narrows."""
+    subject = f"estimate:{EstimateStore(database).record(ESTIMATED).id}"
+    assert newest(noted, EventFilter(kind="export")) == [5, 4, 3]
+    assert newest(noted, EventFilter(actor=f"user:{ESTIMATED.asked_by}")) == [6, 2]
+    assert newest(noted, EventFilter(subjects=(subject,))) == [6]
+    assert newest(noted, EventFilter(subjects=())) == []
+
+
+def test_events_are_filtered_by_day(noted: EventLog) -> None:
+    """Both days belong to the period."""
+    today = datetime.now(UTC).date()
+    assert newest(noted, EventFilter(kind="export", since=today, until=today)) == [5, 4, 3]
+    assert newest(noted, EventFilter(until=date(2026, 1, 1))) == []
+
+
+def test_events_come_newest_first_or_after_one(noted: EventLog) -> None:
+    """Some are skipped and some are left out; what follows a number comes oldest first."""
+    assert newest(noted, EventFilter()) == [5, 4, 3, 2, 1]
+    assert newest(noted, EventFilter(), count=2, skipped=1) == [4, 3]
+    with noted.snapshot() as snapshot:
         assert [entry.event.seq for entry in snapshot.after(3, wanted=EventFilter(kind="export"))] == [4, 5]

@@ -60,20 +60,26 @@ def test_the_sender_sees_what_came_back(database: Database) -> None:
 
 
 def test_a_referral_comes_back_with_its_comments(database: Database) -> None:
-    """What was sent is read back, by its id, by its record and in the lists of both people."""
+    """What was sent is read back, by its id and by its record."""
     store, estimate = ReferralStore(database), record(database)
     sent = store.add(estimate, replace(TO_ANN, due_on=date(2026, 5, 6), second_opinion=True), "0" * 32, NOW)
     store.step(sent.id, ReferralAct("comment", ANN, comment="I will"), NOW)
     assert store.find(sent.id) == sent
     assert store.of(estimate) == (sent,)
     assert [one.text for one in store.comments([sent.id])[sent.id]] == ["please look", "I will"]
+    with pytest.raises(ReferralNotFound):
+        store.find("none")
+
+
+def test_a_referral_is_in_the_lists_of_both_people(database: Database) -> None:
+    """With who has it, with who sent it, and among the overdue ones from the day after it was due."""
+    store = ReferralStore(database)
+    sent = store.add(record(database), replace(TO_ANN, due_on=date(2026, 5, 6)), "0" * 32, NOW)
     assert store.box("mine", ANN, NOW.date()) == (1, [sent])
     assert store.box("sent", SENDER, NOW.date()) == (1, [sent])
     assert store.box("overdue", SENDER, NOW.date()) == (0, [])
     assert store.box("overdue", ANN, date(2026, 5, 7)) == (1, [sent])
     assert store.waiting_for(ANN) == 1
-    with pytest.raises(ReferralNotFound):
-        store.find("none")
 
 
 def test_the_queue_of_no_team_is_empty(database: Database) -> None:

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from tests.drawn_faces import draw_face
+from tests.simsvc.web.helpers import STEPS
 from tests.simsvc.web.programs import program
 from tests.small_site import FACES, drawn_photo
 
@@ -50,7 +51,6 @@ KEYS = [
     "doubt",
     "ms",
 ]
-STEPS = ["decode", "detect", "pick", "crop", "quality", "predict", "search", "rank", "explain", "total"]
 
 
 def send(client: FlaskClient, data: bytes, name: str = "me.jpg") -> TestResponse:

@@ -79,3 +79,22 @@ def sign_in(context: BrowserContext, live: Live, role: Role) -> None:
     cookie = client_of(live.app, account(live.app, role)).get_cookie("simsvc")
     assert cookie is not None
     context.add_cookies([{"name": "simsvc", "value": cookie.value, "url": live.url}])
+
+
+TO_TRANSFER = """async ([base64, name]) => {
+  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
+  return carried;
+}"""
+
+
+def chosen(page: Page) -> list[str]:
+    names: list[str] = page.evaluate("[...document.getElementById('photo').files].map(file => file.name)")
+    return names
+
+
+def estimate(page: Page) -> None:
+    page.get_by_role("button", name="Estimate age").click()
+    page.wait_for_url("**/estimates/*")
+    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()

@@ -13,8 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from simsvc.domain.desk.batch_csv import read_cases
 from simsvc.values import DecisionDraft
 from tests.helpers import wait_until, zipped
-from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes, sign_in
-from tests.simsvc.web.browser.test_estimating import TO_TRANSFER
+from tests.simsvc.web.browser.helpers import TO_TRANSFER, Live, Open, in_both_themes, sign_in
 from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo
 

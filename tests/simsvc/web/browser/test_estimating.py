@@ -6,18 +6,12 @@ import base64
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.helpers import wait_until
-from tests.simsvc.web.browser.helpers import Live, Open, sign_in
+from tests.simsvc.web.browser.helpers import TO_TRANSFER, Live, Open, chosen, estimate, sign_in
 from tests.small_site import drawn_photo
 
-TO_TRANSFER = """async ([base64, name]) => {
-  const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
-  const carried = new DataTransfer();
-  carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
-  return carried;
-}"""
 TO_CLIPBOARD = """async base64 => {
   const bytes = Uint8Array.from(atob(base64), letter => letter.charCodeAt(0));
   const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
@@ -26,17 +20,6 @@ TO_CLIPBOARD = """async base64 => {
   const png = await canvas.convertToBlob({ type: "image/png" });
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
 }"""
-
-
-def chosen(page: Page) -> list[str]:
-    names: list[str] = page.evaluate("[...document.getElementById('photo').files].map(file => file.name)")
-    return names
-
-
-def estimate(page: Page) -> None:
-    page.get_by_role("button", name="Estimate age").click()
-    page.wait_for_url("**/estimates/*")
-    expect(page.get_by_role("heading", name="Estimated age")).to_be_visible()
 
 
 def test_the_crop_is_shown_before_the_photo_is_sent(open_page: Open, photo: Path) -> None:

@@ -9,9 +9,8 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.helpers import wait_until
-from tests.simsvc.web.browser.helpers import Open, in_both_themes
-from tests.simsvc.web.browser.test_estimating import chosen, estimate
-from tests.simsvc.web.test_photo_check import two_faces
+from tests.simsvc.web.browser.helpers import Open, chosen, estimate, in_both_themes
+from tests.simsvc.web.helpers import two_faces
 from tests.small_site import drawn_photo
 
 SIZE = """async () => {

@@ -22,12 +22,6 @@ INSTANT = datetime(2026, 3, 1, 18, 30, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock() -> list[datetime]:
-    """Hold the time in a list of one, so that a test can move it."""
-    return [datetime.now(UTC)]
-
-
-@pytest.fixture
 def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
     app = create_app(site, now=lambda: clock[0])
     yield app

@@ -13,82 +13,9 @@ from flask import Flask
 
 from simsvc.settings import Settings
 from simsvc.web.i18n.command import read_catalogue
+from tests.simsvc.web.i18n.helpers import INSTEAD, dead_words
 
 ROOT = Path(__file__).parents[4]
-INSTEAD = {
-    "a choice of ours": "(name the source)",
-    "anew": "again",
-    "any more": "no longer",
-    "as computed": "unrounded",
-    "as it will be judged": "face we will use",
-    "asked for by": "requested by",
-    "asks for no": "cannot create",
-    "at work": "running",
-    "back-up": "backup",
-    "back-ups": "backups",
-    "beside": "with",
-    "came without": "has no",
-    "cannot be understood": "is not valid",
-    "counts no more": "stops working",
-    "count no more": "stop working",
-    "for good": "permanently",
-    "go on record": "are recorded",
-    "goes on": "continues",
-    "is told": "(say what happens)",
-    "judge the photos": "estimate ages",
-    "judged": "estimated, or used",
-    "just now": "right now",
-    "labelled face": "reference face",
-    "labelled faces": "reference faces",
-    "lies above": "is above",
-    "lies below": "is below",
-    "look most alike": "most similar",
-    "looks most alike": "most similar",
-    "mended": "fixed",
-    "mixture of signs": "special characters",
-    "most alike": "most similar",
-    "names no one": "holds no names",
-    "no vote": "is not used",
-    "of its own": "separate",
-    "of their own": "separate",
-    "once more": "again, or confirm",
-    "one vote": "counts once",
-    "opens nothing": "has been revoked",
-    "opens the API": "gives API access",
-    "refer to a person": "send for review",
-    "rests on": "uses",
-    "stand": "are, or cannot be said",
-    "stands": "is, or applies",
-    "start again from the first page": "go to the home page",
-    "such a one": "(name it)",
-    "surer": "more certain",
-    "taken in": "uploaded",
-    "the photo offers": "photo quality",
-    "there is none yet": "no ... yet",
-    "what can be done": "actions",
-    "who switched": "change history",
-    "不予采信": "不可信",
-    "判断": "评估",
-    "判读": "评估",
-    "回执": "凭据",
-    "带标签人脸": "参考人脸",
-    "估算": "估计",
-    "人脸截图": "人脸裁剪图",
-    "投保申请人": "申请人",
-    "改定": "不可信",
-    "最相像": "最相似",
-    "构建版本": "索引版本",
-    "疑虑": "预计误差",
-    "被取代": "先前的",
-    "采信": "可信",
-}
-"""Dead words to better ones, in English and Chinese."""
-
-
-def dead_words(text: str) -> list[str]:
-    """Return every dead word in a text; English ones as whole words in any case."""
-    words = " ".join(text.split()).lower()
-    return [dead for dead in INSTEAD if re.search(rf"(?<![a-z_-]){dead.lower()}(?![a-z_-])", words)]
 
 
 def templates() -> Iterator[tuple[str, str]]:
@@ -110,7 +37,7 @@ def messages() -> Iterator[tuple[str, str]]:
 
 def commands() -> Iterator[tuple[str, str]]:
     """Give every text in the code of the commands: help, questions, output."""
-    for path in sorted((ROOT / "simsvc" / "cli").glob("*.py")):
+    for path in sorted((ROOT / "simsvc" / "cli").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield f"{path.name}:{node.lineno}", node.value

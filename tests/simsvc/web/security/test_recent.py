@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 
-from simsvc.settings import Settings
 from simsvc.values import User
-from simsvc.web.app import create_app
 from simsvc.web.security.recent import SENSITIVE
 from tests.simsvc.web.security.helpers import ROUTES
 from tests.simsvc.web.signed_in import PASSWORD, account, client_of
 
 
 @pytest.fixture
-def clock() -> list[datetime]:
-    """Hold the time in a list of one, so that a test can move it."""
-    return [datetime.now(UTC)]
-
-
-@pytest.fixture
-def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
-    app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}), now=lambda: clock[0])
-    yield app
-    app.extensions["simsvc"].database.close()
-
-
-@pytest.fixture
 def admin(desk: Flask, request: pytest.FixtureRequest) -> User:
     """Return an administrator of this test's own."""
-    return account(desk, "admin", f"boss of {request.node.name}"[:64])
+    return account(desk, "admin", f"boss.{request.node.name}"[:64])
 
 
 def test_every_sensitive_act_asks(desk: Flask, admin: User, clock: list[datetime]) -> None:

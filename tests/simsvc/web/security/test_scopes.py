@@ -37,7 +37,7 @@ ROUTES: list[Route] = [
     ("api_referrals.answer", "POST", f"{V1}/referrals/{ID}/answer", ASKING, 415),
     ("api_referrals.give_back", "POST", f"{V1}/referrals/{ID}/return", ASKING, 415),
     ("api_models.list_all", "GET", f"{V1}/models", ALL, 200),
-    ("api_models.show", "GET", f"{V1}/models/{'0' * 64}", ALL, 404),
+    ("api_models.show", "GET", f"{V1}/models/{'ab' * 32}", ALL, 404),
     ("api_indexes.list_all", "GET", f"{V1}/indexes", ALL, 200),
     ("api_indexes.show", "GET", f"{V1}/indexes/demo/b-000000000000", ALL, 404),
     ("api_fairness.show", "GET", f"{V1}/fairness", ALL, 200),

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,22 +22,9 @@ from tests.simsvc.web.signed_in import PASSWORD, account, client_of
 
 
 @pytest.fixture
-def clock() -> list[datetime]:
-    """Hold the time in a list of one, so that a test can move it."""
-    return [datetime.now(UTC)]
-
-
-@pytest.fixture
-def desk(site: Settings, clock: list[datetime]) -> Iterator[Flask]:
-    app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}), now=lambda: clock[0])
-    yield app
-    app.extensions["simsvc"].database.close()
-
-
-@pytest.fixture
 def anna(desk: Flask, request: pytest.FixtureRequest) -> User:
     """Return an underwriter of this test's own."""
-    return account(desk, "underwriter", f"anna of {request.node.name}"[:64])
+    return account(desk, "underwriter", f"anna.{request.node.name}"[:64])
 
 
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, target: str = "/") -> TestResponse:

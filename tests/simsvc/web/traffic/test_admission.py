@@ -100,7 +100,7 @@ def test_a_turn_that_lasts_too_long_lets_the_next_one_in() -> None:
     turns.take()
     began_s = time.monotonic()
     with turns.turn():
-        assert 0.1 <= time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s >= 0.1
 
 
 def test_a_turn_that_lasted_too_long_gives_back_nothing_twice() -> None:

@@ -155,6 +155,11 @@ def test_an_export_holds_its_turn_until_it_is_sent(own_app: Flask) -> None:
     """A second one is refused while the first is being read, and comes in when its reader has gone."""
     register(own_app, AdmissionQueue(at_once=1, waiting=0))
     headers = bearer(own_app)
+
+    def status() -> int:
+        events = own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True)
+        return events.status_code
+
     first = own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())
     assert (

@@ -7,7 +7,7 @@ from tests.trainer.datasets.drawn_photos import write_folder, write_photo
 from trainer.datasets.formats.rows import Row
 from trainer.datasets.registry import READERS, read
 
-PORTRAITS = Path(__file__).parents[4] / "shared" / "data" / "portraits"
+PORTRAITS = Path(__file__).parents[5] / "shared" / "data" / "portraits"
 
 
 def test_every_column(tmp_path: Path) -> None:

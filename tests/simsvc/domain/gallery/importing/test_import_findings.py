@@ -42,14 +42,18 @@ CHECK = ImportCheck(
 )
 
 
-def test_findings_follow_labels_and_choices() -> None:
-    """Copies with one label and with two, a person whose dates disagree, skipped and left out photos."""
+def test_findings_follow_labels() -> None:
+    """Copies with one label and with two, a person whose dates disagree, and skipped photos."""
     found = findings(UPLOAD, CHECK)
     assert found.usable == PHOTOS[:4]
     assert found.duplicates == (PHOTOS[:2],)
     assert found.contradictory == (PHOTOS[2:4],)
     assert [(one.person, round(one.years)) for one in found.persons] == [("anna", 9)]
     assert [row.reference for row in found.skipped] == ["x", "e.jpg"]
+
+
+def test_findings_follow_choices() -> None:
+    """A photo left out and a corrected age end what was found; a photo added later is unchecked."""
     left_out = replace(PHOTOS[0], left_out=True)
     corrected = replace(PHOTOS[3], age_years=41.5)
     fresh = ImportPhoto(9, "f.jpg", 20.0)

@@ -88,22 +88,39 @@ def refusal(response: TestResponse, status: int = 403) -> str:
     return response.text
 
 
-def test_an_invited_person_links_the_account_and_signs_in_from_then_on(desk: Desk) -> None:
-    """The link leads to the provider once; later the button on the sign-in page is enough, and is logged."""
-    app = desk()
-    services = app.extensions["simsvc"]
-    invitation = services.accounts.add("Ada by link", "underwriter")
-    nobody = client_of(app, None)
+def invite_and_link(app: Flask, name: str) -> tuple[FlaskClient, str]:
+    """Follow an invitation's link to the provider, and return the browser and the invitation's token."""
+    invitation, nobody = app.extensions["simsvc"].accounts.add(name, "underwriter"), client_of(app, None)
     welcome = nobody.get(f"/welcome/{invitation.token}").text
     address = re.findall(r'href="(/sign-in/oidc\?link=[^"]+)"', welcome)[0]
     assert through(nobody, address).headers["Location"] == "/"
+    return nobody, invitation.token
+
+
+def test_an_invited_person_links_the_account(desk: Desk) -> None:
+    """The link leads to the provider once."""
+    app = desk()
+    nobody, token = invite_and_link(app, "Ada by link")
     assert "Ada by link" in nobody.get("/").text
+    assert refusal(through(client_of(app, None), f"/sign-in/oidc?link={token}"), 410)
+
+
+def test_a_linked_person_signs_in_by_the_button(desk: Desk) -> None:
+    """Once the account is linked, the button on the sign-in page is enough."""
+    app = desk()
+    invite_and_link(app, "Ada by button")
     again = client_of(app, None)
     assert 'href="/sign-in/oidc"' in again.get("/sign-in").text
     assert through(again, "/sign-in/oidc?next=/gallery").headers["Location"] == "/gallery"
     assert "Organisation account" in again.get("/account").text
-    assert refusal(through(client_of(app, None), f"/sign-in/oidc?link={invitation.token}"), 410)
-    with services.database.reading() as session:
+
+
+def test_linking_and_signing_in_are_logged(desk: Desk) -> None:
+    """The log has both, without a name."""
+    app = desk()
+    invite_and_link(app, "Ada in the log")
+    through(client_of(app, None), "/sign-in/oidc")
+    with app.extensions["simsvc"].database.reading() as session:
         said = session.scalars(select(EventContentRow.content)).all()
     assert '{"change":"linked"}' in said
     assert '{"method":"oidc","outcome":"succeeded"}' in said
@@ -234,25 +251,39 @@ def test_passwords_can_be_switched_off(desk: Desk) -> None:
     assert "Passwords are switched off" in refusal(sent)
 
 
-def test_a_sensitive_act_is_confirmed_at_the_provider(
-    desk: Desk, provider: Provider, offset: list[timedelta]
-) -> None:
-    """After 15 minutes the provider asks again; the form waits, and one button sends it on."""
-    app = desk()
-    boss, other = linked(app, "Ada the boss", "admin"), account(app, "underwriter", "Promoted by Ada")
+def asked_again(app: Flask, name: str, offset: list[timedelta]) -> tuple[FlaskClient, User, TestResponse]:
+    """Send a sensitive form after 16 minutes; return the browser, the account to change and the answer."""
+    boss, other = linked(app, f"Ada {name}", "admin"), account(app, "underwriter", f"Promoted by Ada {name}")
     client = client_of(app, boss)
     offset[0] = timedelta(minutes=16)
-    asked = client.post(f"/users/{other.id}/role", data={"role": "auditor"})
+    return client, other, client.post(f"/users/{other.id}/role", data={"role": "auditor"})
+
+
+def test_a_sensitive_act_is_confirmed_at_the_provider(desk: Desk, offset: list[timedelta]) -> None:
+    """After 15 minutes the provider asks again; the form waits, and one button sends it on."""
+    app = desk()
+    client, other, asked = asked_again(app, "the boss", offset)
     assert "/sign-in/oidc?confirm=1" in refusal(asked)
     assert "confirm_password" not in asked.text
-    provider.wrong = {"auth_time": None}
-    assert "did not say when you last signed in" in refusal(through(client, "/sign-in/oidc?confirm=1"))
-    provider.wrong = {"sub": "somebody else"}
-    assert "different organisation account" in refusal(through(client, "/sign-in/oidc?confirm=1"))
-    provider.wrong = {}
     assert through(client, "/sign-in/oidc?confirm=1").headers["Location"] == "/confirmed"
     waiting = client.get("/confirmed").text
     assert f'action="/users/{other.id}/role"' in waiting
     assert 'name="role" value="auditor"' in waiting
     assert client.post(f"/users/{other.id}/role", data={"role": "auditor"}).status_code == 303
     assert app.extensions["simsvc"].accounts.find(other.id).role == "auditor"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"auth_time": None}, "did not say when you last signed in"),
+        ({"sub": "somebody else"}, "different organisation account"),
+    ],
+)
+def test_a_wrong_confirmation_confirms_nothing(
+    desk: Desk, provider: Provider, offset: list[timedelta], wrong: dict[str, Any], words: str
+) -> None:
+    """Neither one without its time nor one of another person."""
+    client, _, _ = asked_again(desk(), words, offset)
+    provider.wrong = wrong
+    assert words in refusal(through(client, "/sign-in/oidc?confirm=1"))

@@ -48,7 +48,7 @@ def desk(site: Settings, clock: list[datetime]) -> Iterator[Desk]:
 @pytest.fixture
 def anna(desk: Desk, request: pytest.FixtureRequest) -> User:
     """Return an underwriter of this test's own."""
-    return account(desk(), "underwriter", f"anna of {request.node.name}"[:64])
+    return account(desk(), "underwriter", f"anna.{request.node.name}"[:64])
 
 
 class Phone:
@@ -90,21 +90,32 @@ def enter(client: FlaskClient, code: str) -> int:
     return client.post("/sign-in/code?next=/gallery", data={"code": code}).status_code
 
 
-def test_a_second_factor_is_set_up_and_asked_for(desk: Desk, anna: User, clock: list[datetime]) -> None:
-    """A wrong code keeps the key; the right one turns it on; then the password alone opens nothing."""
-    app = desk()
-    client = client_of(app, anna)
+def test_a_wrong_code_keeps_the_key(desk: Desk, anna: User, clock: list[datetime]) -> None:
+    """The page is shown again with the same picture, and nothing is turned on."""
+    client = client_of(desk(), anna)
     page = client.get("/account/second-factor").text
     assert 'src="data:image/svg+xml' in page
     phone = Phone(page, clock)
     wrong = client.post("/account/second-factor", data={"sealed": phone.sealed, "code": "000000"})
     assert (wrong.status_code, "The code does not match" in wrong.text) == (403, True)
     assert Phone(wrong.text, clock).code() == phone.code()
+
+
+def test_recovery_codes_are_shown_once(desk: Desk, anna: User, clock: list[datetime]) -> None:
+    """The right code turns the second factor on and shows ten codes, which no address shows again."""
+    client = client_of(desk(), anna)
+    phone = Phone(client.get("/account/second-factor").text, clock)
     form = {"sealed": phone.sealed, "code": phone.code()}
     shown = client.post("/account/second-factor", data=form, follow_redirects=True)
     assert shown.text.count("<li><code>") == 10
     assert shown.request.query_string
     assert "<li><code>" not in client.get(shown.request.full_path).text
+
+
+def test_the_password_alone_opens_nothing(desk: Desk, anna: User, clock: list[datetime]) -> None:
+    """The code is asked for, and leads to where the sign-in began."""
+    app = desk()
+    phone, _ = set_up(client_of(app, anna), clock)
     clock[0] += timedelta(seconds=30)
     half = with_password(app, anna)
     assert half.get("/").status_code == 303

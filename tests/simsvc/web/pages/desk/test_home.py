@@ -137,18 +137,31 @@ def test_an_address_that_asks_for_nothing_shows_the_usual_list(app: Flask, query
     assert "Nothing to do here." in response.text
 
 
-def test_auditors_see_decisions_and_figures(app: Flask, desk: Services) -> None:
-    """Decisions of the last 30 days, newest first, with charts; nothing to upload and nothing to decide."""
+@pytest.fixture
+def decided(desk: Services) -> list[str]:
+    """Return the records with a decision, the newest first; a third one has none."""
     first, second = record(desk, "L-1"), record(desk, "L-2")
     decide(desk, first, DecisionDraft("override", 50, "passport says 1975"))
     decide(desk, second, DecisionDraft("refer", note="unsure"))
     record(desk, "L-3")
+    return [second.id, first.id]
+
+
+def test_auditors_see_decisions(app: Flask, decided: list[str]) -> None:
+    """Decisions of the last 30 days, newest first, with their words and counts."""
     auditor = signed_in(app, "auditor")
     html = auditor.get("/").text
-    assert listed(html) == [second.id, first.id]
-    assert listed(auditor.get("/?list=overrides").text) == [first.id]
+    assert listed(html) == decided
+    assert listed(auditor.get("/?list=overrides").text) == decided[1:]
     assert "passport says 1975" in html
     assert tab_counts(html) == {"decisions": "2", "overrides": "1", "referrals": "1"}
+
+
+@pytest.mark.usefixtures("decided")
+def test_auditors_see_figures(app: Flask) -> None:
+    """Charts and drift; nothing to upload and nothing to decide."""
+    auditor = signed_in(app, "auditor")
+    html = auditor.get("/").text
     assert {"chart-volume", "chart-decisions", "chart-ages"} <= set(re.findall(r'id="(chart-\w+)"', html))
     assert "Drift: not enough estimates" in html
     assert 'type="file"' not in html

@@ -65,16 +65,24 @@ def events(desk: Services) -> list[tuple[str, str, dict[str, object]]]:
         ]
 
 
-def test_faces_are_filtered_and_sorted(client: FlaskClient) -> None:
-    """By age, and by the distance of label and estimate, the largest first; wrong ages are told."""
+def test_faces_are_filtered_by_age_and_source(client: FlaskClient) -> None:
+    """Only ages within the bounds are listed, the lowest first."""
     ages = [int(age) for age in AGE.findall(page(client, "/gallery?from=20&to=50"))]
     assert ages == sorted(ages)
     assert len(ages) == 10
     assert all(20 <= age <= 50 for age in ages)
+    assert "0 faces" in page(client, "/gallery?source=none")
+
+
+def test_faces_are_sorted_by_the_distance_of_label_and_estimate(client: FlaskClient) -> None:
+    """The largest comes first."""
     apart = [int(years) for years in RESIDUAL.findall(page(client, "/gallery?sort=residual"))]
     assert apart == sorted(apart, reverse=True)
     assert len(apart) == 30
-    assert "0 faces" in page(client, "/gallery?source=none")
+
+
+def test_wrong_ages_of_the_filter_are_explained(client: FlaskClient) -> None:
+    """The page says what is wrong and keeps what was entered."""
     wrong = client.get("/gallery?from=old&sort=none")
     assert wrong.status_code == 422
     assert "Enter ages as numbers" in wrong.text
@@ -102,29 +110,42 @@ def test_photos_of_a_person_are_found_by_name_and_by_link(
     assert "not recorded" not in html
 
 
-def test_a_label_is_corrected_with_a_reason(desk: Services, admin: FlaskClient) -> None:
-    """Estimates use the new label; the event has the reason and both ages, and the page shows it."""
+CORRECTION = {"age": "77.5", "label_reason": "birth certificate", "label_confirmed": "1"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("age", "Ages must be"), ("label_reason", "Enter a reason"), ("label_confirmed", "tick")],
+)
+def test_a_label_is_corrected_only_by_a_whole_form(
+    desk: Services, admin: FlaskClient, missing: str, words: str
+) -> None:
+    """Each field is asked for, and what was entered stays."""
+    path = f"/gallery/faces/{some_face(desk).face.face_id}"
+    refused = admin.post(f"{path}/label", data={**CORRECTION, missing: ""})
+    assert (refused.status_code, words in refused.text) == (422, True)
+    assert missing == "label_reason" or "birth certificate" in refused.text
+
+
+def test_a_corrected_label_is_logged_with_its_reason(desk: Services, admin: FlaskClient) -> None:
+    """The event has the person, the face, the reason and both ages."""
     one = some_face(desk)
-    path = f"/gallery/faces/{one.face.face_id}"
-    sent = {"age": "77.5", "label_reason": "birth certificate", "label_confirmed": "1"}
-    for missing, words in (
-        ("age", "Ages must be"),
-        ("label_reason", "Enter a reason"),
-        ("label_confirmed", "tick"),
-    ):
-        refused = admin.post(f"{path}/label", data={**sent, missing: ""})
-        assert (refused.status_code, words in refused.text) == (422, True)
-        assert missing == "label_reason" or "birth certificate" in refused.text
-    assert admin.post(f"{path}/label", data=sent).status_code == 303
-    assert some_face(desk, 0).face.face_id  # the list still opens
+    assert admin.post(f"/gallery/faces/{one.face.face_id}/label", data=CORRECTION).status_code == 303
     actor, subject, content = events(desk)[-1]
     assert actor.startswith("user:")
     assert subject == f"face:{one.face.face_id}"
     assert content["reason"] == "birth certificate"
     assert (content["previous_age_years"], content["age_years"]) == (one.face.age_years, 77.5)
+
+
+def test_a_corrected_label_is_shown_with_its_reason(desk: Services, admin: FlaskClient) -> None:
+    """The face's page has the new age and why; the list still opens."""
+    path = f"/gallery/faces/{some_face(desk).face.face_id}"
+    admin.post(f"{path}/label", data=CORRECTION)
     html = page(admin, path)
     assert "birth certificate" in html
     assert re.search(r">\s*77\.5<", html)
+    assert some_face(desk, 0).face.face_id
 
 
 def test_a_face_is_removed_with_a_reason(desk: Services, admin: FlaskClient) -> None:

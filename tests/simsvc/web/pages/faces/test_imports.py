@@ -94,19 +94,29 @@ def built(admin: FlaskClient, desk: Services) -> str:
     return next(label for label in desk.shelf.labels() if label.startswith("clinic/"))
 
 
-def test_from_zip_to_service_and_back(admin: FlaskClient, desk: Services) -> None:
-    """Upload, findings, build, comparison, switch and roll-back; the photos are gone after the build."""
-    before = desk.shelf.current()
+def test_an_uploaded_zip_is_shown(admin: FlaskClient) -> None:
+    """The page has every photo, and offers to build an index of them."""
     path = uploaded(admin, {**faces(6), "faces/labels.csv": labelled(6)})
     html = page(admin, path)
     assert "Build an index of 6 faces" in html
     assert html.count('width="160"') == 6
     assert admin.get(f"{path}/faces/0.jpg").data.startswith(b"\xff\xd8")
+
+
+def test_photos_are_gone_after_the_build(admin: FlaskClient, desk: Services) -> None:
+    """The index is built, and is not in service."""
+    before = desk.shelf.current()
+    path = uploaded(admin, {**faces(6), "faces/labels.csv": labelled(6)})
     admin.post(f"{path}/build")
     assert "The index is built" in page(admin, path)
     assert not list(desk.settings.import_dir.rglob("photos"))
-    label = next(label for label in desk.shelf.labels() if label.startswith("clinic/"))
+    assert any(label.startswith("clinic/") for label in desk.shelf.labels())
     assert desk.shelf.current() == before
+
+
+def test_a_built_index_goes_into_service_and_back(admin: FlaskClient, desk: Services) -> None:
+    """Its page compares it with the one in service; the switch is undone by the same button."""
+    before, label = desk.shelf.current(), built(admin, desk)
     html = page(admin, f"/indexes/{label}")
     assert "instead of the 30 of demo/" in html
     assert "mean error by known age, years" in html
@@ -135,26 +145,46 @@ def test_what_is_skipped_is_told_with_its_line(admin: FlaskClient) -> None:
         assert f"<td>{line}</td>" in row
 
 
-def test_duplicates_and_conflicts_are_shown_and_corrected(admin: FlaskClient, desk: Services) -> None:
-    """The same photo twice, with one age and with two; a corrected age ends the conflict."""
+@pytest.fixture
+def doubled(admin: FlaskClient) -> str:
+    """Return the page of an upload with one photo twice with one age, and one with two ages."""
     same = {"faces/0b.jpg": drawn_photo(500), "faces/1b.jpg": drawn_photo(501)}
-    more = "0b.jpg,20,,\n1b.jpg,43,,\n"
-    path = uploaded(admin, {**faces(3), **same, "faces/labels.csv": labelled(3, more)})
-    html = page(admin, path)
+    return uploaded(
+        admin, {**faces(3), **same, "faces/labels.csv": labelled(3, "0b.jpg,20,,\n1b.jpg,43,,\n")}
+    )
+
+
+def positions(desk: Services, path: str) -> dict[str, int]:
+    """Return the places of an upload's photos by their names."""
+    found = desk.import_spool.find(path.rpartition("/")[2])
+    return {photo.reference: photo.position for photo in found.photos}
+
+
+def test_duplicates_and_conflicts_are_shown(admin: FlaskClient, doubled: str) -> None:
+    """The same photo twice, with one age and with two."""
+    html = page(admin, doubled)
     assert "One photo, different ages" in html
     assert "Duplicates" in html
-    import_id = path.rpartition("/")[2]
-    at = {photo.reference: photo.position for photo in desk.import_spool.find(import_id).photos}
-    wrong = admin.post(f"{path}/labels", data={f"age-{at['1b.jpg']}": "old"})
+
+
+def test_an_age_that_is_no_number_is_explained(admin: FlaskClient, desk: Services, doubled: str) -> None:
+    """The page keeps what was entered."""
+    at = positions(desk, doubled)
+    wrong = admin.post(f"{doubled}/labels", data={f"age-{at['1b.jpg']}": "old"})
     assert (wrong.status_code, "Enter the age as a number" in wrong.text) == (422, True)
     assert 'value="old"' in wrong.text
+
+
+def test_duplicates_and_conflicts_are_corrected(admin: FlaskClient, desk: Services, doubled: str) -> None:
+    """A corrected age ends the conflict; a photo that was left out is included again."""
+    at = positions(desk, doubled)
     sent = {f"age-{at['1b.jpg']}": "23", f"age-{at['0b.jpg']}": "20", f"leave-{at['0b.jpg']}": "1"}
-    assert admin.post(f"{path}/labels", data=sent).status_code == 303
-    html = page(admin, path)
+    assert admin.post(f"{doubled}/labels", data=sent).status_code == 303
+    html = page(admin, doubled)
     assert "One photo, different ages" not in html
     assert "Build an index of 4 faces" in html
-    admin.post(f"{path}/labels", data={f"include-{at['0b.jpg']}": "1"})
-    assert "Build an index of 5 faces" in page(admin, path)
+    admin.post(f"{doubled}/labels", data={f"include-{at['0b.jpg']}": "1"})
+    assert "Build an index of 5 faces" in page(admin, doubled)
 
 
 def test_a_person_whose_ages_and_dates_disagree_is_told(admin: FlaskClient) -> None:

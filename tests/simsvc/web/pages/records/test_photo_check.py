@@ -11,8 +11,7 @@ from PIL import Image
 
 from simsvc.store.desk.history import HistoryFilter
 from simsvc.wiring.services import Services
-from tests.drawn_faces import draw_face
-from tests.simsvc.web.helpers import upload
+from tests.simsvc.web.helpers import two_faces, upload
 from tests.small_site import drawn_photo
 
 
@@ -21,15 +20,6 @@ def check(client: FlaskClient, data: bytes) -> dict[str, Any]:
     assert answer.status_code == 200
     found: dict[str, Any] = answer.get_json()
     return found
-
-
-def two_faces() -> bytes:
-    picture = Image.new("RGB", (900, 400), (150, 160, 170))
-    picture.paste(draw_face(11, 400), (0, 0))
-    picture.paste(draw_face(12, 400), (500, 0))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=92)
-    return file.getvalue()
 
 
 def test_the_crop_is_that_of_the_record_which_follows(client: FlaskClient, desk: Services) -> None:

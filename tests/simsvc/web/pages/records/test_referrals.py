@@ -51,8 +51,8 @@ def act(client: FlaskClient, desk: Services, record: str, step: str, **fields: s
     return client.post(f"/referrals/{referral.id}/{step}", data={"version": "1", **fields})
 
 
-def test_a_record_is_sent_and_answered(app: Flask, desk: Services) -> None:
-    """The other person sees it with its comment, decides, and the sender sees her answer."""
+def test_a_record_that_was_sent_is_seen(app: Flask) -> None:
+    """The other person sees it, with its comment and its day."""
     (sender, me), (reviewer, her) = browser(app, "s1"), browser(app, "r1")
     record = new_record(app, me)
     assert reviewer.get(record).status_code == 404
@@ -63,6 +63,13 @@ def test_a_record_is_sent_and_answered(app: Flask, desk: Services) -> None:
     assert "Due 2100-01-02" in page
     assert checked(page).inline == []
     assert record in reviewer.get("/referrals").text
+
+
+def test_a_record_that_was_sent_is_answered(app: Flask, desk: Services) -> None:
+    """The sender sees the answer, and it leaves the other person's list."""
+    (sender, me), (reviewer, her) = browser(app, "s1"), browser(app, "r1")
+    record = new_record(app, me)
+    send(sender, record, f"user:{her.id}")
     number = desk.decisions.of(record.rpartition("/")[2])[0].number
     decided = {"kind": "override", "age": "40", "reason": "lines", "after": str(number)}
     assert reviewer.post(f"{record}/decisions", data=decided).status_code == 303
@@ -99,19 +106,35 @@ def test_one_of_a_team_takes_and_the_other_is_told(app: Flask, desk: Services) -
     assert desk.referrals.of(record.rpartition("/")[2])[0].assignee == her.id
 
 
-def test_a_second_opinion_hides_the_first(app: Flask, desk: Services) -> None:
-    """Note and decision of the first person are on no page of the second until she has decided."""
+@pytest.fixture
+def second_opinion(app: Flask) -> tuple[str, FlaskClient, FlaskClient]:
+    """Return a record sent for a second opinion with a secret note, and both people's browsers."""
     (sender, me), (reviewer, her) = browser(app, "s4"), browser(app, "r4")
     record = new_record(app, me)
     first = {"kind": "override", "age": "63", "reason": SECRET_NOTE, "note": SECRET_NOTE, "after": "0"}
     assert sender.post(f"{record}/decisions", data=first).status_code == 303
     send(sender, record, f"user:{her.id}", second_opinion="1", after="1")
+    return record, sender, reviewer
+
+
+def test_a_second_opinion_hides_the_first(
+    desk: Services, second_opinion: tuple[str, FlaskClient, FlaskClient]
+) -> None:
+    """Note and decision of the first person are on no page of the second."""
+    record, sender, reviewer = second_opinion
     assert [made.draft.kind for made in desk.decisions.of(record.rpartition("/")[2])] == ["override"]
     page = reviewer.get(record).text
     assert "You are asked for a second opinion" in page
     assert SECRET_NOTE not in page + reviewer.get("/history").text
     assert SECRET_NOTE not in reviewer.get("/history/export.csv", buffered=True).text
     assert SECRET_NOTE in sender.get(record).text
+
+
+def test_a_second_opinion_that_is_given_shows_the_first(
+    second_opinion: tuple[str, FlaskClient, FlaskClient],
+) -> None:
+    """Once the second person has decided, she sees what the first one wrote."""
+    record, _, reviewer = second_opinion
     second = {"kind": "override", "age": "61", "reason": "hands", "after": "0"}
     assert reviewer.post(f"{record}/decisions", data=second).status_code == 303
     page = reviewer.get(record).text

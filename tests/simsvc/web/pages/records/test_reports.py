@@ -149,7 +149,7 @@ def test_a_case_of_a_hundred_photos_is_streamed(app: Flask, desk: Services) -> N
 
 
 def test_a_report_is_checked_on_the_page(app: Flask, desk: Services) -> None:
-    """Its code is found with who made it and the record to compare; with one digit off, it is not."""
+    """Its code is found with who made it and the record to compare."""
     record = judged(desk, 3005, "check/1")
     client = signed_in(app)
     code = code_in(report(client, f"/estimates/{record.id}/record.pdf"))
@@ -159,6 +159,12 @@ def test_a_report_is_checked_on_the_page(app: Flask, desk: Services) -> None:
     assert f'href="/estimates/{record.id}"' in html
     assert record.estimate.photo_sha256 in html
     assert checked(html).inline == []
+
+
+def test_a_mistyped_code_is_not_found(app: Flask, desk: Services) -> None:
+    """One digit off finds nothing, and what is no code at all is refused."""
+    client = signed_in(app)
+    code = code_in(report(client, f"/estimates/{judged(desk, 3005, 'check/1').id}/record.pdf"))
     mistyped = code[:-1] + ("0" if code[-1] != "0" else "1")
     assert "The log does not have this record" in client.get(f"/verify?code={mistyped}").text
     refused = client.get("/verify?code=<b>")

@@ -57,11 +57,11 @@ def test_arrow_keys_read_the_values_out(chart: Page) -> None:
     canvas, said = figure.locator("canvas"), figure.get_by_role("status")
     canvas.focus()
     chart.keyboard.press("ArrowDown")
-    expect(said).to_have_text("20-29. Average error: 3.25 years (3 to 3.5)")
+    expect(said).to_have_text("20–29. Average error: 3.25 years (3 to 3.5)")
     chart.keyboard.press("ArrowRight")
     expect(said).to_have_text("30-39. Average error: 5.75 years (5 to 6.5)")
     chart.keyboard.press("Home")
-    expect(said).to_contain_text("20-29")
+    expect(said).to_contain_text("20–29")
     chart.keyboard.press("Escape")
     expect(said).to_have_text("")
 

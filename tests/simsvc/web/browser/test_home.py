@@ -44,7 +44,7 @@ def test_tabs_and_rows_are_reached_by_keyboard(open_page: Open, live: Live) -> N
     tabs = page.get_by_role("navigation", name="Lists")
     tabs.get_by_role("link", name="Decided today").press("Enter")
     expect(tabs.locator("[aria-current]")).to_contain_text("Decided today")
-    page.get_by_role("row").get_by_role("link", name="T-1").press("Enter")
+    page.get_by_role("row").get_by_role("link", name="T-1", exact=True).press("Enter")
     page.wait_for_url(f"**/estimates/{record}")
 
 

@@ -59,7 +59,7 @@ def test_arrow_keys_read_the_values_out(chart: Page) -> None:
     chart.keyboard.press("ArrowDown")
     expect(said).to_have_text("20–29. Average error: 3.25 years (3 to 3.5)")
     chart.keyboard.press("ArrowRight")
-    expect(said).to_have_text("30-39. Average error: 5.75 years (5 to 6.5)")
+    expect(said).to_have_text("30–39. Average error: 5.75 years (5 to 6.5)")
     chart.keyboard.press("Home")
     expect(said).to_contain_text("20–29")
     chart.keyboard.press("Escape")

@@ -22,6 +22,14 @@ class PhotoUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherUploads:
+    """Other records of a photo: how many, and the oldest of them."""
+
+    count: int = 0
+    oldest: tuple[PhotoUpload, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Contradiction:
     """Declared data of two photos that cannot both be right, or deserve a look; numbers of both records.
 
@@ -58,7 +66,7 @@ class CasePhoto:
     decisions: tuple[Decision, ...]
     verdict: Verdict | None
     declared_years: int | None
-    uploads: tuple[PhotoUpload, ...]
+    uploads: OtherUploads
 
     @property
     def decision(self) -> Decision | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simsvc.domain.desk.case import CaseVerdict, case_verdict, photo_verdict
@@ -10,10 +10,14 @@ from simsvc.domain.desk.contradictions import contradictions, dated
 from simsvc.domain.desk.timeline import seen_events, timeline
 from simsvc.domain.estimate.combine import sent_again
 from simsvc.values import Decision, RecordedEstimate
-from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineEntry
+from simsvc.values.cases import CasePhoto, Contradiction, OtherUploads, PhotoUpload, TimelineEntry
 from simsvc.values.events import EventKind, LoggedEvent
 from simsvc.web.http.current import services
 from simsvc.web.rendering.actors import actor_words
+
+MOST_UPLOADS = 5
+"""Other records of a photo that are named; more are counted, so that a photo that was uploaded thousands of
+times to one case makes no list of millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,9 @@ def case_view(reference: str) -> CaseView:
     )
 
 
-def other_uploads(recorded: RecordedEstimate) -> tuple[PhotoUpload, ...]:
-    """Return the other records made of the same photo, oldest first."""
-    found = services().cases.uploads([recorded.estimate.photo_sha256])
-    return tuple(upload for upload in found if upload.public_id != recorded.id)
+def other_uploads(recorded: RecordedEstimate) -> OtherUploads:
+    """Return the other records made of the same photo."""
+    return _others(recorded, services().cases.uploads([recorded.estimate.photo_sha256]))
 
 
 def actor_names(actors: Iterable[str | None]) -> dict[str, str]:
@@ -98,15 +101,20 @@ def _changes(logged: LoggedEvent) -> bool:
 def _photo(
     record: RecordedEstimate,
     decisions: tuple[Decision, ...],
-    uploads: Mapping[str, tuple[PhotoUpload, ...]],
+    uploads: Mapping[str, list[PhotoUpload]],
 ) -> CasePhoto:
-    same = uploads.get(record.estimate.photo_sha256, ())
-    others = tuple(upload for upload in same if upload.public_id != record.id)
+    others = _others(record, uploads.get(record.estimate.photo_sha256, []))
     return CasePhoto(record, decisions, *photo_verdict(record), others)
 
 
-def _uploads_by_photo(uploads: Iterable[PhotoUpload]) -> dict[str, tuple[PhotoUpload, ...]]:
-    found: dict[str, tuple[PhotoUpload, ...]] = {}
+def _others(record: RecordedEstimate, uploads: Sequence[PhotoUpload]) -> OtherUploads:
+    """Leave a record out of the uploads of its photo, which are the oldest first, and name the oldest."""
+    others = [upload for upload in uploads[: MOST_UPLOADS + 1] if upload.public_id != record.id]
+    return OtherUploads(max(0, len(uploads) - 1), tuple(others[:MOST_UPLOADS]))
+
+
+def _uploads_by_photo(uploads: Iterable[PhotoUpload]) -> dict[str, list[PhotoUpload]]:
+    found: dict[str, list[PhotoUpload]] = {}
     for upload in uploads:
-        found[upload.photo_sha256] = (*found.get(upload.photo_sha256, ()), upload)
+        found.setdefault(upload.photo_sha256, []).append(upload)
     return found

@@ -50,7 +50,10 @@ class CaseEstimate(EstimateSummary):
         String, "Verdict on the declared age; null if none is declared.", validate=OneOf(VERDICTS)
     )
     declared_years = maybe(Integer, "Declared age in the photo.")
-    other_uploads = needed(List, "Other records of the same photo.", cls_or_instance=Nested(OtherUpload))
+    other_uploads = needed(
+        List, "Oldest other records of the same photo, at most 5.", cls_or_instance=Nested(OtherUpload)
+    )
+    other_uploads_count = needed(Integer, "Number of other records of the same photo.")
 
 
 class DateContradiction(Strict):
@@ -136,7 +139,8 @@ def _photo(photo: CasePhoto) -> dict[str, Any]:
         "decision": describe_decision(photo.decision) if photo.decision else None,
         "verdict": photo.verdict,
         "declared_years": photo.declared_years,
-        "other_uploads": [_upload(upload) for upload in photo.uploads],
+        "other_uploads": [_upload(upload) for upload in photo.uploads.oldest],
+        "other_uploads_count": photo.uploads.count,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from flask_babel import gettext
 
@@ -10,7 +10,7 @@ from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.corrected import calibration_sentence
 from simsvc.domain.estimate.flags import flag_sentence
 from simsvc.values import AgePriorUse, Decision, Neighbour, RecordedEstimate
-from simsvc.values.cases import PhotoUpload
+from simsvc.values.cases import OtherUploads, PhotoUpload
 from simsvc.values.events import Event
 from simsvc.web.http.current import services
 from simsvc.web.i18n.language import at_utc, translated
@@ -21,9 +21,6 @@ from simsvc.web.rendering.nearest_faces import near_faces, thumbnail
 from simsvc.web.rendering.record_parts import declared_words
 from simsvc.web.rendering.reports.report import PlotWords, Report, ReportFace, Row, ScaleWords, Section
 from simsvc.web.rendering.reports.report_codes import printed_code
-
-MOST_UPLOADS = 5
-"""Other records of a photo that are named; more are counted."""
 
 
 def record_report(recorded: RecordedEstimate, printed: Event) -> Report:
@@ -127,11 +124,11 @@ def _plot_words(recorded: RecordedEstimate) -> PlotWords:
     )
 
 
-def upload_row(uploads: Sequence[PhotoUpload]) -> Row:
+def upload_row(uploads: OtherUploads) -> Row:
     """Return where else the photo of a record was uploaded; an empty text if nowhere."""
-    named = [_upload(upload) for upload in uploads[:MOST_UPLOADS]]
-    if len(uploads) > MOST_UPLOADS:
-        named.append(gettext("and %(count)s more times", count=len(uploads) - MOST_UPLOADS))
+    named = [_upload(upload) for upload in uploads.oldest]
+    if uploads.count > len(named):
+        named.append(gettext("and %(count)s more times", count=uploads.count - len(named)))
     return (gettext("The same photo in other records"), "\n".join(named))
 
 

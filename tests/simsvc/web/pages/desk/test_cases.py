@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import date
+from secrets import token_hex
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import bearer
+from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
@@ -180,6 +182,19 @@ def test_programs_read_a_case(app: Flask, desk: Services) -> None:
     numbers = [first["number"], second["number"]]
     assert [(one["kind"], one["numbers"]) for one in found["contradictions"]] == [("births_differ", numbers)]
     assert [entry["numbers"] for entry in found["timeline"]] == [numbers[:1], numbers[1:], numbers[:1]]
+
+
+def test_a_photo_uploaded_many_times_is_counted(app: Flask) -> None:
+    """The oldest other records are named, and the rest only counted: the answer does not grow squarely."""
+    photo = token_hex(32)
+    for _ in range(9):
+        recorded(app, "nobody", "api/many", photo)
+    answer = app.test_client().get("/api/v1/cases/api/many/summary", headers=bearer(app, "audit"))
+    photos = answer.get_json()["photos"]
+    named = [[upload["number"] for upload in photo["other_uploads"]] for photo in photos]
+    numbers = [photo["number"] for photo in photos]
+    assert {photo["other_uploads_count"] for photo in photos} == {8}
+    assert (named[0], named[-1]) == (numbers[1:6], numbers[:5])
 
 
 def test_programs_find_no_case_without_records(app: Flask) -> None:

@@ -255,11 +255,27 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def readable(self) -> bool:
         """Say whether more is wanted of the client now; what it has sent ahead is taken first."""
-        wanted = not self.is_asking and bool(super().readable())
+        if self.is_asking:
+            return False
+        self._say_go_on()
+        wanted = bool(super().readable())
         if wanted and self._ahead:
             self.received(b"")
             return self.readable()
         return wanted
+
+    def _say_go_on(self) -> None:
+        """Tell a client that waits for the word to send its body.
+
+        Only the loop does: a thread that sent it would do so beside the loop, which takes no lock to send
+        where nothing is being answered, so that the word went out twice and the body was waited for forever.
+        """
+        with self.requests_lock:
+            request = self.request
+            if request is None or self.requests or self.sent_continue:
+                return
+            if request.expect_continue and request.headers_finished:
+                self.send_continue()
 
     def recv(self, buffer_size: int) -> bytes:
         """Return what has come, smaller pieces of a body in chunks."""
@@ -327,13 +343,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             if not admitted:
                 request.refuse("not_admitted")
                 self._serve_if_complete(request)
-            elif request.expects_word:
-                request.expect_continue = True
-                if not self.requests:
-                    self.send_continue()
+            else:
+                request.expect_continue = request.expects_word
         self.since_s, self.got_bytes = time.monotonic(), 0
         self.is_asking = False
-        self.server.pull_trigger()
+        self.server.pull_trigger()  # the loop sends the word, if the client waits for one
 
     def _serve_if_complete(self, request: Received) -> None:
         if request.completed:

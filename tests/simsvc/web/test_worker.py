@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
 from gunicorn.errors import ConfigError
+from waitress.adjustments import Adjustments
 
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
-from simsvc.web.worker import GRACE_S, Body, BufferedWorker, Received
+from simsvc.web.worker import GRACE_S, Body, BufferedWorker, Connection, Received
 from tests.helpers import ROOT
 from tests.servers import PATIENCE_S, ask, environment_of, running, send_photo
 from tests.simsvc.web.programs import bearer
@@ -148,6 +151,42 @@ def test_who_may_send_a_large_body_is_told_to_go_on(bind: str, token: dict[str, 
     kinds = {**token, "Content-Type": "image/jpeg", "Content-Length": str(len(body)), "Connection": "close"}
     got = exchange(bind, head("POST /api/v1/estimates HTTP/1.1", {**kinds, "Expect": "100-continue"}) + body)
     assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 ")
+
+
+class Asked:
+    """The side of a connection that the loop and the threads are: it keeps what threads are to do."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Any] = []
+        self.active_channels: dict[int, Any] = {}
+        self.owner = self
+
+    def is_crowded(self) -> bool:
+        return False
+
+    def add_task(self, task: Any) -> None:
+        self.tasks.append(task)
+
+    def pull_trigger(self) -> None:
+        pass
+
+
+def test_only_the_loop_sends_the_word_to_go_on() -> None:
+    """A thread that sent it beside the loop made it come twice, and the answer never."""
+    ours, theirs = socket.socketpair()
+    adjustments, asked = Adjustments(), Asked()
+    adjustments.door = SimpleNamespace(largest_bytes=9_000_000, most_bytes=lambda *_: 9_000_000)
+    kinds = {"Content-Type": "image/jpeg", "Content-Length": "2000000", "Expect": "100-continue"}
+    with closing(ours), closing(theirs):
+        theirs.setblocking(False)
+        connection = Connection(asked, ours, ("127.0.0.1", 1), adjustments, map={})
+        connection.received(head("POST /api/v1/estimates HTTP/1.1", kinds))
+        connection.go_on(asked.tasks[0].request, True)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(99)
+        assert connection.readable()
+        assert connection.readable()
+        assert theirs.recv(99) == b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @pytest.mark.parametrize(

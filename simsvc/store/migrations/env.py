@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from simsvc.store import request_keys, sent_forms
+from simsvc.store import log_tiles, request_keys, sent_forms
 from simsvc.store.access import second_factors, sessions, tokens
 from simsvc.store.desk import saved_views
 from simsvc.store.records import embeddings
@@ -13,7 +13,7 @@ from simsvc.store.tables import Table
 
 TABLES = (
     *(tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors),
-    *(referral_rows, notifications),
+    *(referral_rows, notifications, log_tiles),
 )
 """Modules whose tables the metadata would not know without their import."""
 

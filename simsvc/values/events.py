@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     VERIFICATION = "verification"
     REFERRAL = "referral"
     BACKUP = "backup"
+    READ = "read"
 
 
 COMMAND = "command"
@@ -189,13 +190,17 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are listed; an empty field means any, and days are UTC, both included."""
+    """Which events are listed; an empty field means any, and days are UTC, both included.
+
+    `without` names kinds that are left out.
+    """
 
     kind: str = ""
     actor: str = ""
     subjects: tuple[str, ...] | None = None
     since: date | None = None
     until: date | None = None
+    without: tuple[str, ...] = ()
 
 
 EVERY_EVENT = EventFilter()

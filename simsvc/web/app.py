@@ -53,6 +53,7 @@ from simsvc.web.pages import (
     sign_in,
     tokens,
     users,
+    who_looked,
     work_list,
 )
 from simsvc.web.pages import estimates as page_estimates
@@ -60,7 +61,7 @@ from simsvc.web.pages import settings as page_settings
 from simsvc.web.rendering.actors import actor_words
 from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.rendering.record_parts import notable_flags
-from simsvc.web.security import access, csrf, headers, recent, sessions
+from simsvc.web.security import access, csrf, headers, reads, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
@@ -96,6 +97,7 @@ _RECORDS = (
     fairness,
     replays,
     referrals,
+    who_looked,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
@@ -105,6 +107,7 @@ _FIRST = (access_log, errors, headers, sessions, access)
 """What runs first before each request, in this order."""
 
 _NEXT = (
+    reads,
     assets,
     batches,
     imports,

@@ -162,6 +162,14 @@ def on_reload(server: Any) -> None:
         _batch_worker.end_one(server.log)
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Write what waits to be logged before the worker ends."""
+    del server
+    app = getattr(worker, "wsgi", None)  # None where the application could not be made
+    if hasattr(app, "extensions"):
+        app.extensions["simsvc"].read_log.close()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a worker has counted, and forget what it was just measuring."""
     del server

@@ -34,6 +34,7 @@ from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
+from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
@@ -58,6 +59,7 @@ from simsvc.flows.second_factor import SecondFactors
 from simsvc.flows.switch_index import Switcher
 from simsvc.flows.tokens import Tokens
 from simsvc.flows.verifications import Verifier
+from simsvc.ports import ReadLog
 from simsvc.settings import Settings, cores, environment_of
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
@@ -78,6 +80,7 @@ from simsvc.store.notifications import NotificationStore, Outbox
 from simsvc.store.origins import OriginStore
 from simsvc.store.overview import OverviewStore
 from simsvc.store.periods import PeriodStore
+from simsvc.store.reads import ReadStore
 from simsvc.store.referrals import ReferralStore
 from simsvc.store.request_keys import RequestKeyStore
 from simsvc.store.retirement import KeepingStore
@@ -121,6 +124,8 @@ class Services:
         self.now = now
         self.database = open_database(settings)
         self.log = EventLog(self.database)
+        self.reads = ReadStore(self.database)
+        self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self._opened = _Opened()
@@ -472,6 +477,19 @@ class Services:
             self.model_switches.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
         except (BundleError, OSError, StoreError) as error:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
+
+
+def _read_log(store: ReadStore, settings: Settings) -> ReadLog:
+    """Return what logs reads; it starts a thread with the first one, thus after a server's workers fork."""
+    if not settings.audits_reads:
+        return NoReadLog()
+    return ReadQueue(store.write, required=settings.require_read_log, lost=_count_lost_reads)
+
+
+def _count_lost_reads(count: int) -> None:
+    from simsvc.adapters.ops.metrics import note_lost_reads  # noqa: PLC0415 - after a worker forked, see there
+
+    note_lost_reads(count)
 
 
 def _channels(settings: Settings) -> tuple[Channel, ...]:

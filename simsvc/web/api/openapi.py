@@ -21,6 +21,7 @@ from simsvc.web.api import (
     indexes,
     models,
     monitoring,
+    reads,
     referrals,
     replays,
 )
@@ -33,7 +34,7 @@ from simsvc.web.rendering.event_lines import CSV
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
-_READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit)
+_READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit, reads)
 RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -28,7 +28,7 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 EVENTS_A_PAGE = 50
 LAST_PAGE = 2_000
 """Of the pages that are turned over one by one; dates lead to older events."""
-ASKED = ("kind", "actor", "about", "since", "until")
+ASKED = ("kind", "actor", "about", "since", "until", "reads")
 FORMATS = {"jsonl": JSON_LINES, "csv": CSV}
 NUMBER, ID = re.compile(r"\d{1,9}"), re.compile(r"[0-9a-f]{32}")
 KINDS_WITH_ID = ("estimate", "batch", "user", "token")
@@ -100,7 +100,7 @@ def _page() -> ResponseReturnValue:
     page, events = page_number(last=LAST_PAGE), list[LoggedEvent]()
     if not problems.found:
         with services().log.snapshot() as snapshot:
-            events = snapshot.newest(_wanted(), EVENTS_A_PAGE + 1, (page - 1) * EVENTS_A_PAGE)
+            events = snapshot.newest(_listed_filter(), EVENTS_A_PAGE + 1, (page - 1) * EVENTS_A_PAGE)
     latest, now = services().verifications.latest(), services().now()
     running = latest if latest and is_running(latest, now) else None
     names = actor_names(services())
@@ -151,6 +151,17 @@ def _problems() -> Problems:
     with problems.noting(FilterRefused, "kind"):
         _kind()
     return problems
+
+
+def _listed_filter() -> EventFilter:
+    """Return the filter of the list, which leaves views of records out unless they are asked for.
+
+    Raises:
+        FilterRefused: a part of it is not valid.
+    """
+    wanted = _wanted()
+    shows_reads = wanted.kind == EventKind.READ or request.args.get("reads") == "1"
+    return wanted if shows_reads else replace(wanted, without=(str(EventKind.READ),))
 
 
 def _wanted() -> EventFilter:

@@ -30,7 +30,8 @@ ENDPOINTS: dict[Work, str] = {
         api_decisions.list_all api_document.show api_erasures.estimate api_erasures.face api_estimates.crop
         api_estimates.list_all api_estimates.neighbours api_estimates.show api_faces.relabel
         api_faces.remove api_indexes.list_all api_indexes.show api_models.list_all api_models.show
-        api_reference.objects api_reference.show api_referrals.answer api_referrals.comment
+        api_reads.case api_reads.record api_reference.objects api_reference.show api_referrals.answer
+        api_referrals.comment
         api_referrals.create api_referrals.give_back api_referrals.list_all api_referrals.show
         audit.checkpoint audit.show batches.decide batches.list_all batches.show batches.template
         confirming.resume decisions.create display.choose erasing.erase_estimate erasing.estimate
@@ -44,7 +45,8 @@ ENDPOINTS: dict[Work, str] = {
         second_factor.set_up second_factor.show settings.show sign_in.ask_code sign_in.enter_code
         sign_in.form sign_in.leave sign_in.welcome static tokens.add tokens.revoke tokens.show users.add
         users.change_role users.disable users.enable users.end_session users.end_sessions users.invite
-        users.manage users.reset_second_factor users.set_contact users.show
+        users.manage users.reset_second_factor users.set_contact users.show who_looked.case
+        who_looked.record
         """,
 }
 """The endpoints of each kind of work.

@@ -99,6 +99,8 @@ def _reachable(services: Services) -> str:
 def _reads(services: Services) -> str:
     """Return whether views are logged; a worker that must log them is not ready while it cannot."""
     problem, waiting = services.read_log.problem, services.read_log.waiting
+    if not services.settings.audits_reads:
+        return "WARNING: Views of records are not logged."
     if problem is None:
         return "Views of records are logged."
     if services.settings.require_read_log:

@@ -483,10 +483,11 @@ def _read_log(store: ReadStore, settings: Settings) -> ReadLog:
     """Return what logs reads; it starts a thread with the first one, thus after a server's workers fork."""
     if not settings.audits_reads:
         return NoReadLog()
-    return ReadQueue(store.write, required=settings.require_read_log, lost=_count_lost_reads)
+    return ReadQueue(store.write, required=settings.require_read_log, lost=count_lost_reads)
 
 
-def _count_lost_reads(count: int) -> None:
+def count_lost_reads(count: int) -> None:
+    """Count views that will never be in the log, for `/metrics`."""
     from simsvc.adapters.ops.metrics import note_lost_reads  # noqa: PLC0415 - after a worker forked, see there
 
     note_lost_reads(count)

@@ -65,7 +65,10 @@ class ReadQueue:
         """
         self._write, self._required, self._lost = write, required, lost
         self._most, self._patience_s = most, patience_s
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._urged = threading.Condition(self._lock)
+        self._taken_out = threading.Condition(self._lock)
         self._waiting: deque[_Waiting] = deque()
         self._hurries = 0
         self._closing = False
@@ -79,7 +82,7 @@ class ReadQueue:
             ReadsNotLogged: it is required, and the read was not written in time.
         """
         entry, end_s = _Waiting(read), time.monotonic() + self._patience_s
-        with self._changed:
+        with self._lock:
             self._start()
             if not self._await(lambda: len(self._waiting) < self._most, end_s):
                 self._lost(1)
@@ -87,7 +90,7 @@ class ReadQueue:
                     raise ReadsNotLogged()
                 return
             self._waiting.append(entry)
-            self._changed.notify_all()
+            self._arrived.notify()  # a pause goes on: to wake the thread for nothing would slow the answer
             if self._required:
                 self._hurry(lambda: entry.done, end_s)
                 self._refuse_unless_logged(entry)
@@ -95,15 +98,16 @@ class ReadQueue:
     def flush(self, patience_s: float = CLOSING_S) -> bool:
         """Write what waits now; return whether all of it was written in time."""
         end_s = time.monotonic() + patience_s
-        with self._changed:
+        with self._lock:
             entries = list(self._waiting)
             return self._hurry(lambda: all(entry.done for entry in entries), end_s)
 
     def close(self) -> None:
         """Write what waits, and end the thread; what cannot be written is lost."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
+            self._arrived.notify()
+            self._urged.notify()
             thread = self._thread
         if thread is not None:
             thread.join(CLOSING_S)
@@ -134,12 +138,12 @@ class ReadQueue:
         raise ReadsNotLogged()
 
     def _await(self, reached: Callable[[], bool], end_s: float) -> bool:
-        return self._changed.wait_for(reached, max(0.0, end_s - time.monotonic()))
+        return self._taken_out.wait_for(reached, max(0.0, end_s - time.monotonic()))
 
     def _hurry(self, reached: Callable[[], bool], end_s: float) -> bool:
         """Wait for something, and meanwhile leave no pauses between transactions that succeed."""
         self._hurries += 1
-        self._changed.notify_all()
+        self._urged.notify()
         try:
             return self._await(reached, end_s)
         finally:
@@ -147,17 +151,17 @@ class ReadQueue:
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 pause_s = EVERY_S if self._problem else None  # then an empty write shows when that is over
-                self._changed.wait_for(lambda: self._waiting or self._closing, pause_s)
+                self._arrived.wait_for(lambda: self._waiting or self._closing, pause_s)
                 entries = list(islice(self._waiting, MOST_AT_ONCE))
             done = self._written(entries)
-            with self._changed:
+            with self._lock:
                 if self._closing and not (done and self._waiting):
                     self._give_up()
                     return
                 urgent = self._is_closing_or_hurried if done else self._is_closing
-                self._changed.wait_for(urgent, EVERY_S)
+                self._urged.wait_for(urgent, EVERY_S)
 
     def _is_closing(self) -> bool:
         return self._closing
@@ -184,7 +188,7 @@ class ReadQueue:
         return True
 
     def _take_out(self, entries: Sequence[_Waiting], *, logged: bool) -> None:
-        with self._changed:
+        with self._lock:
             if self._problem is not None:
                 _log.warning("reads are logged again")
             self._problem = None
@@ -192,7 +196,7 @@ class ReadQueue:
                 entry.done, entry.logged = True, logged
             while self._waiting and self._waiting[0].done:
                 self._waiting.popleft()
-            self._changed.notify_all()
+            self._taken_out.notify_all()
 
     def _fail(self, error: SimsvcError) -> None:
         if self._problem is None:

@@ -13,18 +13,21 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from simsvc.adapters.ops.read_queue import NoReadLog
 from simsvc.domain.audit.who_looked import look_of
+from simsvc.errors import StoreError
 from simsvc.flows.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.values.events import EventFilter, EventKind, LoggedEvent
+from simsvc.values.reads import Read
 from simsvc.web.app import create_app
 from simsvc.web.security import reads
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.reads import SHOWS
 from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.erasure import eraser
-from simsvc.wiring.services import Services
+from simsvc.wiring.services import Services, count_lost_reads
 from tests.databases import sqlite_database
 from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import program
@@ -406,12 +409,50 @@ def test_the_audit_page_shows_views_if_asked(
     assert "read" in {json.loads(line)["kind"] for line in lines}
 
 
-def test_readiness_says_that_reads_are_logged(app: Flask) -> None:
-    """As a part of its own."""
-    ready = app.test_client().get("/readyz")
-    assert {"part": "reads", "well": True, "sentence": "Views of records are logged."} in ready.get_json()[
-        "parts"
-    ]
+def readiness_of_reads(app: Flask) -> dict[str, Any]:
+    parts = app.test_client().get("/readyz").get_json()["parts"]
+    (found,) = (part for part in parts if part["part"] == "reads")
+    return {"well": found["well"], "sentence": found["sentence"]}
+
+
+class Stuck(NoReadLog):
+    waiting = 3
+    problem = StoreError("full")
+
+
+def test_readiness_says_whether_reads_are_logged(audited: Settings, app: Flask) -> None:
+    """A database that takes none is a warning, or the end of readiness where they are required."""
+    assert readiness_of_reads(app) == {"well": True, "sentence": "Views of records are logged."}
+    app.extensions["simsvc"].read_log = Stuck()
+    found = readiness_of_reads(app)
+    assert found["well"]
+    assert found["sentence"].startswith(
+        "WARNING: 3 views of records wait to be logged. The database disk is full"
+    )
+    with opened(audited.model_copy(update={"require_read_log": True})) as strict:
+        strict.extensions["simsvc"].read_log = Stuck()
+        assert not readiness_of_reads(strict)["well"]
+
+
+def test_lost_reads_are_counted(app: Flask, desk: Services, record: RecordedEstimate) -> None:
+    """With the metrics, from which an alert can be made; the record is shown."""
+
+    class Full(NoReadLog):
+        def note(self, read: Read) -> None:
+            del read
+            count_lost_reads(1)
+
+    reader = program(app)
+
+    def lost() -> float:
+        (found,) = re.findall(
+            r"^simsvc_reads_not_logged_total (\S+)$", reader.get("/metrics").text, re.MULTILINE
+        )
+        return float(found)
+
+    before, desk.read_log = lost(), Full()
+    assert reader.get(f"/api/v1/estimates/{record.id}").status_code == 200
+    assert lost() == before + 1
 
 
 def test_a_photo_that_was_just_sent_is_viewed_by_its_sender(client: FlaskClient, desk: Services) -> None:

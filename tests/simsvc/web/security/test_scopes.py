@@ -47,6 +47,8 @@ ROUTES: list[Route] = [
     ("api_exports.events", "GET", f"{V1}/exports/events", AUDITING, 200),
     ("api_audit.events", "GET", f"{V1}/audit/events", AUDITING, 200),
     ("api_audit.verification", "GET", f"{V1}/audit/verify", AUDITING, 200),
+    ("api_reads.record", "GET", f"{V1}/estimates/{ID}/reads", AUDITING, 404),
+    ("api_reads.case", "GET", f"{V1}/cases/none/reads", AUDITING, 404),
     ("api_replays.create", "POST", f"{V1}/estimates/{ID}/replay", AUDITING, 404),
     ("api_faces.add", "POST", f"{V1}/faces", CHANGING, 415),
     ("api_faces.relabel", "POST", f"{V1}/faces/f{ID[:16]}/label", CHANGING, 415),

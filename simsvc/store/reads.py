@@ -68,6 +68,18 @@ class ReadStore(Store):
             which = EventRow.subject.in_(_subjects_of_case(session, reference))
             return _newest(session, which, count, before, skipped)
 
+    def subjects_of_case(self, reference: str) -> tuple[str, ...]:
+        """Return what events call a case and its records; nothing if there is no such case."""
+        with self._database.reading() as session:
+            return tuple(_subjects_of_case(session, reference))
+
+    def cases(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Return the references of cases by their subjects in events, without those of erased cases."""
+        pseudonyms = [subject.removeprefix("case:") for subject in subjects if subject.startswith("case:")]
+        query = select(CasePseudonymRow).where(CasePseudonymRow.pseudonym.in_(pseudonyms))
+        with self._database.reading() as session:
+            return {_subject(row.pseudonym): row.case_reference for row in session.scalars(query)}
+
     def views_of_record(self, public_id: str) -> Views:
         """Count the reads of a record."""
         with self._database.reading() as session:

@@ -165,9 +165,9 @@ def on_reload(server: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """Write what waits to be logged before the worker ends."""
     del server
-    app = getattr(worker, "wsgi", None)  # None where the application could not be made
-    if hasattr(app, "extensions"):
-        app.extensions["simsvc"].read_log.close()
+    extensions = getattr(getattr(worker, "wsgi", None), "extensions", {})  # none if there is no application
+    if "simsvc" in extensions:
+        extensions["simsvc"].read_log.close()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.audit.checkpoint import checkpoint_text
-from simsvc.errors import CaseNotFound, CheckpointMissing, FilterRefused, VerificationRefused
+from simsvc.errors import CheckpointMissing, FilterRefused, VerificationRefused
 from simsvc.flows.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
 from simsvc.web.http.current import note_export, page_number, person, services
@@ -47,6 +47,7 @@ class ListedEvent:
         summary: what its content says in one word, or "".
         estimate_id: public id of the record that it is about, if any.
         number: of that record, or None if it was erased.
+        case: reference of the case that it is about, or None if it was erased or it is about none.
         content: in readable JSON; None if it was erased.
     """
 
@@ -54,6 +55,7 @@ class ListedEvent:
     summary: str
     estimate_id: str | None
     number: int | None
+    case: str | None
     content: str | None
 
 
@@ -125,16 +127,17 @@ def _page() -> ResponseReturnValue:
 def _listed(events: list[LoggedEvent]) -> list[ListedEvent]:
     subjects = {logged.event.subject for logged in events}
     ids = [subject.removeprefix("estimate:") for subject in subjects if subject.startswith("estimate:")]
-    numbers = services().estimates.numbers(ids)
-    return [_event(logged, numbers) for logged in events]
+    numbers, cases = services().estimates.numbers(ids), services().reads.cases(subjects)
+    return [_event(logged, numbers, cases) for logged in events]
 
 
-def _event(logged: LoggedEvent, numbers: Mapping[str, int]) -> ListedEvent:
+def _event(logged: LoggedEvent, numbers: Mapping[str, int], cases: Mapping[str, str]) -> ListedEvent:
     said: dict[str, Any] | None = described(logged)["content"]
     kind, _, name = logged.event.subject.partition(":")
     estimate_id = name if kind == "estimate" else None
     content = None if said is None else json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True)
-    return ListedEvent(logged, _summary(said or {}), estimate_id, numbers.get(name), content)
+    number, case = numbers.get(name), cases.get(logged.event.subject)
+    return ListedEvent(logged, _summary(said or {}), estimate_id, number, case, content)
 
 
 def _summary(said: Mapping[str, Any]) -> str:
@@ -179,19 +182,11 @@ def _subjects(about: str) -> tuple[str, ...]:
     """Return the subjects that a record number, an id, a case or a subject itself means."""
     if NUMBER.fullmatch(about):
         found = services().estimates.numbered(int(about))
-        of_case = _of_case(about)
+        of_case = services().reads.subjects_of_case(about)
         return (f"estimate:{found}", *of_case) if found else of_case
     if ID.fullmatch(about):
         return tuple(f"{kind}:{about}" for kind in KINDS_WITH_ID)
-    return (about, *_of_case(about))
-
-
-def _of_case(reference: str) -> tuple[str, ...]:
-    try:
-        records = services().estimates.of_case(reference)
-    except CaseNotFound:
-        return ()
-    return tuple(f"estimate:{record.id}" for record in records)
+    return (about, *services().reads.subjects_of_case(about))
 
 
 def _kind() -> str:

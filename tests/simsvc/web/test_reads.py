@@ -405,6 +405,13 @@ def test_the_audit_page_shows_views_if_asked(
     assert number not in auditor.get("/audit").text
     for asked in ("reads=1", "kind=read", f"about={record.number}&reads=1"):
         assert number in auditor.get(f"/audit?{asked}").text
+    client.get(f"/cases/{CASE}")
+    of_case = events_of_reads(desk)[-1].event
+    html = auditor.get("/audit", query_string={"about": CASE, "kind": "read"}).text
+    checked(html)
+    assert f'event-number">{of_case.seq}<' in html
+    assert number in html
+    assert of_case.subject not in re.sub(r"<details.*?</details>", "", html, flags=re.DOTALL)
     lines = auditor.get("/audit/events.jsonl", buffered=True).text.splitlines()
     assert "read" in {json.loads(line)["kind"] for line in lines}
 

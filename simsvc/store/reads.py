@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, String, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, String, func, insert, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.store.audit_append import chain, lock_log
@@ -40,13 +40,16 @@ class ReadStore(Store):
     """Reads. Every method is one transaction and raises StoreError."""
 
     def write(self, reads: Sequence[Read]) -> None:
-        """Log reads, in the order given."""
+        """Log reads, in the order given; of what was erased meanwhile, only that it was read."""
         with self._database.write_connection() as connection:
             lock_log(connection)  # before pseudonyms are looked up: an erasure cannot come in between
             named = _pseudonyms(connection, {read.case for read in reads if read.case})
+            there = _there(connection, {read.record for read in reads if read.record})
             for read in reads:
                 subject = f"estimate:{read.record}" if read.record else named[read.case]
-                chain(connection, NewEvent(EventKind.READ, read.actor, subject, read.content))
+                is_there = read.record in there if read.record else subject != ERASED_CASE
+                content = read.content if is_there else {}
+                chain(connection, NewEvent(EventKind.READ, read.actor, subject, content))
 
     def of_record(
         self, public_id: str, count: int, before: int | None = None, skipped: int = 0
@@ -124,6 +127,14 @@ def _pseudonyms(connection: Connection, references: Collection[str]) -> dict[str
     return {reference: named.get(reference, ERASED_CASE) for reference in references}
 
 
+def _there(connection: Connection, records: Collection[str]) -> set[str]:
+    """Return the records that were not erased, by public ID."""
+    if not records:
+        return set()
+    query = select(EstimateRow.public_id).where(EstimateRow.public_id.in_(sorted(records)))
+    return set(connection.scalars(query))
+
+
 def _in_cases(references: Iterable[str]) -> ColumnElement[bool]:
     return EstimateRow.case_reference.in_(sorted(references))
 
@@ -143,7 +154,8 @@ def _of_record(session: Session, public_id: str) -> ColumnElement[bool]:
     if case is None:
         return own
     since = case.created_at.replace(tzinfo=None).isoformat(timespec="microseconds")
-    return or_(own, and_(EventRow.subject == _subject(case.pseudonym), EventRow.at >= since))
+    either = EventRow.subject.in_([f"estimate:{public_id}", _subject(case.pseudonym)])
+    return either & or_(own, EventRow.at >= since)  # `either` is what the index finds
 
 
 def _subjects_of_case(session: Session, reference: str) -> list[str]:

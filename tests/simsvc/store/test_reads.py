@@ -152,11 +152,13 @@ def test_a_case_keeps_its_pseudonym_while_it_has_records(database: Database, rea
 
 
 def test_a_read_that_comes_after_the_erasure_names_no_case(database: Database, reads: ReadStore) -> None:
-    """It waited while the case was erased: the event is kept, and no pseudonym is made again."""
-    recorded(database)
+    """It waited while the case was erased: the event says only that, and no pseudonym is made again."""
+    record = recorded(database)
     ErasureStore(database).erase_case(CASE, "command", NOW)
-    reads.write([of_case()])
-    assert all_events(database)[-1].event.subject == "case"
+    reads.write([of_case(), of_record(record)])
+    late = all_events(database)[-2:]
+    assert [logged.event.subject for logged in late] == ["case", f"estimate:{record.id}"]
+    assert [logged.content for logged in late] == ["{}", "{}"]
     with database.reading() as session:
         assert session.scalars(select(CasePseudonymRow)).all() == []
     assert is_intact(database)

@@ -62,7 +62,8 @@ def register(app: Flask) -> None:
     if not app.extensions["simsvc"].settings.audits_reads:
         app.add_template_global(lambda _shown: None, "view_mark")
         return
-    app.extensions["simsvc-views"] = _Views()
+    secret_key = str(app.config["SECRET_KEY"]).encode()
+    app.extensions["simsvc-views"] = _Views(hmac.digest(secret_key, b"simsvc: views", "sha256"))
     app.after_request(_note)
     app.url_defaults(_mark_pictures)
     app.add_template_global(view_mark)
@@ -86,7 +87,7 @@ def _mark_pictures(endpoint: str, values: dict[str, Any]) -> None:
 
 def _mark(session: int, shown: str, now_s: int) -> str:
     message = f"{session}:{now_s}:{shown}".encode("utf-8", "surrogatepass")
-    key = str(current_app.config["SECRET_KEY"]).encode() + b"simsvc: views"
+    key: bytes = current_app.extensions["simsvc-views"].key
     return f"{now_s:x}.{hmac.digest(key, message, 'sha256').hex()[:MARK_CHARACTERS]}"
 
 
@@ -102,9 +103,10 @@ def _is_marked(session: int, shown: str) -> bool:
 
 
 class _Views:
-    """What each session was shown in the last minute, as far as this worker knows."""
+    """What each session was shown in the last minute, as far as this worker knows, and the key of marks."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
         self._lock = threading.Lock()
         self._seen: OrderedDict[tuple[int, str], float] = OrderedDict()
 

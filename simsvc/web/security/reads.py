@@ -25,6 +25,8 @@ from simsvc.web.security.sessions import current_session
 
 VIEW_S = 60
 """How long after a page its pictures are parts of it."""
+STEP_S = 20
+"""How long a mark stays the same, so that pages which renew themselves every second load no picture again."""
 MOST_VIEWS = 10_000
 """Of sessions and records that a worker remembers for that long: 2 MB."""
 MARK, MARK_CHARACTERS = "view", 32
@@ -77,7 +79,7 @@ def opened_record(public_id: str) -> None:
 def view_mark(shown: str) -> str | None:
     """Return the mark of a part of the page at hand that shows a record or case; None without a session."""
     held = current_session()
-    return _mark(held.number, shown, int(time.time())) if held else None
+    return _mark(held.number, shown, int(time.time()) // STEP_S * STEP_S) if held else None
 
 
 def _mark_pictures(endpoint: str, values: dict[str, Any]) -> None:

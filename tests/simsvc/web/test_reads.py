@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +135,19 @@ def test_a_mark_ends_after_a_minute(
     monkeypatch.setattr(reads, "VIEW_S", -1)
     assert client.get(pictures(html, record)[0]).status_code == 200
     assert whats(desk) == ["page", "crop"]
+
+
+def test_a_mark_stays_the_same_for_a_while(
+    client: FlaskClient, record: RecordedEstimate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that renews itself every second does not load its pictures each time; later they have another."""
+    clock = SimpleNamespace(time=lambda: 1_800_000_000.0, monotonic=lambda: 1.0)
+    monkeypatch.setattr(reads, "time", clock)
+    addresses = pictures(client.get(f"/estimates/{record.id}").text, record)
+    clock.time = lambda: 1_800_000_000.0 + reads.STEP_S - 1
+    assert pictures(client.get(f"/estimates/{record.id}").text, record) == addresses
+    clock.time = lambda: 1_800_000_000.0 + reads.STEP_S
+    assert not set(pictures(client.get(f"/estimates/{record.id}").text, record)) & set(addresses)
 
 
 @pytest.mark.parametrize("mark", ["", "0.00", "zz", "é.é", "-1.x", "7fffffffffffffff." + "0" * 32])

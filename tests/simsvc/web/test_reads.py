@@ -140,7 +140,7 @@ def test_a_mark_ends_after_a_minute(
 def test_a_mark_stays_the_same_for_a_while(
     client: FlaskClient, record: RecordedEstimate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page that renews itself every second does not load its pictures each time; later they have another."""
+    """A page that renews itself every second loads its pictures once in a while, not each time."""
     clock = SimpleNamespace(time=lambda: 1_800_000_000.0, monotonic=lambda: 1.0)
     monkeypatch.setattr(reads, "time", clock)
     addresses = pictures(client.get(f"/estimates/{record.id}").text, record)

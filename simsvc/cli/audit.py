@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.domain.audit.who_looked import Look, look_of
@@ -22,8 +22,8 @@ from simsvc.errors import (
     StoreError,
     VerificationRefused,
 )
-from simsvc.flows.verify_log import verify
-from simsvc.flows.verify_report import check_report
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.audit.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 RECORD_ID = re.compile(r"[0-9a-f]{32}")

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import ColumnElement, Connection, String, func, insert, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.audit_append import chain, lock_log
-from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Store
 from simsvc.store.tables import EstimateRow, EventRow, Table
 from simsvc.values.events import EventKind, LoggedEvent, NewEvent

@@ -13,11 +13,11 @@ from marshmallow.validate import Range
 from simsvc.domain.audit.who_looked import Look, look_of
 from simsvc.values.events import LoggedEvent
 from simsvc.values.reads import Views
-from simsvc.web.api.blueprint import IN_PATH, Resource
-from simsvc.web.api.cases import REFERENCE_IN_PATH
-from simsvc.web.api.cursors import Cursors
-from simsvc.web.api.fields import Whole
-from simsvc.web.api.schemas import MOST_ROWS, USUAL_ROWS, Strict, maybe, moment, needed, one_line
+from simsvc.web.api.common.blueprint import IN_PATH, Resource
+from simsvc.web.api.common.cursors import Cursors
+from simsvc.web.api.common.fields import Whole
+from simsvc.web.api.common.schemas import MOST_ROWS, USUAL_ROWS, Strict, maybe, moment, needed, one_line
+from simsvc.web.api.resources.cases import REFERENCE_IN_PATH
 from simsvc.web.http.current import services
 
 resource = Resource("reads", __name__, "Who looked at records and cases.")

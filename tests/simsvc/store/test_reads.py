@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from simsvc.domain.audit.who_looked import look_of
-from simsvc.flows.verify_log import verify
-from simsvc.store.audit_log import EventLog
+from simsvc.flows.audit.verify_log import verify
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.erasure import ErasureStore
-from simsvc.store.estimates import EstimateStore
 from simsvc.store.reads import CasePseudonymRow, ReadStore
+from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.values.events import EventKind, LoggedEvent, NewEvent
 from simsvc.values.reads import Read, Views

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from simsvc.adapters.ops.read_queue import NoReadLog
 from simsvc.domain.audit.who_looked import look_of
 from simsvc.errors import StoreError
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.values.events import EventFilter, EventKind, LoggedEvent

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from simsvc.flows.audit.verify_log import verify
+from simsvc.store import migrate
+from simsvc.store.audit.log import EventLog
+from simsvc.store.audit_append import append, erase_contents
+from simsvc.store.database import Database
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.reviews.decisions import DecisionStore
+from simsvc.store.tables import EventRow
+from simsvc.values import DecisionDraft
+from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdict
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""PostgreSQL stores only what fits its columns, and its databases of the tests begin with the log."""
+
+
+@pytest.fixture
+def log(database_url: str) -> Iterator[Database]:
+    """Return a database with seven events: its first, two estimates, two decisions, an export, a refusal."""
+    database = Database(database_url)
+    estimates, decisions = EstimateStore(database), DecisionStore(database)
+    first = estimates.record(ESTIMATED)
+    estimates.record(ESTIMATED)
+    decisions.add(first.id, DecisionDraft("accept", note="ok"), "u1", 0, NOW)
+    decisions.add(first.id, DecisionDraft("override", 40, "passport"), "u2", 1, NOW)
+    EventLog(database).note(NewEvent(EventKind.EXPORT, "user:u1", "history", {"format": "csv"}))
+    estimates.record(REFUSED)
+    yield database
+    database.close()
+
+
+def verdict(database: Database, checkpoint: Checkpoint | None = None) -> Verdict:
+    seen: list[tuple[int, int]] = []
+    with EventLog(database).snapshot() as snapshot:
+        found = verify(snapshot, lambda done, total: seen.append((done, total)), checkpoint)
+    assert seen[-1] == (found.events, found.events)
+    return found
+
+
+def stored(database: Database, seq: int, column: str) -> str:
+    with database.reading() as session:
+        return str(session.scalar(select(EventRow.__table__.c[column]).where(EventRow.seq == seq)))
+
+
+def tamper(database: Database, *statements: str, **values: object) -> None:
+    """Do what only the database's owner can: drop the guards, then change what is stored."""
+    with database.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            for table in ("events", "event_contents", "decisions"):
+                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        else:
+            names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
+            for (name,) in names:
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        for statement in statements:
+            connection.execute(text(statement), values)
+
+
+def test_an_untouched_log_fits(log: Database) -> None:
+    """Every event is counted, and the last one is named."""
+    found = verdict(log)
+    assert (found.events, found.erased, found.broken) == (7, 0, None)
+    assert found.last is not None
+    assert found.last.seq == 7
+
+
+COLUMNS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_any_byte_of_any_event_that_is_changed_is_named(log: Database, column: str) -> None:
+    """A random byte of this column, changed in one event after the other, is found at just that event."""
+    change = f"UPDATE events SET {column} = :value WHERE seq = :seq"  # noqa: S608 - a column of ours
+    for seq in range(1, 8):
+        before = stored(log, seq, column)
+        place = secrets.randbelow(len(before))
+        after = before[:place] + chr(ord(before[place]) ^ 1) + before[place + 1 :]
+        tamper(log, change, value=after, seq=seq)
+        broken = verdict(log).broken
+        assert broken is not None
+        assert (broken.seq, broken.code) == (seq, "chain")
+        assert f"vent {seq}" in broken.sentence
+        tamper(log, change, value=before, seq=seq)
+    assert verdict(log).broken is None
+
+
+def test_a_changed_content_or_salt_is_named(log: Database) -> None:
+    """What stands beside the chain is held to its digest."""
+    for statement, value in (
+        ("UPDATE event_contents SET content = :value WHERE seq = 4", "{}"),
+        ("UPDATE event_contents SET salt = :value WHERE seq = 4", bytes(32)),
+    ):
+        tamper(log, statement, value=value)
+        broken = verdict(log).broken
+        assert broken is not None
+        assert (broken.seq, broken.code) == (4, "content")
+
+
+BREAKS: dict[str, tuple[list[str], int | None, str]] = {
+    "an event taken out": (
+        ["DELETE FROM event_contents WHERE seq = 3", "DELETE FROM events WHERE seq = 3"],
+        3,
+        "chain",
+    ),
+    "the first event taken out": (
+        ["DELETE FROM event_contents WHERE seq = 1", "DELETE FROM events WHERE seq = 1"],
+        1,
+        "chain",
+    ),
+    "the last event taken out": (
+        ["DELETE FROM event_contents WHERE seq = 7", "DELETE FROM events WHERE seq = 7"],
+        None,
+        "not_logged",
+    ),
+    "an event before the first": (
+        [
+            "INSERT INTO events SELECT 0, at, kind, actor, subject, content_sha256, sha256, 'x' "
+            "FROM events WHERE seq = 1"
+        ],
+        0,
+        "chain",
+    ),
+    "a content taken out": (["DELETE FROM event_contents WHERE seq = 6"], 6, "content_missing"),
+    "an estimate changed": (["UPDATE estimates SET age_years = 20 WHERE sequence = 2"], 3, "record_differs"),
+    "a crop changed": (["UPDATE crops SET png = 'x' WHERE estimate = 2"], 3, "record_differs"),
+    "a neighbour taken out": (
+        ["DELETE FROM neighbours WHERE estimate = 2 AND rank = 1"],
+        3,
+        "record_differs",
+    ),
+    "an estimate taken out": (["DELETE FROM estimates WHERE sequence = 2"], 3, "record_missing"),
+    "a decision changed": (["UPDATE decisions SET note = 'other' WHERE number = 2"], 5, "record_differs"),
+    "a decision taken out": (["DELETE FROM decisions WHERE number = 1"], 4, "record_missing"),
+    "a decision put in": (
+        [
+            "INSERT INTO decisions (estimate, number, kind, reason, note, decided_by, created_at) "
+            "SELECT 2, 1, kind, reason, note, decided_by, created_at FROM decisions WHERE number = 1"
+        ],
+        None,
+        "not_logged",
+    ),
+    "an estimate put in": (
+        [
+            "INSERT INTO estimates (public_id, created_at, status, photo_name, photo_sha256, flags, ms) "
+            "SELECT 'planted', created_at, status, photo_name, photo_sha256, flags, ms FROM estimates "
+            "WHERE sequence = 3"
+        ],
+        None,
+        "not_logged",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_the_first_break_is_named(log: Database, what: str) -> None:
+    """Whatever is changed behind the service's back is found, with the event's number where it has one."""
+    statements, seq, code = BREAKS[what]
+    tamper(log, *statements)
+    broken = verdict(log).broken
+    assert broken is not None
+    assert (broken.seq, broken.code) == (seq, code)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "change",
+    ["ms = 'x'", "created_at = 'x'", "age_years = 'x'", "photo_name = CAST(x'ff' AS TEXT)", "flags = '7'"],
+)
+def test_a_record_that_cannot_be_read_is_a_changed_one(log: Database, change: str) -> None:
+    """SQLite stores anything in any column: the record is named, whatever reading it does."""
+    tamper(log, f"UPDATE estimates SET {change} WHERE sequence = 2")  # noqa: S608 - changes of ours
+    broken = verdict(log).broken
+    assert broken is not None
+    assert (broken.seq, broken.code) == (3, "record_differs")
+
+
+@ON_SQLITE
+def test_text_that_is_no_unicode_is_a_break_too(log: Database) -> None:
+    """SQLite lets an owner store bytes as text: they are a changed event, not a crash."""
+    tamper(log, "UPDATE events SET actor = CAST(x'ff00' AS TEXT) WHERE seq = 2")
+    broken = verdict(log).broken
+    assert broken is not None
+    assert (broken.seq, broken.code) == (2, "chain")
+
+
+def erase(session: Session, subject: str, receipt: Callable[[tuple[int, ...]], list[int]]) -> None:
+    public_id = subject.removeprefix("estimate:")
+    session.execute(text("DELETE FROM estimates WHERE public_id = :public_id"), {"public_id": public_id})
+    events = receipt(erase_contents(session, [subject]))
+    append(session, NewEvent(EventKind.ERASURE, COMMAND, subject, {"events": events}))
+
+
+def test_an_erased_record_is_no_break_where_a_receipt_names_it(log: Database) -> None:
+    """After an erasure with its receipt the log fits; without, or with an incomplete one, it does not."""
+    with log.reading() as session:
+        first, second = session.scalars(text("SELECT public_id FROM estimates ORDER BY sequence LIMIT 2"))
+    with log.transaction() as session:
+        erase(session, f"estimate:{first}", list)
+    found = verdict(log)
+    assert (found.events, found.erased, found.broken) == (8, 3, None)
+    with log.transaction() as session:
+        erase(session, f"estimate:{second}", lambda _events: [])
+    broken = verdict(log).broken
+    assert broken is not None
+    assert (broken.seq, broken.code) == (3, "content_missing")
+
+
+def test_a_checkpoint_is_proved_or_not(log: Database) -> None:
+    """A log that went on contains its checkpoint; one that was written anew or cut off does not."""
+    last = verdict(log).last
+    assert last is not None
+    checkpoint = Checkpoint(last.seq, last.sha256, last.at)
+    EventLog(log).note(NewEvent(EventKind.EXPORT, "user:u1", "history", {}))
+    assert verdict(log, checkpoint).broken is None
+    anew = verdict(log, replace(checkpoint, sha256="0" * 64)).broken
+    cut = verdict(log, replace(checkpoint, seq=9)).broken
+    assert anew is not None
+    assert cut is not None
+    assert (anew.seq, anew.code, cut.seq, cut.code) == (7, "checkpoint", 9, "checkpoint")
+
+
+def test_records_of_before_the_log_are_no_break(tmp_path: Path) -> None:
+    """A database with records that is upgraded to the log verifies, and says so in its first event."""
+    database = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(database.engine, "0005")
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO estimates (public_id, created_at, status, photo_name, photo_sha256, flags, ms) "
+                "VALUES ('0123', '2026-01-02 03:04:05', 'refused', 'me.jpg', 'ab', '[]', '{}')"
+            )
+        )
+    migrate.upgrade(database.engine)
+    assert verdict(database).broken is None
+    EstimateStore(database).record(REFUSED)
+    assert verdict(database).events == 2

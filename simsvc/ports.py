@@ -34,6 +34,7 @@ from simsvc.values import (
 )
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
+from simsvc.values.reads import Read
 from simsvc.values.site_calibration import SiteCalibration
 
 
@@ -123,6 +124,27 @@ class Recorder(Protocol):
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate in one transaction and return it as recorded; raises StoreError."""
+
+
+class ReadLog(Protocol):
+    """Logs that records were opened, off the request's path."""
+
+    @property
+    def waiting(self) -> int:
+        """Return how many reads wait to be written."""
+
+    @property
+    def problem(self) -> SimsvcError | None:
+        """Return why reads cannot be written, or None while they are."""
+
+    def note(self, read: Read) -> None:
+        """Have a read written; raises ReadsNotLogged where that is required and cannot be done."""
+
+    def flush(self, patience_s: float = ...) -> bool:
+        """Write what waits now; return whether all of it was written in time."""
+
+    def close(self) -> None:
+        """Write what waits, and take no more."""
 
 
 class Cipher(Protocol):

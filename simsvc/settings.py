@@ -401,6 +401,17 @@ class Settings(BaseSettings):
         description="records that an underwriter sees: `own`, those she requested or was sent, and their "
         "cases; or `all`",
     )
+    require_read_log: Flag = Field(
+        default=False,
+        description="`1` if records are shown only once the view is in the audit log: each view waits for "
+        "its event, and is refused while the database cannot be written",
+    )
+    log_addresses: Flag = Field(
+        default=False,
+        description="`1` if views of records are logged with the network address of the person or program",
+    )
+    # tests that count events have none of reads; an installation cannot do without
+    audits_reads: bool = Field(default=True, validation_alias="audits_reads")
     webhook_url: Annotated[str, AfterValidator(_webhook_url)] = Field(
         default="", repr=False, description="address that notifications of referrals are posted to"
     )

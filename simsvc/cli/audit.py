@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.domain.audit.tlog_proof import proof_text
+from simsvc.domain.audit.who_looked import Look, look_of
 from simsvc.errors import (
     AuditError,
     CheckpointRefused,
@@ -29,6 +32,8 @@ from simsvc.flows.audit.verify_report import check_report
 from simsvc.flows.prove_log import prove_consistency, prove_inclusion
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 from simsvc.values.log import KnownHead, TreeHead
+
+RECORD_ID = re.compile(r"[0-9a-f]{32}")
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
@@ -174,6 +179,39 @@ def verify_report_command(code: str) -> None:
             f"{check.printed.seq} of {check.printed.at} ({check.printed.kind} by {check.printed.actor})."
         )
         click.echo("Compare the report with the record. `flask audit verify` checks the whole log.")
+
+
+@audit_group.command("reads")
+@click.argument("name", metavar="CASE|ID")
+@click.option(
+    "--count", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Lines at most."
+)
+def reads_command(name: str, count: int) -> None:
+    """List who looked at a case, or at the record with an ID, newest first.
+
+    Each line has when (UTC), who, what and how, and the number of the event, separated by tabs.
+    """
+    reads, estimates = services().reads, services().estimates
+    with sentences():
+        is_record = bool(RECORD_ID.fullmatch(name))
+        found = reads.of_record(name, count) if is_record else reads.of_case(name, count)
+        if not found:
+            _ = estimates.find(name) if is_record else estimates.of_case(name)
+        looks = [look_of(logged) for logged in found]
+        names = services().names(look.actor.removeprefix("user:") for look in looks)
+        for look in looks:
+            click.echo("\t".join(_look_columns(look, names)))
+        views = reads.views_of_record(name) if is_record else reads.views_of_case(name)
+    click.echo(f"{views.count} views by {views.people} accounts or tokens.", err=True)
+
+
+def _look_columns(look: Look, names: Mapping[str, str]) -> tuple[str, ...]:
+    who = names.get(look.actor.removeprefix("user:"), look.actor)
+    about = f"record {look.record}" if look.record else "case"
+    how = f"session {look.session}" if look.session else "token" if look.token else "browser"
+    address = f", {look.address}" if look.address else ""
+    when = look.at.isoformat(timespec="seconds")
+    return when, who, f"{about}: {look.what or 'erased'}", how + address, f"event {look.seq}"
 
 
 def _walked(checkpoint: Checkpoint | None = None, head: KnownHead | None = None) -> Verdict:

@@ -43,6 +43,7 @@ SimsvcError
 │   └── ImportInterrupted      import_interrupted
 ├── StoreError                 the database cannot be used (store_unavailable)
 │   ├── StoreNotMigrated       store_not_migrated
+│   ├── ReadsNotLogged         reads_not_logged
 │   ├── EstimateNotFound       estimate_not_found
 │   └── EstimateErased         estimate_erased
 ├── RequestError               the request is not one that simsvc can answer

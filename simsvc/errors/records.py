@@ -56,6 +56,16 @@ class StoreNotMigrated(StoreError):
     }
 
 
+class ReadsNotLogged(StoreError):
+    """Views of records must be logged, and cannot be."""
+
+    code = "reads_not_logged"
+    template = N_(
+        "Views of records cannot be logged right now, so none are shown. Try again in a moment. If the "
+        "problem persists, tell the operator."
+    )
+
+
 class EstimateNotFound(StoreError):
     """The estimate does not exist."""
 

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     REFERRAL = "referral"
     BACKUP = "backup"
     KEY = "key"
+    READ = "read"
 
 
 COMMAND = "command"
@@ -211,13 +212,17 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are listed; an empty field means any, and days are UTC, both included."""
+    """Which events are listed; an empty field means any, and days are UTC, both included.
+
+    `without` names kinds that are left out.
+    """
 
     kind: str = ""
     actor: str = ""
     subjects: tuple[str, ...] | None = None
     since: date | None = None
     until: date | None = None
+    without: tuple[str, ...] = ()
 
 
 EVERY_EVENT = EventFilter()

@@ -24,7 +24,7 @@ from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
-from simsvc.web.pages import api_reference, audit, confirming, display, fairness, model
+from simsvc.web.pages import api_reference, audit, confirming, display, fairness, model, who_looked
 from simsvc.web.pages import settings as page_settings
 from simsvc.web.pages.accounts import account, oidc, second_factor, sign_in, tokens, users
 from simsvc.web.pages.desk import (
@@ -44,7 +44,7 @@ from simsvc.web.pages.records import estimates as page_estimates
 from simsvc.web.rendering.actors import actor_words
 from simsvc.web.rendering.charts.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.rendering.record_parts import notable_flags
-from simsvc.web.security import access, csrf, headers, recent, sessions
+from simsvc.web.security import access, csrf, headers, reads, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits
 from simsvc.web.traffic.body_size import MOST_BYTES
 from simsvc.wiring.services import Services
@@ -80,6 +80,7 @@ _RECORDS = (
     fairness,
     replays,
     referrals,
+    who_looked,
 )
 BLUEPRINTS = tuple(
     part.blueprint for part in (health, access_log, *_ACCOUNTS, api_reference, display, *_RECORDS, opening)
@@ -89,6 +90,7 @@ _FIRST = (access_log, errors, headers, sessions, access)
 """What runs first before each request, in this order."""
 
 _NEXT = (
+    reads,
     assets,
     batches,
     imports,

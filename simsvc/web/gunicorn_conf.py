@@ -192,8 +192,10 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Sign the log once more before a worker ends."""
+    """Write what waits to be logged before a worker ends, and sign the log once more."""
     del server
     app: Any = getattr(worker, "wsgi", None)
     if hasattr(app, "extensions"):  # else it never started
-        app.extensions["simsvc"].log_thread.stop()
+        services = app.extensions["simsvc"]
+        services.read_log.close()
+        services.log_thread.stop()

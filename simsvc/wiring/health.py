@@ -10,7 +10,15 @@ from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.onnx_detector import whole_graph
 from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
-from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
+from simsvc.errors import (
+    AuditError,
+    DiskUnfit,
+    IndexMissing,
+    ReadsNotLogged,
+    SettingsError,
+    StoreError,
+    StoreNotMigrated,
+)
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import check_prior
 from simsvc.flows.health import Finding, look_over
@@ -33,6 +41,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("database", lambda: _reachable(services)),
         ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
         ("log", lambda: _signing(services)),
+        ("reads", lambda: _reads(services)),
     )
     return look_over(parts)
 
@@ -86,6 +95,18 @@ def _open_index(services: Services) -> str:
 def _reachable(services: Services) -> str:
     services.database.check()
     return "It answers."
+
+
+def _reads(services: Services) -> str:
+    """Return whether views are logged; a worker that must log them is not ready while it cannot."""
+    problem, waiting = services.read_log.problem, services.read_log.waiting
+    if not services.settings.audits_reads:
+        return "WARNING: Views of records are not logged."
+    if problem is None:
+        return "Views of records are logged."
+    if services.settings.require_read_log:
+        raise ReadsNotLogged() from problem
+    return f"WARNING: {waiting} views of records wait to be logged. {problem.sentence}"
 
 
 def _up_to_date(services: Services) -> str:

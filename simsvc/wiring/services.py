@@ -37,6 +37,7 @@ from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
+from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
@@ -62,6 +63,7 @@ from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.referrals import Referrals
+from simsvc.ports import ReadLog
 from simsvc.settings import Settings, cores, environment_of
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.access.identities import IdentityStore
@@ -81,6 +83,7 @@ from simsvc.store.desk.overview import OverviewStore
 from simsvc.store.desk.periods import PeriodStore
 from simsvc.store.desk.saved_views import SavedViewStore
 from simsvc.store.log_tiles import LogTree
+from simsvc.store.reads import ReadStore
 from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.records.faces import FaceStore
@@ -127,6 +130,8 @@ class Services:
         self.now = now
         self.database = open_database(settings)
         self.log = EventLog(self.database)
+        self.reads = ReadStore(self.database)
+        self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self._opened = _Opened()
@@ -488,6 +493,20 @@ class Services:
             self.model_switches.note(bundle.document_sha256, bundle.sha256, bundle.version, self.now())
         except (BundleError, OSError, StoreError) as error:
             _log.error("the model in service is not kept, so its estimates may not be replayed: %s", error)
+
+
+def _read_log(store: ReadStore, settings: Settings) -> ReadLog:
+    """Return what logs reads; it starts a thread with the first one, thus after a server's workers fork."""
+    if not settings.audits_reads:
+        return NoReadLog()
+    return ReadQueue(store.write, required=settings.require_read_log, lost=count_lost_reads)
+
+
+def count_lost_reads(count: int) -> None:
+    """Count views that will never be in the log, for `/metrics`."""
+    from simsvc.adapters.ops.metrics import note_lost_reads  # noqa: PLC0415 - after a worker forked, see there
+
+    note_lost_reads(count)
 
 
 def _channels(settings: Settings) -> tuple[Channel, ...]:

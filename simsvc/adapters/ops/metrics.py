@@ -30,6 +30,7 @@ REQUEST_SECONDS = Histogram(
 )
 ESTIMATES = Counter("simsvc_estimates", "Recorded estimates, by status.", ("status",))
 REFUSALS = Counter("simsvc_refusals", "Photos that could not be estimated, by code.", ("code",))
+READS_LOST = Counter("simsvc_reads_not_logged", "Views of records that were shown but could not be logged.")
 STEP_SECONDS = Histogram(
     "simsvc_step_seconds", "Seconds for one step of an estimate.", ("step",), buckets=BUCKETS_S
 )
@@ -42,6 +43,11 @@ def note_estimate(estimate: Estimate) -> None:
         REFUSALS.labels(estimate.code).inc()
     for step, ms in estimate.ms.items():
         STEP_SECONDS.labels(step).observe(ms / 1000)
+
+
+def note_lost_reads(count: int) -> None:
+    """Count views that will never be in the log."""
+    READS_LOST.inc(count)
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:

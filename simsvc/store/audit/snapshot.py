@@ -56,7 +56,13 @@ class LogSnapshot:
 
     def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
         """Return up to `count` wanted events, newest first, after `skipped` others."""
-        conditions = _conditions(wanted)
+        return self.newest_of(_conditions(wanted), count, skipped)
+
+    def newest_of(
+        self, which: Iterable[ColumnElement[bool]], count: int, skipped: int = 0
+    ) -> list[LoggedEvent]:
+        """Return up to `count` events that meet all conditions, newest first, after `skipped` others."""
+        conditions = tuple(which)
         return self._read(
             lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped)
         )
@@ -196,6 +202,7 @@ def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
         (wanted.subjects is not None, EventRow.subject.in_(wanted.subjects or ())),
         (wanted.since is not None, EventRow.at >= str(wanted.since)),
         (next_day is not None, EventRow.at < str(next_day)),
+        (bool(wanted.without), EventRow.kind.not_in(wanted.without)),
     ]
     return [condition for asked, condition in found if asked]
 

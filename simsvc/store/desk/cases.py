@@ -51,8 +51,12 @@ class CaseStore(Store):
         return found
 
     def events(self, records: Collection[str], batches: Collection[str] = ()) -> tuple[LoggedEvent, ...]:
-        """Return the events about these records and of these batches' uploads, oldest first."""
-        about_records = EventRow.subject.in_([f"estimate:{public_id}" for public_id in records])
+        """Return the events about these records and of these batches' uploads, oldest first.
+
+        Reads are left out: `store.reads` has them.
+        """
+        of_records = EventRow.subject.in_([f"estimate:{public_id}" for public_id in records])
+        about_records = of_records & (EventRow.kind != str(EventKind.READ))
         about_batches = EventRow.subject.in_([f"batch:{batch_id}" for batch_id in set(batches)])
         which = or_(about_records, about_batches & (EventRow.kind == str(EventKind.BATCH)))
         with self._database.reading() as session:

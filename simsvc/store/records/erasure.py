@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Delete, Update, delete, func, or_, select,
 from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
-from simsvc.store.audit_append import append, erase_contents
+from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.database import Store
+from simsvc.store.reads import CasePseudonymRow, pseudonyms_of_erased
 from simsvc.store.records.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.reviews.notifications import NotificationRow
@@ -37,6 +38,7 @@ _CHILDREN = (NeighbourRow, CropRow, EmbeddingRow, PhotoRow, DecisionRow, Referra
 _ERASED_FROM = (
     *(EstimateRow, *_CHILDREN, BatchPhotoRow, BatchRow, EventContentRow, RequestKeyRow),
     NotificationRow,
+    CasePseudonymRow,
 )
 TABLES = tuple(row.__tablename__ for row in _ERASED_FROM)
 _COUNTED = (CropRow, PhotoRow, DecisionRow, ReferralRow)
@@ -104,6 +106,7 @@ def _erase(
     """Delete and blank the rows, then log the receipt, which names records by number only."""
     ids = list(found.record_ids)
     sequences = select(EstimateRow.sequence).where(EstimateRow.public_id.in_(ids))
+    cases = _cases(session, ids, reference)
     _blank_batches(session, ids, reference)
     for table in _CHILDREN:
         session.execute(delete(table).where(table.estimate.in_(sequences)))
@@ -112,15 +115,23 @@ def _erase(
     _forget_requests(session, ids)
     _run(session, delete(NotificationRow).where(NotificationRow.estimate_id.in_(ids)))
     events = erase_contents(session, [f"estimate:{public_id}" for public_id in ids])
+    lock_log(session.connection())  # from here on no read can name these cases again
+    events += erase_contents(session, pseudonyms_of_erased(session, cases))
     content = {
         **found.counts,
         "record_ids": ids,
         "records_sha256": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
-        "events": list(events),
+        "events": sorted(events),
     }
     event = append(session, NewEvent(EventKind.ERASURE, actor, subject, content))
     note_remains(session, event.seq, TABLES, now)
     return Receipt(event.seq, found)
+
+
+def _cases(session: Session, ids: Sequence[str], reference: str | None) -> set[str]:
+    """Return the references of the cases that lose records."""
+    query = select(EstimateRow.case_reference).where(EstimateRow.public_id.in_(ids)).distinct()
+    return {case for case in (*session.scalars(query), reference) if case}
 
 
 def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 
-from simsvc.web.api import log
+from simsvc.web.api import log, reads
 from simsvc.web.api.common.blueprint import Resource
 from simsvc.web.api.common.idempotency import HEADER
 from simsvc.web.api.examples import examples
@@ -35,7 +35,7 @@ from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
 _READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit, log)
-RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
+RESOURCES = tuple(part.resource for part in (*_READ, reads, replays, faces, erasures))
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
 one, the service generates it. Responses to GET have an `ETag`; send it in `If-None-Match` to get 304 if

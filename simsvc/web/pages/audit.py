@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.audit.checkpoint import checkpoint_text
-from simsvc.errors import CaseNotFound, CheckpointMissing, FilterRefused, VerificationRefused
+from simsvc.errors import CheckpointMissing, FilterRefused, VerificationRefused
 from simsvc.flows.audit.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
 from simsvc.web.http.current import note_export, page_number, person, services
@@ -28,7 +28,7 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 EVENTS_A_PAGE = 50
 LAST_PAGE = 2_000
 """Of the pages that are turned over one by one; dates lead to older events."""
-ASKED = ("kind", "actor", "about", "since", "until")
+ASKED = ("kind", "actor", "about", "since", "until", "reads")
 FORMATS = {"jsonl": JSON_LINES, "csv": CSV}
 NUMBER, ID = re.compile(r"\d{1,9}"), re.compile(r"[0-9a-f]{32}")
 KINDS_WITH_ID = ("estimate", "batch", "user", "token")
@@ -47,6 +47,7 @@ class ListedEvent:
         summary: what its content says in one word, or "".
         estimate_id: public id of the record that it is about, if any.
         number: of that record, or None if it was erased.
+        case: reference of the case that it is about, or None if it was erased or it is about none.
         content: in readable JSON; None if it was erased.
     """
 
@@ -54,6 +55,7 @@ class ListedEvent:
     summary: str
     estimate_id: str | None
     number: int | None
+    case: str | None
     content: str | None
 
 
@@ -100,7 +102,7 @@ def _page() -> ResponseReturnValue:
     page, events = page_number(last=LAST_PAGE), list[LoggedEvent]()
     if not problems.found:
         with services().log.snapshot() as snapshot:
-            events = snapshot.newest(_wanted(), EVENTS_A_PAGE + 1, (page - 1) * EVENTS_A_PAGE)
+            events = snapshot.newest(_listed_filter(), EVENTS_A_PAGE + 1, (page - 1) * EVENTS_A_PAGE)
     latest, now = services().verifications.latest(), services().now()
     running = latest if latest and is_running(latest, now) else None
     names = actor_names(services())
@@ -125,16 +127,17 @@ def _page() -> ResponseReturnValue:
 def _listed(events: list[LoggedEvent]) -> list[ListedEvent]:
     subjects = {logged.event.subject for logged in events}
     ids = [subject.removeprefix("estimate:") for subject in subjects if subject.startswith("estimate:")]
-    numbers = services().estimates.numbers(ids)
-    return [_event(logged, numbers) for logged in events]
+    numbers, cases = services().estimates.numbers(ids), services().reads.cases(subjects)
+    return [_event(logged, numbers, cases) for logged in events]
 
 
-def _event(logged: LoggedEvent, numbers: Mapping[str, int]) -> ListedEvent:
+def _event(logged: LoggedEvent, numbers: Mapping[str, int], cases: Mapping[str, str]) -> ListedEvent:
     said: dict[str, Any] | None = described(logged)["content"]
     kind, _, name = logged.event.subject.partition(":")
     estimate_id = name if kind == "estimate" else None
     content = None if said is None else json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True)
-    return ListedEvent(logged, _summary(said or {}), estimate_id, numbers.get(name), content)
+    number, case = numbers.get(name), cases.get(logged.event.subject)
+    return ListedEvent(logged, _summary(said or {}), estimate_id, number, case, content)
 
 
 def _summary(said: Mapping[str, Any]) -> str:
@@ -153,6 +156,17 @@ def _problems() -> Problems:
     return problems
 
 
+def _listed_filter() -> EventFilter:
+    """Return the filter of the list, which leaves views of records out unless they are asked for.
+
+    Raises:
+        FilterRefused: a part of it is not valid.
+    """
+    wanted = _wanted()
+    shows_reads = wanted.kind == EventKind.READ or request.args.get("reads") == "1"
+    return wanted if shows_reads else replace(wanted, without=(str(EventKind.READ),))
+
+
 def _wanted() -> EventFilter:
     """Return the filter that the address asks for.
 
@@ -168,19 +182,11 @@ def _subjects(about: str) -> tuple[str, ...]:
     """Return the subjects that a record number, an id, a case or a subject itself means."""
     if NUMBER.fullmatch(about):
         found = services().estimates.numbered(int(about))
-        of_case = _of_case(about)
+        of_case = services().reads.subjects_of_case(about)
         return (f"estimate:{found}", *of_case) if found else of_case
     if ID.fullmatch(about):
         return tuple(f"{kind}:{about}" for kind in KINDS_WITH_ID)
-    return (about, *_of_case(about))
-
-
-def _of_case(reference: str) -> tuple[str, ...]:
-    try:
-        records = services().estimates.of_case(reference)
-    except CaseNotFound:
-        return ()
-    return tuple(f"estimate:{record.id}" for record in records)
+    return (about, *services().reads.subjects_of_case(about))
 
 
 def _kind() -> str:

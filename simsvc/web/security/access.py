@@ -76,6 +76,7 @@ _ENDPOINTS: dict[Access, str] = {
         imports.list_all imports.show imports.picture
         audit.show audit.verify audit.checkpoint audit.export
         replays.show replays.create
+        who_looked.record who_looked.case
         """,
     KEEP: """
         indexes.use

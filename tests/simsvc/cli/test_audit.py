@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,13 @@ from simsvc.domain.audit.report_code import report_code
 from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.settings import load_settings
+from simsvc.values import Declaration
 from simsvc.values.events import COMMAND, Checkpoint, EventFilter, EventKind, NewEvent
+from simsvc.values.reads import Read
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
+from tests.simsvc.store.helpers import ESTIMATED
 
 
 @pytest.fixture
@@ -229,3 +234,28 @@ def test_a_report_is_verified_by_its_code(app: Flask, audit: Run) -> None:
     assert "not a verification code" in audit("verify-report", "12", exit_code=1)
     forge(app)
     assert "changed after it was logged" in audit("verify-report", code, exit_code=1)
+
+
+def test_who_looked_is_listed(app: Flask, audit: Run) -> None:
+    """A line for each view and export of a case or record, newest first, and how many views there are."""
+    services: Services = app.extensions["simsvc"]
+    record = services.estimates.record(replace(ESTIMATED, declared=Declaration("L-7")))
+    at = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    by_person = Read("user:x", "page", "pages.show", at, record=record.id, by={"session": 7})
+    by_program = Read("token:y", "api", "api_cases.show", at, case="L-7", by={"token": "y", "address": "::1"})
+    services.reads.write([by_person, by_program])
+    first = services.log.note(
+        NewEvent(EventKind.EXPORT, "user:x", f"estimate:{record.id}", {"format": "pdf"})
+    )
+    seq, output = first.seq, audit("reads", "L-7")
+    lines = [line.split("\t") for line in output.splitlines()]
+    assert [line[1:] for line in lines[:3]] == [
+        ["user:x", f"record {record.id}: pdf", "browser", f"event {seq}"],
+        ["token:y", "case: api", "token, ::1", f"event {seq - 1}"],
+        ["user:x", f"record {record.id}: page", "session 7", f"event {seq - 2}"],
+    ]
+    assert [line[0] for line in lines[1:3]] == ["2026-01-31T12:00:00+00:00"] * 2
+    assert output.splitlines()[-1] == "2 views by 2 accounts or tokens."
+    assert audit("reads", record.id) == output
+    assert audit("reads", "L-7", "--count", "1").count("event") == 1
+    assert "No estimate has this case" in audit("reads", "none", exit_code=1)

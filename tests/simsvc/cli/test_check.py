@@ -109,10 +109,10 @@ def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     app.extensions["simsvc"].database.close()
     assert answer.status_code == 503
     parts = {part["part"]: part["well"] for part in answer.get_json()["parts"]}
-    assert parts == {"model": True, "index": True, "database": True, "disk": False}
+    assert parts == {"model": True, "index": True, "database": True, "disk": False, "reads": True}
 
 
 def test_every_setting_has_a_meaning() -> None:
     """Every setting that an operator may set has a description."""
     bare = {name for name, field in Settings.model_fields.items() if not field.description}
-    assert bare == {"templates_dir", "secret_key_file"}, "which follow from the installation"
+    assert bare == {"templates_dir", "secret_key_file", "audits_reads"}, "which follow from the installation"

@@ -26,6 +26,7 @@ from simsvc.web.api.common.schemas_referrals import (
 )
 from simsvc.web.http.current import services
 from simsvc.web.security.readers import party_of_token
+from simsvc.web.security.reads import opened_record
 from simsvc.web.security.scopes import program
 
 resource = Resource("referrals", __name__, "Records sent to people and teams for review.")
@@ -71,7 +72,9 @@ def list_all(query: dict[str, Any]) -> ResponseReturnValue:
 @resource.response(200, Referral)
 def show(referral_id: str) -> ResponseReturnValue:
     """Read a referral with its comments."""
-    return jsonify(_described(services().referrals.find(referral_id)))
+    found = services().referrals.find(referral_id)
+    opened_record(found.estimate_id)
+    return jsonify(_described(found))
 
 
 @resource.post("/referrals/<referral_id>/comments", parameters=[REFERRAL_IN_PATH])

@@ -13,6 +13,7 @@ from simsvc.web.rendering.charts.age_plot import range_words
 from simsvc.web.rendering.charts.age_scale import AgeScale, age_scale
 from simsvc.web.rendering.nearest_faces import near_faces
 from simsvc.web.rendering.reports.report_codes import page_code
+from simsvc.web.security.access import may
 
 blueprint = Blueprint("cases", __name__)
 blueprint.add_app_template_global(other_uploads)
@@ -33,6 +34,7 @@ def show(reference: str) -> ResponseReturnValue:
         range_words=_range_words(case),
         faces={photo.record.id: near_faces(photo.record, CARD_FACES) for photo in case.photos},
         code=page_code(case.last_event),
+        views=services().reads.views_of_case(reference) if may("who_looked.case") else None,
         compares=len(compared) > 1 and services().settings.same_person_prompt,
     )
 

@@ -19,6 +19,7 @@ from simsvc.web.http.form_problems import Problems
 from simsvc.web.rendering.case_view import actor_names, case_view
 from simsvc.web.rendering.reports.case_report import case_report
 from simsvc.web.rendering.reports.report import Report
+from simsvc.web.security.reads import opened_record
 
 blueprint = Blueprint("reports", __name__)
 
@@ -46,6 +47,8 @@ def verify() -> ResponseReturnValue:
         with problems.noting(ReportCodeRefused, "code"), services().log.snapshot() as snapshot:
             check = check_report(parse_report_code(text), snapshot)
     recorded = _record_of(check)
+    if recorded is not None:
+        opened_record(recorded.id)
     names = actor_names([check.printed.actor]) if check and check.printed else {}
     shown = render_template(
         "verify.html",

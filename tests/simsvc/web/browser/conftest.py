@@ -239,6 +239,8 @@ def addresses(live: Live) -> dict[str, str]:
         "audit.show searched": "/audit?about=L-7",
         "audit.show wrongly": "/audit?since=yesterday",
         "replays.show": f"/estimates/{estimated.id}/replay",
+        "who_looked.record": f"/reads/estimates/{estimated.id}",
+        "who_looked.case": "/reads/cases/L-7",
         "users.manage": f"/users/{account(live.app, 'admin').id}",
         "second_factor.show": "/account/second-factor",
         "settings.show": "/settings",

@@ -103,6 +103,8 @@ ROUTES: list[Route] = [
     ("audit.verify", "POST", "/audit/verify", AUDITING, 303),
     ("audit.checkpoint", "GET", "/audit/verifications/999999999/checkpoint.json", AUDITING, 404),
     ("audit.export", "GET", "/audit/events.csv", AUDITING, 200),
+    ("who_looked.record", "GET", f"/reads/estimates/{ID}", AUDITING, 404),
+    ("who_looked.case", "GET", "/reads/cases/none", AUDITING, 404),
     ("replays.show", "GET", f"/estimates/{ID}/replay", AUDITING, 404),
     ("replays.create", "POST", f"/estimates/{ID}/replay", AUDITING, 404),
 ]

@@ -52,6 +52,8 @@ ROUTES: list[Route] = [
     ("api_log.inclusion", "GET", f"{V1}/log/inclusion", AUDITING, 422),
     ("api_log.consistency", "GET", f"{V1}/log/consistency", AUDITING, 422),
     ("api_log.tile", "GET", f"{V1}/log/tile/0/000.p/1", AUDITING, 404),
+    ("api_reads.record", "GET", f"{V1}/estimates/{ID}/reads", AUDITING, 404),
+    ("api_reads.case", "GET", f"{V1}/cases/none/reads", AUDITING, 404),
     ("api_replays.create", "POST", f"{V1}/estimates/{ID}/replay", AUDITING, 404),
     ("api_faces.add", "POST", f"{V1}/faces", CHANGING, 415),
     ("api_faces.relabel", "POST", f"{V1}/faces/f{ID[:16]}/label", CHANGING, 415),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 
+from simsvc.adapters.ops.atomic_files import replace_bytes
+from simsvc.adapters.results.evidence_zip import write_evidence
 from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
@@ -22,6 +25,7 @@ from simsvc.errors import (
 from simsvc.flows.verify_log import verify
 from simsvc.flows.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
+from simsvc.wiring.evidence import evidence_taker
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
@@ -62,6 +66,30 @@ def prove_command(file: Path) -> None:
             f"The log contains event {checkpoint.seq} of {checkpoint.at} and everything before it, unchanged."
         )
         click.echo(_summary(verdict))
+
+
+@audit_group.command("evidence")
+@click.argument("case", required=False)
+@click.option("--record", "records", multiple=True, metavar="ID", help="A record, even if it was erased.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="ZIP file to write."
+)
+def evidence_command(case: str | None, records: tuple[str, ...], out: Path) -> None:
+    """Write evidence about CASE, or about single records, that anyone can check without simsvc.
+
+    The log notes it, and a checkpoint is made.
+    """
+    if case is None and not records:
+        raise click.UsageError("Name a case, or a record with --record ID.")
+    with sentences():
+        files = evidence_taker(services()).take(COMMAND, case, records)
+        packed = io.BytesIO()
+        write_evidence(files, packed)
+        try:
+            replace_bytes(out, packed.getvalue())
+        except OSError:
+            raise AuditError("unwritable", file=str(out)) from None
+    click.echo(f"The evidence is in {out}. To check it: python verify.py {out.name}")
 
 
 @audit_group.command("verify-report")

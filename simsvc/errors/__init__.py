@@ -131,6 +131,7 @@ SimsvcError
 │   ├── CheckpointRefused      checkpoint_refused
 │   ├── NoteRefused            note_refused
 │   ├── VerifierKeyRefused     verifier_key_refused
+│   ├── EvidenceRefused        evidence_refused
 │   ├── CheckpointMissing      checkpoint_missing
 │   ├── VerificationRefused    verification_refused
 │   └── ReportCodeRefused      report_code_refused

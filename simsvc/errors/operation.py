@@ -55,6 +55,22 @@ class VerifierKeyRefused(AuditError):
     )
 
 
+class EvidenceRefused(AuditError):
+    """No evidence can be taken."""
+
+    code = "evidence_refused"
+    templates: ClassVar = {
+        "too_many": N_(
+            "There are more than %(most)s records. Take evidence of single records with `flask audit "
+            "evidence --record ID`."
+        ),
+        "second_opinion": N_(
+            "You are asked for a second opinion on a record of this case, so you cannot see earlier "
+            "decisions yet. Decide first, then take evidence."
+        ),
+    }
+
+
 class CheckpointMissing(AuditError):
     """No verified log to write a checkpoint of."""
 

@@ -206,7 +206,9 @@ def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) 
     """Check who signed the checkpoint; return it if the log did."""
     try:
         note = Note.of(files["log/checkpoint"])
-        inside = [Key.of(line.split(" ")[0]) for line in files["log/keys"].decode().splitlines()]
+        inside = [
+            Key.of(line.split(" ")[0]) for line in files["log/keys"].decode().removesuffix("\n").split("\n")
+        ]
     except BROKEN:
         report.check(False, "log/checkpoint or log/keys is not written as a checkpoint or a key is.")
         return None
@@ -249,7 +251,8 @@ def read_events(files: dict[str, bytes], note: Note, report: Report) -> list[Eve
     """Return the events that are proved to be in the log, oldest first; name those that are not."""
     events: list[Event] = []
     before = report.failed
-    for number, line in enumerate(files["log/events.jsonl"].decode(errors="replace").splitlines(), 1):
+    lines = files["log/events.jsonl"].decode(errors="replace").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
         try:
             events += _proved(line, note, report)
         except BROKEN:

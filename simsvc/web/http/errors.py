@@ -49,6 +49,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.CaseRefused, errors.DatesRefused, errors.PhotosRefused), 422),
     **dict.fromkeys((errors.DatesUnconfirmed, errors.ReportCodeRefused), 422),
     **dict.fromkeys((errors.DecisionRefused, errors.FilterRefused, errors.KeepError), 422),
+    errors.EvidenceRefused: 422,
     errors.ViewRefused: 422,
     errors.BatchQuota: 429,
     **dict.fromkeys((errors.SourceError, errors.SettingsError, errors.BackupRefused), 500),

@@ -1,0 +1,107 @@
+"""Take evidence about a case or a record, so that anyone can check it without simsvc."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from simsvc.domain.audit.evidence import build_files, export_event, log_files, record_files, with_manifest
+from simsvc.errors import AuditError
+from simsvc.values import RecordedEstimate
+from simsvc.values.events import Event, LoggedEvent, NewEvent
+from simsvc.values.evidence import (
+    BuildFacts,
+    Files,
+    Gathered,
+    ProvedEvent,
+    ProvedLog,
+    SigningKey,
+)
+
+
+class EvidenceBook(Protocol):
+    """What the database says about records."""
+
+    def gather(self, case: str | None, record_ids: Collection[str] = ()) -> Gathered:
+        """Return records of a case and by ID, with every event that concerns them."""
+
+    def events(self, seqs: Iterable[int]) -> tuple[LoggedEvent, ...]:
+        """Return the events with these numbers, oldest first."""
+
+    def builds(self, labels: Collection[str]) -> tuple[BuildFacts, ...]:
+        """Return what is on record of index builds."""
+
+
+class CheckpointedLog(Protocol):
+    """The log as a Merkle tree."""
+
+    def checkpoint(self) -> tuple[int, str]:
+        """Make a checkpoint of all events, and return its size and its signed note."""
+
+    def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """Return the inclusion proof of a leaf in the tree of a checkpoint."""
+
+    def keys(self) -> Sequence[SigningKey]:
+        """Return every key that ever signed, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTaker:
+    """Dependencies of taking evidence.
+
+    Attributes:
+        note: logs events together, and returns them.
+        model_files: files of the model of a record by their names in the evidence; none if it is not kept.
+        enclosed: files that are the same in all evidence: README.txt and verify.py.
+    """
+
+    book: EvidenceBook
+    log: CheckpointedLog
+    note: Callable[[Iterable[NewEvent]], tuple[Event, ...]]
+    model_files: Callable[[RecordedEstimate], Files]
+    enclosed: Files
+
+    def take(self, actor: str, case: str | None, record_ids: Collection[str] = ()) -> dict[str, bytes]:
+        """Return the files of evidence about a case, or about records by ID, erased ones included.
+
+        Who takes it is logged first, with the digest of each file about the records. Then a checkpoint is
+        made, which covers that event, too. What happens to the records meanwhile is not part of it.
+
+        Raises:
+            CaseNotFound: the case has no records.
+            EstimateNotFound: there was never such a record.
+            EvidenceRefused: the evidence cannot be taken.
+            AuditError: an event is damaged, or no checkpoint can be made.
+            StoreError: the database cannot be used.
+        """
+        gathered = self.book.gather(case, record_ids)
+        files = self._files_by_record(gathered)
+        noted = self.note([export_event(record_id, actor, files[record_id]) for record_id in files])
+        size, checkpoint = self.log.checkpoint()
+        events = (*gathered.events, *self.book.events(event.seq for event in noted))
+        log = self._log_files(events, size, checkpoint)
+        whole = {name: data for one in files.values() for name, data in one.items()}
+        return with_manifest({**self.enclosed, **whole, **log})
+
+    def _log_files(self, events: Iterable[LoggedEvent], size: int, checkpoint: str) -> dict[str, bytes]:
+        try:
+            proved = [
+                ProvedEvent(logged, tuple(self.log.inclusion(logged.event.seq - 1, size)))
+                for logged in events
+            ]
+            return log_files(ProvedLog(checkpoint, tuple(self.log.keys()), tuple(proved)))
+        except ValueError:  # what an event holds cannot be written, or it has no place
+            problem = "An event about these records is damaged. Verify the log."
+            raise AuditError("broken", problem=problem) from None
+
+    def _files_by_record(self, gathered: Gathered) -> dict[str, dict[str, bytes]]:
+        """Return the files about each record, by its ID; those of a model or build are part of several."""
+        found: dict[str, dict[str, bytes]] = {record_id: {} for record_id in gathered.record_ids}
+        labels = {one.recorded.estimate.index or "" for one in gathered.records}
+        builds: Mapping[str, BuildFacts] = {build.label: build for build in self.book.builds(labels)}
+        for one in gathered.records:
+            build = builds.get(one.recorded.estimate.index or "")
+            files = {**record_files(one), **self.model_files(one.recorded)}
+            found[one.recorded.id] = {**files, **(build_files(build) if build else {})}
+        return found

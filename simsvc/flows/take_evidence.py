@@ -16,8 +16,8 @@ from simsvc.values.evidence import (
     Gathered,
     ProvedEvent,
     ProvedLog,
-    SigningKey,
 )
+from simsvc.values.log import LogKey, SignedCheckpoint
 
 
 class EvidenceBook(Protocol):
@@ -36,13 +36,13 @@ class EvidenceBook(Protocol):
 class CheckpointedLog(Protocol):
     """The log as a Merkle tree."""
 
-    def checkpoint(self) -> tuple[int, str]:
-        """Make a checkpoint of all events, and return its size and its signed note."""
+    def checkpoint(self) -> SignedCheckpoint:
+        """Make a checkpoint of all events."""
 
     def inclusion(self, index: int, size: int) -> Sequence[bytes]:
         """Return the inclusion proof of a leaf in the tree of a checkpoint."""
 
-    def keys(self) -> Sequence[SigningKey]:
+    def keys(self) -> tuple[LogKey, ...]:
         """Return every key that ever signed, oldest first."""
 
 
@@ -78,20 +78,20 @@ class EvidenceTaker:
         gathered = self.book.gather(case, record_ids)
         files = self._files_by_record(gathered)
         noted = self.note([export_event(record_id, actor, files[record_id]) for record_id in files])
-        size, checkpoint = self.log.checkpoint()
+        checkpoint = self.log.checkpoint()
         events = (*gathered.events, *self.book.events(event.seq for event in noted))
-        log = self._log_files(events, size, checkpoint)
+        log = self._log_files(events, checkpoint)
         whole = {name: data for one in files.values() for name, data in one.items()}
         return with_manifest({**self.enclosed, **whole, **log})
 
-    def _log_files(self, events: Iterable[LoggedEvent], size: int, checkpoint: str) -> dict[str, bytes]:
+    def _log_files(self, events: Iterable[LoggedEvent], checkpoint: SignedCheckpoint) -> dict[str, bytes]:
         try:
             proved = [
-                ProvedEvent(logged, tuple(self.log.inclusion(logged.event.seq - 1, size)))
+                ProvedEvent(logged, tuple(self.log.inclusion(logged.event.seq - 1, checkpoint.size)))
                 for logged in events
             ]
-            return log_files(ProvedLog(checkpoint, tuple(self.log.keys()), tuple(proved)))
-        except ValueError:  # what an event holds cannot be written, or it has no place
+            return log_files(ProvedLog(checkpoint.note, self.log.keys(), tuple(proved)))
+        except (ValueError, LookupError):  # what it holds cannot be written, or the tree is damaged
             problem = "An event about these records is damaged. Verify the log."
             raise AuditError("broken", problem=problem) from None
 

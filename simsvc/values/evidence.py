@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simsvc.values.answers import RecordedEstimate
 from simsvc.values.desk import Decision
 from simsvc.values.events import LoggedEvent
+from simsvc.values.log import LogKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,11 @@ class ProvedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A key that signed checkpoints of some sizes; `until_size` is None while it signs."""
-
-    vkey: str
-    since_size: int
-    until_size: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ProvedLog:
     """A part of the log: a signed checkpoint, the keys that ever signed, and events with their proofs."""
 
-    checkpoint: str
-    keys: tuple[SigningKey, ...]
+    note: str
+    keys: tuple[LogKey, ...]
     events: tuple[ProvedEvent, ...]
 
 

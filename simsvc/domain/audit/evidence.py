@@ -16,7 +16,8 @@ from simsvc.domain.audit.chain import event_bytes
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.domain.estimate.serialize import describe, describe_decision
 from simsvc.values.events import EventKind, NewEvent
-from simsvc.values.evidence import BuildFacts, EvidenceRecord, Files, ProvedEvent, ProvedLog, SigningKey
+from simsvc.values.evidence import BuildFacts, EvidenceRecord, Files, ProvedEvent, ProvedLog
+from simsvc.values.log import LogKey
 
 FORMAT = "simsvc-evidence/1"
 EVIDENCE = "evidence"
@@ -57,7 +58,7 @@ def export_event(record_id: str, actor: str, files: Files) -> NewEvent:
 def log_files(log: ProvedLog) -> dict[str, bytes]:
     """Return the files of the log."""
     return {
-        "log/checkpoint": log.checkpoint.encode(),
+        "log/checkpoint": log.note.encode(),
         "log/keys": "".join(map(_key_line, log.keys)).encode(),
         "log/events.jsonl": "".join(map(_event_line, log.events)).encode("utf-8", "surrogateescape"),
     }
@@ -99,7 +100,7 @@ def _event_line(proved: ProvedEvent) -> str:
     return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _key_line(key: SigningKey) -> str:
+def _key_line(key: LogKey) -> str:
     return f"{key.vkey} {key.since_size} {key.until_size or '-'}\n"
 
 

@@ -29,7 +29,7 @@ from simsvc.store.evidence import EvidenceStore
 from simsvc.store.referrals import ReferralStore
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.values.evidence import SigningKey
+from simsvc.values.log import LogKey, SignedCheckpoint
 from simsvc.values.referrals import Addressee, ReferralDraft
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
@@ -101,17 +101,17 @@ class SmallLog:
             events = [logged.event for page in snapshot.pages() for logged in page]
         return [hashlib.sha256(b"\0" + event_bytes(event)).digest() for event in events][:size]
 
-    def checkpoint(self) -> tuple[int, str]:
+    def checkpoint(self) -> SignedCheckpoint:
         leaves = self.leaves()
         body = f"{self.signer.name}\n{len(leaves)}\n{base64.b64encode(root(leaves)).decode()}\n"
         lines = "".join(signer.line(body) for signer in (self.signer, *self.witnesses))
-        return len(leaves), f"{body}\n{lines}"
+        return SignedCheckpoint(len(leaves), root(leaves), NOW, f"{body}\n{lines}")
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         return path(index, self.leaves(size))
 
-    def keys(self) -> list[SigningKey]:
-        return [SigningKey(self.signer.vkey, 1, None)]
+    def keys(self) -> tuple[LogKey, ...]:
+        return (LogKey(self.signer.vkey, 1, None),)
 
 
 @dataclass

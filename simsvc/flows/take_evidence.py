@@ -42,6 +42,9 @@ class CheckpointedLog(Protocol):
     def inclusion(self, index: int, size: int) -> Sequence[bytes]:
         """Return the inclusion proof of a leaf in the tree of a checkpoint."""
 
+    def signed(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of a size, if there is one."""
+
     def keys(self) -> tuple[LogKey, ...]:
         """Return every key that ever signed, oldest first."""
 
@@ -90,7 +93,10 @@ class EvidenceTaker:
                 ProvedEvent(logged, tuple(self.log.inclusion(logged.event.seq - 1, checkpoint.size)))
                 for logged in events
             ]
-            return log_files(ProvedLog(checkpoint.note, self.log.keys(), tuple(proved)))
+            keys = self.log.keys()
+            ended = [self.log.signed(key.until_size) for key in keys if key.until_size]
+            rotations = tuple(found for found in ended if found)
+            return log_files(ProvedLog(checkpoint.note, keys, rotations, tuple(proved)))
         except (ValueError, LookupError):  # what it holds cannot be written, or the tree is damaged
             problem = "An event about these records is damaged. Verify the log."
             raise AuditError("broken", problem=problem) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simsvc.values.answers import RecordedEstimate
 from simsvc.values.desk import Decision
 from simsvc.values.events import LoggedEvent
-from simsvc.values.log import LogKey
+from simsvc.values.log import LogKey, SignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,17 @@ class ProvedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ProvedLog:
-    """A part of the log: a signed checkpoint, the keys that ever signed, and events with their proofs."""
+    """A part of the log.
+
+    Attributes:
+        note: the signed checkpoint to which the proofs lead.
+        keys: every key that ever signed, oldest first.
+        rotations: the checkpoints that two keys signed, one after the other.
+    """
 
     note: str
     keys: tuple[LogKey, ...]
+    rotations: tuple[SignedCheckpoint, ...]
     events: tuple[ProvedEvent, ...]
 
 

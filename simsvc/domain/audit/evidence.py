@@ -57,7 +57,9 @@ def export_event(record_id: str, actor: str, files: Files) -> NewEvent:
 
 def log_files(log: ProvedLog) -> dict[str, bytes]:
     """Return the files of the log."""
+    rotations = {f"log/rotations/{found.size}": found.note.encode() for found in log.rotations}
     return {
+        **rotations,
         "log/checkpoint": log.note.encode(),
         "log/keys": "".join(map(_key_line, log.keys)).encode(),
         "log/events.jsonl": "".join(map(_event_line, log.events)).encode("utf-8", "surrogateescape"),

@@ -95,6 +95,8 @@ class SmallLog:
     database: Database
     signer: Signer
     witnesses: tuple[Signer, ...] = ()
+    known: list[LogKey] = field(default_factory=list)
+    rotations: dict[int, SignedCheckpoint] = field(default_factory=dict)
 
     def leaves(self, size: int | None = None) -> list[bytes]:
         with EventLog(self.database).snapshot() as snapshot:
@@ -111,7 +113,20 @@ class SmallLog:
         return path(index, self.leaves(size))
 
     def keys(self) -> tuple[LogKey, ...]:
-        return (LogKey(self.signer.vkey, 1, None),)
+        since = self.known[-1].until_size or 0 if self.known else 0
+        return (*self.known, LogKey(self.signer.vkey, since, None))
+
+    def signed(self, size: int) -> SignedCheckpoint | None:
+        return self.rotations.get(size)
+
+    def rotate(self) -> None:
+        """Replace the key; both sign the checkpoint of now."""
+        new = Signer(self.signer.name)
+        self.witnesses = (new,)
+        checkpoint = self.checkpoint()
+        self.known.append(replace(self.keys()[-1], until_size=checkpoint.size))
+        self.rotations[checkpoint.size] = checkpoint
+        self.signer, self.witnesses = new, ()
 
 
 @dataclass

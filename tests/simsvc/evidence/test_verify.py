@@ -106,6 +106,24 @@ def test_witnesses_are_checked_with_their_keys(desk: Desk, tmp_path: Path) -> No
     assert "Signatures of witness.example were not checked" in verified(place).text
 
 
+def test_the_published_key_is_enough_after_it_was_replaced(desk: Desk, tmp_path: Path) -> None:
+    """Checkpoints that two keys signed lead from the first key to the third, and none from a stranger's."""
+    first = desk.log.signer
+    for _ in range(2):
+        desk.log.rotate()
+        desk.take()
+    files = desk.take()
+    place = packed(files, tmp_path / "case.zip")
+    outcome = verified(place, "--key", first.vkey)
+    assert (outcome.status, outcome.failures) == (0, "")
+    assert "by the key that you gave, or by the one that replaced it" in outcome.text
+    assert verified(place, "--key", desk.log.signer.vkey).status == 0
+    assert verified(place, "--key", Signer().vkey).status == 1
+    rotation = next(name for name in sorted(files) if name.startswith("log/rotations/"))
+    fewer = relisted({name: data for name, data in files.items() if name != rotation})
+    assert verified(packed(fewer, tmp_path / "fewer.zip"), "--key", first.vkey).status == 1
+
+
 @pytest.mark.parametrize("forged", [False, True])
 def test_each_changed_byte_is_named(
     files: Mapping[str, bytes], forged: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -401,8 +401,9 @@ def _model_and_build(now: dict[str, Any], files: dict[str, bytes], events: list[
         if sha256(model) != now["bundle_sha256"] or now["model_sha256"] not in weights:
             wrong.append("the model")
     build = parsed(files.get(f"builds/{now['index']}.json", b"null"))
-    logged = {event.says("manifest_sha256") for event in events if event.subject == f"index:{now['index']}"}
-    if build and (build["label"] != now["index"] or logged - {None, build["manifest_sha256"]}):
+    subject = f"index:{now['index']}"
+    logged = {event.says("manifest_sha256") for event in events if event.subject == subject} - {None}
+    if build and (build["label"] != now["index"] or (logged and build["manifest_sha256"] not in logged)):
         wrong.append("the index build")
     return wrong
 

@@ -216,14 +216,38 @@ def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) 
     )
     if held and not asked:
         say(f"note   Compare this key with the one that the insurer published: {signers[0].text}")
-    for key in (key for key in given if key.kind == WITNESS_KEY):
-        stamp = note.signed_by(key)
-        signed = f"The witness {key.name} signed the checkpoint, too, at {stamp}."
-        report.check(stamp is not None, signed, f"The witness {key.name} did not sign the checkpoint.")
-    unknown = {name for name, _, _ in note.signatures} - {key.name for key in (*given, *inside)}
+    unknown = _check_witnesses(files, note, given, report) - {key.name for key in inside}
     if unknown:
         say(f"note   Signatures of {', '.join(sorted(unknown))} were not checked: pass their keys as --key.")
     return note if held else None
+
+
+def _check_witnesses(files: dict[str, bytes], note: Note, given: list[Key], report: Report) -> set[str]:
+    """Check what witnesses signed: this checkpoint, or an earlier one that it contains.
+
+    Return the names of those who signed and whose keys were not given.
+    """
+    seen = [note]
+    try:
+        if "log/witnessed" in files:
+            earlier = Note.of(files["log/witnessed"])
+            proof = [bytes.fromhex(line) for line in files["log/consistency"].decode().split("\n")[:-1]]
+            sentence = (
+                f"The checkpoint contains that of {earlier.size} events, which witnesses signed, unchanged."
+            )
+            bad = (
+                f"The checkpoint contradicts that of {earlier.size} events: the log was rewritten in between."
+            )
+            same = earlier.origin == note.origin
+            seen += [earlier] if report.check(same and contains(earlier, note, proof), sentence, bad) else []
+    except BROKEN:
+        report.check(False, "log/witnessed or log/consistency is not written as simsvc writes it.")
+    for key in (key for key in given if key.kind == WITNESS_KEY):
+        stamps = [(found.size, stamp) for found in seen if (stamp := found.signed_by(key))]
+        size, stamp = stamps[0] if stamps else (0, "")
+        good = f"The witness {key.name} signed the checkpoint of {size} events at {stamp}."
+        report.check(bool(stamps), good, f"The witness {key.name} did not sign the checkpoint.")
+    return {name for found in seen for name, _, _ in found.signatures} - {key.name for key in given}
 
 
 def _with_followers(asked: list[Key], inside: list[Key], files: dict[str, bytes]) -> list[Key]:
@@ -253,6 +277,29 @@ def is_included(index: int, data: bytes, proof: list[bytes], note: Note) -> bool
             digest = hashlib.sha256(b"\1" + digest + other).digest()
         place, last = place >> 1, last >> 1
     return last == 0 and digest == note.root
+
+
+def contains(old: Note, new: Note, proof: list[bytes]) -> bool:
+    """Return whether a tree begins with an earlier one. Source: RFC 9162, section 2.1.4.2."""
+    if not 0 < old.size < new.size or any(len(digest) != 32 for digest in proof):
+        return (old.size, old.root, proof) == (new.size, new.root, [])
+    whole = [old.root, *proof] if old.size & (old.size - 1) == 0 else proof
+    place, last = old.size - 1, new.size - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    before = after = whole[0] if whole else b""
+    for other in whole[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            before = hashlib.sha256(b"\1" + other + before).digest()
+            after = hashlib.sha256(b"\1" + other + after).digest()
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            after = hashlib.sha256(b"\1" + after + other).digest()
+        place, last = place >> 1, last >> 1
+    return last == 0 and (before, after) == (old.root, new.root)
 
 
 def read_events(files: dict[str, bytes], note: Note, report: Report) -> list[Event]:

@@ -45,6 +45,12 @@ class CheckpointedLog(Protocol):
     def signed(self, size: int) -> SignedCheckpoint | None:
         """Return the checkpoint of a size, if there is one."""
 
+    def witnessed(self) -> SignedCheckpoint | None:
+        """Return the newest checkpoint that witnesses signed, with their signatures, if there is one."""
+
+    def consistency(self, old_size: int, size: int) -> Sequence[bytes]:
+        """Return the proof that the tree of a checkpoint begins with that of an earlier one."""
+
     def keys(self) -> tuple[LogKey, ...]:
         """Return every key that ever signed, oldest first."""
 
@@ -89,17 +95,24 @@ class EvidenceTaker:
 
     def _log_files(self, events: Iterable[LoggedEvent], checkpoint: SignedCheckpoint) -> dict[str, bytes]:
         try:
-            proved = [
-                ProvedEvent(logged, tuple(self.log.inclusion(logged.event.seq - 1, checkpoint.size)))
-                for logged in events
-            ]
-            keys = self.log.keys()
-            ended = [self.log.signed(key.until_size) for key in keys if key.until_size]
-            rotations = tuple(found for found in ended if found)
-            return log_files(ProvedLog(checkpoint.note, keys, rotations, tuple(proved)))
+            return log_files(self._proved_log(events, checkpoint))
         except (ValueError, LookupError):  # what it holds cannot be written, or the tree is damaged
             problem = "An event about these records is damaged. Verify the log."
             raise AuditError("broken", problem=problem) from None
+
+    def _proved_log(self, events: Iterable[LoggedEvent], checkpoint: SignedCheckpoint) -> ProvedLog:
+        log, keys, size, note = self.log, self.log.keys(), checkpoint.size, checkpoint.note
+        proved = tuple(
+            ProvedEvent(logged, tuple(log.inclusion(logged.event.seq - 1, size))) for logged in events
+        )
+        ended = [log.signed(key.until_size) for key in keys if key.until_size]
+        rotations = tuple(found for found in ended if found)
+        witnessed = log.witnessed()
+        if witnessed is None or witnessed.size >= size:
+            note = witnessed.note if witnessed and witnessed.size == size else note
+            return ProvedLog(note, keys, rotations, proved)
+        consistency = tuple(log.consistency(witnessed.size, size))
+        return ProvedLog(note, keys, rotations, proved, witnessed, consistency)
 
     def _files_by_record(self, gathered: Gathered) -> dict[str, dict[str, bytes]]:
         """Return the files about each record, by its ID; those of a model or build are part of several."""

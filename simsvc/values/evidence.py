@@ -51,12 +51,16 @@ class ProvedLog:
         note: the signed checkpoint to which the proofs lead.
         keys: every key that ever signed, oldest first.
         rotations: the checkpoints that two keys signed, one after the other.
+        witnessed: an earlier checkpoint with signatures of witnesses, if the other has none.
+        consistency: proof that the checkpoint contains that one.
     """
 
     note: str
     keys: tuple[LogKey, ...]
     rotations: tuple[SignedCheckpoint, ...]
     events: tuple[ProvedEvent, ...]
+    witnessed: SignedCheckpoint | None = None
+    consistency: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

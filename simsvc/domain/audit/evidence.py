@@ -58,8 +58,13 @@ def export_event(record_id: str, actor: str, files: Files) -> NewEvent:
 def log_files(log: ProvedLog) -> dict[str, bytes]:
     """Return the files of the log."""
     rotations = {f"log/rotations/{found.size}": found.note.encode() for found in log.rotations}
+    witnessed = {}
+    if log.witnessed is not None:
+        proof = "".join(f"{digest.hex()}\n" for digest in log.consistency)
+        witnessed = {"log/witnessed": log.witnessed.note.encode(), "log/consistency": proof.encode()}
     return {
         **rotations,
+        **witnessed,
         "log/checkpoint": log.note.encode(),
         "log/keys": "".join(map(_key_line, log.keys)).encode(),
         "log/events.jsonl": "".join(map(_event_line, log.events)).encode("utf-8", "surrogateescape"),

@@ -58,6 +58,16 @@ def path(index: int, leaves: list[bytes]) -> list[bytes]:
     return [*path(index - split, leaves[split:]), root(leaves[:split])]
 
 
+def subproof(size: int, leaves: list[bytes], *, whole: bool) -> list[bytes]:
+    """Return a consistency proof as RFC 9162, section 2.1.4.1, defines it."""
+    if size == len(leaves):
+        return [] if whole else [root(leaves)]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if size <= split:
+        return [*subproof(size, leaves[:split], whole=whole), root(leaves[split:])]
+    return [*subproof(size - split, leaves[split:], whole=False), root(leaves[:split])]
+
+
 @dataclass
 class Signer:
     """An Ed25519 key with a name; of kind 4, it is a witness."""
@@ -97,6 +107,7 @@ class SmallLog:
     witnesses: tuple[Signer, ...] = ()
     known: list[LogKey] = field(default_factory=list)
     rotations: dict[int, SignedCheckpoint] = field(default_factory=dict)
+    earlier: SignedCheckpoint | None = None
 
     def leaves(self, size: int | None = None) -> list[bytes]:
         with EventLog(self.database).snapshot() as snapshot:
@@ -118,6 +129,12 @@ class SmallLog:
 
     def signed(self, size: int) -> SignedCheckpoint | None:
         return self.rotations.get(size)
+
+    def witnessed(self) -> SignedCheckpoint | None:
+        return self.earlier
+
+    def consistency(self, old_size: int, size: int) -> list[bytes]:
+        return subproof(old_size, self.leaves(size), whole=True)
 
     def rotate(self) -> None:
         """Replace the key; both sign the checkpoint of now."""

@@ -19,7 +19,10 @@ from tests.simsvc.evidence.helpers import (
     Signer,
     make_desk,
     packed,
+    path,
     relisted,
+    root,
+    subproof,
     verified,
     zipped,
 )
@@ -102,7 +105,7 @@ def test_witnesses_are_checked_with_their_keys(desk: Desk, tmp_path: Path) -> No
     place = packed(desk.take(), tmp_path / "case.zip")
     outcome = verified(place, "--key", witness.vkey, "--key", desk.log.signer.vkey)
     assert outcome.status == 0
-    assert "witness.example signed the checkpoint, too, at 2026-11-30T12:00:00+00:00" in outcome.text
+    assert "witness.example signed the checkpoint of 11 events at 2026-11-30T12:00:00+00:00" in outcome.text
     assert "Signatures of witness.example were not checked" in verified(place).text
 
 
@@ -122,6 +125,42 @@ def test_the_published_key_is_enough_after_it_was_replaced(desk: Desk, tmp_path:
     rotation = next(name for name in sorted(files) if name.startswith("log/rotations/"))
     fewer = relisted({name: data for name, data in files.items() if name != rotation})
     assert verified(packed(fewer, tmp_path / "fewer.zip"), "--key", first.vkey).status == 1
+
+
+def test_a_witness_of_an_earlier_checkpoint_counts(desk: Desk, tmp_path: Path) -> None:
+    """What it signed is contained in the evidence's checkpoint; a log that was rewritten since is named."""
+    witness = Signer("witness.example", 4)
+    desk.log.witnesses = (witness,)
+    desk.log.earlier = desk.log.checkpoint()
+    desk.log.witnesses = ()
+    size, files = desk.log.earlier.size, desk.take()
+    outcome = verified(packed(files, tmp_path / "case.zip"), "--key", witness.vkey)
+    assert (outcome.status, outcome.failures) == (0, "")
+    assert f"The checkpoint contains that of {size} events, which witnesses signed, unchanged" in outcome.text
+    assert f"The witness witness.example signed the checkpoint of {size} events at 2026" in outcome.text
+    attack(desk, "UPDATE events SET actor = 'user:x' WHERE seq = 2")
+    rewritten = verified(packed(desk.take(), tmp_path / "rewritten.zip"))
+    assert rewritten.status == 1
+    assert f"The checkpoint contradicts that of {size} events" in rewritten.failures
+
+
+def test_proofs_of_every_size_hold() -> None:
+    """Inclusion and consistency proofs of trees of 1 to 40 leaves hold, and no other proof does."""
+    leaves = [hashlib.sha256(b"\0" + bytes([number])).digest() for number in range(40)]
+    notes = [verify.Note(b"", "", size, root(leaves[:size]), []) for size in range(1, 41)]
+    for note in notes:
+        for index in range(note.size):
+            proof = path(index, leaves[: note.size])
+            assert verify.is_included(index, bytes([index]), proof, note)
+            assert not verify.is_included(index, bytes([index + 1]), proof, note)
+            assert not verify.is_included(index, bytes([index]), [*proof, leaves[0]], note)
+            assert not verify.is_included(index + 1, bytes([index]), proof, note)
+        for old in notes[: note.size]:
+            proof = subproof(old.size, leaves[: note.size], whole=True)
+            assert verify.contains(old, note, proof)
+            assert not verify.contains(old._replace(root=leaves[1]), note, proof)
+            assert not verify.contains(old, note, [*proof, leaves[0]])
+            assert not proof or not verify.contains(old, note, proof[1:])
 
 
 @pytest.mark.parametrize("forged", [False, True])

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from simsvc import evidence
 from simsvc.adapters.inference.model_documents import model_documents
+from simsvc.domain.audit.merkle import Hashes, consistency_proof, inclusion_proof
+from simsvc.domain.audit.tiles import in_tiles
+from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.take_evidence import EvidenceTaker
 from simsvc.store.evidence import EvidenceStore
+from simsvc.store.log_tiles import LogTree
 from simsvc.values import RecordedEstimate
+from simsvc.values.log import LogKey, SignedCheckpoint
 from simsvc.wiring.services import Services
 
 ENCLOSED = ("README.txt", "verify.py")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLog:
+    """The log that the keeper signs; each tile is read once."""
+
+    keeper: LogKeeper
+    tree: LogTree
+    hashes: Hashes
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """Return a signed checkpoint of all events."""
+        return self.keeper.checkpoint()
+
+    def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """Return the inclusion proof of a leaf."""
+        return inclusion_proof(index, size, self.hashes)
+
+    def consistency(self, old_size: int, size: int) -> Sequence[bytes]:
+        """Return the proof that the tree of a checkpoint begins with that of an earlier one."""
+        return consistency_proof(old_size, size, self.hashes)
+
+    def signed(self, size: int) -> SignedCheckpoint | None:
+        """Return the checkpoint of a size."""
+        return self.tree.checkpoint(size)
+
+    def witnessed(self) -> SignedCheckpoint | None:
+        """Return the newest checkpoint with signatures of witnesses."""
+        return None
+
+    def keys(self) -> tuple[LogKey, ...]:
+        """Return every key that ever signed."""
+        return self.tree.keys()
 
 
 def evidence_taker(services: Services) -> EvidenceTaker:
@@ -19,7 +59,7 @@ def evidence_taker(services: Services) -> EvidenceTaker:
     folder = Path(evidence.__file__).parent
     return EvidenceTaker(
         EvidenceStore(services.database),
-        services.tree_log(),
+        KeptLog(services.log_keeper, services.log_tree, in_tiles(services.log_tree.tile)),
         services.log.note_all,
         lambda recorded: _model_files(services, recorded),
         {name: (folder / name).read_bytes() for name in ENCLOSED},

@@ -45,7 +45,7 @@ def test_evidence_of_a_case_is_checked_without_simsvc(app: Flask, desk: Services
     assert f"handed over by user:{account(app, 'auditor').id}" in outcome.text
     with zipfile.ZipFile(taken) as archive:
         names = set(archive.namelist())
-    bundle = first.estimate.bundle_sha256
+    model, build = first.estimate.bundle_sha256, first.estimate.index
     assert {f"records/{one.id}.json" for one in (first, second)} < names
     assert {
         f"crops/{first.id}.png",

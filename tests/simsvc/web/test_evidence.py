@@ -49,8 +49,8 @@ def test_evidence_of_a_case_is_checked_without_simsvc(app: Flask, desk: Services
     assert {f"records/{one.id}.json" for one in (first, second)} < names
     assert {
         f"crops/{first.id}.png",
-        f"models/{bundle}/model.json",
-        f"builds/{first.estimate.index}.json",
+        f"models/{model}/model.json",
+        f"builds/{build}.json",
     } < names
     sent = program(app, "audit").get("/api/v1/cases/Fall/甲/evidence")
     assert verified(kept(sent, tmp_path / "api.zip"), "--key", key).status == 0

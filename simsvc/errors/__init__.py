@@ -131,9 +131,9 @@ SimsvcError
 │   ├── CheckpointRefused      checkpoint_refused
 │   ├── NoteRefused            note_refused
 │   ├── VerifierKeyRefused     verifier_key_refused
-│   ├── EvidenceRefused        evidence_refused
 │   ├── CheckpointMissing      checkpoint_missing
 │   ├── VerificationRefused    verification_refused
+│   ├── EvidenceRefused        evidence_refused
 │   └── ReportCodeRefused      report_code_refused
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)

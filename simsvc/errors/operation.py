@@ -57,22 +57,6 @@ class VerifierKeyRefused(AuditError):
     )
 
 
-class EvidenceRefused(AuditError):
-    """No evidence can be taken."""
-
-    code = "evidence_refused"
-    templates: ClassVar = {
-        "too_many": N_(
-            "There are more than %(most)s records. Take evidence of single records with `flask audit "
-            "evidence --record ID`."
-        ),
-        "second_opinion": N_(
-            "You are asked for a second opinion on a record of this case, so you cannot see earlier "
-            "decisions yet. Decide first, then take evidence."
-        ),
-    }
-
-
 class CheckpointMissing(AuditError):
     """No verified log to write a checkpoint of."""
 
@@ -89,6 +73,22 @@ class VerificationRefused(AuditError):
     templates: ClassVar = {
         "running": N_("The log is already being verified. Wait until that has finished."),
         "recent": N_("The log was verified moments ago. Try again in %(seconds)s seconds."),
+    }
+
+
+class EvidenceRefused(AuditError):
+    """No evidence can be taken."""
+
+    code = "evidence_refused"
+    templates: ClassVar = {
+        "too_many": N_(
+            "There are more than %(most)s records. Take evidence of single records with `flask audit "
+            "evidence --record ID`."
+        ),
+        "second_opinion": N_(
+            "You are asked for a second opinion on a record of this case, so you cannot see earlier "
+            "decisions yet. Decide first, then take evidence."
+        ),
     }
 
 

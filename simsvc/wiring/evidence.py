@@ -51,7 +51,7 @@ class KeptLog:
 
     def keys(self) -> tuple[LogKey, ...]:
         """Return every key that ever signed."""
-        return self.tree.keys()
+        return self.tree.log_keys()
 
 
 def evidence_taker(services: Services) -> EvidenceTaker:

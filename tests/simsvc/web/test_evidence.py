@@ -97,7 +97,7 @@ def test_the_case_page_offers_it_and_tells_of_it(app: Flask, desk: Services) -> 
     auditor = signed_in(app, "auditor")
     shown = auditor.get("/cases/told").get_data(as_text=True)
     assert "/evidence/cases/told" in shown
-    auditor.get("/evidence/cases/told")
+    assert auditor.get("/evidence/cases/told").status_code == 200
     shown = auditor.get("/cases/told").get_data(as_text=True)
     assert shown.count("Evidence taken") == 1
     subjects = [

@@ -33,6 +33,8 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a clock may be set back between two events."""
 KINDS = LOG_KEY, WITNESS_KEY = 1, 4
 """Types of keys in C2SP signed-note: Ed25519, and Ed25519 cosignatures with a time."""
+SALT_DIGITS = 64
+"""Hex digits of a salt."""
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What reading a part that is not written as simsvc writes it can raise."""
 
@@ -210,10 +212,8 @@ def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) 
     signers = [key for key in trusted if key.name == note.origin and note.signed_by(key) == "signed"]
     title = f"The checkpoint of {note.size} events of the log {note.origin} is"
     whose = "the key that you gave" if asked else "a key inside the evidence"
-    followed = ", or by the one that replaced it" if asked and len(trusted) > len(asked) else ""
-    held = report.check(
-        bool(signers), f"{title} signed by {whose}{followed}.", f"{title} not signed by {whose}{followed}."
-    )
+    whose += ", or by the one that replaced it" if asked and len(trusted) > len(asked) else ""
+    held = report.check(bool(signers), f"{title} signed by {whose}.", f"{title} not signed by {whose}.")
     if held and not asked:
         say(f"note   Compare this key with the one that the insurer published: {signers[0].text}")
     unknown = _check_witnesses(files, note, given, report) - {key.name for key in inside}
@@ -232,14 +232,12 @@ def _check_witnesses(files: dict[str, bytes], note: Note, given: list[Key], repo
         if "log/witnessed" in files:
             earlier = Note.of(files["log/witnessed"])
             proof = [bytes.fromhex(line) for line in files["log/consistency"].decode().split("\n")[:-1]]
-            sentence = (
-                f"The checkpoint contains that of {earlier.size} events, which witnesses signed, unchanged."
-            )
+            good = f"The checkpoint contains the earlier one of {earlier.size} events unchanged."
             bad = (
-                f"The checkpoint contradicts that of {earlier.size} events: the log was rewritten in between."
+                f"The checkpoint contradicts the earlier one of {earlier.size} events: the log was rewritten."
             )
-            same = earlier.origin == note.origin
-            seen += [earlier] if report.check(same and contains(earlier, note, proof), sentence, bad) else []
+            held = earlier.origin == note.origin and contains(earlier, note, proof)
+            seen += [earlier] if report.check(held, good, bad) else []
     except BROKEN:
         report.check(False, "log/witnessed or log/consistency is not written as simsvc writes it.")
     for key in (key for key in given if key.kind == WITNESS_KEY):
@@ -327,18 +325,19 @@ def _proved(line: str, note: Note, report: Report) -> list[Event]:
     leaf, content, salt = parsed(given["leaf"]), given["content"], given["salt"]
     title = f"event {leaf['seq']} of {leaf['at']} ({leaf['kind']}, {leaf['subject']})"
     proof = [bytes.fromhex(text) for text in given["proof"]]
-    if leaf["seq"] != given["index"] + 1 or not is_included(
-        leaf["seq"] - 1, given["leaf"].encode(), proof, note
-    ):
+    included = is_included(leaf["seq"] - 1, given["leaf"].encode(), proof, note)
+    if not included or given["index"] != leaf["seq"] - 1:
         report.check(
             False, f"The {title} is not in the log of this checkpoint: it was changed, or its proof."
         )
         return []
     said = None
-    if content is not None and sha256(bytes.fromhex(salt) + content.encode()) == leaf["content_sha256"]:
-        said = dict(parsed(content))
-    elif content is not None:
-        report.check(False, f"The content of {title} is not what was logged.")
+    if content is not None:
+        digest = sha256(bytes.fromhex(salt) + content.encode())
+        same = digest == leaf["content_sha256"] and len(salt) == SALT_DIGITS
+        said = dict(parsed(content)) if same else None
+        if not same:
+            report.check(False, f"The content of {title} is not what was logged.")
     fields = (leaf["seq"], leaf["at"], leaf["kind"], leaf["actor"], leaf["subject"])
     return [Event(*fields, erased=content is None, said=said)]
 
@@ -362,16 +361,13 @@ def check_erased(_files: dict[str, bytes], events: list[Event], report: Report) 
         for seq in event.says("events") or ()
     }
     for event in (event for event in events if event.erased):
-        title, receipt = (
-            f"The content of event {event.seq} ({event.kind}, {event.subject})",
-            receipts.get(event.seq),
-        )
+        title = f"The content of event {event.seq} ({event.kind}, {event.subject})"
+        receipt = receipts.get(event.seq)
         if receipt is None or receipt.seq < event.seq:
             report.check(False, f"{title} is missing, and no receipt says that it was erased.")
         else:
-            report.check(
-                True, f"{title} was erased; receipt: event {receipt.seq} of {receipt.at} by {receipt.actor}."
-            )
+            by = f"event {receipt.seq} of {receipt.at} by {receipt.actor}"
+            report.check(True, f"{title} was erased; receipt: {by}.")
 
 
 def check_records(files: dict[str, bytes], events: list[Event], report: Report) -> None:
@@ -391,11 +387,8 @@ def check_records(files: dict[str, bytes], events: list[Event], report: Report) 
 
 def _check_record(record_id: str, files: dict[str, bytes], events: list[Event], report: Report) -> None:
     file = parsed(files[f"records/{record_id}.json"])
-    shown, now, title = (
-        file["record"],
-        file["logged"]["estimate"],
-        f"Record {file['record']['number']} ({record_id})",
-    )
+    shown, now = file["record"], file["logged"]["estimate"]
+    title = f"Record {shown['number']} ({record_id})"
     about = [event for event in events if event.subject == f"estimate:{record_id}"]
     made = [event for event in about if event.kind == "estimate"]
     older = (events[0].says("not_logged_up_to") or {}) if events[0].seq == 1 else {}
@@ -406,10 +399,9 @@ def _check_record(record_id: str, files: dict[str, bytes], events: list[Event], 
     wrong = ["the log has no estimate of it"] if said is None else _differing(said, now)
     similar = [{**near, "similarity": 1 - near["distance"] ** 2 / 2} for near in now["neighbours"]]
     refer = now["refer_reason"] is not None
-    whole = {**now, **now["declared"], "photo": now["photo_name"], "refer": refer, "neighbours": similar}
-    wrong += [
-        name for name, value in shown.items() if not _alike(value, {**whole, "id": record_id}.get(name))
-    ]
+    whole = {**now, **now["declared"], "id": record_id, "photo": now["photo_name"]}
+    whole |= {"refer": refer, "neighbours": similar}
+    wrong += [name for name, value in shown.items() if not _alike(value, whole.get(name))]
     crop = files.get(f"crops/{record_id}.png")
     wrong += ["the crop"] if crop is not None and sha256(crop) != now["crop_sha256"] else []
     wrong += _model_and_build(now, files, events)
@@ -458,19 +450,13 @@ def _model_and_build(now: dict[str, Any], files: dict[str, bytes], events: list[
 def _check_decisions(title: str, file: dict[str, Any], events: list[Event], report: Report) -> None:
     """Check that the decisions are those of the log, in its order, numbered from 1 without a gap."""
     shown, now, said = file["decisions"], file["logged"]["decisions"], [event.said or {} for event in events]
-    wrong = []
-    if (
-        not [one["number"] for one in shown]
-        == [one.get("number") for one in said]
-        == [*range(1, len(now) + 1)]
-    ):
-        wrong.append("the log has others, or another order")
+    numbers = [[one.get("number") for one in several] for several in (shown, now, said)]
+    same = all(found == list(range(1, len(now) + 1)) for found in numbers)
+    wrong = [] if same else ["the log has others, or another order"]
     for one, exact, logged in zip(shown, now, said, strict=False):
-        fields = {
-            *_differing(logged, exact),
-            *(name for name in one if not _alike(one[name], exact.get(name))),
-        }
-        wrong += [f"{name} of decision {one['number']}" for name in sorted(fields)]
+        fields = [name for name in one if not _alike(one[name], exact.get(name))]
+        fields = sorted({*fields, *_differing(logged, exact)})
+        wrong += [f"{name} of decision {one['number']}" for name in fields]
     if shown or events:
         made = ", then ".join(f"{one['kind']} by {one['decided_by']} at {one['created_at']}" for one in shown)
         bad = f"The decisions on {title} are not what was logged: {', '.join(wrong)}."
@@ -478,24 +464,22 @@ def _check_decisions(title: str, file: dict[str, Any], events: list[Event], repo
 
 
 def check_handed_over(files: dict[str, bytes], events: list[Event], report: Report) -> None:
-    """Check that the log says who took this evidence, with exactly these files."""
-    taken = {
-        event.subject: event
-        for event in events
-        if event.kind == "export" and event.says("what") == "evidence"
-    }
+    """Check that the log says who took this evidence: which files, and of each record which events."""
+    exports = [event for event in events if event.kind == "export" and event.says("what") == "evidence"]
+    taken = {event.subject: event for event in exports}
     noted = {name: digest for event in taken.values() for name, digest in event.says("files").items()}
     parts = ("records/", "crops/", "models/", "builds/")
     held = {name: sha256(data) for name, data in files.items() if name.startswith(parts)}
     wrong = sorted(name for name in held.keys() | noted.keys() if held.get(name) != noted.get(name))
-    if not taken:
-        report.check(False, "The log does not say who took this evidence.")
-        return
-    last = max(taken.values(), key=lambda event: event.seq)
-    good = f"These files were handed over by {last.actor} at {last.at}, as event {last.seq} says."
-    report.check(
-        not wrong, good, f"The files are not those that the log says were handed over: {', '.join(wrong)}."
-    )
+    for subject, event in taken.items():
+        before = [one.seq for one in events if one.subject == subject and one.seq < event.seq]
+        wrong += [f"events about {subject}"] if before != event.says("seqs") else []
+    if not taken or any(event.says("records") != len(taken) for event in taken.values()):
+        wrong.append("whole records")
+    last = max(taken.values(), default=None, key=lambda event: event.seq)
+    good = f"This evidence was handed over by {last.actor} at {last.at}: event {last.seq}." if last else ""
+    bad = f"The log does not say that this was handed over, or more was: {', '.join(wrong)}."
+    report.check(not wrong, good, bad)
 
 
 def check(files: dict[str, bytes], keys: list[Key]) -> int:

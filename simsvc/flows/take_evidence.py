@@ -86,7 +86,9 @@ class EvidenceTaker:
         """
         gathered = self.book.gather(case, record_ids)
         files = self._files_by_record(gathered)
-        noted = self.note([export_event(record_id, actor, files[record_id]) for record_id in files])
+        noted = self.note(
+            [export_event(record_id, actor, found, gathered) for record_id, found in files.items()]
+        )
         checkpoint = self.log.checkpoint()
         events = (*gathered.events, *self.book.events(event.seq for event in noted))
         log = self._log_files(events, checkpoint)

@@ -16,7 +16,7 @@ from simsvc.domain.audit.chain import event_bytes
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.domain.estimate.serialize import describe, describe_decision
 from simsvc.values.events import EventKind, NewEvent
-from simsvc.values.evidence import BuildFacts, EvidenceRecord, Files, ProvedEvent, ProvedLog
+from simsvc.values.evidence import BuildFacts, EvidenceRecord, Files, Gathered, ProvedEvent, ProvedLog
 from simsvc.values.log import LogKey
 
 FORMAT = "simsvc-evidence/1"
@@ -48,11 +48,21 @@ def build_files(build: BuildFacts) -> dict[str, bytes]:
     return {f"builds/{build.label}.json": _document(asdict(build))}
 
 
-def export_event(record_id: str, actor: str, files: Files) -> NewEvent:
-    """Return the event that says who took evidence of a record, and exactly what."""
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    content = {"what": EVIDENCE, "format": "zip", "files": digests}
-    return NewEvent(EventKind.EXPORT, actor, f"estimate:{record_id}", content)
+def export_event(record_id: str, actor: str, files: Files, gathered: Gathered) -> NewEvent:
+    """Return the event that says who took evidence of a record, and exactly what.
+
+    It says how many records the evidence is about, but not which: after one of them was erased, nothing may
+    tell that it belonged to the same case.
+    """
+    subject = f"estimate:{record_id}"
+    content = {
+        "what": EVIDENCE,
+        "format": "zip",
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        "seqs": [logged.event.seq for logged in gathered.events if logged.event.subject == subject],
+        "records": len(gathered.record_ids),
+    }
+    return NewEvent(EventKind.EXPORT, actor, subject, content)
 
 
 def log_files(log: ProvedLog) -> dict[str, bytes]:

@@ -136,12 +136,12 @@ def test_a_witness_of_an_earlier_checkpoint_counts(desk: Desk, tmp_path: Path) -
     size, files = desk.log.earlier.size, desk.take()
     outcome = verified(packed(files, tmp_path / "case.zip"), "--key", witness.vkey)
     assert (outcome.status, outcome.failures) == (0, "")
-    assert f"The checkpoint contains that of {size} events, which witnesses signed, unchanged" in outcome.text
+    assert f"The checkpoint contains the earlier one of {size} events unchanged" in outcome.text
     assert f"The witness witness.example signed the checkpoint of {size} events at 2026" in outcome.text
     attack(desk, "UPDATE events SET actor = 'user:x' WHERE seq = 2")
     rewritten = verified(packed(desk.take(), tmp_path / "rewritten.zip"))
     assert rewritten.status == 1
-    assert f"The checkpoint contradicts that of {size} events" in rewritten.failures
+    assert f"The checkpoint contradicts the earlier one of {size} events" in rewritten.failures
 
 
 def test_proofs_of_every_size_hold() -> None:
@@ -314,12 +314,29 @@ def test_files_that_come_or_go_are_named(files: Mapping[str, bytes], tmp_path: P
     assert outcome.status == 1
     assert "records/extra.json does not belong to the evidence" in outcome.failures
     forged = verified(packed(relisted(extra), tmp_path / "case.zip"))
-    assert "not those that the log says were handed over: records/extra.json" in forged.failures
+    assert "or more was: records/extra.json." in forged.failures
     fewer = {name: data for name, data in files.items() if name != record}
     assert f"{record} is missing" in verified(packed(fewer, tmp_path / "case.zip")).failures
     assert (
         "although the log says that it was made" in verified(packed(relisted(fewer), tmp_path / "c")).failures
     )
+
+
+def test_each_event_and_each_record_that_is_left_out_is_missed(
+    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever shortens the evidence is contradicted by the event that says what was handed over."""
+    lines = [f"{line}\n" for line in files["log/events.jsonl"].decode().split("\n")[:-1]]
+    about = [number for number, line in enumerate(lines) if "estimate:" in line]
+    assert len(about) == 7
+    for number in about:
+        fewer = "".join(lines[:number] + lines[number + 1 :]).encode()
+        place = packed(relisted({**files, "log/events.jsonl": fewer}), tmp_path / "case.zip")
+        assert run(capsys, place)[0] == 1, lines[number]
+    record = next(name for name in sorted(files) if name.startswith("records/"))[8:-5]
+    other = {name: data for name, data in files.items() if record not in name}
+    other["log/events.jsonl"] = "".join(line for line in lines if record not in line).encode()
+    assert "whole records" in run(capsys, packed(relisted(other), tmp_path / "case.zip"))[1]
 
 
 @pytest.mark.parametrize("name", ["MANIFEST.json", "log/checkpoint", "log/keys", "log/events.jsonl"])

@@ -23,8 +23,14 @@ from simsvc.values.log import LogKey, SignedCheckpoint
 class EvidenceBook(Protocol):
     """What the database says about records."""
 
-    def gather(self, case: str | None, record_ids: Collection[str] = ()) -> Gathered:
-        """Return records of a case and by ID, with every event that concerns them."""
+    def gather(
+        self,
+        case: str | None,
+        record_ids: Collection[str] = (),
+        subjects: Collection[str] = (),
+        without: str = "",
+    ) -> Gathered:
+        """Return records of a case and by ID, with every event that concerns them, but for one kind."""
 
     def events(self, seqs: Iterable[int]) -> tuple[LoggedEvent, ...]:
         """Return the events with these numbers, oldest first."""
@@ -63,6 +69,8 @@ class EvidenceTaker:
         note: logs events together, and returns them.
         model_files: files of the model of a record by their names in the evidence; none if it is not kept.
         enclosed: files that are the same in all evidence: README.txt and verify.py.
+        subjects: returns what events call a case, as far as they do not name its records.
+        without: kind of events that whoever takes the evidence may not see, or "".
     """
 
     book: EvidenceBook
@@ -70,6 +78,8 @@ class EvidenceTaker:
     note: Callable[[Iterable[NewEvent]], tuple[Event, ...]]
     model_files: Callable[[RecordedEstimate], Files]
     enclosed: Files
+    subjects: Callable[[str], Collection[str]] = lambda _case: ()
+    without: str = ""
 
     def take(self, actor: str, case: str | None, record_ids: Collection[str] = ()) -> dict[str, bytes]:
         """Return the files of evidence about a case, or about records by ID, erased ones included.
@@ -84,7 +94,8 @@ class EvidenceTaker:
             AuditError: an event is damaged, or no checkpoint can be made.
             StoreError: the database cannot be used.
         """
-        gathered = self.book.gather(case, record_ids)
+        subjects = () if case is None else self.subjects(case)
+        gathered = self.book.gather(case, record_ids, subjects, self.without)
         files = self._files_by_record(gathered)
         noted = self.note(
             [export_event(record_id, actor, found, gathered) for record_id, found in files.items()]

@@ -28,8 +28,16 @@ FIRST = 1
 class EvidenceStore(Store):
     """Reads what evidence holds. Every method raises StoreError."""
 
-    def gather(self, case: str | None, record_ids: Collection[str] = ()) -> Gathered:
+    def gather(
+        self,
+        case: str | None,
+        record_ids: Collection[str] = (),
+        subjects: Collection[str] = (),
+        without: str = "",
+    ) -> Gathered:
         """Return the records of a case and those with these IDs, and every event that concerns them.
+
+        `subjects` are further ones whose events belong to the case; events of the kind `without` are left out.
 
         Raises:
             CaseNotFound: the case has no records.
@@ -40,7 +48,8 @@ class EvidenceStore(Store):
             rows = _rows(session, case, record_ids)
             events = LogSnapshot(session)
             ids = tuple(dict.fromkeys([*(row.public_id for row in rows), *record_ids]))
-            about = events.matching(EventRow.subject.in_([f"estimate:{record_id}" for record_id in ids]))
+            names = [*(f"estimate:{record_id}" for record_id in ids), *subjects]
+            about = events.matching(EventRow.subject.in_(names) & (EventRow.kind != without))
             _see_to_all_found(ids, rows, about)
             found = [*about, *_explaining(events, rows, about)]
             whole = sorted({logged.event.seq: logged for logged in found}.items())

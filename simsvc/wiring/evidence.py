@@ -19,6 +19,8 @@ from simsvc.values.log import LogKey, SignedCheckpoint
 from simsvc.wiring.services import Services
 
 ENCLOSED = ("README.txt", "verify.py")
+READS = "read"
+"""Kind of the events that say who looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class KeptLog:
         return self.tree.log_keys()
 
 
-def evidence_taker(services: Services) -> EvidenceTaker:
-    """Return what takes evidence of the records that these services find."""
+def evidence_taker(services: Services, *, tells_reads: bool = True) -> EvidenceTaker:
+    """Return what takes evidence of the records that these services find, with or without who looked."""
     folder = Path(evidence.__file__).parent
     return EvidenceTaker(
         EvidenceStore(services.database),
@@ -63,6 +65,7 @@ def evidence_taker(services: Services) -> EvidenceTaker:
         services.log.note_all,
         lambda recorded: _model_files(services, recorded),
         {name: (folder / name).read_bytes() for name in ENCLOSED},
+        without="" if tells_reads else READS,
     )
 
 

@@ -9,7 +9,7 @@ from typing import IO
 from flask import Response
 
 from simsvc.adapters.results.evidence_zip import write_evidence
-from simsvc.web.http.current import exporter, services
+from simsvc.web.http.current import exporter, services, visitor
 from simsvc.wiring.evidence import evidence_taker
 
 MEDIA_TYPE = "application/zip"
@@ -30,7 +30,9 @@ def evidence_response(reference: str) -> Response:
     number = (
         services().estimates.of_case(reference)[0].number
     )  # names the file: a reference may name a person
-    files = evidence_taker(services()).take(exporter(), reference)
+    user = visitor()
+    tells_reads = user is None or user.role != "underwriter"  # like the pages that say who looked
+    files = evidence_taker(services(), tells_reads=tells_reads).take(exporter(), reference)
     file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed when the response is
     write_evidence(files, file)
     file.seek(0)

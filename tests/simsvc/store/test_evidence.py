@@ -7,11 +7,13 @@ import pytest
 
 from simsvc.errors import CaseNotFound, EvidenceRefused
 from simsvc.store import evidence
+from simsvc.store.audit_log import EventLog
 from simsvc.store.case_access import seen_by
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.evidence import EvidenceStore
 from simsvc.store.referrals import ReferralStore
 from simsvc.values import DecisionDraft
+from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.referrals import Addressee, Reader, ReferralDraft
 from tests.simsvc.evidence.helpers import NOW, Desk, make_desk
 
@@ -67,6 +69,18 @@ def test_a_second_opinion_comes_before_evidence(desk: Desk) -> None:
         store.gather("K-1")
     DecisionStore(desk.database, referrals).add(desk.first, DecisionDraft("accept"), "ann", 2, NOW)
     assert len(store.gather("K-1").records[0].decisions) == 3
+
+
+def test_more_subjects_are_told_and_a_kind_is_left_out(desk: Desk) -> None:
+    """What events call the case is passed in, and who looked is not told to everyone."""
+    log = EventLog(desk.database)
+    looked = NewEvent(EventKind.REPLAY, COMMAND, f"estimate:{desk.first}", {})
+    log.note_all([looked, replace(looked, subject="case:pseudonym")])
+    store = EvidenceStore(desk.database)
+    whole = store.gather("K-1", subjects=["case:pseudonym"])
+    assert [logged.event.subject for logged in whole.events][-2:] == [looked.subject, "case:pseudonym"]
+    fewer = store.gather("K-1", subjects=["case:pseudonym"], without="replay")
+    assert fewer.events == whole.events[:-2]
 
 
 def test_very_many_records_are_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

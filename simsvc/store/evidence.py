@@ -37,7 +37,7 @@ class EvidenceStore(Store):
     ) -> Gathered:
         """Return the records of a case and those with these IDs, and every event that concerns them.
 
-        `subjects` are further ones whose events belong to the case; events of the kind `without` are left out.
+        `subjects` are further ones whose events belong to the case; events of one kind are left `without`.
 
         Raises:
             CaseNotFound: the case has no records.

@@ -31,6 +31,30 @@ class CheckpointRefused(AuditError):
     }
 
 
+class NoteRefused(AuditError):
+    """The text is not a note signed by a known key."""
+
+    code = "note_refused"
+    templates: ClassVar = {
+        "malformed": "This is not a signed note (c2sp.org/signed-note).",
+        "signature": (
+            "The signature by the key %(key)s does not fit: the note was changed, or is not by this key."
+        ),
+        "ambiguous": "Two different keys are called %(key)s. Name only the one that you trust.",
+        "unsigned": "None of the known keys signed this note.",
+    }
+
+
+class VerifierKeyRefused(AuditError):
+    """The text is not a verifier key."""
+
+    code = "verifier_key_refused"
+    template = (
+        "This is not a verifier key of the form name+id+key (c2sp.org/signed-note). Copy it as `flask audit "
+        "key` prints it."
+    )
+
+
 class CheckpointMissing(AuditError):
     """No verified log to write a checkpoint of."""
 

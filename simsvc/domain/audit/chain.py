@@ -45,15 +45,24 @@ def content_sha256(salt: bytes, content: str) -> str:
     return hashlib.sha256(salt + content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def event_sha256(event: Event) -> str:
-    """Return the hex digest of all fields of an event but its own digest.
+def event_bytes(event: Event) -> bytes:
+    """Return all fields of an event but its own digest as canonical JSON: what its hash and its leaf cover.
 
     Raises:
         ValueError: a field is not valid, for example text that is not Unicode.
     """
     covered = asdict(event)
     del covered["sha256"]
-    return hashlib.sha256(canonical(covered).encode()).hexdigest()
+    return canonical(covered).encode()
+
+
+def event_sha256(event: Event) -> str:
+    """Return the hex digest of all fields of an event but its own digest.
+
+    Raises:
+        ValueError: a field is not valid, for example text that is not Unicode.
+    """
+    return hashlib.sha256(event_bytes(event)).hexdigest()
 
 
 def next_event(new: NewEvent, now: datetime, digest: str, last: Event | None) -> Event:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
-from simsvc.values.events import Break, Checkpoint, Event, EventKind, LoggedEvent, RecordKey, Verdict
+from simsvc.values.events import (
+    MOST_PROBLEMS,
+    Break,
+    Checkpoint,
+    Event,
+    EventKind,
+    LoggedEvent,
+    RecordKey,
+    Verdict,
+)
 
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
 """Kinds of events that list events with erased content."""
@@ -26,8 +35,8 @@ class Snapshot(Protocol):
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
 
-    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
-        """Return the subject of a record without an event."""
+    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
+        """Yield the subjects of records without an event."""
 
 
 def verify(
@@ -44,45 +53,73 @@ def verify(
 
 
 @dataclass(slots=True)
+class Problems:
+    """Collects problems: the first `MOST_PROBLEMS` by event number, and how many there are."""
+
+    kept: list[Break] = field(default_factory=list)
+    count: int = 0
+
+    def note(self, broken: Break) -> None:
+        """Note a problem."""
+        self.count += 1
+        self.kept.append(broken)
+        if len(self.kept) >= 2 * MOST_PROBLEMS:
+            self._keep_first()
+
+    def note_all(self, found: Iterable[Break]) -> None:
+        """Note several problems."""
+        for broken in found:
+            self.note(broken)
+
+    def listed(self) -> tuple[tuple[Break, ...], int]:
+        """Return the first problems by event number, those without one last, and how many are left out."""
+        self._keep_first()
+        return tuple(self.kept), self.count - len(self.kept)
+
+    def _keep_first(self) -> None:
+        self.kept = sorted(self.kept, key=_place)[:MOST_PROBLEMS]
+
+
+def _place(broken: Break) -> tuple[bool, int]:
+    return broken.seq is None, broken.seq or 0
+
+
+@dataclass(slots=True)
 class _Walk:
     checkpoint: Checkpoint | None
     events: int = 0
     last: Event | None = None
-    chain: Break | None = None
-    other: Break | None = None
+    found: Problems = field(default_factory=Problems)
     bare: dict[int, str] = field(default_factory=dict)
     receipted: set[int] = field(default_factory=set)
     older: dict[str, int] = field(default_factory=dict)
 
     def see(self, logged: LoggedEvent, records: dict[RecordKey, dict[str, Any]]) -> None:
-        """Check the next event, unless the chain is already broken."""
+        """Check the next event, which follows the one before as that is stored."""
         self.events += 1
-        if self.chain is None:
-            self.chain = self._chain_break(logged.event)
+        self._check_chain(logged.event)
         self.last = logged.event
         said = self._said(logged)
         if said is not None:
             self._look_up(logged, said, records)
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Return the first problem by event number; records without an event come last."""
-        missing = sorted(self.bare.keys() - self.receipted)
-        bare = _missing_content(missing[0], self.bare[missing[0]]) if missing else None
-        found = [broken for broken in (self.chain, self.other, bare) if broken]
-        first = min(found, key=lambda broken: broken.seq or 0, default=None)
-        return Verdict(
-            self.events, len(self.bare), self.last, first or self._unmet() or self._unlogged(snapshot)
-        )
+        """Return what was found, having looked for what is missing."""
+        missing = self.bare.keys() - self.receipted
+        self.found.note_all(_missing_content(seq, self.bare[seq]) for seq in sorted(missing))
+        self._check_end()
+        self.found.note_all(self._unlogged(snapshot))
+        problems, more = self.found.listed()
+        return Verdict(self.events, len(self.bare), self.last, problems, more)
 
-    def _chain_break(self, event: Event) -> Break | None:
+    def _check_chain(self, event: Event) -> None:
         fault = chain_fault(event, self.last)
         if fault:
             expected = self.last.seq + 1 if self.last else 1
-            return Break(min(event.seq, expected), event.subject, "chain", fault)
-        if self.checkpoint and event.seq == self.checkpoint.seq and event.sha256 != self.checkpoint.sha256:
+            self.found.note(Break(min(event.seq, expected), event.subject, "chain", fault))
+        elif self.checkpoint and event.seq == self.checkpoint.seq and event.sha256 != self.checkpoint.sha256:
             sentence = f"Event {event.seq} does not match the checkpoint: the log was rewritten."
-            return Break(event.seq, event.subject, "checkpoint", sentence)
-        return None
+            self.found.note(Break(event.seq, event.subject, "checkpoint", sentence))
 
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
         event = logged.event
@@ -91,7 +128,7 @@ class _Walk:
             return None
         fault = content_fault(event, logged.salt, logged.content)
         if fault:
-            self._note(Break(event.seq, event.subject, "content", fault))
+            self.found.note(Break(event.seq, event.subject, "content", fault))
             return None
         said: dict[str, Any] = json.loads(logged.content)
         return said
@@ -107,27 +144,22 @@ class _Walk:
         if key is None:
             return
         if key not in records:
-            self._note(_missing_record(logged.event))
+            self.found.note(_missing_record(logged.event))
         elif names := differing(said, records[key]):
-            self._note(_differing_record(logged.event, names))
+            self.found.note(_differing_record(logged.event, names))
 
-    def _note(self, broken: Break) -> None:
-        self.other = self.other or broken
-
-    def _unmet(self) -> Break | None:
+    def _check_end(self) -> None:
         if self.checkpoint is None or self.events >= self.checkpoint.seq:
-            return None
+            return
         sentence = (
             f"The log ends with event {self.events}, before the checkpoint's event {self.checkpoint.seq}."
         )
-        return Break(self.checkpoint.seq, "", "checkpoint", sentence)
+        self.found.note(Break(self.checkpoint.seq, "", "checkpoint", sentence))
 
-    def _unlogged(self, snapshot: Snapshot) -> Break | None:
-        subject = snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0))
-        if subject is None:
-            return None
-        sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
-        return Break(None, subject, "not_logged", sentence)
+    def _unlogged(self, snapshot: Snapshot) -> Iterator[Break]:
+        for subject in snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0)):
+            sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
+            yield Break(None, subject, "not_logged", sentence)
 
 
 def _key(logged: LoggedEvent) -> RecordKey | None:

@@ -109,26 +109,26 @@ class LogSnapshot:
         }
         return {**found, **self._decisions(wanted)}
 
-    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
-        """Return the subject of a record, newer than these numbers, that no event is about, or None."""
+    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
+        """Give the subjects of records, newer than these numbers, that no event is about."""
         query = select(EstimateRow.public_id).where(
             EstimateRow.sequence > estimates_up_to, ~_logged_as(EventKind.ESTIMATE)
         )
-        found = self._session.scalar(query.order_by(EstimateRow.sequence).limit(1))
-        return f"estimate:{found}" if found else self._undecided(decisions_up_to)
+        for queried in (query.order_by(EstimateRow.sequence), self._more_decided(decisions_up_to)):
+            for found in self._session.scalars(queried):
+                yield f"estimate:{found}"
 
-    def _undecided(self, decisions_up_to: int) -> str | None:
-        """Return an estimate that has more decisions than events of decisions."""
+    def _more_decided(self, decisions_up_to: int) -> Select[str]:
+        """Select estimates that have more decisions than events of decisions."""
         events = select(func.count(EventRow.seq)).where(_about(EventKind.DECISION)).correlate(EstimateRow)
-        query = (
+        return (
             select(EstimateRow.public_id)
             .join(DecisionRow, DecisionRow.estimate == EstimateRow.sequence)
             .where(DecisionRow.sequence > decisions_up_to)
             .group_by(EstimateRow.sequence, EstimateRow.public_id)
             .having(func.count(DecisionRow.sequence) > events.scalar_subquery())
+            .order_by(EstimateRow.sequence)
         )
-        found = self._session.scalar(query.limit(1))
-        return f"estimate:{found}" if found else None
 
     def _query(self) -> Select[Any]:
         """Select events; SQLite's text as bytes, which it may hold although they are no Unicode."""

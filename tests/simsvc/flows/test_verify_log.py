@@ -174,6 +174,31 @@ def test_the_first_break_is_named(log: Database, what: str) -> None:
     assert (broken.seq, broken.code) == (seq, code)
 
 
+def test_all_problems_are_named_by_event_number(log: Database) -> None:
+    """A changed event does not hide what else was changed; records without an event come last."""
+    (planted,) = BREAKS["an estimate put in"][0]
+    erased = "DELETE FROM event_contents WHERE seq = 6"
+    changed = "UPDATE decisions SET note = 'other' WHERE number = 2"
+    tamper(log, planted, erased, changed, "UPDATE events SET actor = 'user:x' WHERE seq = 2")
+    found = verdict(log)
+    assert [(broken.seq, broken.code) for broken in found.problems] == [
+        (2, "chain"),
+        (5, "record_differs"),
+        (6, "content_missing"),
+        (None, "not_logged"),
+    ]
+    assert (found.broken, found.more) == (found.problems[0], 0)
+
+
+def test_of_many_problems_the_first_are_kept_and_all_are_counted(log: Database) -> None:
+    """A log with most events changed gives no endless list."""
+    EventLog(log).note_all(NewEvent(EventKind.EXPORT, "user:u1", "history", {}) for _ in range(250))
+    tamper(log, "UPDATE events SET actor = 'user:x' WHERE seq > 7")
+    found = verdict(log)
+    assert [broken.seq for broken in found.problems] == list(range(8, 108))
+    assert found.more == 150
+
+
 @ON_SQLITE
 @pytest.mark.parametrize(
     "change",

@@ -35,6 +35,7 @@ from simsvc.values import (
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
 from simsvc.values.site_calibration import SiteCalibration
+from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
 
 
 class PictureDecoder(Protocol):
@@ -378,3 +379,26 @@ class VerificationBook(Protocol):
 
     def fail(self, number: int, now: datetime) -> None:
         """Record that a verification ended without a result."""
+
+
+class Witness(Protocol):
+    """A place that keeps checkpoints of the log, which the database's owner need not own."""
+
+    name: str
+    """Without secrets, for logs and pages."""
+    takes_every: bool
+    """Whether it keeps every checkpoint, or only ever the latest."""
+    reads: bool
+    """Whether it can be asked what it saw."""
+
+    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+        """Take a checkpoint, and return cosignatures, if it makes any; `known` is the size that it took last.
+
+        Raises WitnessFailed; WitnessDisagrees if it saw another log; WitnessLied.
+        """
+
+    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+        """Return what it saw last, or None if it saw nothing, or cannot be asked.
+
+        Raises WitnessFailed; WitnessLied.
+        """

@@ -22,9 +22,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simsvc.domain.accounts.contacts import MAIL
+from simsvc.domain.audit.signed_note import COSIGNATURE, parse_vkey
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
-from simsvc.errors import SettingsError
+from simsvc.errors import SettingsError, VerifierKeyRefused
 from simsvc.values import ROLES, Role
 
 PACKAGE_DIR = Path(__file__).resolve().parent
@@ -35,8 +36,6 @@ FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
 RATE = re.compile(r"[1-9]\d{0,6} per (second|minute|hour|day)")
 SYSLOG_SCHEMES = ("syslog", "syslog+tls", "syslog+udp")
-VKEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
-"""A verifier key: name, key ID and key. Source: C2SP, signed-note, "Verifier keys"."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SCRIPT_NAME = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 """What a prefix may be. Source: RFC 3986, unreserved characters."""
@@ -136,10 +135,17 @@ def _is_witness(url: str) -> bool:
         return _is_syslog(url)
     if scheme == "s3":
         return bool(parts.hostname)
-    if parts.scheme.startswith("witness+") and not VKEY.fullmatch(unquote(parts.fragment)):
+    if parts.scheme.startswith("witness+") and not _is_witness_key(unquote(parts.fragment)):
         return False
     local = scheme == "http" and parts.hostname in LOCAL_HOSTS
     return bool(parts.hostname) and port != 0 and (scheme == "https" or local)
+
+
+def _is_witness_key(vkey: str) -> bool:
+    try:
+        return parse_vkey(vkey).algorithm == COSIGNATURE
+    except VerifierKeyRefused:
+        return False
 
 
 def _is_syslog(url: str) -> bool:
@@ -469,6 +475,24 @@ class Settings(BaseSettings):
         default=False,
         description="`1` to answer estimates with 503 while the newest checkpoint that a witness has is "
         "older than 10 minutes",
+    )
+    aws_access_key_id: str = Field(
+        default="",
+        repr=False,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="access key for `s3://` witnesses",
+    )
+    aws_secret_access_key: str = Field(
+        default="", repr=False, validation_alias="AWS_SECRET_ACCESS_KEY", description="its secret"
+    )
+    aws_session_token: str = Field(
+        default="",
+        repr=False,
+        validation_alias="AWS_SESSION_TOKEN",
+        description="session token of temporary credentials",
+    )
+    aws_region: str = Field(
+        default="us-east-1", validation_alias="AWS_REGION", description="region of `s3://` witnesses"
     )
     event_stream: Annotated[str, AfterValidator(_event_stream)] = Field(
         default="",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,8 @@ from simsvc.values.events import LoggedEvent
 
 PRIORITY = 13 * 8 + 5
 """Facility "log audit", severity "notice". Source: RFC 5424, section 6.2.1."""
-SD_ID = "event@32473"
-"""Name of the structured data. 32473 is the enterprise number for examples (RFC 5612): simsvc has none."""
+ENTERPRISE = 32473
+"""In names of structured data: the enterprise number for examples (RFC 5612), because simsvc has none."""
 NILVALUE = "-"
 _NOT_PRINTABLE = re.compile(r"[^!-~]")
 
@@ -36,20 +37,28 @@ def json_line(logged: LoggedEvent, with_content: bool) -> bytes:
 
 
 def syslog_message(logged: LoggedEvent, with_content: bool, host: str, process: int) -> bytes:
-    """Return an event as a syslog message with structured data. Source: RFC 5424, section 6."""
+    """Return an event as a syslog message with structured data."""
     event = logged.event
     fields = event_fields(logged, with_content)
     text = fields.pop("content", None)
-    data = "".join(f' {name}="{_escaped(value)}"' for name, value in fields.items() if value is not None)
-    return message(event.at, host, process, event.kind, f"[{SD_ID}{data}]", text)
+    data = structured_data("event", ((name, value) for name, value in fields.items() if value is not None))
+    return syslog_line(event.at, host, process, event.kind, data, text)
 
 
-def message(at: str, host: str, process: int, kind: str, data: str, text: str | None) -> bytes:
-    """Return a syslog message of simsvc with these fields; `at` is in RFC 3339 with microseconds at most."""
+def structured_data(name: str, fields: Iterable[tuple[str, object]]) -> str:
+    """Return structured data of one element. Source: RFC 5424, section 6.3."""
+    values = "".join(f' {field}="{_escaped(value)}"' for field, value in fields)
+    return f"[{name}@{ENTERPRISE}{values}]"
+
+
+def syslog_line(at: str, host: str, process: int, kind: str, data: str, text: str | None = None) -> bytes:
+    """Return a message of simsvc; `at` is in RFC 3339, with microseconds at most.
+
+    Source: RFC 5424, section 6.
+    """
     header = f"<{PRIORITY}>1 {_word(at, 32)} {_word(host, 255)} simsvc {process} {_word(kind, 32)} {data}"
-    if text is None:
-        return header.encode("utf-8", "replace")
-    return header.encode("utf-8", "replace") + b" \xef\xbb\xbf" + text.encode("utf-8", "replace")
+    said = header.encode("utf-8", "replace")
+    return said if text is None else said + b" \xef\xbb\xbf" + text.encode("utf-8", "replace")
 
 
 def _word(text: str, longest: int) -> str:

@@ -34,8 +34,9 @@ from simsvc.values import (
 )
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
+from simsvc.values.log import SignedCheckpoint
 from simsvc.values.site_calibration import SiteCalibration
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 
 class PictureDecoder(Protocol):
@@ -391,13 +392,13 @@ class Witness(Protocol):
     reads: bool
     """Whether it can be asked what it saw."""
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Take a checkpoint, and return cosignatures, if it makes any; `known` is the size that it took last.
 
         Raises WitnessFailed; WitnessDisagrees if it saw another log; WitnessLied.
         """
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Return what it saw last, or None if it saw nothing, or cannot be asked.
 
         Raises WitnessFailed; WitnessLied.

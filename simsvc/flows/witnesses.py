@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from simsvc.domain.audit.witnessed import Testimony
-from simsvc.errors import SimsvcError, WitnessDisagrees, WitnessFailed, WitnessLied
+from simsvc.domain.audit.witnessed import Sighting
+from simsvc.errors import SimsvcError, StoreError, WitnessDisagrees, WitnessFailed, WitnessLied
 from simsvc.ports import Witness
-from simsvc.values.witnesses import Cosignature, Handed, Seen, WitnessMemory
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Seen, WitnessMemory
 
 AT_ONCE = 100
 """Checkpoints that a witness is given in one go, after it could not be reached for long."""
@@ -35,10 +36,10 @@ class Memory(Protocol):
 class Checkpoints(Protocol):
     """The checkpoints of the log. Every method raises StoreError."""
 
-    def after(self, size: int, count: int) -> Sequence[Handed]:
+    def after(self, size: int, count: int) -> Sequence[SignedCheckpoint]:
         """Return up to `count` checkpoints with larger trees, smallest first."""
 
-    def latest(self) -> Handed | None:
+    def latest(self) -> SignedCheckpoint | None:
         """Return the checkpoint with the largest tree."""
 
     def root(self, size: int) -> bytes | None:
@@ -76,14 +77,20 @@ class Witnesses:
         known = self.memory.witnesses()
         for witness in self.witnesses:
             if self._is_due(witness.name):
-                self._send(witness, known.get(witness.name), latest)
+                try:
+                    self._send(witness, known.get(witness.name), latest)
+                except (StoreError, OSError):
+                    raise
+                except Exception:  # one witness must not hold up the others
+                    _log.exception("%s could not be given a checkpoint", witness.name)
+                    self._fail(witness.name)
 
-    def ask(self) -> tuple[tuple[Testimony, ...], tuple[WitnessLied, ...]]:
+    def ask(self) -> tuple[tuple[Sighting, ...], tuple[WitnessLied, ...]]:
         """Return what each witness says it saw, and those answers that cannot be true.
 
         A witness that cannot be asked or reached says nothing. Raises StoreError.
         """
-        latest, told, lies = self.checkpoints.latest(), list[Testimony](), list[WitnessLied]()
+        latest, told, lies = self.checkpoints.latest(), list[Sighting](), list[WitnessLied]()
         known = self.memory.witnesses()
         for witness in self.witnesses:
             memory = known.get(witness.name, WitnessMemory())
@@ -94,12 +101,34 @@ class Witnesses:
                 lies.append(lie)
             except WitnessFailed as failure:
                 self._note_failure(witness.name, memory, failure)
+            except (StoreError, OSError):
+                raise
+            except Exception:  # one witness must not silence the others
+                _log.exception("%s could not be asked", witness.name)
             else:
                 if seen is not None and not _is_acknowledged(seen, memory):
-                    told.append(Testimony(witness.name, seen.size, seen.root, seen.at, seen.refused))
+                    told.append(Sighting(witness.name, seen.size, seen.root, seen.at, seen.refused))
         return tuple(told), tuple(lies)
 
-    def _send(self, witness: Witness, memory: WitnessMemory | None, latest: Handed) -> None:
+    def remembered(self) -> tuple[Sighting, ...]:
+        """Return what is remembered of each witness, also of those that are no longer set."""
+        known = self.memory.witnesses().items()
+        return tuple(
+            Sighting(name, memory.size, memory.root, memory.at) for name, memory in known if memory.size
+        )
+
+    def acknowledge(self) -> None:
+        """Accept that the log is not what witnesses saw, after a restore; raises StoreError.
+
+        What they saw up to now is not held against the log any more, and the next checkpoint goes to them.
+        """
+        latest = self.checkpoints.latest()
+        for name, memory in self.memory.witnesses().items():
+            lost = max(memory.size, memory.acknowledged)
+            size, root = (latest.size, latest.root) if latest else (0, b"")
+            self.memory.remember(name, WitnessMemory(size, root, self.now(), acknowledged=lost))
+
+    def _send(self, witness: Witness, memory: WitnessMemory | None, latest: SignedCheckpoint) -> None:
         try:
             found = memory if memory is not None else self._first(witness, latest)
         except SimsvcError as problem:
@@ -107,15 +136,17 @@ class Witnesses:
             return
         if found.size and not found.acknowledged and self.checkpoints.root(found.size) != found.root:
             return  # the log is not what the witness saw: nothing may cover that up
-        for handed in self._pending(witness, found, latest):
+        for checkpoint in self._pending(witness, found, latest):
             try:
-                found = self._give(witness, found, handed)
+                found = self._give(witness, found, checkpoint)
             except (WitnessFailed, WitnessDisagrees, WitnessLied) as problem:
                 self._note(witness.name, found, problem)
                 return
 
-    def _first(self, witness: Witness, latest: Handed) -> WitnessMemory:
+    def _first(self, witness: Witness, latest: SignedCheckpoint) -> WitnessMemory:
         """Return what a witness saw of which nothing is remembered, and remember it."""
+        if not witness.takes_every:
+            return WitnessMemory()  # it compares by itself what it is given
         seen = self._seen(witness, WitnessMemory(), latest)
         if seen is None or seen.root is None:
             return WitnessMemory()
@@ -123,22 +154,24 @@ class Witnesses:
         self.memory.remember(witness.name, memory)
         return memory
 
-    def _pending(self, witness: Witness, memory: WitnessMemory, latest: Handed) -> Iterable[Handed]:
-        if memory.size >= latest.head.size and not memory.acknowledged:
+    def _pending(
+        self, witness: Witness, memory: WitnessMemory, latest: SignedCheckpoint
+    ) -> Sequence[SignedCheckpoint]:
+        if memory.size >= latest.size and not memory.acknowledged:
             return ()
         if not witness.takes_every or not memory.size or memory.acknowledged:
             return (latest,)
         return self.checkpoints.after(memory.size, AT_ONCE)
 
-    def _give(self, witness: Witness, memory: WitnessMemory, handed: Handed) -> WitnessMemory:
-        for cosignature in witness.take(handed, memory.size, self.checkpoints.prove):
-            self.keep(handed.head.size, cosignature)
+    def _give(self, witness: Witness, memory: WitnessMemory, checkpoint: SignedCheckpoint) -> WitnessMemory:
+        for cosignature in witness.take(checkpoint, memory.size, self.checkpoints.prove):
+            self.keep(checkpoint.size, cosignature)
         self._failures.pop(witness.name, None)
-        taken = WitnessMemory(handed.head.size, handed.head.root, self.now(), lie=memory.lie)
+        taken = WitnessMemory(checkpoint.size, checkpoint.root, self.now(), lie=memory.lie)
         self.memory.remember(witness.name, taken)
         return taken
 
-    def _seen(self, witness: Witness, memory: WitnessMemory, latest: Handed | None) -> Seen | None:
+    def _seen(self, witness: Witness, memory: WitnessMemory, latest: SignedCheckpoint | None) -> Seen | None:
         seen = witness.last(latest, self.checkpoints.prove)
         if seen is None:
             return None

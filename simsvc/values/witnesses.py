@@ -6,19 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from simsvc.values.log import TreeHead
-
 Prove = Callable[[int, int], Sequence[bytes]]
 """Returns the consistency proof from an older tree size to a newer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """A checkpoint that a witness is given: tree head, signed note, and when it was made."""
-
-    head: TreeHead
-    note: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

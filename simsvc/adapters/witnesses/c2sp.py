@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 from simsvc.adapters.ops.http_client import Answer, request, without_secrets
 from simsvc.domain.audit.signed_note import cosigned_at, parse_note, parse_vkey, verify_note
 from simsvc.errors import DeliveryFailed, NoteRefused, WitnessDisagrees, WitnessFailed, WitnessLied
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 ATTEMPTS = 3
 """With the size that the witness answered: it changes in between only if another server sent a checkpoint."""
@@ -38,7 +39,7 @@ class C2spWitness:
         self._told: set[int] = set()
         self.name = f"witness {self._key.name}"
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Submit a checkpoint, with the proof that it continues what the witness saw; return its cosignature.
 
         Raises:
@@ -46,9 +47,9 @@ class C2spWitness:
             WitnessDisagrees: the checkpoint does not continue what the witness saw.
             WitnessLied: its signature is wrong; or, once, it has forgotten what it saw.
         """
-        return self._submit(handed, min(known, handed.head.size), known, prove)
+        return self._submit(checkpoint, min(known, checkpoint.size), known, prove)
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Submit the latest checkpoint again, to learn which size the witness saw last.
 
         Raises:
@@ -58,17 +59,19 @@ class C2spWitness:
         if latest is None:
             return None
         try:
-            self._submit(latest, latest.head.size, 0, prove)
+            self._submit(latest, latest.size, 0, prove)
         except WitnessDisagrees as disagrees:
             return Seen(int(str(disagrees.params["seen"])), refused=disagrees.reason == "inconsistent")
-        return Seen(latest.head.size, latest.head.root, latest.note)
+        return Seen(latest.size, latest.root, latest.note)
 
-    def _submit(self, handed: Handed, old: int, known: int, prove: Prove) -> tuple[Cosignature, ...]:
-        size = handed.head.size
+    def _submit(
+        self, checkpoint: SignedCheckpoint, old: int, known: int, prove: Prove
+    ) -> tuple[Cosignature, ...]:
+        size = checkpoint.size
         for _ in range(ATTEMPTS):
-            answer = self._post(handed, old, prove)
+            answer = self._post(checkpoint, old, prove)
             if answer.status == SUCCESS:
-                return self._cosignatures(handed, answer.body)
+                return self._cosignatures(checkpoint, answer.body)
             if answer.status != CONFLICT:
                 self._refuse(answer.status, old)
             seen = self._size(answer.body)
@@ -82,9 +85,9 @@ class C2spWitness:
             old = seen
         raise WitnessFailed("moving", witness=self.name)
 
-    def _post(self, handed: Handed, old: int, prove: Prove) -> Answer:
-        proof = prove(old, handed.head.size) if old else ()
-        lines = [f"old {old}", *(base64.b64encode(node).decode() for node in proof), "", handed.note]
+    def _post(self, checkpoint: SignedCheckpoint, old: int, prove: Prove) -> Answer:
+        proof = prove(old, checkpoint.size) if old else ()
+        lines = [f"old {old}", *(base64.b64encode(node).decode() for node in proof), "", checkpoint.note]
         try:
             return request("POST", self._url, "\n".join(lines).encode(), {"Content-Type": "text/plain"})
         except DeliveryFailed as failure:
@@ -106,15 +109,15 @@ class C2spWitness:
             raise WitnessFailed("answer", witness=self.name)
         return int(found[1])
 
-    def _cosignatures(self, handed: Handed, body: bytes) -> tuple[Cosignature, ...]:
+    def _cosignatures(self, checkpoint: SignedCheckpoint, body: bytes) -> tuple[Cosignature, ...]:
         """Return the witness's cosignature; ignore those of unknown keys."""
-        text = parse_note(handed.note).text
+        text = parse_note(checkpoint.note).text
         try:
             note = parse_note(text.encode() + b"\n" + body)
             verify_note(note, [self._key])
         except NoteRefused as refusal:
             if refusal.reason == "signature":
-                raise WitnessLied("cosignature", witness=self.name, size=handed.head.size) from None
+                raise WitnessLied("cosignature", witness=self.name, size=checkpoint.size) from None
             raise WitnessFailed("answer", witness=self.name) from None
         signature = note.by(self._key)
         assert signature is not None  # noqa: S101 - it was just verified

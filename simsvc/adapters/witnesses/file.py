@@ -12,7 +12,8 @@ from simsvc.adapters.ops.atomic_files import sync
 from simsvc.domain.audit.signed_note import parse_note
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, NoteRefused, WitnessFailed
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 TAIL_BYTES = 65_536
 """Read from the end of the file to find the last line; a line has some 400 bytes."""
@@ -32,21 +33,21 @@ class FileWitness:
         self._path = path
         self.name = f"file:{path}"
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Append a checkpoint, and return when it is on the disk.
 
         Raises:
             WitnessFailed: the file cannot be written.
         """
         del known, prove
-        line = json.dumps({"size": handed.head.size, "at": handed.at.isoformat(), "note": handed.note})
+        line = json.dumps({"size": checkpoint.size, "at": checkpoint.at.isoformat(), "note": checkpoint.note})
         try:
             self._append(line.encode() + b"\n")
         except OSError as error:
             raise WitnessFailed("unwritable", witness=self.name, problem=_reason(error)) from None
         return ()
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Return the last whole line that is a checkpoint, or None if there is none.
 
         Raises:

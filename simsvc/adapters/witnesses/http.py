@@ -6,7 +6,8 @@ from simsvc.adapters.ops.http_client import Answer, request, without_secrets
 from simsvc.domain.audit.signed_note import parse_note
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, DeliveryFailed, NoteRefused, WitnessFailed, WitnessLied
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 NO_NOTE = 404
 WRITE_ONLY = (405, 501)
@@ -23,7 +24,7 @@ class HttpWitness:
         self._url = url
         self.name = without_secrets(url)
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Post a checkpoint.
 
         Raises:
@@ -31,12 +32,12 @@ class HttpWitness:
         """
         del known, prove
         headers = {"Content-Type": "text/plain; charset=utf-8"}
-        answer = self._ask("POST", handed.note.encode(), headers)
+        answer = self._ask("POST", checkpoint.note.encode(), headers)
         if not answer.is_success:
             raise WitnessFailed("status", witness=self.name, status=answer.status)
         return ()
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Return the last checkpoint, or None if there is none, or the endpoint does not tell.
 
         Raises:

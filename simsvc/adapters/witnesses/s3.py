@@ -17,7 +17,8 @@ from simsvc.adapters.witnesses.aws_signature import Credentials, signed
 from simsvc.domain.audit.signed_note import parse_note
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, DeliveryFailed, NoteRefused, WitnessFailed, WitnessLied
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 LARGEST = 10**12
 """Object names begin with this minus the tree size, so that the newest checkpoint is listed first."""
@@ -50,14 +51,14 @@ class S3Witness:
         self._now = now
         self.name = f"s3://{parts.netloc}{parts.path}"
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Put a checkpoint into the bucket, locked.
 
         Raises:
             WitnessFailed: the bucket does not take it.
         """
         del known, prove
-        size, body = handed.head.size, handed.note.encode()
+        size, body = checkpoint.size, checkpoint.note.encode()
         headers = {"content-type": "text/plain; charset=utf-8"}
         if self._days:
             until = self._now() + timedelta(days=self._days)
@@ -71,7 +72,7 @@ class S3Witness:
         self._ask("PUT", f"{self._bucket}/{name}", headers, body)
         return ()
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Return the checkpoint with the largest tree, or None if there is none.
 
         Raises:

@@ -9,8 +9,10 @@ import socket
 from simsvc.adapters.ops.syslog import Syslog
 from simsvc.domain.audit.signed_note import parse_note
 from simsvc.domain.audit.streaming import structured_data, syslog_line
+from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.errors import DeliveryFailed, WitnessFailed
-from simsvc.values.witnesses import Cosignature, Handed, Prove, Seen
+from simsvc.values.log import SignedCheckpoint
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 
 class SyslogWitness:
@@ -23,21 +25,21 @@ class SyslogWitness:
         self._syslog = Syslog(url)
         self.name = self._syslog.name
 
-    def take(self, handed: Handed, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
         """Send a checkpoint.
 
         Raises:
             WitnessFailed: the receiver cannot be reached.
         """
         del known, prove
-        head, note = handed.head, parse_note(handed.note)
+        note = parse_note(checkpoint.note)
         fields = [
-            ("origin", head.origin),
-            ("size", head.size),
-            ("root", base64.b64encode(head.root).decode()),
+            ("origin", parse_head(note.text).origin),
+            ("size", checkpoint.size),
+            ("root", base64.b64encode(checkpoint.root).decode()),
             *(("signature", str(signature).rstrip("\n")) for signature in note.signatures),
         ]
-        at = handed.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        at = checkpoint.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         data = structured_data("checkpoint", fields)
         line = syslog_line(at, socket.gethostname(), os.getpid(), "checkpoint", data)
         try:
@@ -47,7 +49,7 @@ class SyslogWitness:
             raise WitnessFailed("unreachable", witness=self.name, problem=problem) from None
         return ()
 
-    def last(self, latest: Handed | None, prove: Prove) -> Seen | None:
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
         """Return None: a syslog receiver cannot be asked."""
         del latest, prove
         return None

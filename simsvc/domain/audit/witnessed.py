@@ -14,7 +14,7 @@ Root = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class Sighting:
     """What somebody saw of the log.
 
     Attributes:
@@ -47,7 +47,7 @@ class Extent:
     checkpoint: int
 
 
-def contradiction(seen: Testimony, now: Extent, root: Root) -> Break | None:
+def contradiction(seen: Sighting, now: Extent, root: Root) -> Break | None:
     """Return the problem if the log does not begin with what was seen, or None.
 
     Codes: "tail_cut", where the log still has a checkpoint of more events than there are; "rolled_back",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from simsvc.errors.base import SimsvcError
+from simsvc.messages import N_
 
 
 class WitnessFailed(SimsvcError):
@@ -36,6 +37,16 @@ class WitnessDisagrees(SimsvcError):
         "ahead": "%(witness)s has seen %(seen)s events, more than the %(size)s of this checkpoint.",
         "inconsistent": "%(witness)s has seen %(seen)s other events than the log has now.",
     }
+
+
+class WitnessMissing(SimsvcError):
+    """The settings require a witness, and none has seen the latest events."""
+
+    code = "witness_missing"
+    template = N_(
+        "The log has events of %(minutes)s minutes ago that no witness has seen, so no estimates are made. Tell "
+        "the operator: /readyz says which witness cannot be reached."
+    )
 
 
 class WitnessLied(SimsvcError):

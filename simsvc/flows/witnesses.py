@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from simsvc.domain.audit.witnessed import Sighting
+from simsvc.domain.audit.witnessed import Extent, Sighting, contradiction
 from simsvc.errors import SimsvcError, StoreError, WitnessDisagrees, WitnessFailed, WitnessLied
 from simsvc.ports import Witness
+from simsvc.values.events import Break
 from simsvc.values.log import SignedCheckpoint
 from simsvc.values.witnesses import Cosignature, Seen, WitnessMemory
 
@@ -109,6 +110,18 @@ class Witnesses:
                 if seen is not None and not _is_acknowledged(seen, memory):
                     told.append(Sighting(witness.name, seen.size, seen.root, seen.at, seen.refused))
         return tuple(told), tuple(lies)
+
+    def problems(self, now: Extent) -> tuple[Break, ...]:
+        """Ask the witnesses, and return what does not fit what they saw or are remembered to have seen."""
+        told, lies = self.ask()
+        sightings = dict.fromkeys((*told, *self.remembered()))
+        lied = (Break(None, "log", "witness", lie.sentence) for lie in lies)
+        return (*self.contradictions(sightings, now), *lied)
+
+    def contradictions(self, sightings: Iterable[Sighting], now: Extent) -> tuple[Break, ...]:
+        """Return what does not fit sightings, as far as the stored tree tells."""
+        found = (contradiction(seen, now, lambda size: self.checkpoints.root(size) or b"") for seen in sightings)
+        return tuple(broken for broken in found if broken)
 
     def remembered(self) -> tuple[Sighting, ...]:
         """Return what is remembered of each witness, also of those that are no longer set."""

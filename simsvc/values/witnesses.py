@@ -59,3 +59,11 @@ class WitnessMemory:
     failing_since: datetime | None = None
     lie: str | None = None
     acknowledged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessCheck:
+    """When the log was last compared with its witnesses, and the problems that were found, in sentences."""
+
+    at: datetime
+    problems: tuple[str, ...]

@@ -55,7 +55,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.ResultsRefused, errors.SimsvcError), 500),
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
-    errors.DiskUnfit: 503,
+    **dict.fromkeys((errors.DiskUnfit, errors.WitnessMissing), 503),
     errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""

@@ -131,6 +131,9 @@ SimsvcError
 │   ├── CheckpointRefused      checkpoint_refused
 │   ├── NoteRefused            note_refused
 │   ├── VerifierKeyRefused     verifier_key_refused
+│   ├── LogKeyRefused          log_key_refused
+│   ├── LogDiffers             log_differs
+│   ├── ProofRefused           proof_refused
 │   ├── CheckpointMissing      checkpoint_missing
 │   ├── VerificationRefused    verification_refused
 │   └── ReportCodeRefused      report_code_refused

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
+from simsvc.flows.verify_tree import TreeSnapshot, TreeWalk
 from simsvc.values.events import (
     MOST_PROBLEMS,
     Break,
@@ -18,13 +19,14 @@ from simsvc.values.events import (
     RecordKey,
     Verdict,
 )
+from simsvc.values.log import NOTHING_OUTSIDE, Outside
 
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
 """Kinds of events that list events with erased content."""
 
 
-class Snapshot(Protocol):
-    """The log and its records at one instant."""
+class Snapshot(TreeSnapshot, Protocol):
+    """The log, its tree and its records at one instant."""
 
     def count(self) -> int:
         """Count the events."""
@@ -40,15 +42,24 @@ class Snapshot(Protocol):
 
 
 def verify(
-    snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
+    snapshot: Snapshot,
+    progress: Callable[[int, int], None],
+    checkpoint: Checkpoint | None = None,
+    outside: Outside = NOTHING_OUTSIDE,
 ) -> Verdict:
-    """Verify the log, which must contain the checkpoint, reporting progress as (events done, total)."""
-    walk, total = _Walk(checkpoint), snapshot.count()
+    """Verify the log, which must contain the checkpoint, reporting progress as (events done, total).
+
+    The tree is made anew and compared with the stored one, with every signed checkpoint, and with what is
+    known from outside the database.
+    """
+    walk, tree, total = _Walk(checkpoint), TreeWalk(snapshot, outside), snapshot.count()
     for page in snapshot.pages():
         records = snapshot.records(key for key in map(_key, page) if key)
         for logged in page:
             walk.see(logged, records)
+            tree.see(logged.event)
         progress(walk.events, total)
+    walk.found.note_all(tree.problems())
     return walk.verdict(snapshot)
 
 

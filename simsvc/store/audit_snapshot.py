@@ -16,8 +16,10 @@ from sqlalchemy.types import LargeBinary
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
+from simsvc.store.log_tiles import checkpoints_of, keys_of, tiles_of, tree_size
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
+from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
@@ -68,6 +70,22 @@ class LogSnapshot:
         """Return the last event."""
         newest = select(func.max(EventRow.seq)).scalar_subquery()
         return next((logged.event for logged in self.matching(EventRow.seq == newest)), None)
+
+    def tree_size(self) -> int:
+        """Return how many events the tree holds."""
+        return tree_size(self._session.connection())
+
+    def tile(self, level: int, number: int) -> bytes:
+        """Return the hashes of a tile of the tree; none if it is missing."""
+        return tiles_of(self._session.connection())(level, number)
+
+    def checkpoints(self, from_size: int = 0) -> Iterator[StoredCheckpoint]:
+        """Yield the checkpoints from a size on, smallest first, as they are stored."""
+        return checkpoints_of(self._session, from_size)
+
+    def log_keys(self) -> tuple[LogKey, ...]:
+        """Return the public keys that the database names, oldest first."""
+        return keys_of(self._session)
 
     def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
         """Return the events that meet a condition, oldest first."""

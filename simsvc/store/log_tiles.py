@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, String, Text, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Select,
+    String,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -63,9 +76,10 @@ class LogTree(Store):
 
     def events_after(self, seq: int, count: int) -> list[Event]:
         """Return up to `count` events with a higher number, oldest first."""
-        query = select(EventRow.__table__).where(EventRow.seq > seq).order_by(EventRow.seq).limit(count)
         with self._database.read_connection() as connection:
-            return [Event(*row) for row in connection.execute(query)]
+            query = _EVENTS_AS_BYTES if connection.dialect.name == "sqlite" else _EVENTS
+            rows = connection.execute(query.where(EventRow.seq > seq).limit(count))
+            return [Event(row[0], *map(_text, row[1:])) for row in rows]
 
     def last_seq(self) -> int:
         """Return the number of the last event, or 0."""
@@ -85,6 +99,11 @@ class LogTree(Store):
             for key, hashes in grown(size, leaf_hashes, tiles_of(connection)).items():
                 _put(connection, key, hashes)
             return True
+
+    def forget_tiles(self) -> None:
+        """Delete all tiles, so that they are made anew."""
+        with self._database.write_connection() as connection:
+            connection.execute(delete(LogTileRow))
 
     def tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile; none if it is missing."""
@@ -126,7 +145,7 @@ class LogTree(Store):
             raise
         return True
 
-    def keys(self) -> tuple[LogKey, ...]:
+    def log_keys(self) -> tuple[LogKey, ...]:
         """Return the public keys, oldest first."""
         with self._database.reading() as session:
             return keys_of(session)
@@ -146,7 +165,9 @@ class LogTree(Store):
 def tree_size(connection: Connection) -> int:
     """Return how many events the tiles hold."""
     row = connection.execute(_LAST_LEAVES).one_or_none()
-    return row.number * WIDTH + len(row.hashes) // HASH_BYTES if row else 0
+    if row is None or not isinstance(row.number, int) or not isinstance(row.hashes, bytes):
+        return 0
+    return row.number * WIDTH + len(row.hashes) // HASH_BYTES
 
 
 def tiles_of(connection: Connection) -> Tiles:
@@ -154,19 +175,10 @@ def tiles_of(connection: Connection) -> Tiles:
 
     def tile(level: int, number: int) -> bytes:
         query = select(LogTileRow.hashes).where(LogTileRow.level == level, LogTileRow.number == number)
-        return connection.scalar(query) or b""
+        found = connection.scalar(query)
+        return found if isinstance(found, bytes) else b""
 
     return tile
-
-
-def every_tile(session: Session) -> Iterator[tuple[TileKey, bytes]]:
-    """Yield all tiles with what is stored as their hashes, by level and number."""
-    query = select(LogTileRow.level, LogTileRow.number, LogTileRow.hashes)
-    rows = session.execute(
-        query.order_by(LogTileRow.level, LogTileRow.number), execution_options={"yield_per": WIDTH}
-    )
-    for level, number, hashes in rows:
-        yield (level, number), hashes if isinstance(hashes, bytes) else b""
 
 
 def checkpoints_of(session: Session, from_size: int = 0) -> Iterator[StoredCheckpoint]:
@@ -187,6 +199,11 @@ def keys_of(session: Session) -> tuple[LogKey, ...]:
     return tuple(LogKey(row.vkey, row.since_size, row.until_size) for row in rows)
 
 
+def _text(value: str | bytes) -> str:
+    """Return text as it is, and bytes that are no Unicode as text that no event can have."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
 def _put(connection: Connection, key: TileKey, hashes: bytes) -> None:
     level, number = key
     which = (LogTileRow.level == level, LogTileRow.number == number)
@@ -200,6 +217,12 @@ def _checkpoint(row: LogCheckpointRow) -> SignedCheckpoint:
 
 
 _CHECKPOINTS: Select[LogCheckpointRow] = select(LogCheckpointRow)
+_COLUMNS: Any = EventRow.__table__.c
+_EVENTS: Select[Any] = select(*_COLUMNS).order_by(EventRow.seq)
+_EVENTS_AS_BYTES: Select[Any] = select(
+    _COLUMNS.seq, *(cast(column, LargeBinary) for column in _COLUMNS if column.name != "seq")
+).order_by(EventRow.seq)
+"""SQLite may hold text that is no Unicode."""
 _LAST_LEAVES = (
     select(LogTileRow.number, LogTileRow.hashes)
     .where(LogTileRow.level == 0)

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     VERIFICATION = "verification"
     REFERRAL = "referral"
     BACKUP = "backup"
+    KEY = "key"
 
 
 COMMAND = "command"

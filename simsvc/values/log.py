@@ -42,7 +42,7 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoredCheckpoint:
-    """A checkpoint as it is stored, for verification: with an empty root or note if no such thing is there."""
+    """A checkpoint as it is stored, for verification; root and note are empty if they are not readable."""
 
     size: int
     root: bytes
@@ -70,20 +70,50 @@ class LogKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownHead:
+    """A tree head that is known from outside the database.
+
+    Attributes:
+        source: where it is known from, for messages: "the file log-state.json" or a witness.
+    """
+
+    source: str
+    head: TreeHead
+
+
+@dataclass(frozen=True, slots=True)
 class KeptState:
     """What is remembered of the log outside the database.
 
     Attributes:
         origin: of the log; the name of its keys.
-        vkeys: every key that ever signed, oldest first; the last one is in use.
+        keys: every key that ever signed, oldest first; the last one is in use.
         note: the last signed checkpoint, or "" before the first.
         more: what others remember there, by name, ready for JSON.
     """
 
     origin: str
-    vkeys: tuple[str, ...]
+    keys: tuple[LogKey, ...]
     note: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a verification knows from outside the database.
+
+    Attributes:
+        keys: that may have signed; without any, those in the database are believed.
+        heads: tree heads that the log must contain.
+        problems: sentences on what should be known and cannot be read.
+    """
+
+    keys: tuple[LogKey, ...] = ()
+    heads: tuple[KnownHead, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+NOTHING_OUTSIDE = Outside()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def grown(size: int, leaf_hashes: Sequence[bytes], tiles: Tiles) -> dict[TileKey
 
 
 def tile_root(tile: bytes) -> bytes:
-    """Return the hash of the subtree over the hashes of a tile, or of an aligned half, quarter or so of one."""
+    """Return the hash of the subtree over the hashes of a tile, or of an aligned half or quarter of one."""
     found = split(tile)
     while len(found) > 1:
         found = parents(found)

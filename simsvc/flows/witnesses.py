@@ -120,7 +120,9 @@ class Witnesses:
 
     def contradictions(self, sightings: Iterable[Sighting], now: Extent) -> tuple[Break, ...]:
         """Return what does not fit sightings, as far as the stored tree tells."""
-        found = (contradiction(seen, now, lambda size: self.checkpoints.root(size) or b"") for seen in sightings)
+        found = (
+            contradiction(seen, now, lambda size: self.checkpoints.root(size) or b"") for seen in sightings
+        )
         return tuple(broken for broken in found if broken)
 
     def remembered(self) -> tuple[Sighting, ...]:

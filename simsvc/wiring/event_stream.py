@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from simsvc.adapters.ops.event_sinks import SyslogSink, WebhookSink
 from simsvc.flows.stream_events import Streamer
 from simsvc.settings import Settings
+from simsvc.store.audit_log import EventLog
+from simsvc.store.database import Database
 from simsvc.store.event_stream import EventStreamStore
-from simsvc.wiring.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,13 @@ class StreamLag:
     problem: str | None
 
 
-def streamer(services: Services) -> Streamer | None:
+def streamer(
+    settings: Settings, database: Database, log: EventLog, now: Callable[[], datetime]
+) -> Streamer | None:
     """Return what streams events, or None if no receiver is set."""
-    settings = services.settings
     if not settings.event_stream:
         return None
-    return Streamer(
-        EventStreamStore(services.database), services.log.snapshot, sink(settings), _holder(), services.now
-    )
+    return Streamer(EventStreamStore(database), log.snapshot, sink(settings), _holder(), now)
 
 
 def sink(settings: Settings) -> SyslogSink | WebhookSink:
@@ -48,17 +49,15 @@ def sink(settings: Settings) -> SyslogSink | WebhookSink:
     return WebhookSink(url, settings.event_stream_secret, with_content)
 
 
-def stream_lag(services: Services) -> StreamLag | None:
-    """Return how far behind the stream is, or None if no receiver is set; raises StoreError."""
-    if not services.settings.event_stream:
-        return None
-    state = EventStreamStore(services.database).state()
-    with services.log.snapshot() as snapshot:
+def stream_lag(database: Database, log: EventLog, now: datetime) -> StreamLag:
+    """Return how far behind the stream is; raises StoreError."""
+    state = EventStreamStore(database).state()
+    with log.snapshot() as snapshot:
         last = snapshot.last()
         waiting = snapshot.after(state.position, 1) if last and last.seq > state.position else []
     if last is None or not waiting:
         return StreamLag(0, timedelta(), state.problem)
-    behind = max(timedelta(), services.now() - waiting[0].event.time)
+    behind = max(timedelta(), now - waiting[0].event.time)
     return StreamLag(last.seq - state.position, behind, state.problem)
 
 

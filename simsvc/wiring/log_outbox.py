@@ -1,4 +1,4 @@
-"""The threads that give checkpoints to witnesses and stream events, in each worker and in the batch worker."""
+"""The threads that tell witnesses and stream events, in each worker of the server and the batch worker."""
 
 from __future__ import annotations
 

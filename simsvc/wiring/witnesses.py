@@ -195,7 +195,9 @@ def make_witness(url: str, settings: Settings, now: Callable[[], datetime]) -> W
         return SyslogWitness(url)
     if scheme == "s3":
         secret, token = settings.aws_secret_access_key, settings.aws_session_token
-        return S3Witness(url, Credentials(settings.aws_access_key_id, secret, settings.aws_region, token), now)
+        return S3Witness(
+            url, Credentials(settings.aws_access_key_id, secret, settings.aws_region, token), now
+        )
     return C2spWitness(url) if scheme.startswith("witness+") else HttpWitness(url)
 
 

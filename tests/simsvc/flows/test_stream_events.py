@@ -22,7 +22,6 @@ from simsvc.flows.stream_events import BATCH_EVENTS, PAUSES, Streamer
 from simsvc.settings import load_settings
 from simsvc.store.event_stream import LEASE, EventStreamStore
 from simsvc.values.events import COMMAND, Event, EventKind, NewEvent
-from simsvc.wiring.event_stream import stream_lag, streamer
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.helpers import wait_until
@@ -75,7 +74,7 @@ def log_events(services: Services, count: int) -> None:
 
 
 def sender(services: Services) -> Streamer:
-    found = streamer(services)
+    found = services.streamer
     assert found is not None
     return found
 
@@ -192,7 +191,7 @@ def test_pauses_grow_while_a_receiver_is_away(database_url: str, clock: Clock, h
         clock.now += timedelta(seconds=pause, microseconds=-1)
         assert stream.step() == "waiting"
         clock.now += timedelta(microseconds=1)
-    lag = stream_lag(services)
+    lag = services.stream_lag()
     assert lag is not None
     with services.log.snapshot() as snapshot:
         assert lag.events == snapshot.count()
@@ -201,7 +200,7 @@ def test_pauses_grow_while_a_receiver_is_away(database_url: str, clock: Clock, h
     hooks.posted.clear()
     assert stream.step() == "sent"
     assert [line["seq"] for line in lines_of(hooks)] == list(range(1, lag.events + 1))
-    caught_up = stream_lag(services)
+    caught_up = services.stream_lag()
     assert caught_up is not None
     assert (caught_up.events, caught_up.behind, caught_up.problem) == (0, timedelta(), None)
 
@@ -209,7 +208,8 @@ def test_pauses_grow_while_a_receiver_is_away(database_url: str, clock: Clock, h
 def test_one_process_sends_at_a_time(database_url: str, clock: Clock, hooks: Hooks) -> None:
     """Another one takes over when the first ends, or when it has not been heard of for the lease."""
     services = services_of(database_url, clock, event_stream=hooks.url)
-    first, second = sender(services), sender(services)
+    first = sender(services)
+    second = sender(services_of(database_url, clock, event_stream=hooks.url))
     log_events(services, 1)
     assert first.step() == "sent"
     log_events(services, 1)
@@ -253,9 +253,8 @@ SENDER = """
 import os, sys, threading
 from pathlib import Path
 from simsvc.settings import load_settings
-from simsvc.wiring.event_stream import streamer
 from simsvc.wiring.services import Services
-streamer(Services(load_settings())).run(threading.Event())
+Services(load_settings()).streamer.run(threading.Event())
 """
 
 

@@ -1,4 +1,4 @@
-"""Attacks on the database, named thanks to what is remembered outside of it, or thanks to one witness alone."""
+"""Attacks on the database, named by what is remembered outside of it, or by one witness alone."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def roll_back(attacked: Attacked) -> None:
 
 
 def rewrite(attacked: Attacked) -> None:
-    """Change an event, compute all hashes anew, and have the tree made and signed again with the log's key."""
+    """Change an event, compute all hashes anew, and sign a new tree with the key of the log."""
     with closing(sqlite3.connect(attacked.file)) as connection:
         events = [Event(*row) for row in connection.execute("SELECT * FROM events ORDER BY seq")]
     previous, statements = BEGINNING, ["DELETE FROM log_tiles", "DELETE FROM log_checkpoints"]
@@ -258,7 +258,7 @@ def test_a_witness_may_be_required(attacked: Attacked, notes: NoteServer) -> Non
     attacked.clock.now = datetime.now(UTC) + timedelta(minutes=9)
     services.witness_desk.require()
     attacked.clock.now = datetime.now(UTC) + timedelta(minutes=11)
-    with pytest.raises(WitnessMissing, match="events of 1[01] minutes ago that no witness has seen"):
+    with pytest.raises(WitnessMissing, match=r"events of 1[01] minutes ago that no witness has seen"):
         services.witness_desk.require()
     notes.status = None
     services.witness_desk.send()
